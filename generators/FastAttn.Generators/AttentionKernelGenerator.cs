@@ -1,0 +1,69 @@
+using System.Collections.Generic;
+using System.Collections.Immutable;
+using System.Linq;
+using System.Text;
+
+using FastAttn.Generators.Dialects;
+using FastAttn.Generators.Emit;
+using FastAttn.Generators.Model;
+
+using Microsoft.CodeAnalysis;
+using Microsoft.CodeAnalysis.Text;
+
+namespace FastAttn.Generators;
+
+/// <summary>
+/// Implements members annotated with <c>[AttentionKernel]</c>: attribute → declaration → spec → plan for each instruction
+/// set → source. Declarations of the same spec share a kernel, kernels of the same dimensions share tiles.
+/// </summary>
+[Generator(LanguageNames.CSharp)]
+public sealed class AttentionKernelGenerator : IIncrementalGenerator
+{
+    /// <inheritdoc/>
+    public void Initialize(IncrementalGeneratorInitializationContext context)
+    {
+        context.RegisterPostInitializationOutput(static output => output.AddEmbeddedAttributeDefinition());
+
+        IncrementalValuesProvider<KernelDeclaration> declarations = Declarations(context, DeclarationParser.FixedAttribute, Steps.Declarations);
+        IncrementalValuesProvider<KernelDeclaration> anyDimension = Declarations(context, DeclarationParser.AnyDimensionAttribute, Steps.AnyDimensionDeclarations);
+        IncrementalValueProvider<ImmutableArray<KernelDeclaration>> all = declarations.Collect().Combine(anyDimension.Collect())
+            .Select(static (pair, _) => pair.Left.AddRange(pair.Right));
+
+        IncrementalValuesProvider<MemberFile> members = all.SelectMany(static (declarations, _) => MemberFile.For(declarations)).WithTrackingName(Steps.Members);
+        IncrementalValuesProvider<KernelSpec> kernels = all.SelectMany(static (declarations, _) => declarations.Select(static declaration => declaration.Spec).Distinct()).WithTrackingName(Steps.Kernels);
+        IncrementalValuesProvider<KernelPlan> plans = all.SelectMany(static (declarations, _) => Plans(declarations)).WithTrackingName(Steps.Plans);
+
+        context.RegisterSourceOutput(members, static (output, member) => Add(output, member.FileName, MemberEmitter.Emit(member.Declaration)));
+        context.RegisterSourceOutput(kernels, static (output, kernel) => Add(output, kernel.ClassName, KernelEmitter.Emit(kernel)));
+        context.RegisterSourceOutput(plans, static (output, plan) => Add(output, plan.StructName, TilesEmitter.Emit(plan)));
+    }
+
+    private static IncrementalValuesProvider<KernelDeclaration> Declarations(IncrementalGeneratorInitializationContext context, string attribute, string step) =>
+        context.SyntaxProvider
+            .ForAttributeWithMetadataName(attribute, static (_, _) => true, static (context, _) => DeclarationParser.Parse(context.TargetSymbol, context.TargetNode, context.Attributes[0], context.SemanticModel.Compilation))
+            .Where(static declaration => declaration is not null)
+            .Select(static (declaration, _) => declaration!)
+            .WithTrackingName(step);
+
+    private static IEnumerable<KernelPlan> Plans(ImmutableArray<KernelDeclaration> declarations)
+    {
+        foreach (Dimensions dimensions in declarations.Select(static declaration => declaration.Spec.Dimensions).Distinct())
+        {
+            foreach (Dialect dialect in Dialect.All.ToArray())
+                yield return KernelPlan.Of(dimensions, dialect);
+        }
+    }
+
+    private static void Add(SourceProductionContext context, string name, string source) =>
+        context.AddSource($"{name}.g.cs", SourceText.From(source, Encoding.UTF8));
+
+    /// <summary>The names of the pipeline's steps, for tests.</summary>
+    internal static class Steps
+    {
+        public const string Declarations = nameof(Declarations);
+        public const string AnyDimensionDeclarations = nameof(AnyDimensionDeclarations);
+        public const string Members = nameof(Members);
+        public const string Kernels = nameof(Kernels);
+        public const string Plans = nameof(Plans);
+    }
+}

@@ -1,0 +1,60 @@
+using System;
+
+using FastAttn.Generators.Model;
+
+namespace FastAttn.Generators.Dialects;
+
+/// <summary>
+/// An instruction set as the emitter sees it. Emitted bodies name vectors through two aliases, <c>Vec</c> for the
+/// operations and <c>Lane</c> for the register, so that they read the same for all.
+/// </summary>
+/// <param name="Name">The library's <c>InstructionSet</c> member.</param>
+/// <param name="OperationsType">What <c>Vec</c> stands for.</param>
+/// <param name="RegisterType">What <c>Lane</c> stands for.</param>
+/// <param name="LanesType">The library's <c>ILanes</c> of this width.</param>
+/// <param name="Width">Floats in a register.</param>
+/// <param name="Registers">Architectural registers.</param>
+internal sealed record Dialect(string Name, string OperationsType, string RegisterType, string LanesType, int Width, int Registers)
+{
+    private const string Intrinsics = "global::System.Runtime.Intrinsics.";
+
+    public static Dialect Avx512 { get; } = Vector("Avx512", 512, registers: 32);
+
+    public static Dialect Avx2 { get; } = Vector("Avx2", 256, registers: 16);
+
+    public static Dialect AdvSimd { get; } = Vector("AdvSimd", 128, registers: 32);
+
+    public static Dialect Vector128 { get; } = Vector("Vector128", 128, registers: 16);
+
+    public static Dialect Scalar { get; } = new("Scalar", "global::System.Single", "global::System.Single", "Lanes1", Width: 1, Registers: 16);
+
+    /// <summary>All, best first.</summary>
+    public static ReadOnlySpan<Dialect> All => new[] { Avx512, Avx2, AdvSimd, Vector128, Scalar };
+
+    private bool IsVector => Width > 1;
+
+    /// <summary>A register of zeros.</summary>
+    public string Zero => IsVector ? "Lane.Zero" : "0f";
+
+    /// <summary>Reads a register from <paramref name="offset"/> floats past a reference.</summary>
+    public string Load(string reference, int offset) => IsVector ? $"Vec.LoadUnsafe(ref {reference}, {offset})" : Element(reference, offset);
+
+    /// <summary>Writes a register to <paramref name="offset"/> floats past a reference.</summary>
+    public string Store(string register, string reference, int offset) =>
+        IsVector ? $"Vec.StoreUnsafe({register}, ref {reference}, {offset})" : $"{Element(reference, offset)} = {register}";
+
+    /// <summary>Fills a register with one float.</summary>
+    public string Broadcast(string scalar) => IsVector ? $"Vec.Create({scalar})" : scalar;
+
+    /// <summary><c>a·b + c</c>: fused where the CPU can, else a product and a sum.</summary>
+    public static string MultiplyAdd(string a, string b, string c) => $"Vec.MultiplyAddEstimate({a}, {b}, {c})";
+
+    /// <summary>The larger; <paramref name="b"/> where it is NaN.</summary>
+    public string Max(string a, string b) => IsVector ? $"Vec.MaxNative({a}, {b})" : $"{a} > {b} ? {a} : {b}";
+
+    /// <summary>One float, <paramref name="offset"/> past a reference.</summary>
+    public static string Element(string reference, int offset) => offset == 0 ? reference : $"Unsafe.Add(ref {reference}, {offset})";
+
+    private static Dialect Vector(string name, int bits, int registers) =>
+        new(name, $"{Intrinsics}Vector{bits}", $"{Intrinsics}Vector{bits}<float>", $"Lanes{bits / 32}", bits / 32, registers);
+}

@@ -1,0 +1,52 @@
+using System;
+using System.Linq;
+
+using FastAttn.Generators.Dialects;
+using FastAttn.Generators.Model;
+
+namespace FastAttn.Generators.Emit;
+
+/// <summary>
+/// The one micro-kernel: <c>C[m][n] += Σ_k A[m][k]·B[k][n]</c> with the scalars of A broadcast, vectors of B loaded, and
+/// every accumulator of C a named local, which is what keeps them in registers.
+/// </summary>
+internal sealed class ProductEmitter(SourceWriter writer, Dialect dialect, TileShape tile, string accumulator)
+{
+    /// <summary>Floats in a row of B.</summary>
+    private int Width => tile.Vectors * dialect.Width;
+
+    /// <summary>Declares the accumulators of a row.</summary>
+    /// <param name="row">The row.</param>
+    /// <param name="initial">First value of the accumulator of vector v.</param>
+    public void Declare(int row, Func<int, string> initial) =>
+        writer.Line($"Lane {string.Join(", ", Vectors(v => $"{Accumulator(row, v)} = {initial(v)}"))};");
+
+    /// <summary>The accumulator's name.</summary>
+    public string Accumulator(int row, int vector) => $"{accumulator}{row}{vector}";
+
+    /// <summary>Writes steps of the sum, then moves <c>b</c> and, where it is stepped through, <c>a</c>.</summary>
+    /// <param name="steps">Values of k.</param>
+    /// <param name="scalar">The element of A in row m at step k.</param>
+    /// <param name="advance">How far <c>a</c> moves; null if it stays.</param>
+    public void Steps(int steps, Func<int, int, string> scalar, string? advance)
+    {
+        foreach (int step in Enumerable.Range(0, steps))
+        {
+            writer.Open(string.Empty);
+            writer.Line($"Lane {string.Join(", ", Vectors(v => $"b{v} = {dialect.Load("b", (step * Width) + (v * dialect.Width))}"))};");
+            foreach (int row in Enumerable.Range(0, tile.Rows))
+            {
+                writer.Line($"Lane a{row} = {dialect.Broadcast(scalar(row, step))};");
+                writer.Line(string.Join(" ", Vectors(v => $"{Accumulator(row, v)} = {Dialect.MultiplyAdd($"a{row}", $"b{v}", Accumulator(row, v))};")));
+            }
+
+            writer.Close();
+        }
+
+        if (advance is not null)
+            writer.Line($"a = ref Unsafe.Add(ref a, {advance});");
+        writer.Line($"b = ref Unsafe.Add(ref b, {steps * Width});");
+    }
+
+    private string[] Vectors(Func<int, string> text) => [.. Enumerable.Range(0, tile.Vectors).Select(text)];
+}

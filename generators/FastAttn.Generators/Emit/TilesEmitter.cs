@@ -1,0 +1,188 @@
+using System.Linq;
+
+using FastAttn.Generators.Dialects;
+using FastAttn.Generators.Model;
+
+namespace FastAttn.Generators.Emit;
+
+/// <summary>Emits the register tiles of one kernel plan: both products of attention, at every tile width.</summary>
+internal static class TilesEmitter
+{
+    public static string Emit(KernelPlan plan)
+    {
+        Dialect dialect = plan.Dialect;
+        var writer = new SourceWriter();
+        writer.Line(Header.File).Line();
+        writer.Line($"""
+            // {plan.Dimensions}, float32, on {dialect.Name}: a lane is a query, {dialect.Width} to a register.
+            // Register tiles: {string.Join(", ", plan.Tiles)} (rows x vectors) of {dialect.Registers} registers; key blocks of {plan.KeyBlock}.
+            """).Line();
+        writer.Open("namespace FastAttn.Generated");
+        writer
+            .Line($"""
+                using global::System.Runtime.CompilerServices;
+                using Lane = {dialect.RegisterType};
+                using Vec = {dialect.OperationsType};
+                """)
+            .Line()
+            .Line($"/// <summary>The register tiles for {plan.Dimensions} on {dialect.Name}.</summary>")
+            .Line("[global::Microsoft.CodeAnalysis.Embedded]")
+            .Line(Header.GeneratedCode)
+            .Open($"internal readonly struct {plan.StructName} : global::FastAttn.Runtime.IAttentionTiles")
+            .Line($"""
+                public static int MaxVectors => {plan.MaxVectors};
+
+                public static int KeyBlock => {plan.KeyBlock};
+
+                public static int KeyRows => {plan.MaxRows};
+
+                public static int ValueRows => {plan.MaxRows};
+                """);
+
+        EmitChoice(
+            writer,
+            plan,
+            "public static void Scores(int vectors, ref float key, ref float query, ref float score, ref float max, int keyCount, int headDim)",
+            tile => $"Scores{tile}(ref key, ref query, ref score, ref max, keyCount{Unfixed(plan, ", headDim")})");
+        EmitChoice(
+            writer,
+            plan,
+            "public static void Values(int vectors, ref float value, ref float probability, ref float alpha, ref float output, int keyCount, int valueDim)",
+            tile => $"Values{tile}(ref value, ref probability, ref alpha, ref output, keyCount{Unfixed(plan, ", valueDim")})");
+        foreach (TileShape tile in plan.Tiles)
+            EmitScores(writer, plan, tile);
+        foreach (TileShape tile in plan.Tiles)
+            EmitValues(writer, plan, tile);
+        return writer.Close().Close().ToString();
+    }
+
+    private static void EmitChoice(SourceWriter writer, KernelPlan plan, string signature, System.Func<TileShape, string> call)
+    {
+        writer.Line().Line("/// <inheritdoc/>").Open(signature).Open("switch (vectors)");
+        foreach (TileShape tile in plan.Tiles)
+        {
+            string label = tile.Vectors == 1 ? "default" : $"case {tile.Vectors}";
+            writer.Line($"{label}: {call(tile)}; break;");
+        }
+
+        writer.Close().Close();
+    }
+
+    private static void EmitScores(SourceWriter writer, KernelPlan plan, TileShape tile)
+    {
+        Dialect dialect = plan.Dialect;
+        int width = tile.Vectors * dialect.Width;
+        bool isFixed = plan.Dimensions.AreFixed;
+        string headDim = isFixed ? $"{plan.Dimensions.Head}" : "headDim";
+
+        writer.Line().Line($"/// <summary>S[j][q] = Σ_t K[j][t]·Qt[t][q] and max[q], {tile.Rows} keys × {tile.Vectors} vectors of queries at a time.</summary>");
+        writer.Line("[MethodImpl(MethodImplOptions.AggressiveOptimization)]");
+        writer.Open($"private static void Scores{tile}(ref float key, ref float query, ref float score, ref float max, int keyCount{Unfixed(plan, ", int headDim")})");
+        foreach (int v in Enumerable.Range(0, tile.Vectors))
+            writer.Line($"Lane max{v} = {dialect.Load("max", v * dialect.Width)};");
+
+        writer.Open("for (int j = 0; ;)");
+        var product = new ProductEmitter(writer, dialect, tile, accumulator: "s");
+        if (isFixed)
+        {
+            writer.Line($"ref float a = ref Unsafe.Add(ref key, j * {headDim});");
+        }
+        else
+        {
+            foreach (int row in Enumerable.Range(0, tile.Rows))
+                writer.Line($"ref float row{row} = ref Unsafe.Add(ref key, (j + {row}) * headDim);");
+        }
+
+        writer.Line("ref float b = ref query;");
+        foreach (int row in Enumerable.Range(0, tile.Rows))
+            product.Declare(row, _ => dialect.Zero);
+        if (isFixed)
+        {
+            int dim = plan.Dimensions.Head, unroll = plan.Unroll;
+            string Key(int row, int step) => Dialect.Element("a", (row * dim) + step);
+            if (dim >= unroll)
+            {
+                writer.Open($"for (int t = 0; t < {dim / unroll * unroll}; t += {unroll})");
+                product.Steps(unroll, Key, advance: $"{unroll}");
+                writer.Close();
+            }
+
+            if (dim % unroll != 0)
+                product.Steps(dim % unroll, Key, advance: null);
+        }
+        else
+        {
+            writer.Open("for (int t = 0; t < headDim; t++)");
+            product.Steps(1, static (row, _) => $"Unsafe.Add(ref row{row}, t)", advance: null);
+            writer.Close();
+        }
+
+        writer.Line().Line($"ref float destination = ref Unsafe.Add(ref score, j * {width});");
+        foreach (int row in Enumerable.Range(0, tile.Rows))
+        {
+            foreach (int v in Enumerable.Range(0, tile.Vectors))
+                writer.Line($"{dialect.Store(product.Accumulator(row, v), "destination", (row * width) + (v * dialect.Width))};");
+            foreach (int v in Enumerable.Range(0, tile.Vectors))
+                writer.Line($"max{v} = {dialect.Max($"max{v}", product.Accumulator(row, v))};");
+        }
+
+        writer.Line();
+        writer.Line($"""
+            j += {tile.Rows};
+            if (j >= keyCount)
+                break;
+            """);
+        writer.Open($"if (j > keyCount - {tile.Rows})");
+        writer.Line("// The last tile begins early: it computes some scores again, to the same values.");
+        writer.Line($"j = keyCount - {tile.Rows};");
+        writer.Close().Close().Line();
+        foreach (int v in Enumerable.Range(0, tile.Vectors))
+            writer.Line($"{dialect.Store($"max{v}", "max", v * dialect.Width)};");
+        writer.Close();
+    }
+
+    private static void EmitValues(SourceWriter writer, KernelPlan plan, TileShape tile)
+    {
+        Dialect dialect = plan.Dialect;
+        int width = tile.Vectors * dialect.Width;
+        string valueDim = plan.Dimensions.AreFixed ? $"{plan.ValueColumns}" : "valueDim";
+
+        writer.Line().Line($"/// <summary>Ot[c][q] = alpha[q]·Ot[c][q] + Σ_j V[j][c]·P[j][q], {tile.Rows} value columns × {tile.Vectors} vectors of queries at a time.</summary>");
+        writer.Line("[MethodImpl(MethodImplOptions.AggressiveOptimization)]");
+        writer.Open($"private static void Values{tile}(ref float value, ref float probability, ref float alpha, ref float output, int keyCount{Unfixed(plan, ", int valueDim")})");
+        foreach (int v in Enumerable.Range(0, tile.Vectors))
+            writer.Line($"Lane alpha{v} = {dialect.Load("alpha", v * dialect.Width)};");
+
+        writer.Open($"for (int c = 0; c < {valueDim}; c += {tile.Rows})");
+        var product = new ProductEmitter(writer, dialect, tile, accumulator: "o");
+        writer.Line($"""
+            ref float a = ref Unsafe.Add(ref value, c);
+            ref float b = ref probability;
+            ref float o = ref Unsafe.Add(ref output, c * {width});
+            """);
+        foreach (int row in Enumerable.Range(0, tile.Rows))
+            product.Declare(row, v => $"{dialect.Load("o", (row * width) + (v * dialect.Width))} * alpha{v}");
+
+        writer.Line("int j = 0;");
+        if (plan.Unroll > 1)
+        {
+            writer.Open($"for (; j <= keyCount - {plan.Unroll}; j += {plan.Unroll})");
+            product.Steps(plan.Unroll, (row, step) => Dialect.Element("a", (step * plan.ValueColumns) + row), advance: $"{plan.Unroll * plan.ValueColumns}");
+            writer.Close();
+        }
+
+        writer.Open("for (; j < keyCount; j++)");
+        product.Steps(1, static (row, _) => Dialect.Element("a", row), advance: valueDim);
+        writer.Close().Line();
+        foreach (int row in Enumerable.Range(0, tile.Rows))
+        {
+            foreach (int v in Enumerable.Range(0, tile.Vectors))
+                writer.Line($"{dialect.Store(product.Accumulator(row, v), "o", (row * width) + (v * dialect.Width))};");
+        }
+
+        writer.Close().Close();
+    }
+
+    /// <summary>The text where dimensions are arguments, else nothing.</summary>
+    private static string Unfixed(KernelPlan plan, string text) => plan.Dimensions.AreFixed ? string.Empty : text;
+}

@@ -1,0 +1,39 @@
+using System;
+using System.Linq;
+
+using FastAttn.Generators.Dialects;
+
+namespace FastAttn.Generators.Model;
+
+/// <summary>
+/// Every size choice of one kernel on one instruction set; nowhere else is a number chosen.
+/// </summary>
+/// <param name="Dimensions">Head and value dimension.</param>
+/// <param name="Dialect">The instruction set.</param>
+/// <param name="Tiles">Register tiles, widest first: query tiles narrow down to one vector at the end of a sequence.</param>
+/// <param name="KeyBlock">Keys in a block (Bc).</param>
+/// <param name="Unroll">Steps of the inner loop that are written out.</param>
+internal sealed record KernelPlan(Dimensions Dimensions, Dialect Dialect, EquatableArray<TileShape> Tiles, int KeyBlock, int Unroll)
+{
+    /// <summary>The struct that holds the tiles.</summary>
+    public string StructName => $"F32_{Dimensions.Key}_{Dialect.Name}";
+
+    public int MaxVectors => Tiles.Max(static tile => tile.Vectors);
+
+    /// <summary>Rows of the tallest tile; the others divide it.</summary>
+    public int MaxRows => Tiles.Max(static tile => tile.Rows);
+
+    /// <summary>Columns of a value row as tiles see them: whole tiles.</summary>
+    public int ValueColumns => (Dimensions.Value + MaxRows - 1) / MaxRows * MaxRows;
+
+    public static KernelPlan Of(Dimensions dimensions, Dialect dialect) =>
+        new(dimensions, dialect, new([.. TilesOf(dialect)]), KeyBlock: 96, Unroll: dimensions.AreFixed ? 4 : 1);
+
+    private static TileShape[] TilesOf(Dialect dialect) => dialect.Registers switch
+    {
+        32 => [new(8, 3), new(8, 2), new(8, 1)],
+        16 when dialect.Width == 8 => [new(4, 3), new(4, 2), new(8, 1)],
+        16 => [new(4, 2), new(8, 1)],
+        _ => throw new NotSupportedException(dialect.Name),
+    };
+}

@@ -1,0 +1,12 @@
+namespace FastAttn.Generators.Model;
+
+/// <summary>A register tile: rows of broadcast scalars × vectors of queries, one accumulator each.</summary>
+/// <param name="Rows">Rows (MR): keys of a score tile, value columns of a value tile.</param>
+/// <param name="Vectors">Vectors (NR).</param>
+internal readonly record struct TileShape(int Rows, int Vectors)
+{
+    /// <summary>Accumulators, a vector of each row of B, and one broadcast.</summary>
+    public int Registers => (Rows * Vectors) + Vectors + 1;
+
+    public override string ToString() => $"{Rows}x{Vectors}";
+}

@@ -1,0 +1,203 @@
+using System;
+using System.ComponentModel;
+using System.Threading;
+
+using FastAttn.Runtime;
+
+namespace FastAttn;
+
+/// <summary>
+/// Scaled dot-product attention for one head dimension, value dimension and mask kind:
+/// <c>O = softmax(scale·Q·Kᵀ + M)·V</c> for every batch and head ("Attention Is All You Need", arXiv 1706.03762, §3.2.1),
+/// without ever holding the matrix of scores (FlashAttention 2, arXiv 2307.08691).
+/// </summary>
+/// <remarks>
+/// <para>Declare one with <see cref="AttentionKernelAttribute"/>, or take a built-in one from <see cref="ScaledDotProductAttention"/>.</para>
+/// <para>
+/// Instances are immutable: any number of threads may call them at once. Results are the same to the bit for any number
+/// of threads and for any batch that a sequence is part of. After the first call nothing is allocated on the managed heap.
+/// </para>
+/// </remarks>
+public abstract class AttentionKernel
+{
+    // One instance an instruction set, made when asked for; shared by all of them.
+    private AttentionKernel?[] _bound = new AttentionKernel?[Enum.GetValues<InstructionSet>().Length];
+    private InstructionSet _instructionSet;
+    private TileDriver? _driver;
+
+    /// <summary>Called by emitted kernels.</summary>
+    /// <param name="headDim">Head dimension.</param>
+    /// <param name="valueDim">Value dimension.</param>
+    /// <param name="mask">Mask kind.</param>
+    [EditorBrowsable(EditorBrowsableState.Never)]
+    protected AttentionKernel(int headDim, int valueDim, AttentionMask mask)
+    {
+        HeadDim = headDim;
+        ValueDim = valueDim;
+        Mask = mask;
+    }
+
+    /// <summary>Head dimension d_k: the floats in one row of a query or key.</summary>
+    public int HeadDim { get; private set; }
+
+    /// <summary>Value dimension d_v: the floats in one row of a value or output.</summary>
+    public int ValueDim { get; private set; }
+
+    /// <summary>Which keys a query may attend to.</summary>
+    public AttentionMask Mask { get; }
+
+    /// <summary>The instruction set that this instance runs on.</summary>
+    /// <exception cref="PlatformNotSupportedException">
+    /// The environment forces one that this process cannot run (<see cref="InstructionSets.EnvironmentVariable"/>).
+    /// </exception>
+    public InstructionSet InstructionSet
+    {
+        get
+        {
+            _ = Driver;
+            return _instructionSet;
+        }
+    }
+
+    /// <summary>The kernel's name: element type, dimensions, mask and instruction set, as in <c>F32_D64_Causal_Avx2</c>.</summary>
+    /// <exception cref="PlatformNotSupportedException">As <see cref="InstructionSet"/>.</exception>
+    public string Name => $"{GetType().Name}_{InstructionSet}";
+
+    private TileDriver Driver
+    {
+        get
+        {
+            if (Volatile.Read(ref _driver) is { } driver)
+                return driver;
+
+            // Racing threads write the same.
+            _instructionSet = InstructionSets.Default;
+            driver = CreateDriver(_instructionSet);
+            Volatile.Write(ref _driver, driver);
+            return driver;
+        }
+    }
+
+    /// <summary>This kernel on another instruction set than the default, as tests and benchmarks need it.</summary>
+    /// <param name="instructionSet">One of <see cref="InstructionSets.Supported"/>.</param>
+    /// <returns>A kernel of the same dimensions and mask; the same instance for every call.</returns>
+    /// <exception cref="PlatformNotSupportedException">This process cannot run <paramref name="instructionSet"/>.</exception>
+    public AttentionKernel For(InstructionSet instructionSet)
+    {
+        if (!InstructionSets.IsSupported(instructionSet))
+        {
+            throw new PlatformNotSupportedException(
+                $"{instructionSet} cannot be run by this process, only {string.Join(", ", InstructionSets.Supported)}.");
+        }
+
+        ref AttentionKernel? slot = ref _bound[(int)instructionSet];
+        if (Volatile.Read(ref slot) is { } bound)
+            return bound;
+        var kernel = (AttentionKernel)MemberwiseClone();
+        kernel._instructionSet = instructionSet;
+        kernel._driver = CreateDriver(instructionSet);
+        return Interlocked.CompareExchange(ref slot, kernel, null) ?? kernel;
+    }
+
+    /// <summary>Computes <c>O = softmax(scale·Q·Kᵀ + M)·V</c>.</summary>
+    /// <param name="query">Q: [B, H, L_q, d_k], or as <paramref name="options"/> say; every row contiguous.</param>
+    /// <param name="key">K: [B, H_kv, L_k, d_k], likewise.</param>
+    /// <param name="value">V: [B, H_kv, L_k, d_v], likewise.</param>
+    /// <param name="output">O, written: [B, H, L_q, d_v], likewise. Must not overlap another buffer.</param>
+    /// <param name="shape">The sizes.</param>
+    /// <param name="options">Scale, causal offset, layout, strides and threads; <c>default</c> for the usual.</param>
+    /// <remarks>
+    /// <para>
+    /// A buffer of a <see cref="AttentionOptions.Layout"/> has exactly the length of its shape; one with explicit strides
+    /// is at least as long as its last element needs.
+    /// </para>
+    /// <para>
+    /// A query that sees no key gets zeros. A key or value that a query may not see never reaches its output, whatever
+    /// bits it holds; NaN and ±∞ that it does see propagate.
+    /// </para>
+    /// </remarks>
+    /// <exception cref="ArgumentException">
+    /// A length, stride or size does not fit, or buffers overlap; the parameter is named and nothing has been written.
+    /// </exception>
+    /// <exception cref="PlatformNotSupportedException">
+    /// The environment forces an instruction set that this process cannot run (<see cref="InstructionSets.EnvironmentVariable"/>).
+    /// </exception>
+    public void Forward(
+        ReadOnlySpan<float> query,
+        ReadOnlySpan<float> key,
+        ReadOnlySpan<float> value,
+        Span<float> output,
+        AttentionShape shape,
+        AttentionOptions options = default) =>
+        Forward(query, key, value, output, logSumExp: default, wantsLogSumExp: false, shape, options);
+
+    /// <summary>
+    /// Computes <c>O = softmax(scale·Q·Kᵀ + M)·V</c> and the logarithm of each query's softmax denominator,
+    /// <c>LSE = ln Σ_j exp(scale·q·k_j)</c> over the keys that it sees.
+    /// </summary>
+    /// <param name="query">Q: [B, H, L_q, d_k], or as <paramref name="options"/> say; every row contiguous.</param>
+    /// <param name="key">K: [B, H_kv, L_k, d_k], likewise.</param>
+    /// <param name="value">V: [B, H_kv, L_k, d_v], likewise.</param>
+    /// <param name="output">O, written: [B, H, L_q, d_v], likewise. Must not overlap another buffer.</param>
+    /// <param name="logSumExp">LSE, written: [B, H, L_q], always contiguous; −∞ for a query that sees no key.</param>
+    /// <param name="shape">The sizes.</param>
+    /// <param name="options">Scale, causal offset, layout, strides and threads; <c>default</c> for the usual.</param>
+    /// <inheritdoc cref="Forward(ReadOnlySpan{float}, ReadOnlySpan{float}, ReadOnlySpan{float}, Span{float}, AttentionShape, AttentionOptions)" path="/remarks"/>
+    /// <exception cref="ArgumentException">
+    /// A length, stride or size does not fit, or buffers overlap; the parameter is named and nothing has been written.
+    /// </exception>
+    /// <exception cref="PlatformNotSupportedException">
+    /// The environment forces an instruction set that this process cannot run (<see cref="InstructionSets.EnvironmentVariable"/>).
+    /// </exception>
+    public void Forward(
+        ReadOnlySpan<float> query,
+        ReadOnlySpan<float> key,
+        ReadOnlySpan<float> value,
+        Span<float> output,
+        Span<float> logSumExp,
+        AttentionShape shape,
+        AttentionOptions options = default) =>
+        Forward(query, key, value, output, logSumExp, wantsLogSumExp: true, shape, options);
+
+    /// <summary>Implemented by emitted kernels.</summary>
+    /// <param name="instructionSet">One that this process can run.</param>
+    /// <returns>The driver over the tiles emitted for it.</returns>
+    [EditorBrowsable(EditorBrowsableState.Never)]
+    protected abstract TileDriver CreateDriver(InstructionSet instructionSet);
+
+    /// <summary>A kernel that was emitted for any dimensions, for these.</summary>
+    internal AttentionKernel WithDimensions(int headDim, int valueDim)
+    {
+        var kernel = (AttentionKernel)MemberwiseClone();
+        kernel._bound = new AttentionKernel?[_bound.Length];
+        kernel.HeadDim = headDim;
+        kernel.ValueDim = valueDim;
+        return kernel;
+    }
+
+    private unsafe void Forward(
+        ReadOnlySpan<float> query,
+        ReadOnlySpan<float> key,
+        ReadOnlySpan<float> value,
+        Span<float> output,
+        Span<float> logSumExp,
+        bool wantsLogSumExp,
+        in AttentionShape shape,
+        in AttentionOptions options)
+    {
+        AttentionCall call = CallValidation.Check(HeadDim, ValueDim, query, key, value, output, logSumExp, wantsLogSumExp, shape, options);
+        TileDriver driver = Driver;
+        call.KeyBlock = options.KeyBlock ?? driver.KeyBlock;
+        call.Partition = TilePartition.Of(shape, driver.TileRows);
+
+        fixed (float* q = query, k = key, v = value, o = output, lse = logSumExp)
+        {
+            call.Query = q;
+            call.Key = k;
+            call.Value = v;
+            call.Output = o;
+            call.LogSumExp = wantsLogSumExp ? lse : null;
+            ForwardJob.Run(driver, call, options.MaxDegreeOfParallelism);
+        }
+    }
+}

@@ -1,0 +1,39 @@
+namespace FastAttn;
+
+/// <summary>What a call may change; <c>default</c> is the usual attention.</summary>
+public readonly record struct AttentionOptions
+{
+    /// <summary>The factor of Q·Kᵀ; <c>1/√headDim</c> where null. Use 1 for none.</summary>
+    public float? Scale { get; init; }
+
+    /// <summary>
+    /// For <see cref="AttentionMask.Causal"/>: query <c>i</c> sees key <c>j</c> where <c>j &lt;= i + CausalOffset</c>.
+    /// Where null it is <c>keyLength − queryLength</c>: the last query sees the last key, as after a cache.
+    /// PyTorch's <c>is_causal</c> is 0. Any value is valid; ignored without a causal mask.
+    /// </summary>
+    public int? CausalOffset { get; init; }
+
+    /// <summary>
+    /// The most threads that may work on the call, the caller's included; 0 stands for all processors.
+    /// Results do not depend on it. Small calls run on the caller's thread alone.
+    /// </summary>
+    public int MaxDegreeOfParallelism { get; init; }
+
+    /// <summary>The layout of query, key, value and output, where their strides are not given.</summary>
+    public AttentionLayout Layout { get; init; }
+
+    /// <summary>Strides of the query; those of <see cref="Layout"/> where null.</summary>
+    public AttentionStrides? QueryStrides { get; init; }
+
+    /// <summary>Strides of the key; those of <see cref="Layout"/> where null.</summary>
+    public AttentionStrides? KeyStrides { get; init; }
+
+    /// <summary>Strides of the value; those of <see cref="Layout"/> where null.</summary>
+    public AttentionStrides? ValueStrides { get; init; }
+
+    /// <summary>Strides of the output; those of <see cref="Layout"/> where null.</summary>
+    public AttentionStrides? OutputStrides { get; init; }
+
+    /// <summary>Keys in a block, so that tests meet every block edge with small sizes; the kernel's own number where null.</summary>
+    internal int? KeyBlock { get; init; }
+}

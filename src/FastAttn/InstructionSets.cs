@@ -1,0 +1,56 @@
+using System;
+using System.Collections.Immutable;
+using System.Linq;
+using System.Runtime.Intrinsics.Arm;
+using System.Runtime.Intrinsics.X86;
+
+namespace FastAttn;
+
+/// <summary>Which instruction sets this process can run, and which one kernels use by default.</summary>
+public static class InstructionSets
+{
+    /// <summary>
+    /// The environment variable that forces one: the name of an <see cref="InstructionSet"/>, in any case.
+    /// A name that is unknown, or that this process cannot run, is an error at the first use of a kernel.
+    /// </summary>
+    public const string EnvironmentVariable = "FASTATTN_INSTRUCTION_SET";
+
+    // Best first: the one dispatch table of all kernels.
+    private static readonly ImmutableArray<InstructionSet> BestFirst =
+        [InstructionSet.Avx512, InstructionSet.Avx2, InstructionSet.AdvSimd, InstructionSet.Vector128, InstructionSet.Scalar];
+
+    private static readonly string? Forced = Environment.GetEnvironmentVariable(EnvironmentVariable);
+
+    /// <summary>Those that this process can run, best first.</summary>
+    public static ImmutableArray<InstructionSet> Supported { get; } = [.. BestFirst.Where(IsSupported)];
+
+    /// <summary>
+    /// The one that kernels use unless told otherwise: that of <see cref="EnvironmentVariable"/> where it is set,
+    /// else the best supported.
+    /// </summary>
+    /// <exception cref="PlatformNotSupportedException">The environment variable names none that this process can run.</exception>
+    public static InstructionSet Default
+    {
+        get
+        {
+            if (string.IsNullOrEmpty(Forced))
+                return Supported[0];
+            if (Enum.TryParse(Forced, ignoreCase: true, out InstructionSet forced) && Enum.IsDefined(forced) && IsSupported(forced))
+                return forced;
+            throw new PlatformNotSupportedException(
+                $"{EnvironmentVariable}={Forced}: this process can run {string.Join(", ", Supported)}.");
+        }
+    }
+
+    /// <summary>Whether this process can run it: asked of the instruction set's own class, so that configuration switches count.</summary>
+    /// <param name="instructionSet">The instruction set.</param>
+    public static bool IsSupported(InstructionSet instructionSet) => instructionSet switch
+    {
+        InstructionSet.Avx512 => Avx512F.IsSupported,
+        InstructionSet.Avx2 => Avx2.IsSupported && Fma.IsSupported,
+        InstructionSet.AdvSimd => AdvSimd.Arm64.IsSupported,
+        InstructionSet.Vector128 => System.Runtime.Intrinsics.Vector128.IsHardwareAccelerated,
+        InstructionSet.Scalar => true,
+        _ => false,
+    };
+}

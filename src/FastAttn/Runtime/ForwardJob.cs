@@ -1,0 +1,159 @@
+using System;
+using System.Diagnostics.CodeAnalysis;
+using System.Runtime.ExceptionServices;
+using System.Threading;
+
+namespace FastAttn.Runtime;
+
+/// <summary>
+/// One call's query tiles, shared out among the caller and threads of the thread pool: whoever is free takes the next
+/// tile. The caller always works itself, so a busy pool delays but never blocks a call.
+/// </summary>
+/// <remarks>
+/// Jobs are reused. A job that was queued may be run by the pool long after its call has returned; <see cref="_references"/>
+/// counts the caller and those runs, and only when all are gone the job is idle again.
+/// </remarks>
+[SuppressMessage("Design", "CA1001:Types that own disposable fields should be disposable", Justification = "Jobs are reused and live as long as the process.")]
+internal sealed class ForwardJob : IThreadPoolWorkItem
+{
+    /// <summary>
+    /// Multiply-adds that are worth another thread: some 40 µs at 100 GFLOP/s, several times what it takes a pool thread to wake.
+    /// </summary>
+    private const long WorkPerThread = 2_000_000;
+
+    private const int Closed = 1 << 30;
+
+    private static readonly Lock Gate = new();
+    private static ForwardJob[] s_idle = new ForwardJob[4];
+    private static int s_idleCount;
+
+    private readonly ManualResetEventSlim _done = new();
+    private TileDriver? _driver;
+    private AttentionCall _call;
+    private long _workspaceFloats;
+    private long _tiles;
+    private long _taken;
+    private int _references;
+    private int _working;
+    private ExceptionDispatchInfo? _error;
+
+    /// <summary>Computes all tiles of the call.</summary>
+    /// <param name="driver">The kernel.</param>
+    /// <param name="call">The call, its buffers pinned until this returns.</param>
+    /// <param name="maxThreads">The most threads that may work, the caller's included; 0 for all processors.</param>
+    public static void Run(TileDriver driver, in AttentionCall call, int maxThreads)
+    {
+        long tiles = call.Partition.Tiles;
+        if (tiles == 0)
+            return;
+        int threads = Threads(call, tiles, maxThreads);
+        if (threads == 1)
+        {
+            Workspace workspace = Workspace.Rent(driver.WorkspaceFloats(call));
+            for (long i = 0; i < tiles; i++)
+                driver.Run(call, call.Partition[i], workspace);
+            workspace.Return();
+            return;
+        }
+
+        ForwardJob job = Rent();
+        job.Share(driver, call, tiles, threads - 1);
+    }
+
+    /// <summary>Called by the thread pool.</summary>
+    void IThreadPoolWorkItem.Execute()
+    {
+        if (TryEnter())
+        {
+            Work();
+            if (Interlocked.Decrement(ref _working) == Closed)
+                _done.Set();
+        }
+
+        Release();
+    }
+
+    private static int Threads(in AttentionCall call, long tiles, int maxThreads)
+    {
+        long threads = maxThreads == 0 ? Environment.ProcessorCount : maxThreads;
+        double work = (double)call.Partition.Batch * call.Partition.Streams * call.Partition.Rows * call.Shape.KeyLength * (call.HeadDim + call.ValueDim);
+        return (int)Math.Max(1, Math.Min(Math.Min(threads, tiles), work / WorkPerThread));
+    }
+
+    private static ForwardJob Rent()
+    {
+        lock (Gate)
+        {
+            if (s_idleCount > 0)
+                return s_idle[--s_idleCount];
+        }
+
+        return new ForwardJob();
+    }
+
+    private void Share(TileDriver driver, in AttentionCall call, long tiles, int others)
+    {
+        _driver = driver;
+        _call = call;
+        _workspaceFloats = driver.WorkspaceFloats(call);
+        _tiles = tiles;
+        _taken = 0;
+        _error = null;
+        _done.Reset();
+        _references = 1 + others;
+        Volatile.Write(ref _working, 0);
+        for (int i = 0; i < others; i++)
+            ThreadPool.UnsafeQueueUserWorkItem(this, preferLocal: false);
+
+        Work();
+        if (Interlocked.Add(ref _working, Closed) != Closed)
+            _done.Wait();
+        ExceptionDispatchInfo? error = _error;
+        Release();
+        error?.Throw();
+    }
+
+    private bool TryEnter()
+    {
+        int working = Volatile.Read(ref _working);
+        while (working < Closed)
+        {
+            int seen = Interlocked.CompareExchange(ref _working, working + 1, working);
+            if (seen == working)
+                return true;
+            working = seen;
+        }
+
+        return false;
+    }
+
+    private void Work()
+    {
+        try
+        {
+            Workspace workspace = Workspace.Rent(_workspaceFloats);
+            for (long i; (i = Interlocked.Increment(ref _taken) - 1) < _tiles;)
+                _driver!.Run(_call, _call.Partition[i], workspace);
+            workspace.Return();
+        }
+        catch (Exception error)
+        {
+            // Out of memory for a workspace. What the others do is void, so let them stop too.
+            _error = ExceptionDispatchInfo.Capture(error);
+            Volatile.Write(ref _taken, _tiles);
+        }
+    }
+
+    private void Release()
+    {
+        if (Interlocked.Decrement(ref _references) != 0)
+            return;
+        _driver = null;
+        lock (Gate)
+        {
+            if (s_idleCount == s_idle.Length)
+                Array.Resize(ref s_idle, 2 * s_idle.Length);
+            s_idle[s_idleCount++] = this;
+        }
+    }
+}

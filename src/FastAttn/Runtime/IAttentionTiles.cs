@@ -1,0 +1,50 @@
+using System.ComponentModel;
+
+namespace FastAttn.Runtime;
+
+/// <summary>
+/// The register tiles of one kernel on one instruction set: what the generator emits. The driver around
+/// them (<see cref="TileDriver"/>) is ordinary code. Not meant to be called by users.
+/// </summary>
+/// <remarks>
+/// <para>
+/// A lane is a query. A query tile is <c>vectors</c> vectors wide, 1 to <see cref="MaxVectors"/>; all of its
+/// buffers have rows of <c>n = vectors·lanes</c> floats.
+/// </para>
+/// <para>Every reference is to the first element of a block that is as large as the member's remarks say.</para>
+/// </remarks>
+[EditorBrowsable(EditorBrowsableState.Never)]
+public interface IAttentionTiles
+{
+    /// <summary>Vectors in the widest query tile (NR).</summary>
+    static abstract int MaxVectors { get; }
+
+    /// <summary>Keys in a block (Bc).</summary>
+    static abstract int KeyBlock { get; }
+
+    /// <summary>Keys in the tallest score tile: no block may hold fewer.</summary>
+    static abstract int KeyRows { get; }
+
+    /// <summary>Columns in the tallest value tile: the columns of a value row must be a multiple.</summary>
+    static abstract int ValueRows { get; }
+
+    /// <summary>S[j][q] = Σ_t K[j][t]·Qt[t][q], and max[q] = max(max[q], S[j][q]).</summary>
+    /// <param name="vectors">Width of the query tile.</param>
+    /// <param name="key">K: <paramref name="keyCount"/> × <paramref name="headDim"/>.</param>
+    /// <param name="query">Qt: <paramref name="headDim"/> × n, scaled.</param>
+    /// <param name="score">S, written: <paramref name="keyCount"/> × n.</param>
+    /// <param name="max">n running maxima.</param>
+    /// <param name="keyCount">Keys in the block, at least <see cref="KeyRows"/>.</param>
+    /// <param name="headDim">Head dimension; ignored where the kernel is made for one.</param>
+    static abstract void Scores(int vectors, ref float key, ref float query, ref float score, ref float max, int keyCount, int headDim);
+
+    /// <summary>Ot[c][q] = alpha[q]·Ot[c][q] + Σ_j V[j][c]·P[j][q].</summary>
+    /// <param name="vectors">Width of the query tile.</param>
+    /// <param name="value">V: <paramref name="keyCount"/> × <paramref name="valueDim"/>.</param>
+    /// <param name="probability">P: <paramref name="keyCount"/> × n.</param>
+    /// <param name="alpha">n correction factors.</param>
+    /// <param name="output">Ot, read and written: <paramref name="valueDim"/> × n.</param>
+    /// <param name="keyCount">Keys in the block.</param>
+    /// <param name="valueDim">Value dimension, a multiple of <see cref="ValueRows"/>; ignored where the kernel is made for one.</param>
+    static abstract void Values(int vectors, ref float value, ref float probability, ref float alpha, ref float output, int keyCount, int valueDim);
+}

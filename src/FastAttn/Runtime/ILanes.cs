@@ -1,0 +1,65 @@
+using System.ComponentModel;
+
+namespace FastAttn.Runtime;
+
+/// <summary>
+/// A vector of floats of one instruction set, one query a lane: what the softmax step and the masks need of it.
+/// Not meant to be called by users.
+/// </summary>
+/// <typeparam name="TSelf">The vector.</typeparam>
+[EditorBrowsable(EditorBrowsableState.Never)]
+public interface ILanes<TSelf>
+    where TSelf : struct, ILanes<TSelf>
+{
+    /// <summary>Floats in a vector.</summary>
+    static abstract int Count { get; }
+
+    /// <summary>All lanes equal.</summary>
+    /// <param name="value">The value.</param>
+    static abstract TSelf Create(float value);
+
+    /// <summary>Reads <see cref="Count"/> floats.</summary>
+    /// <param name="source">The first of them.</param>
+    static abstract TSelf Load(ref readonly float source);
+
+    /// <summary>Writes <see cref="Count"/> floats.</summary>
+    /// <param name="destination">The first of them.</param>
+    void Store(ref float destination);
+
+    /// <summary>Sum.</summary>
+    /// <param name="left">Left operand.</param>
+    /// <param name="right">Right operand.</param>
+    static abstract TSelf operator +(TSelf left, TSelf right);
+
+    /// <summary>Difference.</summary>
+    /// <param name="left">Left operand.</param>
+    /// <param name="right">Right operand.</param>
+    static abstract TSelf operator -(TSelf left, TSelf right);
+
+    /// <summary>Product.</summary>
+    /// <param name="left">Left operand.</param>
+    /// <param name="right">Right operand.</param>
+    static abstract TSelf operator *(TSelf left, TSelf right);
+
+    /// <summary><c>a·b + c</c>, fused where the CPU can.</summary>
+    /// <param name="a">Factor.</param>
+    /// <param name="b">Factor.</param>
+    /// <param name="c">Addend.</param>
+    static abstract TSelf MultiplyAdd(TSelf a, TSelf b, TSelf c);
+
+    /// <summary>The larger; <paramref name="b"/> where it is NaN.</summary>
+    /// <param name="a">May be lost if it is NaN.</param>
+    /// <param name="b">Never lost if it is NaN.</param>
+    static abstract TSelf Max(TSelf a, TSelf b);
+
+    /// <summary>Each lane's 32 bits shifted left by 23: the low bits become a float's exponent.</summary>
+    /// <param name="a">The bits.</param>
+    static abstract TSelf ShiftToExponent(TSelf a);
+
+    /// <summary><paramref name="ifTrue"/> in lanes where <paramref name="a"/> ≥ <paramref name="b"/>, else <paramref name="ifFalse"/>.</summary>
+    /// <param name="a">Left side of the comparison.</param>
+    /// <param name="b">Right side of the comparison.</param>
+    /// <param name="ifTrue">Taken where it holds.</param>
+    /// <param name="ifFalse">Taken where it does not.</param>
+    static abstract TSelf SelectGreaterOrEqual(TSelf a, TSelf b, TSelf ifTrue, TSelf ifFalse);
+}

@@ -1,0 +1,61 @@
+using System.ComponentModel;
+using System.Diagnostics.CodeAnalysis;
+using System.Runtime.CompilerServices;
+
+using Vec = System.Runtime.Intrinsics.Vector128;
+using VecF = System.Runtime.Intrinsics.Vector128<float>;
+
+namespace FastAttn.Runtime;
+
+/// <summary>4 floats: one SSE or NEON register. Not meant to be called by users.</summary>
+[EditorBrowsable(EditorBrowsableState.Never)]
+[SuppressMessage("Usage", "CA2225:Operator overloads have named alternates", Justification = "Not called by users.")]
+[SuppressMessage("Performance", "CA1815:Override equals and operator equals on value types", Justification = "A register, never compared.")]
+public readonly struct Lanes4(VecF vector) : ILanes<Lanes4>
+{
+    private readonly VecF _vector = vector;
+
+    /// <inheritdoc/>
+    public static int Count => 4;
+
+    /// <inheritdoc/>
+    [MethodImpl(MethodImplOptions.AggressiveInlining)]
+    public static Lanes4 Create(float value) => new(Vec.Create(value));
+
+    /// <inheritdoc/>
+    [MethodImpl(MethodImplOptions.AggressiveInlining)]
+    public static Lanes4 Load(ref readonly float source) => new(Vec.LoadUnsafe(in source));
+
+    /// <inheritdoc/>
+    [MethodImpl(MethodImplOptions.AggressiveInlining)]
+    public void Store(ref float destination) => Vec.StoreUnsafe(_vector, ref destination);
+
+    /// <inheritdoc/>
+    [MethodImpl(MethodImplOptions.AggressiveInlining)]
+    public static Lanes4 operator +(Lanes4 left, Lanes4 right) => new(left._vector + right._vector);
+
+    /// <inheritdoc/>
+    [MethodImpl(MethodImplOptions.AggressiveInlining)]
+    public static Lanes4 operator -(Lanes4 left, Lanes4 right) => new(left._vector - right._vector);
+
+    /// <inheritdoc/>
+    [MethodImpl(MethodImplOptions.AggressiveInlining)]
+    public static Lanes4 operator *(Lanes4 left, Lanes4 right) => new(left._vector * right._vector);
+
+    /// <inheritdoc/>
+    [MethodImpl(MethodImplOptions.AggressiveInlining)]
+    public static Lanes4 MultiplyAdd(Lanes4 a, Lanes4 b, Lanes4 c) => new(Vec.MultiplyAddEstimate(a._vector, b._vector, c._vector));
+
+    /// <inheritdoc/>
+    [MethodImpl(MethodImplOptions.AggressiveInlining)]
+    public static Lanes4 Max(Lanes4 a, Lanes4 b) => new(Vec.MaxNative(a._vector, b._vector));
+
+    /// <inheritdoc/>
+    [MethodImpl(MethodImplOptions.AggressiveInlining)]
+    public static Lanes4 ShiftToExponent(Lanes4 a) => new(Vec.AsSingle(Vec.AsInt32(a._vector) << 23));
+
+    /// <inheritdoc/>
+    [MethodImpl(MethodImplOptions.AggressiveInlining)]
+    public static Lanes4 SelectGreaterOrEqual(Lanes4 a, Lanes4 b, Lanes4 ifTrue, Lanes4 ifFalse) =>
+        new(Vec.ConditionalSelect(Vec.GreaterThanOrEqual(a._vector, b._vector), ifTrue._vector, ifFalse._vector));
+}

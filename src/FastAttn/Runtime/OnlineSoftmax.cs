@@ -1,0 +1,52 @@
+using System.Runtime.CompilerServices;
+
+namespace FastAttn.Runtime;
+
+/// <summary>
+/// The softmax over keys that arrive block by block (arXiv 1805.02867). Its state is a running maximum m,
+/// a running sum l and the output Ot, one lane a query; scores are in units of log₂.
+/// </summary>
+internal static class OnlineSoftmax
+{
+    /// <summary>
+    /// The running maximum before any key: finite, so that a query without keys never meets ∞ − ∞.
+    /// A masked score is −∞ and 2^(−∞ − m) = 0.
+    /// </summary>
+    public const float NoMax = float.MinValue;
+
+    /// <summary>
+    /// Takes one block of scores into the state: P[j][q] = 2^(S[j][q] − m'[q]) in place, alpha[q] = 2^(m[q] − m'[q]),
+    /// l[q] = alpha[q]·l[q] + Σ_j P[j][q], m[q] = m'[q].
+    /// </summary>
+    /// <param name="score">S, then P: <paramref name="keyCount"/> × <paramref name="width"/>.</param>
+    /// <param name="newMax">m': the running maximum with this block.</param>
+    /// <param name="max">m.</param>
+    /// <param name="sum">l.</param>
+    /// <param name="alpha">The factor by which sums and outputs so far shrink, written.</param>
+    /// <param name="keyCount">Keys in the block.</param>
+    /// <param name="width">Floats in a row, a multiple of the vector's.</param>
+    [MethodImpl(MethodImplOptions.AggressiveOptimization)]
+    public static void Step<TVector>(ref float score, ref float newMax, ref float max, ref float sum, ref float alpha, int keyCount, int width)
+        where TVector : struct, ILanes<TVector>
+    {
+        for (int q = 0; q < width; q += TVector.Count)
+        {
+            TVector m = TVector.Load(ref Unsafe.Add(ref newMax, q));
+            TVector a = VectorMath.Exp2(TVector.Load(ref Unsafe.Add(ref max, q)) - m);
+            TVector l = TVector.Load(ref Unsafe.Add(ref sum, q)) * a;
+
+            ref float s = ref Unsafe.Add(ref score, q);
+            for (int j = 0; j < keyCount; j++)
+            {
+                TVector p = VectorMath.Exp2(TVector.Load(ref s) - m);
+                p.Store(ref s);
+                l += p;
+                s = ref Unsafe.Add(ref s, width);
+            }
+
+            m.Store(ref Unsafe.Add(ref max, q));
+            a.Store(ref Unsafe.Add(ref alpha, q));
+            l.Store(ref Unsafe.Add(ref sum, q));
+        }
+    }
+}

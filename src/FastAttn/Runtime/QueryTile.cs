@@ -1,0 +1,8 @@
+namespace FastAttn.Runtime;
+
+/// <summary>Rows of one stream that are worked on together, a lane each (<see cref="TilePartition"/>).</summary>
+/// <param name="Batch">The sequence.</param>
+/// <param name="Stream">The stream in the sequence.</param>
+/// <param name="FirstRow">First row in the stream.</param>
+/// <param name="RowCount">Rows, at least 1.</param>
+internal readonly record struct QueryTile(int Batch, int Stream, long FirstRow, int RowCount);

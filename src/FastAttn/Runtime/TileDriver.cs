@@ -1,0 +1,36 @@
+using System.ComponentModel;
+
+namespace FastAttn.Runtime;
+
+/// <summary>
+/// The algorithm over the emitted tiles of one kernel on one instruction set. Emitted code creates it and hands it to
+/// <see cref="AttentionKernel"/>; not meant to be called by users.
+/// </summary>
+[EditorBrowsable(EditorBrowsableState.Never)]
+public abstract class TileDriver
+{
+    private protected TileDriver()
+    {
+    }
+
+    /// <summary>Rows in a full query tile.</summary>
+    internal abstract int TileRows { get; }
+
+    /// <summary>Keys in a block.</summary>
+    internal abstract int KeyBlock { get; }
+
+    /// <summary>Combines tiles, vector and mask kind.</summary>
+    /// <typeparam name="TTiles">The emitted tiles.</typeparam>
+    /// <typeparam name="TVector">The vector that they use.</typeparam>
+    /// <typeparam name="TMask">The mask kind.</typeparam>
+    public static TileDriver Create<TTiles, TVector, TMask>()
+        where TTiles : struct, IAttentionTiles
+        where TVector : struct, ILanes<TVector>
+        where TMask : struct, IKeyMask => new FlashDriver<TTiles, TVector, TMask>();
+
+    /// <summary>Floats of scratch memory that a worker needs for this call.</summary>
+    internal abstract long WorkspaceFloats(in AttentionCall call);
+
+    /// <summary>Computes one query tile: reads its queries, all keys and values that they see, and writes its output rows.</summary>
+    internal abstract void Run(in AttentionCall call, in QueryTile tile, Workspace workspace);
+}

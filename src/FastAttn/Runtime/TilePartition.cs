@@ -1,0 +1,39 @@
+using System;
+
+namespace FastAttn.Runtime;
+
+/// <summary>
+/// How a call is cut into query tiles. A tile's rows read one key-value head; they are rows of one query head, or,
+/// where a head has fewer queries than a tile has lanes, rows of all query heads of a group: with few queries the
+/// keys and values are then read once a group.
+/// </summary>
+/// <param name="Batch">Sequences.</param>
+/// <param name="Streams">Streams of rows in a sequence: key-value heads if groups are folded, else query heads.</param>
+/// <param name="Rows">Rows in a stream: queries, times the heads of a folded group.</param>
+/// <param name="TileRows">Rows in a full tile: lanes of the widest query tile.</param>
+internal readonly record struct TilePartition(int Batch, int Streams, long Rows, int TileRows)
+{
+    public static TilePartition Of(in AttentionShape shape, int tileRows)
+    {
+        int group = shape.KeyValueHeads == 0 ? 0 : shape.QueryHeads / shape.KeyValueHeads;
+        return group > 1 && shape.QueryLength < tileRows
+            ? new(shape.Batch, shape.KeyValueHeads, (long)group * shape.QueryLength, tileRows)
+            : new(shape.Batch, shape.QueryHeads, shape.QueryLength, tileRows);
+    }
+
+    public long TilesPerStream => (Rows + TileRows - 1) / TileRows;
+
+    public long Tiles => Batch * (long)Streams * TilesPerStream;
+
+    /// <summary>The rows of a tile. The last rows of a stream come first: under a causal mask they cost the most.</summary>
+    public QueryTile this[long index]
+    {
+        get
+        {
+            (long stream, long tile) = Math.DivRem(index, TilesPerStream);
+            (long batch, long head) = Math.DivRem(stream, Streams);
+            long first = (TilesPerStream - 1 - tile) * TileRows;
+            return new((int)batch, (int)head, first, (int)Math.Min(TileRows, Rows - first));
+        }
+    }
+}

@@ -1,0 +1,42 @@
+using System.Runtime.CompilerServices;
+using System.Runtime.Intrinsics;
+using System.Runtime.Intrinsics.Arm;
+using System.Runtime.Intrinsics.X86;
+
+namespace FastAttn.Runtime;
+
+/// <summary>The step between rows of queries in memory and queries in lanes.</summary>
+internal static class Transpose
+{
+    /// <summary>Transposes a 4×4 matrix whose rows are the arguments.</summary>
+    [MethodImpl(MethodImplOptions.AggressiveInlining)]
+    public static void InPlace(ref Vector128<float> a, ref Vector128<float> b, ref Vector128<float> c, ref Vector128<float> d)
+    {
+        if (Sse.IsSupported)
+        {
+            Vector128<float> ab0 = Sse.UnpackLow(a, b), ab2 = Sse.UnpackHigh(a, b);
+            Vector128<float> cd0 = Sse.UnpackLow(c, d), cd2 = Sse.UnpackHigh(c, d);
+            a = Sse.MoveLowToHigh(ab0, cd0);
+            b = Sse.MoveHighToLow(cd0, ab0);
+            c = Sse.MoveLowToHigh(ab2, cd2);
+            d = Sse.MoveHighToLow(cd2, ab2);
+        }
+        else if (AdvSimd.Arm64.IsSupported)
+        {
+            Vector128<float> ab0 = AdvSimd.Arm64.ZipLow(a, b), ab2 = AdvSimd.Arm64.ZipHigh(a, b);
+            Vector128<float> cd0 = AdvSimd.Arm64.ZipLow(c, d), cd2 = AdvSimd.Arm64.ZipHigh(c, d);
+            a = AdvSimd.Arm64.ZipLow(ab0.AsDouble(), cd0.AsDouble()).AsSingle();
+            b = AdvSimd.Arm64.ZipHigh(ab0.AsDouble(), cd0.AsDouble()).AsSingle();
+            c = AdvSimd.Arm64.ZipLow(ab2.AsDouble(), cd2.AsDouble()).AsSingle();
+            d = AdvSimd.Arm64.ZipHigh(ab2.AsDouble(), cd2.AsDouble()).AsSingle();
+        }
+        else
+        {
+            (Vector128<float> a0, Vector128<float> b0, Vector128<float> c0, Vector128<float> d0) = (a, b, c, d);
+            a = Vector128.Create(a0[0], b0[0], c0[0], d0[0]);
+            b = Vector128.Create(a0[1], b0[1], c0[1], d0[1]);
+            c = Vector128.Create(a0[2], b0[2], c0[2], d0[2]);
+            d = Vector128.Create(a0[3], b0[3], c0[3], d0[3]);
+        }
+    }
+}

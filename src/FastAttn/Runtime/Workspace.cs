@@ -1,0 +1,64 @@
+using System;
+using System.Runtime.InteropServices;
+using System.Threading;
+
+namespace FastAttn.Runtime;
+
+/// <summary>
+/// Scratch memory of one worker, aligned to a cache line. It is kept between calls, so that there are as many as
+/// workers were ever busy at once.
+/// </summary>
+internal sealed unsafe class Workspace
+{
+    private const int Alignment = 64;
+    private static readonly Lock Gate = new();
+    private static Workspace?[] s_idle = new Workspace?[Environment.ProcessorCount];
+    private static int s_idleCount;
+
+    private nuint _capacity;
+
+    private Workspace()
+    {
+    }
+
+    /// <summary>The memory; it holds as many floats as were asked for, not cleared.</summary>
+    public float* Memory { get; private set; }
+
+    /// <summary>Takes an idle workspace, or makes one.</summary>
+    /// <param name="floats">Floats needed.</param>
+    public static Workspace Rent(long floats)
+    {
+        Workspace? workspace = null;
+        lock (Gate)
+        {
+            if (s_idleCount > 0)
+                workspace = s_idle[--s_idleCount];
+        }
+
+        workspace ??= new Workspace();
+        workspace.Reserve((nuint)floats);
+        return workspace;
+    }
+
+    /// <summary>Gives it back.</summary>
+    public void Return()
+    {
+        lock (Gate)
+        {
+            if (s_idleCount == s_idle.Length)
+                Array.Resize(ref s_idle, 2 * s_idle.Length);
+            s_idle[s_idleCount++] = this;
+        }
+    }
+
+    private void Reserve(nuint floats)
+    {
+        if (floats <= _capacity)
+            return;
+        NativeMemory.AlignedFree(Memory);
+        Memory = null;
+        _capacity = 0;
+        Memory = (float*)NativeMemory.AlignedAlloc(checked(floats * sizeof(float)), Alignment);
+        _capacity = floats;
+    }
+}
