@@ -78,9 +78,6 @@ internal static class TilesEmitter
         writer.Line().Line($"/// <summary>S[j][q] = Σ_t K[j][t]·Qt[t][q] and max[q], {tile.Rows} keys × {tile.Vectors} vectors of queries at a time.</summary>");
         writer.Line("[MethodImpl(MethodImplOptions.AggressiveOptimization)]");
         writer.Open($"private static void Scores{tile}(ref float key, ref float query, ref float score, ref float max, int keyCount{Unfixed(plan, ", int headDim")})");
-        foreach (int v in Enumerable.Range(0, tile.Vectors))
-            writer.Line($"Lane max{v} = {dialect.Load("max", v * dialect.Width)};");
-
         writer.Open("for (int j = 0; ;)");
         var product = new ProductEmitter(writer, dialect, tile, accumulator: "s");
         if (isFixed)
@@ -118,6 +115,8 @@ internal static class TilesEmitter
         }
 
         writer.Line().Line($"ref float destination = ref Unsafe.Add(ref score, j * {width});");
+        foreach (int v in Enumerable.Range(0, tile.Vectors))
+            writer.Line($"Lane max{v} = {dialect.Load("max", v * dialect.Width)};");
         foreach (int row in Enumerable.Range(0, tile.Rows))
         {
             foreach (int v in Enumerable.Range(0, tile.Vectors))
@@ -126,6 +125,8 @@ internal static class TilesEmitter
                 writer.Line($"max{v} = {dialect.Max($"max{v}", product.Accumulator(row, v))};");
         }
 
+        foreach (int v in Enumerable.Range(0, tile.Vectors))
+            writer.Line($"{dialect.Store($"max{v}", "max", v * dialect.Width)};");
         writer.Line();
         writer.Line($"""
             j += {tile.Rows};
@@ -135,10 +136,7 @@ internal static class TilesEmitter
         writer.Open($"if (j > keyCount - {tile.Rows})");
         writer.Line("// The last tile begins early: it computes some scores again, to the same values.");
         writer.Line($"j = keyCount - {tile.Rows};");
-        writer.Close().Close().Line();
-        foreach (int v in Enumerable.Range(0, tile.Vectors))
-            writer.Line($"{dialect.Store($"max{v}", "max", v * dialect.Width)};");
-        writer.Close();
+        writer.Close().Close().Close();
     }
 
     private static void EmitValues(SourceWriter writer, KernelPlan plan, TileShape tile)
@@ -150,9 +148,6 @@ internal static class TilesEmitter
         writer.Line().Line($"/// <summary>Ot[c][q] = alpha[q]·Ot[c][q] + Σ_j V[j][c]·P[j][q], {tile.Rows} value columns × {tile.Vectors} vectors of queries at a time.</summary>");
         writer.Line("[MethodImpl(MethodImplOptions.AggressiveOptimization)]");
         writer.Open($"private static void Values{tile}(ref float value, ref float probability, ref float alpha, ref float output, int keyCount{Unfixed(plan, ", int valueDim")})");
-        foreach (int v in Enumerable.Range(0, tile.Vectors))
-            writer.Line($"Lane alpha{v} = {dialect.Load("alpha", v * dialect.Width)};");
-
         writer.Open($"for (int c = 0; c < {valueDim}; c += {tile.Rows})");
         var product = new ProductEmitter(writer, dialect, tile, accumulator: "o");
         writer.Line($"""
@@ -160,6 +155,8 @@ internal static class TilesEmitter
             ref float b = ref probability;
             ref float o = ref Unsafe.Add(ref output, c * {width});
             """);
+        foreach (int v in Enumerable.Range(0, tile.Vectors))
+            writer.Line($"Lane alpha{v} = {dialect.Load("alpha", v * dialect.Width)};");
         foreach (int row in Enumerable.Range(0, tile.Rows))
             product.Declare(row, v => $"{dialect.Load("o", (row * width) + (v * dialect.Width))} * alpha{v}");
 

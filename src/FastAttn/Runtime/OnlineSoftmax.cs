@@ -29,16 +29,29 @@ internal static class OnlineSoftmax
     public static void Step<TVector>(ref float score, ref float newMax, ref float max, ref float sum, ref float alpha, int keyCount, int width)
         where TVector : struct, ILanes<TVector>
     {
+        VectorMath.Exp2Constants<TVector> constants = new();
         for (int q = 0; q < width; q += TVector.Count)
         {
             TVector m = TVector.Load(ref Unsafe.Add(ref newMax, q));
-            TVector a = VectorMath.Exp2(TVector.Load(ref Unsafe.Add(ref max, q)) - m);
+            TVector a = VectorMath.Exp2(TVector.Load(ref Unsafe.Add(ref max, q)) - m, constants);
             TVector l = TVector.Load(ref Unsafe.Add(ref sum, q)) * a;
 
             ref float s = ref Unsafe.Add(ref score, q);
-            for (int j = 0; j < keyCount; j++)
+            int j = 0;
+            for (; j + 2 <= keyCount; j += 2)
             {
-                TVector p = VectorMath.Exp2(TVector.Load(ref s) - m);
+                ref float next = ref Unsafe.Add(ref s, width);
+                TVector p0 = TVector.Load(ref s) - m, p1 = TVector.Load(ref next) - m;
+                VectorMath.Exp2(ref p0, ref p1, constants);
+                p0.Store(ref s);
+                p1.Store(ref next);
+                l += p0 + p1;
+                s = ref Unsafe.Add(ref s, 2 * width);
+            }
+
+            for (; j < keyCount; j++)
+            {
+                TVector p = VectorMath.Exp2(TVector.Load(ref s) - m, constants);
                 p.Store(ref s);
                 l += p;
                 s = ref Unsafe.Add(ref s, width);
