@@ -19,6 +19,8 @@ namespace FastAttn.Generators;
 [Generator(LanguageNames.CSharp)]
 public sealed class AttentionKernelGenerator : IIncrementalGenerator
 {
+    private static readonly Encoding Utf8 = new UTF8Encoding(encoderShouldEmitUTF8Identifier: false);
+
     /// <inheritdoc/>
     public void Initialize(IncrementalGeneratorInitializationContext context)
     {
@@ -55,7 +57,7 @@ public sealed class AttentionKernelGenerator : IIncrementalGenerator
     }
 
     private static void Add(SourceProductionContext context, string name, string source) =>
-        context.AddSource($"{name}.g.cs", SourceText.From(source, Encoding.UTF8));
+        context.AddSource($"{name}.g.cs", SourceText.From(source, Utf8));
 
     /// <summary>The names of the pipeline's steps, for tests.</summary>
     internal static class Steps

@@ -91,7 +91,7 @@ public static class ScaledDotProductAttention
             throw new ArgumentOutOfRangeException(nameof(headDim), headDim, $"The head dimension must be 1 to {MaxDimension}.");
         if (valueDim is < 1 or > MaxDimension)
             throw new ArgumentOutOfRangeException(nameof(valueDim), valueDim, $"The value dimension must be 1 to {MaxDimension}.");
-        if (!Enum.IsDefined(mask))
+        if (mask is not (AttentionMask.None or AttentionMask.Causal))
             throw new ArgumentOutOfRangeException(nameof(mask), mask, "The mask is not defined.");
     }
 

@@ -48,5 +48,6 @@ internal sealed class ProductEmitter(SourceWriter writer, Dialect dialect, TileS
         writer.Line($"b = ref Unsafe.Add(ref b, {steps * Width});");
     }
 
-    private string[] Vectors(Func<int, string> text) => [.. Enumerable.Range(0, tile.Vectors).Select(text)];
+    /// <summary>A text for each vector.</summary>
+    public string[] Vectors(Func<int, string> text) => [.. Enumerable.Range(0, tile.Vectors).Select(text)];
 }

@@ -58,7 +58,11 @@ internal static class TilesEmitter
 
     private static void EmitChoice(SourceWriter writer, KernelPlan plan, string signature, System.Func<TileShape, string> call)
     {
-        writer.Line().Line("/// <inheritdoc/>").Open(signature).Open("switch (vectors)");
+        writer.Line()
+            .Line("/// <inheritdoc/>")
+            .Line("[MethodImpl(MethodImplOptions.AggressiveInlining)]")
+            .Open(signature)
+            .Open("switch (vectors)");
         foreach (TileShape tile in plan.Tiles)
         {
             string label = tile.Vectors == 1 ? "default" : $"case {tile.Vectors}";
@@ -99,6 +103,7 @@ internal static class TilesEmitter
             string Key(int row, int step) => Dialect.Element("a", (row * dim) + step);
             if (dim >= unroll)
             {
+                writer.Line($"// The sum over t, {unroll} terms a round: a key element times a vector of queries.");
                 writer.Open($"for (int t = 0; t < {dim / unroll * unroll}; t += {unroll})");
                 product.Steps(unroll, Key, advance: $"{unroll}");
                 writer.Close();
@@ -115,18 +120,13 @@ internal static class TilesEmitter
         }
 
         writer.Line().Line($"ref float destination = ref Unsafe.Add(ref score, j * {width});");
-        foreach (int v in Enumerable.Range(0, tile.Vectors))
-            writer.Line($"Lane max{v} = {dialect.Load("max", v * dialect.Width)};");
         foreach (int row in Enumerable.Range(0, tile.Rows))
-        {
-            foreach (int v in Enumerable.Range(0, tile.Vectors))
-                writer.Line($"{dialect.Store(product.Accumulator(row, v), "destination", (row * width) + (v * dialect.Width))};");
-            foreach (int v in Enumerable.Range(0, tile.Vectors))
-                writer.Line($"max{v} = {dialect.Max($"max{v}", product.Accumulator(row, v))};");
-        }
-
-        foreach (int v in Enumerable.Range(0, tile.Vectors))
-            writer.Line($"{dialect.Store($"max{v}", "max", v * dialect.Width)};");
+            writer.Line(string.Join(" ", product.Vectors(v => $"{dialect.Store(product.Accumulator(row, v), "destination", (row * width) + (v * dialect.Width))};")));
+        writer.Line().Line("// The running maximum. It is read only now: all registers belong to the sum until here.");
+        writer.Line($"Lane {string.Join(", ", product.Vectors(v => $"max{v} = {dialect.Load("max", v * dialect.Width)}"))};");
+        foreach (int row in Enumerable.Range(0, tile.Rows))
+            writer.Line(string.Join(" ", product.Vectors(v => $"max{v} = {dialect.Max($"max{v}", product.Accumulator(row, v))};")));
+        writer.Line(string.Join(" ", product.Vectors(v => $"{dialect.Store($"max{v}", "max", v * dialect.Width)};")));
         writer.Line();
         writer.Line($"""
             j += {tile.Rows};
@@ -155,11 +155,12 @@ internal static class TilesEmitter
             ref float b = ref probability;
             ref float o = ref Unsafe.Add(ref output, c * {width});
             """);
-        foreach (int v in Enumerable.Range(0, tile.Vectors))
-            writer.Line($"Lane alpha{v} = {dialect.Load("alpha", v * dialect.Width)};");
+        writer.Line().Line("// The output so far, rescaled to the new maximum.");
+        writer.Line($"Lane {string.Join(", ", product.Vectors(v => $"alpha{v} = {dialect.Load("alpha", v * dialect.Width)}"))};");
         foreach (int row in Enumerable.Range(0, tile.Rows))
             product.Declare(row, v => $"{dialect.Load("o", (row * width) + (v * dialect.Width))} * alpha{v}");
 
+        writer.Line().Line("// The sum over j: a value element times a vector of probabilities.");
         writer.Line("int j = 0;");
         if (plan.Unroll > 1)
         {
@@ -172,10 +173,7 @@ internal static class TilesEmitter
         product.Steps(1, static (row, _) => Dialect.Element("a", row), advance: valueDim);
         writer.Close().Line();
         foreach (int row in Enumerable.Range(0, tile.Rows))
-        {
-            foreach (int v in Enumerable.Range(0, tile.Vectors))
-                writer.Line($"{dialect.Store(product.Accumulator(row, v), "o", (row * width) + (v * dialect.Width))};");
-        }
+            writer.Line(string.Join(" ", product.Vectors(v => $"{dialect.Store(product.Accumulator(row, v), "o", (row * width) + (v * dialect.Width))};")));
 
         writer.Close().Close();
     }

@@ -28,7 +28,7 @@ internal static class CallValidation
         where TOutput : unmanaged
     {
         CheckShape(shape);
-        if (!Enum.IsDefined(options.Layout))
+        if (options.Layout is not (AttentionLayout.BatchHeadLengthDim or AttentionLayout.BatchLengthHeadDim))
             throw new ArgumentException($"Layout {options.Layout} is not defined.", Options);
         if (options.MaxDegreeOfParallelism < 0)
             throw new ArgumentOutOfRangeException(Options, options.MaxDegreeOfParallelism, "MaxDegreeOfParallelism is negative; 0 stands for all processors.");

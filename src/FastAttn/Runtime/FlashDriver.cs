@@ -16,12 +16,15 @@ internal sealed unsafe class FlashDriver<TTiles, TVector, TMask> : TileDriver
     where TVector : struct, ILanes<TVector>
     where TMask : struct, IKeyMask
 {
+    private const float Log2E = 1.442695040888963f;
+
     internal override int TileRows => TTiles.MaxVectors * TVector.Count;
 
     internal override int KeyBlock => TTiles.KeyBlock;
 
     internal override long WorkspaceFloats(in AttentionCall call) => new Scratch(null, call, TileRows).Floats;
 
+    [MethodImpl(MethodImplOptions.AggressiveOptimization)]
     internal override void Run(in AttentionCall call, in QueryTile tile, Workspace workspace)
     {
         int vectors = (tile.RowCount + TVector.Count - 1) / TVector.Count;
@@ -29,13 +32,23 @@ internal sealed unsafe class FlashDriver<TTiles, TVector, TMask> : TileDriver
         Scratch scratch = new(workspace.Memory, call, width);
         TileRowMap rows = new(call, tile);
 
-        PackQuery(call, tile, rows, scratch);
         new Span<float>(scratch.Output, scratch.ValueColumns * width).Clear();
         new Span<float>(scratch.Max, width).Fill(OnlineSoftmax.NoMax);
         new Span<float>(scratch.Sum, width).Clear();
-
         (int firstLimit, int lastLimit) = FindLimits(call, tile, rows, scratch.Limits, width);
 
+        if (DecodeTile<TVector>.Suits(call))
+            TakeKeysByRows(call, tile, rows, scratch, lastLimit);
+        else
+            TakeKeys(call, tile, rows, scratch, vectors, firstLimit, lastLimit);
+    }
+
+    /// <summary>Many queries: a lane for each, in register tiles.</summary>
+    [MethodImpl(MethodImplOptions.AggressiveOptimization)]
+    private static void TakeKeys(in AttentionCall call, in QueryTile tile, in TileRowMap rows, in Scratch scratch, int vectors, int firstLimit, int lastLimit)
+    {
+        int width = scratch.Width;
+        PackQuery(call, tile, rows, scratch);
         float* keys = call.Key + rows.KeyOffset(call.KeyStrides);
         float* values = call.Value + rows.KeyOffset(call.ValueStrides);
         for (int first = 0; first < lastLimit; first += call.KeyBlock)
@@ -67,14 +80,65 @@ internal sealed unsafe class FlashDriver<TTiles, TVector, TMask> : TileDriver
                 AddVisibleNonFinite(call, values + first * valueStride, scratch, first, count, width);
         }
 
-        Finish(call, tile, rows, scratch, width);
+        Finish(call, tile, rows, scratch);
+    }
+
+    /// <summary>Few queries: one at a time, with the head dimension in lanes.</summary>
+    [MethodImpl(MethodImplOptions.AggressiveOptimization)]
+    private static void TakeKeysByRows(in AttentionCall call, in QueryTile tile, in TileRowMap rows, in Scratch scratch, int lastLimit)
+    {
+        int headDim = call.HeadDim, valueDim = call.ValueDim;
+        long keyStride = call.KeyStrides.Length, valueStride = call.ValueStrides.Length;
+        for (int q = 0; q < tile.RowCount; q++)
+            DecodeTile<TVector>.PackQuery(call.Query + rows.Offset(q, call.QueryStrides), call.Scale * Log2E, scratch.Query + (long)q * headDim, headDim);
+
+        float* keys = call.Key + rows.KeyOffset(call.KeyStrides);
+        float* values = call.Value + rows.KeyOffset(call.ValueStrides);
+        for (int first = 0; first < lastLimit; first += call.KeyBlock)
+        {
+            for (int q = 0; q < tile.RowCount; q++)
+            {
+                int limit = TMask.Kind == AttentionMask.None ? lastLimit : scratch.Limits[q];
+                int count = Math.Min(call.KeyBlock, limit - first);
+                if (count <= 0)
+                    continue;
+                DecodeTile<TVector>.TakeBlock(
+                    scratch.Query + (long)q * headDim, keys + first * keyStride, keyStride, headDim,
+                    values + first * valueStride, valueStride, valueDim, count,
+                    scratch.Score, ref scratch.Max[q], ref scratch.Sum[q], scratch.Output + (long)q * valueDim);
+            }
+        }
+
+        float* inverse = FinishSums(call, tile, rows, scratch);
+        for (int q = 0; q < tile.RowCount; q++)
+        {
+            float* source = scratch.Output + (long)q * valueDim;
+            float* destination = call.Output + rows.Offset(q, call.OutputStrides);
+            for (int c = 0; c < valueDim; c++)
+                destination[c] = source[c] * inverse[q];
+        }
+    }
+
+    /// <summary>LSE[q] = ln 2·m[q] + ln l[q], −∞ without keys; returns 1 / l[q], 0 without keys.</summary>
+    [MethodImpl(MethodImplOptions.AggressiveOptimization)]
+    private static float* FinishSums(in AttentionCall call, in QueryTile tile, in TileRowMap rows, in Scratch scratch)
+    {
+        const double Ln2 = 0.693147180559945309;
+        for (int q = 0; q < tile.RowCount; q++)
+        {
+            float sum = scratch.Sum[q];
+            scratch.Alpha[q] = sum == 0 ? 0 : 1 / sum;
+            if (call.LogSumExp != null)
+                call.LogSumExp[rows.LogSumExpIndex(q)] = sum == 0 ? float.NegativeInfinity : (float)(scratch.Max[q] * Ln2 + Math.Log(sum));
+        }
+
+        return scratch.Alpha;
     }
 
     /// <summary>Qt[t][q] = scale·log₂(e)·Q[q][t]; lanes without a query are 0.</summary>
     [MethodImpl(MethodImplOptions.AggressiveOptimization)]
     private static void PackQuery(in AttentionCall call, in QueryTile tile, in TileRowMap rows, in Scratch scratch)
     {
-        const float Log2E = 1.442695040888963f;
         float scale = call.Scale * Log2E;
         int width = scratch.Width, dim = call.HeadDim;
         int q = 0;
@@ -114,21 +178,12 @@ internal sealed unsafe class FlashDriver<TTiles, TVector, TMask> : TileDriver
         }
     }
 
-    /// <summary>O[q][c] = Ot[c][q] / l[q] and LSE[q] = ln 2·m[q] + ln l[q]; a query without keys has 0 and −∞.</summary>
+    /// <summary>O[q][c] = Ot[c][q] / l[q].</summary>
     [MethodImpl(MethodImplOptions.AggressiveOptimization)]
-    private static void Finish(in AttentionCall call, in QueryTile tile, in TileRowMap rows, in Scratch scratch, int width)
+    private static void Finish(in AttentionCall call, in QueryTile tile, in TileRowMap rows, in Scratch scratch)
     {
-        const double Ln2 = 0.693147180559945309;
-        int dim = call.ValueDim;
-        float* inverse = scratch.Alpha;
-        for (int q = 0; q < width; q++)
-        {
-            float sum = scratch.Sum[q];
-            inverse[q] = sum == 0 ? 0 : 1 / sum;
-            if (call.LogSumExp != null && q < tile.RowCount)
-                call.LogSumExp[rows.LogSumExpIndex(q)] = sum == 0 ? float.NegativeInfinity : (float)(scratch.Max[q] * Ln2 + Math.Log(sum));
-        }
-
+        int width = scratch.Width, dim = call.ValueDim;
+        float* inverse = FinishSums(call, tile, rows, scratch);
         int row = 0;
         for (; row + 4 <= tile.RowCount; row += 4)
         {
@@ -168,6 +223,7 @@ internal sealed unsafe class FlashDriver<TTiles, TVector, TMask> : TileDriver
     }
 
     /// <summary>The first key that each lane does not see; returns the least and the greatest of them.</summary>
+    [MethodImpl(MethodImplOptions.AggressiveOptimization)]
     private static (int First, int Last) FindLimits(in AttentionCall call, in QueryTile tile, in TileRowMap rows, int* limits, int width)
     {
         int keyLength = call.Shape.KeyLength;
@@ -216,6 +272,7 @@ internal sealed unsafe class FlashDriver<TTiles, TVector, TMask> : TileDriver
     /// Copies a block whose rows are apart, short or too few: rows of the source far apart compete for the same cache
     /// sets (4096 bytes apart they cost 25%). Columns past the source's are 0, rows past its last repeat it.
     /// </summary>
+    [MethodImpl(MethodImplOptions.AggressiveOptimization)]
     private static float* Stage(float* source, long sourceStride, int sourceColumns, int sourceRows, float* destination, int columns, int rows)
     {
         for (int j = 0; j < rows; j++)
@@ -229,6 +286,7 @@ internal sealed unsafe class FlashDriver<TTiles, TVector, TMask> : TileDriver
     }
 
     /// <summary>Whether any value is NaN or ±∞ in rows that some query of the tile may not see: 0·NaN would reach it.</summary>
+    [MethodImpl(MethodImplOptions.AggressiveOptimization)]
     private static bool HasNonFinite(float* value, long stride, int columns, int firstRow, int rows)
     {
         float* lanes = stackalloc float[TVector.Count];

@@ -1,4 +1,5 @@
 using System.ComponentModel;
+using System.Runtime.Intrinsics;
 
 namespace FastAttn.Runtime;
 
@@ -62,4 +63,8 @@ public interface ILanes<TSelf>
     /// <param name="ifTrue">Taken where it holds.</param>
     /// <param name="ifFalse">Taken where it does not.</param>
     static abstract TSelf SelectGreaterOrEqual(TSelf a, TSelf b, TSelf ifTrue, TSelf ifFalse);
+
+    /// <summary>Four sums, each over the lanes that are a multiple of four apart.</summary>
+    /// <param name="a">The vector.</param>
+    static abstract Vector128<float> FoldToFour(TSelf a);
 }

@@ -2,6 +2,7 @@ using System;
 using System.ComponentModel;
 using System.Diagnostics.CodeAnalysis;
 using System.Runtime.CompilerServices;
+using System.Runtime.Intrinsics;
 
 namespace FastAttn.Runtime;
 
@@ -55,4 +56,8 @@ public readonly struct Lanes1(float value) : ILanes<Lanes1>
     /// <inheritdoc/>
     [MethodImpl(MethodImplOptions.AggressiveInlining)]
     public static Lanes1 SelectGreaterOrEqual(Lanes1 a, Lanes1 b, Lanes1 ifTrue, Lanes1 ifFalse) => a._value >= b._value ? ifTrue : ifFalse;
+
+    /// <inheritdoc/>
+    [MethodImpl(MethodImplOptions.AggressiveInlining)]
+    public static Vector128<float> FoldToFour(Lanes1 a) => Vector128.CreateScalar(a._value);
 }

@@ -1,6 +1,7 @@
 using System.ComponentModel;
 using System.Diagnostics.CodeAnalysis;
 using System.Runtime.CompilerServices;
+using System.Runtime.Intrinsics;
 
 using Vec = System.Runtime.Intrinsics.Vector512;
 using VecF = System.Runtime.Intrinsics.Vector512<float>;
@@ -58,4 +59,12 @@ public readonly struct Lanes16(VecF vector) : ILanes<Lanes16>
     [MethodImpl(MethodImplOptions.AggressiveInlining)]
     public static Lanes16 SelectGreaterOrEqual(Lanes16 a, Lanes16 b, Lanes16 ifTrue, Lanes16 ifFalse) =>
         new(Vec.ConditionalSelect(Vec.GreaterThanOrEqual(a._vector, b._vector), ifTrue._vector, ifFalse._vector));
+
+    /// <inheritdoc/>
+    [MethodImpl(MethodImplOptions.AggressiveInlining)]
+    public static Vector128<float> FoldToFour(Lanes16 a)
+    {
+        Vector256<float> eight = a._vector.GetLower() + a._vector.GetUpper();
+        return eight.GetLower() + eight.GetUpper();
+    }
 }

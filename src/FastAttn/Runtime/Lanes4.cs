@@ -1,6 +1,7 @@
 using System.ComponentModel;
 using System.Diagnostics.CodeAnalysis;
 using System.Runtime.CompilerServices;
+using System.Runtime.Intrinsics;
 
 using Vec = System.Runtime.Intrinsics.Vector128;
 using VecF = System.Runtime.Intrinsics.Vector128<float>;
@@ -58,4 +59,8 @@ public readonly struct Lanes4(VecF vector) : ILanes<Lanes4>
     [MethodImpl(MethodImplOptions.AggressiveInlining)]
     public static Lanes4 SelectGreaterOrEqual(Lanes4 a, Lanes4 b, Lanes4 ifTrue, Lanes4 ifFalse) =>
         new(Vec.ConditionalSelect(Vec.GreaterThanOrEqual(a._vector, b._vector), ifTrue._vector, ifFalse._vector));
+
+    /// <inheritdoc/>
+    [MethodImpl(MethodImplOptions.AggressiveInlining)]
+    public static Vector128<float> FoldToFour(Lanes4 a) => a._vector;
 }

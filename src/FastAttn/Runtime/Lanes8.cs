@@ -1,6 +1,7 @@
 using System.ComponentModel;
 using System.Diagnostics.CodeAnalysis;
 using System.Runtime.CompilerServices;
+using System.Runtime.Intrinsics;
 
 using Vec = System.Runtime.Intrinsics.Vector256;
 using VecF = System.Runtime.Intrinsics.Vector256<float>;
@@ -58,4 +59,8 @@ public readonly struct Lanes8(VecF vector) : ILanes<Lanes8>
     [MethodImpl(MethodImplOptions.AggressiveInlining)]
     public static Lanes8 SelectGreaterOrEqual(Lanes8 a, Lanes8 b, Lanes8 ifTrue, Lanes8 ifFalse) =>
         new(Vec.ConditionalSelect(Vec.GreaterThanOrEqual(a._vector, b._vector), ifTrue._vector, ifFalse._vector));
+
+    /// <inheritdoc/>
+    [MethodImpl(MethodImplOptions.AggressiveInlining)]
+    public static Vector128<float> FoldToFour(Lanes8 a) => a._vector.GetLower() + a._vector.GetUpper();
 }
