@@ -1,0 +1,62 @@
+using System;
+
+namespace FastAttn.Benchmarks;
+
+/// <summary>
+/// Query, key, value and output of any case: the first elements of four buffers that all cases share. Queries, keys and
+/// values are N(0,1), the same in every run.
+/// </summary>
+internal sealed class AttentionBuffers
+{
+    private readonly AlignedBuffer _query;
+    private readonly AlignedBuffer _key;
+    private readonly AlignedBuffer _value;
+    private readonly AlignedBuffer _output;
+
+    public AttentionBuffers(int queryElements, int keyElements)
+    {
+        _query = new AlignedBuffer(queryElements);
+        _key = new AlignedBuffer(keyElements);
+        _value = new AlignedBuffer(keyElements);
+        _output = new AlignedBuffer(queryElements);
+        FillNormal(_query.Span, seed: 1);
+        FillNormal(_key.Span, seed: 2);
+        FillNormal(_value.Span, seed: 3);
+        _output.Span.Clear();
+    }
+
+    public static int QueryElements(in AttentionShape shape, int headDim) =>
+        checked(shape.Batch * shape.QueryHeads * shape.QueryLength * headDim);
+
+    public static int KeyElements(in AttentionShape shape, int headDim) =>
+        checked(shape.Batch * shape.KeyValueHeads * shape.KeyLength * headDim);
+
+    /// <summary>One call of <paramref name="kernel"/>, everything bound: calling it allocates nothing.</summary>
+    public Action Bind(AttentionKernel kernel, AttentionShape shape, int threads)
+    {
+        int queryElements = QueryElements(shape, kernel.HeadDim);
+        int keyElements = KeyElements(shape, kernel.HeadDim);
+        var options = new AttentionOptions { MaxDegreeOfParallelism = threads };
+        return () => kernel.Forward(
+            _query.Span[..queryElements],
+            _key.Span[..keyElements],
+            _value.Span[..keyElements],
+            _output.Span[..queryElements],
+            shape,
+            options);
+    }
+
+    // Box and Muller's transform: two independent normal numbers from two uniform ones.
+    private static void FillNormal(Span<float> span, int seed)
+    {
+        var random = new Random(seed);
+        for (int i = 0; i < span.Length; i += 2)
+        {
+            float radius = MathF.Sqrt(-2 * MathF.Log(1 - random.NextSingle()));
+            (float sin, float cos) = MathF.SinCos(2 * MathF.PI * random.NextSingle());
+            span[i] = radius * cos;
+            if (i + 1 < span.Length)
+                span[i + 1] = radius * sin;
+        }
+    }
+}

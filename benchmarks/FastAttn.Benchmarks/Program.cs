@@ -1,0 +1,11 @@
+using System.CommandLine;
+
+using FastAttn.Benchmarks;
+using FastAttn.Benchmarks.Quick;
+
+var root = new RootCommand("Benchmarks of FastAttn.")
+{
+    QuickCommand.Create(),
+    BenchmarkDotNetCommand.Create(),
+};
+return root.Parse(args).Invoke();

@@ -1,0 +1,17 @@
+namespace FastAttn.Benchmarks.Quick;
+
+/// <summary>A case's figures.</summary>
+/// <param name="Case">What was computed.</param>
+/// <param name="Threads">Threads that a call could use.</param>
+/// <param name="Milliseconds">Time of a call.</param>
+/// <param name="PeakGigaflops">The instruction set's measured multiply-add peak, times the threads.</param>
+/// <param name="AllocatedBytes">Bytes that the timed calls allocated: 0 unless something is wrong.</param>
+internal sealed record CaseResult(QuickCase Case, int Threads, Spread Milliseconds, double PeakGigaflops, long AllocatedBytes)
+{
+    public double Gigaflops => Case.Flops / Milliseconds.Median / 1e6;
+
+    /// <summary>Fraction of the peak.</summary>
+    public double Share => Gigaflops / PeakGigaflops;
+
+    public double KeyValueGigabytesPerSecond => Case.KeyValueBytes / Milliseconds.Median / 1e6;
+}

@@ -1,0 +1,26 @@
+using System.Collections.Generic;
+using System.Linq;
+
+using FastAttn.Measurement;
+
+namespace FastAttn.Benchmarks.Quick;
+
+/// <summary>
+/// Measures what the machine can do, once a round: its clock drifts, so a peak from before the run would not be that of
+/// the run.
+/// </summary>
+internal sealed class MachineSampler(IReadOnlyList<InstructionSet> instructionSets, int threads)
+{
+    private readonly Dictionary<InstructionSet, List<double>> _peaks = instructionSets.ToDictionary(isa => isa, _ => new List<double>());
+    private readonly List<double> _bandwidths = [];
+
+    public void Sample()
+    {
+        foreach ((InstructionSet instructionSet, List<double> peaks) in _peaks)
+            peaks.Add(FmaPeak.MeasureGigaflops(instructionSet));
+        _bandwidths.Add(ReadBandwidth.MeasureGigabytesPerSecond(threads));
+    }
+
+    public MachineFigures Figures() =>
+        new([.. instructionSets.Select(isa => new InstructionSetPeak(isa, Spread.Of(_peaks[isa])))], Spread.Of(_bandwidths));
+}

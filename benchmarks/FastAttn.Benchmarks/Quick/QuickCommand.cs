@@ -1,0 +1,73 @@
+using System;
+using System.Collections.Generic;
+using System.CommandLine;
+using System.CommandLine.Parsing;
+using System.Globalization;
+using System.IO;
+using System.Linq;
+
+namespace FastAttn.Benchmarks.Quick;
+
+/// <summary><c>quick</c>: the table of all cases, in about a minute.</summary>
+internal static class QuickCommand
+{
+    private const int DefaultRounds = 9;
+
+    public static Command Create()
+    {
+        var json = new Option<FileInfo?>("--json") { Description = "Also write the cases to this file, one JSON object a line.", HelpName = "FILE" };
+        var threads = new Option<int>("--threads") { Description = "Threads that a call may use.", DefaultValueFactory = _ => 1, HelpName = "N" };
+        var isa = new Option<InstructionSet?>("--isa") { Description = "Run this instruction set only.", HelpName = "NAME" };
+        var rounds = new Option<int>("--rounds") { DefaultValueFactory = _ => DefaultRounds, Hidden = true };
+        var filter = new Option<string>("--filter") { DefaultValueFactory = _ => "", Hidden = true };
+        threads.Validators.Add(RequirePositive);
+        rounds.Validators.Add(RequirePositive);
+        isa.AcceptOnlyFromAmong(StringComparer.OrdinalIgnoreCase, [.. InstructionSets.Supported.Select(supported => supported.ToString())]);
+
+        var command = new Command("quick", "Measures the peak of this CPU and the share of it that attention reaches.")
+        {
+            json,
+            threads,
+            isa,
+            rounds,
+            filter,
+        };
+        command.SetAction(result => Run(
+            result.GetValue(json),
+            result.GetValue(threads),
+            result.GetValue(isa),
+            result.GetValue(rounds),
+            result.GetValue(filter)!));
+        return command;
+    }
+
+    private static int Run(FileInfo? json, int threads, InstructionSet? isa, int rounds, string filter)
+    {
+        IReadOnlyList<QuickCase> cases =
+            [.. QuickSuite.Cases(Chosen(isa)).Where(@case => @case.FullName.Contains(filter, StringComparison.OrdinalIgnoreCase))];
+        if (cases.Count == 0)
+        {
+            Console.Error.WriteLine($"No case has '{filter}' in its name.");
+            return 1;
+        }
+
+        QuickResult result = new QuickRunner(cases, threads, rounds, Console.Error).Run();
+        QuickReport.Write(Console.Out, result);
+        if (json is not null)
+        {
+            using FileStream stream = json.Create();
+            JsonLines.Write(stream, result.Cases);
+        }
+
+        return 0;
+    }
+
+    private static IReadOnlyList<InstructionSet> Chosen(InstructionSet? only) =>
+        only is { } isa ? [isa] : [.. InstructionSets.Supported.Prepend(InstructionSets.Default).Distinct()];
+
+    private static void RequirePositive(OptionResult result)
+    {
+        if (result.Tokens is [var token] && int.TryParse(token.Value, CultureInfo.InvariantCulture, out int number) && number < 1)
+            result.AddError($"{result.Option.Name} must be at least 1.");
+    }
+}

@@ -1,0 +1,81 @@
+using System;
+using System.Collections.Generic;
+using System.IO;
+using System.Linq;
+using System.Runtime.InteropServices;
+
+using FastAttn.Measurement;
+
+namespace FastAttn.Benchmarks.Quick;
+
+/// <summary>A run's figures as text.</summary>
+internal static class QuickReport
+{
+    public static void Write(TextWriter writer, QuickResult result)
+    {
+        WriteMachine(writer, result);
+        writer.WriteLine();
+        WriteCases(writer, result.Cases);
+        WriteDecode(writer, result);
+        WriteAllocations(writer, result.Cases);
+    }
+
+    private static void WriteMachine(TextWriter writer, QuickResult result)
+    {
+        writer.WriteLine($"CPU        {CpuName.Read()}, {Environment.ProcessorCount} processors");
+        writer.WriteLine($"Runtime    {RuntimeInformation.FrameworkDescription} {RuntimeInformation.RuntimeIdentifier}");
+        writer.WriteLine($"Date       {DateTime.UtcNow:yyyy-MM-dd HH:mm} UTC");
+        foreach (InstructionSetPeak peak in result.Machine.Peaks)
+            writer.WriteLine($"Peak       {peak.InstructionSet}, 1 thread: {Figures(peak.Gigaflops)} GFLOP/s");
+        writer.WriteLine($"Bandwidth  {Threads(result.Threads)}: {Figures(result.Machine.ReadGigabytesPerSecond)} GB/s");
+        writer.WriteLine($"Rounds     {result.Rounds}; every second one for calls over 50 ms; medians");
+    }
+
+    private static void WriteCases(TextWriter writer, IEnumerable<CaseResult> cases)
+    {
+        var table = new TextTable(
+            ("case", false),
+            ("isa", false),
+            ("threads", true),
+            ("median ms", true),
+            ("min..max", true),
+            ("GFLOP/s", true),
+            ("peak", true),
+            ("share", true));
+        foreach (CaseResult row in cases)
+        {
+            table.Add(
+                row.Case.Name,
+                row.Case.InstructionSet.ToString(),
+                $"{row.Threads}",
+                $"{row.Milliseconds.Median:F3}",
+                $"{row.Milliseconds.Min:F3}..{row.Milliseconds.Max:F3}",
+                $"{row.Gigaflops:F1}",
+                $"{row.PeakGigaflops:F1}",
+                $"{100 * row.Share:F1} %");
+        }
+
+        table.Write(writer);
+    }
+
+    private static void WriteDecode(TextWriter writer, QuickResult result)
+    {
+        double bandwidth = result.Machine.ReadGigabytesPerSecond.Median;
+        foreach (CaseResult row in result.Cases.Where(row => row.Case.IsDecode))
+        {
+            double read = row.KeyValueGigabytesPerSecond;
+            writer.WriteLine();
+            writer.WriteLine($"{row.Case.FullName}: reads K and V at {read:F1} GB/s, {100 * read / bandwidth:F1} % of the read bandwidth");
+        }
+    }
+
+    private static void WriteAllocations(TextWriter writer, IEnumerable<CaseResult> cases)
+    {
+        foreach (CaseResult row in cases.Where(row => row.AllocatedBytes != 0))
+            writer.WriteLine($"WARNING: {row.Case.FullName} allocated {row.AllocatedBytes} bytes while it was timed");
+    }
+
+    private static string Figures(Spread spread) => $"{spread.Median:F1} ({spread.Min:F1}..{spread.Max:F1})";
+
+    private static string Threads(int threads) => threads == 1 ? "1 thread" : $"{threads} threads";
+}

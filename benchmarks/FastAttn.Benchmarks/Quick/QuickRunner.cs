@@ -1,0 +1,65 @@
+using System;
+using System.Collections.Generic;
+using System.IO;
+using System.Linq;
+using System.Threading;
+
+namespace FastAttn.Benchmarks.Quick;
+
+/// <summary>Times all cases in turn, round after round, so that a slow moment of the machine falls on all of them alike.</summary>
+internal sealed class QuickRunner(IReadOnlyList<QuickCase> cases, int threads, int rounds, TextWriter progress)
+{
+    // The JIT's tiers: first code, counted calls, instrumented code, final code. It takes each step in the background,
+    // 0.1 s after the last new method; the fourth pass runs the final code.
+    private const int WarmPasses = 4;
+    private static readonly TimeSpan JitTime = TimeSpan.FromMilliseconds(200);
+
+    public QuickResult Run()
+    {
+        var machine = new MachineSampler([.. cases.Select(@case => @case.InstructionSet).Distinct()], threads);
+        List<CaseSampler> samplers = Prepare();
+
+        for (int round = 0; round < rounds; round++)
+        {
+            progress.WriteLine($"round {round + 1} of {rounds}");
+            machine.Sample();
+            foreach (CaseSampler sampler in samplers)
+            {
+                if (sampler.TakesPartIn(round))
+                    sampler.Sample();
+            }
+        }
+
+        return Summarize(machine.Figures(), samplers);
+    }
+
+    private List<CaseSampler> Prepare()
+    {
+        progress.WriteLine("inputs");
+        var buffers = new AttentionBuffers(
+            cases.Max(@case => AttentionBuffers.QueryElements(@case.Shape, @case.HeadDim)),
+            cases.Max(@case => AttentionBuffers.KeyElements(@case.Shape, @case.HeadDim)));
+        List<CaseSampler> samplers = [.. cases.Select(@case => new CaseSampler(@case, @case.Bind(buffers, threads)))];
+
+        for (int pass = 0; pass < WarmPasses; pass++)
+        {
+            progress.WriteLine($"warm-up {pass + 1} of {WarmPasses}");
+            foreach (CaseSampler sampler in samplers)
+                sampler.Warm();
+            Thread.Sleep(JitTime);
+        }
+
+        return samplers;
+    }
+
+    private QuickResult Summarize(MachineFigures machine, List<CaseSampler> samplers)
+    {
+        IEnumerable<CaseResult> results = samplers.Select(sampler => new CaseResult(
+            sampler.Case,
+            threads,
+            Spread.Of(sampler.Milliseconds),
+            threads * machine.PeakOf(sampler.Case.InstructionSet),
+            sampler.AllocatedBytes));
+        return new QuickResult(machine, [.. results], threads, rounds);
+    }
+}

@@ -1,0 +1,47 @@
+using System;
+using System.CommandLine;
+using System.CommandLine.Invocation;
+using System.IO;
+
+namespace FastAttn.Cli;
+
+/// <summary>The tool's entry, apart from the process that it runs in.</summary>
+internal static class CommandLine
+{
+    /// <summary>Parses the arguments, runs the command and returns the <see cref="ExitCode"/>.</summary>
+    /// <param name="args">The arguments without the tool's name.</param>
+    /// <param name="output">Takes results.</param>
+    /// <param name="error">Takes one line where something is wrong.</param>
+    public static int Invoke(string[] args, TextWriter output, TextWriter error)
+    {
+        var root = new RootCommand("FastAttn: attention in managed code.")
+        {
+            new RunCommand(),
+            new InfoCommand(),
+        };
+
+        try
+        {
+            // A path may begin with '@', which would otherwise name a file of arguments.
+            ParseResult parsed = root.Parse(args, new ParserConfiguration { ResponseFileTokenReplacer = null });
+            if (parsed.Action is ParseErrorAction)
+            {
+                // The unknown word first: without it a command may be missing too.
+                string message = parsed.UnmatchedTokens is [string unknown, ..] ? $"'{unknown}' is unknown." : parsed.Errors[0].Message;
+                throw new InputException($"{message} See 'fastattn --help'.");
+            }
+
+            return parsed.Invoke(new InvocationConfiguration { Output = output, Error = error, EnableDefaultExceptionHandler = false });
+        }
+        catch (Exception e) when (e is InputException or PlatformNotSupportedException)
+        {
+            error.WriteLine($"fastattn: {e.Message}");
+        }
+        catch (OutOfMemoryException)
+        {
+            error.WriteLine("fastattn: The arrays do not fit in memory.");
+        }
+
+        return ExitCode.BadInput;
+    }
+}

@@ -1,0 +1,73 @@
+using System;
+using System.IO;
+
+using FastAttn.Cli.Npy;
+
+namespace FastAttn.Cli;
+
+/// <summary>An array that was read for an option, its axes named, [B, H, L, D]; what it lacks of them is 1.</summary>
+internal sealed record InputArray(string Option, string Path, NpyArray Array)
+{
+    public int Batch => Axis(4);
+
+    public int Heads => Axis(3);
+
+    public int Length => Axis(2);
+
+    public int Dimension => Axis(1);
+
+    private string Name => $"{Option} {Path}";
+
+    public static InputArray Read(string option, string path)
+    {
+        if (path.Length == 0)
+            throw new InputException($"{option}: is empty; expected an .npy file.");
+        try
+        {
+            if (Directory.Exists(path))
+                throw new InputException($"{option} {path}: is a directory; expected an .npy file.");
+            using var file = new FileStream(path, FileMode.Open, FileAccess.Read, FileShare.Read, bufferSize: 0, FileOptions.SequentialScan);
+            return new InputArray(option, path, NpyFile.Read(file));
+        }
+        catch (Exception e) when (e is FileNotFoundException or DirectoryNotFoundException)
+        {
+            throw new InputException($"{option} {path}: no such file.", e);
+        }
+        catch (Exception e) when (e is InvalidDataException or IOException or UnauthorizedAccessException or ArgumentException or NotSupportedException)
+        {
+            throw new InputException($"{option} {path}: {e.Message.ReplaceLineEndings(" ")}", e);
+        }
+    }
+
+    public void RequireRank(int least, int most)
+    {
+        if (Array.Shape.Length < least || Array.Shape.Length > most)
+            throw new InputException($"{Name}: has {Array.Shape.Length} axes; expected {least} to {most}: [L,D], [H,L,D] or [B,H,L,D].");
+    }
+
+    public void RequireRankOf(InputArray other)
+    {
+        if (Array.Shape.Length != other.Array.Shape.Length)
+            throw new InputException($"{Name}: has {Array.Shape.Length} axes; expected {other.Array.Shape.Length}, as {other.Name} has.");
+    }
+
+    public void RequireSame(InputArray other, string axis, int size, int expected)
+    {
+        if (size != expected)
+            throw new InputException($"{Name}: has {axis} {size}; expected {expected}, as {other.Name} has.");
+    }
+
+    public void RequireDimension(int most)
+    {
+        if (Dimension < 1 || Dimension > most)
+            throw new InputException($"{Name}: its last axis is {Dimension}; expected 1 to {most}.");
+    }
+
+    public void RequireHeadsMultipleOf(InputArray keys)
+    {
+        if (keys.Heads == 0 ? Heads != 0 : Heads % keys.Heads != 0)
+            throw new InputException($"{Name}: has heads {Heads}; expected a multiple of the {keys.Heads} of {keys.Name}.");
+    }
+
+    private int Axis(int fromEnd) => fromEnd <= Array.Shape.Length ? Array.Shape[^fromEnd] : 1;
+}

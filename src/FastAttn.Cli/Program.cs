@@ -1,0 +1,5 @@
+using System;
+
+using FastAttn.Cli;
+
+return CommandLine.Invoke(args, Console.Out, Console.Error);

@@ -1,0 +1,80 @@
+using System;
+using System.Linq;
+using System.Numerics;
+using System.Threading.Tasks;
+
+namespace FastAttn.Cli;
+
+/// <summary>Compares an output with <see cref="AttentionReference"/> in double precision: every head, heads in parallel.</summary>
+internal static class ReferenceCheck
+{
+    /// <summary>For inputs from the normal distribution N(0, 1) with the usual scale: <see cref="DefaultBound"/> is allowed.</summary>
+    public static Accuracy CompareNormal(AttentionProblem problem, float[] output, AttentionOptions options)
+    {
+        double[] errors = new double[problem.Shape.Batch * problem.Shape.QueryHeads];
+        Parallel.For(0, errors.Length, head =>
+        {
+            double[] exact = Attend<double>(problem, head, options);
+            errors[head] = MaxError(Slice(output, head, exact.Length), exact);
+        });
+        return new Accuracy(errors.Max(), DefaultBound);
+    }
+
+    /// <summary>
+    /// For any inputs: allowed is twice the error of a three-pass softmax in float32 (FlashAttention's rule) and, since that may be
+    /// none in a small problem, one part in 2^23 of the largest value.
+    /// </summary>
+    public static Accuracy CompareAny(AttentionProblem problem, float[] output, AttentionOptions options)
+    {
+        var errors = new (double Kernel, double Naive)[problem.Shape.Batch * problem.Shape.QueryHeads];
+        Parallel.For(0, errors.Length, head =>
+        {
+            double[] exact = Attend<double>(problem, head, options);
+            float[] naive = Attend<float>(problem, head, options);
+            errors[head] = (MaxError(Slice(output, head, exact.Length), exact), MaxError(naive, exact));
+        });
+
+        double largest = problem.Value.Where(float.IsFinite).Select(Math.Abs).DefaultIfEmpty().Max();
+        double naiveError = errors.Select(error => error.Naive).Where(double.IsFinite).DefaultIfEmpty().Max();
+        return new Accuracy(errors.Select(error => error.Kernel).DefaultIfEmpty().Max(), 2 * naiveError + largest * float.ScaleB(1, -23));
+    }
+
+    /// <summary>The contract of FastAttn's kernels on N(0, 1) inputs.</summary>
+    public const double DefaultBound = 1e-6;
+
+    private static T[] Attend<T>(AttentionProblem problem, int head, AttentionOptions options)
+        where T : unmanaged, IBinaryFloatingPointIeee754<T>
+    {
+        AttentionShape shape = problem.Shape;
+        int keyValueHead = head / (shape.QueryHeads / shape.KeyValueHeads);
+        var output = new T[shape.QueryLength * problem.ValueDim];
+        AttentionReference.Forward(
+            Slice(problem.Query, head, shape.QueryLength * problem.HeadDim),
+            Slice(problem.Key, keyValueHead, shape.KeyLength * problem.HeadDim),
+            Slice(problem.Value, keyValueHead, shape.KeyLength * problem.ValueDim),
+            output,
+            new T[shape.QueryLength],
+            new AttentionShape(1, 1, 1, shape.QueryLength, shape.KeyLength),
+            problem.HeadDim,
+            problem.ValueDim,
+            problem.Mask,
+            options);
+        return output;
+    }
+
+    private static ReadOnlySpan<float> Slice(float[] buffer, int head, int length) => buffer.AsSpan(head * length, length);
+
+    private static double MaxError(ReadOnlySpan<float> actual, ReadOnlySpan<double> exact)
+    {
+        double max = 0;
+        for (int i = 0; i < actual.Length; i++)
+        {
+            // Equal infinities differ by NaN.
+            bool isSame = actual[i] == exact[i] || (float.IsNaN(actual[i]) && double.IsNaN(exact[i]));
+            double error = isSame ? 0 : Math.Abs(actual[i] - exact[i]);
+            max = Math.Max(max, double.IsNaN(error) ? double.PositiveInfinity : error);
+        }
+
+        return max;
+    }
+}
