@@ -17,7 +17,7 @@ public static class FmaPeak
 
     /// <summary>The rate of independent fused multiply-adds whose operands stay in registers, on the caller's thread; takes about 0.2 s.</summary>
     /// <param name="instructionSet">One that this process can run.</param>
-    /// <returns>The best of several short repetitions, in 10⁹ floating-point operations a second; a multiply-add counts as two.</returns>
+    /// <returns>The median of several short repetitions (on virtual machines the clock itself sometimes jumps, so not the best), in 10⁹ floating-point operations a second; a multiply-add counts as two.</returns>
     /// <remarks>
     /// The multiply-add is the kernels' own: where the CPU does not fuse it, the peak is that of a product and a sum.
     /// </remarks>
@@ -30,28 +30,25 @@ public static class FmaPeak
         // 12 chains hide the 4 or 5 cycles of two units and fit 16 registers; wide Arm cores have four units and 32 registers.
         return instructionSet switch
         {
-            InstructionSet.Avx512 => Best(MultiplyAddChains<Lanes16>.Run12, 12 * Lanes16.Count),
-            InstructionSet.Avx2 => Best(MultiplyAddChains<Lanes8>.Run12, 12 * Lanes8.Count),
-            InstructionSet.AdvSimd => Best(MultiplyAddChains<Lanes4>.Run24, 24 * Lanes4.Count),
-            InstructionSet.Vector128 => Best(MultiplyAddChains<Lanes4>.Run12, 12 * Lanes4.Count),
-            _ => Best(MultiplyAddChains<Lanes1>.Run12, 12 * Lanes1.Count),
+            InstructionSet.Avx512 => Median(MultiplyAddChains<Lanes16>.Run12, 12 * Lanes16.Count),
+            InstructionSet.Avx2 => Median(MultiplyAddChains<Lanes8>.Run12, 12 * Lanes8.Count),
+            InstructionSet.AdvSimd => Median(MultiplyAddChains<Lanes4>.Run24, 24 * Lanes4.Count),
+            InstructionSet.Vector128 => Median(MultiplyAddChains<Lanes4>.Run12, 12 * Lanes4.Count),
+            _ => Median(MultiplyAddChains<Lanes1>.Run12, 12 * Lanes1.Count),
         };
     }
 
-    private static double Best(Func<int, float> chains, int multiplyAdds)
+    private static double Median(Func<int, float> chains, int multiplyAdds)
     {
         int steps = 1024;
         while (Time(chains, steps) < Repetition)
             steps *= 2;
 
-        TimeSpan best = TimeSpan.MaxValue;
-        for (int i = 0; i < Repetitions; i++)
-        {
-            TimeSpan elapsed = Time(chains, steps);
-            best = elapsed < best ? elapsed : best;
-        }
-
-        return 2e-9 * multiplyAdds * steps / best.TotalSeconds;
+        var times = new TimeSpan[Repetitions];
+        foreach (ref TimeSpan time in times.AsSpan())
+            time = Time(chains, steps);
+        Array.Sort(times);
+        return 2e-9 * multiplyAdds * steps / times[Repetitions / 2].TotalSeconds;
     }
 
     private static TimeSpan Time(Func<int, float> chains, int steps)

@@ -95,7 +95,7 @@ internal static class CallValidation
             throw new ArgumentOutOfRangeException(Options, strides, $"The strides of {name} must not be negative.");
         if (batch == 0 || heads == 0 || tokens == 0)
             return strides;
-        Int128 needed = (Int128)(batch - 1) * strides.Batch + (Int128)(heads - 1) * strides.Head + (Int128)(tokens - 1) * strides.Length + dim;
+        long needed = Reach(batch, strides.Batch) + Reach(heads, strides.Head) + Reach(tokens, strides.Length) + dim;
         if (length < needed)
             throw new ArgumentException($"Has {length} elements; its shape and strides reach element {needed}.", name);
         return strides;
@@ -106,18 +106,32 @@ internal static class CallValidation
     {
         if (shape.Batch == 0 || shape.QueryHeads == 0 || shape.QueryLength == 0)
             return;
-        Span<(long Stride, int Size)> axes = [(strides.Batch, shape.Batch), (strides.Head, shape.QueryHeads), (strides.Length, shape.QueryLength)];
-        axes.Sort();
+        (long Stride, int Size) a = (strides.Batch, shape.Batch), b = (strides.Head, shape.QueryHeads), c = (strides.Length, shape.QueryLength);
+        Order(ref a, ref b);
+        Order(ref b, ref c);
+        Order(ref a, ref b);
         long reach = dim;
-        foreach ((long stride, int size) in axes)
+        if (!Steps(a, ref reach) || !Steps(b, ref reach) || !Steps(c, ref reach))
+            throw new ArgumentException($"With the strides {strides} rows of the output overlap.", Options);
+
+        static void Order(ref (long Stride, int Size) small, ref (long Stride, int Size) large)
         {
-            if (size == 1)
-                continue;
-            if (stride < reach)
-                throw new ArgumentException($"With the strides {strides} rows of the output overlap.", Options);
-            reach += stride * (size - 1);
+            if (small.Stride > large.Stride)
+                (small, large) = (large, small);
+        }
+
+        static bool Steps((long Stride, int Size) axis, ref long reach)
+        {
+            if (axis.Size == 1)
+                return true;
+            bool apart = axis.Stride >= reach;
+            reach += Reach(axis.Size, axis.Stride);
+            return apart;
         }
     }
+
+    /// <summary>The elements from the first to the last step along an axis; past any span, only that it is.</summary>
+    private static long Reach(int size, long stride) => Math.Min((size - 1) * Math.Min(stride, 1L << 31), 1L << 40);
 
     private static void CheckApart<TOutput>(string name, ReadOnlySpan<TOutput> written, ReadOnlySpan<float> query, ReadOnlySpan<float> key, ReadOnlySpan<float> value)
         where TOutput : unmanaged
@@ -136,9 +150,10 @@ internal static class CallValidation
 
     private static long Product(string name, long a, long b)
     {
-        Int128 product = (Int128)a * b;
+        // Neither factor is above 2^31: the product fits.
+        long product = a * b;
         if (product > int.MaxValue)
             throw new ArgumentException($"The shape of {name} has {product} elements, more than a span can hold.", Shape);
-        return (long)product;
+        return product;
     }
 }

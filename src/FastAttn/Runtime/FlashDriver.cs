@@ -25,7 +25,7 @@ internal sealed unsafe class FlashDriver<TTiles, TVector, TMask> : TileDriver
     internal override long WorkspaceFloats(in AttentionCall call) => new Scratch(null, call, TileRows).Floats;
 
     [MethodImpl(MethodImplOptions.AggressiveOptimization)]
-    internal override void Run(in AttentionCall call, in QueryTile tile, Workspace workspace)
+    internal override void Run(in AttentionCall call, in QueryTile tile, in QueryTile nextTile, Workspace workspace)
     {
         int vectors = (tile.RowCount + TVector.Count - 1) / TVector.Count;
         int width = vectors * TVector.Count;
@@ -40,15 +40,19 @@ internal sealed unsafe class FlashDriver<TTiles, TVector, TMask> : TileDriver
         if (DecodeTile<TVector>.Suits(call))
             TakeKeysByRows(call, tile, rows, scratch, lastLimit);
         else
-            TakeKeys(call, tile, rows, scratch, vectors, firstLimit, lastLimit);
+            TakeKeys(call, tile, nextTile, rows, scratch, vectors, firstLimit, lastLimit);
     }
 
     /// <summary>Many queries: a lane for each, in register tiles.</summary>
     [MethodImpl(MethodImplOptions.AggressiveOptimization)]
-    private static void TakeKeys(in AttentionCall call, in QueryTile tile, in TileRowMap rows, in Scratch scratch, int vectors, int firstLimit, int lastLimit)
+    private static void TakeKeys(
+        in AttentionCall call, in QueryTile tile, in QueryTile nextTile, in TileRowMap rows, in Scratch scratch, int vectors, int firstLimit, int lastLimit)
     {
         int width = scratch.Width;
         PackQuery(call, tile, rows, scratch);
+        // Later tiles find keys and values in a cache; asking again costs some 3% of a long head's time.
+        bool isFirstOfHead = tile.FirstRow + tile.RowCount == call.Partition.Rows;
+        Prefetcher ahead = default;
         float* keys = call.Key + rows.KeyOffset(call.KeyStrides);
         float* values = call.Value + rows.KeyOffset(call.ValueStrides);
         for (int first = 0; first < lastLimit; first += call.KeyBlock)
@@ -62,7 +66,11 @@ internal sealed unsafe class FlashDriver<TTiles, TVector, TMask> : TileDriver
             bool masked = TMask.Kind != AttentionMask.None && firstLimit < first + count;
             new Span<float>(scratch.Max, width).CopyTo(new Span<float>(scratch.NewMax, width));
             ref float max = ref *(masked ? scratch.Unused : scratch.NewMax);
-            TTiles.Scores(vectors, ref *key, ref *scratch.Query, ref *scratch.Score, ref max, staged, call.HeadDim);
+            ahead.Clear();
+            if (isFirstOfHead)
+                ahead.Add(values + first * call.ValueStrides.Length, call.ValueStrides.Length, call.ValueDim, count);
+            ahead.Spread(staged / TTiles.KeyRows);
+            TTiles.Scores(vectors, ref *key, ref *scratch.Query, ref *scratch.Score, ref max, staged, call.HeadDim, ref ahead);
             if (masked)
                 ApplyLimits(scratch, first, count, width);
 
@@ -75,7 +83,13 @@ internal sealed unsafe class FlashDriver<TTiles, TVector, TMask> : TileDriver
                 value = Stage(value, valueStride, call.ValueDim, count, scratch.Value, scratch.ValueColumns, count);
             if (poisoned)
                 ZeroNonFinite(value, count * scratch.ValueColumns);
-            TTiles.Values(vectors, ref *value, ref *scratch.Score, ref *scratch.Alpha, ref *scratch.Output, count, scratch.ValueColumns);
+            ahead.Clear();
+            if (first + count == lastLimit)
+                AddNextTile(call, nextTile, rows, ref ahead);
+            else if (isFirstOfHead)
+                ahead.Add(keys + (first + count) * call.KeyStrides.Length, call.KeyStrides.Length, call.HeadDim, Math.Min(call.KeyBlock, lastLimit - first - count));
+            ahead.Spread(scratch.ValueColumns / TTiles.ValueRows);
+            TTiles.Values(vectors, ref *value, ref *scratch.Score, ref *scratch.Alpha, ref *scratch.Output, count, scratch.ValueColumns, ref ahead);
             if (poisoned)
                 AddVisibleNonFinite(call, values + first * valueStride, scratch, first, count, width);
         }
@@ -83,30 +97,51 @@ internal sealed unsafe class FlashDriver<TTiles, TVector, TMask> : TileDriver
         Finish(call, tile, rows, scratch);
     }
 
+    /// <summary>Asks for what the next tile begins with: its rows and, if they belong to another head, the first keys of that.</summary>
+    private static void AddNextTile(in AttentionCall call, in QueryTile nextTile, in TileRowMap rows, ref Prefetcher ahead)
+    {
+        if (nextTile.RowCount == 0)
+            return;
+        TileRowMap nextRows = new(call, nextTile);
+        int count = Math.Min(nextTile.RowCount, call.Shape.QueryLength);
+        long keys = nextRows.KeyOffset(call.KeyStrides);
+        if (keys != rows.KeyOffset(call.KeyStrides))
+            ahead.Add(call.Key + keys, call.KeyStrides.Length, call.HeadDim, Math.Min(call.KeyBlock, call.Shape.KeyLength));
+        ahead.Add(call.Query + nextRows.Offset(0, call.QueryStrides), call.QueryStrides.Length, call.HeadDim, count);
+        ahead.Add(call.Output + nextRows.Offset(0, call.OutputStrides), call.OutputStrides.Length, call.ValueDim, count);
+    }
+
     /// <summary>Few queries: one at a time, with the head dimension in lanes.</summary>
     [MethodImpl(MethodImplOptions.AggressiveOptimization)]
     private static void TakeKeysByRows(in AttentionCall call, in QueryTile tile, in TileRowMap rows, in Scratch scratch, int lastLimit)
     {
-        int headDim = call.HeadDim, valueDim = call.ValueDim;
-        long keyStride = call.KeyStrides.Length, valueStride = call.ValueStrides.Length;
-        for (int q = 0; q < tile.RowCount; q++)
-            DecodeTile<TVector>.PackQuery(call.Query + rows.Offset(q, call.QueryStrides), call.Scale * Log2E, scratch.Query + (long)q * headDim, headDim);
+        int headDim = call.HeadDim, valueDim = call.ValueDim, rowCount = tile.RowCount;
+        for (int q = 0; q < rowCount; q++)
+        {
+            float* source = call.Query + rows.Offset(q, call.QueryStrides);
+            for (int t = 0; t < headDim; t++)
+                scratch.Query[(long)q * headDim + t] = source[t] * (call.Scale * Log2E);
+        }
 
         float* keys = call.Key + rows.KeyOffset(call.KeyStrides);
         float* values = call.Value + rows.KeyOffset(call.ValueStrides);
+        int* seen = (int*)scratch.NewMax;
         for (int first = 0; first < lastLimit; first += call.KeyBlock)
         {
-            for (int q = 0; q < tile.RowCount; q++)
+            int count = Math.Min(call.KeyBlock, lastLimit - first), following = lastLimit - first - count;
+            DecodeTile<TVector>.Scores(
+                scratch.Query, rowCount, keys + first * call.KeyStrides.Length, call.KeyStrides.Length, headDim, count, following, scratch.Score);
+            for (int q = 0; q < rowCount; q++)
             {
-                int limit = TMask.Kind == AttentionMask.None ? lastLimit : scratch.Limits[q];
-                int count = Math.Min(call.KeyBlock, limit - first);
-                if (count <= 0)
-                    continue;
-                DecodeTile<TVector>.TakeBlock(
-                    scratch.Query + (long)q * headDim, keys + first * keyStride, keyStride, headDim,
-                    values + first * valueStride, valueStride, valueDim, count,
-                    scratch.Score, ref scratch.Max[q], ref scratch.Sum[q], scratch.Output + (long)q * valueDim);
+                seen[q] = TMask.Kind == AttentionMask.None ? count : Math.Clamp(scratch.Limits[q] - first, 0, count);
+                float alpha = DecodeTile<TVector>.Step(scratch.Score + (long)q * count, seen[q], ref scratch.Max[q], ref scratch.Sum[q]);
+                float* output = scratch.Output + (long)q * valueDim;
+                for (int c = 0; c < valueDim; c++)
+                    output[c] *= alpha;
             }
+
+            DecodeTile<TVector>.Values(
+                scratch.Score, rowCount, seen, values + first * call.ValueStrides.Length, call.ValueStrides.Length, valueDim, count, following, scratch.Output);
         }
 
         float* inverse = FinishSums(call, tile, rows, scratch);

@@ -31,6 +31,7 @@ internal sealed class ForwardJob : IThreadPoolWorkItem
     private TileDriver? _driver;
     private AttentionCall _call;
     private long _workspaceFloats;
+    private int _threads;
     private long _tiles;
     private long _taken;
     private int _references;
@@ -51,7 +52,7 @@ internal sealed class ForwardJob : IThreadPoolWorkItem
         {
             Workspace workspace = Workspace.Rent(driver.WorkspaceFloats(call));
             for (long i = 0; i < tiles; i++)
-                driver.Run(call, call.Partition[i], workspace);
+                driver.Run(call, call.Partition[i], i + 1 < tiles ? call.Partition[i + 1] : default, workspace);
             workspace.Return();
             return;
         }
@@ -96,6 +97,7 @@ internal sealed class ForwardJob : IThreadPoolWorkItem
         _driver = driver;
         _call = call;
         _workspaceFloats = driver.WorkspaceFloats(call);
+        _threads = 1 + others;
         _tiles = tiles;
         _taken = 0;
         _error = null;
@@ -133,7 +135,7 @@ internal sealed class ForwardJob : IThreadPoolWorkItem
         {
             Workspace workspace = Workspace.Rent(_workspaceFloats);
             for (long i; (i = Interlocked.Increment(ref _taken) - 1) < _tiles;)
-                _driver!.Run(_call, _call.Partition[i], workspace);
+                _driver!.Run(_call, _call.Partition[i], i + _threads < _tiles ? _call.Partition[i + _threads] : default, workspace);
             workspace.Return();
         }
         catch (Exception error)

@@ -36,7 +36,8 @@ public interface IAttentionTiles
     /// <param name="max">n running maxima.</param>
     /// <param name="keyCount">Keys in the block, at least <see cref="KeyRows"/>.</param>
     /// <param name="headDim">Head dimension; ignored where the kernel is made for one.</param>
-    static abstract void Scores(int vectors, ref float key, ref float query, ref float score, ref float max, int keyCount, int headDim);
+    /// <param name="ahead">What is needed next.</param>
+    static abstract void Scores(int vectors, ref float key, ref float query, ref float score, ref float max, int keyCount, int headDim, ref Prefetcher ahead);
 
     /// <summary>Ot[c][q] = alpha[q]·Ot[c][q] + Σ_j V[j][c]·P[j][q].</summary>
     /// <param name="vectors">Width of the query tile.</param>
@@ -46,5 +47,6 @@ public interface IAttentionTiles
     /// <param name="output">Ot, read and written: <paramref name="valueDim"/> × n.</param>
     /// <param name="keyCount">Keys in the block.</param>
     /// <param name="valueDim">Value dimension, a multiple of <see cref="ValueRows"/>; ignored where the kernel is made for one.</param>
-    static abstract void Values(int vectors, ref float value, ref float probability, ref float alpha, ref float output, int keyCount, int valueDim);
+    /// <param name="ahead">What is needed next.</param>
+    static abstract void Values(int vectors, ref float value, ref float probability, ref float alpha, ref float output, int keyCount, int valueDim, ref Prefetcher ahead);
 }

@@ -32,5 +32,9 @@ public abstract class TileDriver
     internal abstract long WorkspaceFloats(in AttentionCall call);
 
     /// <summary>Computes one query tile: reads its queries, all keys and values that they see, and writes its output rows.</summary>
-    internal abstract void Run(in AttentionCall call, in QueryTile tile, Workspace workspace);
+    /// <param name="call">The call.</param>
+    /// <param name="tile">The tile.</param>
+    /// <param name="nextTile">The tile that this worker will probably take next, so that its memory can be asked for; default for none.</param>
+    /// <param name="workspace">Scratch memory.</param>
+    internal abstract void Run(in AttentionCall call, in QueryTile tile, in QueryTile nextTile, Workspace workspace);
 }
