@@ -21,6 +21,7 @@ internal static class TilesEmitter
         writer
             .Line($"""
                 using global::System.Runtime.CompilerServices;
+                using Prefetcher = global::FastAttn.Runtime.Prefetcher;
                 using Lane = {dialect.RegisterType};
                 using Vec = {dialect.OperationsType};
                 """)
@@ -42,13 +43,13 @@ internal static class TilesEmitter
         EmitChoice(
             writer,
             plan,
-            "public static void Scores(int vectors, ref float key, ref float query, ref float score, ref float max, int keyCount, int headDim)",
-            tile => $"Scores{tile}(ref key, ref query, ref score, ref max, keyCount{Unfixed(plan, ", headDim")})");
+            "public static void Scores(int vectors, ref float key, ref float query, ref float score, ref float max, int keyCount, int headDim, ref Prefetcher ahead)",
+            tile => $"Scores{tile}(ref key, ref query, ref score, ref max, keyCount, {Unfixed(plan, "headDim, ")}ref ahead)");
         EmitChoice(
             writer,
             plan,
-            "public static void Values(int vectors, ref float value, ref float probability, ref float alpha, ref float output, int keyCount, int valueDim)",
-            tile => $"Values{tile}(ref value, ref probability, ref alpha, ref output, keyCount{Unfixed(plan, ", valueDim")})");
+            "public static void Values(int vectors, ref float value, ref float probability, ref float alpha, ref float output, int keyCount, int valueDim, ref Prefetcher ahead)",
+            tile => $"Values{tile}(ref value, ref probability, ref alpha, ref output, keyCount, {Unfixed(plan, "valueDim, ")}ref ahead)");
         foreach (TileShape tile in plan.Tiles)
             EmitScores(writer, plan, tile);
         foreach (TileShape tile in plan.Tiles)
@@ -81,8 +82,9 @@ internal static class TilesEmitter
 
         writer.Line().Line($"/// <summary>S[j][q] = Σ_t K[j][t]·Qt[t][q] and max[q], {tile.Rows} keys × {tile.Vectors} vectors of queries at a time.</summary>");
         writer.Line("[MethodImpl(MethodImplOptions.AggressiveOptimization)]");
-        writer.Open($"private static void Scores{tile}(ref float key, ref float query, ref float score, ref float max, int keyCount{Unfixed(plan, ", int headDim")})");
+        writer.Open($"private static void Scores{tile}(ref float key, ref float query, ref float score, ref float max, int keyCount, {Unfixed(plan, "int headDim, ")}ref Prefetcher ahead)");
         writer.Open("for (int j = 0; ;)");
+        writer.Line("ahead.Next();");
         var product = new ProductEmitter(writer, dialect, tile, accumulator: "s");
         if (isFixed)
         {
@@ -147,8 +149,9 @@ internal static class TilesEmitter
 
         writer.Line().Line($"/// <summary>Ot[c][q] = alpha[q]·Ot[c][q] + Σ_j V[j][c]·P[j][q], {tile.Rows} value columns × {tile.Vectors} vectors of queries at a time.</summary>");
         writer.Line("[MethodImpl(MethodImplOptions.AggressiveOptimization)]");
-        writer.Open($"private static void Values{tile}(ref float value, ref float probability, ref float alpha, ref float output, int keyCount{Unfixed(plan, ", int valueDim")})");
+        writer.Open($"private static void Values{tile}(ref float value, ref float probability, ref float alpha, ref float output, int keyCount, {Unfixed(plan, "int valueDim, ")}ref Prefetcher ahead)");
         writer.Open($"for (int c = 0; c < {valueDim}; c += {tile.Rows})");
+        writer.Line("ahead.Next();");
         var product = new ProductEmitter(writer, dialect, tile, accumulator: "o");
         writer.Line($"""
             ref float a = ref Unsafe.Add(ref value, c);
