@@ -39,10 +39,10 @@ internal static class DeclarationParser
 
         foreach (Problem problem in found)
             problems?.Add(problem);
-        if (spec is null || found.Count > 0 || node is not MemberDeclarationSyntax member)
+        if (spec is null || found.Count > 0 || node is not MemberDeclarationSyntax member || containers.Any(static container => container.Name.Length == 0))
             return null;
 
-        string name = member is PropertyDeclarationSyntax property ? property.Identifier.Text : ((MethodDeclarationSyntax)member).Identifier.Text;
+        string name = Name(member is PropertyDeclarationSyntax property ? property.Identifier : ((MethodDeclarationSyntax)member).Identifier);
         IEnumerable<string> modifiers = member.Modifiers.Where(static modifier => !modifier.IsKind(SyntaxKind.PartialKeyword)).Select(static modifier => modifier.Text);
         return new(spec.Value, NamespaceOf(symbol), containers, string.Join(" ", modifiers.Append("partial")), name, IsMethod: symbol is IMethodSymbol);
     }
@@ -83,8 +83,9 @@ internal static class DeclarationParser
 
     private static void CheckMember(ISymbol symbol, SyntaxNode node, Compilation compilation, List<Problem> problems)
     {
-        if (node is not (BasePropertyDeclarationSyntax or MethodDeclarationSyntax)
-            || !((MemberDeclarationSyntax)node).Modifiers.Any(SyntaxKind.PartialKeyword))
+        if (node is not (PropertyDeclarationSyntax or IndexerDeclarationSyntax or MethodDeclarationSyntax)
+            || !((MemberDeclarationSyntax)node).Modifiers.Any(SyntaxKind.PartialKeyword)
+            || node.Parent is ExtensionBlockDeclarationSyntax or not TypeDeclarationSyntax)
         {
             problems.Add(new(Descriptors.NotPartial, symbol.Name));
             return;
@@ -95,11 +96,11 @@ internal static class DeclarationParser
             IMethodSymbol method => (
                 method.ReturnType,
                 method.Parameters.Length > 0 || method.TypeParameters.Length > 0,
-                method.PartialImplementationPart is not null || node is MethodDeclarationSyntax { Body: not null } or MethodDeclarationSyntax { ExpressionBody: not null }),
+                !method.IsPartialDefinition || method.PartialImplementationPart is not null),
             IPropertySymbol property => (
                 property.Type,
                 property.Parameters.Length > 0,
-                property.PartialImplementationPart is not null || property.PartialDefinitionPart is not null),
+                !property.IsPartialDefinition || property.PartialImplementationPart is not null || node is PropertyDeclarationSyntax { Initializer: not null }),
             _ => throw new InvalidOperationException(symbol.Kind.ToString()),
         };
 
@@ -126,7 +127,7 @@ internal static class DeclarationParser
     private static EquatableArray<Container> ParseContainers(ISymbol symbol, SyntaxNode node, List<Problem> problems)
     {
         var containers = new List<Container>();
-        foreach (TypeDeclarationSyntax type in node.Ancestors().OfType<TypeDeclarationSyntax>())
+        foreach (TypeDeclarationSyntax type in node.Ancestors().OfType<TypeDeclarationSyntax>().Where(static type => type is not ExtensionBlockDeclarationSyntax))
         {
             if (!type.Modifiers.Any(SyntaxKind.PartialKeyword))
                 problems.Add(new(Descriptors.ContainerNotPartial, symbol.Name, type.Identifier.ValueText));
@@ -134,15 +135,17 @@ internal static class DeclarationParser
                 problems.Add(new(Descriptors.ContainerFileLocal, symbol.Name, type.Identifier.ValueText));
 
             string keyword = type is RecordDeclarationSyntax { ClassOrStructKeyword.RawKind: (int)SyntaxKind.StructKeyword } ? "record struct" : type.Keyword.Text;
-            IEnumerable<string> parameters = type.TypeParameterList?.Parameters.Select(static parameter => $"{parameter.VarianceKeyword.Text} {parameter.Identifier.Text}".Trim()) ?? [];
+            IEnumerable<string> parameters = type.TypeParameterList?.Parameters.Select(static parameter => $"{parameter.VarianceKeyword.Text} {Name(parameter.Identifier)}".Trim()) ?? [];
             string list = string.Join(", ", parameters);
-            containers.Insert(0, new(keyword, type.Identifier.Text, list.Length == 0 ? string.Empty : $"<{list}>"));
+            containers.Insert(0, new(keyword, Name(type.Identifier), list.Length == 0 ? string.Empty : $"<{list}>"));
         }
 
-        if (containers.Count == 0)
-            problems.Add(new(Descriptors.NotPartial, symbol.Name));
         return new([.. containers]);
     }
+
+    /// <summary>The identifier without unicode escapes, which file names may not have.</summary>
+    private static string Name(SyntaxToken identifier) =>
+        identifier.Text.StartsWith("@", StringComparison.Ordinal) || SyntaxFacts.GetKeywordKind(identifier.ValueText) != SyntaxKind.None ? $"@{identifier.ValueText}" : identifier.ValueText;
 
     private static string NamespaceOf(ISymbol symbol) => symbol.ContainingNamespace is { IsGlobalNamespace: false } containing
         ? containing.ToDisplayString(SymbolDisplayFormat.FullyQualifiedFormat.WithGlobalNamespaceStyle(SymbolDisplayGlobalNamespaceStyle.Omitted))

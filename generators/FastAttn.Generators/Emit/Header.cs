@@ -12,4 +12,8 @@ internal static class Header
 
     public static string GeneratedCode { get; } =
         $"[global::System.CodeDom.Compiler.GeneratedCode(\"{Tool}\", \"{typeof(Header).Assembly.GetName().Version}\")]";
+
+    /// <summary>What the JIT is told; in full, since a user's own <c>MethodImpl</c> would make the short form ambiguous.</summary>
+    public static string Method(string option) =>
+        $"[global::System.Runtime.CompilerServices.MethodImpl(global::System.Runtime.CompilerServices.MethodImplOptions.{option})]";
 }

@@ -61,7 +61,7 @@ internal static class TilesEmitter
     {
         writer.Line()
             .Line("/// <inheritdoc/>")
-            .Line("[MethodImpl(MethodImplOptions.AggressiveInlining)]")
+            .Line(Header.Method("AggressiveInlining"))
             .Open(signature)
             .Open("switch (vectors)");
         foreach (TileShape tile in plan.Tiles)
@@ -81,7 +81,7 @@ internal static class TilesEmitter
         string headDim = isFixed ? $"{plan.Dimensions.Head}" : "headDim";
 
         writer.Line().Line($"/// <summary>S[j][q] = Σ_t K[j][t]·Qt[t][q] and max[q], {tile.Rows} keys × {tile.Vectors} vectors of queries at a time.</summary>");
-        writer.Line("[MethodImpl(MethodImplOptions.AggressiveOptimization)]");
+        writer.Line(Header.Method("AggressiveOptimization"));
         writer.Open($"private static void Scores{tile}(ref float key, ref float query, ref float score, ref float max, int keyCount, {Unfixed(plan, "int headDim, ")}ref Prefetcher ahead)");
         writer.Open("for (int j = 0; ;)");
         writer.Line("ahead.Next();");
@@ -148,7 +148,7 @@ internal static class TilesEmitter
         string valueDim = plan.Dimensions.AreFixed ? $"{plan.ValueColumns}" : "valueDim";
 
         writer.Line().Line($"/// <summary>Ot[c][q] = alpha[q]·Ot[c][q] + Σ_j V[j][c]·P[j][q], {tile.Rows} value columns × {tile.Vectors} vectors of queries at a time.</summary>");
-        writer.Line("[MethodImpl(MethodImplOptions.AggressiveOptimization)]");
+        writer.Line(Header.Method("AggressiveOptimization"));
         writer.Open($"private static void Values{tile}(ref float value, ref float probability, ref float alpha, ref float output, int keyCount, {Unfixed(plan, "int valueDim, ")}ref Prefetcher ahead)");
         writer.Open($"for (int c = 0; c < {valueDim}; c += {tile.Rows})");
         writer.Line("ahead.Next();");

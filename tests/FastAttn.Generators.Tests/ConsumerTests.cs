@@ -1,0 +1,115 @@
+using System.IO;
+using System.Linq;
+using System.Threading.Tasks;
+
+using FastAttn.Generators.Tests.Harness;
+
+using Microsoft.CodeAnalysis;
+using Microsoft.CodeAnalysis.CSharp;
+
+using Xunit;
+
+namespace FastAttn.Generators.Tests;
+
+/// <summary>Emitted files compile in other people's projects, whatever their settings: always with every warning as an error.</summary>
+public sealed class ConsumerTests
+{
+    private static readonly string Kernels = Source.Properties("31, ValueDim = 100", "31, ValueDim = 100, Mask = AttentionMask.Causal");
+
+    [Theory]
+    [InlineData(LanguageVersion.CSharp13)]
+    [InlineData(LanguageVersion.CSharp14)]
+    [InlineData(LanguageVersion.Latest)]
+    [InlineData(LanguageVersion.Preview)]
+    public Task Any_language_version_from_13_compiles(LanguageVersion version) => AssertCompilesAsync(new Consumer { LanguageVersion = version });
+
+    [Theory]
+    [InlineData(NullableContextOptions.Disable)]
+    [InlineData(NullableContextOptions.Annotations)]
+    [InlineData(NullableContextOptions.Warnings)]
+    [InlineData(NullableContextOptions.Enable)]
+    public Task Any_nullable_context_compiles(NullableContextOptions nullable) => AssertCompilesAsync(new Consumer { Nullable = nullable });
+
+    [Fact]
+    public Task Checked_arithmetic_compiles() => AssertCompilesAsync(new Consumer { CheckOverflow = true });
+
+    [Fact]
+    public Task An_oblivious_member_in_a_nullable_project_compiles() => AssertCompilesAsync(new Consumer(), "#nullable disable\n" + Kernels);
+
+    [Fact]
+    public Task Implicit_usings_compile() => AssertCompilesAsync(new Consumer(), Kernels, """
+        global using System;
+        global using System.Collections.Generic;
+        global using System.IO;
+        global using System.Linq;
+        global using System.Net.Http;
+        global using System.Numerics;
+        global using System.Runtime.Intrinsics;
+        global using System.Threading;
+        global using System.Threading.Tasks;
+        global using static System.Math;
+        """);
+
+    [Fact]
+    public Task An_executable_with_top_level_statements_compiles() => AssertCompilesAsync(
+        new Consumer { OutputKind = OutputKind.ConsoleApplication },
+        Kernels,
+        "System.Console.WriteLine(Acme.Kernels.K0.HeadDim);");
+
+    [Fact]
+    public Task A_project_that_requires_documentation_compiles() => AssertCompilesAsync(new Consumer { RequiresDocumentation = true }, """
+        using FastAttn;
+
+        /// <summary>Ours.</summary>
+        public static partial class Kernels
+        {
+            /// <summary>Ours.</summary>
+            [AttentionKernel(64)] public static partial AttentionKernel Full { get; }
+        }
+        """);
+
+    [Theory]
+    [InlineData("static partial AttentionKernel K { get; }")]
+    [InlineData("internal static partial AttentionKernel K();")]
+    public void The_users_documentation_is_kept(string member)
+    {
+        GeneratorRun run = GeneratorRun.Of($"using FastAttn; partial class C {{\n/// <summary>Ours.</summary>\n[AttentionKernel(8)] {member}\n}}");
+
+        Assert.Contains("Ours.", run.Output.GetTypeByMetadataName("C")!.GetMembers("K").Single().GetDocumentationCommentXml(cancellationToken: TestContext.Current.CancellationToken), System.StringComparison.Ordinal);
+    }
+
+    [Fact]
+    public Task A_project_that_complies_with_the_CLS_compiles() => AssertCompilesAsync(new Consumer(), "[assembly: global::System.CLSCompliant(true)]", Kernels.Replace("public", "internal", System.StringComparison.Ordinal));
+
+    [Theory]
+    [InlineData(true)]
+    [InlineData(false)]
+    public async Task The_same_kernels_in_a_visible_assembly_are_no_conflict(bool isMetadata)
+    {
+        const string InternalsVisible = """[assembly: global::System.Runtime.CompilerServices.InternalsVisibleTo("Consumer")]""";
+        GeneratorRun core = GeneratorRun.Of(new Consumer { AssemblyName = "Core" }.Compile(InternalsVisible, Kernels));
+        using MemoryStream assembly = core.Emit();
+
+        MetadataReference reference = isMetadata ? MetadataReference.CreateFromStream(assembly) : core.Output.ToMetadataReference();
+        await AssertCompilesAsync(new Consumer { References = [reference] }, Kernels.Replace("Acme", "Shop", System.StringComparison.Ordinal));
+    }
+
+    [Fact]
+    public void Embedded_kernels_are_not_seen_by_a_friend_assembly()
+    {
+        GeneratorRun run = GeneratorRun.Of(new Consumer { AssemblyName = "Core" }.Compile("""[assembly: global::System.Runtime.CompilerServices.InternalsVisibleTo("Consumer")]""", Kernels));
+        using MemoryStream assembly = run.Emit();
+
+        CSharpCompilation friend = new Consumer { References = [MetadataReference.CreateFromStream(assembly)] }
+            .Compile("class Friend { object o = global::FastAttn.Generated.F32_D31V100.Instance; }");
+
+        Assert.Contains(friend.GetDiagnostics(TestContext.Current.CancellationToken), static diagnostic => diagnostic.Id == "CS0234");
+    }
+
+    private static async Task AssertCompilesAsync(Consumer consumer, params string[] sources)
+    {
+        GeneratorRun run = GeneratorRun.Of(consumer.Compile(sources.Length == 0 ? [Kernels] : sources));
+        Assert.NotEmpty(run.Files);
+        await run.AssertCompilesCleanlyAsync();
+    }
+}

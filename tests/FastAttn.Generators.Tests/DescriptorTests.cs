@@ -1,0 +1,36 @@
+using System;
+using System.Collections.Generic;
+using System.IO;
+using System.Linq;
+using System.Reflection;
+
+using FastAttn.Generators.Diagnostics;
+
+using Microsoft.CodeAnalysis;
+
+using Xunit;
+
+namespace FastAttn.Generators.Tests;
+
+public sealed class DescriptorTests
+{
+    private static readonly DiagnosticDescriptor[] All =
+        [.. typeof(Descriptors).GetFields(BindingFlags.Public | BindingFlags.Static).Select(static field => (DiagnosticDescriptor)field.GetValue(null)!)];
+
+    [Fact]
+    public void Ids_are_numbered_without_gaps() =>
+        Assert.Equal(Enumerable.Range(1, All.Length).Select(static i => $"FATTN{i:000}"), All.Select(static descriptor => descriptor.Id).Order(StringComparer.Ordinal));
+
+    [Fact]
+    public void The_analyzer_supports_all_descriptors() =>
+        Assert.Equal(All.Select(static descriptor => descriptor.Id), new AttentionKernelAnalyzer().SupportedDiagnostics.Select(static descriptor => descriptor.Id));
+
+    [Fact]
+    public void Release_notes_list_all_descriptors() => Assert.Equal(
+        All.Select(static descriptor => $"{descriptor.Id} | {descriptor.Category} | {descriptor.DefaultSeverity} | {descriptor.Title}"),
+        Released().Order(StringComparer.Ordinal));
+
+    private static IEnumerable<string> Released() => Directory.GetFiles(AppContext.BaseDirectory, "AnalyzerReleases.*.md")
+        .SelectMany(static path => File.ReadAllLines(path))
+        .Where(static line => line.StartsWith("FATTN", StringComparison.Ordinal));
+}

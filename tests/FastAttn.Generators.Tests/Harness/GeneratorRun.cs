@@ -1,0 +1,163 @@
+using System;
+using System.Collections.Generic;
+using System.Collections.Immutable;
+using System.IO;
+using System.Linq;
+using System.Reflection;
+using System.Threading.Tasks;
+
+using FastAttn.Generators.Model;
+
+using Microsoft.CodeAnalysis;
+using Microsoft.CodeAnalysis.CSharp;
+using Microsoft.CodeAnalysis.Diagnostics;
+using Microsoft.CodeAnalysis.Emit;
+
+using Xunit;
+
+namespace FastAttn.Generators.Tests.Harness;
+
+/// <summary>
+/// One run of the generator. <see cref="Of(CSharpCompilation)"/> always makes a second one on an equal compilation and
+/// asserts that nothing of it was computed again.
+/// </summary>
+internal sealed class GeneratorRun
+{
+    private const string EmbeddedAttributeFile = "Microsoft.CodeAnalysis.EmbeddedAttribute.cs";
+
+    private readonly CSharpCompilation _input;
+    private readonly GeneratorDriver _driver;
+    private readonly GeneratorRunResult _result;
+
+    private GeneratorRun(GeneratorDriver driver, CSharpCompilation input)
+    {
+        _input = input;
+        _driver = driver.RunGeneratorsAndUpdateCompilation(input, out Compilation output, out ImmutableArray<Diagnostic> diagnostics);
+        _result = _driver.GetRunResult().Results.Single();
+        Output = (CSharpCompilation)output;
+
+        // CS8785: the generator threw.
+        Assert.Null(_result.Exception);
+        Assert.Empty(diagnostics);
+        Files = _result.GeneratedSources
+            .Where(static source => source.HintName != EmbeddedAttributeFile)
+            .ToImmutableSortedDictionary(static source => source.HintName, static source => source.SourceText.ToString(), StringComparer.Ordinal);
+    }
+
+    /// <summary>Text by hint name of what the generator emitted, the compiler's own embedded attribute aside.</summary>
+    public ImmutableSortedDictionary<string, string> Files { get; }
+
+    /// <summary>The consumer together with the emitted files.</summary>
+    public CSharpCompilation Output { get; }
+
+    /// <summary>What happened to each output of the pipeline's named steps.</summary>
+    public IEnumerable<(string Step, object Value, IncrementalStepRunReason Reason)> TrackedSteps =>
+        from name in StepNames
+        from step in _result.TrackedSteps.GetValueOrDefault(name, [])
+        from output in step.Outputs
+        select (name, output.Value, output.Reason);
+
+    /// <summary>What happened to each emitted file.</summary>
+    public IEnumerable<(string HintName, IncrementalStepRunReason Reason)> Outputs =>
+        from steps in _result.TrackedOutputSteps.Values
+        from step in steps
+        from output in step.Outputs
+        select (HintName(step), output.Reason);
+
+    /// <summary>The constants of the generator's own list.</summary>
+    public static IEnumerable<string> StepNames { get; } =
+        [.. typeof(AttentionKernelGenerator.Steps).GetFields(BindingFlags.Public | BindingFlags.Static).Select(static field => (string)field.GetRawConstantValue()!)];
+
+    /// <summary>Runs the generator on a usual consumer with these files.</summary>
+    public static GeneratorRun Of(params IEnumerable<string> sources) => Of(new Consumer().Compile(sources));
+
+    /// <summary>Runs the generator, twice.</summary>
+    public static GeneratorRun Of(CSharpCompilation compilation)
+    {
+        GeneratorDriver driver = CSharpGeneratorDriver.Create(
+            [new AttentionKernelGenerator().AsSourceGenerator()],
+            parseOptions: (CSharpParseOptions?)compilation.SyntaxTrees.FirstOrDefault()?.Options,
+            driverOptions: new GeneratorDriverOptions(IncrementalGeneratorOutputKind.None, trackIncrementalGeneratorSteps: true));
+        var run = new GeneratorRun(driver, compilation);
+        run.After(compilation.Clone()).AssertNothingRanAgain();
+        return run;
+    }
+
+    /// <summary>Runs the generator again, after an edit.</summary>
+    public GeneratorRun After(CSharpCompilation edited) => new(_driver, edited);
+
+    /// <summary>Every tracked step and every file of this run is the previous run's.</summary>
+    public void AssertNothingRanAgain()
+    {
+        Assert.All(TrackedSteps, static step => Assert.True(IsReused(step.Reason), $"{step.Step} ({step.Value}): {step.Reason}"));
+        Assert.All(Outputs, static output => Assert.True(output.Reason == IncrementalStepRunReason.Cached, $"{output.HintName}: {output.Reason}"));
+    }
+
+    /// <summary>The files that this run emitted anew, and those that it took away.</summary>
+    public IEnumerable<string> EmittedAnew() => Outputs
+        .Where(static output => !IsReused(output.Reason))
+        .Select(static output => output.HintName)
+        .Order(StringComparer.Ordinal);
+
+    /// <summary>What the analyzer says about the consumer, the emitted members and kernels being part of it.</summary>
+    public async Task<ImmutableArray<Diagnostic>> AnalyzeAsync()
+    {
+        ImmutableArray<Diagnostic> diagnostics = await Output
+            .RemoveSyntaxTrees(Output.SyntaxTrees.Where(HoldsTiles))
+            .WithAnalyzers([new AttentionKernelAnalyzer()])
+            .GetAnalyzerDiagnosticsAsync(TestContext.Current.CancellationToken);
+
+        // AD0001: the analyzer threw.
+        Assert.DoesNotContain(diagnostics, static diagnostic => diagnostic.Id == "AD0001");
+        return [.. diagnostics.OrderBy(static diagnostic => diagnostic.Location.SourceSpan.Start).ThenBy(static diagnostic => diagnostic.Id, StringComparer.Ordinal)];
+    }
+
+    /// <summary>The consumer compiles without any error, warning or message, the analyzer's included.</summary>
+    public Task AssertCompilesCleanlyAsync() => AssertCleanAsync(Output.GetDiagnostics(TestContext.Current.CancellationToken));
+
+    /// <summary>
+    /// The same but for the bodies of tile methods, which take nine tenths of the time and differ with the dimensions alone.
+    /// </summary>
+    public Task AssertMembersCompileCleanlyAsync() => AssertCleanAsync(
+    [
+        .. Output.GetDeclarationDiagnostics(TestContext.Current.CancellationToken),
+        .. Output.SyntaxTrees
+            .Where(static tree => !HoldsTiles(tree))
+            .SelectMany(tree => Output.GetSemanticModel(tree).GetDiagnostics(cancellationToken: TestContext.Current.CancellationToken)),
+    ]);
+
+    /// <summary>Writes the consumer's assembly.</summary>
+    public MemoryStream Emit()
+    {
+        var assembly = new MemoryStream();
+        EmitResult result = Output.Emit(assembly, cancellationToken: TestContext.Current.CancellationToken);
+        Assert.True(result.Success, string.Join("\n", result.Diagnostics));
+        assembly.Position = 0;
+        return assembly;
+    }
+
+    private async Task AssertCleanAsync(ImmutableArray<Diagnostic> diagnostics)
+    {
+        Assert.DoesNotContain(diagnostics, static diagnostic => diagnostic.Severity > DiagnosticSeverity.Hidden);
+        Assert.Empty(await AnalyzeAsync());
+    }
+
+    private static bool HoldsTiles(SyntaxTree tree) =>
+        tree.FilePath.EndsWith(".g.cs", StringComparison.Ordinal) && tree.ToString().Contains("IAttentionTiles", StringComparison.Ordinal);
+
+    private static bool IsReused(IncrementalStepRunReason reason) => reason is IncrementalStepRunReason.Cached or IncrementalStepRunReason.Unchanged;
+
+    /// <summary>The file that an output step made, told by what it was made of.</summary>
+    private static string HintName(IncrementalGeneratorRunStep step)
+    {
+        (IncrementalGeneratorRunStep source, int index) = step.Inputs.Single();
+        string name = source.Outputs[index].Value switch
+        {
+            MemberFile member => member.FileName,
+            KernelSpec kernel => kernel.ClassName,
+            KernelPlan plan => plan.StructName,
+            object other => throw new InvalidOperationException($"An output is made of a {other.GetType()}."),
+        };
+        return $"{name}.g.cs";
+    }
+}

@@ -1,0 +1,60 @@
+using System;
+using System.IO;
+using System.Linq;
+using System.Reflection;
+using System.Runtime.Loader;
+
+using FastAttn.Generators.Tests.Harness;
+
+using Microsoft.CodeAnalysis;
+using Microsoft.CodeAnalysis.CSharp;
+
+using Xunit;
+
+namespace FastAttn.Generators.Tests;
+
+/// <summary>The README is what users see first: its commands and its program are true.</summary>
+public sealed class ReadmeTests
+{
+    private static readonly string[] Lines = File.ReadAllLines(Path.Combine(AppContext.BaseDirectory, "README.md"));
+
+    [Fact]
+    public void First_block_is_two_commands() => Assert.Equal(
+        ["dotnet run -c Release --project src/FastAttn.Cli -- run", "dotnet test --solution FastAttn.sln -c Release"],
+        Block("```sh"));
+
+    [Fact]
+    public void Example_compiles_and_runs()
+    {
+        CSharpCompilation program = new Consumer().Compile([string.Join("\n", Block("```csharp"))]);
+        program = program.WithOptions(program.Options.WithOutputKind(OutputKind.ConsoleApplication));
+        using MemoryStream assembly = GeneratorRun.Of(program).Emit();
+
+        var context = new AssemblyLoadContext(name: null, isCollectible: true);
+        TextWriter console = Console.Out;
+        using var written = new StringWriter();
+        try
+        {
+            Console.SetOut(written);
+            MethodInfo main = context.LoadFromStream(assembly).EntryPoint!;
+            main.Invoke(null, [Array.Empty<string>()]);
+        }
+        finally
+        {
+            Console.SetOut(console);
+            context.Unload();
+        }
+
+        // The first query of a causal kernel sees one key: its output is the first value, here from a seeded normal distribution.
+        string[] line = written.ToString().Trim().Split(": ");
+        Assert.Equal($"F32_D64_Causal_{InstructionSets.Default}", line[0]);
+        Assert.InRange(float.Parse(line[1]), -6, 6);
+    }
+
+    private static string[] Block(string opening)
+    {
+        int start = Array.IndexOf(Lines, opening) + 1;
+        Assert.NotEqual(0, start);
+        return [.. Lines.Skip(start).TakeWhile(static line => line != "```")];
+    }
+}

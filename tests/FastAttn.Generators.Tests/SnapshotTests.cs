@@ -1,0 +1,50 @@
+using System.Linq;
+
+using FastAttn.Generators.Tests.Harness;
+
+using Xunit;
+
+namespace FastAttn.Generators.Tests;
+
+/// <summary>What users read when they step into a kernel: few files, each for another reason.</summary>
+public sealed class SnapshotTests
+{
+    [Fact]
+    public void Causal_kernel_of_dimension_64() => Snapshot.Verify(
+        GeneratorRun.Of(Source.Kernels(Source.Property("64, Mask = AttentionMask.Causal", "Causal64"))),
+        ["Acme.Kernels.Causal64.g.cs", "F32_D64_Causal.g.cs", "F32_D64_Avx512.g.cs", "F32_D64_Avx2.g.cs"]);
+
+    [Fact]
+    public void Scalar_tiles_of_dimension_80() => Snapshot.Verify(GeneratorRun.Of(Source.Properties("80")), ["F32_D80.g.cs", "F32_D80_Scalar.g.cs"]);
+
+    /// <summary>Neither is a multiple of a tile's rows or of the unrolled steps.</summary>
+    [Fact]
+    public void Portable_tiles_of_odd_dimensions() => Snapshot.Verify(GeneratorRun.Of(Source.Properties("31, ValueDim = 100")), ["F32_D31V100_Vector128.g.cs"]);
+
+    [Fact]
+    public void Tiles_of_any_dimensions() => Snapshot.Verify(
+        GeneratorRun.Of(Source.AnyDimensionAttribute, Source.Kernels("[AnyDimensionKernel] internal static partial AttentionKernel Any { get; }")),
+        ["F32_Any.g.cs", "F32_Any_Avx2.g.cs"]);
+
+    [Fact]
+    public void Every_snapshot_is_of_a_test() => Assert.All(
+        Snapshot.Names.Select(static name => name.Split('.', '#')),
+        static parts => Assert.NotNull(typeof(SnapshotTests).Assembly.GetType($"{typeof(SnapshotTests).Namespace}.{parts[0]}")?.GetMethod(parts[1])));
+
+    [Fact]
+    public void Method_in_nested_generic_types() => Snapshot.Verify(
+        GeneratorRun.Of("""
+            namespace Acme.@namespace;
+
+            public partial interface IOuter<in T, out @class>
+                where T : class
+            {
+                public readonly partial record struct Inner<U>(int Size)
+                {
+                    [global::FastAttn.AttentionKernel(8, ValueDim = 3)]
+                    internal readonly partial global::FastAttn.AttentionKernel @new();
+                }
+            }
+            """),
+        ["Acme.namespace.IOuter_2.Inner_1.new.g.cs"]);
+}
