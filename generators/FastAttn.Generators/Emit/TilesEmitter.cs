@@ -1,3 +1,4 @@
+using System;
 using System.Linq;
 
 using FastAttn.Generators.Dialects;
@@ -57,7 +58,7 @@ internal static class TilesEmitter
         return writer.Close().Close().ToString();
     }
 
-    private static void EmitChoice(SourceWriter writer, KernelPlan plan, string signature, System.Func<TileShape, string> call)
+    private static void EmitChoice(SourceWriter writer, KernelPlan plan, string signature, Func<TileShape, string> call)
     {
         writer.Line()
             .Line("/// <inheritdoc/>")
@@ -96,38 +97,57 @@ internal static class TilesEmitter
                 writer.Line($"ref float row{row} = ref Unsafe.Add(ref key, (j + {row}) * headDim);");
         }
 
-        writer.Line("ref float b = ref query;");
-        foreach (int row in Enumerable.Range(0, tile.Rows))
-            product.Declare(row, _ => dialect.Zero);
-        if (isFixed)
+        writer.Line($"ref float b = ref query;\nref float destination = ref Unsafe.Add(ref score, j * {width});");
+        bool inParts = !isFixed || plan.Dimensions.Head > KernelPlan.SumLength;
+        if (inParts)
         {
-            int dim = plan.Dimensions.Head, unroll = plan.Unroll;
-            string Key(int row, int step) => Dialect.Element("a", (row * dim) + step);
-            if (dim >= unroll)
-            {
-                writer.Line($"// The sum over t, {unroll} terms a round: a key element times a vector of queries.");
-                writer.Open($"for (int t = 0; t < {dim / unroll * unroll}; t += {unroll})");
-                product.Steps(unroll, Key, advance: $"{unroll}");
-                writer.Close();
-            }
-
-            if (dim % unroll != 0)
-                product.Steps(dim % unroll, Key, advance: null);
+            writer.Line().Line($"// The sum over t in parts of {KernelPlan.SumLength} terms: rounding errors grow with the length of a sum.");
+            writer.Open($"for (int t = 0; t < {headDim};)");
+            writer.Line($"int start = t, end = t + {KernelPlan.SumLength} < {headDim} ? t + {KernelPlan.SumLength} : {headDim};");
         }
         else
         {
-            writer.Open("for (int t = 0; t < headDim; t++)");
-            product.Steps(1, static (row, _) => $"Unsafe.Add(ref row{row}, t)", advance: null);
+            writer.Line($"int t = 0, end = {headDim};");
+        }
+
+        foreach (int row in Enumerable.Range(0, tile.Rows))
+            product.Declare(row, _ => dialect.Zero);
+        writer.Line("// A key element times a vector of queries.");
+        Func<int, int, string> keyElement = isFixed
+            ? (row, step) => Dialect.Element("a", (row * plan.Dimensions.Head) + step)
+            : static (row, _) => $"Unsafe.Add(ref row{row}, t)";
+        if (plan.Unroll > 1 && plan.Dimensions.Head >= plan.Unroll)
+        {
+            writer.Open($"for (; t <= end - {plan.Unroll}; t += {plan.Unroll})");
+            product.Steps(plan.Unroll, keyElement, advance: $"{plan.Unroll}");
             writer.Close();
         }
 
-        writer.Line().Line($"ref float destination = ref Unsafe.Add(ref score, j * {width});");
+        if (plan.Unroll == 1 || plan.Dimensions.Head % plan.Unroll != 0)
+        {
+            writer.Open("for (; t < end; t++)");
+            product.Steps(1, keyElement, advance: isFixed ? "1" : null);
+            writer.Close();
+        }
+
+        writer.Line();
+        if (inParts)
+        {
+            writer.Open("if (start > 0)");
+            foreach (int row in Enumerable.Range(0, tile.Rows))
+                writer.Line(string.Join(" ", product.Vectors(v => $"{product.Accumulator(row, v)} += {dialect.Load("destination", (row * width) + (v * dialect.Width))};")));
+            writer.Close().Line();
+        }
+
         foreach (int row in Enumerable.Range(0, tile.Rows))
             writer.Line(string.Join(" ", product.Vectors(v => $"{dialect.Store(product.Accumulator(row, v), "destination", (row * width) + (v * dialect.Width))};")));
+        if (inParts)
+            writer.Close();
         writer.Line().Line("// The running maximum. It is read only now: all registers belong to the sum until here.");
         writer.Line($"Lane {string.Join(", ", product.Vectors(v => $"max{v} = {dialect.Load("max", v * dialect.Width)}"))};");
+        string Score(int row, int v) => inParts ? dialect.Load("destination", (row * width) + (v * dialect.Width)) : product.Accumulator(row, v);
         foreach (int row in Enumerable.Range(0, tile.Rows))
-            writer.Line(string.Join(" ", product.Vectors(v => $"max{v} = {dialect.Max($"max{v}", product.Accumulator(row, v))};")));
+            writer.Line(string.Join(" ", product.Vectors(v => $"max{v} = {dialect.Max($"max{v}", Score(row, v))};")));
         writer.Line(string.Join(" ", product.Vectors(v => $"{dialect.Store($"max{v}", "max", v * dialect.Width)};")));
         writer.Line();
         writer.Line($"""

@@ -79,7 +79,7 @@ internal sealed unsafe class FlashDriver<TTiles, TVector, TMask> : TileDriver
             float* value = values + first * call.ValueStrides.Length;
             long valueStride = call.ValueStrides.Length;
             bool poisoned = masked && HasNonFinite(value, valueStride, call.ValueDim, firstLimit - first, count);
-            if (poisoned || valueStride != scratch.ValueColumns)
+            if (poisoned || valueStride != call.ValueDim || valueStride != scratch.ValueColumns)
                 value = Stage(value, valueStride, call.ValueDim, count, scratch.Value, scratch.ValueColumns, count);
             if (poisoned)
                 ZeroNonFinite(value, count * scratch.ValueColumns);

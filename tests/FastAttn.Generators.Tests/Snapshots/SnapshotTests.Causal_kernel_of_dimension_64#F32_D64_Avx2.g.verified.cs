@@ -58,12 +58,14 @@ namespace FastAttn.Generated
                 ahead.Next();
                 ref float a = ref Unsafe.Add(ref key, j * 64);
                 ref float b = ref query;
+                ref float destination = ref Unsafe.Add(ref score, j * 24);
+                int t = 0, end = 64;
                 Lane s00 = Lane.Zero, s01 = Lane.Zero, s02 = Lane.Zero;
                 Lane s10 = Lane.Zero, s11 = Lane.Zero, s12 = Lane.Zero;
                 Lane s20 = Lane.Zero, s21 = Lane.Zero, s22 = Lane.Zero;
                 Lane s30 = Lane.Zero, s31 = Lane.Zero, s32 = Lane.Zero;
-                // The sum over t, 4 terms a round: a key element times a vector of queries.
-                for (int t = 0; t < 64; t += 4)
+                // A key element times a vector of queries.
+                for (; t <= end - 4; t += 4)
                 {
                     {
                         Lane b0 = Vec.LoadUnsafe(ref b, 0), b1 = Vec.LoadUnsafe(ref b, 8), b2 = Vec.LoadUnsafe(ref b, 16);
@@ -113,7 +115,6 @@ namespace FastAttn.Generated
                     b = ref Unsafe.Add(ref b, 96);
                 }
 
-                ref float destination = ref Unsafe.Add(ref score, j * 24);
                 Vec.StoreUnsafe(s00, ref destination, 0); Vec.StoreUnsafe(s01, ref destination, 8); Vec.StoreUnsafe(s02, ref destination, 16);
                 Vec.StoreUnsafe(s10, ref destination, 24); Vec.StoreUnsafe(s11, ref destination, 32); Vec.StoreUnsafe(s12, ref destination, 40);
                 Vec.StoreUnsafe(s20, ref destination, 48); Vec.StoreUnsafe(s21, ref destination, 56); Vec.StoreUnsafe(s22, ref destination, 64);
@@ -147,12 +148,14 @@ namespace FastAttn.Generated
                 ahead.Next();
                 ref float a = ref Unsafe.Add(ref key, j * 64);
                 ref float b = ref query;
+                ref float destination = ref Unsafe.Add(ref score, j * 16);
+                int t = 0, end = 64;
                 Lane s00 = Lane.Zero, s01 = Lane.Zero;
                 Lane s10 = Lane.Zero, s11 = Lane.Zero;
                 Lane s20 = Lane.Zero, s21 = Lane.Zero;
                 Lane s30 = Lane.Zero, s31 = Lane.Zero;
-                // The sum over t, 4 terms a round: a key element times a vector of queries.
-                for (int t = 0; t < 64; t += 4)
+                // A key element times a vector of queries.
+                for (; t <= end - 4; t += 4)
                 {
                     {
                         Lane b0 = Vec.LoadUnsafe(ref b, 0), b1 = Vec.LoadUnsafe(ref b, 8);
@@ -202,7 +205,6 @@ namespace FastAttn.Generated
                     b = ref Unsafe.Add(ref b, 64);
                 }
 
-                ref float destination = ref Unsafe.Add(ref score, j * 16);
                 Vec.StoreUnsafe(s00, ref destination, 0); Vec.StoreUnsafe(s01, ref destination, 8);
                 Vec.StoreUnsafe(s10, ref destination, 16); Vec.StoreUnsafe(s11, ref destination, 24);
                 Vec.StoreUnsafe(s20, ref destination, 32); Vec.StoreUnsafe(s21, ref destination, 40);
@@ -236,6 +238,8 @@ namespace FastAttn.Generated
                 ahead.Next();
                 ref float a = ref Unsafe.Add(ref key, j * 64);
                 ref float b = ref query;
+                ref float destination = ref Unsafe.Add(ref score, j * 8);
+                int t = 0, end = 64;
                 Lane s00 = Lane.Zero;
                 Lane s10 = Lane.Zero;
                 Lane s20 = Lane.Zero;
@@ -244,8 +248,8 @@ namespace FastAttn.Generated
                 Lane s50 = Lane.Zero;
                 Lane s60 = Lane.Zero;
                 Lane s70 = Lane.Zero;
-                // The sum over t, 4 terms a round: a key element times a vector of queries.
-                for (int t = 0; t < 64; t += 4)
+                // A key element times a vector of queries.
+                for (; t <= end - 4; t += 4)
                 {
                     {
                         Lane b0 = Vec.LoadUnsafe(ref b, 0);
@@ -327,7 +331,6 @@ namespace FastAttn.Generated
                     b = ref Unsafe.Add(ref b, 32);
                 }
 
-                ref float destination = ref Unsafe.Add(ref score, j * 8);
                 Vec.StoreUnsafe(s00, ref destination, 0);
                 Vec.StoreUnsafe(s10, ref destination, 8);
                 Vec.StoreUnsafe(s20, ref destination, 16);

@@ -58,6 +58,8 @@ namespace FastAttn.Generated
                 ahead.Next();
                 ref float a = ref Unsafe.Add(ref key, j * 64);
                 ref float b = ref query;
+                ref float destination = ref Unsafe.Add(ref score, j * 48);
+                int t = 0, end = 64;
                 Lane s00 = Lane.Zero, s01 = Lane.Zero, s02 = Lane.Zero;
                 Lane s10 = Lane.Zero, s11 = Lane.Zero, s12 = Lane.Zero;
                 Lane s20 = Lane.Zero, s21 = Lane.Zero, s22 = Lane.Zero;
@@ -66,8 +68,8 @@ namespace FastAttn.Generated
                 Lane s50 = Lane.Zero, s51 = Lane.Zero, s52 = Lane.Zero;
                 Lane s60 = Lane.Zero, s61 = Lane.Zero, s62 = Lane.Zero;
                 Lane s70 = Lane.Zero, s71 = Lane.Zero, s72 = Lane.Zero;
-                // The sum over t, 4 terms a round: a key element times a vector of queries.
-                for (int t = 0; t < 64; t += 4)
+                // A key element times a vector of queries.
+                for (; t <= end - 4; t += 4)
                 {
                     {
                         Lane b0 = Vec.LoadUnsafe(ref b, 0), b1 = Vec.LoadUnsafe(ref b, 16), b2 = Vec.LoadUnsafe(ref b, 32);
@@ -149,7 +151,6 @@ namespace FastAttn.Generated
                     b = ref Unsafe.Add(ref b, 192);
                 }
 
-                ref float destination = ref Unsafe.Add(ref score, j * 48);
                 Vec.StoreUnsafe(s00, ref destination, 0); Vec.StoreUnsafe(s01, ref destination, 16); Vec.StoreUnsafe(s02, ref destination, 32);
                 Vec.StoreUnsafe(s10, ref destination, 48); Vec.StoreUnsafe(s11, ref destination, 64); Vec.StoreUnsafe(s12, ref destination, 80);
                 Vec.StoreUnsafe(s20, ref destination, 96); Vec.StoreUnsafe(s21, ref destination, 112); Vec.StoreUnsafe(s22, ref destination, 128);
@@ -191,6 +192,8 @@ namespace FastAttn.Generated
                 ahead.Next();
                 ref float a = ref Unsafe.Add(ref key, j * 64);
                 ref float b = ref query;
+                ref float destination = ref Unsafe.Add(ref score, j * 32);
+                int t = 0, end = 64;
                 Lane s00 = Lane.Zero, s01 = Lane.Zero;
                 Lane s10 = Lane.Zero, s11 = Lane.Zero;
                 Lane s20 = Lane.Zero, s21 = Lane.Zero;
@@ -199,8 +202,8 @@ namespace FastAttn.Generated
                 Lane s50 = Lane.Zero, s51 = Lane.Zero;
                 Lane s60 = Lane.Zero, s61 = Lane.Zero;
                 Lane s70 = Lane.Zero, s71 = Lane.Zero;
-                // The sum over t, 4 terms a round: a key element times a vector of queries.
-                for (int t = 0; t < 64; t += 4)
+                // A key element times a vector of queries.
+                for (; t <= end - 4; t += 4)
                 {
                     {
                         Lane b0 = Vec.LoadUnsafe(ref b, 0), b1 = Vec.LoadUnsafe(ref b, 16);
@@ -282,7 +285,6 @@ namespace FastAttn.Generated
                     b = ref Unsafe.Add(ref b, 128);
                 }
 
-                ref float destination = ref Unsafe.Add(ref score, j * 32);
                 Vec.StoreUnsafe(s00, ref destination, 0); Vec.StoreUnsafe(s01, ref destination, 16);
                 Vec.StoreUnsafe(s10, ref destination, 32); Vec.StoreUnsafe(s11, ref destination, 48);
                 Vec.StoreUnsafe(s20, ref destination, 64); Vec.StoreUnsafe(s21, ref destination, 80);
@@ -324,6 +326,8 @@ namespace FastAttn.Generated
                 ahead.Next();
                 ref float a = ref Unsafe.Add(ref key, j * 64);
                 ref float b = ref query;
+                ref float destination = ref Unsafe.Add(ref score, j * 16);
+                int t = 0, end = 64;
                 Lane s00 = Lane.Zero;
                 Lane s10 = Lane.Zero;
                 Lane s20 = Lane.Zero;
@@ -332,8 +336,8 @@ namespace FastAttn.Generated
                 Lane s50 = Lane.Zero;
                 Lane s60 = Lane.Zero;
                 Lane s70 = Lane.Zero;
-                // The sum over t, 4 terms a round: a key element times a vector of queries.
-                for (int t = 0; t < 64; t += 4)
+                // A key element times a vector of queries.
+                for (; t <= end - 4; t += 4)
                 {
                     {
                         Lane b0 = Vec.LoadUnsafe(ref b, 0);
@@ -415,7 +419,6 @@ namespace FastAttn.Generated
                     b = ref Unsafe.Add(ref b, 64);
                 }
 
-                ref float destination = ref Unsafe.Add(ref score, j * 16);
                 Vec.StoreUnsafe(s00, ref destination, 0);
                 Vec.StoreUnsafe(s10, ref destination, 16);
                 Vec.StoreUnsafe(s20, ref destination, 32);

@@ -56,12 +56,14 @@ namespace FastAttn.Generated
                 ahead.Next();
                 ref float a = ref Unsafe.Add(ref key, j * 31);
                 ref float b = ref query;
+                ref float destination = ref Unsafe.Add(ref score, j * 8);
+                int t = 0, end = 31;
                 Lane s00 = Lane.Zero, s01 = Lane.Zero;
                 Lane s10 = Lane.Zero, s11 = Lane.Zero;
                 Lane s20 = Lane.Zero, s21 = Lane.Zero;
                 Lane s30 = Lane.Zero, s31 = Lane.Zero;
-                // The sum over t, 4 terms a round: a key element times a vector of queries.
-                for (int t = 0; t < 28; t += 4)
+                // A key element times a vector of queries.
+                for (; t <= end - 4; t += 4)
                 {
                     {
                         Lane b0 = Vec.LoadUnsafe(ref b, 0), b1 = Vec.LoadUnsafe(ref b, 4);
@@ -110,42 +112,23 @@ namespace FastAttn.Generated
                     a = ref Unsafe.Add(ref a, 4);
                     b = ref Unsafe.Add(ref b, 32);
                 }
+                for (; t < end; t++)
                 {
-                    Lane b0 = Vec.LoadUnsafe(ref b, 0), b1 = Vec.LoadUnsafe(ref b, 4);
-                    Lane a0 = Vec.Create(a);
-                    s00 = Vec.MultiplyAddEstimate(a0, b0, s00); s01 = Vec.MultiplyAddEstimate(a0, b1, s01);
-                    Lane a1 = Vec.Create(Unsafe.Add(ref a, 31));
-                    s10 = Vec.MultiplyAddEstimate(a1, b0, s10); s11 = Vec.MultiplyAddEstimate(a1, b1, s11);
-                    Lane a2 = Vec.Create(Unsafe.Add(ref a, 62));
-                    s20 = Vec.MultiplyAddEstimate(a2, b0, s20); s21 = Vec.MultiplyAddEstimate(a2, b1, s21);
-                    Lane a3 = Vec.Create(Unsafe.Add(ref a, 93));
-                    s30 = Vec.MultiplyAddEstimate(a3, b0, s30); s31 = Vec.MultiplyAddEstimate(a3, b1, s31);
+                    {
+                        Lane b0 = Vec.LoadUnsafe(ref b, 0), b1 = Vec.LoadUnsafe(ref b, 4);
+                        Lane a0 = Vec.Create(a);
+                        s00 = Vec.MultiplyAddEstimate(a0, b0, s00); s01 = Vec.MultiplyAddEstimate(a0, b1, s01);
+                        Lane a1 = Vec.Create(Unsafe.Add(ref a, 31));
+                        s10 = Vec.MultiplyAddEstimate(a1, b0, s10); s11 = Vec.MultiplyAddEstimate(a1, b1, s11);
+                        Lane a2 = Vec.Create(Unsafe.Add(ref a, 62));
+                        s20 = Vec.MultiplyAddEstimate(a2, b0, s20); s21 = Vec.MultiplyAddEstimate(a2, b1, s21);
+                        Lane a3 = Vec.Create(Unsafe.Add(ref a, 93));
+                        s30 = Vec.MultiplyAddEstimate(a3, b0, s30); s31 = Vec.MultiplyAddEstimate(a3, b1, s31);
+                    }
+                    a = ref Unsafe.Add(ref a, 1);
+                    b = ref Unsafe.Add(ref b, 8);
                 }
-                {
-                    Lane b0 = Vec.LoadUnsafe(ref b, 8), b1 = Vec.LoadUnsafe(ref b, 12);
-                    Lane a0 = Vec.Create(Unsafe.Add(ref a, 1));
-                    s00 = Vec.MultiplyAddEstimate(a0, b0, s00); s01 = Vec.MultiplyAddEstimate(a0, b1, s01);
-                    Lane a1 = Vec.Create(Unsafe.Add(ref a, 32));
-                    s10 = Vec.MultiplyAddEstimate(a1, b0, s10); s11 = Vec.MultiplyAddEstimate(a1, b1, s11);
-                    Lane a2 = Vec.Create(Unsafe.Add(ref a, 63));
-                    s20 = Vec.MultiplyAddEstimate(a2, b0, s20); s21 = Vec.MultiplyAddEstimate(a2, b1, s21);
-                    Lane a3 = Vec.Create(Unsafe.Add(ref a, 94));
-                    s30 = Vec.MultiplyAddEstimate(a3, b0, s30); s31 = Vec.MultiplyAddEstimate(a3, b1, s31);
-                }
-                {
-                    Lane b0 = Vec.LoadUnsafe(ref b, 16), b1 = Vec.LoadUnsafe(ref b, 20);
-                    Lane a0 = Vec.Create(Unsafe.Add(ref a, 2));
-                    s00 = Vec.MultiplyAddEstimate(a0, b0, s00); s01 = Vec.MultiplyAddEstimate(a0, b1, s01);
-                    Lane a1 = Vec.Create(Unsafe.Add(ref a, 33));
-                    s10 = Vec.MultiplyAddEstimate(a1, b0, s10); s11 = Vec.MultiplyAddEstimate(a1, b1, s11);
-                    Lane a2 = Vec.Create(Unsafe.Add(ref a, 64));
-                    s20 = Vec.MultiplyAddEstimate(a2, b0, s20); s21 = Vec.MultiplyAddEstimate(a2, b1, s21);
-                    Lane a3 = Vec.Create(Unsafe.Add(ref a, 95));
-                    s30 = Vec.MultiplyAddEstimate(a3, b0, s30); s31 = Vec.MultiplyAddEstimate(a3, b1, s31);
-                }
-                b = ref Unsafe.Add(ref b, 24);
 
-                ref float destination = ref Unsafe.Add(ref score, j * 8);
                 Vec.StoreUnsafe(s00, ref destination, 0); Vec.StoreUnsafe(s01, ref destination, 4);
                 Vec.StoreUnsafe(s10, ref destination, 8); Vec.StoreUnsafe(s11, ref destination, 12);
                 Vec.StoreUnsafe(s20, ref destination, 16); Vec.StoreUnsafe(s21, ref destination, 20);
@@ -179,6 +162,8 @@ namespace FastAttn.Generated
                 ahead.Next();
                 ref float a = ref Unsafe.Add(ref key, j * 31);
                 ref float b = ref query;
+                ref float destination = ref Unsafe.Add(ref score, j * 4);
+                int t = 0, end = 31;
                 Lane s00 = Lane.Zero;
                 Lane s10 = Lane.Zero;
                 Lane s20 = Lane.Zero;
@@ -187,8 +172,8 @@ namespace FastAttn.Generated
                 Lane s50 = Lane.Zero;
                 Lane s60 = Lane.Zero;
                 Lane s70 = Lane.Zero;
-                // The sum over t, 4 terms a round: a key element times a vector of queries.
-                for (int t = 0; t < 28; t += 4)
+                // A key element times a vector of queries.
+                for (; t <= end - 4; t += 4)
                 {
                     {
                         Lane b0 = Vec.LoadUnsafe(ref b, 0);
@@ -269,66 +254,31 @@ namespace FastAttn.Generated
                     a = ref Unsafe.Add(ref a, 4);
                     b = ref Unsafe.Add(ref b, 16);
                 }
+                for (; t < end; t++)
                 {
-                    Lane b0 = Vec.LoadUnsafe(ref b, 0);
-                    Lane a0 = Vec.Create(a);
-                    s00 = Vec.MultiplyAddEstimate(a0, b0, s00);
-                    Lane a1 = Vec.Create(Unsafe.Add(ref a, 31));
-                    s10 = Vec.MultiplyAddEstimate(a1, b0, s10);
-                    Lane a2 = Vec.Create(Unsafe.Add(ref a, 62));
-                    s20 = Vec.MultiplyAddEstimate(a2, b0, s20);
-                    Lane a3 = Vec.Create(Unsafe.Add(ref a, 93));
-                    s30 = Vec.MultiplyAddEstimate(a3, b0, s30);
-                    Lane a4 = Vec.Create(Unsafe.Add(ref a, 124));
-                    s40 = Vec.MultiplyAddEstimate(a4, b0, s40);
-                    Lane a5 = Vec.Create(Unsafe.Add(ref a, 155));
-                    s50 = Vec.MultiplyAddEstimate(a5, b0, s50);
-                    Lane a6 = Vec.Create(Unsafe.Add(ref a, 186));
-                    s60 = Vec.MultiplyAddEstimate(a6, b0, s60);
-                    Lane a7 = Vec.Create(Unsafe.Add(ref a, 217));
-                    s70 = Vec.MultiplyAddEstimate(a7, b0, s70);
+                    {
+                        Lane b0 = Vec.LoadUnsafe(ref b, 0);
+                        Lane a0 = Vec.Create(a);
+                        s00 = Vec.MultiplyAddEstimate(a0, b0, s00);
+                        Lane a1 = Vec.Create(Unsafe.Add(ref a, 31));
+                        s10 = Vec.MultiplyAddEstimate(a1, b0, s10);
+                        Lane a2 = Vec.Create(Unsafe.Add(ref a, 62));
+                        s20 = Vec.MultiplyAddEstimate(a2, b0, s20);
+                        Lane a3 = Vec.Create(Unsafe.Add(ref a, 93));
+                        s30 = Vec.MultiplyAddEstimate(a3, b0, s30);
+                        Lane a4 = Vec.Create(Unsafe.Add(ref a, 124));
+                        s40 = Vec.MultiplyAddEstimate(a4, b0, s40);
+                        Lane a5 = Vec.Create(Unsafe.Add(ref a, 155));
+                        s50 = Vec.MultiplyAddEstimate(a5, b0, s50);
+                        Lane a6 = Vec.Create(Unsafe.Add(ref a, 186));
+                        s60 = Vec.MultiplyAddEstimate(a6, b0, s60);
+                        Lane a7 = Vec.Create(Unsafe.Add(ref a, 217));
+                        s70 = Vec.MultiplyAddEstimate(a7, b0, s70);
+                    }
+                    a = ref Unsafe.Add(ref a, 1);
+                    b = ref Unsafe.Add(ref b, 4);
                 }
-                {
-                    Lane b0 = Vec.LoadUnsafe(ref b, 4);
-                    Lane a0 = Vec.Create(Unsafe.Add(ref a, 1));
-                    s00 = Vec.MultiplyAddEstimate(a0, b0, s00);
-                    Lane a1 = Vec.Create(Unsafe.Add(ref a, 32));
-                    s10 = Vec.MultiplyAddEstimate(a1, b0, s10);
-                    Lane a2 = Vec.Create(Unsafe.Add(ref a, 63));
-                    s20 = Vec.MultiplyAddEstimate(a2, b0, s20);
-                    Lane a3 = Vec.Create(Unsafe.Add(ref a, 94));
-                    s30 = Vec.MultiplyAddEstimate(a3, b0, s30);
-                    Lane a4 = Vec.Create(Unsafe.Add(ref a, 125));
-                    s40 = Vec.MultiplyAddEstimate(a4, b0, s40);
-                    Lane a5 = Vec.Create(Unsafe.Add(ref a, 156));
-                    s50 = Vec.MultiplyAddEstimate(a5, b0, s50);
-                    Lane a6 = Vec.Create(Unsafe.Add(ref a, 187));
-                    s60 = Vec.MultiplyAddEstimate(a6, b0, s60);
-                    Lane a7 = Vec.Create(Unsafe.Add(ref a, 218));
-                    s70 = Vec.MultiplyAddEstimate(a7, b0, s70);
-                }
-                {
-                    Lane b0 = Vec.LoadUnsafe(ref b, 8);
-                    Lane a0 = Vec.Create(Unsafe.Add(ref a, 2));
-                    s00 = Vec.MultiplyAddEstimate(a0, b0, s00);
-                    Lane a1 = Vec.Create(Unsafe.Add(ref a, 33));
-                    s10 = Vec.MultiplyAddEstimate(a1, b0, s10);
-                    Lane a2 = Vec.Create(Unsafe.Add(ref a, 64));
-                    s20 = Vec.MultiplyAddEstimate(a2, b0, s20);
-                    Lane a3 = Vec.Create(Unsafe.Add(ref a, 95));
-                    s30 = Vec.MultiplyAddEstimate(a3, b0, s30);
-                    Lane a4 = Vec.Create(Unsafe.Add(ref a, 126));
-                    s40 = Vec.MultiplyAddEstimate(a4, b0, s40);
-                    Lane a5 = Vec.Create(Unsafe.Add(ref a, 157));
-                    s50 = Vec.MultiplyAddEstimate(a5, b0, s50);
-                    Lane a6 = Vec.Create(Unsafe.Add(ref a, 188));
-                    s60 = Vec.MultiplyAddEstimate(a6, b0, s60);
-                    Lane a7 = Vec.Create(Unsafe.Add(ref a, 219));
-                    s70 = Vec.MultiplyAddEstimate(a7, b0, s70);
-                }
-                b = ref Unsafe.Add(ref b, 12);
 
-                ref float destination = ref Unsafe.Add(ref score, j * 4);
                 Vec.StoreUnsafe(s00, ref destination, 0);
                 Vec.StoreUnsafe(s10, ref destination, 4);
                 Vec.StoreUnsafe(s20, ref destination, 8);

@@ -56,73 +56,87 @@ namespace FastAttn.Generated
                 ahead.Next();
                 ref float a = ref Unsafe.Add(ref key, j * 80);
                 ref float b = ref query;
-                Lane s00 = 0f, s01 = 0f;
-                Lane s10 = 0f, s11 = 0f;
-                Lane s20 = 0f, s21 = 0f;
-                Lane s30 = 0f, s31 = 0f;
-                // The sum over t, 4 terms a round: a key element times a vector of queries.
-                for (int t = 0; t < 80; t += 4)
-                {
-                    {
-                        Lane b0 = b, b1 = Unsafe.Add(ref b, 1);
-                        Lane a0 = a;
-                        s00 = Vec.MultiplyAddEstimate(a0, b0, s00); s01 = Vec.MultiplyAddEstimate(a0, b1, s01);
-                        Lane a1 = Unsafe.Add(ref a, 80);
-                        s10 = Vec.MultiplyAddEstimate(a1, b0, s10); s11 = Vec.MultiplyAddEstimate(a1, b1, s11);
-                        Lane a2 = Unsafe.Add(ref a, 160);
-                        s20 = Vec.MultiplyAddEstimate(a2, b0, s20); s21 = Vec.MultiplyAddEstimate(a2, b1, s21);
-                        Lane a3 = Unsafe.Add(ref a, 240);
-                        s30 = Vec.MultiplyAddEstimate(a3, b0, s30); s31 = Vec.MultiplyAddEstimate(a3, b1, s31);
-                    }
-                    {
-                        Lane b0 = Unsafe.Add(ref b, 2), b1 = Unsafe.Add(ref b, 3);
-                        Lane a0 = Unsafe.Add(ref a, 1);
-                        s00 = Vec.MultiplyAddEstimate(a0, b0, s00); s01 = Vec.MultiplyAddEstimate(a0, b1, s01);
-                        Lane a1 = Unsafe.Add(ref a, 81);
-                        s10 = Vec.MultiplyAddEstimate(a1, b0, s10); s11 = Vec.MultiplyAddEstimate(a1, b1, s11);
-                        Lane a2 = Unsafe.Add(ref a, 161);
-                        s20 = Vec.MultiplyAddEstimate(a2, b0, s20); s21 = Vec.MultiplyAddEstimate(a2, b1, s21);
-                        Lane a3 = Unsafe.Add(ref a, 241);
-                        s30 = Vec.MultiplyAddEstimate(a3, b0, s30); s31 = Vec.MultiplyAddEstimate(a3, b1, s31);
-                    }
-                    {
-                        Lane b0 = Unsafe.Add(ref b, 4), b1 = Unsafe.Add(ref b, 5);
-                        Lane a0 = Unsafe.Add(ref a, 2);
-                        s00 = Vec.MultiplyAddEstimate(a0, b0, s00); s01 = Vec.MultiplyAddEstimate(a0, b1, s01);
-                        Lane a1 = Unsafe.Add(ref a, 82);
-                        s10 = Vec.MultiplyAddEstimate(a1, b0, s10); s11 = Vec.MultiplyAddEstimate(a1, b1, s11);
-                        Lane a2 = Unsafe.Add(ref a, 162);
-                        s20 = Vec.MultiplyAddEstimate(a2, b0, s20); s21 = Vec.MultiplyAddEstimate(a2, b1, s21);
-                        Lane a3 = Unsafe.Add(ref a, 242);
-                        s30 = Vec.MultiplyAddEstimate(a3, b0, s30); s31 = Vec.MultiplyAddEstimate(a3, b1, s31);
-                    }
-                    {
-                        Lane b0 = Unsafe.Add(ref b, 6), b1 = Unsafe.Add(ref b, 7);
-                        Lane a0 = Unsafe.Add(ref a, 3);
-                        s00 = Vec.MultiplyAddEstimate(a0, b0, s00); s01 = Vec.MultiplyAddEstimate(a0, b1, s01);
-                        Lane a1 = Unsafe.Add(ref a, 83);
-                        s10 = Vec.MultiplyAddEstimate(a1, b0, s10); s11 = Vec.MultiplyAddEstimate(a1, b1, s11);
-                        Lane a2 = Unsafe.Add(ref a, 163);
-                        s20 = Vec.MultiplyAddEstimate(a2, b0, s20); s21 = Vec.MultiplyAddEstimate(a2, b1, s21);
-                        Lane a3 = Unsafe.Add(ref a, 243);
-                        s30 = Vec.MultiplyAddEstimate(a3, b0, s30); s31 = Vec.MultiplyAddEstimate(a3, b1, s31);
-                    }
-                    a = ref Unsafe.Add(ref a, 4);
-                    b = ref Unsafe.Add(ref b, 8);
-                }
-
                 ref float destination = ref Unsafe.Add(ref score, j * 2);
-                destination = s00; Unsafe.Add(ref destination, 1) = s01;
-                Unsafe.Add(ref destination, 2) = s10; Unsafe.Add(ref destination, 3) = s11;
-                Unsafe.Add(ref destination, 4) = s20; Unsafe.Add(ref destination, 5) = s21;
-                Unsafe.Add(ref destination, 6) = s30; Unsafe.Add(ref destination, 7) = s31;
+
+                // The sum over t in parts of 64 terms: rounding errors grow with the length of a sum.
+                for (int t = 0; t < 80;)
+                {
+                    int start = t, end = t + 64 < 80 ? t + 64 : 80;
+                    Lane s00 = 0f, s01 = 0f;
+                    Lane s10 = 0f, s11 = 0f;
+                    Lane s20 = 0f, s21 = 0f;
+                    Lane s30 = 0f, s31 = 0f;
+                    // A key element times a vector of queries.
+                    for (; t <= end - 4; t += 4)
+                    {
+                        {
+                            Lane b0 = b, b1 = Unsafe.Add(ref b, 1);
+                            Lane a0 = a;
+                            s00 = Vec.MultiplyAddEstimate(a0, b0, s00); s01 = Vec.MultiplyAddEstimate(a0, b1, s01);
+                            Lane a1 = Unsafe.Add(ref a, 80);
+                            s10 = Vec.MultiplyAddEstimate(a1, b0, s10); s11 = Vec.MultiplyAddEstimate(a1, b1, s11);
+                            Lane a2 = Unsafe.Add(ref a, 160);
+                            s20 = Vec.MultiplyAddEstimate(a2, b0, s20); s21 = Vec.MultiplyAddEstimate(a2, b1, s21);
+                            Lane a3 = Unsafe.Add(ref a, 240);
+                            s30 = Vec.MultiplyAddEstimate(a3, b0, s30); s31 = Vec.MultiplyAddEstimate(a3, b1, s31);
+                        }
+                        {
+                            Lane b0 = Unsafe.Add(ref b, 2), b1 = Unsafe.Add(ref b, 3);
+                            Lane a0 = Unsafe.Add(ref a, 1);
+                            s00 = Vec.MultiplyAddEstimate(a0, b0, s00); s01 = Vec.MultiplyAddEstimate(a0, b1, s01);
+                            Lane a1 = Unsafe.Add(ref a, 81);
+                            s10 = Vec.MultiplyAddEstimate(a1, b0, s10); s11 = Vec.MultiplyAddEstimate(a1, b1, s11);
+                            Lane a2 = Unsafe.Add(ref a, 161);
+                            s20 = Vec.MultiplyAddEstimate(a2, b0, s20); s21 = Vec.MultiplyAddEstimate(a2, b1, s21);
+                            Lane a3 = Unsafe.Add(ref a, 241);
+                            s30 = Vec.MultiplyAddEstimate(a3, b0, s30); s31 = Vec.MultiplyAddEstimate(a3, b1, s31);
+                        }
+                        {
+                            Lane b0 = Unsafe.Add(ref b, 4), b1 = Unsafe.Add(ref b, 5);
+                            Lane a0 = Unsafe.Add(ref a, 2);
+                            s00 = Vec.MultiplyAddEstimate(a0, b0, s00); s01 = Vec.MultiplyAddEstimate(a0, b1, s01);
+                            Lane a1 = Unsafe.Add(ref a, 82);
+                            s10 = Vec.MultiplyAddEstimate(a1, b0, s10); s11 = Vec.MultiplyAddEstimate(a1, b1, s11);
+                            Lane a2 = Unsafe.Add(ref a, 162);
+                            s20 = Vec.MultiplyAddEstimate(a2, b0, s20); s21 = Vec.MultiplyAddEstimate(a2, b1, s21);
+                            Lane a3 = Unsafe.Add(ref a, 242);
+                            s30 = Vec.MultiplyAddEstimate(a3, b0, s30); s31 = Vec.MultiplyAddEstimate(a3, b1, s31);
+                        }
+                        {
+                            Lane b0 = Unsafe.Add(ref b, 6), b1 = Unsafe.Add(ref b, 7);
+                            Lane a0 = Unsafe.Add(ref a, 3);
+                            s00 = Vec.MultiplyAddEstimate(a0, b0, s00); s01 = Vec.MultiplyAddEstimate(a0, b1, s01);
+                            Lane a1 = Unsafe.Add(ref a, 83);
+                            s10 = Vec.MultiplyAddEstimate(a1, b0, s10); s11 = Vec.MultiplyAddEstimate(a1, b1, s11);
+                            Lane a2 = Unsafe.Add(ref a, 163);
+                            s20 = Vec.MultiplyAddEstimate(a2, b0, s20); s21 = Vec.MultiplyAddEstimate(a2, b1, s21);
+                            Lane a3 = Unsafe.Add(ref a, 243);
+                            s30 = Vec.MultiplyAddEstimate(a3, b0, s30); s31 = Vec.MultiplyAddEstimate(a3, b1, s31);
+                        }
+                        a = ref Unsafe.Add(ref a, 4);
+                        b = ref Unsafe.Add(ref b, 8);
+                    }
+
+                    if (start > 0)
+                    {
+                        s00 += destination; s01 += Unsafe.Add(ref destination, 1);
+                        s10 += Unsafe.Add(ref destination, 2); s11 += Unsafe.Add(ref destination, 3);
+                        s20 += Unsafe.Add(ref destination, 4); s21 += Unsafe.Add(ref destination, 5);
+                        s30 += Unsafe.Add(ref destination, 6); s31 += Unsafe.Add(ref destination, 7);
+                    }
+
+                    destination = s00; Unsafe.Add(ref destination, 1) = s01;
+                    Unsafe.Add(ref destination, 2) = s10; Unsafe.Add(ref destination, 3) = s11;
+                    Unsafe.Add(ref destination, 4) = s20; Unsafe.Add(ref destination, 5) = s21;
+                    Unsafe.Add(ref destination, 6) = s30; Unsafe.Add(ref destination, 7) = s31;
+                }
 
                 // The running maximum. It is read only now: all registers belong to the sum until here.
                 Lane max0 = max, max1 = Unsafe.Add(ref max, 1);
-                max0 = max0 > s00 ? max0 : s00; max1 = max1 > s01 ? max1 : s01;
-                max0 = max0 > s10 ? max0 : s10; max1 = max1 > s11 ? max1 : s11;
-                max0 = max0 > s20 ? max0 : s20; max1 = max1 > s21 ? max1 : s21;
-                max0 = max0 > s30 ? max0 : s30; max1 = max1 > s31 ? max1 : s31;
+                max0 = max0 > destination ? max0 : destination; max1 = max1 > Unsafe.Add(ref destination, 1) ? max1 : Unsafe.Add(ref destination, 1);
+                max0 = max0 > Unsafe.Add(ref destination, 2) ? max0 : Unsafe.Add(ref destination, 2); max1 = max1 > Unsafe.Add(ref destination, 3) ? max1 : Unsafe.Add(ref destination, 3);
+                max0 = max0 > Unsafe.Add(ref destination, 4) ? max0 : Unsafe.Add(ref destination, 4); max1 = max1 > Unsafe.Add(ref destination, 5) ? max1 : Unsafe.Add(ref destination, 5);
+                max0 = max0 > Unsafe.Add(ref destination, 6) ? max0 : Unsafe.Add(ref destination, 6); max1 = max1 > Unsafe.Add(ref destination, 7) ? max1 : Unsafe.Add(ref destination, 7);
                 max = max0; Unsafe.Add(ref max, 1) = max1;
 
                 j += 4;
@@ -145,117 +159,135 @@ namespace FastAttn.Generated
                 ahead.Next();
                 ref float a = ref Unsafe.Add(ref key, j * 80);
                 ref float b = ref query;
-                Lane s00 = 0f;
-                Lane s10 = 0f;
-                Lane s20 = 0f;
-                Lane s30 = 0f;
-                Lane s40 = 0f;
-                Lane s50 = 0f;
-                Lane s60 = 0f;
-                Lane s70 = 0f;
-                // The sum over t, 4 terms a round: a key element times a vector of queries.
-                for (int t = 0; t < 80; t += 4)
-                {
-                    {
-                        Lane b0 = b;
-                        Lane a0 = a;
-                        s00 = Vec.MultiplyAddEstimate(a0, b0, s00);
-                        Lane a1 = Unsafe.Add(ref a, 80);
-                        s10 = Vec.MultiplyAddEstimate(a1, b0, s10);
-                        Lane a2 = Unsafe.Add(ref a, 160);
-                        s20 = Vec.MultiplyAddEstimate(a2, b0, s20);
-                        Lane a3 = Unsafe.Add(ref a, 240);
-                        s30 = Vec.MultiplyAddEstimate(a3, b0, s30);
-                        Lane a4 = Unsafe.Add(ref a, 320);
-                        s40 = Vec.MultiplyAddEstimate(a4, b0, s40);
-                        Lane a5 = Unsafe.Add(ref a, 400);
-                        s50 = Vec.MultiplyAddEstimate(a5, b0, s50);
-                        Lane a6 = Unsafe.Add(ref a, 480);
-                        s60 = Vec.MultiplyAddEstimate(a6, b0, s60);
-                        Lane a7 = Unsafe.Add(ref a, 560);
-                        s70 = Vec.MultiplyAddEstimate(a7, b0, s70);
-                    }
-                    {
-                        Lane b0 = Unsafe.Add(ref b, 1);
-                        Lane a0 = Unsafe.Add(ref a, 1);
-                        s00 = Vec.MultiplyAddEstimate(a0, b0, s00);
-                        Lane a1 = Unsafe.Add(ref a, 81);
-                        s10 = Vec.MultiplyAddEstimate(a1, b0, s10);
-                        Lane a2 = Unsafe.Add(ref a, 161);
-                        s20 = Vec.MultiplyAddEstimate(a2, b0, s20);
-                        Lane a3 = Unsafe.Add(ref a, 241);
-                        s30 = Vec.MultiplyAddEstimate(a3, b0, s30);
-                        Lane a4 = Unsafe.Add(ref a, 321);
-                        s40 = Vec.MultiplyAddEstimate(a4, b0, s40);
-                        Lane a5 = Unsafe.Add(ref a, 401);
-                        s50 = Vec.MultiplyAddEstimate(a5, b0, s50);
-                        Lane a6 = Unsafe.Add(ref a, 481);
-                        s60 = Vec.MultiplyAddEstimate(a6, b0, s60);
-                        Lane a7 = Unsafe.Add(ref a, 561);
-                        s70 = Vec.MultiplyAddEstimate(a7, b0, s70);
-                    }
-                    {
-                        Lane b0 = Unsafe.Add(ref b, 2);
-                        Lane a0 = Unsafe.Add(ref a, 2);
-                        s00 = Vec.MultiplyAddEstimate(a0, b0, s00);
-                        Lane a1 = Unsafe.Add(ref a, 82);
-                        s10 = Vec.MultiplyAddEstimate(a1, b0, s10);
-                        Lane a2 = Unsafe.Add(ref a, 162);
-                        s20 = Vec.MultiplyAddEstimate(a2, b0, s20);
-                        Lane a3 = Unsafe.Add(ref a, 242);
-                        s30 = Vec.MultiplyAddEstimate(a3, b0, s30);
-                        Lane a4 = Unsafe.Add(ref a, 322);
-                        s40 = Vec.MultiplyAddEstimate(a4, b0, s40);
-                        Lane a5 = Unsafe.Add(ref a, 402);
-                        s50 = Vec.MultiplyAddEstimate(a5, b0, s50);
-                        Lane a6 = Unsafe.Add(ref a, 482);
-                        s60 = Vec.MultiplyAddEstimate(a6, b0, s60);
-                        Lane a7 = Unsafe.Add(ref a, 562);
-                        s70 = Vec.MultiplyAddEstimate(a7, b0, s70);
-                    }
-                    {
-                        Lane b0 = Unsafe.Add(ref b, 3);
-                        Lane a0 = Unsafe.Add(ref a, 3);
-                        s00 = Vec.MultiplyAddEstimate(a0, b0, s00);
-                        Lane a1 = Unsafe.Add(ref a, 83);
-                        s10 = Vec.MultiplyAddEstimate(a1, b0, s10);
-                        Lane a2 = Unsafe.Add(ref a, 163);
-                        s20 = Vec.MultiplyAddEstimate(a2, b0, s20);
-                        Lane a3 = Unsafe.Add(ref a, 243);
-                        s30 = Vec.MultiplyAddEstimate(a3, b0, s30);
-                        Lane a4 = Unsafe.Add(ref a, 323);
-                        s40 = Vec.MultiplyAddEstimate(a4, b0, s40);
-                        Lane a5 = Unsafe.Add(ref a, 403);
-                        s50 = Vec.MultiplyAddEstimate(a5, b0, s50);
-                        Lane a6 = Unsafe.Add(ref a, 483);
-                        s60 = Vec.MultiplyAddEstimate(a6, b0, s60);
-                        Lane a7 = Unsafe.Add(ref a, 563);
-                        s70 = Vec.MultiplyAddEstimate(a7, b0, s70);
-                    }
-                    a = ref Unsafe.Add(ref a, 4);
-                    b = ref Unsafe.Add(ref b, 4);
-                }
-
                 ref float destination = ref Unsafe.Add(ref score, j * 1);
-                destination = s00;
-                Unsafe.Add(ref destination, 1) = s10;
-                Unsafe.Add(ref destination, 2) = s20;
-                Unsafe.Add(ref destination, 3) = s30;
-                Unsafe.Add(ref destination, 4) = s40;
-                Unsafe.Add(ref destination, 5) = s50;
-                Unsafe.Add(ref destination, 6) = s60;
-                Unsafe.Add(ref destination, 7) = s70;
+
+                // The sum over t in parts of 64 terms: rounding errors grow with the length of a sum.
+                for (int t = 0; t < 80;)
+                {
+                    int start = t, end = t + 64 < 80 ? t + 64 : 80;
+                    Lane s00 = 0f;
+                    Lane s10 = 0f;
+                    Lane s20 = 0f;
+                    Lane s30 = 0f;
+                    Lane s40 = 0f;
+                    Lane s50 = 0f;
+                    Lane s60 = 0f;
+                    Lane s70 = 0f;
+                    // A key element times a vector of queries.
+                    for (; t <= end - 4; t += 4)
+                    {
+                        {
+                            Lane b0 = b;
+                            Lane a0 = a;
+                            s00 = Vec.MultiplyAddEstimate(a0, b0, s00);
+                            Lane a1 = Unsafe.Add(ref a, 80);
+                            s10 = Vec.MultiplyAddEstimate(a1, b0, s10);
+                            Lane a2 = Unsafe.Add(ref a, 160);
+                            s20 = Vec.MultiplyAddEstimate(a2, b0, s20);
+                            Lane a3 = Unsafe.Add(ref a, 240);
+                            s30 = Vec.MultiplyAddEstimate(a3, b0, s30);
+                            Lane a4 = Unsafe.Add(ref a, 320);
+                            s40 = Vec.MultiplyAddEstimate(a4, b0, s40);
+                            Lane a5 = Unsafe.Add(ref a, 400);
+                            s50 = Vec.MultiplyAddEstimate(a5, b0, s50);
+                            Lane a6 = Unsafe.Add(ref a, 480);
+                            s60 = Vec.MultiplyAddEstimate(a6, b0, s60);
+                            Lane a7 = Unsafe.Add(ref a, 560);
+                            s70 = Vec.MultiplyAddEstimate(a7, b0, s70);
+                        }
+                        {
+                            Lane b0 = Unsafe.Add(ref b, 1);
+                            Lane a0 = Unsafe.Add(ref a, 1);
+                            s00 = Vec.MultiplyAddEstimate(a0, b0, s00);
+                            Lane a1 = Unsafe.Add(ref a, 81);
+                            s10 = Vec.MultiplyAddEstimate(a1, b0, s10);
+                            Lane a2 = Unsafe.Add(ref a, 161);
+                            s20 = Vec.MultiplyAddEstimate(a2, b0, s20);
+                            Lane a3 = Unsafe.Add(ref a, 241);
+                            s30 = Vec.MultiplyAddEstimate(a3, b0, s30);
+                            Lane a4 = Unsafe.Add(ref a, 321);
+                            s40 = Vec.MultiplyAddEstimate(a4, b0, s40);
+                            Lane a5 = Unsafe.Add(ref a, 401);
+                            s50 = Vec.MultiplyAddEstimate(a5, b0, s50);
+                            Lane a6 = Unsafe.Add(ref a, 481);
+                            s60 = Vec.MultiplyAddEstimate(a6, b0, s60);
+                            Lane a7 = Unsafe.Add(ref a, 561);
+                            s70 = Vec.MultiplyAddEstimate(a7, b0, s70);
+                        }
+                        {
+                            Lane b0 = Unsafe.Add(ref b, 2);
+                            Lane a0 = Unsafe.Add(ref a, 2);
+                            s00 = Vec.MultiplyAddEstimate(a0, b0, s00);
+                            Lane a1 = Unsafe.Add(ref a, 82);
+                            s10 = Vec.MultiplyAddEstimate(a1, b0, s10);
+                            Lane a2 = Unsafe.Add(ref a, 162);
+                            s20 = Vec.MultiplyAddEstimate(a2, b0, s20);
+                            Lane a3 = Unsafe.Add(ref a, 242);
+                            s30 = Vec.MultiplyAddEstimate(a3, b0, s30);
+                            Lane a4 = Unsafe.Add(ref a, 322);
+                            s40 = Vec.MultiplyAddEstimate(a4, b0, s40);
+                            Lane a5 = Unsafe.Add(ref a, 402);
+                            s50 = Vec.MultiplyAddEstimate(a5, b0, s50);
+                            Lane a6 = Unsafe.Add(ref a, 482);
+                            s60 = Vec.MultiplyAddEstimate(a6, b0, s60);
+                            Lane a7 = Unsafe.Add(ref a, 562);
+                            s70 = Vec.MultiplyAddEstimate(a7, b0, s70);
+                        }
+                        {
+                            Lane b0 = Unsafe.Add(ref b, 3);
+                            Lane a0 = Unsafe.Add(ref a, 3);
+                            s00 = Vec.MultiplyAddEstimate(a0, b0, s00);
+                            Lane a1 = Unsafe.Add(ref a, 83);
+                            s10 = Vec.MultiplyAddEstimate(a1, b0, s10);
+                            Lane a2 = Unsafe.Add(ref a, 163);
+                            s20 = Vec.MultiplyAddEstimate(a2, b0, s20);
+                            Lane a3 = Unsafe.Add(ref a, 243);
+                            s30 = Vec.MultiplyAddEstimate(a3, b0, s30);
+                            Lane a4 = Unsafe.Add(ref a, 323);
+                            s40 = Vec.MultiplyAddEstimate(a4, b0, s40);
+                            Lane a5 = Unsafe.Add(ref a, 403);
+                            s50 = Vec.MultiplyAddEstimate(a5, b0, s50);
+                            Lane a6 = Unsafe.Add(ref a, 483);
+                            s60 = Vec.MultiplyAddEstimate(a6, b0, s60);
+                            Lane a7 = Unsafe.Add(ref a, 563);
+                            s70 = Vec.MultiplyAddEstimate(a7, b0, s70);
+                        }
+                        a = ref Unsafe.Add(ref a, 4);
+                        b = ref Unsafe.Add(ref b, 4);
+                    }
+
+                    if (start > 0)
+                    {
+                        s00 += destination;
+                        s10 += Unsafe.Add(ref destination, 1);
+                        s20 += Unsafe.Add(ref destination, 2);
+                        s30 += Unsafe.Add(ref destination, 3);
+                        s40 += Unsafe.Add(ref destination, 4);
+                        s50 += Unsafe.Add(ref destination, 5);
+                        s60 += Unsafe.Add(ref destination, 6);
+                        s70 += Unsafe.Add(ref destination, 7);
+                    }
+
+                    destination = s00;
+                    Unsafe.Add(ref destination, 1) = s10;
+                    Unsafe.Add(ref destination, 2) = s20;
+                    Unsafe.Add(ref destination, 3) = s30;
+                    Unsafe.Add(ref destination, 4) = s40;
+                    Unsafe.Add(ref destination, 5) = s50;
+                    Unsafe.Add(ref destination, 6) = s60;
+                    Unsafe.Add(ref destination, 7) = s70;
+                }
 
                 // The running maximum. It is read only now: all registers belong to the sum until here.
                 Lane max0 = max;
-                max0 = max0 > s00 ? max0 : s00;
-                max0 = max0 > s10 ? max0 : s10;
-                max0 = max0 > s20 ? max0 : s20;
-                max0 = max0 > s30 ? max0 : s30;
-                max0 = max0 > s40 ? max0 : s40;
-                max0 = max0 > s50 ? max0 : s50;
-                max0 = max0 > s60 ? max0 : s60;
-                max0 = max0 > s70 ? max0 : s70;
+                max0 = max0 > destination ? max0 : destination;
+                max0 = max0 > Unsafe.Add(ref destination, 1) ? max0 : Unsafe.Add(ref destination, 1);
+                max0 = max0 > Unsafe.Add(ref destination, 2) ? max0 : Unsafe.Add(ref destination, 2);
+                max0 = max0 > Unsafe.Add(ref destination, 3) ? max0 : Unsafe.Add(ref destination, 3);
+                max0 = max0 > Unsafe.Add(ref destination, 4) ? max0 : Unsafe.Add(ref destination, 4);
+                max0 = max0 > Unsafe.Add(ref destination, 5) ? max0 : Unsafe.Add(ref destination, 5);
+                max0 = max0 > Unsafe.Add(ref destination, 6) ? max0 : Unsafe.Add(ref destination, 6);
+                max0 = max0 > Unsafe.Add(ref destination, 7) ? max0 : Unsafe.Add(ref destination, 7);
                 max = max0;
 
                 j += 8;
