@@ -21,11 +21,15 @@ internal sealed class ForwardJob : IThreadPoolWorkItem
     /// </summary>
     private const long WorkPerThread = 2_000_000;
 
+    /// <summary>Calls that may be shared at once, leftovers in the pool's queue included; past them a call runs on its own thread.</summary>
+    private const int MaxJobs = 64;
+
     private const int Closed = 1 << 30;
 
     private static readonly Lock Gate = new();
-    private static ForwardJob[] s_idle = new ForwardJob[4];
+    private static readonly ForwardJob[] s_idle = new ForwardJob[MaxJobs];
     private static int s_idleCount;
+    private static int s_made;
 
     private readonly ManualResetEventSlim _done = new();
     private TileDriver? _driver;
@@ -48,7 +52,8 @@ internal sealed class ForwardJob : IThreadPoolWorkItem
         if (tiles == 0)
             return;
         int threads = Threads(call, tiles, maxThreads);
-        if (threads == 1)
+        ForwardJob? job = threads == 1 ? null : Rent();
+        if (job is null)
         {
             Workspace workspace = Workspace.Rent(driver.WorkspaceFloats(call));
             for (long i = 0; i < tiles; i++)
@@ -57,7 +62,6 @@ internal sealed class ForwardJob : IThreadPoolWorkItem
             return;
         }
 
-        ForwardJob job = Rent();
         job.Share(driver, call, tiles, threads - 1);
     }
 
@@ -81,12 +85,16 @@ internal sealed class ForwardJob : IThreadPoolWorkItem
         return (int)Math.Max(1, Math.Min(Math.Min(threads, tiles), work / WorkPerThread));
     }
 
-    private static ForwardJob Rent()
+    /// <summary>An idle job, or a new one, or null where the pool has too many to run yet.</summary>
+    private static ForwardJob? Rent()
     {
         lock (Gate)
         {
             if (s_idleCount > 0)
                 return s_idle[--s_idleCount];
+            if (s_made == MaxJobs)
+                return null;
+            s_made++;
         }
 
         return new ForwardJob();
@@ -153,8 +161,6 @@ internal sealed class ForwardJob : IThreadPoolWorkItem
         _driver = null;
         lock (Gate)
         {
-            if (s_idleCount == s_idle.Length)
-                Array.Resize(ref s_idle, 2 * s_idle.Length);
             s_idle[s_idleCount++] = this;
         }
     }

@@ -1,0 +1,77 @@
+using System;
+using System.IO;
+using System.Threading;
+using System.Threading.Tasks;
+
+using Xunit;
+
+namespace FastAttn.Platform.Tests.Fixtures;
+
+/// <summary>
+/// The package, made of this checkout, and programs that refer to it: all in one temporary folder with a package cache
+/// of its own, so that neither the checkout nor the user's cache sees any of it. One for all tests.
+/// </summary>
+public sealed class PackageFeed : IDisposable
+{
+    private readonly DirectoryInfo _root = Directory.CreateTempSubdirectory("fastattn-platform-");
+    private readonly Lazy<Task<string>> _package;
+    private readonly Lazy<Task<string>> _consumer;
+
+    public PackageFeed()
+    {
+        _package = new(Pack, LazyThreadSafetyMode.ExecutionAndPublication);
+        _consumer = new(BuildConsumer, LazyThreadSafetyMode.ExecutionAndPublication);
+    }
+
+    /// <summary>The .nupkg file; a .snupkg file is beside it.</summary>
+    public Task<string> Package => _package.Value;
+
+    /// <summary>The executable of the program Consumer, run by the JIT.</summary>
+    public Task<string> Consumer => _consumer.Value;
+
+    /// <summary>
+    /// Arguments of a build of the checkout's projects: they share outputs and intermediates here, and the analyzers
+    /// have seen the same sources when the checkout was built.
+    /// </summary>
+    public string[] InArtifacts => ["--artifacts-path", Path.Combine(_root.FullName, "artifacts"), "-p:RunAnalyzers=false"];
+
+    public string ConsumerProject => Path.Combine(_root.FullName, "Programs", "Consumer");
+
+    public string ConsumerOfConsumerProject => Path.Combine(_root.FullName, "Programs", "ConsumerOfConsumer");
+
+    /// <summary>A folder that does not exist yet.</summary>
+    public string NewFolder(string name) => Path.Combine(_root.FullName, "out", name);
+
+    public void Dispose() => _root.Delete(recursive: true);
+
+    private async Task<string> Pack()
+    {
+        string feed = Path.Combine(_root.FullName, "feed");
+        // A version that no other package source can have.
+        CommandResult pack = await Command.Dotnet(
+            Paths.RepositoryRoot, ["pack", Paths.Library, "-c", "Release", "-p:PackageVersion=0.0.0-checkout", .. InArtifacts, "-o", feed]);
+        pack.ShouldSucceedWherePackagesCanBeHad();
+        Assert.Empty(pack.Warnings);
+        string package = Assert.Single(Directory.GetFiles(feed, "*.nupkg"));
+
+        // Above the programs' folders: NuGet and MSBuild look upwards.
+        foreach (string file in Directory.GetFiles(Paths.Programs, "*", SearchOption.AllDirectories))
+        {
+            string copy = Path.Combine(_root.FullName, "Programs", Path.GetRelativePath(Paths.Programs, file));
+            Directory.CreateDirectory(Path.GetDirectoryName(copy)!);
+            File.Copy(file, copy);
+        }
+
+        return package;
+    }
+
+    private async Task<string> BuildConsumer()
+    {
+        _ = await Package;
+        string folder = NewFolder("jit");
+        CommandResult build = await Command.Dotnet(ConsumerProject, "build", "-c", "Release", "-o", folder);
+        build.ShouldSucceedWherePackagesCanBeHad();
+        Assert.Empty(build.Warnings);
+        return Path.Combine(folder, OperatingSystem.IsWindows() ? "Consumer.exe" : "Consumer");
+    }
+}

@@ -1,0 +1,128 @@
+using System;
+using System.Collections.Generic;
+using System.IO;
+using System.IO.Compression;
+using System.Linq;
+using System.Reflection.Metadata;
+using System.Reflection.Metadata.Ecma335;
+using System.Reflection.PortableExecutable;
+using System.Threading.Tasks;
+using System.Xml.Linq;
+
+using FastAttn.Platform.Tests.Fixtures;
+
+using Xunit;
+
+namespace FastAttn.Platform.Tests;
+
+public sealed class PackageTests(PackageFeed feed)
+{
+    private const long Mebibyte = 1 << 20;
+
+    [Fact]
+    public async Task The_package_holds_these_files_and_no_other()
+    {
+        await using ZipArchive package = await OpenPackage("nupkg");
+
+        Assert.Equal(
+            [
+                "FastAttn.nuspec",
+                "README.md",
+                "analyzers/dotnet/cs/FastAttn.Generators.dll",
+                "buildTransitive/FastAttn.targets",
+                "lib/net10.0/FastAttn.dll",
+                "lib/net10.0/FastAttn.xml",
+            ],
+            FileNames(package));
+    }
+
+    [Fact]
+    public async Task The_package_is_small() => Assert.InRange(new FileInfo(await feed.Package).Length, 1, Mebibyte);
+
+    [Fact]
+    public async Task The_package_is_under_the_MIT_licence_and_depends_on_nothing()
+    {
+        await using ZipArchive package = await OpenPackage("nupkg");
+        await using Stream stream = await package.GetEntry("FastAttn.nuspec")!.OpenAsync(TestContext.Current.CancellationToken);
+        XElement metadata = Assert.Single((await XDocument.LoadAsync(stream, LoadOptions.None, TestContext.Current.CancellationToken)).Root!.Elements());
+        XNamespace ns = metadata.Name.Namespace;
+
+        Assert.Equal("FastAttn", (string?)metadata.Element(ns + "id"));
+        Assert.Equal("MIT", (string?)metadata.Element(ns + "license"));
+        Assert.Equal("expression", (string?)metadata.Element(ns + "license")?.Attribute("type"));
+        Assert.Equal("README.md", (string?)metadata.Element(ns + "readme"));
+        Assert.NotEmpty((string?)metadata.Element(ns + "description") ?? "");
+        Assert.NotEmpty((string?)metadata.Element(ns + "tags") ?? "");
+        Assert.Empty(metadata.Descendants(ns + "dependency"));
+        Assert.Empty(metadata.Descendants(ns + "frameworkReference"));
+    }
+
+    [Theory]
+    [InlineData("lib/net10.0/FastAttn.dll")]
+    [InlineData("analyzers/dotnet/cs/FastAttn.Generators.dll")]
+    public async Task The_package_has_no_native_code(string file)
+    {
+        await using ZipArchive package = await OpenPackage("nupkg");
+        using var image = new PEReader(await Content(package, file));
+
+        Assert.Equal(CorFlags.ILOnly, image.PEHeaders.CorHeader!.Flags & CorFlags.ILOnly);
+        MetadataReader metadata = image.GetMetadataReader();
+        Assert.Equal(0, metadata.GetTableRowCount(TableIndex.ImplMap)); // no DllImport
+    }
+
+    [Fact]
+    public async Task The_symbols_hold_the_emitted_source()
+    {
+        var embeddedSource = new Guid("0E8A571B-6926-466E-B4AD-8AB04611F5FE"); // Portable PDB specification, "Embedded Source"
+        await using ZipArchive symbols = await OpenPackage("snupkg");
+        using MetadataReaderProvider provider = MetadataReaderProvider.FromPortablePdbStream(await Content(symbols, "lib/net10.0/FastAttn.pdb"));
+        MetadataReader reader = provider.GetMetadataReader();
+
+        List<DocumentHandle> emitted = [.. reader.Documents.Where(d => reader.GetString(reader.GetDocument(d).Name).EndsWith(".g.cs", StringComparison.Ordinal))];
+
+        Assert.NotEmpty(emitted);
+        Assert.All(emitted, document => Assert.Contains(
+            reader.GetCustomDebugInformation(document),
+            information => reader.GetGuid(reader.GetCustomDebugInformation(information).Kind) == embeddedSource));
+    }
+
+    [Fact]
+    public async Task A_project_that_refers_to_the_package_declares_and_runs_a_kernel()
+    {
+        ConsumerReport report = await ConsumerReport.Of(await feed.Consumer, []);
+
+        report.ShouldBeRightOn([.. InstructionSets.Supported]);
+    }
+
+    [Fact]
+    public async Task A_project_that_refers_to_such_a_project_runs_its_kernel()
+    {
+        _ = await feed.Package;
+        string folder = feed.NewFolder("transitive");
+        CommandResult build = await Command.Dotnet(feed.ConsumerOfConsumerProject, "build", "-c", "Release", "-o", folder);
+        build.ShouldSucceedWherePackagesCanBeHad();
+        Assert.Empty(build.Warnings);
+
+        ConsumerReport report = await ConsumerReport.Of(Path.Combine(folder, OperatingSystem.IsWindows() ? "ConsumerOfConsumer.exe" : "ConsumerOfConsumer"), []);
+
+        ConsumerReport.Line line = Assert.Single(report.Kernels);
+        Assert.Equal((InstructionSets.Supported[0], $"F32_D64_Causal_{InstructionSets.Supported[0]}"), (line.InstructionSet, line.Kernel));
+        line.ShouldBeRight();
+    }
+
+    private async Task<ZipArchive> OpenPackage(string extension) =>
+        await ZipFile.OpenReadAsync(Path.ChangeExtension(await feed.Package, extension), TestContext.Current.CancellationToken);
+
+    // Without the three entries of the container format (OPC).
+    private static List<string> FileNames(ZipArchive archive) =>
+        [.. archive.Entries.Select(e => e.FullName).Where(n => n is not ("_rels/.rels" or "[Content_Types].xml") && !n.EndsWith(".psmdcp", StringComparison.Ordinal)).Order(StringComparer.Ordinal)];
+
+    private static async Task<MemoryStream> Content(ZipArchive archive, string file)
+    {
+        await using Stream entry = await archive.GetEntry(file)!.OpenAsync(TestContext.Current.CancellationToken);
+        var content = new MemoryStream();
+        await entry.CopyToAsync(content, TestContext.Current.CancellationToken);
+        content.Position = 0;
+        return content;
+    }
+}

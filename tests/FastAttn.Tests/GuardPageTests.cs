@@ -1,0 +1,31 @@
+using FastAttn.Tests.Fixtures;
+
+using Xunit;
+
+namespace FastAttn.Tests;
+
+/// <summary>Nothing outside the buffers is touched, not even read.</summary>
+public static class GuardPageTests
+{
+    [Fact]
+    public static void No_call_touches_what_lies_outside_its_buffers()
+    {
+        // In a process of its own, so that an overrun is a failure with a name instead of the end of all tests.
+        if (ChildProcess.Run(Child.GuardPages) is not { } child)
+        {
+            Assert.NotEqual(0, GuardSweep.Run(static _ => { }));
+            return;
+        }
+
+        Assert.True(child.ExitCode == 0, $"The process ended with {child.ExitCode} in: {child.LastLine}\n{child.Error}");
+        Assert.StartsWith(Child.Done, child.LastLine, System.StringComparison.Ordinal);
+    }
+
+    [Fact]
+    public static void Guard_page_ends_the_process()
+    {
+        ChildProcess? child = ChildProcess.Run(Child.Crash);
+        Assert.SkipWhen(child is null, "This process cannot start another of its kind.");
+        Assert.NotEqual(0, child.ExitCode);
+    }
+}
