@@ -29,6 +29,8 @@ public sealed class AttentionKernelAnalyzer : DiagnosticAnalyzer
         Descriptors.LanguageVersionTooOld,
         Descriptors.ContainerFileLocal,
         Descriptors.AlreadyImplemented,
+        Descriptors.UnknownFeature,
+        Descriptors.ContradictoryFeatures,
     ];
 
     /// <inheritdoc/>

@@ -61,7 +61,7 @@ internal static class DeclarationParser
                 problems.Add(new(Descriptors.HeadDimensionOutOfRange, symbol.Name, $"{head}"));
         }
 
-        int value = head, mask = (int)MaskKind.None;
+        int value = head, mask = (int)MaskKind.None, features = (int)KernelFeatures.None;
         foreach (KeyValuePair<string, TypedConstant> argument in attribute.NamedArguments)
         {
             if (argument is { Key: "ValueDim", Value.Value: int valueArgument })
@@ -76,9 +76,20 @@ internal static class DeclarationParser
                 if (!Enum.IsDefined(typeof(MaskKind), mask))
                     problems.Add(new(Descriptors.UnknownMask, symbol.Name, $"{mask}"));
             }
+            else if (argument is { Key: "Features", Value.Value: int featuresArgument })
+            {
+                features = featuresArgument;
+                if ((features & ~(int)KernelFeatures.All) != 0)
+                    problems.Add(new(Descriptors.UnknownFeature, symbol.Name, $"{features}"));
+            }
         }
 
-        return new(new(head, value), (MaskKind)mask);
+        // All of them are for calls to choose from; two by name are a mistake.
+        const KernelFeatures Lengths = KernelFeatures.KeyLengths | KernelFeatures.Ragged;
+        if (features != (int)KernelFeatures.All && ((KernelFeatures)features & Lengths) == Lengths)
+            problems.Add(new(Descriptors.ContradictoryFeatures, symbol.Name, $"{KernelFeatures.KeyLengths}", $"{KernelFeatures.Ragged}"));
+
+        return new(new(head, value), (MaskKind)mask, (KernelFeatures)features);
     }
 
     private static void CheckMember(ISymbol symbol, SyntaxNode node, Compilation compilation, List<Problem> problems)

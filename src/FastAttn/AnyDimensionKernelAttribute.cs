@@ -10,4 +10,6 @@ namespace FastAttn;
 internal sealed class AnyDimensionKernelAttribute : Attribute
 {
     public AttentionMask Mask { get; set; }
+
+    public AttentionFeatures Features { get; set; }
 }

@@ -29,12 +29,14 @@ public abstract class AttentionKernel
     /// <param name="headDim">Head dimension.</param>
     /// <param name="valueDim">Value dimension.</param>
     /// <param name="mask">Mask kind.</param>
+    /// <param name="features">What calls may use beside it.</param>
     [EditorBrowsable(EditorBrowsableState.Never)]
-    protected AttentionKernel(int headDim, int valueDim, AttentionMask mask)
+    protected AttentionKernel(int headDim, int valueDim, AttentionMask mask, AttentionFeatures features)
     {
         HeadDim = headDim;
         ValueDim = valueDim;
         Mask = mask;
+        Features = features;
     }
 
     /// <summary>Head dimension d_k: the floats in one row of a query or key.</summary>
@@ -44,7 +46,10 @@ public abstract class AttentionKernel
     public int ValueDim { get; private set; }
 
     /// <summary>Which keys a query may attend to.</summary>
-    public AttentionMask Mask { get; }
+    public AttentionMask Mask { get; private set; }
+
+    /// <summary>What calls may use beside the mask.</summary>
+    public AttentionFeatures Features { get; }
 
     /// <summary>The instruction set that this instance runs on.</summary>
     /// <exception cref="PlatformNotSupportedException">
@@ -129,7 +134,27 @@ public abstract class AttentionKernel
         Span<float> output,
         AttentionShape shape,
         AttentionOptions options = default) =>
-        Forward(query, key, value, output, logSumExp: default, wantsLogSumExp: false, shape, options);
+        Forward(query, key, value, output, logSumExp: default, wantsLogSumExp: false, shape, default, options);
+
+    /// <summary>Computes <c>O = softmax(scale·Q·Kᵀ + M)·V</c> with masks, lengths, biases and sinks.</summary>
+    /// <param name="query">Q: [B, H, L_q, d_k], or as <paramref name="options"/> say; every row contiguous.</param>
+    /// <param name="key">K: [B, H_kv, L_k, d_k], likewise.</param>
+    /// <param name="value">V: [B, H_kv, L_k, d_v], likewise.</param>
+    /// <param name="output">O, written: [B, H, L_q, d_v], likewise. Must not overlap another buffer.</param>
+    /// <param name="shape">The sizes.</param>
+    /// <param name="modifiers">Masks, lengths, biases and sinks; only such as the kernel has <see cref="Features"/> for.</param>
+    /// <param name="options">Scale, causal offset, layout, strides and threads; <c>default</c> for the usual.</param>
+    /// <inheritdoc cref="Forward(ReadOnlySpan{float}, ReadOnlySpan{float}, ReadOnlySpan{float}, Span{float}, AttentionShape, AttentionOptions)" path="/remarks"/>
+    /// <inheritdoc cref="Forward(ReadOnlySpan{float}, ReadOnlySpan{float}, ReadOnlySpan{float}, Span{float}, AttentionShape, AttentionOptions)" path="/exception"/>
+    public void Forward(
+        ReadOnlySpan<float> query,
+        ReadOnlySpan<float> key,
+        ReadOnlySpan<float> value,
+        Span<float> output,
+        AttentionShape shape,
+        in AttentionModifiers modifiers,
+        AttentionOptions options = default) =>
+        Forward(query, key, value, output, logSumExp: default, wantsLogSumExp: false, shape, modifiers, options);
 
     /// <summary>
     /// Computes <c>O = softmax(scale·Q·Kᵀ + M)·V</c> and the logarithm of each query's softmax denominator,
@@ -157,7 +182,54 @@ public abstract class AttentionKernel
         Span<float> logSumExp,
         AttentionShape shape,
         AttentionOptions options = default) =>
-        Forward(query, key, value, output, logSumExp, wantsLogSumExp: true, shape, options);
+        Forward(query, key, value, output, logSumExp, wantsLogSumExp: true, shape, default, options);
+
+    /// <summary>
+    /// Computes <c>O = softmax(scale·Q·Kᵀ + M)·V</c> with masks, lengths, biases and sinks, and the logarithm of each query's
+    /// softmax denominator.
+    /// </summary>
+    /// <param name="query">Q: [B, H, L_q, d_k], or as <paramref name="options"/> say; every row contiguous.</param>
+    /// <param name="key">K: [B, H_kv, L_k, d_k], likewise.</param>
+    /// <param name="value">V: [B, H_kv, L_k, d_v], likewise.</param>
+    /// <param name="output">O, written: [B, H, L_q, d_v], likewise. Must not overlap another buffer.</param>
+    /// <param name="logSumExp">LSE, written: [B, H, L_q] or, for ragged batches, [H, T]; −∞ for a query that sees no key and no sink.</param>
+    /// <param name="shape">The sizes.</param>
+    /// <param name="modifiers">Masks, lengths, biases and sinks; only such as the kernel has <see cref="Features"/> for.</param>
+    /// <param name="options">Scale, causal offset, layout, strides and threads; <c>default</c> for the usual.</param>
+    /// <inheritdoc cref="Forward(ReadOnlySpan{float}, ReadOnlySpan{float}, ReadOnlySpan{float}, Span{float}, AttentionShape, AttentionOptions)" path="/remarks"/>
+    /// <inheritdoc cref="Forward(ReadOnlySpan{float}, ReadOnlySpan{float}, ReadOnlySpan{float}, Span{float}, AttentionShape, AttentionOptions)" path="/exception"/>
+    public void Forward(
+        ReadOnlySpan<float> query,
+        ReadOnlySpan<float> key,
+        ReadOnlySpan<float> value,
+        Span<float> output,
+        Span<float> logSumExp,
+        AttentionShape shape,
+        in AttentionModifiers modifiers,
+        AttentionOptions options = default) =>
+        Forward(query, key, value, output, logSumExp, wantsLogSumExp: true, shape, modifiers, options);
+
+    /// <summary>
+    /// Computes self-attention over queries, keys and values that one linear projection wrote side by side: a token is
+    /// <c>[H·d_k | H_kv·d_k | H_kv·d_v]</c> floats.
+    /// </summary>
+    /// <param name="packed">Q, K and V: [B, L, H·d_k + H_kv·(d_k + d_v)].</param>
+    /// <param name="output">O, written: [B, L, H, d_v]. Must not overlap another buffer.</param>
+    /// <param name="shape">The sizes; query and key length are the same.</param>
+    /// <param name="modifiers">Masks, lengths, biases and sinks; <c>default</c> for none.</param>
+    /// <param name="options">Scale, causal offset and threads. Layout and strides are those of this method.</param>
+    /// <inheritdoc cref="Forward(ReadOnlySpan{float}, ReadOnlySpan{float}, ReadOnlySpan{float}, Span{float}, AttentionShape, AttentionOptions)" path="/remarks"/>
+    /// <inheritdoc cref="Forward(ReadOnlySpan{float}, ReadOnlySpan{float}, ReadOnlySpan{float}, Span{float}, AttentionShape, AttentionOptions)" path="/exception"/>
+    public void ForwardPacked(
+        ReadOnlySpan<float> packed,
+        Span<float> output,
+        AttentionShape shape,
+        in AttentionModifiers modifiers = default,
+        AttentionOptions options = default)
+    {
+        PackedLayout layout = PackedLayout.Check(packed, output, shape, modifiers, options, HeadDim, ValueDim);
+        Forward(packed, packed[layout.KeyStart..], packed[layout.ValueStart..], output, shape, modifiers, layout.Apply(options));
+    }
 
     /// <summary>Implemented by emitted kernels.</summary>
     /// <param name="instructionSet">One that this process can run.</param>
@@ -175,6 +247,15 @@ public abstract class AttentionKernel
         return kernel;
     }
 
+    /// <summary>A kernel that was emitted with windows, under this mask.</summary>
+    internal AttentionKernel WithMask(AttentionMask mask)
+    {
+        var kernel = (AttentionKernel)MemberwiseClone();
+        kernel._bound = new AttentionKernel?[_bound.Length];
+        kernel.Mask = mask;
+        return kernel;
+    }
+
     private unsafe void Forward(
         ReadOnlySpan<float> query,
         ReadOnlySpan<float> key,
@@ -183,20 +264,33 @@ public abstract class AttentionKernel
         Span<float> logSumExp,
         bool wantsLogSumExp,
         in AttentionShape shape,
+        in AttentionModifiers modifiers,
         in AttentionOptions options)
     {
-        AttentionCall call = CallValidation.Check(HeadDim, ValueDim, query, key, value, output, logSumExp, wantsLogSumExp, shape, options);
+        AttentionCall call = CallValidation.Check<float>(HeadDim, ValueDim, Mask, Features, query, key, value, output, logSumExp, wantsLogSumExp, shape, modifiers, options);
         TileDriver driver = Driver;
         call.KeyBlock = options.KeyBlock ?? driver.KeyBlock;
         call.Partition = TilePartition.Of(shape, driver.TileRows);
 
-        fixed (float* q = query, k = key, v = value, o = output, lse = logSumExp)
+        fixed (float* q = query, k = key, v = value, o = output, lse = logSumExp, additive = modifiers.AdditiveMask, slopes = modifiers.AlibiSlopes, sinks = modifiers.Sinks)
+        fixed (int* keyLengths = modifiers.KeyLengths, causalOffsets = modifiers.CausalOffsets, queryStarts = modifiers.QueryStarts, keyStarts = modifiers.KeyStarts)
+        fixed (bool* boolean = modifiers.BooleanMask)
+        fixed (byte* bits = modifiers.PackedMask)
         {
             call.Query = q;
             call.Key = k;
             call.Value = v;
             call.Output = o;
             call.LogSumExp = wantsLogSumExp ? lse : null;
+            call.AdditiveMask.Start = additive;
+            call.BooleanMask.Start = boolean;
+            call.PackedMask.Start = bits;
+            call.KeyLengths = keyLengths;
+            call.CausalOffsets = causalOffsets;
+            call.QueryStarts = queryStarts;
+            call.KeyStarts = keyStarts;
+            call.AlibiSlopes = slopes;
+            call.Sinks = sinks;
             ForwardJob.Run(driver, call, options.MaxDegreeOfParallelism);
         }
     }

@@ -29,4 +29,7 @@ public sealed class AttentionKernelAttribute(int headDim) : Attribute
 
     /// <summary>Which keys a query may attend to; every key where not set.</summary>
     public AttentionMask Mask { get; set; }
+
+    /// <summary>What calls may use beside the mask; nothing where not set, and what is not named costs nothing.</summary>
+    public AttentionFeatures Features { get; set; }
 }

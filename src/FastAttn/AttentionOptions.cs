@@ -7,9 +7,19 @@ public readonly record struct AttentionOptions
     public float? Scale { get; init; }
 
     /// <summary>
+    /// c, positive and finite: scores become <c>c·tanh(scale·q·k / c)</c>, before any mask (Gemma 2, arXiv 2408.00118);
+    /// null for none.
+    /// </summary>
+    public float? Softcap { get; init; }
+
+    /// <summary>Which keys a query sees by their distance; null for all.</summary>
+    public AttentionWindow? Window { get; init; }
+
+    /// <summary>
     /// For <see cref="AttentionMask.Causal"/>: query <c>i</c> sees key <c>j</c> where <c>j &lt;= i + CausalOffset</c>.
-    /// Where null it is <c>keyLength − queryLength</c>: the last query sees the last key, as after a cache.
-    /// PyTorch's <c>is_causal</c> is 0. Any value is valid; ignored without a causal mask.
+    /// Where null it is <c>keyLength − queryLength</c> of each sequence: the last query sees the last key, as after a cache.
+    /// PyTorch's <c>is_causal</c> is 0. Any value is valid. Windows and ALiBi count distances from the same diagonal;
+    /// without any of them it is ignored.
     /// </summary>
     public int? CausalOffset { get; init; }
 

@@ -39,55 +39,87 @@ public static class AttentionReference
         int valueDim,
         AttentionMask mask = AttentionMask.None,
         AttentionOptions options = default)
+        where T : unmanaged, IBinaryFloatingPointIeee754<T> =>
+        Forward(query, key, value, output, logSumExp, shape, headDim, valueDim, default, mask, options);
+
+    /// <summary>As the other overload, with masks, lengths, biases and sinks in any combination.</summary>
+    /// <typeparam name="T"><see cref="double"/> for an oracle, <see cref="float"/> for what naive code gives.</typeparam>
+    /// <param name="query">Q: [B, H, L_q, d_k], or as <paramref name="options"/> say.</param>
+    /// <param name="key">K: [B, H_kv, L_k, d_k], likewise.</param>
+    /// <param name="value">V: [B, H_kv, L_k, d_v], likewise.</param>
+    /// <param name="output">O, written: [B, H, L_q, d_v], likewise. Must not overlap another buffer.</param>
+    /// <param name="logSumExp">LSE, written: [B, H, L_q] or, for ragged batches, [H, T]; −∞ for a query that sees no key and no sink.</param>
+    /// <param name="shape">The sizes.</param>
+    /// <param name="headDim">Head dimension d_k, at least 1.</param>
+    /// <param name="valueDim">Value dimension d_v, at least 1.</param>
+    /// <param name="modifiers">Masks, lengths, biases and sinks.</param>
+    /// <param name="mask">Which keys a query may attend to.</param>
+    /// <param name="options">Scale, softcap, window, causal offset, layout and strides; the number of threads is ignored.</param>
+    /// <remarks>A query that sees no key, or none with a score above −∞, gets zeros.</remarks>
+    /// <exception cref="ArgumentException">As <see cref="AttentionKernel.Forward(ReadOnlySpan{float}, ReadOnlySpan{float}, ReadOnlySpan{float}, Span{float}, Span{float}, AttentionShape, in AttentionModifiers, AttentionOptions)"/>.</exception>
+    public static void Forward<T>(
+        ReadOnlySpan<float> query,
+        ReadOnlySpan<float> key,
+        ReadOnlySpan<float> value,
+        Span<T> output,
+        Span<T> logSumExp,
+        AttentionShape shape,
+        int headDim,
+        int valueDim,
+        in AttentionModifiers modifiers,
+        AttentionMask mask = AttentionMask.None,
+        AttentionOptions options = default)
         where T : unmanaged, IBinaryFloatingPointIeee754<T>
     {
         ScaledDotProductAttention.CheckDimensions(headDim, valueDim, mask);
-        AttentionCall call = CallValidation.Check<T>(headDim, valueDim, query, key, value, output, logSumExp, true, shape, options);
-        T scale = options.Scale is { } given ? T.CreateChecked(given) : T.One / T.Sqrt(T.CreateChecked(headDim));
+        AttentionCall call = CallValidation.Check<T>(
+            headDim, valueDim, mask, AttentionFeatures.All, query, key, value, output, logSumExp, true, shape, modifiers, options);
         var scores = new T[shape.KeyLength];
-
         for (int b = 0; b < shape.Batch; b++)
         {
+            Sequence sequence = SequenceAt(b, shape, modifiers, options);
             for (int h = 0; h < shape.QueryHeads; h++)
             {
                 int keyValueHead = h / call.GroupSize;
-                for (int i = 0; i < shape.QueryLength; i++)
+                for (int i = 0; i < sequence.QueryLength; i++)
                 {
-                    ReadOnlySpan<float> q = Row(query, call.QueryStrides, b, h, i, headDim);
-                    int keys = mask == AttentionMask.None ? shape.KeyLength : CausalMask.KeyLimit(i, call.CausalOffset, shape.KeyLength);
-
-                    T max = T.NegativeInfinity;
-                    for (int j = 0; j < keys; j++)
+                    Span<T> s = scores.AsSpan(0, sequence.KeyLength);
+                    ReadOnlySpan<float> q = Row(query, call.QueryStrides, sequence.Batch, h, sequence.QueryStart + i, headDim);
+                    for (int j = 0; j < s.Length; j++)
                     {
-                        ReadOnlySpan<float> k = Row(key, call.KeyStrides, b, keyValueHead, j, headDim);
-                        T dot = T.Zero;
-                        for (int t = 0; t < headDim; t++)
-                            dot += T.CreateTruncating(q[t]) * T.CreateTruncating(k[t]);
-                        scores[j] = dot * scale;
-                        max = T.Max(max, scores[j]);
+                        s[j] = Score<T>(q, Row(key, call.KeyStrides, sequence.Batch, keyValueHead, sequence.KeyStart + j, headDim), options);
+                        s[j] = Masked(Softcapped(s[j], options), b, h, i, j, sequence, mask, modifiers, options);
                     }
 
-                    Span<T> o = output.Slice((int)Start(call.OutputStrides, b, h, i), valueDim);
+                    T max = T.NegativeInfinity;
+                    foreach (T score in s)
+                        max = T.Max(max, score);
+                    T sink = modifiers.Sinks.IsEmpty ? T.NegativeInfinity : T.CreateChecked(modifiers.Sinks[h]);
+                    max = T.Max(max, sink);
+
+                    Span<T> o = output.Slice((int)Start(call.OutputStrides, sequence.Batch, h, sequence.QueryStart + i), valueDim);
                     o.Clear();
-                    int row = (b * shape.QueryHeads + h) * shape.QueryLength + i;
+                    int row = (sequence.Batch * shape.QueryHeads + h) * call.QueryTokens + sequence.QueryStart + i;
                     if (T.IsNegativeInfinity(max))
                     {
                         logSumExp[row] = T.NegativeInfinity;
                         continue;
                     }
 
-                    T sum = T.Zero;
-                    for (int j = 0; j < keys; j++)
+                    T sum = T.Exp(sink - max);
+                    for (int j = 0; j < s.Length; j++)
                     {
-                        scores[j] = T.Exp(scores[j] - max);
-                        sum += scores[j];
+                        s[j] = T.Exp(s[j] - max);
+                        sum += s[j];
                     }
 
-                    for (int j = 0; j < keys; j++)
+                    for (int j = 0; j < s.Length; j++)
                     {
-                        ReadOnlySpan<float> v = Row(value, call.ValueStrides, b, keyValueHead, j, valueDim);
+                        if (!Sees(b, h, i, j, sequence, mask, modifiers, options))
+                            continue;
+                        ReadOnlySpan<float> v = Row(value, call.ValueStrides, sequence.Batch, keyValueHead, sequence.KeyStart + j, valueDim);
                         for (int c = 0; c < valueDim; c++)
-                            o[c] += scores[j] * T.CreateTruncating(v[c]);
+                            o[c] += s[j] * T.CreateTruncating(v[c]);
                     }
 
                     for (int c = 0; c < valueDim; c++)
@@ -96,6 +128,152 @@ public static class AttentionReference
                 }
             }
         }
+    }
+
+    /// <summary>Computes the scores of every query and key up to some stage: what no kernel ever holds.</summary>
+    /// <typeparam name="T"><see cref="double"/> for an oracle, <see cref="float"/> for what naive code gives.</typeparam>
+    /// <param name="query">Q: [B, H, L_q, d_k], or as <paramref name="options"/> say.</param>
+    /// <param name="key">K: [B, H_kv, L_k, d_k], likewise.</param>
+    /// <param name="scores">Written: [B, H, L_q, L_k].</param>
+    /// <param name="shape">The sizes.</param>
+    /// <param name="headDim">Head dimension d_k, at least 1.</param>
+    /// <param name="stage">How far.</param>
+    /// <param name="modifiers">Masks, lengths, biases and sinks; not ragged.</param>
+    /// <param name="mask">Which keys a query may attend to.</param>
+    /// <param name="options">Scale, softcap, window, causal offset, layout and strides.</param>
+    /// <exception cref="ArgumentException">A length, stride or size does not fit; the parameter is named and nothing has been written.</exception>
+    public static void Scores<T>(
+        ReadOnlySpan<float> query,
+        ReadOnlySpan<float> key,
+        Span<T> scores,
+        AttentionShape shape,
+        int headDim,
+        AttentionScoreStage stage,
+        in AttentionModifiers modifiers = default,
+        AttentionMask mask = AttentionMask.None,
+        AttentionOptions options = default)
+        where T : unmanaged, IBinaryFloatingPointIeee754<T>
+    {
+        ScaledDotProductAttention.CheckDimensions(headDim, headDim, mask);
+        if (stage is < AttentionScoreStage.Scaled or > AttentionScoreStage.Probabilities)
+            throw new ArgumentOutOfRangeException(nameof(stage), stage, "The stage is not defined.");
+
+        AttentionCall call = CallValidation.CheckScores<T>(headDim, mask, query, key, scores, shape, modifiers, options);
+        for (int b = 0; b < shape.Batch; b++)
+        {
+            Sequence sequence = SequenceAt(b, shape, modifiers, options);
+            for (int h = 0; h < shape.QueryHeads; h++)
+            {
+                for (int i = 0; i < shape.QueryLength; i++)
+                {
+                    ReadOnlySpan<float> q = Row(query, call.QueryStrides, b, h, i, headDim);
+                    Span<T> s = scores.Slice(((b * shape.QueryHeads + h) * shape.QueryLength + i) * shape.KeyLength, shape.KeyLength);
+                    for (int j = 0; j < s.Length; j++)
+                    {
+                        s[j] = Score<T>(q, Row(key, call.KeyStrides, b, h / call.GroupSize, j, headDim), options);
+                        if (stage >= AttentionScoreStage.Softcapped)
+                            s[j] = Softcapped(s[j], options);
+                        if (stage >= AttentionScoreStage.Masked)
+                            s[j] = Masked(s[j], b, h, i, j, sequence, mask, modifiers, options);
+                    }
+
+                    if (stage == AttentionScoreStage.Probabilities)
+                        Softmax(s, modifiers.Sinks.IsEmpty ? T.NegativeInfinity : T.CreateChecked(modifiers.Sinks[h]));
+                }
+            }
+        }
+    }
+
+    private static T Score<T>(ReadOnlySpan<float> query, ReadOnlySpan<float> key, in AttentionOptions options)
+        where T : unmanaged, IBinaryFloatingPointIeee754<T>
+    {
+        T scale = options.Scale is { } given ? T.CreateChecked(given) : T.One / T.Sqrt(T.CreateChecked(query.Length));
+        T dot = T.Zero;
+        for (int t = 0; t < query.Length; t++)
+            dot += T.CreateTruncating(query[t]) * T.CreateTruncating(key[t]);
+        return dot * scale;
+    }
+
+    private static T Softcapped<T>(T score, in AttentionOptions options)
+        where T : unmanaged, IBinaryFloatingPointIeee754<T> =>
+        options.Softcap is { } cap ? T.CreateChecked(cap) * T.Tanh(score / T.CreateChecked(cap)) : score;
+
+    private static T Masked<T>(
+        T score, int batch, int head, int i, int j, in Sequence sequence, AttentionMask mask, in AttentionModifiers modifiers, in AttentionOptions options)
+        where T : unmanaged, IBinaryFloatingPointIeee754<T>
+    {
+        if (!Sees(batch, head, i, j, sequence, mask, modifiers, options))
+            return T.NegativeInfinity;
+        if (!modifiers.AdditiveMask.IsEmpty)
+            score += T.CreateTruncating(modifiers.AdditiveMask[(int)Element(modifiers.AdditiveMaskStrides, batch, head, i, j)]);
+        if (!modifiers.AlibiSlopes.IsEmpty)
+            score -= T.CreateTruncating(modifiers.AlibiSlopes[head]) * T.CreateTruncating(Math.Abs((long)i + sequence.CausalOffset - j));
+        return score;
+    }
+
+    /// <summary>Whether query i sees key j.</summary>
+    private static bool Sees(int batch, int head, int i, int j, in Sequence sequence, AttentionMask mask, in AttentionModifiers modifiers, in AttentionOptions options)
+    {
+        long own = (long)i + sequence.CausalOffset;
+        if (j >= sequence.KeyLength)
+            return false;
+        if (mask == AttentionMask.Causal && j > own)
+            return false;
+        if (options.Window is { } window && (j < own - (window.Left ?? AttentionCall.Unbounded) || j > own + (window.Right ?? AttentionCall.Unbounded)))
+            return false;
+        if (IsPresent(modifiers.AdditiveMask, modifiers.AdditiveMaskStrides)
+            && (j >= modifiers.AdditiveMaskStrides.KeyLength || float.IsNegativeInfinity(modifiers.AdditiveMask[(int)Element(modifiers.AdditiveMaskStrides, batch, head, i, j)])))
+        {
+            return false;
+        }
+
+        if (IsPresent(modifiers.BooleanMask, modifiers.BooleanMaskStrides)
+            && (j >= modifiers.BooleanMaskStrides.KeyLength || !modifiers.BooleanMask[(int)Element(modifiers.BooleanMaskStrides, batch, head, i, j)]))
+        {
+            return false;
+        }
+
+        if (!IsPresent(modifiers.PackedMask, modifiers.PackedMaskStrides))
+            return true;
+        if (j >= modifiers.PackedMaskStrides.KeyLength)
+            return false;
+        long bit = Element(modifiers.PackedMaskStrides, batch, head, i, j);
+        return (modifiers.PackedMask[(int)(bit >> 3)] >> (int)(bit & 7) & 1) != 0;
+    }
+
+    private static bool IsPresent<TElement>(ReadOnlySpan<TElement> mask, in AttentionMaskStrides strides) =>
+        !mask.IsEmpty || (CallValidation.IsGiven(mask) && strides.KeyLength == 0);
+
+    private static long Element(in AttentionMaskStrides strides, int batch, int head, int query, int key) =>
+        batch * strides.Batch + head * strides.Head + query * strides.Query + key;
+
+    private static void Softmax<T>(Span<T> scores, T sink)
+        where T : unmanaged, IBinaryFloatingPointIeee754<T>
+    {
+        T max = sink;
+        foreach (T score in scores)
+            max = T.Max(max, score);
+        if (T.IsNegativeInfinity(max))
+        {
+            scores.Clear();
+            return;
+        }
+
+        T sum = T.Exp(sink - max);
+        foreach (T score in scores)
+            sum += T.Exp(score - max);
+        foreach (ref T score in scores)
+            score = T.Exp(score - max) / sum;
+    }
+
+    private static Sequence SequenceAt(int index, in AttentionShape shape, in AttentionModifiers modifiers, in AttentionOptions options)
+    {
+        bool isRagged = !modifiers.QueryStarts.IsEmpty;
+        int queryStart = isRagged ? modifiers.QueryStarts[index] : 0, keyStart = isRagged ? modifiers.KeyStarts[index] : 0;
+        int queryLength = isRagged ? modifiers.QueryStarts[index + 1] - queryStart : shape.QueryLength;
+        int keyLength = isRagged ? modifiers.KeyStarts[index + 1] - keyStart : modifiers.KeyLengths.IsEmpty ? shape.KeyLength : modifiers.KeyLengths[index];
+        int offset = !modifiers.CausalOffsets.IsEmpty ? modifiers.CausalOffsets[index] : options.CausalOffset ?? keyLength - queryLength;
+        return new(isRagged ? 0 : index, index, queryStart, queryLength, keyStart, keyLength, offset);
     }
 
     private static ReadOnlySpan<float> Row(ReadOnlySpan<float> buffer, in AttentionStrides strides, int batch, int head, int token, int dim) =>

@@ -42,9 +42,30 @@ internal static partial class BuiltInKernels
     [AttentionKernel(256, Mask = AttentionMask.Causal)]
     public static partial AttentionKernel Causal256 { get; }
 
+    [AttentionKernel(32, Features = AttentionFeatures.All)]
+    public static partial AttentionKernel Featured32 { get; }
+
+    [AttentionKernel(64, Features = AttentionFeatures.All)]
+    public static partial AttentionKernel Featured64 { get; }
+
+    [AttentionKernel(80, Features = AttentionFeatures.All)]
+    public static partial AttentionKernel Featured80 { get; }
+
+    [AttentionKernel(96, Features = AttentionFeatures.All)]
+    public static partial AttentionKernel Featured96 { get; }
+
+    [AttentionKernel(128, Features = AttentionFeatures.All)]
+    public static partial AttentionKernel Featured128 { get; }
+
+    [AttentionKernel(256, Features = AttentionFeatures.All)]
+    public static partial AttentionKernel Featured256 { get; }
+
     [AnyDimensionKernel]
     public static partial AttentionKernel FullAny { get; }
 
     [AnyDimensionKernel(Mask = AttentionMask.Causal)]
     public static partial AttentionKernel CausalAny { get; }
+
+    [AnyDimensionKernel(Features = AttentionFeatures.All)]
+    public static partial AttentionKernel FeaturedAny { get; }
 }

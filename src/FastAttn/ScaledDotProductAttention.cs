@@ -1,6 +1,8 @@
 using System;
 using System.Collections.Concurrent;
 
+using FastAttn.Runtime;
+
 namespace FastAttn;
 
 /// <summary>
@@ -16,7 +18,7 @@ public static class ScaledDotProductAttention
     /// <summary>The largest head or value dimension.</summary>
     public const int MaxDimension = 1024;
 
-    private static readonly ConcurrentDictionary<(int HeadDim, int ValueDim, AttentionMask Mask), AttentionKernel> Others = new();
+    private static readonly ConcurrentDictionary<(int HeadDim, int ValueDim, AttentionMask Mask, bool HasFeatures), AttentionKernel> Others = new();
 
     /// <summary>Computes <c>O = softmax(scale·Q·Kᵀ + M)·V</c> for every batch and head.</summary>
     /// <param name="query">Q: [B, H, L_q, d_k], or as <paramref name="options"/> say; every row contiguous.</param>
@@ -40,7 +42,33 @@ public static class ScaledDotProductAttention
         int? valueDim = null,
         AttentionMask mask = AttentionMask.None,
         AttentionOptions options = default) =>
-        GetKernel(headDim, valueDim ?? headDim, mask).Forward(query, key, value, output, shape, options);
+        Forward(query, key, value, output, shape, headDim, default, valueDim, mask, options);
+
+    /// <summary>Computes <c>O = softmax(scale·Q·Kᵀ + M)·V</c> for every batch and head, with masks, lengths, biases and sinks in any combination.</summary>
+    /// <param name="query">Q: [B, H, L_q, d_k], or as <paramref name="options"/> say; every row contiguous.</param>
+    /// <param name="key">K: [B, H_kv, L_k, d_k], likewise.</param>
+    /// <param name="value">V: [B, H_kv, L_k, d_v], likewise.</param>
+    /// <param name="output">O, written: [B, H, L_q, d_v], likewise. Must not overlap another buffer.</param>
+    /// <param name="shape">The sizes.</param>
+    /// <param name="headDim">Head dimension d_k, 1 to <see cref="MaxDimension"/>.</param>
+    /// <param name="modifiers">Masks, lengths, biases and sinks.</param>
+    /// <param name="valueDim">Value dimension d_v, 1 to <see cref="MaxDimension"/>; <paramref name="headDim"/> where null.</param>
+    /// <param name="mask">Which keys a query may attend to.</param>
+    /// <param name="options">Scale, causal offset, layout, strides and threads; <c>default</c> for the usual.</param>
+    /// <inheritdoc cref="AttentionKernel.Forward(ReadOnlySpan{float}, ReadOnlySpan{float}, ReadOnlySpan{float}, Span{float}, AttentionShape, AttentionOptions)" path="/remarks"/>
+    /// <inheritdoc cref="AttentionKernel.Forward(ReadOnlySpan{float}, ReadOnlySpan{float}, ReadOnlySpan{float}, Span{float}, AttentionShape, AttentionOptions)" path="/exception"/>
+    public static void Forward(
+        ReadOnlySpan<float> query,
+        ReadOnlySpan<float> key,
+        ReadOnlySpan<float> value,
+        Span<float> output,
+        AttentionShape shape,
+        int headDim,
+        in AttentionModifiers modifiers,
+        int? valueDim = null,
+        AttentionMask mask = AttentionMask.None,
+        AttentionOptions options = default) =>
+        GetKernel(headDim, valueDim ?? headDim, mask, CallValidation.FeaturesOf(options, modifiers)).Forward(query, key, value, output, shape, modifiers, options);
 
     /// <summary>
     /// Computes <c>O = softmax(scale·Q·Kᵀ + M)·V</c> and the logarithm of each query's softmax denominator,
@@ -69,21 +97,96 @@ public static class ScaledDotProductAttention
         int? valueDim = null,
         AttentionMask mask = AttentionMask.None,
         AttentionOptions options = default) =>
-        GetKernel(headDim, valueDim ?? headDim, mask).Forward(query, key, value, output, logSumExp, shape, options);
+        Forward(query, key, value, output, logSumExp, shape, headDim, default, valueDim, mask, options);
+
+    /// <summary>
+    /// Computes <c>O = softmax(scale·Q·Kᵀ + M)·V</c> with masks, lengths, biases and sinks in any combination, and the logarithm
+    /// of each query's softmax denominator.
+    /// </summary>
+    /// <param name="query">Q: [B, H, L_q, d_k], or as <paramref name="options"/> say; every row contiguous.</param>
+    /// <param name="key">K: [B, H_kv, L_k, d_k], likewise.</param>
+    /// <param name="value">V: [B, H_kv, L_k, d_v], likewise.</param>
+    /// <param name="output">O, written: [B, H, L_q, d_v], likewise. Must not overlap another buffer.</param>
+    /// <param name="logSumExp">LSE, written: [B, H, L_q] or, for ragged batches, [H, T]; −∞ for a query that sees no key and no sink.</param>
+    /// <param name="shape">The sizes.</param>
+    /// <param name="headDim">Head dimension d_k, 1 to <see cref="MaxDimension"/>.</param>
+    /// <param name="modifiers">Masks, lengths, biases and sinks.</param>
+    /// <param name="valueDim">Value dimension d_v, 1 to <see cref="MaxDimension"/>; <paramref name="headDim"/> where null.</param>
+    /// <param name="mask">Which keys a query may attend to.</param>
+    /// <param name="options">Scale, causal offset, layout, strides and threads; <c>default</c> for the usual.</param>
+    /// <inheritdoc cref="AttentionKernel.Forward(ReadOnlySpan{float}, ReadOnlySpan{float}, ReadOnlySpan{float}, Span{float}, AttentionShape, AttentionOptions)" path="/remarks"/>
+    /// <inheritdoc cref="AttentionKernel.Forward(ReadOnlySpan{float}, ReadOnlySpan{float}, ReadOnlySpan{float}, Span{float}, AttentionShape, AttentionOptions)" path="/exception"/>
+    public static void Forward(
+        ReadOnlySpan<float> query,
+        ReadOnlySpan<float> key,
+        ReadOnlySpan<float> value,
+        Span<float> output,
+        Span<float> logSumExp,
+        AttentionShape shape,
+        int headDim,
+        in AttentionModifiers modifiers,
+        int? valueDim = null,
+        AttentionMask mask = AttentionMask.None,
+        AttentionOptions options = default) =>
+        GetKernel(headDim, valueDim ?? headDim, mask, CallValidation.FeaturesOf(options, modifiers)).Forward(query, key, value, output, logSumExp, shape, modifiers, options);
+
+    /// <inheritdoc cref="AttentionKernel.ForwardPacked" path="/summary"/>
+    /// <param name="packed">Q, K and V: [B, L, H·d_k + H_kv·(d_k + d_v)].</param>
+    /// <param name="output">O, written: [B, L, H, d_v]. Must not overlap another buffer.</param>
+    /// <param name="shape">The sizes; query and key length are the same.</param>
+    /// <param name="headDim">Head dimension d_k, 1 to <see cref="MaxDimension"/>.</param>
+    /// <param name="modifiers">Masks, lengths, biases and sinks; <c>default</c> for none.</param>
+    /// <param name="valueDim">Value dimension d_v, 1 to <see cref="MaxDimension"/>; <paramref name="headDim"/> where null.</param>
+    /// <param name="mask">Which keys a query may attend to.</param>
+    /// <param name="options">Scale, causal offset and threads. Layout and strides are those of this method.</param>
+    /// <inheritdoc cref="AttentionKernel.Forward(ReadOnlySpan{float}, ReadOnlySpan{float}, ReadOnlySpan{float}, Span{float}, AttentionShape, AttentionOptions)" path="/remarks"/>
+    /// <inheritdoc cref="AttentionKernel.Forward(ReadOnlySpan{float}, ReadOnlySpan{float}, ReadOnlySpan{float}, Span{float}, AttentionShape, AttentionOptions)" path="/exception"/>
+    public static void ForwardPacked(
+        ReadOnlySpan<float> packed,
+        Span<float> output,
+        AttentionShape shape,
+        int headDim,
+        in AttentionModifiers modifiers = default,
+        int? valueDim = null,
+        AttentionMask mask = AttentionMask.None,
+        AttentionOptions options = default) =>
+        GetKernel(headDim, valueDim ?? headDim, mask, CallValidation.FeaturesOf(options, modifiers)).ForwardPacked(packed, output, shape, modifiers, options);
 
     /// <summary>The kernel for these dimensions and mask: one made for them where the library has it, else one for any dimensions.</summary>
     /// <param name="headDim">Head dimension d_k, 1 to <see cref="MaxDimension"/>.</param>
     /// <param name="valueDim">Value dimension d_v, 1 to <see cref="MaxDimension"/>.</param>
     /// <param name="mask">Which keys a query may attend to.</param>
+    /// <param name="features">What calls may use beside it; the kernel may have more.</param>
     /// <returns>The same instance for the same arguments.</returns>
-    /// <exception cref="ArgumentOutOfRangeException">A dimension is outside 1 to <see cref="MaxDimension"/>, or the mask is not defined.</exception>
-    public static AttentionKernel GetKernel(int headDim, int valueDim, AttentionMask mask = AttentionMask.None)
+    /// <exception cref="ArgumentOutOfRangeException">A dimension is outside 1 to <see cref="MaxDimension"/>, or the mask or a feature is not defined.</exception>
+    public static AttentionKernel GetKernel(int headDim, int valueDim, AttentionMask mask = AttentionMask.None, AttentionFeatures features = AttentionFeatures.None)
     {
         CheckDimensions(headDim, valueDim, mask);
-        return FindMade(headDim, valueDim, mask) ?? Others.GetOrAdd(
-            (headDim, valueDim, mask),
-            static key => (key.Mask == AttentionMask.None ? BuiltInKernels.FullAny : BuiltInKernels.CausalAny).WithDimensions(key.HeadDim, key.ValueDim));
+        if ((features & ~AttentionFeatures.All) != 0)
+            throw new ArgumentOutOfRangeException(nameof(features), features, "A feature is not defined.");
+        bool hasFeatures = features != AttentionFeatures.None;
+        AttentionKernel? made = hasFeatures ? null : FindMade(headDim, valueDim, mask);
+        return made ?? Others.GetOrAdd((headDim, valueDim, mask, hasFeatures), static key => Derive(key.HeadDim, key.ValueDim, key.Mask, key.HasFeatures));
     }
+
+    private static AttentionKernel Derive(int headDim, int valueDim, AttentionMask mask, bool hasFeatures)
+    {
+        if (!hasFeatures)
+            return (mask == AttentionMask.None ? BuiltInKernels.FullAny : BuiltInKernels.CausalAny).WithDimensions(headDim, valueDim);
+        // Under a causal mask the windows of such a kernel end at the query's own position: one kernel serves both masks.
+        return (FindFeatured(headDim, valueDim) ?? BuiltInKernels.FeaturedAny.WithDimensions(headDim, valueDim)).WithMask(mask);
+    }
+
+    private static AttentionKernel? FindFeatured(int headDim, int valueDim) => headDim != valueDim ? null : headDim switch
+    {
+        32 => BuiltInKernels.Featured32,
+        64 => BuiltInKernels.Featured64,
+        80 => BuiltInKernels.Featured80,
+        96 => BuiltInKernels.Featured96,
+        128 => BuiltInKernels.Featured128,
+        256 => BuiltInKernels.Featured256,
+        _ => null,
+    };
 
     internal static void CheckDimensions(int headDim, int valueDim, AttentionMask mask)
     {

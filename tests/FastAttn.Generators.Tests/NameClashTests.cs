@@ -16,7 +16,7 @@ public sealed class NameClashTests
     private static readonly string[] Names =
     [
         "Vector512", "Vector256", "Vector128", "Lane", "Vec", "Unsafe", "MethodImpl", "MethodImplOptions", "GeneratedCode", "Embedded",
-        "TileDriver", "IAttentionTiles", "Lanes16", "Lanes8", "Lanes4", "Lanes1", "NoMask", "CausalMask", "F32_D64", "F32_D64_Avx2",
+        "TileDriver", "IAttentionTiles", "Lanes16", "Lanes8", "Lanes4", "Lanes1", "IKernelSpec", "Spec", "F32_D64", "F32_D64_Avx2",
     ];
 
     /// <summary>In the namespaces around the emitted types, and in the user's.</summary>

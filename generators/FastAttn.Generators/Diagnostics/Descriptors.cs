@@ -60,6 +60,16 @@ internal static class Descriptors
         "The member is already implemented",
         "'{0}' has an implementation; declare it without one and leave it to the generator");
 
+    public static readonly DiagnosticDescriptor UnknownFeature = Error(
+        "FATTN012",
+        "A feature is not known",
+        "Features of '{0}' are {1}; combine members of AttentionFeatures");
+
+    public static readonly DiagnosticDescriptor ContradictoryFeatures = Error(
+        "FATTN013",
+        "Features contradict each other",
+        "'{0}' has both {1} and {2}, which exclude each other in a call: a batch is padded or it is not; remove one, or use AttentionFeatures.All");
+
     private static DiagnosticDescriptor Error(string id, string title, string message) =>
         new(id, title, message, "FastAttn", DiagnosticSeverity.Error, isEnabledByDefault: true);
 }

@@ -1,3 +1,5 @@
+using System.Linq;
+
 using FastAttn.Generators.Dialects;
 using FastAttn.Generators.Model;
 
@@ -14,7 +16,7 @@ internal static class KernelEmitter
         writer
             .Line("using global::FastAttn.Runtime;")
             .Line()
-            .Line($"/// <summary>softmax(scale·Q·Kᵀ + M)·V in float32 for {spec.Dimensions}, mask {spec.Mask}.</summary>")
+            .Line($"/// <summary>softmax(scale·Q·Kᵀ + M)·V in float32 for {spec}.</summary>")
             .Line("[global::Microsoft.CodeAnalysis.Embedded]")
             .Line(Header.GeneratedCode)
             .Open($"internal sealed class {spec.ClassName} : global::FastAttn.AttentionKernel")
@@ -22,7 +24,7 @@ internal static class KernelEmitter
                 public static {{spec.ClassName}} Instance { get; } = new();
 
                 private {{spec.ClassName}}()
-                    : base({{spec.Dimensions.Head}}, {{spec.Dimensions.Value}}, global::FastAttn.AttentionMask.{{spec.Mask}})
+                    : base({{spec.Dimensions.Head}}, {{spec.Dimensions.Value}}, Spec.Mask, Spec.Features)
                 {
                 }
 
@@ -33,11 +35,21 @@ internal static class KernelEmitter
         foreach (Dialect dialect in Dialect.All)
         {
             string label = dialect == Dialect.Scalar ? "default" : $"case global::FastAttn.InstructionSet.{dialect.Name}";
-            writer.Line($"{label}: return TileDriver.Create<{KernelPlan.Of(spec.Dimensions, dialect).StructName}, {dialect.LanesType}, {MaskType(spec.Mask)}>();");
+            writer.Line($"{label}: return TileDriver.Create<{KernelPlan.Of(spec.Dimensions, dialect).StructName}, {dialect.LanesType}, Spec>();");
         }
 
-        return writer.Close().Close().Close().Close().ToString();
+        return writer.Close().Close()
+            .Line()
+            .Line("/// <summary>What the kernel was declared for: the driver is compiled for these constants.</summary>")
+            .Open("private readonly struct Spec : IKernelSpec")
+            .Line($"""
+                public static global::FastAttn.AttentionMask Mask => global::FastAttn.AttentionMask.{spec.Mask};
+
+                public static global::FastAttn.AttentionFeatures Features => {Features(spec)};
+                """)
+            .Close().Close().Close().ToString();
     }
 
-    private static string MaskType(MaskKind mask) => mask == MaskKind.Causal ? "CausalMask" : "NoMask";
+    private static string Features(KernelSpec spec) =>
+        string.Join(" | ", spec.FeatureNames.DefaultIfEmpty($"{KernelFeatures.None}").Select(static name => $"global::FastAttn.AttentionFeatures.{name}"));
 }

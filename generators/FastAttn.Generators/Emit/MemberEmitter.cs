@@ -19,7 +19,7 @@ internal static class MemberEmitter
 
         string parameters = declaration.IsMethod ? "()" : string.Empty;
         writer
-            .Line($"// Attention with {declaration.Spec.Dimensions}, mask {declaration.Spec.Mask}. Its documentation is the declaration's.")
+            .Line($"// Attention with {declaration.Spec}. Its documentation is the declaration's.")
             .Line(Header.GeneratedCode)
             .Line($"{declaration.Modifiers} global::FastAttn.AttentionKernel {declaration.Name}{parameters} => global::FastAttn.Generated.{declaration.Spec.ClassName}.Instance;");
 

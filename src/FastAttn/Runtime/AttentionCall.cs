@@ -6,12 +6,15 @@ namespace FastAttn.Runtime;
 /// </summary>
 internal unsafe struct AttentionCall
 {
+    /// <summary>Farther than any two tokens are apart.</summary>
+    public const long Unbounded = 1L << 33;
+
     public float* Query;
     public float* Key;
     public float* Value;
     public float* Output;
 
-    /// <summary>[B, H, Lq], or null where it is not wanted.</summary>
+    /// <summary>[B, H, Lq] or [H, T], or null where it is not wanted.</summary>
     public float* LogSumExp;
 
     public AttentionShape Shape;
@@ -22,12 +25,56 @@ internal unsafe struct AttentionCall
     public AttentionStrides ValueStrides;
     public AttentionStrides OutputStrides;
     public float Scale;
-    public int CausalOffset;
+
+    /// <summary>Offset of the diagonal for all sequences; by their lengths where null.</summary>
+    public int? CausalOffset;
+
+    /// <summary>What this call uses, all of it declared by the kernel; the members below are valid where it says so.</summary>
+    public AttentionFeatures Uses;
+
+    /// <summary>Queries in all sequences together, where they are ragged.</summary>
+    public int QueryTokens;
+
+    /// <summary>Keys before a query's own position that it sees.</summary>
+    public long Left;
+
+    /// <summary>Keys behind a query's own position that it sees: 0 under a causal mask.</summary>
+    public long Right;
+
+    /// <summary>The first key that is in no row of some mask.</summary>
+    public int MaskKeyLength;
+
+    public float Softcap;
+    public MaskOperand AdditiveMask;
+    public MaskOperand BooleanMask;
+    public MaskOperand PackedMask;
+    public int* KeyLengths;
+    public int* CausalOffsets;
+    public int* QueryStarts;
+    public int* KeyStarts;
+    public float* AlibiSlopes;
+    public float* Sinks;
 
     /// <summary>Keys in a block; the kernel's own number unless a test forces another.</summary>
     public int KeyBlock;
 
     public TilePartition Partition;
 
+    /// <summary>The features whose masks have an element for each query and key.</summary>
+    public const AttentionFeatures MaskFeatures = AttentionFeatures.AdditiveMask | AttentionFeatures.BooleanMask | AttentionFeatures.PackedMask;
+
     public readonly int GroupSize => Shape.QueryHeads / Shape.KeyValueHeads;
+
+    public readonly Sequence SequenceAt(int index)
+    {
+        Sequence sequence = new(index, index, 0, Shape.QueryLength, 0, Shape.KeyLength, 0);
+        if ((Uses & AttentionFeatures.Ragged) != 0)
+            sequence = new(0, index, QueryStarts[index], QueryStarts[index + 1] - QueryStarts[index], KeyStarts[index], KeyStarts[index + 1] - KeyStarts[index], 0);
+        if ((Uses & AttentionFeatures.KeyLengths) != 0)
+            sequence = sequence with { KeyLength = KeyLengths[index] };
+        return sequence with
+        {
+            CausalOffset = CausalOffsets != null ? CausalOffsets[index] : CausalOffset ?? sequence.KeyLength - sequence.QueryLength,
+        };
+    }
 }

@@ -1,5 +1,6 @@
 using System;
 using System.Diagnostics.CodeAnalysis;
+using System.Runtime.CompilerServices;
 using System.Runtime.InteropServices;
 
 namespace FastAttn.Runtime;
@@ -10,13 +11,33 @@ namespace FastAttn.Runtime;
 internal static class CallValidation
 {
     // As in the public methods, whose parameters the messages name.
-    private const string Query = "query", Key = "key", Value = "value", Output = "output", LogSumExp = "logSumExp", Shape = "shape", Options = "options";
+    private const string Query = "query", Key = "key", Value = "value", Output = "output", LogSumExp = "logSumExp", Shape = "shape", Options = "options", Modifiers = "modifiers", Scores = "scores";
+
+    /// <summary>What a call asks for beside its mask.</summary>
+    public static AttentionFeatures FeaturesOf(in AttentionOptions options, in AttentionModifiers modifiers)
+    {
+        AttentionFeatures features = AttentionFeatures.None;
+        Add(IsGiven(modifiers.KeyLengths), AttentionFeatures.KeyLengths, ref features);
+        Add(IsGiven(modifiers.QueryStarts) || IsGiven(modifiers.KeyStarts), AttentionFeatures.Ragged, ref features);
+        Add(options.Window is not null, AttentionFeatures.Window, ref features);
+        Add(IsGiven(modifiers.AdditiveMask), AttentionFeatures.AdditiveMask, ref features);
+        Add(IsGiven(modifiers.BooleanMask), AttentionFeatures.BooleanMask, ref features);
+        Add(IsGiven(modifiers.PackedMask), AttentionFeatures.PackedMask, ref features);
+        Add(IsGiven(modifiers.AlibiSlopes), AttentionFeatures.Alibi, ref features);
+        Add(options.Softcap is not null, AttentionFeatures.Softcap, ref features);
+        Add(IsGiven(modifiers.Sinks), AttentionFeatures.Sinks, ref features);
+        return features;
+
+        static void Add(bool isUsed, AttentionFeatures feature, ref AttentionFeatures features) => features |= isUsed ? feature : 0;
+    }
 
     /// <summary>Returns the call without its pointers.</summary>
     /// <exception cref="ArgumentException">Something does not fit; the message says what was expected.</exception>
     public static AttentionCall Check<TOutput>(
         int headDim,
         int valueDim,
+        AttentionMask mask,
+        AttentionFeatures allowed,
         ReadOnlySpan<float> query,
         ReadOnlySpan<float> key,
         ReadOnlySpan<float> value,
@@ -24,44 +45,247 @@ internal static class CallValidation
         ReadOnlySpan<TOutput> logSumExp,
         bool wantsLogSumExp,
         in AttentionShape shape,
+        in AttentionModifiers modifiers,
         in AttentionOptions options)
         where TOutput : unmanaged
     {
-        CheckShape(shape);
-        if (options.Layout is not (AttentionLayout.BatchHeadLengthDim or AttentionLayout.BatchLengthHeadDim))
-            throw new ArgumentException($"Layout {options.Layout} is not defined.", Options);
-        if (options.MaxDegreeOfParallelism < 0)
-            throw new ArgumentOutOfRangeException(Options, options.MaxDegreeOfParallelism, "MaxDegreeOfParallelism is negative; 0 stands for all processors.");
-
-        AttentionCall call = new()
-        {
-            Shape = shape,
-            HeadDim = headDim,
-            ValueDim = valueDim,
-            Scale = options.Scale ?? (float)(1 / Math.Sqrt(headDim)),
-            CausalOffset = options.CausalOffset ?? shape.KeyLength - shape.QueryLength,
-            QueryStrides = CheckBuffer(Query, query.Length, shape.Batch, shape.QueryHeads, shape.QueryLength, headDim, options.QueryStrides, options.Layout),
-            KeyStrides = CheckBuffer(Key, key.Length, shape.Batch, shape.KeyValueHeads, shape.KeyLength, headDim, options.KeyStrides, options.Layout),
-            ValueStrides = CheckBuffer(Value, value.Length, shape.Batch, shape.KeyValueHeads, shape.KeyLength, valueDim, options.ValueStrides, options.Layout),
-            OutputStrides = CheckBuffer(Output, output.Length, shape.Batch, shape.QueryHeads, shape.QueryLength, valueDim, options.OutputStrides, options.Layout),
-        };
-        CheckRowsApart(shape, valueDim, call.OutputStrides);
+        AttentionCall call = CheckQueryAndKey(headDim, mask, allowed, query, key, shape, modifiers, options);
+        (int batch, int queryTokens, int keyTokens) = TokensOf(call, shape, modifiers);
+        call.ValueDim = valueDim;
+        call.ValueStrides = CheckBuffer(Value, value.Length, batch, shape.KeyValueHeads, keyTokens, valueDim, options.ValueStrides, options.Layout);
+        call.OutputStrides = CheckBuffer(Output, output.Length, batch, shape.QueryHeads, queryTokens, valueDim, options.OutputStrides, options.Layout);
+        CheckRowsApart(batch, shape.QueryHeads, queryTokens, valueDim, call.OutputStrides);
 
         if (wantsLogSumExp)
         {
-            long expected = Product(LogSumExp, Product(LogSumExp, shape.Batch, shape.QueryHeads), shape.QueryLength);
+            long expected = Product(LogSumExp, Product(LogSumExp, batch, shape.QueryHeads), queryTokens);
             if (logSumExp.Length != expected)
-                throw new ArgumentException($"Has {logSumExp.Length} elements; batch {shape.Batch} × query heads {shape.QueryHeads} × query length {shape.QueryLength} need {expected}.", LogSumExp);
-            CheckApart(LogSumExp, logSumExp, query, key, value);
+                throw new ArgumentException($"Has {logSumExp.Length} elements; batch {batch} × query heads {shape.QueryHeads} × query length {queryTokens} need {expected}.", LogSumExp);
+            CheckApart(LogSumExp, logSumExp, query, key, value, modifiers);
             if (logSumExp.Overlaps(output))
                 throw new ArgumentException("Overlaps output.", LogSumExp);
         }
 
-        CheckApart(Output, output, query, key, value);
+        CheckApart(Output, output, query, key, value, modifiers);
         return call;
     }
 
-    private static void CheckShape(in AttentionShape shape)
+    /// <summary>As <see cref="Check"/>, for scores instead of outputs.</summary>
+    public static AttentionCall CheckScores<TScore>(
+        int headDim,
+        AttentionMask mask,
+        ReadOnlySpan<float> query,
+        ReadOnlySpan<float> key,
+        ReadOnlySpan<TScore> scores,
+        in AttentionShape shape,
+        in AttentionModifiers modifiers,
+        in AttentionOptions options)
+        where TScore : unmanaged
+    {
+        AttentionCall call = CheckQueryAndKey(headDim, mask, AttentionFeatures.All & ~AttentionFeatures.Ragged, query, key, shape, modifiers, options);
+        long expected = Product(Scores, Product(Scores, Product(Scores, shape.Batch, shape.QueryHeads), shape.QueryLength), shape.KeyLength);
+        if (scores.Length != expected)
+            throw new ArgumentException($"Has {scores.Length} elements; batch {shape.Batch} × query heads {shape.QueryHeads} × query length {shape.QueryLength} × key length {shape.KeyLength} need {expected}.", Scores);
+        CheckApart(Scores, scores, query, key, default, modifiers);
+        return call;
+    }
+
+    /// <summary>Checks the arguments of a merge; returns the strides of both outputs.</summary>
+    public static AttentionStrides CheckStates(
+        ReadOnlySpan<float> output,
+        ReadOnlySpan<float> logSumExp,
+        ReadOnlySpan<float> otherOutput,
+        ReadOnlySpan<float> otherLogSumExp,
+        in AttentionShape shape,
+        int valueDim,
+        in AttentionOptions options)
+    {
+        const string OtherOutput = "otherOutput", OtherLogSumExp = "otherLogSumExp";
+        CheckShape(shape with { KeyValueHeads = shape.QueryHeads, KeyLength = 0 });
+        if (valueDim is < 1 or > ScaledDotProductAttention.MaxDimension)
+            throw new ArgumentOutOfRangeException(nameof(valueDim), valueDim, $"The value dimension must be 1 to {ScaledDotProductAttention.MaxDimension}.");
+        CheckLayout(options);
+        AttentionStrides strides = CheckBuffer(Output, output.Length, shape.Batch, shape.QueryHeads, shape.QueryLength, valueDim, options.OutputStrides, options.Layout);
+        CheckBuffer(OtherOutput, otherOutput.Length, shape.Batch, shape.QueryHeads, shape.QueryLength, valueDim, options.OutputStrides, options.Layout);
+        CheckRowsApart(shape.Batch, shape.QueryHeads, shape.QueryLength, valueDim, strides);
+        long rows = Product(LogSumExp, Product(LogSumExp, shape.Batch, shape.QueryHeads), shape.QueryLength);
+        CheckRows(LogSumExp, logSumExp.Length, rows);
+        CheckRows(OtherLogSumExp, otherLogSumExp.Length, rows);
+        if (logSumExp.Overlaps(output) || logSumExp.Overlaps(otherOutput) || logSumExp.Overlaps(otherLogSumExp))
+            throw new ArgumentException("Overlaps another buffer.", LogSumExp);
+        if (output.Overlaps(otherOutput) || output.Overlaps(otherLogSumExp))
+            throw new ArgumentException("Overlaps the other state.", Output);
+        return strides;
+
+        static void CheckRows(string name, int length, long expected)
+        {
+            if (length != expected)
+                throw new ArgumentException($"Has {length} elements; the shape needs {expected}.", name);
+        }
+    }
+
+    private static void CheckLayout(in AttentionOptions options)
+    {
+        if (options.Layout is not (AttentionLayout.BatchHeadLengthDim or AttentionLayout.BatchLengthHeadDim))
+            throw new ArgumentException($"Layout {options.Layout} is not defined.", Options);
+    }
+
+    private static AttentionCall CheckQueryAndKey(
+        int headDim,
+        AttentionMask mask,
+        AttentionFeatures allowed,
+        ReadOnlySpan<float> query,
+        ReadOnlySpan<float> key,
+        in AttentionShape shape,
+        in AttentionModifiers modifiers,
+        in AttentionOptions options)
+    {
+        CheckShape(shape);
+        AttentionFeatures uses = FeaturesOf(options, modifiers), missing = uses & ~allowed;
+        if (missing != 0)
+        {
+            throw new ArgumentException(
+                $"The kernel was not declared with {missing}: add it to its Features, or call ScaledDotProductAttention.",
+                (missing & ~(AttentionFeatures.Window | AttentionFeatures.Softcap)) == 0 ? Options : Modifiers);
+        }
+
+        CheckLayout(options);
+        if (options.MaxDegreeOfParallelism < 0)
+            throw new ArgumentOutOfRangeException(Options, options.MaxDegreeOfParallelism, "MaxDegreeOfParallelism is negative; 0 stands for all processors.");
+        CheckOptions(options);
+        CheckModifiers(shape, options, modifiers);
+
+        AttentionCall call = new() { Shape = shape, HeadDim = headDim, Uses = uses };
+        (int batch, int queryTokens, int keyTokens) = TokensOf(call, shape, modifiers);
+        call.QueryTokens = queryTokens;
+        call.Scale = options.Scale ?? (float)(1 / Math.Sqrt(headDim));
+        call.CausalOffset = options.CausalOffset;
+        call.QueryStrides = CheckBuffer(Query, query.Length, batch, shape.QueryHeads, queryTokens, headDim, options.QueryStrides, options.Layout);
+        call.KeyStrides = CheckBuffer(Key, key.Length, batch, shape.KeyValueHeads, keyTokens, headDim, options.KeyStrides, options.Layout);
+        call.AdditiveMask.Strides = CheckMask(nameof(modifiers.AdditiveMask), modifiers.AdditiveMask, modifiers.AdditiveMaskStrides, shape);
+        call.BooleanMask.Strides = CheckMask(nameof(modifiers.BooleanMask), modifiers.BooleanMask, modifiers.BooleanMaskStrides, shape);
+        call.PackedMask.Strides = CheckMask(nameof(modifiers.PackedMask), modifiers.PackedMask, modifiers.PackedMaskStrides, shape, bitsPerElement: 8);
+        SetVisibility(ref call, mask, options, modifiers);
+        return call;
+    }
+
+    /// <summary>Batch and tokens as buffers have them: sequences that follow each other without padding are one axis of tokens.</summary>
+    private static (int Batch, int QueryTokens, int KeyTokens) TokensOf(in AttentionCall call, in AttentionShape shape, in AttentionModifiers modifiers) =>
+        (call.Uses & AttentionFeatures.Ragged) != 0 ? (1, modifiers.QueryStarts[^1], modifiers.KeyStarts[^1]) : (shape.Batch, shape.QueryLength, shape.KeyLength);
+
+    /// <summary>Whether a span was given, be it empty.</summary>
+    public static bool IsGiven<T>(ReadOnlySpan<T> span) => !Unsafe.IsNullRef(in MemoryMarshal.GetReference(span));
+
+    private static void SetVisibility(ref AttentionCall call, AttentionMask mask, in AttentionOptions options, in AttentionModifiers modifiers)
+    {
+        call.Softcap = options.Softcap ?? 0;
+        call.Left = options.Window?.Left ?? AttentionCall.Unbounded;
+        call.Right = mask == AttentionMask.Causal ? 0 : options.Window?.Right ?? AttentionCall.Unbounded;
+        call.MaskKeyLength = int.MaxValue;
+        if (IsGiven(modifiers.AdditiveMask))
+            call.MaskKeyLength = Math.Min(call.MaskKeyLength, modifiers.AdditiveMaskStrides.KeyLength);
+        if (IsGiven(modifiers.BooleanMask))
+            call.MaskKeyLength = Math.Min(call.MaskKeyLength, modifiers.BooleanMaskStrides.KeyLength);
+        if (IsGiven(modifiers.PackedMask))
+            call.MaskKeyLength = Math.Min(call.MaskKeyLength, modifiers.PackedMaskStrides.KeyLength);
+    }
+
+    private static void CheckOptions(in AttentionOptions options)
+    {
+        if (options.Softcap is { } softcap && !(softcap > 0 && float.IsFinite(softcap)))
+            throw new ArgumentOutOfRangeException(Options, softcap, "Softcap must be positive and finite; null stands for none.");
+        if (options.Window is { } window && (window.Left < 0 || window.Right < 0))
+            throw new ArgumentOutOfRangeException(Options, window, "The window's extents must not be negative; null stands for all keys on that side.");
+    }
+
+    private static void CheckModifiers(in AttentionShape shape, in AttentionOptions options, in AttentionModifiers modifiers)
+    {
+        if (IsGiven(modifiers.KeyLengths))
+        {
+            if (IsGiven(modifiers.KeyStarts))
+                throw new ArgumentException("KeyLengths and KeyStarts exclude each other: sequences without padding have the lengths between their starts.", Modifiers);
+            CheckCount(nameof(modifiers.KeyLengths), modifiers.KeyLengths.Length, shape.Batch, "batch");
+            foreach (int length in modifiers.KeyLengths)
+            {
+                if (length < 0 || length > shape.KeyLength)
+                    throw new ArgumentOutOfRangeException(Modifiers, length, $"KeyLengths must be 0 to the shape's key length {shape.KeyLength}.");
+            }
+        }
+
+        if (IsGiven(modifiers.CausalOffsets))
+        {
+            if (options.CausalOffset is not null)
+                throw new ArgumentException("CausalOffsets exclude the CausalOffset of the options.", Modifiers);
+            CheckCount(nameof(modifiers.CausalOffsets), modifiers.CausalOffsets.Length, shape.Batch, "batch");
+        }
+
+        if (IsGiven(modifiers.AlibiSlopes))
+        {
+            CheckCount(nameof(modifiers.AlibiSlopes), modifiers.AlibiSlopes.Length, shape.QueryHeads, "query heads");
+            foreach (float slope in modifiers.AlibiSlopes)
+            {
+                if (!float.IsFinite(slope))
+                    throw new ArgumentOutOfRangeException(Modifiers, slope, "AlibiSlopes must be finite.");
+            }
+        }
+
+        if (IsGiven(modifiers.Sinks))
+        {
+            CheckCount(nameof(modifiers.Sinks), modifiers.Sinks.Length, shape.QueryHeads, "query heads");
+            foreach (float sink in modifiers.Sinks)
+            {
+                if (float.IsNaN(sink) || float.IsPositiveInfinity(sink))
+                    throw new ArgumentOutOfRangeException(Modifiers, sink, "Sinks must be finite, or −∞ for none.");
+            }
+        }
+
+        if (IsGiven(modifiers.QueryStarts) || IsGiven(modifiers.KeyStarts))
+        {
+            CheckStarts(nameof(modifiers.QueryStarts), modifiers.QueryStarts, shape.Batch, shape.QueryLength);
+            CheckStarts(nameof(modifiers.KeyStarts), modifiers.KeyStarts, shape.Batch, shape.KeyLength);
+        }
+
+        static void CheckCount(string property, int count, int expected, string axis)
+        {
+            if (count != expected)
+                throw new ArgumentException($"{property} has {count} elements; {axis} {expected} needs as many.", Modifiers);
+        }
+    }
+
+    private static void CheckStarts(string property, ReadOnlySpan<int> starts, int batch, int longest)
+    {
+        if (starts.Length != batch + 1L)
+            throw new ArgumentException($"{property} has {starts.Length} elements; batch {batch} needs {batch + 1L}, the last being the end. QueryStarts and KeyStarts go together.", Modifiers);
+        if (starts[0] != 0)
+            throw new ArgumentOutOfRangeException(Modifiers, starts[0], $"{property} must begin with 0.");
+        for (int b = 0; b < batch; b++)
+        {
+            long length = (long)starts[b + 1] - starts[b];
+            if (length < 0 || length > longest)
+                throw new ArgumentOutOfRangeException(Modifiers, length, $"{property} give sequence {b} a length of {length}; it must be 0 to the shape's {longest}.");
+        }
+    }
+
+    private static AttentionMaskStrides CheckMask<T>(string property, ReadOnlySpan<T> mask, in AttentionMaskStrides strides, in AttentionShape shape, int bitsPerElement = 1)
+    {
+        if (!IsGiven(mask))
+            return strides;
+        if (strides.Batch < 0 || strides.Head < 0 || strides.Query < 0)
+            throw new ArgumentOutOfRangeException(Modifiers, strides, $"The strides of {property} must not be negative.");
+        if (strides.KeyLength < 0 || strides.KeyLength > shape.KeyLength)
+            throw new ArgumentOutOfRangeException(Modifiers, strides, $"A row of {property} has {strides.KeyLength} elements; it must be 0 to the shape's key length {shape.KeyLength}.");
+        if (bitsPerElement > 1 && (strides.Batch % 8 != 0 || strides.Head % 8 != 0 || strides.Query % 8 != 0))
+            throw new ArgumentException($"The strides of {property} are in bits and must be multiples of 8: rows begin with a new byte.", Modifiers);
+        if (shape.Batch == 0 || shape.QueryHeads == 0 || shape.QueryLength == 0)
+            return strides;
+        long needed = Reach(shape.Batch, strides.Batch) + Reach(shape.QueryHeads, strides.Head) + Reach(shape.QueryLength, strides.Query) + strides.KeyLength;
+        long elements = (needed + bitsPerElement - 1) / bitsPerElement;
+        if (mask.Length < elements)
+            throw new ArgumentException($"{property} has {mask.Length} elements; its strides {strides} reach element {elements}.", Modifiers);
+        return strides;
+    }
+
+    public static void CheckShape(in AttentionShape shape)
     {
         CheckNotNegative(shape.Batch, nameof(shape.Batch));
         CheckNotNegative(shape.QueryHeads, nameof(shape.QueryHeads));
@@ -102,11 +326,11 @@ internal static class CallValidation
     }
 
     /// <summary>Each axis must step over all that the axes of smaller strides reach, so that no two rows share an element.</summary>
-    private static void CheckRowsApart(in AttentionShape shape, int dim, in AttentionStrides strides)
+    private static void CheckRowsApart(int batch, int heads, int tokens, int dim, in AttentionStrides strides)
     {
-        if (shape.Batch == 0 || shape.QueryHeads == 0 || shape.QueryLength == 0)
+        if (batch == 0 || heads == 0 || tokens == 0)
             return;
-        (long Stride, int Size) a = (strides.Batch, shape.Batch), b = (strides.Head, shape.QueryHeads), c = (strides.Length, shape.QueryLength);
+        (long Stride, int Size) a = (strides.Batch, batch), b = (strides.Head, heads), c = (strides.Length, tokens);
         Order(ref a, ref b);
         Order(ref b, ref c);
         Order(ref a, ref b);
@@ -133,15 +357,26 @@ internal static class CallValidation
     /// <summary>The elements from the first to the last step along an axis; past any span, only that it is.</summary>
     private static long Reach(int size, long stride) => Math.Min((size - 1) * Math.Min(stride, 1L << 31), 1L << 40);
 
-    private static void CheckApart<TOutput>(string name, ReadOnlySpan<TOutput> written, ReadOnlySpan<float> query, ReadOnlySpan<float> key, ReadOnlySpan<float> value)
+    private static void CheckApart<TOutput>(
+        string name, ReadOnlySpan<TOutput> written, ReadOnlySpan<float> query, ReadOnlySpan<float> key, ReadOnlySpan<float> value, in AttentionModifiers modifiers)
         where TOutput : unmanaged
     {
         ReadOnlySpan<byte> bytes = MemoryMarshal.AsBytes(written);
         CheckOne(name, Query, bytes, query);
         CheckOne(name, Key, bytes, key);
         CheckOne(name, Value, bytes, value);
+        CheckOne(name, nameof(modifiers.AdditiveMask), bytes, modifiers.AdditiveMask);
+        CheckOne(name, nameof(modifiers.BooleanMask), bytes, MemoryMarshal.Cast<bool, byte>(modifiers.BooleanMask));
+        CheckOne(name, nameof(modifiers.PackedMask), bytes, modifiers.PackedMask);
+        CheckOne(name, nameof(modifiers.KeyLengths), bytes, modifiers.KeyLengths);
+        CheckOne(name, nameof(modifiers.CausalOffsets), bytes, modifiers.CausalOffsets);
+        CheckOne(name, nameof(modifiers.QueryStarts), bytes, modifiers.QueryStarts);
+        CheckOne(name, nameof(modifiers.KeyStarts), bytes, modifiers.KeyStarts);
+        CheckOne(name, nameof(modifiers.AlibiSlopes), bytes, modifiers.AlibiSlopes);
+        CheckOne(name, nameof(modifiers.Sinks), bytes, modifiers.Sinks);
 
-        static void CheckOne(string name, string other, ReadOnlySpan<byte> written, ReadOnlySpan<float> read)
+        static void CheckOne<TRead>(string name, string other, ReadOnlySpan<byte> written, ReadOnlySpan<TRead> read)
+            where TRead : unmanaged
         {
             if (written.Overlaps(MemoryMarshal.AsBytes(read)))
                 throw new ArgumentException($"Overlaps {other}.", name);

@@ -17,10 +17,10 @@ internal static unsafe class DecodeTile<TVector>
     private const int PrefetchRows = 16;
 
     /// <summary>
-    /// Whether a call has few queries: at most half a vector's lanes, up to where this was measured to be faster. The heads
+    /// Whether a sequence has few queries: at most half a vector's lanes, up to where this was measured to be faster. The heads
     /// of a group do not count, so that grouped heads give the same bits as repeated ones.
     /// </summary>
-    public static bool Suits(in AttentionCall call) => call.Shape.QueryLength <= TVector.Count / 2;
+    public static bool Suits(in Sequence sequence) => sequence.QueryLength <= TVector.Count / 2;
 
     /// <summary>S[q][j] = Σ_t K[j][t]·Q[q][t].</summary>
     /// <param name="query">Scaled queries: <paramref name="rows"/> × <paramref name="headDim"/>.</param>
@@ -79,6 +79,39 @@ internal static unsafe class DecodeTile<TVector>
         }
     }
 
+    /// <summary>S[j] = c·log₂(e)·tanh(S[j]), where S comes divided by c.</summary>
+    /// <param name="score">S.</param>
+    /// <param name="count">Its length.</param>
+    /// <param name="factor">c·log₂(e).</param>
+    [MethodImpl(MethodImplOptions.AggressiveOptimization)]
+    public static void Softcap(float* score, int count, float factor)
+    {
+        int whole = count / TVector.Count * TVector.Count;
+        Softcap<TVector>(score, 0, whole, factor);
+        Softcap<Lanes1>(score, whole, count, factor);
+    }
+
+    /// <summary>S[j] += M[j]; −∞ where M is, whatever S holds.</summary>
+    /// <param name="score">S.</param>
+    /// <param name="mask">M.</param>
+    /// <param name="count">Their length.</param>
+    public static void AddMask(float* score, float* mask, int count)
+    {
+        for (int j = 0; j < count; j++)
+            score[j] = float.IsNegativeInfinity(mask[j]) ? mask[j] : score[j] + mask[j];
+    }
+
+    /// <summary>S[j] −= slope·|p − j|.</summary>
+    /// <param name="score">S.</param>
+    /// <param name="count">Its length.</param>
+    /// <param name="position">p: the query's position relative to the first of these keys.</param>
+    /// <param name="slope">Slope, times log₂(e).</param>
+    public static void AddAlibi(float* score, int count, float position, float slope)
+    {
+        for (int j = 0; j < count; j++)
+            score[j] -= slope * Math.Abs(position - j);
+    }
+
     /// <summary>The softmax step of one query (<see cref="OnlineSoftmax"/>): p[j] = 2^(s[j] − m') in place; returns alpha.</summary>
     /// <param name="score">Scores of the keys that the query sees.</param>
     /// <param name="count">How many.</param>
@@ -115,7 +148,8 @@ internal static unsafe class DecodeTile<TVector>
     /// <summary>O[q][c] += Σ_j P[q][j]·V[j][c] over the keys that each query sees.</summary>
     /// <param name="probability">P: <paramref name="rows"/> × <paramref name="count"/>.</param>
     /// <param name="rows">Queries.</param>
-    /// <param name="seen">For each query how many keys of the block it sees.</param>
+    /// <param name="start">For each query the first key of the block that it sees.</param>
+    /// <param name="limit">For each query the first key behind that it does not see.</param>
     /// <param name="value">First value of the block.</param>
     /// <param name="valueStride">From value to value.</param>
     /// <param name="valueDim">Floats in a value.</param>
@@ -123,7 +157,7 @@ internal static unsafe class DecodeTile<TVector>
     /// <param name="following">Keys that follow the block.</param>
     /// <param name="output">O: <paramref name="rows"/> × <paramref name="valueDim"/>.</param>
     [MethodImpl(MethodImplOptions.AggressiveOptimization)]
-    public static void Values(float* probability, int rows, int* seen, float* value, long valueStride, int valueDim, int count, int following, float* output)
+    public static void Values(float* probability, int rows, int* start, int* limit, float* value, long valueStride, int valueDim, int count, int following, float* output)
     {
         int whole = valueDim / TVector.Count * TVector.Count;
         for (int j = 0; j < count; j += 4, value += 4 * valueStride)
@@ -135,9 +169,9 @@ internal static unsafe class DecodeTile<TVector>
             float* p = probability + j;
             for (int row = 0; row < rows; row++, o += valueDim, p += count)
             {
-                if (j + 4 > seen[row])
+                if (j < start[row] || j + 4 > limit[row])
                 {
-                    for (int i = j; i < seen[row]; i++)
+                    for (int i = Math.Max(j, start[row]); i < Math.Min(j + 4, limit[row]); i++)
                         Add(p[i - j], value + (i - j) * valueStride, valueDim, o);
                     continue;
                 }
@@ -156,6 +190,14 @@ internal static unsafe class DecodeTile<TVector>
                     o[c] += (p[0] * value[c] + p[1] * v1[c]) + (p[2] * v2[c] + p[3] * v3[c]);
             }
         }
+    }
+
+    private static void Softcap<T>(float* score, int from, int to, float factor)
+        where T : struct, ILanes<T>
+    {
+        VectorMath.TanhConstants<T> constants = new();
+        for (int j = from; j < to; j += T.Count)
+            (VectorMath.Tanh(T.Load(ref score[j]), constants) * T.Create(factor)).Store(ref score[j]);
     }
 
     private static void Add(float probability, float* value, int valueDim, float* output)

@@ -42,6 +42,11 @@ public interface ILanes<TSelf>
     /// <param name="right">Right operand.</param>
     static abstract TSelf operator *(TSelf left, TSelf right);
 
+    /// <summary>Quotient.</summary>
+    /// <param name="left">Left operand.</param>
+    /// <param name="right">Right operand.</param>
+    static abstract TSelf operator /(TSelf left, TSelf right);
+
     /// <summary><c>a·b + c</c>, fused where the CPU can.</summary>
     /// <param name="a">Factor.</param>
     /// <param name="b">Factor.</param>
@@ -52,6 +57,11 @@ public interface ILanes<TSelf>
     /// <param name="a">May be lost if it is NaN.</param>
     /// <param name="b">Never lost if it is NaN.</param>
     static abstract TSelf Max(TSelf a, TSelf b);
+
+    /// <summary>The smaller; <paramref name="b"/> where it is NaN.</summary>
+    /// <param name="a">May be lost if it is NaN.</param>
+    /// <param name="b">Never lost if it is NaN.</param>
+    static abstract TSelf Min(TSelf a, TSelf b);
 
     /// <summary>Each lane's 32 bits shifted left by 23: the low bits become a float's exponent.</summary>
     /// <param name="a">The bits.</param>

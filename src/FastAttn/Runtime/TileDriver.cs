@@ -19,14 +19,14 @@ public abstract class TileDriver
     /// <summary>Keys in a block.</summary>
     internal abstract int KeyBlock { get; }
 
-    /// <summary>Combines tiles, vector and mask kind.</summary>
+    /// <summary>Combines tiles, vector and spec.</summary>
     /// <typeparam name="TTiles">The emitted tiles.</typeparam>
     /// <typeparam name="TVector">The vector that they use.</typeparam>
-    /// <typeparam name="TMask">The mask kind.</typeparam>
-    public static TileDriver Create<TTiles, TVector, TMask>()
+    /// <typeparam name="TSpec">What the kernel was declared for.</typeparam>
+    public static TileDriver Create<TTiles, TVector, TSpec>()
         where TTiles : struct, IAttentionTiles
         where TVector : struct, ILanes<TVector>
-        where TMask : struct, IKeyMask => new FlashDriver<TTiles, TVector, TMask>();
+        where TSpec : struct, IKernelSpec => new FlashDriver<TTiles, TVector, TSpec>();
 
     /// <summary>Floats of scratch memory that a worker needs for this call.</summary>
     internal abstract long WorkspaceFloats(in AttentionCall call);

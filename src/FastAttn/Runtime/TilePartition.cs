@@ -21,6 +21,10 @@ internal readonly record struct TilePartition(int Batch, int Streams, long Rows,
             : new(shape.Batch, shape.QueryHeads, shape.QueryLength, tileRows);
     }
 
+    /// <summary>Rows in a stream of this sequence: fewer than <see cref="Rows"/> in a ragged batch.</summary>
+    public long RowsOf(in Sequence sequence, in AttentionShape shape) =>
+        Streams == shape.QueryHeads ? sequence.QueryLength : (long)(shape.QueryHeads / shape.KeyValueHeads) * sequence.QueryLength;
+
     public long TilesPerStream => (Rows + TileRows - 1) / TileRows;
 
     public long Tiles => Batch * (long)Streams * TilesPerStream;

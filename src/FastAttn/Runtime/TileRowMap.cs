@@ -5,38 +5,48 @@ namespace FastAttn.Runtime;
 /// <summary>Which query head and position each row of a tile is (<see cref="TilePartition"/>).</summary>
 internal readonly struct TileRowMap
 {
+    private readonly Sequence _sequence;
     private readonly bool _folded;
-    private readonly int _batch;
+    private readonly bool _ragged;
     private readonly int _keyValueHead;
     private readonly int _firstHead;
     private readonly long _firstRow;
     private readonly int _queryHeads;
-    private readonly int _queryLength;
+    private readonly long _queryTokens;
 
-    public TileRowMap(in AttentionCall call, in QueryTile tile)
+    public TileRowMap(in AttentionCall call, in QueryTile tile, in Sequence sequence)
     {
+        _sequence = sequence;
         _folded = call.Partition.Streams != call.Shape.QueryHeads;
-        _batch = tile.Batch;
+        _ragged = (call.Uses & AttentionFeatures.Ragged) != 0;
         _keyValueHead = _folded ? tile.Stream : tile.Stream / call.GroupSize;
         _firstHead = _folded ? tile.Stream * call.GroupSize : tile.Stream;
         _firstRow = tile.FirstRow;
         _queryHeads = call.Shape.QueryHeads;
-        _queryLength = call.Shape.QueryLength;
+        _queryTokens = _ragged ? call.QueryTokens : call.Shape.QueryLength;
     }
 
     /// <summary>Position in its sequence of row <paramref name="row"/> of the tile.</summary>
-    public int Position(int row) => (int)(_folded ? (_firstRow + row) % _queryLength : _firstRow + row);
+    [MethodImpl(MethodImplOptions.AggressiveInlining)]
+    public int Position(int row) => (int)(_folded ? (_firstRow + row) % _sequence.QueryLength : _firstRow + row);
+
+    /// <summary>Query head of row <paramref name="row"/> of the tile.</summary>
+    [MethodImpl(MethodImplOptions.AggressiveInlining)]
+    public int Head(int row) => _folded ? _firstHead + (int)((_firstRow + row) / _sequence.QueryLength) : _firstHead;
 
     /// <summary>Where row <paramref name="row"/> of the tile stands in a buffer of queries or outputs.</summary>
     public long Offset(int row, in AttentionStrides strides) =>
-        _batch * strides.Batch + Head(row) * strides.Head + Position(row) * strides.Length;
+        _sequence.Batch * strides.Batch + Head(row) * strides.Head + (_sequence.QueryStart + Position(row)) * strides.Length;
+
+    /// <summary>Where the mask row of row <paramref name="row"/> of the tile begins.</summary>
+    public long MaskOffset(int row, in AttentionMaskStrides strides) =>
+        _sequence.Index * strides.Batch + Head(row) * strides.Head + Position(row) * strides.Query;
 
     /// <summary>Where the tile's key-value head stands in a buffer of keys or values.</summary>
-    public long KeyOffset(in AttentionStrides strides) => _batch * strides.Batch + _keyValueHead * strides.Head;
+    public long KeyOffset(in AttentionStrides strides) =>
+        _sequence.Batch * strides.Batch + _keyValueHead * strides.Head + _sequence.KeyStart * strides.Length;
 
-    /// <summary>Where row <paramref name="row"/> of the tile stands in [B, H, Lq].</summary>
-    public long LogSumExpIndex(int row) => (_batch * (long)_queryHeads + Head(row)) * _queryLength + Position(row);
-
-    [MethodImpl(MethodImplOptions.AggressiveInlining)]
-    private long Head(int row) => _folded ? _firstHead + (_firstRow + row) / _queryLength : _firstHead;
+    /// <summary>Where row <paramref name="row"/> of the tile stands in [B, H, Lq], or in [H, T] where sequences are ragged.</summary>
+    public long LogSumExpIndex(int row) =>
+        (_sequence.Batch * (long)_queryHeads + Head(row)) * _queryTokens + _sequence.QueryStart + Position(row);
 }

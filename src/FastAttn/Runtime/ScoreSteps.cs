@@ -1,0 +1,123 @@
+using System.Runtime.CompilerServices;
+
+namespace FastAttn.Runtime;
+
+/// <summary>
+/// What happens to a block of scores between the product and the softmax, with queries in lanes. Each step takes the
+/// running maximum anew; that of the last one counts.
+/// </summary>
+/// <typeparam name="TVector">The vector.</typeparam>
+internal static unsafe class ScoreSteps<TVector>
+    where TVector : struct, ILanes<TVector>
+{
+    /// <summary>One step, for a vector of queries at a time.</summary>
+    public interface IStep
+    {
+        /// <summary>Goes to the queries from lane <paramref name="lane"/> on.</summary>
+        void SetLanes(int lane);
+
+        /// <summary>The new score of key <paramref name="key"/> of the block.</summary>
+        TVector Apply(TVector score, int key);
+    }
+
+    /// <summary>Applies the step to S: <paramref name="count"/> × <paramref name="width"/>, and newMax[q] = max(max[q], S[j][q]).</summary>
+    [MethodImpl(MethodImplOptions.AggressiveOptimization)]
+    public static void Run<TStep>(TStep step, float* score, float* max, float* newMax, int count, int width)
+        where TStep : struct, IStep
+    {
+        for (int q = 0; q < width; q += TVector.Count)
+        {
+            step.SetLanes(q);
+            TVector m = TVector.Load(ref max[q]);
+            float* s = score + q;
+            for (int j = 0; j < count; j++, s += width)
+            {
+                TVector changed = step.Apply(TVector.Load(ref *s), j);
+                changed.Store(ref *s);
+                m = TVector.Max(m, changed);
+            }
+
+            m.Store(ref newMax[q]);
+        }
+    }
+
+    /// <summary>S = c·log₂(e)·tanh(S), where S comes divided by c.</summary>
+    public readonly struct Softcap(float factor) : IStep
+    {
+        private readonly VectorMath.TanhConstants<TVector> _constants = new();
+        private readonly TVector _factor = TVector.Create(factor);
+
+        public void SetLanes(int lane)
+        {
+        }
+
+        [MethodImpl(MethodImplOptions.AggressiveInlining)]
+        public TVector Apply(TVector score, int key) => VectorMath.Tanh(score, _constants) * _factor;
+    }
+
+    /// <summary>S += M; −∞ where M is, whatever S holds.</summary>
+    public struct Mask(float* mask, int width) : IStep
+    {
+        private float* _lanes;
+
+        public void SetLanes(int lane) => _lanes = mask + lane;
+
+        [MethodImpl(MethodImplOptions.AggressiveInlining)]
+        public readonly TVector Apply(TVector score, int key)
+        {
+            TVector m = TVector.Load(ref _lanes[(long)key * width]);
+            return TVector.SelectGreaterOrEqual(TVector.Create(float.NegativeInfinity), m, m, score + m);
+        }
+    }
+
+    /// <summary>S −= slope·|p − j|, where p is the position of the query relative to the block.</summary>
+    public struct Alibi(float* position, float* negativeSlope) : IStep
+    {
+        private TVector _position, _negativeSlope;
+
+        public void SetLanes(int lane)
+        {
+            _position = TVector.Load(ref position[lane]);
+            _negativeSlope = TVector.Load(ref negativeSlope[lane]);
+        }
+
+        [MethodImpl(MethodImplOptions.AggressiveInlining)]
+        public readonly TVector Apply(TVector score, int key)
+        {
+            TVector distance = _position - TVector.Create(key);
+            return TVector.MultiplyAdd(_negativeSlope, TVector.Max(distance, TVector.Create(0) - distance), score);
+        }
+    }
+
+    /// <summary>S = −∞ for keys at or past a lane's limit.</summary>
+    public struct Limit(float* limit) : IStep
+    {
+        private TVector _limit;
+
+        public void SetLanes(int lane) => _limit = TVector.Load(ref limit[lane]);
+
+        [MethodImpl(MethodImplOptions.AggressiveInlining)]
+        public readonly TVector Apply(TVector score, int key) =>
+            TVector.SelectGreaterOrEqual(_limit, TVector.Create(key + 1), score, TVector.Create(float.NegativeInfinity));
+    }
+
+    /// <summary>S = −∞ for keys before a lane's start, and at or past its limit.</summary>
+    public struct Range(float* start, float* limit) : IStep
+    {
+        private TVector _start, _limit;
+
+        public void SetLanes(int lane)
+        {
+            _start = TVector.Load(ref start[lane]);
+            _limit = TVector.Load(ref limit[lane]);
+        }
+
+        [MethodImpl(MethodImplOptions.AggressiveInlining)]
+        public readonly TVector Apply(TVector score, int key)
+        {
+            TVector hidden = TVector.Create(float.NegativeInfinity);
+            score = TVector.SelectGreaterOrEqual(_limit, TVector.Create(key + 1), score, hidden);
+            return TVector.SelectGreaterOrEqual(TVector.Create(key), _start, score, hidden);
+        }
+    }
+}
