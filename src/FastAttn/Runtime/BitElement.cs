@@ -6,6 +6,8 @@ namespace FastAttn.Runtime;
 /// <summary>A bit: 0 hides.</summary>
 internal readonly unsafe struct BitElement : IMaskElement
 {
+    public static int Bits => 1;
+
     public static bool OnlyHides => true;
 
     [MethodImpl(MethodImplOptions.AggressiveInlining)]

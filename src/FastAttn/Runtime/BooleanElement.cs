@@ -7,6 +7,8 @@ namespace FastAttn.Runtime;
 /// <summary>A byte: 0 hides.</summary>
 internal readonly unsafe struct BooleanElement : IMaskElement
 {
+    public static int Bits => 8;
+
     public static bool OnlyHides => true;
 
     [MethodImpl(MethodImplOptions.AggressiveInlining)]

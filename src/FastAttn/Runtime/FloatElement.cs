@@ -6,6 +6,8 @@ namespace FastAttn.Runtime;
 /// <summary>A float, times a factor.</summary>
 internal readonly unsafe struct FloatElement : IMaskElement
 {
+    public static int Bits => 32;
+
     public static bool OnlyHides => false;
 
     [MethodImpl(MethodImplOptions.AggressiveInlining)]

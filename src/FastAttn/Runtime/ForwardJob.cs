@@ -78,9 +78,12 @@ internal sealed class ForwardJob : IThreadPoolWorkItem
         Release();
     }
 
+    /// <summary>The most threads that may work; <paramref name="maxThreads"/> of 0 stands for all processors.</summary>
+    public static int MaxThreads(int maxThreads) => maxThreads == 0 ? Environment.ProcessorCount : maxThreads;
+
     private static int Threads(in AttentionCall call, long tiles, int maxThreads)
     {
-        long threads = maxThreads == 0 ? Environment.ProcessorCount : maxThreads;
+        long threads = MaxThreads(maxThreads);
         double work = (double)call.Partition.Batch * call.Partition.Streams * call.Partition.Rows * call.Shape.KeyLength * (call.HeadDim + call.ValueDim);
         return (int)Math.Max(1, Math.Min(Math.Min(threads, tiles), work / WorkPerThread));
     }

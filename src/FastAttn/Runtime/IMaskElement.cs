@@ -5,6 +5,9 @@ namespace FastAttn.Runtime;
 /// <summary>An element type of rows that become lanes: how it is read as what is added to a score, in units of log₂.</summary>
 internal unsafe interface IMaskElement
 {
+    /// <summary>Size of an element.</summary>
+    static abstract int Bits { get; }
+
     /// <summary>Whether the element only hides keys or not, so that it can be laid over another mask.</summary>
     static abstract bool OnlyHides { get; }
 
