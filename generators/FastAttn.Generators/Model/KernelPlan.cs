@@ -27,7 +27,7 @@ internal sealed record KernelPlan(Dimensions Dimensions, Dialect Dialect, Equata
     /// Queries that share a block of keys and values. Copying blocks whose rows are apart, as in [B, L, H, D], costs 28% of
     /// the time where 24 queries share a copy.
     /// </summary>
-    public const int QueryRows = 96;
+    public const int QueryRows = 192;
 
     /// <summary>The struct that holds the tiles.</summary>
     public string StructName => $"F32_{Dimensions.Key}_{Dialect.Name}";
