@@ -31,7 +31,14 @@ internal static class BenchmarkCommandLine
         {
             ParseResult parsed = root.Parse(args);
             if (parsed.Action is ParseErrorAction)
-                throw new InputException($"{parsed.Errors[0].Message} See --help.");
+            {
+                // The unknown word first: without it a command may be missing too.
+                string message = parsed.UnmatchedTokens is [string unknown, ..] && parsed.CommandResult.Command.TreatUnmatchedTokensAsErrors
+                    ? $"'{unknown}' is unknown."
+                    : parsed.Errors[0].Message.ReplaceLineEndings(" ");
+                throw new InputException($"{message} See --help.");
+            }
+
             return parsed.Invoke(new InvocationConfiguration { EnableDefaultExceptionHandler = false });
         }
         catch (InputException e)

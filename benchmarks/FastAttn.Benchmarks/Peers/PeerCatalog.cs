@@ -20,7 +20,7 @@ internal static class PeerCatalog
     ];
 
     /// <summary>What else a user could take.</summary>
-    public static IEnumerable<IPeer> Others
+    private static IEnumerable<IPeer> Others
     {
         get
         {

@@ -30,7 +30,7 @@ internal sealed class TorchPeer : IPeer
     public Action Bind(AttentionCase @case, AttentionBuffers buffers, int threads)
     {
         // Its tensors own their memory: inputs are copied now, once. Its result is a tensor of its own in every call, as
-        // its users have it, and copied only where it is checked: see CopyResult.
+        // its users have it, and copied only after the first, where it is checked.
         AttentionShape shape = @case.Shape;
         int queryElements = AttentionBuffers.QueryElements(shape, @case.HeadDim), keyElements = AttentionBuffers.KeyElements(shape, @case.HeadDim);
         Tensor query = torch.tensor(buffers.Query[..queryElements].ToArray(), [shape.Batch, shape.QueryHeads, shape.QueryLength, @case.HeadDim]);
@@ -41,7 +41,7 @@ internal sealed class TorchPeer : IPeer
         {
             if (torch.get_num_threads() != threads)
                 torch.set_num_threads(threads);
-            using InferenceMode inference = torch.inference_mode() is InferenceMode mode ? mode : null!;
+            using IDisposable inference = torch.inference_mode();
             using Tensor result = nn.functional.scaled_dot_product_attention(query, key, value, is_casual: causal);
             if (!copied)
             {
