@@ -13,6 +13,8 @@ internal static class SampleResults
 {
     public const string Prefill = "prefill 1x8x512 d64", Decode = "decode 1x8x1:32768 d128";
 
+    private static readonly int[] KeyLengths = [1024, 2048];
+
     /// <summary>A spread of 2% around a median.</summary>
     public static Spread Quiet(double median) => Around(median, 0.01);
 
@@ -24,7 +26,7 @@ internal static class SampleResults
     {
         Spread own = prefill ?? Quiet(10);
         List<CaseFigure> figures = [];
-        foreach (int threads in new[] { 1, 2 })
+        foreach (int threads in (int[])[1, 2])
         {
             figures.Add(Figure("prefill", Prefill, 512, 64, FastAttnPeer.LibraryName, threads, own));
             figures.Add(Figure("prefill", Prefill, 512, 64, "ONNX Runtime A", threads, Quiet(onnxPrefill)));
@@ -32,7 +34,7 @@ internal static class SampleResults
             figures.Add(Figure("decode", Decode, 1, 128, FastAttnPeer.LibraryName, threads, decode ?? Quiet(20)));
         }
 
-        figures.AddRange(from keys in new[] { 1024, 2048 } select Figure("keys", $"keys 1x8x128:{keys} d64", 128, 64, FastAttnPeer.LibraryName, 1, Quiet(keys / 100.0)) with { KeyLength = keys });
+        figures.AddRange(from keys in KeyLengths select Figure("keys", $"keys 1x8x128:{keys} d64", 128, 64, FastAttnPeer.LibraryName, 1, Quiet(keys / 100.0)) with { KeyLength = keys });
         return new ReportResults(
             ReportResults.CurrentSchema,
             new MachineDescription(cpu, 2, IsVirtual: true, ["L1 data 32K, processors 0"], "Sample OS", "Sample .NET", InstructionSet.Avx2),

@@ -11,6 +11,8 @@ namespace FastAttn.Benchmarks.Plots;
 /// <summary>A scale of a plot: where a value stands, and what its ticks say.</summary>
 internal sealed class Axis
 {
+    private static readonly int[] Digits = [1, 2, 5];
+
     private readonly bool _isLogarithmic;
     private readonly IReadOnlyList<double> _ticks;
     private readonly string _unit;
@@ -35,7 +37,7 @@ internal sealed class Axis
         const int MaxTicks = 10;
         double[] positive = [.. values.Where(value => value > 0).DefaultIfEmpty(1)];
         int low = (int)Math.Floor(Math.Log10(positive.Min())), high = (int)Math.Ceiling(Math.Log10(positive.Max()));
-        double[] all = [.. from power in Enumerable.Range(low, high - low + 1) from digit in new[] { 1, 2, 5 } select digit * Math.Pow(10, power)];
+        double[] all = [.. from power in Enumerable.Range(low, high - low + 1) from digit in Digits select digit * Math.Pow(10, power)];
         // One tick beyond the values on either side.
         double min = all.Where(tick => tick <= positive.Min()).Max(), max = all.Where(tick => tick >= positive.Max()).Min();
         double[] inside = [.. all.Where(tick => tick >= min && tick <= max)];

@@ -108,17 +108,15 @@ internal static class ReportPlots
 
     private static NamedPlot? ScalingPlot(ReportResults results)
     {
-        // The case with the most thread counts; one count is no line.
-        IGrouping<string, CaseFigure>? @case = results.Own
-            .Where(figure => figure.Group == ReportSuite.Prefill).GroupBy(figure => figure.Case).MaxBy(figures => figures.Count());
-        if (@case is null || @case.Count() < 2)
+        CaseFigure[] figures = [.. results.Figures.Where(figure => figure.Case == ReportSuite.Scaled.Name)];
+        int max = figures.Select(figure => figure.Threads).DefaultIfEmpty(1).Max();
+        if (max == 1)
             return null;
-        int max = @case.Max(figure => figure.Threads);
         int step = Math.Max(1, max / 8);
         var chart = new LineChart(
-            $"Speed over threads: {@case.Key}", "threads", Axis.Linear(max, step), "speed relative to one thread", Axis.Linear(max, step, "×"));
+            $"Speed over threads: {ReportSuite.Scaled.Name}", "threads", Axis.Linear(max, step), "speed relative to one thread", Axis.Linear(max, step, "×"));
         chart.AddGuide("as many times as threads", (1, 1), (max, max));
-        foreach (IGrouping<string, CaseFigure> peer in results.Figures.Where(figure => figure.Case == @case.Key).GroupBy(figure => figure.Peer))
+        foreach (IGrouping<string, CaseFigure> peer in figures.GroupBy(figure => figure.Peer))
         {
             CaseFigure[] points = [.. peer.OrderBy(figure => figure.Threads)];
             if (points is [{ Threads: 1 } one, _, ..])

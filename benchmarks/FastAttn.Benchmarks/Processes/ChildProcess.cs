@@ -9,7 +9,7 @@ namespace FastAttn.Benchmarks.Processes;
 internal static class ChildProcess
 {
     /// <returns>Exit code and what it wrote to both streams; null where the program cannot be started or takes too long.</returns>
-    public static ChildResult? Run(string program, IEnumerable<string> args, TimeSpan timeout, string folder = "")
+    public static ChildResult? Run(string program, IEnumerable<string> args, TimeSpan timeout, string folder = "", IReadOnlyDictionary<string, string>? environment = null)
     {
         var start = new ProcessStartInfo(program, args)
         {
@@ -22,6 +22,8 @@ internal static class ChildProcess
         start.Environment["MSBUILDDISABLENODEREUSE"] = "1";
         start.Environment["UseSharedCompilation"] = "false";
         start.Environment["DOTNET_CLI_USE_MSBUILD_SERVER"] = "0";
+        foreach ((string name, string value) in environment ?? new Dictionary<string, string>(StringComparer.Ordinal))
+            start.Environment[name] = value;
 
         long begin = Stopwatch.GetTimestamp();
         try

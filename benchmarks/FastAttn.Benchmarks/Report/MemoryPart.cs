@@ -16,6 +16,9 @@ internal static class MemoryPart
 {
     private static readonly TimeSpan Timeout = TimeSpan.FromMinutes(1);
 
+    // Or the JIT would replace code in the background, and its memory would count.
+    private static readonly Dictionary<string, string> NoTiers = new(StringComparer.Ordinal) { ["DOTNET_TieredCompilation"] = "0" };
+
     public static IReadOnlyList<MemoryFigure> Run(ICollection<string> notes)
     {
         string program = Path.Combine(AppContext.BaseDirectory, OperatingSystem.IsWindows() ? "FastAttn.Benchmarks.exe" : "FastAttn.Benchmarks");
@@ -25,7 +28,7 @@ internal static class MemoryPart
         {
             foreach (int keys in ReportSuite.KeyLengths)
             {
-                ChildResult? child = ChildProcess.Run(program, [MemoryProbe.CommandName, peer.Name, keys.ToString(CultureInfo.InvariantCulture)], Timeout);
+                ChildResult? child = ChildProcess.Run(program, [MemoryProbe.CommandName, peer.Name, keys.ToString(CultureInfo.InvariantCulture)], Timeout, environment: NoTiers);
                 if (child is { ExitCode: 0 } && long.TryParse(child.Output, CultureInfo.InvariantCulture, out long bytes))
                     figures.Add(new MemoryFigure(peer.Name, ReportSuite.KeyCase(keys).Name, keys, bytes));
                 else

@@ -70,7 +70,7 @@ internal static class ReportCommand
             Checkout.Commit(),
             date,
             runner.Rounds,
-            [.. entries.Select(entry => entry.Peer).Distinct().Select(peer => new PeerDescription(peer.Name, peer.Library, peer.Version))],
+            [.. PeerCatalog.All.Where(peer => entries.Any(entry => entry.Peer == peer)).Select(peer => new PeerDescription(peer.Name, peer.Library, peer.Version))],
             PeerCatalog.Missing,
             peaks,
             bandwidths,

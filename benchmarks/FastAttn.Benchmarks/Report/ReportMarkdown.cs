@@ -42,8 +42,9 @@ internal static class ReportMarkdown
     private const string Explanation =
         """
         `ms` is the median of a call and the spread its least and most. `GFLOP/s` counts 2·(d_k + d_v) for each pair of a query and
-        a key that it sees. The limit is the multiply-add peak that this run measured, for one query (decode) the read bandwidth. The last columns say how many times
-        as fast as each library FastAttn is; below 1, in bold, it is slower. Of a library's operators the fastest counts. Empty: too slow to be measured here.
+        a key that it sees. The limit is the multiply-add peak that this run measured, for one query (decode) the read bandwidth.
+        The last columns say how many times as fast as each library FastAttn is; below 1, in bold, it is slower. Of a library's
+        operators the fastest counts. Empty: too slow to be measured here.
 
         """;
 
@@ -53,11 +54,11 @@ internal static class ReportMarkdown
         MachineDescription machine = results.Machine;
         var text = new StringBuilder();
         text.Append(CultureInfo.InvariantCulture, $"{machine.Cpu}, {machine.Processors} processors{(machine.IsVirtual ? " of a virtual machine (its neighbours make figures noisy)" : "")}; ");
-        text.Append(CultureInfo.InvariantCulture, $"{machine.Runtime}; {machine.OperatingSystem}; commit {results.Commit}; {results.Date:yyyy-MM-dd}; medians of {results.Rounds} rounds. ");
+        text.Append(CultureInfo.InvariantCulture, $"{machine.Runtime}; {machine.OperatingSystem}; commit {results.Commit}; {results.Date:yyyy-MM-dd}; medians of {results.Rounds} round{(results.Rounds == 1 ? "" : "s")}. ");
         text.Append(CultureInfo.InvariantCulture, $"FastAttn ran on {machine.InstructionSet}.\n");
         if (machine.Caches.Count > 0)
             text.Append($"Caches: {string.Join("; ", machine.Caches)}.\n");
-        text.Append($"Peers: {string.Join(", ", results.Peers.Select(peer => $"{peer.Library} {peer.Version}").Distinct())}.\n");
+        text.Append($"Peers: {string.Join(", ", results.Peers.Where(peer => results.OtherLibraries.Contains(peer.Library)).Select(peer => $"{peer.Library} {peer.Version}").Distinct())}.\n");
         foreach (string note in results.MissingPeers.Select(missing => $"Not measured: {missing}.").Concat(results.Notes))
             text.Append('\n').Append(note).Append('\n');
         return text.ToString();

@@ -20,6 +20,8 @@ internal static class StartupPart
     private const int Repetitions = 5;
     private const string Case = "prefill 1x8x512 d64, 1 thread";
 
+    private static readonly string[] Linkers = ["clang", "gcc"];
+
     // The slowest step, a native build on a slow machine, takes one to two minutes.
     private static readonly TimeSpan Timeout = TimeSpan.FromMinutes(4);
 
@@ -38,7 +40,7 @@ internal static class StartupPart
             else
             {
                 progress("start-up: NativeAOT");
-                Add("NativeAOT", "-p:PublishAot=true", "-p:IlcInstructionSet=native");
+                Add("NativeAOT", "-p:StartupNative=true");
             }
 
             return figures;
@@ -91,7 +93,7 @@ internal static class StartupPart
         if (!OperatingSystem.IsLinux())
             return null;
         string[] folders = (Environment.GetEnvironmentVariable("PATH") ?? "").Split(Path.PathSeparator);
-        return new[] { "clang", "gcc" }.Any(linker => folders.Any(folder => File.Exists(Path.Combine(folder, linker))))
+        return Linkers.Any(linker => folders.Any(folder => File.Exists(Path.Combine(folder, linker))))
             ? null
             : "there is neither clang nor gcc, one of which links native programs.";
     }

@@ -22,7 +22,7 @@ public abstract class PeerBenchmarks
     public IEnumerable<AttentionCase> Cases => ReportSuite.Cases.Where(@case => Groups.Contains(@case.Group));
 
     /// <summary>One and all.</summary>
-    public IEnumerable<int> ThreadCounts => new[] { 1, Environment.ProcessorCount }.Distinct();
+    public static IEnumerable<int> ThreadCounts => new[] { 1, Environment.ProcessorCount }.Distinct();
 
     [ParamsSource(nameof(Cases))]
     public AttentionCase Case { get; set; } = null!;

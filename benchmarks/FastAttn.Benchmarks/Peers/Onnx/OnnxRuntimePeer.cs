@@ -11,9 +11,10 @@ namespace FastAttn.Benchmarks.Peers.Onnx;
 /// </summary>
 internal sealed class OnnxRuntimePeer(OnnxOperator op) : IPeer
 {
+    private static readonly RunOptions RunOptions = new();
+
     // Sizes of a model's inputs are open, so a session serves many cases, and there are few thread pools.
     private readonly Dictionary<(int Heads, AttentionMask Mask, int Threads), InferenceSession> _sessions = [];
-    private readonly RunOptions _runOptions = new();
 
     public string Name => $"{Library} {op}";
 
@@ -48,7 +49,7 @@ internal sealed class OnnxRuntimePeer(OnnxOperator op) : IPeer
         binding.BindInput(OnnxModel.Inputs[1], Tensor(buffers.Key[..keyElements], keySizes));
         binding.BindInput(OnnxModel.Inputs[2], Tensor(buffers.Value[..keyElements], keySizes));
         binding.BindOutput(OnnxModel.Output, Tensor(buffers.Output[..queryElements], querySizes));
-        return () => session.RunWithBinding(_runOptions, binding);
+        return () => session.RunWithBinding(RunOptions, binding);
     }
 
     private InferenceSession Session(int heads, AttentionMask mask, int threads)
