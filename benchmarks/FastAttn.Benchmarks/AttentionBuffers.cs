@@ -25,6 +25,14 @@ internal sealed class AttentionBuffers
         _output.Span.Clear();
     }
 
+    public Memory<float> Query => _query.Memory;
+
+    public Memory<float> Key => _key.Memory;
+
+    public Memory<float> Value => _value.Memory;
+
+    public Memory<float> Output => _output.Memory;
+
     public static int QueryElements(in AttentionShape shape, int headDim) =>
         checked(shape.Batch * shape.QueryHeads * shape.QueryLength * headDim);
 
@@ -32,11 +40,12 @@ internal sealed class AttentionBuffers
         checked(shape.Batch * shape.KeyValueHeads * shape.KeyLength * headDim);
 
     /// <summary>One call of <paramref name="kernel"/>, everything bound: calling it allocates nothing.</summary>
-    public Action Bind(AttentionKernel kernel, AttentionShape shape, int threads)
+    public Action Bind(
+        AttentionKernel kernel, AttentionShape shape, int threads, AttentionLayout layout = AttentionLayout.BatchHeadLengthDim)
     {
         int queryElements = QueryElements(shape, kernel.HeadDim);
         int keyElements = KeyElements(shape, kernel.HeadDim);
-        var options = new AttentionOptions { MaxDegreeOfParallelism = threads };
+        var options = new AttentionOptions { MaxDegreeOfParallelism = threads, Layout = layout };
         return () => kernel.Forward(
             _query.Span[..queryElements],
             _key.Span[..keyElements],

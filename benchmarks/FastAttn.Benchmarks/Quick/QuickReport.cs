@@ -26,7 +26,7 @@ internal static class QuickReport
         writer.WriteLine($"Runtime    {RuntimeInformation.FrameworkDescription} {RuntimeInformation.RuntimeIdentifier}");
         writer.WriteLine($"Date       {DateTime.UtcNow:yyyy-MM-dd HH:mm} UTC");
         foreach (InstructionSetPeak peak in result.Machine.Peaks)
-            writer.WriteLine($"Peak       {peak.InstructionSet}, 1 thread: {Figures(peak.Gigaflops)} GFLOP/s");
+            writer.WriteLine($"Peak       {peak.InstructionSet}, {Threads(result.Threads)}: {Figures(peak.Gigaflops)} GFLOP/s");
         writer.WriteLine($"Bandwidth  {Threads(result.Threads)}: {Figures(result.Machine.ReadGigabytesPerSecond)} GB/s");
         writer.WriteLine($"Rounds     {result.Rounds}; every second one for calls over 50 ms; medians");
     }
