@@ -37,8 +37,8 @@ internal sealed class QuickRunner(IReadOnlyList<QuickCase> cases, int threads, i
     {
         progress.WriteLine("inputs");
         var buffers = new AttentionBuffers(
-            cases.Max(@case => AttentionBuffers.QueryElements(@case.Shape, @case.HeadDim)),
-            cases.Max(@case => AttentionBuffers.KeyElements(@case.Shape, @case.HeadDim)));
+            cases.Max(@case => @case.QueryElements),
+            cases.Max(@case => @case.KeyElements));
         List<CaseSampler<QuickCase>> samplers = [.. cases.Select(@case => new CaseSampler<QuickCase>(@case, @case.Bind(buffers, threads)))];
 
         for (int pass = 0; pass < WarmPasses; pass++)
