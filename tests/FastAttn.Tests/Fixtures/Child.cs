@@ -12,6 +12,7 @@ internal static class Child
     public const string Done = "done";
 
     public const string GuardPages = nameof(GuardPages);
+    public const string FeatureGuardPages = nameof(FeatureGuardPages);
     public const string Crash = nameof(Crash);
     public const string DefaultInstructionSet = nameof(DefaultInstructionSet);
 
@@ -21,6 +22,9 @@ internal static class Child
         {
             case GuardPages:
                 Console.WriteLine($"{Done}, {GuardSweep.Run(Console.WriteLine)} calls");
+                return 0;
+            case FeatureGuardPages:
+                Console.WriteLine($"{Done}, {FeatureGuardSweep.Run(Console.WriteLine)} calls");
                 return 0;
             case Crash:
                 GuardSweep.Crash();
