@@ -43,6 +43,25 @@ public sealed class ReportTests
         Assert.Equal(ReportSuite.Cases.Count, 1 + entries.Zip(entries.Skip(1)).Count(pair => pair.First.Case != pair.Second.Case));
     }
 
+    [Fact]
+    public void A_peer_that_fails_is_a_note_and_the_others_are_measured()
+    {
+        var @case = new AttentionCase("test", new AttentionShape(batch: 1, heads: 1, length: 20), 8);
+        List<string> notes = [];
+        var runner = new ReportRunner(
+            [new ReportEntry(new IdlePeer(), @case, 1), new ReportEntry(PeerCatalog.FastAttn, @case, 1)],
+            threads: 1, rounds: 1, new Deadline(TimeSpan.FromMinutes(1)), notes, TextWriter.Null);
+
+        (IReadOnlyList<PeakFigure> peaks, IReadOnlyList<BandwidthFigure> bandwidths, IReadOnlyList<CaseFigure> figures) = runner.Run();
+
+        Assert.StartsWith("idle, test 1x1x20 d8, 1 thread: idle differs from FastAttn", Assert.Single(notes), StringComparison.Ordinal);
+        CaseFigure figure = Assert.Single(figures);
+        Assert.Equal(("FastAttn", "test 1x1x20 d8", 4.0 * 20 * 20 * 8), (figure.Peer, figure.Case, figure.Flops));
+        Assert.True(figure.Milliseconds.Median > 0);
+        Assert.Equal(InstructionSets.Default, peaks[0].InstructionSet);
+        Assert.True(Assert.Single(bandwidths).GigabytesPerSecond.Median > 0);
+    }
+
     [Theory]
     [InlineData("Intel(R) Core(TM) i7-9750H CPU @ 2.60GHz", "intel-core-i7-9750h-cpu-2-60ghz")]
     [InlineData("AMD EPYC", "amd-epyc")]
