@@ -91,14 +91,14 @@ internal static unsafe class DecodeTile<TVector>
         Softcap<Lanes1>(score, whole, count, factor);
     }
 
-    /// <summary>S[j] += M[j]; −∞ where M is, whatever S holds.</summary>
+    /// <summary>S[j] += log₂(e)·M[j]; −∞ where M is, whatever S holds (<see cref="ScoreSteps{TVector}.Mask"/>).</summary>
     /// <param name="score">S.</param>
     /// <param name="mask">M.</param>
     /// <param name="count">Their length.</param>
     public static void AddMask(float* score, float* mask, int count)
     {
         for (int j = 0; j < count; j++)
-            score[j] = float.IsNegativeInfinity(mask[j]) ? mask[j] : score[j] + mask[j];
+            score[j] = float.IsNegativeInfinity(mask[j]) ? mask[j] : score[j] + Math.Max(float.MinValue, mask[j] * VectorMath.Log2E);
     }
 
     /// <summary>S[j] −= slope·|p − j|.</summary>

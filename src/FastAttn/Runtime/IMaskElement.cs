@@ -2,7 +2,7 @@ using System.Runtime.Intrinsics;
 
 namespace FastAttn.Runtime;
 
-/// <summary>An element type of rows that become lanes: how it is read as what is added to a score, in units of log₂.</summary>
+/// <summary>An element type of rows that become lanes: how it is read as a float.</summary>
 internal unsafe interface IMaskElement
 {
     /// <summary>Size of an element.</summary>
@@ -13,6 +13,10 @@ internal unsafe interface IMaskElement
 
     /// <summary>Reads elements <paramref name="index"/> to <paramref name="index"/> + 3 of a row.</summary>
     static abstract Vector128<float> LoadFour(void* row, long index, float scale);
+
+    /// <summary>Reads elements <paramref name="index"/> to <paramref name="index"/> + 3 of four rows: column by column, a row in each lane.</summary>
+    static abstract (Vector128<float> First, Vector128<float> Second, Vector128<float> Third, Vector128<float> Fourth) LoadColumns(
+        void* a, void* b, void* c, void* d, long index, float scale);
 
     /// <summary>Reads one element of a row.</summary>
     static abstract float Load(void* row, long index, float scale);

@@ -28,14 +28,12 @@ internal static unsafe class LanePacking
             int t = 0;
             for (; t + 4 <= columns; t += 4, x += 4 * width)
             {
-                long column = firstColumn + t;
-                Vector128<float> va = TElement.LoadFour(a, column, scale), vb = TElement.LoadFour(b, column, scale);
-                Vector128<float> vc = TElement.LoadFour(c, column, scale), vd = TElement.LoadFour(d, column, scale);
-                Transpose.InPlace(ref va, ref vb, ref vc, ref vd);
-                Store<TElement>(va, x, overlay);
-                Store<TElement>(vb, x + width, overlay);
-                Store<TElement>(vc, x + 2 * width, overlay);
-                Store<TElement>(vd, x + 3 * width, overlay);
+                (Vector128<float> first, Vector128<float> second, Vector128<float> third, Vector128<float> fourth) =
+                    TElement.LoadColumns(a, b, c, d, firstColumn + t, scale);
+                Store<TElement>(first, x, overlay);
+                Store<TElement>(second, x + width, overlay);
+                Store<TElement>(third, x + 2 * width, overlay);
+                Store<TElement>(fourth, x + 3 * width, overlay);
             }
 
             for (; t < columns; t++, x += width)

@@ -88,7 +88,7 @@ internal static unsafe class RowDriver<TVector, TSpec>
         {
             bool overlay = false;
             if (Features.Uses<TSpec>(call, AttentionFeatures.AdditiveMask))
-                CopyMask<AdditiveElement>(call.AdditiveMask, tile, row, first, count, mask, ref overlay);
+                CopyMask<FloatElement>(call.AdditiveMask, tile, row, first, count, mask, ref overlay);
             if (Features.Uses<TSpec>(call, AttentionFeatures.BooleanMask))
                 CopyMask<BooleanElement>(call.BooleanMask, tile, row, first, count, mask, ref overlay);
             if (Features.Uses<TSpec>(call, AttentionFeatures.PackedMask))
@@ -106,7 +106,7 @@ internal static unsafe class RowDriver<TVector, TSpec>
     private static void CopyMask<TElement>(in MaskOperand operand, in TileState<TVector, TSpec> tile, int row, int first, int count, float* mask, ref bool overlay)
         where TElement : struct, IMaskElement
     {
-        LanePacking.Copy<TElement>(tile.MaskRow<TElement>(operand, row), first, count, VectorMath.Log2E, mask, overlay);
+        LanePacking.Copy<TElement>(tile.MaskRow<TElement>(operand, row), first, count, 1, mask, overlay);
         overlay = true;
     }
 }

@@ -55,7 +55,11 @@ internal static unsafe class ScoreSteps<TVector>
         public TVector Apply(TVector score, int key) => VectorMath.Tanh(score, _constants) * _factor;
     }
 
-    /// <summary>S += M; −∞ where M is, whatever S holds.</summary>
+    /// <summary>S += log₂(e)·M; −∞ where M is, whatever S holds.</summary>
+    /// <remarks>
+    /// The most negative float is in use as a mask that does not hide: a row of nothing else has equal weights. So that
+    /// product stays finite.
+    /// </remarks>
     public struct Mask(float* mask, int width) : IStep
     {
         private float* _lanes;
@@ -66,7 +70,8 @@ internal static unsafe class ScoreSteps<TVector>
         public readonly TVector Apply(TVector score, int key)
         {
             TVector m = TVector.Load(ref _lanes[(long)key * width]);
-            return TVector.SelectGreaterOrEqual(TVector.Create(float.NegativeInfinity), m, m, score + m);
+            TVector bias = TVector.Max(TVector.Create(float.MinValue), m * TVector.Create(VectorMath.Log2E));
+            return TVector.SelectGreaterOrEqual(TVector.Create(float.NegativeInfinity), m, m, score + bias);
         }
     }
 

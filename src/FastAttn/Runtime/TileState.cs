@@ -152,7 +152,7 @@ internal unsafe struct TileState<TVector, TSpec>
         {
             bool overlay = false;
             if (Features.Uses<TSpec>(call, AttentionFeatures.AdditiveMask))
-                PackMask<AdditiveElement>(call.AdditiveMask, first, count, ref overlay);
+                PackMask<FloatElement>(call.AdditiveMask, first, count, ref overlay);
             if (Features.Uses<TSpec>(call, AttentionFeatures.BooleanMask))
                 PackMask<BooleanElement>(call.BooleanMask, first, count, ref overlay);
             if (Features.Uses<TSpec>(call, AttentionFeatures.PackedMask))
@@ -299,14 +299,14 @@ internal unsafe struct TileState<TVector, TSpec>
     public readonly void* MaskRow<TElement>(in MaskOperand mask, int row)
         where TElement : struct, IMaskElement => (byte*)mask.Start + Rows.MaskOffset(row, mask.Strides) * TElement.Bits / 8;
 
-    /// <summary>Mt[j][q] = log₂(e)·M[q][j] of one block.</summary>
+    /// <summary>Mt[j][q] = M[q][j] of one block.</summary>
     private readonly void PackMask<TElement>(in MaskOperand mask, int first, int count, ref bool overlay)
         where TElement : struct, IMaskElement
     {
         void** starts = stackalloc void*[Tile.RowCount];
         for (int q = 0; q < Tile.RowCount; q++)
             starts[q] = MaskRow<TElement>(mask, q);
-        LanePacking.Pack<TElement>(starts, Tile.RowCount, first, count, VectorMath.Log2E, Mask, Width, overlay);
+        LanePacking.Pack<TElement>(starts, Tile.RowCount, first, count, 1, Mask, Width, overlay);
         overlay = true;
     }
 

@@ -85,53 +85,57 @@ internal static class VectorMath
         y = r * TVector.ShiftToExponent(shiftedB);
     }
 
-    /// <summary>The constants of tanh, each in a register where there are enough.</summary>
+    /// <summary>The constants of tanh, each in a register.</summary>
     public readonly struct TanhConstants<TVector>
         where TVector : struct, ILanes<TVector>
     {
-        public readonly Exp2Constants<TVector> Exp2;
-        public readonly TVector Split, MinusTwoLog2E, P4, P3, P2, P1, P0;
+        public readonly TVector Most, Least, TwoLog2E, Round, C6, C5, C4, C3, C2, C1, One, Two;
 
         [MethodImpl(MethodImplOptions.AggressiveInlining)]
         public TanhConstants()
         {
             float[] values = TanhValues;
-            Exp2 = new();
-            Split = TVector.Create(values[0]);
-            MinusTwoLog2E = TVector.Create(values[1]);
-            P4 = TVector.Create(values[2]);
-            P3 = TVector.Create(values[3]);
-            P2 = TVector.Create(values[4]);
-            P1 = TVector.Create(values[5]);
-            P0 = TVector.Create(values[6]);
+            Most = TVector.Create(values[0]);
+            Least = TVector.Create(-values[0]);
+            TwoLog2E = TVector.Create(values[1]);
+            Round = TVector.Create(values[2]);
+            C6 = TVector.Create(values[3]);
+            C5 = TVector.Create(values[4]);
+            C4 = TVector.Create(values[5]);
+            C3 = TVector.Create(values[6]);
+            C2 = TVector.Create(values[7]);
+            C1 = TVector.Create(values[8]);
+            One = TVector.Create(values[9]);
+            Two = TVector.Create(values[10]);
         }
     }
 
+    // From 9.02 on tanh rounds to 1.
     private static readonly float[] TanhValues =
-        [0.55f, -2 * Log2E, -0.0062742715f, 0.021071704f, -0.053852316f, 0.13332586f, -0.33333318f];
+        [9.02f, 2 * Log2E, 12582912f + 127f, 0.00015403487f, 0.0013390735f, 0.009618238f, 0.055503574f, 0.2402265f, 0.6931472f, 1f, 2f];
 
     /// <summary>tanh x, within 4 ulp; NaN stays NaN.</summary>
     /// <remarks>
-    /// (1 − e^−2|x|) / (1 + e^−2|x|) with the sign of x; below 0.55, where that difference would cancel, x + x³·P(x²). The
-    /// coefficients of P minimise the largest relative error on [0, 0.55] (Lawson's reweighted least squares: 10^−9 before
-    /// rounding). A quotient of two polynomials over the whole range is cheaper, but 5.7 ulp off.
+    /// u / (u + 2) with u = e^2x − 1. With 2x·log₂(e) = n + f, n an integer and f in [−½, ½], u is 2^n·g + (2^n − 1), where
+    /// g = 2^f − 1 is a polynomial without a constant: nothing cancels where x is small. The coefficients minimise the
+    /// largest relative error of g (Lawson's reweighted least squares). A quotient of two polynomials is as fast but 5.7 ulp
+    /// off, and one of e^−2|x| with a polynomial for small x is twice the work.
     /// </remarks>
     [MethodImpl(MethodImplOptions.AggressiveInlining)]
     public static TVector Tanh<TVector>(TVector x, in TanhConstants<TVector> k)
         where TVector : struct, ILanes<TVector>
     {
-        TVector y = x * x;
-        TVector p = TVector.MultiplyAdd(k.P4, y, k.P3);
-        p = TVector.MultiplyAdd(p, y, k.P2);
-        p = TVector.MultiplyAdd(p, y, k.P1);
-        p = TVector.MultiplyAdd(p, y, k.P0);
-        TVector small = TVector.MultiplyAdd(x * y, p, x);
+        TVector z = TVector.Min(k.Most, TVector.Max(k.Least, x)) * k.TwoLog2E;
+        TVector shifted = z + k.Round;
+        TVector f = z - (shifted - k.Round);
 
-        TVector zero = TVector.Create(0), one = k.Exp2.C0;
-        TVector magnitude = TVector.Max(x, zero - x);
-        TVector e = Exp2(magnitude * k.MinusTwoLog2E, k.Exp2);
-        TVector large = (one - e) / (one + e);
-        large = TVector.SelectGreaterOrEqual(x, zero, large, zero - large);
-        return TVector.SelectGreaterOrEqual(magnitude, k.Split, large, small);
+        TVector p = TVector.MultiplyAdd(k.C6, f, k.C5);
+        p = TVector.MultiplyAdd(p, f, k.C4);
+        p = TVector.MultiplyAdd(p, f, k.C3);
+        p = TVector.MultiplyAdd(p, f, k.C2);
+        p = TVector.MultiplyAdd(p, f, k.C1);
+        TVector power = TVector.ShiftToExponent(shifted);
+        TVector u = TVector.MultiplyAdd(power, p * f, power - k.One);
+        return u / (u + k.Two);
     }
 }
