@@ -291,7 +291,7 @@ public abstract class AttentionKernel
             call.KeyStarts = keyStarts;
             call.AlibiSlopes = slopes;
             call.Sinks = sinks;
-            ForwardJob.Run(driver, call, options.MaxDegreeOfParallelism);
+            TiledJob<AttentionWork>.Run(new(driver, call), options.MaxDegreeOfParallelism);
         }
     }
 }
