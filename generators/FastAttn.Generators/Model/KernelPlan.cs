@@ -35,7 +35,8 @@ internal sealed record KernelPlan(Dimensions Dimensions, Dialect Dialect, Equata
     public static KernelPlan Of(Dimensions dimensions, Dialect dialect) =>
         new(dimensions, dialect, new([.. TilesOf(dialect)]), KeyBlock: 96, Unroll: dimensions.AreFixed ? 4 : 1);
 
-    private static TileShape[] TilesOf(Dialect dialect) => dialect.Registers switch
+    /// <summary>The register tiles that an instruction set has room for, widest first.</summary>
+    public static TileShape[] TilesOf(Dialect dialect) => dialect.Registers switch
     {
         32 => [new(8, 3), new(8, 2), new(8, 1)],
         16 when dialect.Width == 8 => [new(4, 3), new(4, 2), new(8, 1)],
