@@ -19,5 +19,7 @@ internal sealed class AlignedBuffer
         _memory = array.AsMemory(start, length);
     }
 
+    public Memory<float> Memory => _memory;
+
     public Span<float> Span => _memory.Span;
 }

@@ -1,5 +1,7 @@
 using System;
 
+using FastAttn.Benchmarks.Quick;
+
 namespace FastAttn.Benchmarks;
 
 /// <summary>
@@ -25,6 +27,14 @@ internal sealed class AttentionBuffers
         _output.Span.Clear();
     }
 
+    public Memory<float> Query => _query.Memory;
+
+    public Memory<float> Key => _key.Memory;
+
+    public Memory<float> Value => _value.Memory;
+
+    public Memory<float> Output => _output.Memory;
+
     public static int QueryElements(in AttentionShape shape, int headDim) =>
         checked(shape.Batch * shape.QueryHeads * shape.QueryLength * headDim);
 
@@ -32,19 +42,26 @@ internal sealed class AttentionBuffers
         checked(shape.Batch * shape.KeyValueHeads * shape.KeyLength * headDim);
 
     /// <summary>One call of <paramref name="kernel"/>, everything bound: calling it allocates nothing.</summary>
-    public Action Bind(AttentionKernel kernel, AttentionShape shape, int threads)
-    {
-        int queryElements = QueryElements(shape, kernel.HeadDim);
-        int keyElements = KeyElements(shape, kernel.HeadDim);
-        var options = new AttentionOptions { MaxDegreeOfParallelism = threads };
-        return () => kernel.Forward(
+    public Action Bind(
+        AttentionKernel kernel, AttentionShape shape, int threads, AttentionLayout layout = AttentionLayout.BatchHeadLengthDim) =>
+        Bind(
+            kernel,
+            shape,
+            QueryElements(shape, kernel.HeadDim),
+            KeyElements(shape, kernel.HeadDim),
+            new AttentionOptions { MaxDegreeOfParallelism = threads, Layout = layout },
+            inputs: null);
+
+    /// <summary>The same with what a call may have beside Q, K and V.</summary>
+    public Action Bind(AttentionKernel kernel, AttentionShape shape, int queryElements, int keyElements, AttentionOptions options, FeatureInputs? inputs) =>
+        () => kernel.Forward(
             _query.Span[..queryElements],
             _key.Span[..keyElements],
             _value.Span[..keyElements],
             _output.Span[..queryElements],
             shape,
+            inputs is null ? default : inputs.Modifiers,
             options);
-    }
 
     // Box and Muller's transform: two independent normal numbers from two uniform ones.
     private static void FillNormal(Span<float> span, int seed)

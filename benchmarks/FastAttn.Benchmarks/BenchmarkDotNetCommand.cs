@@ -1,6 +1,9 @@
+using System;
 using System.CommandLine;
 
 using BenchmarkDotNet.Running;
+
+using FastAttn.Benchmarks.Suites;
 
 namespace FastAttn.Benchmarks;
 
@@ -9,13 +12,20 @@ internal static class BenchmarkDotNetCommand
 {
     public static Command Create()
     {
+        // Ours and not BenchmarkDotNet's, whose option would add a job to those of the environments instead of changing them.
+        var job = new Option<string>("--job") { Description = "How long to measure.", DefaultValueFactory = _ => "default" };
+        job.AcceptOnlyFromAmong(StringComparer.OrdinalIgnoreCase, [.. SuiteConfig.Jobs.Keys]);
+        var environments = new Option<bool>("--environments") { Description = "Also run with lesser instruction sets.", DefaultValueFactory = _ => true };
         var command = new Command("bdn", "Runs the BenchmarkDotNet suites. Its own options follow; write -- before --help.")
         {
-            TreatUnmatchedTokensAsErrors = false,
+            job,
+            environments,
         };
+        command.TreatUnmatchedTokensAsErrors = false;
         command.SetAction(result =>
         {
-            BenchmarkSwitcher.FromAssembly(typeof(BenchmarkDotNetCommand).Assembly).Run([.. result.UnmatchedTokens]);
+            BenchmarkSwitcher.FromAssembly(typeof(BenchmarkDotNetCommand).Assembly)
+                .Run([.. result.UnmatchedTokens], SuiteConfig.Create(SuiteConfig.Jobs[result.GetValue(job)!], result.GetValue(environments)));
         });
         return command;
     }

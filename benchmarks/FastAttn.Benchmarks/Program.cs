@@ -1,11 +1,5 @@
-using System.CommandLine;
+using System;
 
 using FastAttn.Benchmarks;
-using FastAttn.Benchmarks.Quick;
 
-var root = new RootCommand("Benchmarks of FastAttn.")
-{
-    QuickCommand.Create(),
-    BenchmarkDotNetCommand.Create(),
-};
-return root.Parse(args).Invoke();
+return BenchmarkCommandLine.Invoke(args, Console.Error);

@@ -87,7 +87,7 @@ internal static class DeclarationParser
 
         // All of them are for calls to choose from; two by name are a mistake.
         const KernelFeatures Lengths = KernelFeatures.KeyLengths | KernelFeatures.Ragged;
-        if (features != (int)KernelFeatures.All && ((KernelFeatures)features & Lengths) == Lengths)
+        if (features is not (int)KernelFeatures.All and >= 0 and <= (int)KernelFeatures.All && ((KernelFeatures)features & Lengths) == Lengths)
             problems.Add(new(Descriptors.ContradictoryFeatures, symbol.Name, $"{KernelFeatures.KeyLengths}", $"{KernelFeatures.Ragged}"));
 
         return new(new(head, value), (MaskKind)mask, (KernelFeatures)features);

@@ -1,5 +1,7 @@
 using System;
 using System.Diagnostics;
+using System.Linq;
+using System.Threading;
 
 using FastAttn.Runtime;
 
@@ -36,6 +38,41 @@ public static class FmaPeak
             InstructionSet.Vector128 => Median(MultiplyAddChains<Lanes4>.Run12, 12 * Lanes4.Count),
             _ => Median(MultiplyAddChains<Lanes1>.Run12, 12 * Lanes1.Count),
         };
+    }
+
+    /// <summary>
+    /// The rate of several threads together. It is less than their number times that of one where two of them share a
+    /// core, or where the clock falls as more cores work.
+    /// </summary>
+    /// <param name="instructionSet">One that this process can run.</param>
+    /// <param name="threads">Number of threads, at least 1.</param>
+    /// <returns>The sum over the threads, measured at the same time.</returns>
+    /// <exception cref="ArgumentOutOfRangeException"><paramref name="threads"/> is less than 1.</exception>
+    /// <exception cref="PlatformNotSupportedException">This process cannot run <paramref name="instructionSet"/>.</exception>
+    public static double MeasureGigaflops(InstructionSet instructionSet, int threads)
+    {
+        ArgumentOutOfRangeException.ThrowIfLessThan(threads, 1);
+        if (threads == 1 || !InstructionSets.IsSupported(instructionSet))
+            return MeasureGigaflops(instructionSet);
+
+        using var line = new Barrier(threads);
+        var rates = new double[threads];
+        var workers = new Thread[threads];
+        for (int i = 0; i < threads; i++)
+        {
+            int own = i;
+            workers[i] = new Thread(() =>
+            {
+                line.SignalAndWait();
+                rates[own] = MeasureGigaflops(instructionSet);
+            })
+            { IsBackground = true };
+            workers[i].Start();
+        }
+
+        foreach (Thread worker in workers)
+            worker.Join();
+        return rates.Sum();
     }
 
     private static double Median(Func<int, float> chains, int multiplyAdds)

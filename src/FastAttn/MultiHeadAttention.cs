@@ -297,7 +297,7 @@ public sealed class MultiHeadAttention
             return;
         KeyValueCache? cache = call.Cache;
         long queryTokens = (long)call.Batch * call.QueryLength, keyTokens = (long)call.Batch * call.KeyLength;
-        long queries = Padded(queryTokens * _sizes.Queries), keys = Padded(keyTokens * _sizes.Keys), values = Padded(keyTokens * _sizes.Values);
+        long queries = Workspace.Aligned(queryTokens * _sizes.Queries), keys = Workspace.Aligned(keyTokens * _sizes.Keys), values = Workspace.Aligned(keyTokens * _sizes.Values);
         ReadOnlySpan<int> starts = CallValidation.IsGiven(modifiers.CausalOffsets) ? modifiers.CausalOffsets : call.Appends ? cache!.Starts : default;
         ReserveRotary(call, starts);
 
@@ -405,8 +405,6 @@ public sealed class MultiHeadAttention
             return;
         rotary.Reserve(Math.Max((long)KeyValueCache.Longest(starts) + call.QueryLength, call.Appends ? KeyValueCache.Longest(starts) + (long)call.KeyLength : call.KeyLength), "length");
     }
-
-    private static long Padded(long floats) => (floats + 15) & ~15L;
 
     private void CheckOneInput(string name)
     {

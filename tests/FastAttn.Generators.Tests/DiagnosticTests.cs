@@ -88,6 +88,18 @@ public sealed class DiagnosticTests
         ("FATTN008", $"Mask of 'K' is {value}; use a member of AttentionMask: None or Causal"));
 
     [Theory]
+    [InlineData("(AttentionFeatures)512", 512)]
+    [InlineData("AttentionFeatures.Sinks | (AttentionFeatures)(-1)", -1)]
+    public Task A_feature_that_is_not_defined(string features, int value) => AssertReportsAsync(
+        Type("static partial AttentionKernel K { get; }", $"64, Features = {features}"),
+        ("FATTN012", $"Features of 'K' are {value}; combine members of AttentionFeatures"));
+
+    [Fact]
+    public Task Features_that_exclude_each_other() => AssertReportsAsync(
+        Type("static partial AttentionKernel K { get; }", "64, Features = AttentionFeatures.KeyLengths | AttentionFeatures.Ragged"),
+        ("FATTN013", "'K' has both KeyLengths and Ragged, which exclude each other in a call: a batch is padded or it is not; remove one, or use AttentionFeatures.All"));
+
+    [Theory]
     [InlineData("static partial AttentionKernel K { get; }", LanguageVersion.CSharp12, "12.0")]
     [InlineData("public static partial AttentionKernel K();", LanguageVersion.CSharp12, "12.0")]
     [InlineData("static partial AttentionKernel K { get; }", LanguageVersion.CSharp7_3, "7.3")]

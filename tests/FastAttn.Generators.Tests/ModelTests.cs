@@ -47,6 +47,14 @@ public sealed class ModelTests
         Models.Select(static row => row.Data).ToHashSet(),
         GeneratorRun.Of(Source.Properties("64")).TrackedSteps.Select(static step => step.Value.GetType()).ToHashSet());
 
+    /// <summary>The generator does not refer to the library, so it has enums of its own.</summary>
+    [Theory]
+    [InlineData(typeof(MaskKind), typeof(AttentionMask))]
+    [InlineData(typeof(KernelFeatures), typeof(AttentionFeatures))]
+    public void Enums_are_the_library_s(Type model, Type library) => Assert.Equal(
+        library.GetFields(BindingFlags.Public | BindingFlags.Static).Select(static field => (field.Name, (int)field.GetRawConstantValue()!)),
+        model.GetFields(BindingFlags.Public | BindingFlags.Static).Select(static field => (field.Name, (int)field.GetRawConstantValue()!)));
+
     [Fact]
     public void Arrays_compare_by_their_elements()
     {

@@ -1,4 +1,5 @@
 using System;
+using System.Collections.Generic;
 using System.IO;
 using System.Linq;
 using System.Reflection;
@@ -26,7 +27,11 @@ public sealed class ReadmeTests
     [Fact]
     public void Example_compiles_and_runs()
     {
-        CSharpCompilation program = new Consumer().Compile([string.Join("\n", Block("```csharp"))]);
+        // Later blocks go on where the first one ends; its declarations stay last, as C# wants them.
+        string[][] blocks = Blocks("```csharp");
+        int declarations = Array.FindIndex(blocks[0], static line => line.StartsWith("static partial class", StringComparison.Ordinal));
+        IEnumerable<string> lines = blocks[0][..declarations].Concat(blocks[1..].SelectMany(static block => block)).Concat(blocks[0][declarations..]);
+        CSharpCompilation program = new Consumer().Compile([string.Join("\n", lines)]);
         program = program.WithOptions(program.Options.WithOutputKind(OutputKind.ConsoleApplication));
         using MemoryStream assembly = GeneratorRun.Of(program).Emit();
 
@@ -51,10 +56,11 @@ public sealed class ReadmeTests
         Assert.InRange(float.Parse(line[1]), -6, 6);
     }
 
-    private static string[] Block(string opening)
-    {
-        int start = Array.IndexOf(Lines, opening) + 1;
-        Assert.NotEqual(0, start);
-        return [.. Lines.Skip(start).TakeWhile(static line => line != "```")];
-    }
+    private static string[] Block(string opening) => Blocks(opening)[0];
+
+    private static string[][] Blocks(string opening) =>
+    [
+        .. Lines.Index().Where(line => line.Item == opening)
+            .Select(static line => Lines.Skip(line.Index + 1).TakeWhile(static text => text != "```").ToArray()),
+    ];
 }

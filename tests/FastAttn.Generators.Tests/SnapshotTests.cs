@@ -14,6 +14,15 @@ public sealed class SnapshotTests
         GeneratorRun.Of(Source.Kernels(Source.Property("64, Mask = AttentionMask.Causal", "Causal64"))),
         ["Acme.Kernels.Causal64.g.cs", "F32_D64_Causal.g.cs", "F32_D64_Avx512.g.cs", "F32_D64_Avx2.g.cs"]);
 
+    /// <summary>What is declared stands in the kernel's name and in its constants; its tiles are those of any kernel of its dimensions.</summary>
+    [Fact]
+    public void Features_of_a_kernel() => Snapshot.Verify(
+        GeneratorRun.Of(Source.Kernels(
+            Source.Property("128, Mask = AttentionMask.Causal, Features = AttentionFeatures.Softcap | AttentionFeatures.Window", "Gemma"),
+            Source.Property("64, Features = AttentionFeatures.KeyLengths", "Padded"),
+            Source.Property("64, Features = AttentionFeatures.All", "Everything"))),
+        ["Acme.Kernels.Gemma.g.cs", "F32_D128_Causal_Window_Softcap.g.cs", "F32_D64_KeyLengths.g.cs", "F32_D64_All.g.cs"]);
+
     [Fact]
     public void Scalar_tiles_of_dimension_80() => Snapshot.Verify(GeneratorRun.Of(Source.Properties("80")), ["F32_D80.g.cs", "F32_D80_Scalar.g.cs"]);
 

@@ -4,7 +4,7 @@ namespace FastAttn.Benchmarks.Quick;
 /// <param name="Case">What was computed.</param>
 /// <param name="Threads">Threads that a call could use.</param>
 /// <param name="Milliseconds">Time of a call.</param>
-/// <param name="PeakGigaflops">The instruction set's measured multiply-add peak, times the threads.</param>
+/// <param name="PeakGigaflops">The instruction set's multiply-add peak, measured with as many threads.</param>
 /// <param name="AllocatedBytes">Bytes that the timed calls allocated: 0 unless something is wrong.</param>
 internal sealed record CaseResult(QuickCase Case, int Threads, Spread Milliseconds, double PeakGigaflops, long AllocatedBytes)
 {

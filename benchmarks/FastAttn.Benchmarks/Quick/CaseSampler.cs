@@ -5,7 +5,8 @@ using System.Diagnostics;
 namespace FastAttn.Benchmarks.Quick;
 
 /// <summary>Warms and times one case.</summary>
-internal sealed class CaseSampler(QuickCase @case, Action call)
+/// <typeparam name="TCase">What names the case; it is only carried along.</typeparam>
+internal sealed class CaseSampler<TCase>(TCase @case, Action call)
 {
     // Long enough for 30 calls of every method, whereupon the JIT replaces its code.
     private static readonly TimeSpan WarmTime = TimeSpan.FromMilliseconds(20);
@@ -20,13 +21,16 @@ internal sealed class CaseSampler(QuickCase @case, Action call)
     private TimeSpan _callTime;
     private int _repetitions = 1;
 
-    public QuickCase Case { get; } = @case;
+    public TCase Case { get; } = @case;
 
     /// <summary>Milliseconds a call, one a round.</summary>
     public IReadOnlyList<double> Milliseconds => _milliseconds;
 
     /// <summary>Bytes that the timed calls allocated on this thread: none, or the figures are not the kernel's.</summary>
     public long AllocatedBytes { get; private set; }
+
+    /// <summary>The same for one call, to the byte.</summary>
+    public long AllocatedBytesPerCall => _milliseconds.Count == 0 ? 0 : AllocatedBytes / ((long)_milliseconds.Count * _repetitions);
 
     /// <summary>Calls once or for a while, and chooses the repetitions of a sample by the fastest of these calls.</summary>
     public void Warm()
@@ -43,7 +47,10 @@ internal sealed class CaseSampler(QuickCase @case, Action call)
         _repetitions = Math.Max(1, (int)Math.Ceiling(SampleTime / _callTime));
     }
 
-    public bool TakesPartIn(int round) => _callTime < LongCall || round % 2 == 0;
+    /// <summary>Whether a call averages over its own noise.</summary>
+    public bool IsLong => _callTime >= LongCall;
+
+    public bool TakesPartIn(int round) => !IsLong || round % 2 == 0;
 
     /// <summary>Adds one sample.</summary>
     public void Sample()

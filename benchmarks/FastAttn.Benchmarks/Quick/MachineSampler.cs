@@ -17,7 +17,7 @@ internal sealed class MachineSampler(IReadOnlyList<InstructionSet> instructionSe
     public void Sample()
     {
         foreach ((InstructionSet instructionSet, List<double> peaks) in _peaks)
-            peaks.Add(FmaPeak.MeasureGigaflops(instructionSet));
+            peaks.Add(FmaPeak.MeasureGigaflops(instructionSet, threads));
         _bandwidths.Add(ReadBandwidth.MeasureGigabytesPerSecond(threads));
     }
 

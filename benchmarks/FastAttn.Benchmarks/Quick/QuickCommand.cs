@@ -1,10 +1,10 @@
 using System;
 using System.Collections.Generic;
 using System.CommandLine;
-using System.CommandLine.Parsing;
-using System.Globalization;
 using System.IO;
 using System.Linq;
+
+using FastAttn.Benchmarks.Results;
 
 namespace FastAttn.Benchmarks.Quick;
 
@@ -20,8 +20,8 @@ internal static class QuickCommand
         var isa = new Option<InstructionSet?>("--isa") { Description = "Run this instruction set only.", HelpName = "NAME" };
         var rounds = new Option<int>("--rounds") { DefaultValueFactory = _ => DefaultRounds, Hidden = true };
         var filter = new Option<string>("--filter") { DefaultValueFactory = _ => "", Hidden = true };
-        threads.Validators.Add(RequirePositive);
-        rounds.Validators.Add(RequirePositive);
+        threads.Validators.Add(Options.RequirePositive);
+        rounds.Validators.Add(Options.RequirePositive);
         isa.AcceptOnlyFromAmong(StringComparer.OrdinalIgnoreCase, [.. InstructionSets.Supported.Select(supported => supported.ToString())]);
 
         var command = new Command("quick", "Measures the peak of this CPU and the share of it that attention reaches.")
@@ -41,15 +41,12 @@ internal static class QuickCommand
         return command;
     }
 
-    private static int Run(FileInfo? json, int threads, InstructionSet? isa, int rounds, string filter)
+    private static void Run(FileInfo? json, int threads, InstructionSet? isa, int rounds, string filter)
     {
         IReadOnlyList<QuickCase> cases =
             [.. QuickSuite.Cases(Chosen(isa)).Where(@case => @case.FullName.Contains(filter, StringComparison.OrdinalIgnoreCase))];
         if (cases.Count == 0)
-        {
-            Console.Error.WriteLine($"No case has '{filter}' in its name.");
-            return 1;
-        }
+            throw new InputException($"--filter {filter}: no case has this in its name.");
 
         QuickResult result = new QuickRunner(cases, threads, rounds, Console.Error).Run();
         QuickReport.Write(Console.Out, result);
@@ -58,16 +55,8 @@ internal static class QuickCommand
             using FileStream stream = json.Create();
             JsonLines.Write(stream, result.Cases);
         }
-
-        return 0;
     }
 
     private static IReadOnlyList<InstructionSet> Chosen(InstructionSet? only) =>
         only is { } isa ? [isa] : [.. InstructionSets.Supported.Prepend(InstructionSets.Default).Distinct()];
-
-    private static void RequirePositive(OptionResult result)
-    {
-        if (result.Tokens is [var token] && int.TryParse(token.Value, CultureInfo.InvariantCulture, out int number) && number < 1)
-            result.AddError($"{result.Option.Name} must be at least 1.");
-    }
 }

@@ -17,6 +17,7 @@ internal static class QuickReport
         writer.WriteLine();
         WriteCases(writer, result.Cases);
         WriteDecode(writer, result);
+        WriteFeatures(writer, result.Cases);
         WriteAllocations(writer, result.Cases);
     }
 
@@ -26,7 +27,7 @@ internal static class QuickReport
         writer.WriteLine($"Runtime    {RuntimeInformation.FrameworkDescription} {RuntimeInformation.RuntimeIdentifier}");
         writer.WriteLine($"Date       {DateTime.UtcNow:yyyy-MM-dd HH:mm} UTC");
         foreach (InstructionSetPeak peak in result.Machine.Peaks)
-            writer.WriteLine($"Peak       {peak.InstructionSet}, 1 thread: {Figures(peak.Gigaflops)} GFLOP/s");
+            writer.WriteLine($"Peak       {peak.InstructionSet}, {Threads(result.Threads)}: {Figures(peak.Gigaflops)} GFLOP/s");
         writer.WriteLine($"Bandwidth  {Threads(result.Threads)}: {Figures(result.Machine.ReadGigabytesPerSecond)} GB/s");
         writer.WriteLine($"Rounds     {result.Rounds}; every second one for calls over 50 ms; medians");
     }
@@ -67,6 +68,27 @@ internal static class QuickReport
             writer.WriteLine();
             writer.WriteLine($"{row.Case.FullName}: reads K and V at {read:F1} GB/s, {100 * read / bandwidth:F1} % of the read bandwidth");
         }
+    }
+
+    /// <summary>What a feature costs or saves: its time over that of the rows without it, of the same run.</summary>
+    private static void WriteFeatures(TextWriter writer, IReadOnlyList<CaseResult> cases)
+    {
+        Dictionary<string, double> medians = cases.ToDictionary(static row => row.Case.FullName, static row => row.Milliseconds.Median);
+        var table = new TextTable(("feature", false), ("isa", false), ("median ms", true), ("without", true), ("ratio", true), ("without is", false));
+        foreach (CaseResult row in cases.Where(row => !row.Case.Baseline.IsEmpty && row.Case.Baseline.All(medians.ContainsKey)))
+        {
+            double baseline = row.Case.Baseline.Sum(name => medians[name]);
+            table.Add(
+                row.Case.Name,
+                row.Case.InstructionSet.ToString(),
+                $"{row.Milliseconds.Median:F3}",
+                $"{baseline:F3}",
+                $"{row.Milliseconds.Median / baseline:F3}",
+                string.Join(" + ", row.Case.Baseline));
+        }
+
+        writer.WriteLine();
+        table.Write(writer);
     }
 
     private static void WriteAllocations(TextWriter writer, IEnumerable<CaseResult> cases)

@@ -17,13 +17,13 @@ internal sealed class QuickRunner(IReadOnlyList<QuickCase> cases, int threads, i
     public QuickResult Run()
     {
         var machine = new MachineSampler([.. cases.Select(@case => @case.InstructionSet).Distinct()], threads);
-        List<CaseSampler> samplers = Prepare();
+        List<CaseSampler<QuickCase>> samplers = Prepare();
 
         for (int round = 0; round < rounds; round++)
         {
             progress.WriteLine($"round {round + 1} of {rounds}");
             machine.Sample();
-            foreach (CaseSampler sampler in samplers)
+            foreach (CaseSampler<QuickCase> sampler in samplers)
             {
                 if (sampler.TakesPartIn(round))
                     sampler.Sample();
@@ -33,18 +33,18 @@ internal sealed class QuickRunner(IReadOnlyList<QuickCase> cases, int threads, i
         return Summarize(machine.Figures(), samplers);
     }
 
-    private List<CaseSampler> Prepare()
+    private List<CaseSampler<QuickCase>> Prepare()
     {
         progress.WriteLine("inputs");
         var buffers = new AttentionBuffers(
-            cases.Max(@case => AttentionBuffers.QueryElements(@case.Shape, @case.HeadDim)),
-            cases.Max(@case => AttentionBuffers.KeyElements(@case.Shape, @case.HeadDim)));
-        List<CaseSampler> samplers = [.. cases.Select(@case => new CaseSampler(@case, @case.Bind(buffers, threads)))];
+            cases.Max(@case => @case.QueryElements),
+            cases.Max(@case => @case.KeyElements));
+        List<CaseSampler<QuickCase>> samplers = [.. cases.Select(@case => new CaseSampler<QuickCase>(@case, @case.Bind(buffers, threads)))];
 
         for (int pass = 0; pass < WarmPasses; pass++)
         {
             progress.WriteLine($"warm-up {pass + 1} of {WarmPasses}");
-            foreach (CaseSampler sampler in samplers)
+            foreach (CaseSampler<QuickCase> sampler in samplers)
                 sampler.Warm();
             Thread.Sleep(JitTime);
         }
@@ -52,13 +52,13 @@ internal sealed class QuickRunner(IReadOnlyList<QuickCase> cases, int threads, i
         return samplers;
     }
 
-    private QuickResult Summarize(MachineFigures machine, List<CaseSampler> samplers)
+    private QuickResult Summarize(MachineFigures machine, List<CaseSampler<QuickCase>> samplers)
     {
         IEnumerable<CaseResult> results = samplers.Select(sampler => new CaseResult(
             sampler.Case,
             threads,
             Spread.Of(sampler.Milliseconds),
-            threads * machine.PeakOf(sampler.Case.InstructionSet),
+            machine.PeakOf(sampler.Case.InstructionSet),
             sampler.AllocatedBytes));
         return new QuickResult(machine, [.. results], threads, rounds);
     }

@@ -34,6 +34,8 @@ internal static class TilesEmitter
             .Line($"""
                 public static int MaxVectors => {plan.MaxVectors};
 
+                public static int QueryTiles => {plan.QueryTiles};
+
                 public static int KeyBlock => {plan.KeyBlock};
 
                 public static int KeyRows => {plan.MaxRows};

@@ -19,6 +19,9 @@ public interface IAttentionTiles
     /// <summary>Vectors in the widest query tile (NR).</summary>
     static abstract int MaxVectors { get; }
 
+    /// <summary>The most register tiles that share a block of keys and values.</summary>
+    static abstract int QueryTiles { get; }
+
     /// <summary>Keys in a block (Bc).</summary>
     static abstract int KeyBlock { get; }
 

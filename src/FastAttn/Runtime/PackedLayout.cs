@@ -1,5 +1,4 @@
 using System;
-using System.Diagnostics.CodeAnalysis;
 using System.Runtime.InteropServices;
 
 namespace FastAttn.Runtime;
@@ -13,16 +12,14 @@ namespace FastAttn.Runtime;
 /// <param name="Length">Tokens in a sequence.</param>
 internal readonly record struct PackedLayout(int KeyStart, int ValueStart, long TokenFloats, int HeadDim, int ValueDim, int Length)
 {
-    [SuppressMessage("Usage", "CA2208:Instantiate argument exceptions correctly", Justification = "The names are those of the public method's parameters.")]
-    [SuppressMessage("Usage", "MA0015:Specify the parameter name in ArgumentException", Justification = "The names are those of the public method's parameters.")]
     public static PackedLayout Check(
         ReadOnlySpan<float> packed, ReadOnlySpan<float> output, in AttentionShape shape, in AttentionModifiers modifiers, in AttentionOptions options, int headDim, int valueDim)
     {
         CallValidation.CheckShape(shape);
         if (shape.QueryLength != shape.KeyLength)
-            throw new ArgumentException($"Packed queries and keys are of the same tokens; the query length is {shape.QueryLength}, the key length {shape.KeyLength}.", "shape");
+            throw new ArgumentException($"Packed queries and keys are of the same tokens; the query length is {shape.QueryLength}, the key length {shape.KeyLength}.", nameof(shape));
         if (options.QueryStrides is not null || options.KeyStrides is not null || options.ValueStrides is not null || options.OutputStrides is not null || options.Layout != default)
-            throw new ArgumentException("Layout and strides of packed tokens are fixed.", "options");
+            throw new ArgumentException("Layout and strides of packed tokens are fixed.", nameof(options));
 
         long key = (long)shape.QueryHeads * headDim, value = key + (long)shape.KeyValueHeads * headDim, token = value + (long)shape.KeyValueHeads * valueDim;
         bool isRagged = (CallValidation.FeaturesOf(options, modifiers) & AttentionFeatures.Ragged) != 0;
@@ -32,7 +29,7 @@ internal readonly record struct PackedLayout(int KeyStart, int ValueStart, long 
         if (output.Length != tokens * shape.QueryHeads * valueDim)
             throw new ArgumentException($"Has {output.Length} elements; {tokens} tokens × query heads {shape.QueryHeads} × value dimension {valueDim} need {tokens * shape.QueryHeads * valueDim}.", nameof(output));
         if (isRagged && !modifiers.QueryStarts.SequenceEqual(modifiers.KeyStarts))
-            throw new ArgumentException("Packed queries and keys are of the same tokens; QueryStarts and KeyStarts differ.", "modifiers");
+            throw new ArgumentException("Packed queries and keys are of the same tokens; QueryStarts and KeyStarts differ.", nameof(modifiers));
         if (MemoryMarshal.AsBytes(packed).Overlaps(MemoryMarshal.AsBytes(output)))
             throw new ArgumentException("Overlaps packed.", nameof(output));
 

@@ -71,7 +71,7 @@ internal struct ProductCall : ITiledWork
     {
         if (Rows == 0)
             return;
-        Divide(maxThreads == 0 ? Environment.ProcessorCount : maxThreads);
+        Divide(ThreadBudget.Of(maxThreads));
         TiledJob<ProductCall>.Run(this, maxThreads);
     }
 

@@ -13,8 +13,11 @@ public abstract class TileDriver
     {
     }
 
-    /// <summary>Rows in a full query tile.</summary>
-    internal abstract int TileRows { get; }
+    /// <summary>Rows in a full register tile.</summary>
+    internal abstract int RegisterRows { get; }
+
+    /// <summary>The most register tiles in a query tile.</summary>
+    internal abstract int QueryTiles { get; }
 
     /// <summary>Keys in a block.</summary>
     internal abstract int KeyBlock { get; }

@@ -10,10 +10,26 @@ namespace FastAttn.Runtime;
 /// <param name="Batch">Sequences.</param>
 /// <param name="Streams">Streams of rows in a sequence: key-value heads if groups are folded, else query heads.</param>
 /// <param name="Rows">Rows in a stream: queries, times the heads of a folded group.</param>
-/// <param name="TileRows">Rows in a full tile: lanes of the widest query tile.</param>
+/// <param name="TileRows">Rows in a full tile: those of some register tiles.</param>
 internal readonly record struct TilePartition(int Batch, int Streams, long Rows, int TileRows)
 {
-    public static TilePartition Of(in AttentionShape shape, int tileRows)
+    /// <summary>Query tiles a thread: with fewer, some threads would wait for the last to finish.</summary>
+    private const int TilesPerThread = 4;
+
+    /// <summary>Cuts a call, into the largest tiles that still give all threads something to do.</summary>
+    /// <param name="shape">The call's sizes.</param>
+    /// <param name="registerRows">Rows in a register tile.</param>
+    /// <param name="queryTiles">The most register tiles in a query tile.</param>
+    /// <param name="threads">Threads that may work.</param>
+    public static TilePartition Of(in AttentionShape shape, int registerRows, int queryTiles, int threads)
+    {
+        TilePartition partition = Of(shape, registerRows * queryTiles);
+        while (queryTiles > 1 && threads > 1 && partition.Tiles < (long)TilesPerThread * threads)
+            partition = Of(shape, registerRows * (queryTiles /= 2));
+        return partition;
+    }
+
+    private static TilePartition Of(in AttentionShape shape, int tileRows)
     {
         int group = shape.KeyValueHeads == 0 ? 0 : shape.QueryHeads / shape.KeyValueHeads;
         return group > 1 && shape.QueryLength < tileRows

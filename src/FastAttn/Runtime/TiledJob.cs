@@ -80,7 +80,7 @@ internal sealed class TiledJob<TWork> : IThreadPoolWorkItem
 
     private static int Threads(in TWork work, long tiles, int maxThreads)
     {
-        long threads = maxThreads == 0 ? Environment.ProcessorCount : maxThreads;
+        long threads = ThreadBudget.Of(maxThreads);
         return (int)Math.Max(1, Math.Min(Math.Min(threads, tiles), work.Cost / WorkPerThread));
     }
 

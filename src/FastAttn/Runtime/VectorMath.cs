@@ -5,6 +5,9 @@ namespace FastAttn.Runtime;
 /// <summary>Elementary functions, written once for all vectors.</summary>
 internal static class VectorMath
 {
+    /// <summary>Scores are in units of log₂.</summary>
+    public const float Log2E = 1.442695040888963f;
+
     /// <summary>The constants of 2^x, each in a register.</summary>
     /// <remarks>
     /// They come out of an array: of a constant in the text the JIT would make a load in every iteration, and ten loads

@@ -24,6 +24,9 @@ internal sealed unsafe class Workspace
     /// <summary>The memory; it holds as many floats as were asked for, not cleared.</summary>
     public float* Memory { get; private set; }
 
+    /// <summary>Floats up to the next cache line.</summary>
+    public static long Aligned(long floats) => (floats + Alignment / sizeof(float) - 1) & ~(Alignment / sizeof(float) - 1L);
+
     /// <summary>Takes the smallest idle workspace that is large enough, else the largest, or makes one.</summary>
     /// <param name="floats">Floats needed.</param>
     public static Workspace Rent(long floats)

@@ -59,117 +59,134 @@ namespace FastAttn.Generated
                 ref float a = ref Unsafe.Add(ref key, j * 64);
                 ref float b = ref query;
                 ref float destination = ref Unsafe.Add(ref score, j * 48);
-                int t = 0, end = 64;
-                Lane s00 = Lane.Zero, s01 = Lane.Zero, s02 = Lane.Zero;
-                Lane s10 = Lane.Zero, s11 = Lane.Zero, s12 = Lane.Zero;
-                Lane s20 = Lane.Zero, s21 = Lane.Zero, s22 = Lane.Zero;
-                Lane s30 = Lane.Zero, s31 = Lane.Zero, s32 = Lane.Zero;
-                Lane s40 = Lane.Zero, s41 = Lane.Zero, s42 = Lane.Zero;
-                Lane s50 = Lane.Zero, s51 = Lane.Zero, s52 = Lane.Zero;
-                Lane s60 = Lane.Zero, s61 = Lane.Zero, s62 = Lane.Zero;
-                Lane s70 = Lane.Zero, s71 = Lane.Zero, s72 = Lane.Zero;
-                // A key element times a vector of queries.
-                for (; t <= end - 4; t += 4)
-                {
-                    {
-                        Lane b0 = Vec.LoadUnsafe(ref b, 0), b1 = Vec.LoadUnsafe(ref b, 16), b2 = Vec.LoadUnsafe(ref b, 32);
-                        Lane a0 = Vec.Create(a);
-                        s00 = Vec.MultiplyAddEstimate(a0, b0, s00); s01 = Vec.MultiplyAddEstimate(a0, b1, s01); s02 = Vec.MultiplyAddEstimate(a0, b2, s02);
-                        Lane a1 = Vec.Create(Unsafe.Add(ref a, 64));
-                        s10 = Vec.MultiplyAddEstimate(a1, b0, s10); s11 = Vec.MultiplyAddEstimate(a1, b1, s11); s12 = Vec.MultiplyAddEstimate(a1, b2, s12);
-                        Lane a2 = Vec.Create(Unsafe.Add(ref a, 128));
-                        s20 = Vec.MultiplyAddEstimate(a2, b0, s20); s21 = Vec.MultiplyAddEstimate(a2, b1, s21); s22 = Vec.MultiplyAddEstimate(a2, b2, s22);
-                        Lane a3 = Vec.Create(Unsafe.Add(ref a, 192));
-                        s30 = Vec.MultiplyAddEstimate(a3, b0, s30); s31 = Vec.MultiplyAddEstimate(a3, b1, s31); s32 = Vec.MultiplyAddEstimate(a3, b2, s32);
-                        Lane a4 = Vec.Create(Unsafe.Add(ref a, 256));
-                        s40 = Vec.MultiplyAddEstimate(a4, b0, s40); s41 = Vec.MultiplyAddEstimate(a4, b1, s41); s42 = Vec.MultiplyAddEstimate(a4, b2, s42);
-                        Lane a5 = Vec.Create(Unsafe.Add(ref a, 320));
-                        s50 = Vec.MultiplyAddEstimate(a5, b0, s50); s51 = Vec.MultiplyAddEstimate(a5, b1, s51); s52 = Vec.MultiplyAddEstimate(a5, b2, s52);
-                        Lane a6 = Vec.Create(Unsafe.Add(ref a, 384));
-                        s60 = Vec.MultiplyAddEstimate(a6, b0, s60); s61 = Vec.MultiplyAddEstimate(a6, b1, s61); s62 = Vec.MultiplyAddEstimate(a6, b2, s62);
-                        Lane a7 = Vec.Create(Unsafe.Add(ref a, 448));
-                        s70 = Vec.MultiplyAddEstimate(a7, b0, s70); s71 = Vec.MultiplyAddEstimate(a7, b1, s71); s72 = Vec.MultiplyAddEstimate(a7, b2, s72);
-                    }
-                    {
-                        Lane b0 = Vec.LoadUnsafe(ref b, 48), b1 = Vec.LoadUnsafe(ref b, 64), b2 = Vec.LoadUnsafe(ref b, 80);
-                        Lane a0 = Vec.Create(Unsafe.Add(ref a, 1));
-                        s00 = Vec.MultiplyAddEstimate(a0, b0, s00); s01 = Vec.MultiplyAddEstimate(a0, b1, s01); s02 = Vec.MultiplyAddEstimate(a0, b2, s02);
-                        Lane a1 = Vec.Create(Unsafe.Add(ref a, 65));
-                        s10 = Vec.MultiplyAddEstimate(a1, b0, s10); s11 = Vec.MultiplyAddEstimate(a1, b1, s11); s12 = Vec.MultiplyAddEstimate(a1, b2, s12);
-                        Lane a2 = Vec.Create(Unsafe.Add(ref a, 129));
-                        s20 = Vec.MultiplyAddEstimate(a2, b0, s20); s21 = Vec.MultiplyAddEstimate(a2, b1, s21); s22 = Vec.MultiplyAddEstimate(a2, b2, s22);
-                        Lane a3 = Vec.Create(Unsafe.Add(ref a, 193));
-                        s30 = Vec.MultiplyAddEstimate(a3, b0, s30); s31 = Vec.MultiplyAddEstimate(a3, b1, s31); s32 = Vec.MultiplyAddEstimate(a3, b2, s32);
-                        Lane a4 = Vec.Create(Unsafe.Add(ref a, 257));
-                        s40 = Vec.MultiplyAddEstimate(a4, b0, s40); s41 = Vec.MultiplyAddEstimate(a4, b1, s41); s42 = Vec.MultiplyAddEstimate(a4, b2, s42);
-                        Lane a5 = Vec.Create(Unsafe.Add(ref a, 321));
-                        s50 = Vec.MultiplyAddEstimate(a5, b0, s50); s51 = Vec.MultiplyAddEstimate(a5, b1, s51); s52 = Vec.MultiplyAddEstimate(a5, b2, s52);
-                        Lane a6 = Vec.Create(Unsafe.Add(ref a, 385));
-                        s60 = Vec.MultiplyAddEstimate(a6, b0, s60); s61 = Vec.MultiplyAddEstimate(a6, b1, s61); s62 = Vec.MultiplyAddEstimate(a6, b2, s62);
-                        Lane a7 = Vec.Create(Unsafe.Add(ref a, 449));
-                        s70 = Vec.MultiplyAddEstimate(a7, b0, s70); s71 = Vec.MultiplyAddEstimate(a7, b1, s71); s72 = Vec.MultiplyAddEstimate(a7, b2, s72);
-                    }
-                    {
-                        Lane b0 = Vec.LoadUnsafe(ref b, 96), b1 = Vec.LoadUnsafe(ref b, 112), b2 = Vec.LoadUnsafe(ref b, 128);
-                        Lane a0 = Vec.Create(Unsafe.Add(ref a, 2));
-                        s00 = Vec.MultiplyAddEstimate(a0, b0, s00); s01 = Vec.MultiplyAddEstimate(a0, b1, s01); s02 = Vec.MultiplyAddEstimate(a0, b2, s02);
-                        Lane a1 = Vec.Create(Unsafe.Add(ref a, 66));
-                        s10 = Vec.MultiplyAddEstimate(a1, b0, s10); s11 = Vec.MultiplyAddEstimate(a1, b1, s11); s12 = Vec.MultiplyAddEstimate(a1, b2, s12);
-                        Lane a2 = Vec.Create(Unsafe.Add(ref a, 130));
-                        s20 = Vec.MultiplyAddEstimate(a2, b0, s20); s21 = Vec.MultiplyAddEstimate(a2, b1, s21); s22 = Vec.MultiplyAddEstimate(a2, b2, s22);
-                        Lane a3 = Vec.Create(Unsafe.Add(ref a, 194));
-                        s30 = Vec.MultiplyAddEstimate(a3, b0, s30); s31 = Vec.MultiplyAddEstimate(a3, b1, s31); s32 = Vec.MultiplyAddEstimate(a3, b2, s32);
-                        Lane a4 = Vec.Create(Unsafe.Add(ref a, 258));
-                        s40 = Vec.MultiplyAddEstimate(a4, b0, s40); s41 = Vec.MultiplyAddEstimate(a4, b1, s41); s42 = Vec.MultiplyAddEstimate(a4, b2, s42);
-                        Lane a5 = Vec.Create(Unsafe.Add(ref a, 322));
-                        s50 = Vec.MultiplyAddEstimate(a5, b0, s50); s51 = Vec.MultiplyAddEstimate(a5, b1, s51); s52 = Vec.MultiplyAddEstimate(a5, b2, s52);
-                        Lane a6 = Vec.Create(Unsafe.Add(ref a, 386));
-                        s60 = Vec.MultiplyAddEstimate(a6, b0, s60); s61 = Vec.MultiplyAddEstimate(a6, b1, s61); s62 = Vec.MultiplyAddEstimate(a6, b2, s62);
-                        Lane a7 = Vec.Create(Unsafe.Add(ref a, 450));
-                        s70 = Vec.MultiplyAddEstimate(a7, b0, s70); s71 = Vec.MultiplyAddEstimate(a7, b1, s71); s72 = Vec.MultiplyAddEstimate(a7, b2, s72);
-                    }
-                    {
-                        Lane b0 = Vec.LoadUnsafe(ref b, 144), b1 = Vec.LoadUnsafe(ref b, 160), b2 = Vec.LoadUnsafe(ref b, 176);
-                        Lane a0 = Vec.Create(Unsafe.Add(ref a, 3));
-                        s00 = Vec.MultiplyAddEstimate(a0, b0, s00); s01 = Vec.MultiplyAddEstimate(a0, b1, s01); s02 = Vec.MultiplyAddEstimate(a0, b2, s02);
-                        Lane a1 = Vec.Create(Unsafe.Add(ref a, 67));
-                        s10 = Vec.MultiplyAddEstimate(a1, b0, s10); s11 = Vec.MultiplyAddEstimate(a1, b1, s11); s12 = Vec.MultiplyAddEstimate(a1, b2, s12);
-                        Lane a2 = Vec.Create(Unsafe.Add(ref a, 131));
-                        s20 = Vec.MultiplyAddEstimate(a2, b0, s20); s21 = Vec.MultiplyAddEstimate(a2, b1, s21); s22 = Vec.MultiplyAddEstimate(a2, b2, s22);
-                        Lane a3 = Vec.Create(Unsafe.Add(ref a, 195));
-                        s30 = Vec.MultiplyAddEstimate(a3, b0, s30); s31 = Vec.MultiplyAddEstimate(a3, b1, s31); s32 = Vec.MultiplyAddEstimate(a3, b2, s32);
-                        Lane a4 = Vec.Create(Unsafe.Add(ref a, 259));
-                        s40 = Vec.MultiplyAddEstimate(a4, b0, s40); s41 = Vec.MultiplyAddEstimate(a4, b1, s41); s42 = Vec.MultiplyAddEstimate(a4, b2, s42);
-                        Lane a5 = Vec.Create(Unsafe.Add(ref a, 323));
-                        s50 = Vec.MultiplyAddEstimate(a5, b0, s50); s51 = Vec.MultiplyAddEstimate(a5, b1, s51); s52 = Vec.MultiplyAddEstimate(a5, b2, s52);
-                        Lane a6 = Vec.Create(Unsafe.Add(ref a, 387));
-                        s60 = Vec.MultiplyAddEstimate(a6, b0, s60); s61 = Vec.MultiplyAddEstimate(a6, b1, s61); s62 = Vec.MultiplyAddEstimate(a6, b2, s62);
-                        Lane a7 = Vec.Create(Unsafe.Add(ref a, 451));
-                        s70 = Vec.MultiplyAddEstimate(a7, b0, s70); s71 = Vec.MultiplyAddEstimate(a7, b1, s71); s72 = Vec.MultiplyAddEstimate(a7, b2, s72);
-                    }
-                    a = ref Unsafe.Add(ref a, 4);
-                    b = ref Unsafe.Add(ref b, 192);
-                }
 
-                Vec.StoreUnsafe(s00, ref destination, 0); Vec.StoreUnsafe(s01, ref destination, 16); Vec.StoreUnsafe(s02, ref destination, 32);
-                Vec.StoreUnsafe(s10, ref destination, 48); Vec.StoreUnsafe(s11, ref destination, 64); Vec.StoreUnsafe(s12, ref destination, 80);
-                Vec.StoreUnsafe(s20, ref destination, 96); Vec.StoreUnsafe(s21, ref destination, 112); Vec.StoreUnsafe(s22, ref destination, 128);
-                Vec.StoreUnsafe(s30, ref destination, 144); Vec.StoreUnsafe(s31, ref destination, 160); Vec.StoreUnsafe(s32, ref destination, 176);
-                Vec.StoreUnsafe(s40, ref destination, 192); Vec.StoreUnsafe(s41, ref destination, 208); Vec.StoreUnsafe(s42, ref destination, 224);
-                Vec.StoreUnsafe(s50, ref destination, 240); Vec.StoreUnsafe(s51, ref destination, 256); Vec.StoreUnsafe(s52, ref destination, 272);
-                Vec.StoreUnsafe(s60, ref destination, 288); Vec.StoreUnsafe(s61, ref destination, 304); Vec.StoreUnsafe(s62, ref destination, 320);
-                Vec.StoreUnsafe(s70, ref destination, 336); Vec.StoreUnsafe(s71, ref destination, 352); Vec.StoreUnsafe(s72, ref destination, 368);
+                // The sum over t in parts of 32 terms: rounding errors grow with the length of a sum.
+                for (int t = 0; t < 64;)
+                {
+                    int start = t, end = t + 32 < 64 ? t + 32 : 64;
+                    Lane s00 = Lane.Zero, s01 = Lane.Zero, s02 = Lane.Zero;
+                    Lane s10 = Lane.Zero, s11 = Lane.Zero, s12 = Lane.Zero;
+                    Lane s20 = Lane.Zero, s21 = Lane.Zero, s22 = Lane.Zero;
+                    Lane s30 = Lane.Zero, s31 = Lane.Zero, s32 = Lane.Zero;
+                    Lane s40 = Lane.Zero, s41 = Lane.Zero, s42 = Lane.Zero;
+                    Lane s50 = Lane.Zero, s51 = Lane.Zero, s52 = Lane.Zero;
+                    Lane s60 = Lane.Zero, s61 = Lane.Zero, s62 = Lane.Zero;
+                    Lane s70 = Lane.Zero, s71 = Lane.Zero, s72 = Lane.Zero;
+                    // A key element times a vector of queries.
+                    for (; t <= end - 4; t += 4)
+                    {
+                        {
+                            Lane b0 = Vec.LoadUnsafe(ref b, 0), b1 = Vec.LoadUnsafe(ref b, 16), b2 = Vec.LoadUnsafe(ref b, 32);
+                            Lane a0 = Vec.Create(a);
+                            s00 = Vec.MultiplyAddEstimate(a0, b0, s00); s01 = Vec.MultiplyAddEstimate(a0, b1, s01); s02 = Vec.MultiplyAddEstimate(a0, b2, s02);
+                            Lane a1 = Vec.Create(Unsafe.Add(ref a, 64));
+                            s10 = Vec.MultiplyAddEstimate(a1, b0, s10); s11 = Vec.MultiplyAddEstimate(a1, b1, s11); s12 = Vec.MultiplyAddEstimate(a1, b2, s12);
+                            Lane a2 = Vec.Create(Unsafe.Add(ref a, 128));
+                            s20 = Vec.MultiplyAddEstimate(a2, b0, s20); s21 = Vec.MultiplyAddEstimate(a2, b1, s21); s22 = Vec.MultiplyAddEstimate(a2, b2, s22);
+                            Lane a3 = Vec.Create(Unsafe.Add(ref a, 192));
+                            s30 = Vec.MultiplyAddEstimate(a3, b0, s30); s31 = Vec.MultiplyAddEstimate(a3, b1, s31); s32 = Vec.MultiplyAddEstimate(a3, b2, s32);
+                            Lane a4 = Vec.Create(Unsafe.Add(ref a, 256));
+                            s40 = Vec.MultiplyAddEstimate(a4, b0, s40); s41 = Vec.MultiplyAddEstimate(a4, b1, s41); s42 = Vec.MultiplyAddEstimate(a4, b2, s42);
+                            Lane a5 = Vec.Create(Unsafe.Add(ref a, 320));
+                            s50 = Vec.MultiplyAddEstimate(a5, b0, s50); s51 = Vec.MultiplyAddEstimate(a5, b1, s51); s52 = Vec.MultiplyAddEstimate(a5, b2, s52);
+                            Lane a6 = Vec.Create(Unsafe.Add(ref a, 384));
+                            s60 = Vec.MultiplyAddEstimate(a6, b0, s60); s61 = Vec.MultiplyAddEstimate(a6, b1, s61); s62 = Vec.MultiplyAddEstimate(a6, b2, s62);
+                            Lane a7 = Vec.Create(Unsafe.Add(ref a, 448));
+                            s70 = Vec.MultiplyAddEstimate(a7, b0, s70); s71 = Vec.MultiplyAddEstimate(a7, b1, s71); s72 = Vec.MultiplyAddEstimate(a7, b2, s72);
+                        }
+                        {
+                            Lane b0 = Vec.LoadUnsafe(ref b, 48), b1 = Vec.LoadUnsafe(ref b, 64), b2 = Vec.LoadUnsafe(ref b, 80);
+                            Lane a0 = Vec.Create(Unsafe.Add(ref a, 1));
+                            s00 = Vec.MultiplyAddEstimate(a0, b0, s00); s01 = Vec.MultiplyAddEstimate(a0, b1, s01); s02 = Vec.MultiplyAddEstimate(a0, b2, s02);
+                            Lane a1 = Vec.Create(Unsafe.Add(ref a, 65));
+                            s10 = Vec.MultiplyAddEstimate(a1, b0, s10); s11 = Vec.MultiplyAddEstimate(a1, b1, s11); s12 = Vec.MultiplyAddEstimate(a1, b2, s12);
+                            Lane a2 = Vec.Create(Unsafe.Add(ref a, 129));
+                            s20 = Vec.MultiplyAddEstimate(a2, b0, s20); s21 = Vec.MultiplyAddEstimate(a2, b1, s21); s22 = Vec.MultiplyAddEstimate(a2, b2, s22);
+                            Lane a3 = Vec.Create(Unsafe.Add(ref a, 193));
+                            s30 = Vec.MultiplyAddEstimate(a3, b0, s30); s31 = Vec.MultiplyAddEstimate(a3, b1, s31); s32 = Vec.MultiplyAddEstimate(a3, b2, s32);
+                            Lane a4 = Vec.Create(Unsafe.Add(ref a, 257));
+                            s40 = Vec.MultiplyAddEstimate(a4, b0, s40); s41 = Vec.MultiplyAddEstimate(a4, b1, s41); s42 = Vec.MultiplyAddEstimate(a4, b2, s42);
+                            Lane a5 = Vec.Create(Unsafe.Add(ref a, 321));
+                            s50 = Vec.MultiplyAddEstimate(a5, b0, s50); s51 = Vec.MultiplyAddEstimate(a5, b1, s51); s52 = Vec.MultiplyAddEstimate(a5, b2, s52);
+                            Lane a6 = Vec.Create(Unsafe.Add(ref a, 385));
+                            s60 = Vec.MultiplyAddEstimate(a6, b0, s60); s61 = Vec.MultiplyAddEstimate(a6, b1, s61); s62 = Vec.MultiplyAddEstimate(a6, b2, s62);
+                            Lane a7 = Vec.Create(Unsafe.Add(ref a, 449));
+                            s70 = Vec.MultiplyAddEstimate(a7, b0, s70); s71 = Vec.MultiplyAddEstimate(a7, b1, s71); s72 = Vec.MultiplyAddEstimate(a7, b2, s72);
+                        }
+                        {
+                            Lane b0 = Vec.LoadUnsafe(ref b, 96), b1 = Vec.LoadUnsafe(ref b, 112), b2 = Vec.LoadUnsafe(ref b, 128);
+                            Lane a0 = Vec.Create(Unsafe.Add(ref a, 2));
+                            s00 = Vec.MultiplyAddEstimate(a0, b0, s00); s01 = Vec.MultiplyAddEstimate(a0, b1, s01); s02 = Vec.MultiplyAddEstimate(a0, b2, s02);
+                            Lane a1 = Vec.Create(Unsafe.Add(ref a, 66));
+                            s10 = Vec.MultiplyAddEstimate(a1, b0, s10); s11 = Vec.MultiplyAddEstimate(a1, b1, s11); s12 = Vec.MultiplyAddEstimate(a1, b2, s12);
+                            Lane a2 = Vec.Create(Unsafe.Add(ref a, 130));
+                            s20 = Vec.MultiplyAddEstimate(a2, b0, s20); s21 = Vec.MultiplyAddEstimate(a2, b1, s21); s22 = Vec.MultiplyAddEstimate(a2, b2, s22);
+                            Lane a3 = Vec.Create(Unsafe.Add(ref a, 194));
+                            s30 = Vec.MultiplyAddEstimate(a3, b0, s30); s31 = Vec.MultiplyAddEstimate(a3, b1, s31); s32 = Vec.MultiplyAddEstimate(a3, b2, s32);
+                            Lane a4 = Vec.Create(Unsafe.Add(ref a, 258));
+                            s40 = Vec.MultiplyAddEstimate(a4, b0, s40); s41 = Vec.MultiplyAddEstimate(a4, b1, s41); s42 = Vec.MultiplyAddEstimate(a4, b2, s42);
+                            Lane a5 = Vec.Create(Unsafe.Add(ref a, 322));
+                            s50 = Vec.MultiplyAddEstimate(a5, b0, s50); s51 = Vec.MultiplyAddEstimate(a5, b1, s51); s52 = Vec.MultiplyAddEstimate(a5, b2, s52);
+                            Lane a6 = Vec.Create(Unsafe.Add(ref a, 386));
+                            s60 = Vec.MultiplyAddEstimate(a6, b0, s60); s61 = Vec.MultiplyAddEstimate(a6, b1, s61); s62 = Vec.MultiplyAddEstimate(a6, b2, s62);
+                            Lane a7 = Vec.Create(Unsafe.Add(ref a, 450));
+                            s70 = Vec.MultiplyAddEstimate(a7, b0, s70); s71 = Vec.MultiplyAddEstimate(a7, b1, s71); s72 = Vec.MultiplyAddEstimate(a7, b2, s72);
+                        }
+                        {
+                            Lane b0 = Vec.LoadUnsafe(ref b, 144), b1 = Vec.LoadUnsafe(ref b, 160), b2 = Vec.LoadUnsafe(ref b, 176);
+                            Lane a0 = Vec.Create(Unsafe.Add(ref a, 3));
+                            s00 = Vec.MultiplyAddEstimate(a0, b0, s00); s01 = Vec.MultiplyAddEstimate(a0, b1, s01); s02 = Vec.MultiplyAddEstimate(a0, b2, s02);
+                            Lane a1 = Vec.Create(Unsafe.Add(ref a, 67));
+                            s10 = Vec.MultiplyAddEstimate(a1, b0, s10); s11 = Vec.MultiplyAddEstimate(a1, b1, s11); s12 = Vec.MultiplyAddEstimate(a1, b2, s12);
+                            Lane a2 = Vec.Create(Unsafe.Add(ref a, 131));
+                            s20 = Vec.MultiplyAddEstimate(a2, b0, s20); s21 = Vec.MultiplyAddEstimate(a2, b1, s21); s22 = Vec.MultiplyAddEstimate(a2, b2, s22);
+                            Lane a3 = Vec.Create(Unsafe.Add(ref a, 195));
+                            s30 = Vec.MultiplyAddEstimate(a3, b0, s30); s31 = Vec.MultiplyAddEstimate(a3, b1, s31); s32 = Vec.MultiplyAddEstimate(a3, b2, s32);
+                            Lane a4 = Vec.Create(Unsafe.Add(ref a, 259));
+                            s40 = Vec.MultiplyAddEstimate(a4, b0, s40); s41 = Vec.MultiplyAddEstimate(a4, b1, s41); s42 = Vec.MultiplyAddEstimate(a4, b2, s42);
+                            Lane a5 = Vec.Create(Unsafe.Add(ref a, 323));
+                            s50 = Vec.MultiplyAddEstimate(a5, b0, s50); s51 = Vec.MultiplyAddEstimate(a5, b1, s51); s52 = Vec.MultiplyAddEstimate(a5, b2, s52);
+                            Lane a6 = Vec.Create(Unsafe.Add(ref a, 387));
+                            s60 = Vec.MultiplyAddEstimate(a6, b0, s60); s61 = Vec.MultiplyAddEstimate(a6, b1, s61); s62 = Vec.MultiplyAddEstimate(a6, b2, s62);
+                            Lane a7 = Vec.Create(Unsafe.Add(ref a, 451));
+                            s70 = Vec.MultiplyAddEstimate(a7, b0, s70); s71 = Vec.MultiplyAddEstimate(a7, b1, s71); s72 = Vec.MultiplyAddEstimate(a7, b2, s72);
+                        }
+                        a = ref Unsafe.Add(ref a, 4);
+                        b = ref Unsafe.Add(ref b, 192);
+                    }
+
+                    if (start > 0)
+                    {
+                        s00 += Vec.LoadUnsafe(ref destination, 0); s01 += Vec.LoadUnsafe(ref destination, 16); s02 += Vec.LoadUnsafe(ref destination, 32);
+                        s10 += Vec.LoadUnsafe(ref destination, 48); s11 += Vec.LoadUnsafe(ref destination, 64); s12 += Vec.LoadUnsafe(ref destination, 80);
+                        s20 += Vec.LoadUnsafe(ref destination, 96); s21 += Vec.LoadUnsafe(ref destination, 112); s22 += Vec.LoadUnsafe(ref destination, 128);
+                        s30 += Vec.LoadUnsafe(ref destination, 144); s31 += Vec.LoadUnsafe(ref destination, 160); s32 += Vec.LoadUnsafe(ref destination, 176);
+                        s40 += Vec.LoadUnsafe(ref destination, 192); s41 += Vec.LoadUnsafe(ref destination, 208); s42 += Vec.LoadUnsafe(ref destination, 224);
+                        s50 += Vec.LoadUnsafe(ref destination, 240); s51 += Vec.LoadUnsafe(ref destination, 256); s52 += Vec.LoadUnsafe(ref destination, 272);
+                        s60 += Vec.LoadUnsafe(ref destination, 288); s61 += Vec.LoadUnsafe(ref destination, 304); s62 += Vec.LoadUnsafe(ref destination, 320);
+                        s70 += Vec.LoadUnsafe(ref destination, 336); s71 += Vec.LoadUnsafe(ref destination, 352); s72 += Vec.LoadUnsafe(ref destination, 368);
+                    }
+
+                    Vec.StoreUnsafe(s00, ref destination, 0); Vec.StoreUnsafe(s01, ref destination, 16); Vec.StoreUnsafe(s02, ref destination, 32);
+                    Vec.StoreUnsafe(s10, ref destination, 48); Vec.StoreUnsafe(s11, ref destination, 64); Vec.StoreUnsafe(s12, ref destination, 80);
+                    Vec.StoreUnsafe(s20, ref destination, 96); Vec.StoreUnsafe(s21, ref destination, 112); Vec.StoreUnsafe(s22, ref destination, 128);
+                    Vec.StoreUnsafe(s30, ref destination, 144); Vec.StoreUnsafe(s31, ref destination, 160); Vec.StoreUnsafe(s32, ref destination, 176);
+                    Vec.StoreUnsafe(s40, ref destination, 192); Vec.StoreUnsafe(s41, ref destination, 208); Vec.StoreUnsafe(s42, ref destination, 224);
+                    Vec.StoreUnsafe(s50, ref destination, 240); Vec.StoreUnsafe(s51, ref destination, 256); Vec.StoreUnsafe(s52, ref destination, 272);
+                    Vec.StoreUnsafe(s60, ref destination, 288); Vec.StoreUnsafe(s61, ref destination, 304); Vec.StoreUnsafe(s62, ref destination, 320);
+                    Vec.StoreUnsafe(s70, ref destination, 336); Vec.StoreUnsafe(s71, ref destination, 352); Vec.StoreUnsafe(s72, ref destination, 368);
+                }
 
                 // The running maximum. It is read only now: all registers belong to the sum until here.
                 Lane max0 = Vec.LoadUnsafe(ref max, 0), max1 = Vec.LoadUnsafe(ref max, 16), max2 = Vec.LoadUnsafe(ref max, 32);
-                max0 = Vec.MaxNative(max0, s00); max1 = Vec.MaxNative(max1, s01); max2 = Vec.MaxNative(max2, s02);
-                max0 = Vec.MaxNative(max0, s10); max1 = Vec.MaxNative(max1, s11); max2 = Vec.MaxNative(max2, s12);
-                max0 = Vec.MaxNative(max0, s20); max1 = Vec.MaxNative(max1, s21); max2 = Vec.MaxNative(max2, s22);
-                max0 = Vec.MaxNative(max0, s30); max1 = Vec.MaxNative(max1, s31); max2 = Vec.MaxNative(max2, s32);
-                max0 = Vec.MaxNative(max0, s40); max1 = Vec.MaxNative(max1, s41); max2 = Vec.MaxNative(max2, s42);
-                max0 = Vec.MaxNative(max0, s50); max1 = Vec.MaxNative(max1, s51); max2 = Vec.MaxNative(max2, s52);
-                max0 = Vec.MaxNative(max0, s60); max1 = Vec.MaxNative(max1, s61); max2 = Vec.MaxNative(max2, s62);
-                max0 = Vec.MaxNative(max0, s70); max1 = Vec.MaxNative(max1, s71); max2 = Vec.MaxNative(max2, s72);
+                max0 = Vec.MaxNative(max0, Vec.LoadUnsafe(ref destination, 0)); max1 = Vec.MaxNative(max1, Vec.LoadUnsafe(ref destination, 16)); max2 = Vec.MaxNative(max2, Vec.LoadUnsafe(ref destination, 32));
+                max0 = Vec.MaxNative(max0, Vec.LoadUnsafe(ref destination, 48)); max1 = Vec.MaxNative(max1, Vec.LoadUnsafe(ref destination, 64)); max2 = Vec.MaxNative(max2, Vec.LoadUnsafe(ref destination, 80));
+                max0 = Vec.MaxNative(max0, Vec.LoadUnsafe(ref destination, 96)); max1 = Vec.MaxNative(max1, Vec.LoadUnsafe(ref destination, 112)); max2 = Vec.MaxNative(max2, Vec.LoadUnsafe(ref destination, 128));
+                max0 = Vec.MaxNative(max0, Vec.LoadUnsafe(ref destination, 144)); max1 = Vec.MaxNative(max1, Vec.LoadUnsafe(ref destination, 160)); max2 = Vec.MaxNative(max2, Vec.LoadUnsafe(ref destination, 176));
+                max0 = Vec.MaxNative(max0, Vec.LoadUnsafe(ref destination, 192)); max1 = Vec.MaxNative(max1, Vec.LoadUnsafe(ref destination, 208)); max2 = Vec.MaxNative(max2, Vec.LoadUnsafe(ref destination, 224));
+                max0 = Vec.MaxNative(max0, Vec.LoadUnsafe(ref destination, 240)); max1 = Vec.MaxNative(max1, Vec.LoadUnsafe(ref destination, 256)); max2 = Vec.MaxNative(max2, Vec.LoadUnsafe(ref destination, 272));
+                max0 = Vec.MaxNative(max0, Vec.LoadUnsafe(ref destination, 288)); max1 = Vec.MaxNative(max1, Vec.LoadUnsafe(ref destination, 304)); max2 = Vec.MaxNative(max2, Vec.LoadUnsafe(ref destination, 320));
+                max0 = Vec.MaxNative(max0, Vec.LoadUnsafe(ref destination, 336)); max1 = Vec.MaxNative(max1, Vec.LoadUnsafe(ref destination, 352)); max2 = Vec.MaxNative(max2, Vec.LoadUnsafe(ref destination, 368));
                 Vec.StoreUnsafe(max0, ref max, 0); Vec.StoreUnsafe(max1, ref max, 16); Vec.StoreUnsafe(max2, ref max, 32);
 
                 j += 8;
@@ -193,117 +210,134 @@ namespace FastAttn.Generated
                 ref float a = ref Unsafe.Add(ref key, j * 64);
                 ref float b = ref query;
                 ref float destination = ref Unsafe.Add(ref score, j * 32);
-                int t = 0, end = 64;
-                Lane s00 = Lane.Zero, s01 = Lane.Zero;
-                Lane s10 = Lane.Zero, s11 = Lane.Zero;
-                Lane s20 = Lane.Zero, s21 = Lane.Zero;
-                Lane s30 = Lane.Zero, s31 = Lane.Zero;
-                Lane s40 = Lane.Zero, s41 = Lane.Zero;
-                Lane s50 = Lane.Zero, s51 = Lane.Zero;
-                Lane s60 = Lane.Zero, s61 = Lane.Zero;
-                Lane s70 = Lane.Zero, s71 = Lane.Zero;
-                // A key element times a vector of queries.
-                for (; t <= end - 4; t += 4)
-                {
-                    {
-                        Lane b0 = Vec.LoadUnsafe(ref b, 0), b1 = Vec.LoadUnsafe(ref b, 16);
-                        Lane a0 = Vec.Create(a);
-                        s00 = Vec.MultiplyAddEstimate(a0, b0, s00); s01 = Vec.MultiplyAddEstimate(a0, b1, s01);
-                        Lane a1 = Vec.Create(Unsafe.Add(ref a, 64));
-                        s10 = Vec.MultiplyAddEstimate(a1, b0, s10); s11 = Vec.MultiplyAddEstimate(a1, b1, s11);
-                        Lane a2 = Vec.Create(Unsafe.Add(ref a, 128));
-                        s20 = Vec.MultiplyAddEstimate(a2, b0, s20); s21 = Vec.MultiplyAddEstimate(a2, b1, s21);
-                        Lane a3 = Vec.Create(Unsafe.Add(ref a, 192));
-                        s30 = Vec.MultiplyAddEstimate(a3, b0, s30); s31 = Vec.MultiplyAddEstimate(a3, b1, s31);
-                        Lane a4 = Vec.Create(Unsafe.Add(ref a, 256));
-                        s40 = Vec.MultiplyAddEstimate(a4, b0, s40); s41 = Vec.MultiplyAddEstimate(a4, b1, s41);
-                        Lane a5 = Vec.Create(Unsafe.Add(ref a, 320));
-                        s50 = Vec.MultiplyAddEstimate(a5, b0, s50); s51 = Vec.MultiplyAddEstimate(a5, b1, s51);
-                        Lane a6 = Vec.Create(Unsafe.Add(ref a, 384));
-                        s60 = Vec.MultiplyAddEstimate(a6, b0, s60); s61 = Vec.MultiplyAddEstimate(a6, b1, s61);
-                        Lane a7 = Vec.Create(Unsafe.Add(ref a, 448));
-                        s70 = Vec.MultiplyAddEstimate(a7, b0, s70); s71 = Vec.MultiplyAddEstimate(a7, b1, s71);
-                    }
-                    {
-                        Lane b0 = Vec.LoadUnsafe(ref b, 32), b1 = Vec.LoadUnsafe(ref b, 48);
-                        Lane a0 = Vec.Create(Unsafe.Add(ref a, 1));
-                        s00 = Vec.MultiplyAddEstimate(a0, b0, s00); s01 = Vec.MultiplyAddEstimate(a0, b1, s01);
-                        Lane a1 = Vec.Create(Unsafe.Add(ref a, 65));
-                        s10 = Vec.MultiplyAddEstimate(a1, b0, s10); s11 = Vec.MultiplyAddEstimate(a1, b1, s11);
-                        Lane a2 = Vec.Create(Unsafe.Add(ref a, 129));
-                        s20 = Vec.MultiplyAddEstimate(a2, b0, s20); s21 = Vec.MultiplyAddEstimate(a2, b1, s21);
-                        Lane a3 = Vec.Create(Unsafe.Add(ref a, 193));
-                        s30 = Vec.MultiplyAddEstimate(a3, b0, s30); s31 = Vec.MultiplyAddEstimate(a3, b1, s31);
-                        Lane a4 = Vec.Create(Unsafe.Add(ref a, 257));
-                        s40 = Vec.MultiplyAddEstimate(a4, b0, s40); s41 = Vec.MultiplyAddEstimate(a4, b1, s41);
-                        Lane a5 = Vec.Create(Unsafe.Add(ref a, 321));
-                        s50 = Vec.MultiplyAddEstimate(a5, b0, s50); s51 = Vec.MultiplyAddEstimate(a5, b1, s51);
-                        Lane a6 = Vec.Create(Unsafe.Add(ref a, 385));
-                        s60 = Vec.MultiplyAddEstimate(a6, b0, s60); s61 = Vec.MultiplyAddEstimate(a6, b1, s61);
-                        Lane a7 = Vec.Create(Unsafe.Add(ref a, 449));
-                        s70 = Vec.MultiplyAddEstimate(a7, b0, s70); s71 = Vec.MultiplyAddEstimate(a7, b1, s71);
-                    }
-                    {
-                        Lane b0 = Vec.LoadUnsafe(ref b, 64), b1 = Vec.LoadUnsafe(ref b, 80);
-                        Lane a0 = Vec.Create(Unsafe.Add(ref a, 2));
-                        s00 = Vec.MultiplyAddEstimate(a0, b0, s00); s01 = Vec.MultiplyAddEstimate(a0, b1, s01);
-                        Lane a1 = Vec.Create(Unsafe.Add(ref a, 66));
-                        s10 = Vec.MultiplyAddEstimate(a1, b0, s10); s11 = Vec.MultiplyAddEstimate(a1, b1, s11);
-                        Lane a2 = Vec.Create(Unsafe.Add(ref a, 130));
-                        s20 = Vec.MultiplyAddEstimate(a2, b0, s20); s21 = Vec.MultiplyAddEstimate(a2, b1, s21);
-                        Lane a3 = Vec.Create(Unsafe.Add(ref a, 194));
-                        s30 = Vec.MultiplyAddEstimate(a3, b0, s30); s31 = Vec.MultiplyAddEstimate(a3, b1, s31);
-                        Lane a4 = Vec.Create(Unsafe.Add(ref a, 258));
-                        s40 = Vec.MultiplyAddEstimate(a4, b0, s40); s41 = Vec.MultiplyAddEstimate(a4, b1, s41);
-                        Lane a5 = Vec.Create(Unsafe.Add(ref a, 322));
-                        s50 = Vec.MultiplyAddEstimate(a5, b0, s50); s51 = Vec.MultiplyAddEstimate(a5, b1, s51);
-                        Lane a6 = Vec.Create(Unsafe.Add(ref a, 386));
-                        s60 = Vec.MultiplyAddEstimate(a6, b0, s60); s61 = Vec.MultiplyAddEstimate(a6, b1, s61);
-                        Lane a7 = Vec.Create(Unsafe.Add(ref a, 450));
-                        s70 = Vec.MultiplyAddEstimate(a7, b0, s70); s71 = Vec.MultiplyAddEstimate(a7, b1, s71);
-                    }
-                    {
-                        Lane b0 = Vec.LoadUnsafe(ref b, 96), b1 = Vec.LoadUnsafe(ref b, 112);
-                        Lane a0 = Vec.Create(Unsafe.Add(ref a, 3));
-                        s00 = Vec.MultiplyAddEstimate(a0, b0, s00); s01 = Vec.MultiplyAddEstimate(a0, b1, s01);
-                        Lane a1 = Vec.Create(Unsafe.Add(ref a, 67));
-                        s10 = Vec.MultiplyAddEstimate(a1, b0, s10); s11 = Vec.MultiplyAddEstimate(a1, b1, s11);
-                        Lane a2 = Vec.Create(Unsafe.Add(ref a, 131));
-                        s20 = Vec.MultiplyAddEstimate(a2, b0, s20); s21 = Vec.MultiplyAddEstimate(a2, b1, s21);
-                        Lane a3 = Vec.Create(Unsafe.Add(ref a, 195));
-                        s30 = Vec.MultiplyAddEstimate(a3, b0, s30); s31 = Vec.MultiplyAddEstimate(a3, b1, s31);
-                        Lane a4 = Vec.Create(Unsafe.Add(ref a, 259));
-                        s40 = Vec.MultiplyAddEstimate(a4, b0, s40); s41 = Vec.MultiplyAddEstimate(a4, b1, s41);
-                        Lane a5 = Vec.Create(Unsafe.Add(ref a, 323));
-                        s50 = Vec.MultiplyAddEstimate(a5, b0, s50); s51 = Vec.MultiplyAddEstimate(a5, b1, s51);
-                        Lane a6 = Vec.Create(Unsafe.Add(ref a, 387));
-                        s60 = Vec.MultiplyAddEstimate(a6, b0, s60); s61 = Vec.MultiplyAddEstimate(a6, b1, s61);
-                        Lane a7 = Vec.Create(Unsafe.Add(ref a, 451));
-                        s70 = Vec.MultiplyAddEstimate(a7, b0, s70); s71 = Vec.MultiplyAddEstimate(a7, b1, s71);
-                    }
-                    a = ref Unsafe.Add(ref a, 4);
-                    b = ref Unsafe.Add(ref b, 128);
-                }
 
-                Vec.StoreUnsafe(s00, ref destination, 0); Vec.StoreUnsafe(s01, ref destination, 16);
-                Vec.StoreUnsafe(s10, ref destination, 32); Vec.StoreUnsafe(s11, ref destination, 48);
-                Vec.StoreUnsafe(s20, ref destination, 64); Vec.StoreUnsafe(s21, ref destination, 80);
-                Vec.StoreUnsafe(s30, ref destination, 96); Vec.StoreUnsafe(s31, ref destination, 112);
-                Vec.StoreUnsafe(s40, ref destination, 128); Vec.StoreUnsafe(s41, ref destination, 144);
-                Vec.StoreUnsafe(s50, ref destination, 160); Vec.StoreUnsafe(s51, ref destination, 176);
-                Vec.StoreUnsafe(s60, ref destination, 192); Vec.StoreUnsafe(s61, ref destination, 208);
-                Vec.StoreUnsafe(s70, ref destination, 224); Vec.StoreUnsafe(s71, ref destination, 240);
+                // The sum over t in parts of 32 terms: rounding errors grow with the length of a sum.
+                for (int t = 0; t < 64;)
+                {
+                    int start = t, end = t + 32 < 64 ? t + 32 : 64;
+                    Lane s00 = Lane.Zero, s01 = Lane.Zero;
+                    Lane s10 = Lane.Zero, s11 = Lane.Zero;
+                    Lane s20 = Lane.Zero, s21 = Lane.Zero;
+                    Lane s30 = Lane.Zero, s31 = Lane.Zero;
+                    Lane s40 = Lane.Zero, s41 = Lane.Zero;
+                    Lane s50 = Lane.Zero, s51 = Lane.Zero;
+                    Lane s60 = Lane.Zero, s61 = Lane.Zero;
+                    Lane s70 = Lane.Zero, s71 = Lane.Zero;
+                    // A key element times a vector of queries.
+                    for (; t <= end - 4; t += 4)
+                    {
+                        {
+                            Lane b0 = Vec.LoadUnsafe(ref b, 0), b1 = Vec.LoadUnsafe(ref b, 16);
+                            Lane a0 = Vec.Create(a);
+                            s00 = Vec.MultiplyAddEstimate(a0, b0, s00); s01 = Vec.MultiplyAddEstimate(a0, b1, s01);
+                            Lane a1 = Vec.Create(Unsafe.Add(ref a, 64));
+                            s10 = Vec.MultiplyAddEstimate(a1, b0, s10); s11 = Vec.MultiplyAddEstimate(a1, b1, s11);
+                            Lane a2 = Vec.Create(Unsafe.Add(ref a, 128));
+                            s20 = Vec.MultiplyAddEstimate(a2, b0, s20); s21 = Vec.MultiplyAddEstimate(a2, b1, s21);
+                            Lane a3 = Vec.Create(Unsafe.Add(ref a, 192));
+                            s30 = Vec.MultiplyAddEstimate(a3, b0, s30); s31 = Vec.MultiplyAddEstimate(a3, b1, s31);
+                            Lane a4 = Vec.Create(Unsafe.Add(ref a, 256));
+                            s40 = Vec.MultiplyAddEstimate(a4, b0, s40); s41 = Vec.MultiplyAddEstimate(a4, b1, s41);
+                            Lane a5 = Vec.Create(Unsafe.Add(ref a, 320));
+                            s50 = Vec.MultiplyAddEstimate(a5, b0, s50); s51 = Vec.MultiplyAddEstimate(a5, b1, s51);
+                            Lane a6 = Vec.Create(Unsafe.Add(ref a, 384));
+                            s60 = Vec.MultiplyAddEstimate(a6, b0, s60); s61 = Vec.MultiplyAddEstimate(a6, b1, s61);
+                            Lane a7 = Vec.Create(Unsafe.Add(ref a, 448));
+                            s70 = Vec.MultiplyAddEstimate(a7, b0, s70); s71 = Vec.MultiplyAddEstimate(a7, b1, s71);
+                        }
+                        {
+                            Lane b0 = Vec.LoadUnsafe(ref b, 32), b1 = Vec.LoadUnsafe(ref b, 48);
+                            Lane a0 = Vec.Create(Unsafe.Add(ref a, 1));
+                            s00 = Vec.MultiplyAddEstimate(a0, b0, s00); s01 = Vec.MultiplyAddEstimate(a0, b1, s01);
+                            Lane a1 = Vec.Create(Unsafe.Add(ref a, 65));
+                            s10 = Vec.MultiplyAddEstimate(a1, b0, s10); s11 = Vec.MultiplyAddEstimate(a1, b1, s11);
+                            Lane a2 = Vec.Create(Unsafe.Add(ref a, 129));
+                            s20 = Vec.MultiplyAddEstimate(a2, b0, s20); s21 = Vec.MultiplyAddEstimate(a2, b1, s21);
+                            Lane a3 = Vec.Create(Unsafe.Add(ref a, 193));
+                            s30 = Vec.MultiplyAddEstimate(a3, b0, s30); s31 = Vec.MultiplyAddEstimate(a3, b1, s31);
+                            Lane a4 = Vec.Create(Unsafe.Add(ref a, 257));
+                            s40 = Vec.MultiplyAddEstimate(a4, b0, s40); s41 = Vec.MultiplyAddEstimate(a4, b1, s41);
+                            Lane a5 = Vec.Create(Unsafe.Add(ref a, 321));
+                            s50 = Vec.MultiplyAddEstimate(a5, b0, s50); s51 = Vec.MultiplyAddEstimate(a5, b1, s51);
+                            Lane a6 = Vec.Create(Unsafe.Add(ref a, 385));
+                            s60 = Vec.MultiplyAddEstimate(a6, b0, s60); s61 = Vec.MultiplyAddEstimate(a6, b1, s61);
+                            Lane a7 = Vec.Create(Unsafe.Add(ref a, 449));
+                            s70 = Vec.MultiplyAddEstimate(a7, b0, s70); s71 = Vec.MultiplyAddEstimate(a7, b1, s71);
+                        }
+                        {
+                            Lane b0 = Vec.LoadUnsafe(ref b, 64), b1 = Vec.LoadUnsafe(ref b, 80);
+                            Lane a0 = Vec.Create(Unsafe.Add(ref a, 2));
+                            s00 = Vec.MultiplyAddEstimate(a0, b0, s00); s01 = Vec.MultiplyAddEstimate(a0, b1, s01);
+                            Lane a1 = Vec.Create(Unsafe.Add(ref a, 66));
+                            s10 = Vec.MultiplyAddEstimate(a1, b0, s10); s11 = Vec.MultiplyAddEstimate(a1, b1, s11);
+                            Lane a2 = Vec.Create(Unsafe.Add(ref a, 130));
+                            s20 = Vec.MultiplyAddEstimate(a2, b0, s20); s21 = Vec.MultiplyAddEstimate(a2, b1, s21);
+                            Lane a3 = Vec.Create(Unsafe.Add(ref a, 194));
+                            s30 = Vec.MultiplyAddEstimate(a3, b0, s30); s31 = Vec.MultiplyAddEstimate(a3, b1, s31);
+                            Lane a4 = Vec.Create(Unsafe.Add(ref a, 258));
+                            s40 = Vec.MultiplyAddEstimate(a4, b0, s40); s41 = Vec.MultiplyAddEstimate(a4, b1, s41);
+                            Lane a5 = Vec.Create(Unsafe.Add(ref a, 322));
+                            s50 = Vec.MultiplyAddEstimate(a5, b0, s50); s51 = Vec.MultiplyAddEstimate(a5, b1, s51);
+                            Lane a6 = Vec.Create(Unsafe.Add(ref a, 386));
+                            s60 = Vec.MultiplyAddEstimate(a6, b0, s60); s61 = Vec.MultiplyAddEstimate(a6, b1, s61);
+                            Lane a7 = Vec.Create(Unsafe.Add(ref a, 450));
+                            s70 = Vec.MultiplyAddEstimate(a7, b0, s70); s71 = Vec.MultiplyAddEstimate(a7, b1, s71);
+                        }
+                        {
+                            Lane b0 = Vec.LoadUnsafe(ref b, 96), b1 = Vec.LoadUnsafe(ref b, 112);
+                            Lane a0 = Vec.Create(Unsafe.Add(ref a, 3));
+                            s00 = Vec.MultiplyAddEstimate(a0, b0, s00); s01 = Vec.MultiplyAddEstimate(a0, b1, s01);
+                            Lane a1 = Vec.Create(Unsafe.Add(ref a, 67));
+                            s10 = Vec.MultiplyAddEstimate(a1, b0, s10); s11 = Vec.MultiplyAddEstimate(a1, b1, s11);
+                            Lane a2 = Vec.Create(Unsafe.Add(ref a, 131));
+                            s20 = Vec.MultiplyAddEstimate(a2, b0, s20); s21 = Vec.MultiplyAddEstimate(a2, b1, s21);
+                            Lane a3 = Vec.Create(Unsafe.Add(ref a, 195));
+                            s30 = Vec.MultiplyAddEstimate(a3, b0, s30); s31 = Vec.MultiplyAddEstimate(a3, b1, s31);
+                            Lane a4 = Vec.Create(Unsafe.Add(ref a, 259));
+                            s40 = Vec.MultiplyAddEstimate(a4, b0, s40); s41 = Vec.MultiplyAddEstimate(a4, b1, s41);
+                            Lane a5 = Vec.Create(Unsafe.Add(ref a, 323));
+                            s50 = Vec.MultiplyAddEstimate(a5, b0, s50); s51 = Vec.MultiplyAddEstimate(a5, b1, s51);
+                            Lane a6 = Vec.Create(Unsafe.Add(ref a, 387));
+                            s60 = Vec.MultiplyAddEstimate(a6, b0, s60); s61 = Vec.MultiplyAddEstimate(a6, b1, s61);
+                            Lane a7 = Vec.Create(Unsafe.Add(ref a, 451));
+                            s70 = Vec.MultiplyAddEstimate(a7, b0, s70); s71 = Vec.MultiplyAddEstimate(a7, b1, s71);
+                        }
+                        a = ref Unsafe.Add(ref a, 4);
+                        b = ref Unsafe.Add(ref b, 128);
+                    }
+
+                    if (start > 0)
+                    {
+                        s00 += Vec.LoadUnsafe(ref destination, 0); s01 += Vec.LoadUnsafe(ref destination, 16);
+                        s10 += Vec.LoadUnsafe(ref destination, 32); s11 += Vec.LoadUnsafe(ref destination, 48);
+                        s20 += Vec.LoadUnsafe(ref destination, 64); s21 += Vec.LoadUnsafe(ref destination, 80);
+                        s30 += Vec.LoadUnsafe(ref destination, 96); s31 += Vec.LoadUnsafe(ref destination, 112);
+                        s40 += Vec.LoadUnsafe(ref destination, 128); s41 += Vec.LoadUnsafe(ref destination, 144);
+                        s50 += Vec.LoadUnsafe(ref destination, 160); s51 += Vec.LoadUnsafe(ref destination, 176);
+                        s60 += Vec.LoadUnsafe(ref destination, 192); s61 += Vec.LoadUnsafe(ref destination, 208);
+                        s70 += Vec.LoadUnsafe(ref destination, 224); s71 += Vec.LoadUnsafe(ref destination, 240);
+                    }
+
+                    Vec.StoreUnsafe(s00, ref destination, 0); Vec.StoreUnsafe(s01, ref destination, 16);
+                    Vec.StoreUnsafe(s10, ref destination, 32); Vec.StoreUnsafe(s11, ref destination, 48);
+                    Vec.StoreUnsafe(s20, ref destination, 64); Vec.StoreUnsafe(s21, ref destination, 80);
+                    Vec.StoreUnsafe(s30, ref destination, 96); Vec.StoreUnsafe(s31, ref destination, 112);
+                    Vec.StoreUnsafe(s40, ref destination, 128); Vec.StoreUnsafe(s41, ref destination, 144);
+                    Vec.StoreUnsafe(s50, ref destination, 160); Vec.StoreUnsafe(s51, ref destination, 176);
+                    Vec.StoreUnsafe(s60, ref destination, 192); Vec.StoreUnsafe(s61, ref destination, 208);
+                    Vec.StoreUnsafe(s70, ref destination, 224); Vec.StoreUnsafe(s71, ref destination, 240);
+                }
 
                 // The running maximum. It is read only now: all registers belong to the sum until here.
                 Lane max0 = Vec.LoadUnsafe(ref max, 0), max1 = Vec.LoadUnsafe(ref max, 16);
-                max0 = Vec.MaxNative(max0, s00); max1 = Vec.MaxNative(max1, s01);
-                max0 = Vec.MaxNative(max0, s10); max1 = Vec.MaxNative(max1, s11);
-                max0 = Vec.MaxNative(max0, s20); max1 = Vec.MaxNative(max1, s21);
-                max0 = Vec.MaxNative(max0, s30); max1 = Vec.MaxNative(max1, s31);
-                max0 = Vec.MaxNative(max0, s40); max1 = Vec.MaxNative(max1, s41);
-                max0 = Vec.MaxNative(max0, s50); max1 = Vec.MaxNative(max1, s51);
-                max0 = Vec.MaxNative(max0, s60); max1 = Vec.MaxNative(max1, s61);
-                max0 = Vec.MaxNative(max0, s70); max1 = Vec.MaxNative(max1, s71);
+                max0 = Vec.MaxNative(max0, Vec.LoadUnsafe(ref destination, 0)); max1 = Vec.MaxNative(max1, Vec.LoadUnsafe(ref destination, 16));
+                max0 = Vec.MaxNative(max0, Vec.LoadUnsafe(ref destination, 32)); max1 = Vec.MaxNative(max1, Vec.LoadUnsafe(ref destination, 48));
+                max0 = Vec.MaxNative(max0, Vec.LoadUnsafe(ref destination, 64)); max1 = Vec.MaxNative(max1, Vec.LoadUnsafe(ref destination, 80));
+                max0 = Vec.MaxNative(max0, Vec.LoadUnsafe(ref destination, 96)); max1 = Vec.MaxNative(max1, Vec.LoadUnsafe(ref destination, 112));
+                max0 = Vec.MaxNative(max0, Vec.LoadUnsafe(ref destination, 128)); max1 = Vec.MaxNative(max1, Vec.LoadUnsafe(ref destination, 144));
+                max0 = Vec.MaxNative(max0, Vec.LoadUnsafe(ref destination, 160)); max1 = Vec.MaxNative(max1, Vec.LoadUnsafe(ref destination, 176));
+                max0 = Vec.MaxNative(max0, Vec.LoadUnsafe(ref destination, 192)); max1 = Vec.MaxNative(max1, Vec.LoadUnsafe(ref destination, 208));
+                max0 = Vec.MaxNative(max0, Vec.LoadUnsafe(ref destination, 224)); max1 = Vec.MaxNative(max1, Vec.LoadUnsafe(ref destination, 240));
                 Vec.StoreUnsafe(max0, ref max, 0); Vec.StoreUnsafe(max1, ref max, 16);
 
                 j += 8;
@@ -327,117 +361,134 @@ namespace FastAttn.Generated
                 ref float a = ref Unsafe.Add(ref key, j * 64);
                 ref float b = ref query;
                 ref float destination = ref Unsafe.Add(ref score, j * 16);
-                int t = 0, end = 64;
-                Lane s00 = Lane.Zero;
-                Lane s10 = Lane.Zero;
-                Lane s20 = Lane.Zero;
-                Lane s30 = Lane.Zero;
-                Lane s40 = Lane.Zero;
-                Lane s50 = Lane.Zero;
-                Lane s60 = Lane.Zero;
-                Lane s70 = Lane.Zero;
-                // A key element times a vector of queries.
-                for (; t <= end - 4; t += 4)
-                {
-                    {
-                        Lane b0 = Vec.LoadUnsafe(ref b, 0);
-                        Lane a0 = Vec.Create(a);
-                        s00 = Vec.MultiplyAddEstimate(a0, b0, s00);
-                        Lane a1 = Vec.Create(Unsafe.Add(ref a, 64));
-                        s10 = Vec.MultiplyAddEstimate(a1, b0, s10);
-                        Lane a2 = Vec.Create(Unsafe.Add(ref a, 128));
-                        s20 = Vec.MultiplyAddEstimate(a2, b0, s20);
-                        Lane a3 = Vec.Create(Unsafe.Add(ref a, 192));
-                        s30 = Vec.MultiplyAddEstimate(a3, b0, s30);
-                        Lane a4 = Vec.Create(Unsafe.Add(ref a, 256));
-                        s40 = Vec.MultiplyAddEstimate(a4, b0, s40);
-                        Lane a5 = Vec.Create(Unsafe.Add(ref a, 320));
-                        s50 = Vec.MultiplyAddEstimate(a5, b0, s50);
-                        Lane a6 = Vec.Create(Unsafe.Add(ref a, 384));
-                        s60 = Vec.MultiplyAddEstimate(a6, b0, s60);
-                        Lane a7 = Vec.Create(Unsafe.Add(ref a, 448));
-                        s70 = Vec.MultiplyAddEstimate(a7, b0, s70);
-                    }
-                    {
-                        Lane b0 = Vec.LoadUnsafe(ref b, 16);
-                        Lane a0 = Vec.Create(Unsafe.Add(ref a, 1));
-                        s00 = Vec.MultiplyAddEstimate(a0, b0, s00);
-                        Lane a1 = Vec.Create(Unsafe.Add(ref a, 65));
-                        s10 = Vec.MultiplyAddEstimate(a1, b0, s10);
-                        Lane a2 = Vec.Create(Unsafe.Add(ref a, 129));
-                        s20 = Vec.MultiplyAddEstimate(a2, b0, s20);
-                        Lane a3 = Vec.Create(Unsafe.Add(ref a, 193));
-                        s30 = Vec.MultiplyAddEstimate(a3, b0, s30);
-                        Lane a4 = Vec.Create(Unsafe.Add(ref a, 257));
-                        s40 = Vec.MultiplyAddEstimate(a4, b0, s40);
-                        Lane a5 = Vec.Create(Unsafe.Add(ref a, 321));
-                        s50 = Vec.MultiplyAddEstimate(a5, b0, s50);
-                        Lane a6 = Vec.Create(Unsafe.Add(ref a, 385));
-                        s60 = Vec.MultiplyAddEstimate(a6, b0, s60);
-                        Lane a7 = Vec.Create(Unsafe.Add(ref a, 449));
-                        s70 = Vec.MultiplyAddEstimate(a7, b0, s70);
-                    }
-                    {
-                        Lane b0 = Vec.LoadUnsafe(ref b, 32);
-                        Lane a0 = Vec.Create(Unsafe.Add(ref a, 2));
-                        s00 = Vec.MultiplyAddEstimate(a0, b0, s00);
-                        Lane a1 = Vec.Create(Unsafe.Add(ref a, 66));
-                        s10 = Vec.MultiplyAddEstimate(a1, b0, s10);
-                        Lane a2 = Vec.Create(Unsafe.Add(ref a, 130));
-                        s20 = Vec.MultiplyAddEstimate(a2, b0, s20);
-                        Lane a3 = Vec.Create(Unsafe.Add(ref a, 194));
-                        s30 = Vec.MultiplyAddEstimate(a3, b0, s30);
-                        Lane a4 = Vec.Create(Unsafe.Add(ref a, 258));
-                        s40 = Vec.MultiplyAddEstimate(a4, b0, s40);
-                        Lane a5 = Vec.Create(Unsafe.Add(ref a, 322));
-                        s50 = Vec.MultiplyAddEstimate(a5, b0, s50);
-                        Lane a6 = Vec.Create(Unsafe.Add(ref a, 386));
-                        s60 = Vec.MultiplyAddEstimate(a6, b0, s60);
-                        Lane a7 = Vec.Create(Unsafe.Add(ref a, 450));
-                        s70 = Vec.MultiplyAddEstimate(a7, b0, s70);
-                    }
-                    {
-                        Lane b0 = Vec.LoadUnsafe(ref b, 48);
-                        Lane a0 = Vec.Create(Unsafe.Add(ref a, 3));
-                        s00 = Vec.MultiplyAddEstimate(a0, b0, s00);
-                        Lane a1 = Vec.Create(Unsafe.Add(ref a, 67));
-                        s10 = Vec.MultiplyAddEstimate(a1, b0, s10);
-                        Lane a2 = Vec.Create(Unsafe.Add(ref a, 131));
-                        s20 = Vec.MultiplyAddEstimate(a2, b0, s20);
-                        Lane a3 = Vec.Create(Unsafe.Add(ref a, 195));
-                        s30 = Vec.MultiplyAddEstimate(a3, b0, s30);
-                        Lane a4 = Vec.Create(Unsafe.Add(ref a, 259));
-                        s40 = Vec.MultiplyAddEstimate(a4, b0, s40);
-                        Lane a5 = Vec.Create(Unsafe.Add(ref a, 323));
-                        s50 = Vec.MultiplyAddEstimate(a5, b0, s50);
-                        Lane a6 = Vec.Create(Unsafe.Add(ref a, 387));
-                        s60 = Vec.MultiplyAddEstimate(a6, b0, s60);
-                        Lane a7 = Vec.Create(Unsafe.Add(ref a, 451));
-                        s70 = Vec.MultiplyAddEstimate(a7, b0, s70);
-                    }
-                    a = ref Unsafe.Add(ref a, 4);
-                    b = ref Unsafe.Add(ref b, 64);
-                }
 
-                Vec.StoreUnsafe(s00, ref destination, 0);
-                Vec.StoreUnsafe(s10, ref destination, 16);
-                Vec.StoreUnsafe(s20, ref destination, 32);
-                Vec.StoreUnsafe(s30, ref destination, 48);
-                Vec.StoreUnsafe(s40, ref destination, 64);
-                Vec.StoreUnsafe(s50, ref destination, 80);
-                Vec.StoreUnsafe(s60, ref destination, 96);
-                Vec.StoreUnsafe(s70, ref destination, 112);
+                // The sum over t in parts of 32 terms: rounding errors grow with the length of a sum.
+                for (int t = 0; t < 64;)
+                {
+                    int start = t, end = t + 32 < 64 ? t + 32 : 64;
+                    Lane s00 = Lane.Zero;
+                    Lane s10 = Lane.Zero;
+                    Lane s20 = Lane.Zero;
+                    Lane s30 = Lane.Zero;
+                    Lane s40 = Lane.Zero;
+                    Lane s50 = Lane.Zero;
+                    Lane s60 = Lane.Zero;
+                    Lane s70 = Lane.Zero;
+                    // A key element times a vector of queries.
+                    for (; t <= end - 4; t += 4)
+                    {
+                        {
+                            Lane b0 = Vec.LoadUnsafe(ref b, 0);
+                            Lane a0 = Vec.Create(a);
+                            s00 = Vec.MultiplyAddEstimate(a0, b0, s00);
+                            Lane a1 = Vec.Create(Unsafe.Add(ref a, 64));
+                            s10 = Vec.MultiplyAddEstimate(a1, b0, s10);
+                            Lane a2 = Vec.Create(Unsafe.Add(ref a, 128));
+                            s20 = Vec.MultiplyAddEstimate(a2, b0, s20);
+                            Lane a3 = Vec.Create(Unsafe.Add(ref a, 192));
+                            s30 = Vec.MultiplyAddEstimate(a3, b0, s30);
+                            Lane a4 = Vec.Create(Unsafe.Add(ref a, 256));
+                            s40 = Vec.MultiplyAddEstimate(a4, b0, s40);
+                            Lane a5 = Vec.Create(Unsafe.Add(ref a, 320));
+                            s50 = Vec.MultiplyAddEstimate(a5, b0, s50);
+                            Lane a6 = Vec.Create(Unsafe.Add(ref a, 384));
+                            s60 = Vec.MultiplyAddEstimate(a6, b0, s60);
+                            Lane a7 = Vec.Create(Unsafe.Add(ref a, 448));
+                            s70 = Vec.MultiplyAddEstimate(a7, b0, s70);
+                        }
+                        {
+                            Lane b0 = Vec.LoadUnsafe(ref b, 16);
+                            Lane a0 = Vec.Create(Unsafe.Add(ref a, 1));
+                            s00 = Vec.MultiplyAddEstimate(a0, b0, s00);
+                            Lane a1 = Vec.Create(Unsafe.Add(ref a, 65));
+                            s10 = Vec.MultiplyAddEstimate(a1, b0, s10);
+                            Lane a2 = Vec.Create(Unsafe.Add(ref a, 129));
+                            s20 = Vec.MultiplyAddEstimate(a2, b0, s20);
+                            Lane a3 = Vec.Create(Unsafe.Add(ref a, 193));
+                            s30 = Vec.MultiplyAddEstimate(a3, b0, s30);
+                            Lane a4 = Vec.Create(Unsafe.Add(ref a, 257));
+                            s40 = Vec.MultiplyAddEstimate(a4, b0, s40);
+                            Lane a5 = Vec.Create(Unsafe.Add(ref a, 321));
+                            s50 = Vec.MultiplyAddEstimate(a5, b0, s50);
+                            Lane a6 = Vec.Create(Unsafe.Add(ref a, 385));
+                            s60 = Vec.MultiplyAddEstimate(a6, b0, s60);
+                            Lane a7 = Vec.Create(Unsafe.Add(ref a, 449));
+                            s70 = Vec.MultiplyAddEstimate(a7, b0, s70);
+                        }
+                        {
+                            Lane b0 = Vec.LoadUnsafe(ref b, 32);
+                            Lane a0 = Vec.Create(Unsafe.Add(ref a, 2));
+                            s00 = Vec.MultiplyAddEstimate(a0, b0, s00);
+                            Lane a1 = Vec.Create(Unsafe.Add(ref a, 66));
+                            s10 = Vec.MultiplyAddEstimate(a1, b0, s10);
+                            Lane a2 = Vec.Create(Unsafe.Add(ref a, 130));
+                            s20 = Vec.MultiplyAddEstimate(a2, b0, s20);
+                            Lane a3 = Vec.Create(Unsafe.Add(ref a, 194));
+                            s30 = Vec.MultiplyAddEstimate(a3, b0, s30);
+                            Lane a4 = Vec.Create(Unsafe.Add(ref a, 258));
+                            s40 = Vec.MultiplyAddEstimate(a4, b0, s40);
+                            Lane a5 = Vec.Create(Unsafe.Add(ref a, 322));
+                            s50 = Vec.MultiplyAddEstimate(a5, b0, s50);
+                            Lane a6 = Vec.Create(Unsafe.Add(ref a, 386));
+                            s60 = Vec.MultiplyAddEstimate(a6, b0, s60);
+                            Lane a7 = Vec.Create(Unsafe.Add(ref a, 450));
+                            s70 = Vec.MultiplyAddEstimate(a7, b0, s70);
+                        }
+                        {
+                            Lane b0 = Vec.LoadUnsafe(ref b, 48);
+                            Lane a0 = Vec.Create(Unsafe.Add(ref a, 3));
+                            s00 = Vec.MultiplyAddEstimate(a0, b0, s00);
+                            Lane a1 = Vec.Create(Unsafe.Add(ref a, 67));
+                            s10 = Vec.MultiplyAddEstimate(a1, b0, s10);
+                            Lane a2 = Vec.Create(Unsafe.Add(ref a, 131));
+                            s20 = Vec.MultiplyAddEstimate(a2, b0, s20);
+                            Lane a3 = Vec.Create(Unsafe.Add(ref a, 195));
+                            s30 = Vec.MultiplyAddEstimate(a3, b0, s30);
+                            Lane a4 = Vec.Create(Unsafe.Add(ref a, 259));
+                            s40 = Vec.MultiplyAddEstimate(a4, b0, s40);
+                            Lane a5 = Vec.Create(Unsafe.Add(ref a, 323));
+                            s50 = Vec.MultiplyAddEstimate(a5, b0, s50);
+                            Lane a6 = Vec.Create(Unsafe.Add(ref a, 387));
+                            s60 = Vec.MultiplyAddEstimate(a6, b0, s60);
+                            Lane a7 = Vec.Create(Unsafe.Add(ref a, 451));
+                            s70 = Vec.MultiplyAddEstimate(a7, b0, s70);
+                        }
+                        a = ref Unsafe.Add(ref a, 4);
+                        b = ref Unsafe.Add(ref b, 64);
+                    }
+
+                    if (start > 0)
+                    {
+                        s00 += Vec.LoadUnsafe(ref destination, 0);
+                        s10 += Vec.LoadUnsafe(ref destination, 16);
+                        s20 += Vec.LoadUnsafe(ref destination, 32);
+                        s30 += Vec.LoadUnsafe(ref destination, 48);
+                        s40 += Vec.LoadUnsafe(ref destination, 64);
+                        s50 += Vec.LoadUnsafe(ref destination, 80);
+                        s60 += Vec.LoadUnsafe(ref destination, 96);
+                        s70 += Vec.LoadUnsafe(ref destination, 112);
+                    }
+
+                    Vec.StoreUnsafe(s00, ref destination, 0);
+                    Vec.StoreUnsafe(s10, ref destination, 16);
+                    Vec.StoreUnsafe(s20, ref destination, 32);
+                    Vec.StoreUnsafe(s30, ref destination, 48);
+                    Vec.StoreUnsafe(s40, ref destination, 64);
+                    Vec.StoreUnsafe(s50, ref destination, 80);
+                    Vec.StoreUnsafe(s60, ref destination, 96);
+                    Vec.StoreUnsafe(s70, ref destination, 112);
+                }
 
                 // The running maximum. It is read only now: all registers belong to the sum until here.
                 Lane max0 = Vec.LoadUnsafe(ref max, 0);
-                max0 = Vec.MaxNative(max0, s00);
-                max0 = Vec.MaxNative(max0, s10);
-                max0 = Vec.MaxNative(max0, s20);
-                max0 = Vec.MaxNative(max0, s30);
-                max0 = Vec.MaxNative(max0, s40);
-                max0 = Vec.MaxNative(max0, s50);
-                max0 = Vec.MaxNative(max0, s60);
-                max0 = Vec.MaxNative(max0, s70);
+                max0 = Vec.MaxNative(max0, Vec.LoadUnsafe(ref destination, 0));
+                max0 = Vec.MaxNative(max0, Vec.LoadUnsafe(ref destination, 16));
+                max0 = Vec.MaxNative(max0, Vec.LoadUnsafe(ref destination, 32));
+                max0 = Vec.MaxNative(max0, Vec.LoadUnsafe(ref destination, 48));
+                max0 = Vec.MaxNative(max0, Vec.LoadUnsafe(ref destination, 64));
+                max0 = Vec.MaxNative(max0, Vec.LoadUnsafe(ref destination, 80));
+                max0 = Vec.MaxNative(max0, Vec.LoadUnsafe(ref destination, 96));
+                max0 = Vec.MaxNative(max0, Vec.LoadUnsafe(ref destination, 112));
                 Vec.StoreUnsafe(max0, ref max, 0);
 
                 j += 8;

@@ -14,7 +14,7 @@ namespace FastAttn.Generated
         public static F32_D64_Causal Instance { get; } = new();
 
         private F32_D64_Causal()
-            : base(64, 64, global::FastAttn.AttentionMask.Causal)
+            : base(64, 64, Spec.Mask, Spec.Features)
         {
         }
 
@@ -23,12 +23,20 @@ namespace FastAttn.Generated
         {
             switch (instructionSet)
             {
-                case global::FastAttn.InstructionSet.Avx512: return TileDriver.Create<F32_D64_Avx512, Lanes16, CausalMask>();
-                case global::FastAttn.InstructionSet.Avx2: return TileDriver.Create<F32_D64_Avx2, Lanes8, CausalMask>();
-                case global::FastAttn.InstructionSet.AdvSimd: return TileDriver.Create<F32_D64_AdvSimd, Lanes4, CausalMask>();
-                case global::FastAttn.InstructionSet.Vector128: return TileDriver.Create<F32_D64_Vector128, Lanes4, CausalMask>();
-                default: return TileDriver.Create<F32_D64_Scalar, Lanes1, CausalMask>();
+                case global::FastAttn.InstructionSet.Avx512: return TileDriver.Create<F32_D64_Avx512, Lanes16, Spec>();
+                case global::FastAttn.InstructionSet.Avx2: return TileDriver.Create<F32_D64_Avx2, Lanes8, Spec>();
+                case global::FastAttn.InstructionSet.AdvSimd: return TileDriver.Create<F32_D64_AdvSimd, Lanes4, Spec>();
+                case global::FastAttn.InstructionSet.Vector128: return TileDriver.Create<F32_D64_Vector128, Lanes4, Spec>();
+                default: return TileDriver.Create<F32_D64_Scalar, Lanes1, Spec>();
             }
+        }
+
+        /// <summary>What the kernel was declared for: the driver is compiled for these constants.</summary>
+        private readonly struct Spec : IKernelSpec
+        {
+            public static global::FastAttn.AttentionMask Mask => global::FastAttn.AttentionMask.Causal;
+
+            public static global::FastAttn.AttentionFeatures Features => global::FastAttn.AttentionFeatures.None;
         }
     }
 }

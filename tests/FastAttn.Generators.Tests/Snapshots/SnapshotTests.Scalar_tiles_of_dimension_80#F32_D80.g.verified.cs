@@ -14,7 +14,7 @@ namespace FastAttn.Generated
         public static F32_D80 Instance { get; } = new();
 
         private F32_D80()
-            : base(80, 80, global::FastAttn.AttentionMask.None)
+            : base(80, 80, Spec.Mask, Spec.Features)
         {
         }
 
@@ -23,12 +23,20 @@ namespace FastAttn.Generated
         {
             switch (instructionSet)
             {
-                case global::FastAttn.InstructionSet.Avx512: return TileDriver.Create<F32_D80_Avx512, Lanes16, NoMask>();
-                case global::FastAttn.InstructionSet.Avx2: return TileDriver.Create<F32_D80_Avx2, Lanes8, NoMask>();
-                case global::FastAttn.InstructionSet.AdvSimd: return TileDriver.Create<F32_D80_AdvSimd, Lanes4, NoMask>();
-                case global::FastAttn.InstructionSet.Vector128: return TileDriver.Create<F32_D80_Vector128, Lanes4, NoMask>();
-                default: return TileDriver.Create<F32_D80_Scalar, Lanes1, NoMask>();
+                case global::FastAttn.InstructionSet.Avx512: return TileDriver.Create<F32_D80_Avx512, Lanes16, Spec>();
+                case global::FastAttn.InstructionSet.Avx2: return TileDriver.Create<F32_D80_Avx2, Lanes8, Spec>();
+                case global::FastAttn.InstructionSet.AdvSimd: return TileDriver.Create<F32_D80_AdvSimd, Lanes4, Spec>();
+                case global::FastAttn.InstructionSet.Vector128: return TileDriver.Create<F32_D80_Vector128, Lanes4, Spec>();
+                default: return TileDriver.Create<F32_D80_Scalar, Lanes1, Spec>();
             }
+        }
+
+        /// <summary>What the kernel was declared for: the driver is compiled for these constants.</summary>
+        private readonly struct Spec : IKernelSpec
+        {
+            public static global::FastAttn.AttentionMask Mask => global::FastAttn.AttentionMask.None;
+
+            public static global::FastAttn.AttentionFeatures Features => global::FastAttn.AttentionFeatures.None;
         }
     }
 }

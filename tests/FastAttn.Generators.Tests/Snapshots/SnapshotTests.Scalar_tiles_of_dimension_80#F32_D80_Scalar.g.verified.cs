@@ -58,10 +58,10 @@ namespace FastAttn.Generated
                 ref float b = ref query;
                 ref float destination = ref Unsafe.Add(ref score, j * 2);
 
-                // The sum over t in parts of 64 terms: rounding errors grow with the length of a sum.
+                // The sum over t in parts of 32 terms: rounding errors grow with the length of a sum.
                 for (int t = 0; t < 80;)
                 {
-                    int start = t, end = t + 64 < 80 ? t + 64 : 80;
+                    int start = t, end = t + 32 < 80 ? t + 32 : 80;
                     Lane s00 = 0f, s01 = 0f;
                     Lane s10 = 0f, s11 = 0f;
                     Lane s20 = 0f, s21 = 0f;
@@ -161,10 +161,10 @@ namespace FastAttn.Generated
                 ref float b = ref query;
                 ref float destination = ref Unsafe.Add(ref score, j * 1);
 
-                // The sum over t in parts of 64 terms: rounding errors grow with the length of a sum.
+                // The sum over t in parts of 32 terms: rounding errors grow with the length of a sum.
                 for (int t = 0; t < 80;)
                 {
-                    int start = t, end = t + 64 < 80 ? t + 64 : 80;
+                    int start = t, end = t + 32 < 80 ? t + 32 : 80;
                     Lane s00 = 0f;
                     Lane s10 = 0f;
                     Lane s20 = 0f;

@@ -63,10 +63,10 @@ namespace FastAttn.Generated
                 ref float b = ref query;
                 ref float destination = ref Unsafe.Add(ref score, j * 24);
 
-                // The sum over t in parts of 64 terms: rounding errors grow with the length of a sum.
+                // The sum over t in parts of 32 terms: rounding errors grow with the length of a sum.
                 for (int t = 0; t < headDim;)
                 {
-                    int start = t, end = t + 64 < headDim ? t + 64 : headDim;
+                    int start = t, end = t + 32 < headDim ? t + 32 : headDim;
                     Lane s00 = Lane.Zero, s01 = Lane.Zero, s02 = Lane.Zero;
                     Lane s10 = Lane.Zero, s11 = Lane.Zero, s12 = Lane.Zero;
                     Lane s20 = Lane.Zero, s21 = Lane.Zero, s22 = Lane.Zero;
@@ -135,10 +135,10 @@ namespace FastAttn.Generated
                 ref float b = ref query;
                 ref float destination = ref Unsafe.Add(ref score, j * 16);
 
-                // The sum over t in parts of 64 terms: rounding errors grow with the length of a sum.
+                // The sum over t in parts of 32 terms: rounding errors grow with the length of a sum.
                 for (int t = 0; t < headDim;)
                 {
-                    int start = t, end = t + 64 < headDim ? t + 64 : headDim;
+                    int start = t, end = t + 32 < headDim ? t + 32 : headDim;
                     Lane s00 = Lane.Zero, s01 = Lane.Zero;
                     Lane s10 = Lane.Zero, s11 = Lane.Zero;
                     Lane s20 = Lane.Zero, s21 = Lane.Zero;
@@ -211,10 +211,10 @@ namespace FastAttn.Generated
                 ref float b = ref query;
                 ref float destination = ref Unsafe.Add(ref score, j * 8);
 
-                // The sum over t in parts of 64 terms: rounding errors grow with the length of a sum.
+                // The sum over t in parts of 32 terms: rounding errors grow with the length of a sum.
                 for (int t = 0; t < headDim;)
                 {
-                    int start = t, end = t + 64 < headDim ? t + 64 : headDim;
+                    int start = t, end = t + 32 < headDim ? t + 32 : headDim;
                     Lane s00 = Lane.Zero;
                     Lane s10 = Lane.Zero;
                     Lane s20 = Lane.Zero;

@@ -1,0 +1,41 @@
+using System.Collections.Generic;
+using System.Linq;
+
+using FastAttn.Benchmarks.Peers.Onnx;
+using FastAttn.Benchmarks.Peers.Torch;
+
+namespace FastAttn.Benchmarks.Peers;
+
+/// <summary>All peers of this process. A new one is a new entry here.</summary>
+internal static class PeerCatalog
+{
+    public static IPeer FastAttn { get; } = new FastAttnPeer();
+
+    /// <summary>FastAttn first, then FastAttn on each lesser instruction set, then the others.</summary>
+    public static IReadOnlyList<IPeer> All { get; } =
+    [
+        FastAttn,
+        .. InstructionSets.Supported.Where(isa => isa < InstructionSets.Default).Select(isa => new FastAttnPeer(isa)),
+        .. Others,
+    ];
+
+    /// <summary>What else a user could take.</summary>
+    private static IEnumerable<IPeer> Others
+    {
+        get
+        {
+            yield return new OnnxRuntimePeer(OnnxOperator.MultiHeadAttention);
+            yield return new OnnxRuntimePeer(OnnxOperator.Attention);
+#if WITH_TORCH
+            if (TorchSupport.Missing() is null)
+                yield return new TorchPeer();
+#endif
+            yield return new TensorPrimitivesPeer();
+            yield return new NaivePeer();
+        }
+    }
+
+    /// <summary>Peers that are left out, and why.</summary>
+    public static IReadOnlyList<string> Missing { get; } =
+        TorchSupport.Missing() is { } reason ? [$"PyTorch: {reason}"] : [];
+}

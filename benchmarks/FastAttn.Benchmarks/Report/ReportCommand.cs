@@ -1,0 +1,87 @@
+using System;
+using System.Collections.Generic;
+using System.CommandLine;
+using System.IO;
+using System.Linq;
+
+using FastAttn.Benchmarks.Peers;
+using FastAttn.Benchmarks.Plots;
+using FastAttn.Benchmarks.Processes;
+using FastAttn.Benchmarks.Results;
+
+namespace FastAttn.Benchmarks.Report;
+
+/// <summary><c>report</c>: FastAttn against all peers on this CPU, in at most ten minutes, written to a folder.</summary>
+internal static class ReportCommand
+{
+    private const int DefaultRounds = 7, QuickRounds = 3;
+
+    // Ten minutes less the plots and a margin for the round that is under way.
+    private static readonly TimeSpan Time = TimeSpan.FromMinutes(9);
+
+    public static Command Create()
+    {
+        Option<int> threads = Options.Positive("--threads", "The largest number of threads that a call may use; one is measured too.", Environment.ProcessorCount);
+        var output = new Option<DirectoryInfo?>("--output") { Description = "Folder to write to (benchmarks/results/<cpu>).", HelpName = "DIR" };
+        var filter = new Option<string>("--filter") { Description = "Only cases and peers with this text in their name.", DefaultValueFactory = _ => "", HelpName = "TEXT" };
+        Option<int> rounds = Options.Positive("--rounds", "Rounds; fewer where the time is over.", DefaultRounds);
+        var quick = new Option<bool>("--quick") { Description = $"A first look: {QuickRounds} rounds, no long calls, no child processes." };
+        var startup = new Option<bool>("--startup") { Description = "Measure first calls and NativeAOT start-up too.", DefaultValueFactory = _ => true };
+        var png = new Option<bool>("--png") { Description = "Write the plots as PNG too." };
+
+        var command = new Command("report", "Measures FastAttn against its peers on this CPU and writes results, report and plots.")
+        {
+            threads, output, filter, rounds, quick, startup, png,
+        };
+        command.SetAction(result =>
+        {
+            bool isQuick = result.GetValue(quick);
+            int roundCount = isQuick && result.GetResult(rounds) is null or { Implicit: true } ? QuickRounds : result.GetValue(rounds);
+            Run(result.GetValue(threads), result.GetValue(output), result.GetValue(filter)!, roundCount, isQuick, result.GetValue(startup) && !isQuick, result.GetValue(png));
+        });
+        return command;
+    }
+
+    private static void Run(int threads, DirectoryInfo? output, string filter, int rounds, bool quick, bool startup, bool png)
+    {
+        var deadline = new Deadline(Time);
+        IReadOnlyList<ReportEntry> entries = ReportSuite.Entries(PeerCatalog.All, threads, filter, quick);
+        if (entries.Count == 0)
+            throw new InputException($"--filter {filter}: no case or peer has this in its name.");
+
+        DateTimeOffset date = DateTimeOffset.UtcNow;
+        MachineDescription machine = MachineReader.Read();
+        DirectoryInfo folder = output ?? new DirectoryInfo(Path.Combine(Checkout.Results, CpuFolder.NameOf(machine.Cpu)));
+        var notes = new List<string>();
+        void Say(string text) => Console.Error.WriteLine($"{deadline.Elapsed:mm\\:ss} {text}");
+
+        Say($"{machine.Cpu}, {machine.Processors} processors, to {folder.FullName}");
+        foreach (string missing in PeerCatalog.Missing)
+            Say($"without {missing}");
+        IReadOnlyList<StartupFigure> startups = startup ? StartupPart.Run(notes, Say) : [];
+        Say(quick ? "no memory part" : "memory");
+        IReadOnlyList<MemoryFigure> memory = quick ? [] : MemoryPart.Run(notes);
+        var runner = new ReportRunner(entries, threads, rounds, deadline, Console.Error);
+        (IReadOnlyList<PeakFigure> peaks, IReadOnlyList<BandwidthFigure> bandwidths, IReadOnlyList<CaseFigure> figures) = runner.Run();
+
+        var results = new ReportResults(
+            ReportResults.CurrentSchema,
+            machine,
+            Checkout.Commit(),
+            date,
+            runner.Rounds,
+            [.. PeerCatalog.All.Where(peer => entries.Any(entry => entry.Peer == peer)).Select(peer => new PeerDescription(peer.Name, peer.Library, peer.Version))],
+            PeerCatalog.Missing,
+            peaks,
+            bandwidths,
+            figures,
+            memory,
+            startups,
+            notes);
+        ResultsFile.Write(results, folder);
+        IReadOnlyList<NamedPlot> plots = ReportPlots.Of(results);
+        PlotFile.WriteAll(plots, folder, png, Console.Error);
+        ReportMarkdown.Write(results, plots, folder);
+        Say($"wrote {folder.FullName}");
+    }
+}

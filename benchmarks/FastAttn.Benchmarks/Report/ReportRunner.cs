@@ -1,0 +1,120 @@
+using System;
+using System.Collections.Generic;
+using System.Diagnostics;
+using System.IO;
+using System.Linq;
+using System.Threading;
+
+using FastAttn.Benchmarks.Peers;
+using FastAttn.Benchmarks.Quick;
+using FastAttn.Benchmarks.Results;
+
+namespace FastAttn.Benchmarks.Report;
+
+/// <summary>
+/// Times all entries in turn, round after round: the peers of a case follow each other within milliseconds, so a slow
+/// moment of the machine falls on all of them alike.
+/// </summary>
+internal sealed class ReportRunner(IReadOnlyList<ReportEntry> entries, int threads, int rounds, Deadline deadline, TextWriter progress)
+{
+    // As in QuickRunner: the JIT's tiers, and the time that it takes for a step.
+    private const int WarmPasses = 4;
+    private static readonly TimeSpan JitTime = TimeSpan.FromMilliseconds(200);
+
+    // Fewer have no quartiles worth the name.
+    private const int MinRounds = 3;
+
+    private readonly int[] _threadCounts = [.. new[] { 1, threads }.Distinct()];
+
+    /// <summary>Rounds that were completed: fewer than asked for where the time is over.</summary>
+    public int Rounds { get; private set; }
+
+    public (IReadOnlyList<PeakFigure> Peaks, IReadOnlyList<BandwidthFigure> Bandwidths, IReadOnlyList<CaseFigure> Figures) Run()
+    {
+        InstructionSet[] instructionSets = [.. InstructionSets.Supported.Where(isa => isa <= InstructionSets.Default)];
+        MachineSampler[] machines = [.. _threadCounts.Select(count => new MachineSampler(instructionSets, count))];
+        List<CaseSampler<ReportEntry>> samplers = Prepare();
+
+        for (; Rounds < rounds; Rounds++)
+        {
+            Say($"round {Rounds + 1} of {rounds}");
+            long start = Stopwatch.GetTimestamp();
+            foreach (MachineSampler machine in machines)
+                machine.Sample();
+            foreach (CaseSampler<ReportEntry> sampler in samplers.Where(sampler => sampler.TakesPartIn(Rounds)))
+            {
+                sampler.Sample();
+                Rest(sampler);
+            }
+
+            if (Rounds + 1 >= MinRounds && deadline.IsTooCloseFor(Stopwatch.GetElapsedTime(start)))
+            {
+                Say("the time is over");
+                Rounds++;
+                break;
+            }
+        }
+
+        return (
+            [.. _threadCounts.Zip(machines, Peaks).SelectMany(peaks => peaks)],
+            [.. _threadCounts.Zip(machines, (count, machine) => new BandwidthFigure(count, machine.Figures().ReadGigabytesPerSecond.Rounded(3)))],
+            [.. samplers.Select(Figure)]);
+    }
+
+    private List<CaseSampler<ReportEntry>> Prepare()
+    {
+        Say($"{entries.Count} times to take; checking results");
+        var buffers = new AttentionBuffers(
+            entries.Max(entry => AttentionBuffers.QueryElements(entry.Case.Shape, entry.Case.HeadDim)),
+            entries.Max(entry => AttentionBuffers.KeyElements(entry.Case.Shape, entry.Case.HeadDim)));
+        List<CaseSampler<ReportEntry>> samplers =
+            [.. entries.Select(entry => new CaseSampler<ReportEntry>(entry, CheckedBinding.Bind(entry.Peer, entry.Case, buffers, entry.Threads)))];
+
+        for (int pass = 0; pass < WarmPasses; pass++)
+        {
+            Say($"warm-up {pass + 1} of {WarmPasses}");
+            // A long call has run its loops often enough in one pass.
+            foreach (CaseSampler<ReportEntry> sampler in samplers.Where(sampler => pass == 0 || !sampler.IsLong))
+            {
+                sampler.Warm();
+                Rest(sampler);
+            }
+
+            Thread.Sleep(JitTime);
+        }
+
+        return samplers;
+    }
+
+    // Until the peer's threads have stopped spinning: they would take processors from whoever comes next.
+    private static void Rest(CaseSampler<ReportEntry> sampler)
+    {
+        if (sampler.Case.Threads > 1)
+            Thread.Sleep(sampler.Case.Peer.SpinTime);
+    }
+
+    private static IEnumerable<PeakFigure> Peaks(int count, MachineSampler machine) =>
+        machine.Figures().Peaks.Select(peak => new PeakFigure(peak.InstructionSet, count, peak.Gigaflops.Rounded(3)));
+
+    private static CaseFigure Figure(CaseSampler<ReportEntry> sampler)
+    {
+        // Nanoseconds, where the unit is a millisecond.
+        const int Decimals = 6;
+        (IPeer peer, AttentionCase @case, int count) = sampler.Case;
+        return new CaseFigure(
+            @case.Group,
+            @case.Name,
+            @case.Shape.QueryLength,
+            @case.Shape.KeyLength,
+            @case.HeadDim,
+            @case.Flops,
+            @case.Bytes,
+            @case.KeyValueBytes,
+            peer.Name,
+            count,
+            Spread.Of(sampler.Milliseconds).Rounded(Decimals),
+            sampler.AllocatedBytesPerCall);
+    }
+
+    private void Say(string text) => progress.WriteLine($"{deadline.Elapsed:mm\\:ss} {text}");
+}

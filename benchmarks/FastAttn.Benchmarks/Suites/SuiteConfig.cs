@@ -1,0 +1,60 @@
+using System;
+using System.Collections.Generic;
+using System.Runtime.Intrinsics.X86;
+
+using BenchmarkDotNet.Configs;
+using BenchmarkDotNet.Filters;
+using BenchmarkDotNet.Jobs;
+using BenchmarkDotNet.Running;
+
+using FastAttn.Benchmarks.Peers;
+using FastAttn.Benchmarks.Peers.Torch;
+
+namespace FastAttn.Benchmarks.Suites;
+
+/// <summary>How the suites run: a job for each instruction set that an environment variable can lower the process to.</summary>
+internal static class SuiteConfig
+{
+    private const string Native = "native";
+
+    /// <summary>BenchmarkDotNet's ready-made jobs by the names of its own option <c>--job</c>.</summary>
+    public static IReadOnlyDictionary<string, Job> Jobs { get; } = new Dictionary<string, Job>(StringComparer.OrdinalIgnoreCase)
+    {
+        ["default"] = Job.Default,
+        ["dry"] = Job.Dry,
+        ["short"] = Job.ShortRun,
+        ["medium"] = Job.MediumRun,
+        ["long"] = Job.LongRun,
+    };
+
+    public static IConfig Create(Job job, bool environments)
+    {
+        ManualConfig config = ManualConfig.Create(DefaultConfig.Instance)
+            .AddJob(job.WithId(Native))
+            .AddFilter(new SimpleFilter(IsWorthwhile));
+        if (!environments)
+            return config;
+        if (InstructionSets.IsSupported(InstructionSet.Avx512))
+            config.AddJob(job.WithEnvironmentVariable("DOTNET_EnableAVX512", "0").WithId(nameof(InstructionSet.Avx2)));
+        if (Avx2.IsSupported)
+            config.AddJob(job.WithEnvironmentVariable("DOTNET_EnableAVX2", "0").WithId(nameof(InstructionSet.Vector128)));
+        return config.AddJob(job.WithEnvironmentVariable(InstructionSets.EnvironmentVariable, nameof(InstructionSet.Scalar)).WithId(nameof(InstructionSet.Scalar)));
+    }
+
+    // Native libraries do not look at .NET's variables, and only FastAttn looks at its own.
+    private static bool IsWorthwhile(BenchmarkCase benchmark)
+    {
+        string method = benchmark.Descriptor.WorkloadMethod.Name;
+        if (method == "PyTorch" && TorchSupport.Missing() is not null)
+            return false;
+        var @case = (AttentionCase)benchmark.Parameters[nameof(PeerBenchmarks.Case)];
+        if (!PeerBenchmarks.PeerOf(method).Supports(@case))
+            return false;
+        return benchmark.Job.Id switch
+        {
+            Native => true,
+            nameof(InstructionSet.Scalar) => method == nameof(PeerBenchmarks.FastAttn),
+            _ => method is nameof(PeerBenchmarks.FastAttn) or nameof(PeerBenchmarks.TensorPrimitives) or nameof(PeerBenchmarks.Naive),
+        };
+    }
+}

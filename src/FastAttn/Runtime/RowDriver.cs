@@ -1,0 +1,112 @@
+using System;
+using System.Runtime.CompilerServices;
+
+namespace FastAttn.Runtime;
+
+/// <summary>Attention of few queries: each by itself, with the head dimension in lanes (<see cref="DecodeTile{TVector}"/>).</summary>
+/// <typeparam name="TVector">The vector.</typeparam>
+/// <typeparam name="TSpec">What the kernel was declared for.</typeparam>
+internal static unsafe class RowDriver<TVector, TSpec>
+    where TVector : struct, ILanes<TVector>
+    where TSpec : struct, IKernelSpec
+{
+    /// <summary>Takes all keys into the state, whose output has a row a query here.</summary>
+    /// <param name="call">The call.</param>
+    /// <param name="tile">The state.</param>
+    /// <param name="valueStage">Memory for a block of values.</param>
+    /// <param name="careful">Whether values that are not finite are kept from queries that do not see them.</param>
+    [MethodImpl(MethodImplOptions.AggressiveOptimization)]
+    public static void TakeKeys(in AttentionCall call, in TileState<TVector, TSpec> tile, float* valueStage, bool careful)
+    {
+        int headDim = call.HeadDim, valueDim = call.ValueDim, rowCount = tile.Tile.RowCount;
+        float scale = Features.QueryScale<TSpec>(call);
+        for (int q = 0; q < rowCount; q++)
+        {
+            float* source = call.Query + tile.Rows.Offset(q, call.QueryStrides);
+            for (int t = 0; t < headDim; t++)
+                tile.Query[(long)q * headDim + t] = source[t] * scale;
+        }
+
+        float* keys = call.Key + tile.Rows.KeyOffset(call.KeyStrides);
+        float* values = call.Value + tile.Rows.KeyOffset(call.ValueStrides);
+        int* start = (int*)tile.Lanes, limit = (int*)tile.NewMax;
+        for (int first = tile.FirstBlock(call.KeyBlock); first < tile.Range.LastLimit; first += call.KeyBlock)
+        {
+            int count = Math.Min(call.KeyBlock, tile.Range.LastLimit - first), following = tile.Range.LastLimit - first - count;
+            DecodeTile<TVector>.Scores(
+                tile.Query, rowCount, keys + first * call.KeyStrides.Length, call.KeyStrides.Length, headDim, count, following, tile.Score);
+            for (int q = 0; q < rowCount; q++)
+            {
+                start[q] = TileState<TVector, TSpec>.HasStarts ? Math.Clamp(tile.Starts[q] - first, 0, count) : 0;
+                limit[q] = TileState<TVector, TSpec>.HasRanges ? Math.Clamp(tile.Limits[q] - first, start[q], count) : count;
+                float* score = tile.Score + (long)q * count + start[q];
+                int seen = limit[q] - start[q];
+                ChangeScores(call, tile, q, score, first + start[q], seen, tile.Mask + (long)q * count + start[q]);
+                float alpha = DecodeTile<TVector>.Step(score, seen, ref tile.Max[q], ref tile.Sum[q]);
+                float* output = tile.Output + (long)q * valueDim;
+                for (int c = 0; c < valueDim; c++)
+                    output[c] *= alpha;
+            }
+
+            float* block = values + first * call.ValueStrides.Length, value = block;
+            long valueStride = call.ValueStrides.Length;
+            if (careful)
+            {
+                value = BlockStage.Copy(block, valueStride, valueDim, count, valueStage, valueDim, count);
+                valueStride = valueDim;
+                BlockStage.ZeroNonFinite(new(value, count * valueDim));
+                following = 0;
+            }
+
+            DecodeTile<TVector>.Values(tile.Score, rowCount, start, limit, value, valueStride, valueDim, count, following, tile.Output);
+            if (careful)
+                tile.AddVisibleNonFinite(call, block, first, count, inLanes: false);
+        }
+    }
+
+    /// <summary>O[q][c] = O[q][c] / l[q].</summary>
+    [MethodImpl(MethodImplOptions.AggressiveOptimization)]
+    public static void Finish(in AttentionCall call, in TileState<TVector, TSpec> tile)
+    {
+        float* inverse = tile.FinishSums(call);
+        for (int q = 0; q < tile.Tile.RowCount; q++)
+        {
+            float* source = tile.Output + (long)q * call.ValueDim;
+            float* destination = call.Output + tile.Rows.Offset(q, call.OutputStrides);
+            for (int c = 0; c < call.ValueDim; c++)
+                destination[c] = source[c] * inverse[q];
+        }
+    }
+
+    /// <summary>Softcap, masks and ALiBi for the keys of a block that one query sees.</summary>
+    private static void ChangeScores(in AttentionCall call, in TileState<TVector, TSpec> tile, int row, float* score, int first, int count, float* mask)
+    {
+        if (Features.Uses<TSpec>(call, AttentionFeatures.Softcap))
+            DecodeTile<TVector>.Softcap(score, count, call.Softcap * VectorMath.Log2E);
+
+        if (Features.Uses<TSpec>(call, AttentionCall.MaskFeatures))
+        {
+            bool overlay = false;
+            if (Features.Uses<TSpec>(call, AttentionFeatures.AdditiveMask))
+                CopyMask<FloatElement>(call.AdditiveMask, tile, row, first, count, mask, ref overlay);
+            if (Features.Uses<TSpec>(call, AttentionFeatures.BooleanMask))
+                CopyMask<BooleanElement>(call.BooleanMask, tile, row, first, count, mask, ref overlay);
+            if (Features.Uses<TSpec>(call, AttentionFeatures.PackedMask))
+                CopyMask<BitElement>(call.PackedMask, tile, row, first, count, mask, ref overlay);
+            DecodeTile<TVector>.AddMask(score, mask, count);
+        }
+
+        if (Features.Uses<TSpec>(call, AttentionFeatures.Alibi))
+        {
+            float position = (long)tile.Rows.Position(row) + tile.Sequence.CausalOffset - first;
+            DecodeTile<TVector>.AddAlibi(score, count, position, VectorMath.Log2E * call.AlibiSlopes[tile.Rows.Head(row)]);
+        }
+    }
+
+    private static void CopyMask<TElement>(in MaskOperand operand, in TileState<TVector, TSpec> tile, int row, int first, int count, float* mask, ref bool overlay)
+        where TElement : struct, IMaskElement
+    {
+        LanePacking.Copy<TElement>(tile.MaskRow<TElement>(operand, row), first, count, VectorMath.Log2E, mask, overlay);
+        overlay = true;
+    }
+}

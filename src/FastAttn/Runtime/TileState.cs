@@ -1,0 +1,335 @@
+using System;
+using System.Runtime.CompilerServices;
+using System.Runtime.Intrinsics;
+
+namespace FastAttn.Runtime;
+
+/// <summary>
+/// The queries of one register tile, a lane each, and their online softmax: scores of the present block, running maximum
+/// m, running sum l and output Ot, in a worker's memory.
+/// </summary>
+/// <typeparam name="TVector">The vector.</typeparam>
+/// <typeparam name="TSpec">What the kernel was declared for.</typeparam>
+internal unsafe struct TileState<TVector, TSpec>
+    where TVector : struct, ILanes<TVector>
+    where TSpec : struct, IKernelSpec
+{
+    public readonly QueryTile Tile;
+    public readonly Sequence Sequence;
+    public readonly TileRowMap Rows;
+
+    /// <summary>The keys that its queries see.</summary>
+    public readonly KeyRange Range;
+
+    /// <summary>Lanes, a whole number of vectors.</summary>
+    public readonly int Width;
+
+    /// <summary>Value dimension, rounded up to whole value tiles.</summary>
+    public readonly int ValueColumns;
+
+    /// <summary>Floats of memory that the tile has.</summary>
+    public readonly long Floats;
+
+    /// <summary>Qt: d × width.</summary>
+    public readonly float* Query;
+
+    /// <summary>Ot: value columns × width.</summary>
+    public readonly float* Output;
+
+    /// <summary>S, then P: keys × width.</summary>
+    public readonly float* Score;
+
+    /// <summary>m.</summary>
+    public readonly float* Max;
+
+    /// <summary>m with the present block.</summary>
+    public readonly float* NewMax;
+
+    /// <summary>l.</summary>
+    public readonly float* Sum;
+
+    /// <summary>By how much sums and outputs shrink for the present block.</summary>
+    public readonly float* Alpha;
+
+    /// <summary>Whatever a step needs a number a lane for.</summary>
+    public readonly float* Lanes;
+
+    /// <summary>The first key that each lane sees.</summary>
+    public readonly int* Starts;
+
+    /// <summary>The first key behind that which it does not see.</summary>
+    public readonly int* Limits;
+
+    /// <summary>Mt: keys × width, where there is a mask.</summary>
+    public readonly float* Mask;
+
+    /// <summary>Divides the memory; every part begins on a cache line.</summary>
+    /// <param name="memory">The memory; null to learn how much is needed.</param>
+    /// <param name="call">The call.</param>
+    /// <param name="blockRows">Keys in the largest block.</param>
+    /// <param name="valueColumns">Value dimension, rounded up to whole value tiles.</param>
+    /// <param name="width">Lanes.</param>
+    public TileState(float* memory, in AttentionCall call, int blockRows, int valueColumns, int width)
+    {
+        Width = width;
+        ValueColumns = valueColumns;
+        long used = 0;
+        Query = Take((long)call.HeadDim * width);
+        Output = Take((long)valueColumns * width);
+        Score = Take((long)blockRows * width);
+        Max = Take(width);
+        NewMax = Take(width);
+        Sum = Take(width);
+        Alpha = Take(width);
+        Lanes = Take(width);
+        Starts = (int*)Take(width);
+        Limits = (int*)Take(width);
+        Mask = Take(Features.Uses<TSpec>(call, AttentionCall.MaskFeatures) ? (long)blockRows * width : 0);
+        Floats = used;
+
+        float* Take(long floats)
+        {
+            float* part = memory + used;
+            used += Workspace.Aligned(floats);
+            return part;
+        }
+    }
+
+    /// <summary>As the other constructor, for these queries.</summary>
+    public TileState(float* memory, in AttentionCall call, int blockRows, int valueColumns, int width, in QueryTile tile, in Sequence sequence)
+        : this(memory, call, blockRows, valueColumns, width)
+    {
+        Tile = tile;
+        Sequence = sequence;
+        Rows = new(call, tile, sequence);
+        Range = FindRange(call);
+    }
+
+    /// <summary>Whether queries may see other keys than their sequence has.</summary>
+    public static bool HasRanges => TSpec.Mask != AttentionMask.None
+        || (TSpec.Features & (AttentionFeatures.KeyLengths | AttentionFeatures.Window | AttentionCall.MaskFeatures)) != 0;
+
+    /// <summary>Whether queries may see no keys up to some key.</summary>
+    public static bool HasStarts => (TSpec.Features & AttentionFeatures.Window) != 0;
+
+    /// <summary>The first key of the first block that some query sees. Blocks begin at multiples of their size, so that results do not depend on the tile's other queries.</summary>
+    public readonly int FirstBlock(int keyBlock) => HasStarts && Range.LastLimit > 0 ? Range.FirstStart / keyBlock * keyBlock : 0;
+
+    /// <summary>The state before any key: no maximum and a sum of 0, or a sink's logit and 1.</summary>
+    public readonly void Begin(in AttentionCall call)
+    {
+        new Span<float>(Output, ValueColumns * Width).Clear();
+        new Span<float>(Max, Width).Fill(OnlineSoftmax.NoMax);
+        new Span<float>(Sum, Width).Clear();
+        if (!Features.Uses<TSpec>(call, AttentionFeatures.Sinks))
+            return;
+        for (int q = 0; q < Tile.RowCount; q++)
+        {
+            float sink = call.Sinks[Rows.Head(q)] * VectorMath.Log2E;
+            if (sink < OnlineSoftmax.NoMax)
+                continue;
+            Max[q] = sink;
+            Sum[q] = 1;
+        }
+    }
+
+    /// <summary>Qt[t][q] = scale·Q[q][t]; lanes without a query are 0.</summary>
+    public readonly void PackQuery(in AttentionCall call)
+    {
+        void** starts = stackalloc void*[Tile.RowCount];
+        for (int q = 0; q < Tile.RowCount; q++)
+            starts[q] = call.Query + Rows.Offset(q, call.QueryStrides);
+        LanePacking.Pack<FloatElement>(starts, Tile.RowCount, 0, call.HeadDim, Features.QueryScale<TSpec>(call), Query, Width);
+    }
+
+    /// <summary>Softcap, masks and ALiBi of one block.</summary>
+    public readonly void ChangeScores(in AttentionCall call, int first, int count)
+    {
+        if (Features.Uses<TSpec>(call, AttentionFeatures.Softcap))
+            ScoreSteps<TVector>.Run(new ScoreSteps<TVector>.Softcap(call.Softcap * VectorMath.Log2E), Score, Max, NewMax, count, Width);
+
+        if (Features.Uses<TSpec>(call, AttentionCall.MaskFeatures))
+        {
+            bool overlay = false;
+            if (Features.Uses<TSpec>(call, AttentionFeatures.AdditiveMask))
+                PackMask<FloatElement>(call.AdditiveMask, first, count, ref overlay);
+            if (Features.Uses<TSpec>(call, AttentionFeatures.BooleanMask))
+                PackMask<BooleanElement>(call.BooleanMask, first, count, ref overlay);
+            if (Features.Uses<TSpec>(call, AttentionFeatures.PackedMask))
+                PackMask<BitElement>(call.PackedMask, first, count, ref overlay);
+            ScoreSteps<TVector>.Run(new ScoreSteps<TVector>.Mask(Mask, Width), Score, Max, NewMax, count, Width);
+        }
+
+        if (Features.Uses<TSpec>(call, AttentionFeatures.Alibi))
+        {
+            float* position = Lanes, negativeSlope = Alpha;
+            for (int q = 0; q < Width; q++)
+            {
+                bool isQuery = q < Tile.RowCount;
+                position[q] = isQuery ? (float)((long)Rows.Position(q) + Sequence.CausalOffset - first) : 0;
+                negativeSlope[q] = isQuery ? -VectorMath.Log2E * call.AlibiSlopes[Rows.Head(q)] : 0;
+            }
+
+            ScoreSteps<TVector>.Run(new ScoreSteps<TVector>.Alibi(position, negativeSlope), Score, Max, NewMax, count, Width);
+        }
+    }
+
+    /// <summary>Sets the scores of keys outside a lane's range to −∞ and takes the maximum of what is left.</summary>
+    public readonly void HideKeys(int first, int count)
+    {
+        // Relative to the block, so that they are exact as floats.
+        float* start = Lanes, limit = Alpha;
+        for (int q = 0; q < Width; q++)
+        {
+            if (HasStarts)
+                start[q] = Math.Clamp(Starts[q] - first, 0, count);
+            limit[q] = Math.Clamp(Limits[q] - first, 0, count);
+        }
+
+        if (HasStarts)
+            ScoreSteps<TVector>.Run(new ScoreSteps<TVector>.Range(start, limit), Score, Max, NewMax, count, Width);
+        else
+            ScoreSteps<TVector>.Run(new ScoreSteps<TVector>.Limit(limit), Score, Max, NewMax, count, Width);
+    }
+
+    /// <summary>Takes the scores into the state; P stands where S stood.</summary>
+    public readonly void Step(int count) =>
+        OnlineSoftmax.Step<TVector>(ref *Score, ref *NewMax, ref *Max, ref *Sum, ref *Alpha, count, Width);
+
+    /// <summary>Adds the products with NaN and ±∞ that were left out of a block, to the queries that see them.</summary>
+    /// <param name="call">The call.</param>
+    /// <param name="value">The block's values as they lie.</param>
+    /// <param name="first">The block's first key.</param>
+    /// <param name="count">Its keys.</param>
+    /// <param name="inLanes">Whether queries are in lanes; else rows of P, the mask and O are queries.</param>
+    public readonly void AddVisibleNonFinite(in AttentionCall call, float* value, int first, int count, bool inLanes)
+    {
+        (long keyStep, long queryStep) = inLanes ? (Width, 1) : (1, count);
+        (long columnStep, long outputStep) = inLanes ? (Width, 1) : (1, call.ValueDim);
+        for (int j = 0; j < count; j++)
+        {
+            for (int c = 0; c < call.ValueDim; c++)
+            {
+                float v = value[j * call.ValueStrides.Length + c];
+                if (float.IsFinite(v))
+                    continue;
+                for (int q = 0; q < Tile.RowCount; q++)
+                {
+                    long element = j * keyStep + q * queryStep;
+                    bool isSeen = first + j >= Starts[q] && first + j < Limits[q]
+                        && !(Features.Uses<TSpec>(call, AttentionCall.MaskFeatures) && float.IsNegativeInfinity(Mask[element]));
+                    if (isSeen)
+                        Output[c * columnStep + q * outputStep] += Score[element] * v;
+                }
+            }
+        }
+    }
+
+    /// <summary>Whether all of the output is finite.</summary>
+    [MethodImpl(MethodImplOptions.AggressiveOptimization)]
+    public readonly bool IsFinite()
+    {
+        TVector sum = TVector.Create(0);
+        int count = ValueColumns * Width;
+        for (int i = 0; i < count; i += TVector.Count)
+            sum = TVector.MultiplyAdd(TVector.Load(ref Output[i]), TVector.Create(0), sum);
+        return Vector128.Sum(TVector.FoldToFour(sum)) == 0;
+    }
+
+    /// <summary>O[q][c] = Ot[c][q] / l[q].</summary>
+    [MethodImpl(MethodImplOptions.AggressiveOptimization)]
+    public readonly void Finish(in AttentionCall call)
+    {
+        int width = Width, dim = call.ValueDim;
+        float* inverse = FinishSums(call);
+        int row = 0;
+        for (; row + 4 <= Tile.RowCount; row += 4)
+        {
+            float* a = call.Output + Rows.Offset(row, call.OutputStrides);
+            float* b = call.Output + Rows.Offset(row + 1, call.OutputStrides);
+            float* c = call.Output + Rows.Offset(row + 2, call.OutputStrides);
+            float* d = call.Output + Rows.Offset(row + 3, call.OutputStrides);
+            float* source = Output + row;
+            Vector128<float> factor = Vector128.Load(inverse + row);
+            int t = 0;
+            for (; t + 4 <= dim; t += 4, source += 4 * width)
+            {
+                Vector128<float> va = Vector128.Load(source) * factor, vb = Vector128.Load(source + width) * factor;
+                Vector128<float> vc = Vector128.Load(source + 2 * width) * factor, vd = Vector128.Load(source + 3 * width) * factor;
+                Transpose.InPlace(ref va, ref vb, ref vc, ref vd);
+                va.Store(a + t);
+                vb.Store(b + t);
+                vc.Store(c + t);
+                vd.Store(d + t);
+            }
+
+            for (; t < dim; t++, source += width)
+            {
+                a[t] = source[0] * inverse[row];
+                b[t] = source[1] * inverse[row + 1];
+                c[t] = source[2] * inverse[row + 2];
+                d[t] = source[3] * inverse[row + 3];
+            }
+        }
+
+        for (; row < Tile.RowCount; row++)
+        {
+            float* destination = call.Output + Rows.Offset(row, call.OutputStrides);
+            for (int t = 0; t < dim; t++)
+                destination[t] = Output[t * width + row] * inverse[row];
+        }
+    }
+
+    /// <summary>LSE[q] = ln 2·m[q] + ln l[q], −∞ without keys; returns 1 / l[q], 0 without keys.</summary>
+    public readonly float* FinishSums(in AttentionCall call)
+    {
+        const double Ln2 = 0.693147180559945309;
+        for (int q = 0; q < Tile.RowCount; q++)
+        {
+            float sum = Sum[q];
+            Alpha[q] = sum == 0 ? 0 : 1 / sum;
+            if (call.LogSumExp != null)
+                call.LogSumExp[Rows.LogSumExpIndex(q)] = sum == 0 ? float.NegativeInfinity : (float)(Max[q] * Ln2 + Math.Log(sum));
+        }
+
+        return Alpha;
+    }
+
+    /// <summary>The start of a row of a mask.</summary>
+    public readonly void* MaskRow<TElement>(in MaskOperand mask, int row)
+        where TElement : struct, IMaskElement => (byte*)mask.Start + Rows.MaskOffset(row, mask.Strides) * TElement.Bits / 8;
+
+    /// <summary>Mt[j][q] = log₂(e)·M[q][j] of one block.</summary>
+    private readonly void PackMask<TElement>(in MaskOperand mask, int first, int count, ref bool overlay)
+        where TElement : struct, IMaskElement
+    {
+        void** starts = stackalloc void*[Tile.RowCount];
+        for (int q = 0; q < Tile.RowCount; q++)
+            starts[q] = MaskRow<TElement>(mask, q);
+        LanePacking.Pack<TElement>(starts, Tile.RowCount, first, count, VectorMath.Log2E, Mask, Width, overlay);
+        overlay = true;
+    }
+
+    private readonly KeyRange FindRange(in AttentionCall call)
+    {
+        int keyLength = Sequence.KeyLength;
+        if (!HasRanges)
+            return new(0, 0, keyLength, keyLength);
+        keyLength = Math.Min(keyLength, call.MaskKeyLength);
+        KeyRange range = KeyRange.None;
+        for (int q = 0; q < Width; q++)
+        {
+            Starts[q] = Limits[q] = 0;
+            if (q >= Tile.RowCount)
+                continue;
+            long position = (long)Rows.Position(q) + Sequence.CausalOffset;
+            int limit = (int)Math.Clamp(position + call.Right + 1, 0, keyLength);
+            int start = HasStarts ? (int)Math.Clamp(position - call.Left, 0, limit) : 0;
+            Starts[q] = start;
+            Limits[q] = limit;
+            range = range.With(start, limit);
+        }
+
+        return range;
+    }
+}
