@@ -1,4 +1,5 @@
 using System;
+using System.Diagnostics.CodeAnalysis;
 
 namespace FastAttn.Runtime;
 
@@ -11,6 +12,8 @@ namespace FastAttn.Runtime;
 /// <param name="QueryInput">Floats in a row of the query input.</param>
 /// <param name="KeyInput">Floats in a row of the key input.</param>
 /// <param name="ValueInput">Floats in a row of the value input.</param>
+[SuppressMessage("Usage", "CA2208:Instantiate argument exceptions correctly", Justification = "The name is that of the constructor's parameter.")]
+[SuppressMessage("Usage", "MA0015:Specify the parameter name in ArgumentException", Justification = "The name is that of the constructor's parameter.")]
 internal readonly record struct MultiHeadDimensions(int Model, int Heads, int KeyValueHeads, int Head, int Value, int QueryInput, int KeyInput, int ValueInput)
 {
     /// <summary>Floats in a token's queries.</summary>

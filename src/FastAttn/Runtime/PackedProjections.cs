@@ -1,4 +1,5 @@
 using System;
+using System.Diagnostics.CodeAnalysis;
 
 namespace FastAttn.Runtime;
 
@@ -7,6 +8,8 @@ namespace FastAttn.Runtime;
 /// <param name="Key">W_K.</param>
 /// <param name="Value">W_V.</param>
 /// <param name="Output">W_O.</param>
+[SuppressMessage("Usage", "CA2208:Instantiate argument exceptions correctly", Justification = "The name is that of the constructor's parameter.")]
+[SuppressMessage("Usage", "MA0015:Specify the parameter name in ArgumentException", Justification = "The name is that of the constructor's parameter.")]
 internal sealed record PackedProjections(PackedMatrix Query, PackedMatrix Key, PackedMatrix Value, PackedMatrix Output)
 {
     /// <summary>Packs weights.</summary>
