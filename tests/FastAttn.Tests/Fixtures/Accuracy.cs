@@ -30,16 +30,29 @@ internal sealed class Accuracy(AttentionKernel kernel)
     public void Check(Case call, Inputs? inputs = null, double? floor = null)
     {
         inputs ??= Inputs.Normal(call);
+        Check(call, call, Evaluate.Exact(call, inputs), Evaluate.Naive(call, inputs), bound => Evaluate.Kernel(bound, call, inputs), floor);
+    }
+
+    /// <summary>The same of a call with features.</summary>
+    /// <param name="call">The case.</param>
+    /// <param name="inputs">Its inputs; those of <see cref="FeatureCase.Normal"/> where null.</param>
+    public void Check(FeatureCase call, Inputs? inputs = null)
+    {
+        inputs ??= call.Normal();
+        Check(call.Storage, call, call.Exact(inputs), call.Naive(inputs), bound => call.Run(bound, inputs), floor: null);
+    }
+
+    private void Check(Case call, object description, Outputs<double> exact, Outputs<float> inThreePasses, Func<AttentionKernel, Outputs<float>> run, double? floor)
+    {
         double slack = floor ?? FloorOf(call);
-        Outputs<double> exact = Evaluate.Exact(call, inputs);
-        Difference naive = Difference.Between(call, exact, Evaluate.Naive(call, inputs));
+        Difference naive = Difference.Between(call, exact, inThreePasses);
         _naiveSquares += naive.Squares;
         _count += naive.Count;
         foreach (AttentionKernel bound in InstructionSets.Supported.Select(kernel.For))
         {
-            Outputs<float> actual = Evaluate.Kernel(bound, call, inputs);
+            Outputs<float> actual = run(bound);
             Difference difference = Difference.Between(call, exact, actual);
-            string message = $"{bound.Name}: {call}:{difference.Where} float32 in three passes is off by {naive.Output:G3} and {naive.LogSumExp:G3}.";
+            string message = $"{bound.Name}: {description}:{difference.Where} float32 in three passes is off by {naive.Output:G3} and {naive.LogSumExp:G3}.";
             if (difference.Output > 2 * naive.Output + slack || difference.LogSumExp > 2 * naive.LogSumExp + slack)
                 Assert.Fail(message);
             if (difference.Output > _worst.Error)

@@ -15,6 +15,7 @@ internal static class Child
 
     public const string GuardPages = nameof(GuardPages);
     public const string LayerGuardPages = nameof(LayerGuardPages);
+    public const string FeatureGuardPages = nameof(FeatureGuardPages);
     public const string Crash = nameof(Crash);
     public const string DefaultInstructionSet = nameof(DefaultInstructionSet);
 
@@ -27,6 +28,9 @@ internal static class Child
                 return 0;
             case LayerGuardPages:
                 Console.WriteLine($"{Done}, {LayerGuardSweep.Run(Console.WriteLine)} calls");
+                return 0;
+            case FeatureGuardPages:
+                Console.WriteLine($"{Done}, {FeatureGuardSweep.Run(Console.WriteLine)} calls");
                 return 0;
             case Crash:
                 GuardSweep.Crash();

@@ -34,6 +34,17 @@ internal sealed unsafe partial class GuardedBuffer : IDisposable
         return new(atEnd ? First + _capacity - count : First, count);
     }
 
+    /// <summary>The same of other elements: a copy of <paramref name="source"/>.</summary>
+    public ReadOnlySpan<T> Copy<T>(ReadOnlySpan<T> source, bool atEnd)
+        where T : unmanaged
+    {
+        nuint usable = (nuint)_capacity * sizeof(float), bytes = (nuint)source.Length * (nuint)sizeof(T);
+        ArgumentOutOfRangeException.ThrowIfGreaterThan(bytes, usable, nameof(source));
+        Span<T> copy = new((byte*)First + (atEnd ? usable - bytes : 0), source.Length);
+        source.CopyTo(copy);
+        return copy;
+    }
+
     /// <summary>Fills all that may be touched.</summary>
     public void Fill(float value) => new Span<float>(First, _capacity).Fill(value);
 

@@ -1,0 +1,125 @@
+using System;
+using System.Text;
+
+namespace FastAttn.Tests.Fixtures;
+
+/// <summary>One call with masks, lengths, biases and sinks; those that are null are absent.</summary>
+/// <param name="Call">All else. In a ragged batch its shape has the longest lengths.</param>
+internal sealed record FeatureCase(Case Call)
+{
+    public float? Softcap { get; init; }
+
+    public AttentionWindow? Window { get; init; }
+
+    public float[]? AdditiveMask { get; init; }
+
+    public AttentionMaskStrides AdditiveMaskStrides { get; init; }
+
+    public bool[]? BooleanMask { get; init; }
+
+    public AttentionMaskStrides BooleanMaskStrides { get; init; }
+
+    public byte[]? PackedMask { get; init; }
+
+    public AttentionMaskStrides PackedMaskStrides { get; init; }
+
+    public int[]? KeyLengths { get; init; }
+
+    public int[]? CausalOffsets { get; init; }
+
+    public int[]? QueryStarts { get; init; }
+
+    public int[]? KeyStarts { get; init; }
+
+    public float[]? AlibiSlopes { get; init; }
+
+    public float[]? Sinks { get; init; }
+
+    public AttentionModifiers Modifiers => new()
+    {
+        AdditiveMask = Span(AdditiveMask),
+        AdditiveMaskStrides = AdditiveMaskStrides,
+        BooleanMask = Span(BooleanMask),
+        BooleanMaskStrides = BooleanMaskStrides,
+        PackedMask = Span(PackedMask),
+        PackedMaskStrides = PackedMaskStrides,
+        KeyLengths = Span(KeyLengths),
+        CausalOffsets = Span(CausalOffsets),
+        QueryStarts = Span(QueryStarts),
+        KeyStarts = Span(KeyStarts),
+        AlibiSlopes = Span(AlibiSlopes),
+        Sinks = Span(Sinks),
+    };
+
+    public AttentionOptions Options => Storage.Options with { Softcap = Softcap, Window = Window };
+
+    /// <summary>As the buffers have it: a ragged batch is one sequence of all tokens, with a log-sum-exp [H, T].</summary>
+    public Case Storage => QueryStarts is { } queries && KeyStarts is { } keys
+        ? Call with { Shape = Call.Shape with { Batch = 1, QueryLength = queries[^1], KeyLength = keys[^1] } }
+        : Call;
+
+    /// <summary>One that takes every combination.</summary>
+    public AttentionKernel Kernel => ScaledDotProductAttention.GetKernel(Call.HeadDim, Call.ValueDim, Call.Mask, AttentionFeatures.All);
+
+    public Inputs Normal() => Inputs.Normal(Storage);
+
+    /// <summary>Calls the kernel with outputs full of <see cref="Evaluate.Canary"/>.</summary>
+    public Outputs<float> Run(AttentionKernel kernel, Inputs inputs)
+    {
+        Outputs<float> outputs = new(new float[Storage.OutputRows.Elements], new float[Storage.LogSumExpElements]);
+        Array.Fill(outputs.Output, Evaluate.Canary);
+        Array.Fill(outputs.LogSumExp, Evaluate.Canary);
+        kernel.Forward(inputs.Query, inputs.Key, inputs.Value, outputs.Output, outputs.LogSumExp, Call.Shape, Modifiers, Options);
+        return outputs;
+    }
+
+    /// <summary>The formula in double.</summary>
+    public Outputs<double> Exact(Inputs inputs)
+    {
+        Outputs<double> outputs = new(new double[Storage.OutputRows.Elements], new double[Storage.LogSumExpElements]);
+        AttentionReference.Forward<double>(inputs.Query, inputs.Key, inputs.Value, outputs.Output, outputs.LogSumExp, Call.Shape, Call.HeadDim, Call.ValueDim, Modifiers, Call.Mask, Options);
+        return outputs;
+    }
+
+    /// <summary>The formula in float32, in three passes.</summary>
+    public Outputs<float> Naive(Inputs inputs)
+    {
+        Outputs<float> outputs = new(new float[Storage.OutputRows.Elements], new float[Storage.LogSumExpElements]);
+        AttentionReference.Forward<float>(inputs.Query, inputs.Key, inputs.Value, outputs.Output, outputs.LogSumExp, Call.Shape, Call.HeadDim, Call.ValueDim, Modifiers, Call.Mask, Options);
+        return outputs;
+    }
+
+    public override string ToString()
+    {
+        StringBuilder text = new StringBuilder().Append(Call);
+        if (Softcap is { } softcap)
+            text.Append($", softcap {softcap}");
+        if (Window is { } window)
+            text.Append($", window {window.Left?.ToString() ?? "∞"} to {window.Right?.ToString() ?? "∞"}");
+        AppendMask("additive", AdditiveMask, AdditiveMaskStrides);
+        AppendMask("boolean", BooleanMask, BooleanMaskStrides);
+        AppendMask("packed", PackedMask, PackedMaskStrides);
+        AppendList("key lengths", KeyLengths);
+        AppendList("causal offsets", CausalOffsets);
+        AppendList("query starts", QueryStarts);
+        AppendList("key starts", KeyStarts);
+        AppendList("slopes", AlibiSlopes);
+        AppendList("sinks", Sinks);
+        return text.ToString();
+
+        void AppendMask<T>(string name, T[]? mask, AttentionMaskStrides strides)
+        {
+            if (mask is not null)
+                text.Append($", {name} mask of {mask.Length} at ({strides.Batch}, {strides.Head}, {strides.Query}) of {strides.KeyLength}");
+        }
+
+        void AppendList<T>(string name, T[]? list)
+        {
+            if (list is not null)
+                text.Append($", {name} [{string.Join(", ", list)}]");
+        }
+    }
+
+    /// <summary>Absent where null: an array's conversion gives a span that is present, though empty.</summary>
+    private static ReadOnlySpan<T> Span<T>(T[]? array) => array is null ? default : array.AsSpan();
+}
