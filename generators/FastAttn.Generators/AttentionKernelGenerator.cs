@@ -45,7 +45,7 @@ public sealed class AttentionKernelGenerator : IIncrementalGenerator
         context.RegisterSourceOutput(members, static (output, member) => Add(output, member.FileName, MemberEmitter.Emit(member.Declaration)));
         context.RegisterSourceOutput(kernels, static (output, kernel) => Add(output, kernel.ClassName, KernelEmitter.Emit(kernel)));
         context.RegisterSourceOutput(plans, static (output, plan) => Add(output, plan.StructName, TilesEmitter.Emit(plan)));
-        context.RegisterSourceOutput(products.Collect(), static (output, plans) => AddProducts(output, plans));
+        context.RegisterSourceOutput(products, static (output, plan) => Add(output, plan.StructName, ProductTilesEmitter.Emit(plan)));
     }
 
     private static IncrementalValuesProvider<KernelDeclaration> Declarations(IncrementalGeneratorInitializationContext context, string attribute, string step) =>
@@ -68,15 +68,6 @@ public sealed class AttentionKernelGenerator : IIncrementalGenerator
     {
         foreach (Dialect dialect in Dialect.All.ToArray())
             yield return ProductPlan.Of(dialect);
-    }
-
-    private static void AddProducts(SourceProductionContext output, ImmutableArray<ProductPlan> plans)
-    {
-        if (plans.IsEmpty)
-            return;
-        Add(output, ProductPlan.ClassName, ProductTilesEmitter.EmitChoice(plans));
-        foreach (ProductPlan plan in plans)
-            Add(output, plan.StructName, ProductTilesEmitter.Emit(plan));
     }
 
     private static void Add(SourceProductionContext context, string name, string source) =>

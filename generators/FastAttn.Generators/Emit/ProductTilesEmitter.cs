@@ -7,35 +7,11 @@ using FastAttn.Generators.Model;
 
 namespace FastAttn.Generators.Emit;
 
-/// <summary>Emits the register tiles of the packed matrix product, and the choice among instruction sets.</summary>
+/// <summary>Emits the register tiles of the packed matrix product.</summary>
 internal static class ProductTilesEmitter
 {
     private const string Parameters = "ref float a, nint aStride, ref float b, ref float initial, nint initialStride, ref float c, nint cStride, nint depth";
     private const string Arguments = "ref a, aStride, ref b, ref initial, initialStride, ref c, cStride, depth";
-
-    /// <summary>The class that makes a driver for an instruction set.</summary>
-    public static string EmitChoice(IEnumerable<ProductPlan> plans)
-    {
-        var writer = new SourceWriter();
-        writer.Line(Header.File).Line();
-        writer.Open("namespace FastAttn.Generated");
-        writer
-            .Line("using global::FastAttn.Runtime;")
-            .Line()
-            .Line("/// <summary>The packed matrix product in float32, by instruction set.</summary>")
-            .Line("[global::Microsoft.CodeAnalysis.Embedded]")
-            .Line(Header.GeneratedCode)
-            .Open($"internal static class {ProductPlan.ClassName}")
-            .Open("public static ProductDriver CreateDriver(global::FastAttn.InstructionSet instructionSet)")
-            .Open("switch (instructionSet)");
-        foreach (ProductPlan plan in plans)
-        {
-            string label = plan.Dialect == Dialect.Scalar ? "default" : $"case global::FastAttn.InstructionSet.{plan.Dialect.Name}";
-            writer.Line($"{label}: return new ProductDriver<{plan.StructName}>();");
-        }
-
-        return writer.Close().Close().Close().Close().ToString();
-    }
 
     /// <summary>The tiles of one instruction set.</summary>
     public static string Emit(ProductPlan plan)

@@ -23,11 +23,8 @@ internal sealed record ProductPlan(Dialect Dialect, EquatableArray<TileShape> Ti
     /// <summary>Floats in a block of A: 128 KiB, a quarter of a small second-level cache.</summary>
     private const int RowBlockFloats = 32768;
 
-    /// <summary>The class that chooses by instruction set.</summary>
-    public const string ClassName = "F32_Product";
-
     /// <summary>The struct that holds the tiles.</summary>
-    public string StructName => $"{ClassName}_{Dialect.Name}";
+    public string StructName => $"F32_Product_{Dialect.Name}";
 
     public int MaxVectors => Tiles.Max(static tile => tile.Vectors);
 

@@ -26,7 +26,7 @@ internal abstract class ProductDriver
     public static ProductDriver For(InstructionSet instructionSet)
     {
         ref ProductDriver? slot = ref s_drivers[(int)instructionSet];
-        return Volatile.Read(ref slot) ?? Interlocked.CompareExchange(ref slot, F32_Product.CreateDriver(instructionSet), null) ?? slot;
+        return Volatile.Read(ref slot) ?? Interlocked.CompareExchange(ref slot, Create(instructionSet), null) ?? slot;
     }
 
     /// <summary>Whether so few rows wait for the weights rather than for arithmetic.</summary>
@@ -37,4 +37,13 @@ internal abstract class ProductDriver
 
     /// <summary>Computes rows × panels of C.</summary>
     public abstract void Run(in Projection projection, int firstRow, int rows, int firstPanel, int endPanel, Workspace workspace);
+
+    private static ProductDriver Create(InstructionSet instructionSet) => instructionSet switch
+    {
+        InstructionSet.Avx512 => new ProductDriver<F32_Product_Avx512>(),
+        InstructionSet.Avx2 => new ProductDriver<F32_Product_Avx2>(),
+        InstructionSet.AdvSimd => new ProductDriver<F32_Product_AdvSimd>(),
+        InstructionSet.Vector128 => new ProductDriver<F32_Product_Vector128>(),
+        _ => new ProductDriver<F32_Product_Scalar>(),
+    };
 }
