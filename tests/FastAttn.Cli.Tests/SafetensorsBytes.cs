@@ -1,7 +1,6 @@
 using System;
 using System.Buffers.Binary;
 using System.Collections.Generic;
-using System.IO;
 using System.Linq;
 using System.Text;
 
@@ -11,7 +10,7 @@ namespace FastAttn.Cli.Tests;
 internal sealed class SafetensorsBytes
 {
     private readonly List<string> _entries = [];
-    private readonly MemoryStream _data = new();
+    private readonly List<byte> _data = [];
 
     /// <summary>A file of a header and data as they are.</summary>
     public static byte[] File(string header, int dataBytes = 0, ulong? headerLength = null)
@@ -24,9 +23,9 @@ internal sealed class SafetensorsBytes
     /// <summary>Adds a tensor; returns its numbers as the element type holds them.</summary>
     public float[] Add(string name, string type, int[] shape, float[] numbers)
     {
-        long begin = _data.Length;
+        long begin = _data.Count;
         float[] rounded = [.. numbers.Select(Write)];
-        _entries.Add($"\"{name}\": {{\"dtype\": \"{type}\", \"shape\": [{string.Join(", ", shape)}], \"data_offsets\": [{begin}, {_data.Length}]}}");
+        _entries.Add($"\"{name}\": {{\"dtype\": \"{type}\", \"shape\": [{string.Join(", ", shape)}], \"data_offsets\": [{begin}, {_data.Count}]}}");
         return rounded;
 
         float Write(float number)
@@ -35,14 +34,14 @@ internal sealed class SafetensorsBytes
             {
                 case "F16":
                     ushort half = BitConverter.HalfToUInt16Bits((Half)number);
-                    _data.Write(BitConverter.GetBytes(half));
+                    _data.AddRange(BitConverter.GetBytes(half));
                     return (float)BitConverter.UInt16BitsToHalf(half);
                 case "BF16":
                     ushort upper = (ushort)(BitConverter.SingleToUInt32Bits(number) >> 16);
-                    _data.Write(BitConverter.GetBytes(upper));
+                    _data.AddRange(BitConverter.GetBytes(upper));
                     return BitConverter.UInt32BitsToSingle((uint)upper << 16);
                 default:
-                    _data.Write(BitConverter.GetBytes(number));
+                    _data.AddRange(BitConverter.GetBytes(number));
                     return number;
             }
         }
@@ -51,6 +50,6 @@ internal sealed class SafetensorsBytes
     public byte[] ToBytes()
     {
         byte[] file = File($"{{\"__metadata__\": {{\"format\": \"pt\"}}, {string.Join(", ", _entries)}}}   ");
-        return [.. file, .. _data.ToArray()];
+        return [.. file, .. _data];
     }
 }
