@@ -99,19 +99,4 @@ public sealed class PeerTests
                 @case.Shape, @case.HeadDim, options: new AttentionOptions { Scale = 1 });
         };
     }
-
-    private sealed class IdlePeer : IPeer
-    {
-        public string Name => "idle";
-
-        public string Library => Name;
-
-        public string Version => "1";
-
-        public AttentionLayout Layout => AttentionLayout.BatchHeadLengthDim;
-
-        public bool Supports(AttentionCase @case) => true;
-
-        public Action Bind(AttentionCase @case, AttentionBuffers buffers, int threads) => () => { };
-    }
 }

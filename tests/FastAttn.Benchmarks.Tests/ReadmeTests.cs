@@ -1,5 +1,7 @@
 using System;
+using System.Collections.Generic;
 using System.IO;
+using System.Linq;
 
 using FastAttn.Benchmarks.Plots;
 using FastAttn.Benchmarks.Processes;
@@ -22,11 +24,21 @@ public sealed class ReadmeTests
     }
 
     [Fact]
-    public void Plots_that_the_readme_shows_are_there()
+    public void What_the_readme_links_to_is_what_the_report_writes()
     {
-        string region = ReadmeRegion.Compose(Checkout.Results);
-        foreach (string link in region.Split("](").AsSpan(1))
-            Assert.True(File.Exists(Path.Combine(Checkout.Root, link.Split(')')[0])), link.Split(')')[0]);
+        using var root = new TemporaryFolder();
+        DirectoryInfo folder = root.Sub(Path.Combine("benchmarks", "results", "sample-cpu"));
+        ReportResults results = SampleResults.Create();
+        ResultsFile.Write(results, folder);
+        IReadOnlyList<NamedPlot> plots = ReportPlots.Of(results);
+        ReportMarkdown.Write(results, plots, folder);
+        Assert.SkipUnless(PlotFile.WriteAll(plots, folder, png: false, TextWriter.Null), "There is no font to draw plots with.");
+
+        string[] links = Links(ReadmeRegion.Compose(folder.Parent!.FullName));
+
+        Assert.Equal(3, links.Length);
+        Assert.All(links, link => Assert.True(File.Exists(Path.Combine(root.Path, link)), link));
+        Assert.All(Links(ReadmeRegion.Compose(Checkout.Results)), link => Assert.True(File.Exists(Path.Combine(Checkout.Root, link)), link));
     }
 
     [Fact]
@@ -78,4 +90,6 @@ public sealed class ReadmeTests
         Assert.DoesNotContain("Nowhere.", report, StringComparison.Ordinal);
         Assert.Contains("Nowhere.", ReportMarkdown.Compose(SampleResults.Create(), []), StringComparison.Ordinal);
     }
+
+    private static string[] Links(string text) => [.. text.Split("](").Skip(1).Select(rest => rest.Split(')')[0])];
 }

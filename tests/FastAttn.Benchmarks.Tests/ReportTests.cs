@@ -8,6 +8,7 @@ using FastAttn.Benchmarks.Peers;
 using FastAttn.Benchmarks.Plots;
 using FastAttn.Benchmarks.Report;
 using FastAttn.Benchmarks.Results;
+using FastAttn.Measurement;
 
 using SkiaSharp;
 
@@ -43,11 +44,39 @@ public sealed class ReportTests
         Assert.Equal(ReportSuite.Cases.Count, 1 + entries.Zip(entries.Skip(1)).Count(pair => pair.First.Case != pair.Second.Case));
     }
 
+    [Fact]
+    public void A_peer_that_fails_is_a_note_and_the_others_are_measured()
+    {
+        var @case = new AttentionCase("test", new AttentionShape(batch: 1, heads: 1, length: 20), 8);
+        List<string> notes = [];
+        var runner = new ReportRunner(
+            [new ReportEntry(new IdlePeer(), @case, 1), new ReportEntry(PeerCatalog.FastAttn, @case, 1)],
+            threads: 1, rounds: 1, new Deadline(TimeSpan.FromMinutes(1)), notes, TextWriter.Null);
+
+        (IReadOnlyList<PeakFigure> peaks, IReadOnlyList<BandwidthFigure> bandwidths, IReadOnlyList<CaseFigure> figures) = runner.Run();
+
+        Assert.StartsWith("idle, test 1x1x20 d8, 1 thread: idle differs from FastAttn", Assert.Single(notes), StringComparison.Ordinal);
+        CaseFigure figure = Assert.Single(figures);
+        Assert.Equal(("FastAttn", "test 1x1x20 d8", 4.0 * 20 * 20 * 8), (figure.Peer, figure.Case, figure.Flops));
+        Assert.True(figure.Milliseconds.Median > 0);
+        Assert.Equal(InstructionSets.Default, peaks[0].InstructionSet);
+        Assert.True(Assert.Single(bandwidths).GigabytesPerSecond.Median > 0);
+    }
+
     [Theory]
     [InlineData("Intel(R) Core(TM) i7-9750H CPU @ 2.60GHz", "intel-core-i7-9750h-cpu-2-60ghz")]
-    [InlineData("AMD EPYC", "amd-epyc")]
+    [InlineData("AMD EPYC (family 23, model 1)", "amd-epyc-family-23-model-1")]
     [InlineData("../..", "unknown-cpu")]
     public void A_results_folder_is_named_after_the_CPU(string cpu, string folder) => Assert.Equal(folder, CpuFolder.NameOf(cpu));
+
+    [Theory]
+    [InlineData("AMD EPYC", "AMD EPYC (family 25, model 17)")]
+    [InlineData("AMD EPYC 9654", "AMD EPYC 9654")]
+    public void A_CPU_without_a_number_is_told_by_family_and_model(string name, string expected) =>
+        Assert.Equal(expected, CpuName.Parse(["processor\t: 0", "cpu family\t: 25", "model\t\t: 17", $"model name\t: {name}", "", "model name\t: another"]));
+
+    [Fact]
+    public void A_CPU_that_does_not_tell_its_name_has_none() => Assert.Null(CpuName.Parse(["processor\t: 0", "BogoMIPS\t: 50.00"]));
 
     [Fact]
     public void Caches_are_read_as_Linux_describes_them()

@@ -22,7 +22,6 @@ internal static class Frame
         plot.Title(title, size: 17);
         plot.XLabel(xTitle, size: 14);
         plot.YLabel(yTitle, size: 14);
-        plot.Axes.Title.FullFigureCenter = true;
         plot.Axes.Bottom.Label.Bold = plot.Axes.Left.Label.Bold = false;
         plot.Font.Set(Font);
         plot.Axes.Bottom.TickLabelStyle.FontSize = 13;

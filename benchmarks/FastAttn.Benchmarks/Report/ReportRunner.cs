@@ -15,7 +15,7 @@ namespace FastAttn.Benchmarks.Report;
 /// Times all entries in turn, round after round: the peers of a case follow each other within milliseconds, so a slow
 /// moment of the machine falls on all of them alike.
 /// </summary>
-internal sealed class ReportRunner(IReadOnlyList<ReportEntry> entries, int threads, int rounds, Deadline deadline, TextWriter progress)
+internal sealed class ReportRunner(IReadOnlyList<ReportEntry> entries, int threads, int rounds, Deadline deadline, ICollection<string> notes, TextWriter progress)
 {
     // As in QuickRunner: the JIT's tiers, and the time that it takes for a step.
     private const int WarmPasses = 4;
@@ -67,8 +67,20 @@ internal sealed class ReportRunner(IReadOnlyList<ReportEntry> entries, int threa
         var buffers = new AttentionBuffers(
             entries.Max(entry => AttentionBuffers.QueryElements(entry.Case.Shape, entry.Case.HeadDim)),
             entries.Max(entry => AttentionBuffers.KeyElements(entry.Case.Shape, entry.Case.HeadDim)));
-        List<CaseSampler<ReportEntry>> samplers =
-            [.. entries.Select(entry => new CaseSampler<ReportEntry>(entry, CheckedBinding.Bind(entry.Peer, entry.Case, buffers, entry.Threads)))];
+        List<CaseSampler<ReportEntry>> samplers = [];
+        foreach (ReportEntry entry in entries)
+        {
+            try
+            {
+                samplers.Add(new CaseSampler<ReportEntry>(entry, CheckedBinding.Bind(entry.Peer, entry.Case, buffers, entry.Threads)));
+            }
+            catch (Exception e) when (entry.Peer is not FastAttnPeer)
+            {
+                // Another library's fault, on a CPU or system that nobody has tried: the rest of the report is still worth having.
+                notes.Add($"{entry.Peer.Name}, {entry.Case.Name}, {ThreadText.Of(entry.Threads)}: {e.Message}");
+                Say(notes.Last());
+            }
+        }
 
         for (int pass = 0; pass < WarmPasses; pass++)
         {

@@ -5,6 +5,7 @@ using System.Runtime.Intrinsics.X86;
 using BenchmarkDotNet.Configs;
 using BenchmarkDotNet.Filters;
 using BenchmarkDotNet.Jobs;
+using BenchmarkDotNet.Reports;
 using BenchmarkDotNet.Running;
 
 using FastAttn.Benchmarks.Peers;
@@ -17,6 +18,20 @@ internal static class SuiteConfig
 {
     private const string Native = "native";
 
+    // BenchmarkDotNet builds the project once more; it need not be analyzed again, and must have the same peers.
+    private static readonly Argument[] BuildArguments =
+    [
+        new MsBuildArgument("/p:RunAnalyzers=false"),
+#if WITH_TORCH
+        new MsBuildArgument("/p:WithTorch=true"),
+#endif
+    ];
+
+    // BenchmarkDotNet's own two minutes do not do on a busy machine.
+    private static readonly TimeSpan BuildTimeout = TimeSpan.FromMinutes(10);
+
+    private const int MaxCaseName = 40;
+
     /// <summary>BenchmarkDotNet's ready-made jobs by the names of its own option <c>--job</c>.</summary>
     public static IReadOnlyDictionary<string, Job> Jobs { get; } = new Dictionary<string, Job>(StringComparer.OrdinalIgnoreCase)
     {
@@ -27,11 +42,14 @@ internal static class SuiteConfig
         ["long"] = Job.LongRun,
     };
 
-    public static IConfig Create(Job job, bool environments)
+    public static IConfig Create(Job chosen, bool environments)
     {
+        Job job = chosen.WithArguments(BuildArguments);
         ManualConfig config = ManualConfig.Create(DefaultConfig.Instance)
             .AddJob(job.WithId(Native))
-            .AddFilter(new SimpleFilter(IsWorthwhile));
+            .AddFilter(new SimpleFilter(IsWorthwhile))
+            .WithBuildTimeout(BuildTimeout)
+            .WithSummaryStyle(SummaryStyle.Default.WithMaxParameterColumnWidth(MaxCaseName));
         if (!environments)
             return config;
         if (InstructionSets.IsSupported(InstructionSet.Avx512))

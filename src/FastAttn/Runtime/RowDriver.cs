@@ -88,7 +88,7 @@ internal static unsafe class RowDriver<TVector, TSpec>
         {
             bool overlay = false;
             if (Features.Uses<TSpec>(call, AttentionFeatures.AdditiveMask))
-                CopyMask<FloatElement>(call.AdditiveMask, tile, row, first, count, mask, ref overlay);
+                CopyMask<AdditiveElement>(call.AdditiveMask, tile, row, first, count, mask, ref overlay);
             if (Features.Uses<TSpec>(call, AttentionFeatures.BooleanMask))
                 CopyMask<BooleanElement>(call.BooleanMask, tile, row, first, count, mask, ref overlay);
             if (Features.Uses<TSpec>(call, AttentionFeatures.PackedMask))

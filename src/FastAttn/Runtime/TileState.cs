@@ -152,7 +152,7 @@ internal unsafe struct TileState<TVector, TSpec>
         {
             bool overlay = false;
             if (Features.Uses<TSpec>(call, AttentionFeatures.AdditiveMask))
-                PackMask<FloatElement>(call.AdditiveMask, first, count, ref overlay);
+                PackMask<AdditiveElement>(call.AdditiveMask, first, count, ref overlay);
             if (Features.Uses<TSpec>(call, AttentionFeatures.BooleanMask))
                 PackMask<BooleanElement>(call.BooleanMask, first, count, ref overlay);
             if (Features.Uses<TSpec>(call, AttentionFeatures.PackedMask))

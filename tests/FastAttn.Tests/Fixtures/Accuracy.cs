@@ -39,7 +39,8 @@ internal sealed class Accuracy(AttentionKernel kernel)
     public void Check(FeatureCase call, Inputs? inputs = null)
     {
         inputs ??= call.Normal();
-        Check(call.Storage, call, call.Exact(inputs), call.Naive(inputs), bound => call.Run(bound, inputs), floor: null);
+        Outputs<double> exact = call.Exact(inputs);
+        Check(call.Storage, call, exact, call.Naive(inputs), bound => call.Run(bound, inputs), FloorOf(call.Storage) + FloorOfBiases(exact));
     }
 
     private void Check(Case call, object description, Outputs<double> exact, Outputs<float> inThreePasses, Func<AttentionKernel, Outputs<float>> run, double? floor)
@@ -84,4 +85,11 @@ internal sealed class Accuracy(AttentionKernel kernel)
     /// roundings of a dot product grow as √d.
     /// </summary>
     private static double FloorOf(Case call) => Math.Sqrt(Math.Max(1, call.HeadDim / 64.0)) / (1 << 20);
+
+    /// <summary>
+    /// Where biases leave only logits that are far from 0, as ALiBi does where near keys are hidden, half an ulp of such a
+    /// logit, 2⁻²⁴ of it, is a relative error of its weight, in either form. Up to 8 it is within <see cref="FloorOf"/>.
+    /// </summary>
+    private static double FloorOfBiases(Outputs<double> exact) =>
+        exact.LogSumExp.Where(double.IsFinite).Select(static sum => Math.Max(0, Math.Abs(sum) - 8)).DefaultIfEmpty().Max() * HalfUlp;
 }

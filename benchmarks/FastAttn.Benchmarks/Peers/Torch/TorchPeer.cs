@@ -17,7 +17,7 @@ internal sealed class TorchPeer : IPeer
 
     public AttentionLayout Layout => AttentionLayout.BatchHeadLengthDim;
 
-    // OpenMP's workers spin after a parallel region; GCC's for 2 ms to 5 ms where the processors are enough.
+    // Workers of GCC's OpenMP spin after a parallel region, by default for some milliseconds.
     public TimeSpan SpinTime => TimeSpan.FromMilliseconds(20);
 
     public bool Supports(AttentionCase @case)
