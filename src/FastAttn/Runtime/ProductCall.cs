@@ -15,7 +15,7 @@ internal struct ProductCall : ITiledWork
     // Where the weights are the traffic, a weight costs as much as this many multiply-adds.
     private const int RowsPerWeight = 16;
 
-    // A group of fewer panels would copy its rows of A too often, fewer rows read its panels too often (some 3% each).
+    // A group of fewer panels would copy its rows of A too often, fewer rows read its panels too often.
     private const int LeastPanels = 8, LeastRows = 32;
 
     private readonly ProductDriver _driver;
