@@ -14,7 +14,8 @@ namespace FastAttn.Generators;
 
 /// <summary>
 /// Implements members annotated with <c>[AttentionKernel]</c>: attribute → declaration → spec → plan for each instruction
-/// set → source. Declarations of the same spec share a kernel, kernels of the same dimensions share tiles.
+/// set → source. Declarations of the same spec share a kernel, kernels of the same dimensions share tiles. The library asks
+/// for the tiles of its matrix product with an attribute of its own.
 /// </summary>
 [Generator(LanguageNames.CSharp)]
 public sealed class AttentionKernelGenerator : IIncrementalGenerator
@@ -35,9 +36,16 @@ public sealed class AttentionKernelGenerator : IIncrementalGenerator
         IncrementalValuesProvider<KernelSpec> kernels = all.SelectMany(static (declarations, _) => declarations.Select(static declaration => declaration.Spec).Distinct()).WithTrackingName(Steps.Kernels);
         IncrementalValuesProvider<KernelPlan> plans = all.SelectMany(static (declarations, _) => Plans(declarations)).WithTrackingName(Steps.Plans);
 
+        IncrementalValuesProvider<ProductPlan> products = context.SyntaxProvider
+            .ForAttributeWithMetadataName(DeclarationParser.ProductAttribute, static (_, _) => true, static (_, _) => true)
+            .Collect()
+            .SelectMany(static (declared, _) => declared.IsEmpty ? [] : ProductPlans())
+            .WithTrackingName(Steps.Products);
+
         context.RegisterSourceOutput(members, static (output, member) => Add(output, member.FileName, MemberEmitter.Emit(member.Declaration)));
         context.RegisterSourceOutput(kernels, static (output, kernel) => Add(output, kernel.ClassName, KernelEmitter.Emit(kernel)));
         context.RegisterSourceOutput(plans, static (output, plan) => Add(output, plan.StructName, TilesEmitter.Emit(plan)));
+        context.RegisterSourceOutput(products, static (output, plan) => Add(output, plan.StructName, ProductTilesEmitter.Emit(plan)));
     }
 
     private static IncrementalValuesProvider<KernelDeclaration> Declarations(IncrementalGeneratorInitializationContext context, string attribute, string step) =>
@@ -56,6 +64,12 @@ public sealed class AttentionKernelGenerator : IIncrementalGenerator
         }
     }
 
+    private static IEnumerable<ProductPlan> ProductPlans()
+    {
+        foreach (Dialect dialect in Dialect.All.ToArray())
+            yield return ProductPlan.Of(dialect);
+    }
+
     private static void Add(SourceProductionContext context, string name, string source) =>
         context.AddSource($"{name}.g.cs", SourceText.From(source, Utf8));
 
@@ -67,5 +81,6 @@ public sealed class AttentionKernelGenerator : IIncrementalGenerator
         public const string Members = nameof(Members);
         public const string Kernels = nameof(Kernels);
         public const string Plans = nameof(Plans);
+        public const string Products = nameof(Products);
     }
 }

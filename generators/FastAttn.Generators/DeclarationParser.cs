@@ -20,6 +20,7 @@ internal static class DeclarationParser
 {
     public const string FixedAttribute = "FastAttn.AttentionKernelAttribute";
     public const string AnyDimensionAttribute = "FastAttn.AnyDimensionKernelAttribute";
+    public const string ProductAttribute = "FastAttn.ProductTilesAttribute";
     private const string KernelType = "FastAttn.AttentionKernel";
 
     /// <summary>Returns the declaration, or null; adds what is wrong to <paramref name="problems"/>.</summary>

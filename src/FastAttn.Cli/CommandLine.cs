@@ -17,6 +17,7 @@ internal static class CommandLine
         var root = new RootCommand("FastAttn: attention in managed code.")
         {
             new RunCommand(),
+            new LayerCommand(),
             new InfoCommand(),
         };
 

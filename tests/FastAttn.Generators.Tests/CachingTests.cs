@@ -27,7 +27,7 @@ public sealed class CachingTests
     [Fact]
     public void Every_step_has_a_name_that_is_tracked()
     {
-        GeneratorRun run = GeneratorRun.Of(Declarations, Source.AnyDimensionAttribute, "namespace FastAttn { static partial class C { [AnyDimensionKernel] static partial AttentionKernel Any { get; } } }");
+        GeneratorRun run = GeneratorRun.Of(Declarations, Source.AnyDimensionAttribute, Source.ProductTilesAttribute, "namespace FastAttn { [ProductTiles] static partial class C { [AnyDimensionKernel] static partial AttentionKernel Any { get; } } }");
 
         Assert.Equal(GeneratorRun.StepNames.Order(StringComparer.Ordinal), run.TrackedSteps.Select(static step => step.Step).Distinct().Order(StringComparer.Ordinal));
         Assert.All(run.TrackedSteps, static step => Assert.Equal(IncrementalStepRunReason.New, step.Reason));

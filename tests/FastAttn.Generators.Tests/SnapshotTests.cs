@@ -36,6 +36,11 @@ public sealed class SnapshotTests
         ["F32_Any.g.cs", "F32_Any_Avx2.g.cs"]);
 
     [Fact]
+    public void Tiles_of_the_matrix_product() => Snapshot.Verify(
+        GeneratorRun.Of(Source.ProductTilesAttribute, "namespace FastAttn { [ProductTiles] internal static class Product; }"),
+        ["F32_Product_Avx2.g.cs", "F32_Product_Vector128.g.cs", "F32_Product_Scalar.g.cs"]);
+
+    [Fact]
     public void Every_snapshot_is_of_a_test() => Assert.All(
         Snapshot.Names.Select(static name => name.Split('.', '#')),
         static parts => Assert.NotNull(typeof(SnapshotTests).Assembly.GetType($"{typeof(SnapshotTests).Namespace}.{parts[0]}")?.GetMethod(parts[1])));

@@ -46,7 +46,8 @@ internal sealed record KernelPlan(Dimensions Dimensions, Dialect Dialect, Equata
     private static int QueryTilesOf(Dialect dialect) =>
         Math.Max(1, QueryRows / (dialect.Width * TilesOf(dialect).Max(static tile => tile.Vectors)));
 
-    private static TileShape[] TilesOf(Dialect dialect) => dialect.Registers switch
+    /// <summary>The register tiles that an instruction set has room for, widest first.</summary>
+    public static TileShape[] TilesOf(Dialect dialect) => dialect.Registers switch
     {
         32 => [new(8, 3), new(8, 2), new(8, 1)],
         16 when dialect.Width == 8 => [new(4, 3), new(4, 2), new(8, 1)],

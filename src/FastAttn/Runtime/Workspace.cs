@@ -27,15 +27,25 @@ internal sealed unsafe class Workspace
     /// <summary>Floats up to the next cache line.</summary>
     public static long Aligned(long floats) => (floats + Alignment / sizeof(float) - 1) & ~(Alignment / sizeof(float) - 1L);
 
-    /// <summary>Takes an idle workspace, or makes one.</summary>
+    /// <summary>Takes the smallest idle workspace that is large enough, else the largest, or makes one.</summary>
     /// <param name="floats">Floats needed.</param>
     public static Workspace Rent(long floats)
     {
         Workspace? workspace = null;
         lock (Gate)
         {
-            if (s_idleCount > 0)
-                workspace = s_idle[--s_idleCount];
+            int best = -1;
+            for (int i = 0; i < s_idleCount; i++)
+            {
+                if (best < 0 || IsBetter(s_idle[i]!._capacity, s_idle[best]!._capacity, (nuint)floats))
+                    best = i;
+            }
+
+            if (best >= 0)
+            {
+                workspace = s_idle[best];
+                s_idle[best] = s_idle[--s_idleCount];
+            }
         }
 
         workspace ??= new Workspace();
@@ -53,6 +63,9 @@ internal sealed unsafe class Workspace
             s_idle[s_idleCount++] = this;
         }
     }
+
+    private static bool IsBetter(nuint capacity, nuint other, nuint floats) =>
+        capacity >= floats ? other < floats || capacity < other : capacity > other;
 
     private void Reserve(nuint floats)
     {

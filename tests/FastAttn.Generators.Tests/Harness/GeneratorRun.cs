@@ -156,6 +156,7 @@ internal sealed class GeneratorRun
             MemberFile member => member.FileName,
             KernelSpec kernel => kernel.ClassName,
             KernelPlan plan => plan.StructName,
+            ProductPlan plan => plan.StructName,
             object other => throw new InvalidOperationException($"An output is made of a {other.GetType()}."),
         };
         return $"{name}.g.cs";

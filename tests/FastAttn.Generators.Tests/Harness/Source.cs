@@ -40,4 +40,13 @@ internal static class Source
             }
         }
         """;
+
+    /// <summary>The other one: it asks for the tiles of the matrix product.</summary>
+    public const string ProductTilesAttribute = """
+        namespace FastAttn
+        {
+            [global::System.AttributeUsage(global::System.AttributeTargets.Class)]
+            internal sealed class ProductTilesAttribute : global::System.Attribute;
+        }
+        """;
 }

@@ -19,6 +19,8 @@ namespace FastAttn.Generated
     {
         public static int MaxVectors => 3;
 
+        public static int QueryTiles => 8;
+
         public static int KeyBlock => 96;
 
         public static int KeyRows => 8;

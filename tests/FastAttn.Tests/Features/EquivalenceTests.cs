@@ -104,7 +104,7 @@ public static class EquivalenceTests
     [InlineData(AttentionFeatures.BooleanMask)]
     public static void Number_of_threads_changes_no_bit(AttentionFeatures features)
     {
-        // Enough multiply-adds for 16 threads at 2 million each (ForwardJob.WorkPerThread), where that is affordable.
+        // Enough multiply-adds for 16 threads at 2 million each (TiledJob.WorkPerThread), where that is affordable.
         int length = Budget.Of(180, 60);
         FeatureCase call = DrawFor(features, length, call => call with { Shape = new(2, 4, 2, length, length) });
         Inputs inputs = call.Normal();

@@ -1,5 +1,7 @@
 using System;
 
+using FastAttn.Tests.MultiHead;
+
 namespace FastAttn.Tests.Fixtures;
 
 /// <summary>What the test executable does when it is started by itself (<see cref="ChildProcess"/>).</summary>
@@ -12,6 +14,7 @@ internal static class Child
     public const string Done = "done";
 
     public const string GuardPages = nameof(GuardPages);
+    public const string LayerGuardPages = nameof(LayerGuardPages);
     public const string FeatureGuardPages = nameof(FeatureGuardPages);
     public const string Crash = nameof(Crash);
     public const string DefaultInstructionSet = nameof(DefaultInstructionSet);
@@ -22,6 +25,9 @@ internal static class Child
         {
             case GuardPages:
                 Console.WriteLine($"{Done}, {GuardSweep.Run(Console.WriteLine)} calls");
+                return 0;
+            case LayerGuardPages:
+                Console.WriteLine($"{Done}, {LayerGuardSweep.Run(Console.WriteLine)} calls");
                 return 0;
             case FeatureGuardPages:
                 Console.WriteLine($"{Done}, {FeatureGuardSweep.Run(Console.WriteLine)} calls");

@@ -6,18 +6,20 @@ using System.Threading;
 namespace FastAttn.Runtime;
 
 /// <summary>
-/// One call's query tiles, shared out among the caller and threads of the thread pool: whoever is free takes the next
+/// One call's tiles, shared out among the caller and threads of the thread pool: whoever is free takes the next
 /// tile. The caller always works itself, so a busy pool delays but never blocks a call.
 /// </summary>
 /// <remarks>
 /// Jobs are reused. A job that was queued may be run by the pool long after its call has returned; <see cref="_references"/>
 /// counts the caller and those runs, and only when all are gone the job is idle again.
 /// </remarks>
+/// <typeparam name="TWork">What the tiles are.</typeparam>
 [SuppressMessage("Design", "CA1001:Types that own disposable fields should be disposable", Justification = "Jobs are reused and live as long as the process.")]
-internal sealed class ForwardJob : IThreadPoolWorkItem
+internal sealed class TiledJob<TWork> : IThreadPoolWorkItem
+    where TWork : struct, ITiledWork
 {
     /// <summary>
-    /// Multiply-adds that are worth another thread: some 40 µs at 100 GFLOP/s, several times what it takes a pool thread to wake.
+    /// The cost that is worth another thread: some 40 µs at 100 GFLOP/s, several times what it takes a pool thread to wake.
     /// </summary>
     private const long WorkPerThread = 2_000_000;
 
@@ -27,13 +29,12 @@ internal sealed class ForwardJob : IThreadPoolWorkItem
     private const int Closed = 1 << 30;
 
     private static readonly Lock Gate = new();
-    private static readonly ForwardJob[] s_idle = new ForwardJob[MaxJobs];
+    private static readonly TiledJob<TWork>[] s_idle = new TiledJob<TWork>[MaxJobs];
     private static int s_idleCount;
     private static int s_made;
 
     private readonly ManualResetEventSlim _done = new();
-    private TileDriver? _driver;
-    private AttentionCall _call;
+    private TWork _work;
     private long _workspaceFloats;
     private int _threads;
     private long _tiles;
@@ -42,27 +43,26 @@ internal sealed class ForwardJob : IThreadPoolWorkItem
     private int _working;
     private ExceptionDispatchInfo? _error;
 
-    /// <summary>Computes all tiles of the call.</summary>
-    /// <param name="driver">The kernel.</param>
-    /// <param name="call">The call, its buffers pinned until this returns.</param>
+    /// <summary>Does all tiles.</summary>
+    /// <param name="work">The work; what it points to stays in place until this returns.</param>
     /// <param name="maxThreads">The most threads that may work, the caller's included; 0 for all processors.</param>
-    public static void Run(TileDriver driver, in AttentionCall call, int maxThreads)
+    public static void Run(in TWork work, int maxThreads)
     {
-        long tiles = call.Partition.Tiles;
+        long tiles = work.Tiles;
         if (tiles == 0)
             return;
-        int threads = Threads(call, tiles, maxThreads);
-        ForwardJob? job = threads == 1 ? null : Rent();
+        int threads = Threads(work, tiles, maxThreads);
+        TiledJob<TWork>? job = threads == 1 ? null : Rent();
         if (job is null)
         {
-            Workspace workspace = Workspace.Rent(driver.WorkspaceFloats(call));
+            Workspace workspace = Workspace.Rent(work.WorkspaceFloats);
             for (long i = 0; i < tiles; i++)
-                driver.Run(call, call.Partition[i], i + 1 < tiles ? call.Partition[i + 1] : default, workspace);
+                work.Run(i, i + 1 < tiles ? i + 1 : -1, workspace);
             workspace.Return();
             return;
         }
 
-        job.Share(driver, call, tiles, threads - 1);
+        job.Share(work, tiles, threads - 1);
     }
 
     /// <summary>Called by the thread pool.</summary>
@@ -78,18 +78,14 @@ internal sealed class ForwardJob : IThreadPoolWorkItem
         Release();
     }
 
-    /// <summary>The most threads that may work; <paramref name="maxThreads"/> of 0 stands for all processors.</summary>
-    public static int MaxThreads(int maxThreads) => maxThreads == 0 ? Environment.ProcessorCount : maxThreads;
-
-    private static int Threads(in AttentionCall call, long tiles, int maxThreads)
+    private static int Threads(in TWork work, long tiles, int maxThreads)
     {
-        long threads = MaxThreads(maxThreads);
-        double work = (double)call.Partition.Batch * call.Partition.Streams * call.Partition.Rows * call.Shape.KeyLength * (call.HeadDim + call.ValueDim);
-        return (int)Math.Max(1, Math.Min(Math.Min(threads, tiles), work / WorkPerThread));
+        long threads = ThreadBudget.Of(maxThreads);
+        return (int)Math.Max(1, Math.Min(Math.Min(threads, tiles), work.Cost / WorkPerThread));
     }
 
     /// <summary>An idle job, or a new one, or null where the pool has too many to run yet.</summary>
-    private static ForwardJob? Rent()
+    private static TiledJob<TWork>? Rent()
     {
         lock (Gate)
         {
@@ -100,14 +96,13 @@ internal sealed class ForwardJob : IThreadPoolWorkItem
             s_made++;
         }
 
-        return new ForwardJob();
+        return new TiledJob<TWork>();
     }
 
-    private void Share(TileDriver driver, in AttentionCall call, long tiles, int others)
+    private void Share(in TWork work, long tiles, int others)
     {
-        _driver = driver;
-        _call = call;
-        _workspaceFloats = driver.WorkspaceFloats(call);
+        _work = work;
+        _workspaceFloats = work.WorkspaceFloats;
         _threads = 1 + others;
         _tiles = tiles;
         _taken = 0;
@@ -146,7 +141,7 @@ internal sealed class ForwardJob : IThreadPoolWorkItem
         {
             Workspace workspace = Workspace.Rent(_workspaceFloats);
             for (long i; (i = Interlocked.Increment(ref _taken) - 1) < _tiles;)
-                _driver!.Run(_call, _call.Partition[i], i + _threads < _tiles ? _call.Partition[i + _threads] : default, workspace);
+                _work.Run(i, i + _threads < _tiles ? i + _threads : -1, workspace);
             workspace.Return();
         }
         catch (Exception error)
@@ -161,7 +156,7 @@ internal sealed class ForwardJob : IThreadPoolWorkItem
     {
         if (Interlocked.Decrement(ref _references) != 0)
             return;
-        _driver = null;
+        _work = default;
         lock (Gate)
         {
             s_idle[s_idleCount++] = this;

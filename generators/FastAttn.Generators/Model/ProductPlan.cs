@@ -1,0 +1,44 @@
+using System.Collections.Generic;
+using System.Linq;
+
+using FastAttn.Generators.Dialects;
+
+namespace FastAttn.Generators.Model;
+
+/// <summary>
+/// Every size choice of the packed matrix product on one instruction set: <c>C[m][n] = I[m][n] + Σ_k A[m][k]·B[k][n]</c>.
+/// </summary>
+/// <param name="Dialect">The instruction set.</param>
+/// <param name="Tiles">Register tiles, widest first: a matrix ends in a panel of fewer vectors.</param>
+/// <param name="DepthBlock">
+/// Values of k in a block: a block of a panel of B stays in the first-level cache while it meets one tile of rows after another.
+/// </param>
+/// <param name="RowBlock">Rows of A in a block, which stays in the second-level cache while it meets one panel after another.</param>
+/// <param name="Unroll">Steps of the inner loop that are written out.</param>
+internal sealed record ProductPlan(Dialect Dialect, EquatableArray<TileShape> Tiles, int DepthBlock, int RowBlock, int Unroll)
+{
+    /// <summary>Floats in a block of the widest panel: 24 KiB, beside which a tile of A fits into 32 KiB.</summary>
+    private const int PanelBlockFloats = 6144;
+
+    /// <summary>Floats in a block of A: 128 KiB, a quarter of a small second-level cache.</summary>
+    private const int RowBlockFloats = 32768;
+
+    /// <summary>The struct that holds the tiles.</summary>
+    public string StructName => $"F32_Product_{Dialect.Name}";
+
+    public int MaxVectors => Tiles.Max(static tile => tile.Vectors);
+
+    public static ProductPlan Of(Dialect dialect)
+    {
+        TileShape[] tiles = KernelPlan.TilesOf(dialect);
+        int depth = PanelBlockFloats / (tiles.Max(static tile => tile.Vectors) * dialect.Width);
+        return new(dialect, new([.. tiles]), depth, RowBlockFloats / depth, Unroll: 4);
+    }
+
+    /// <summary>A tile and those with fewer rows that finish what it leaves over.</summary>
+    public static IEnumerable<TileShape> WithRemainders(TileShape tile)
+    {
+        for (int rows = tile.Rows; rows > 0; rows /= 2)
+            yield return tile with { Rows = rows };
+    }
+}

@@ -1,0 +1,30 @@
+namespace FastAttn.Cli;
+
+/// <summary>How a family of checkpoints names the tensors of an attention layer, behind a prefix.</summary>
+/// <param name="Packed">Query, key and value as one; null where they are three.</param>
+/// <param name="Query">W_Q.</param>
+/// <param name="Key">W_K.</param>
+/// <param name="Value">W_V.</param>
+/// <param name="Output">W_O.</param>
+/// <param name="Layout">The order of the matrices.</param>
+internal sealed record LayerNames(string? Packed, string Query, string Key, string Value, string Output, WeightLayout Layout)
+{
+    /// <summary>Those that are known, in the order in which they are looked for.</summary>
+    public static LayerNames[] Known { get; } =
+    [
+        Separate("q_proj", "k_proj", "v_proj", "o_proj"),
+        Separate("q_proj", "k_proj", "v_proj", "out_proj"),
+        Separate("self.query", "self.key", "self.value", "output.dense"),
+        new("in_proj_weight", string.Empty, string.Empty, string.Empty, "out_proj.weight", WeightLayout.OutputInput),
+        new("c_attn.weight", string.Empty, string.Empty, string.Empty, "c_proj.weight", WeightLayout.InputOutput),
+    ];
+
+    /// <summary>The tensor by which a family is recognised.</summary>
+    public string First => Packed ?? Query;
+
+    /// <summary>The bias beside a weight: <c>in_proj_weight</c> has <c>in_proj_bias</c>.</summary>
+    public static string BiasOf(string weight) => $"{weight[..^"weight".Length]}bias";
+
+    private static LayerNames Separate(string query, string key, string value, string output) =>
+        new(null, $"{query}.weight", $"{key}.weight", $"{value}.weight", $"{output}.weight", WeightLayout.OutputInput);
+}

@@ -1,0 +1,469 @@
+using System;
+using System.Threading;
+
+using FastAttn.Runtime;
+
+namespace FastAttn;
+
+/// <summary>
+/// Multi-head attention with its projections: <c>MultiHead(Q, K, V) = Concat(head_1, …, head_h)·W_O + b_O</c> where
+/// <c>head_i = Attention(Q·W_Qi + b_Qi, K·W_Ki + b_Ki, V·W_Vi + b_Vi)</c> ("Attention Is All You Need", arXiv 1706.03762, §3.2.2).
+/// </summary>
+/// <remarks>
+/// <para>
+/// Weights are packed once, when a layer is made. Layers are immutable: any number of threads may call one at once, each with a
+/// cache of its own. Results are the same to the bit for any number of threads. After the first call nothing is
+/// allocated on the managed heap, except by a cache or a table of rotary embeddings that grows.
+/// </para>
+/// <para>Inputs and outputs are dense: a token's row is contiguous, rows follow each other, then sequences. An output may be an input.</para>
+/// </remarks>
+public sealed class MultiHeadAttention
+{
+    private readonly MultiHeadAttentionOptions _options;
+    private readonly MultiHeadDimensions _sizes;
+    private readonly float[] _queryNorm;
+    private readonly float[] _keyNorm;
+    private readonly PackedProjections _projections;
+    private readonly ProductDriver _product;
+    private readonly AttentionKernel _kernel;
+    private readonly AttentionKernel _featured;
+
+    // One layer an instruction set, made when asked for; shared by all of them.
+    private readonly MultiHeadAttention?[] _bound;
+
+    /// <summary>Packs the weights.</summary>
+    /// <param name="options">What the layer is.</param>
+    /// <param name="weights">Its weights; not needed any more afterwards.</param>
+    /// <exception cref="ArgumentException">A size or a length does not fit; the message says what was expected.</exception>
+    /// <exception cref="PlatformNotSupportedException">
+    /// The environment forces an instruction set that this process cannot run (<see cref="InstructionSets.EnvironmentVariable"/>).
+    /// </exception>
+    public MultiHeadAttention(MultiHeadAttentionOptions options, in MultiHeadAttentionWeights weights)
+    {
+        ArgumentNullException.ThrowIfNull(options);
+        _options = options;
+        _sizes = MultiHeadDimensions.Of(options);
+        InstructionSet = InstructionSets.Default;
+        _product = ProductDriver.For(InstructionSet);
+        _projections = PackedProjections.Of(weights, _sizes, _product);
+        _queryNorm = weights.QueryNorm.ToArray();
+        _keyNorm = weights.KeyNorm.ToArray();
+        _kernel = Kernel(AttentionFeatures.None);
+        _featured = Kernel(AttentionFeatures.All);
+        _bound = new MultiHeadAttention?[Enum.GetValues<InstructionSet>().Length];
+        _bound[(int)InstructionSet] = this;
+    }
+
+    private MultiHeadAttention(MultiHeadAttention other, InstructionSet instructionSet)
+    {
+        _options = other._options;
+        _sizes = other._sizes;
+        InstructionSet = instructionSet;
+        _product = ProductDriver.For(instructionSet);
+        _projections = other._projections.For(_product);
+        _queryNorm = other._queryNorm;
+        _keyNorm = other._keyNorm;
+        _kernel = Kernel(AttentionFeatures.None);
+        _featured = Kernel(AttentionFeatures.All);
+        _bound = other._bound;
+    }
+
+    /// <summary>What the layer is.</summary>
+    public MultiHeadAttentionOptions Options => _options;
+
+    /// <summary>The instruction set that this instance runs on.</summary>
+    public InstructionSet InstructionSet { get; }
+
+    /// <summary>This layer on another instruction set than the default, as tests and benchmarks need it; packs the weights anew.</summary>
+    /// <param name="instructionSet">One of <see cref="InstructionSets.Supported"/>.</param>
+    /// <returns>The same instance for every call.</returns>
+    /// <exception cref="PlatformNotSupportedException">This process cannot run <paramref name="instructionSet"/>.</exception>
+    public MultiHeadAttention For(InstructionSet instructionSet)
+    {
+        if (!InstructionSets.IsSupported(instructionSet))
+        {
+            throw new PlatformNotSupportedException(
+                $"{instructionSet} cannot be run by this process, only {string.Join(", ", InstructionSets.Supported)}.");
+        }
+
+        ref MultiHeadAttention? slot = ref _bound[(int)instructionSet];
+        if (Volatile.Read(ref slot) is { } bound)
+            return bound;
+        MultiHeadAttention layer = new(this, instructionSet);
+        return Interlocked.CompareExchange(ref slot, layer, null) ?? layer;
+    }
+
+    /// <summary>An empty cache for <see cref="Forward(ReadOnlySpan{float}, Span{float}, KeyValueCache, int, ReadOnlySpan{int}, in AttentionModifiers, int)"/>.</summary>
+    /// <param name="batch">Sequences B, at least 0.</param>
+    /// <param name="capacity">Tokens of each sequence that there is room for, at least 0.</param>
+    /// <param name="canGrow">Whether a full cache becomes larger, which allocates; else appending to it is an error.</param>
+    /// <returns>The cache: B·H_kv·capacity·(d_k + d_v) floats.</returns>
+    /// <exception cref="ArgumentOutOfRangeException">A number is negative, or the cache would be larger than a span can be.</exception>
+    public KeyValueCache CreateCache(int batch, int capacity, bool canGrow = true)
+    {
+        ArgumentOutOfRangeException.ThrowIfNegative(batch);
+        ArgumentOutOfRangeException.ThrowIfNegative(capacity);
+        long most = KeyValueCache.Most(batch, _sizes.KeyValueHeads, _sizes.Head, _sizes.Value);
+        if (capacity > most)
+            throw new ArgumentOutOfRangeException(nameof(capacity), capacity, $"A cache of batch {batch} has room for {most} tokens at most.");
+        _options.Rotary?.Reserve(capacity, nameof(capacity));
+        return new(batch, _sizes.KeyValueHeads, _sizes.Head, _sizes.Value, capacity, canGrow);
+    }
+
+    /// <summary>Self-attention: queries, keys and values are all projected from one input.</summary>
+    /// <param name="input">X: [B, L, d_in].</param>
+    /// <param name="output">Written: [B, L, d_model].</param>
+    /// <param name="batch">Sequences B.</param>
+    /// <param name="length">Tokens L of each sequence.</param>
+    /// <param name="modifiers">
+    /// Masks, key lengths, biases and sinks; <c>default</c> for none. Rows of the output behind the end of a sequence that
+    /// <see cref="AttentionModifiers.KeyLengths"/> makes shorter are those of its padding.
+    /// </param>
+    /// <param name="maxDegreeOfParallelism">The most threads that may work, the caller's included; 0 for all processors.</param>
+    /// <remarks>
+    /// Query <c>i</c> has the position <c>i + offset</c> and key <c>j</c> the position <c>j</c>, for the rotary embedding, windows and a
+    /// causal mask: such a layer's query sees the keys of its own position and before. The offset is the sequence's
+    /// <see cref="AttentionModifiers.CausalOffsets"/>, else 0.
+    /// </remarks>
+    /// <exception cref="ArgumentException">A length or size does not fit; the parameter is named and nothing has been written.</exception>
+    public void Forward(
+        ReadOnlySpan<float> input, Span<float> output, int batch, int length, in AttentionModifiers modifiers = default, int maxDegreeOfParallelism = 0)
+    {
+        CheckSizes(batch, length, nameof(length), maxDegreeOfParallelism);
+        CheckOneInput(nameof(input));
+        CheckRows(nameof(input), input.Length, batch, length, _sizes.QueryInput);
+        CheckRows(nameof(output), output.Length, batch, length, _sizes.Model);
+        CheckModifiers(modifiers, batch);
+        Run(
+            new()
+            {
+                Query = input, Key = input, Value = input, Output = output, Batch = batch, QueryLength = length, KeyLength = length,
+                IsSelf = true, MaxThreads = maxDegreeOfParallelism,
+            },
+            modifiers);
+    }
+
+    /// <summary>Attention of one input to another: an encoder's output in a decoder, for instance.</summary>
+    /// <param name="query">[B, L_q, query input].</param>
+    /// <param name="key">[B, L_k, key input].</param>
+    /// <param name="value">[B, L_k, value input]; usually the same as <paramref name="key"/>.</param>
+    /// <param name="output">Written: [B, L_q, d_model].</param>
+    /// <param name="batch">Sequences B.</param>
+    /// <param name="queryLength">Queries L_q of each sequence.</param>
+    /// <param name="keyLength">Keys and values L_k of each sequence.</param>
+    /// <param name="modifiers">Masks, key lengths, biases and sinks; <c>default</c> for none.</param>
+    /// <param name="maxDegreeOfParallelism">The most threads that may work, the caller's included; 0 for all processors.</param>
+    /// <inheritdoc cref="Forward(ReadOnlySpan{float}, Span{float}, int, int, in AttentionModifiers, int)" path="/remarks"/>
+    /// <inheritdoc cref="Forward(ReadOnlySpan{float}, Span{float}, int, int, in AttentionModifiers, int)" path="/exception"/>
+    public void Forward(
+        ReadOnlySpan<float> query,
+        ReadOnlySpan<float> key,
+        ReadOnlySpan<float> value,
+        Span<float> output,
+        int batch,
+        int queryLength,
+        int keyLength,
+        in AttentionModifiers modifiers = default,
+        int maxDegreeOfParallelism = 0)
+    {
+        CheckSizes(batch, queryLength, nameof(queryLength), maxDegreeOfParallelism);
+        CheckSizes(batch, keyLength, nameof(keyLength), maxDegreeOfParallelism);
+        CheckRows(nameof(query), query.Length, batch, queryLength, _sizes.QueryInput);
+        CheckRows(nameof(key), key.Length, batch, keyLength, _sizes.KeyInput);
+        CheckRows(nameof(value), value.Length, batch, keyLength, _sizes.ValueInput);
+        CheckRows(nameof(output), output.Length, batch, queryLength, _sizes.Model);
+        CheckModifiers(modifiers, batch);
+        Run(
+            new()
+            {
+                Query = query, Key = key, Value = value, Output = output, Batch = batch, QueryLength = queryLength, KeyLength = keyLength,
+                MaxThreads = maxDegreeOfParallelism,
+            },
+            modifiers);
+    }
+
+    /// <summary>Projects the keys and values of a memory once, for any number of <see cref="Attend"/>.</summary>
+    /// <param name="key">[B, L_k, key input].</param>
+    /// <param name="value">[B, L_k, value input]; usually the same as <paramref name="key"/>.</param>
+    /// <param name="batch">Sequences B.</param>
+    /// <param name="length">Keys and values L_k of each sequence.</param>
+    /// <param name="lengths">For each sequence how many of them exist (padding); all where empty.</param>
+    /// <param name="maxDegreeOfParallelism">The most threads that may work, the caller's included; 0 for all processors.</param>
+    /// <returns>The projected keys and values.</returns>
+    /// <exception cref="ArgumentException">A length or size does not fit; the parameter is named.</exception>
+    public KeyValueCache ProjectMemory(
+        ReadOnlySpan<float> key, ReadOnlySpan<float> value, int batch, int length, ReadOnlySpan<int> lengths = default, int maxDegreeOfParallelism = 0)
+    {
+        CheckSizes(batch, length, nameof(length), maxDegreeOfParallelism);
+        CheckRows(nameof(key), key.Length, batch, length, _sizes.KeyInput);
+        CheckRows(nameof(value), value.Length, batch, length, _sizes.ValueInput);
+        CheckLengths(lengths, batch, length);
+        KeyValueCache memory = CreateCache(batch, length, canGrow: false);
+        memory.Begin(length, lengths);
+        Run(new() { Key = key, Value = value, Batch = batch, KeyLength = length, Cache = memory, Appends = true, MaxThreads = maxDegreeOfParallelism }, default);
+        memory.Commit();
+        return memory;
+    }
+
+    /// <summary>Attention to keys and values that were projected before.</summary>
+    /// <param name="query">[B, L_q, query input].</param>
+    /// <param name="memory">What <see cref="ProjectMemory"/> of this layer returned, or a cache of it.</param>
+    /// <param name="output">Written: [B, L_q, d_model].</param>
+    /// <param name="queryLength">Queries L_q of each sequence.</param>
+    /// <param name="modifiers">Masks, biases and sinks; <c>default</c> for none. The key lengths are those of the memory.</param>
+    /// <param name="maxDegreeOfParallelism">The most threads that may work, the caller's included; 0 for all processors.</param>
+    /// <inheritdoc cref="Forward(ReadOnlySpan{float}, Span{float}, int, int, in AttentionModifiers, int)" path="/remarks"/>
+    /// <inheritdoc cref="Forward(ReadOnlySpan{float}, Span{float}, int, int, in AttentionModifiers, int)" path="/exception"/>
+    public void Attend(
+        ReadOnlySpan<float> query, KeyValueCache memory, Span<float> output, int queryLength, in AttentionModifiers modifiers = default, int maxDegreeOfParallelism = 0)
+    {
+        CheckCache(memory, nameof(memory));
+        CheckSizes(memory.Batch, queryLength, nameof(queryLength), maxDegreeOfParallelism);
+        CheckRows(nameof(query), query.Length, memory.Batch, queryLength, _sizes.QueryInput);
+        CheckRows(nameof(output), output.Length, memory.Batch, queryLength, _sizes.Model);
+        CheckModifiers(modifiers, memory.Batch);
+        if (CallValidation.IsGiven(modifiers.KeyLengths))
+            throw new ArgumentException("The memory has key lengths of its own; KeyLengths must not be given.", nameof(modifiers));
+        Run(
+            new() { Query = query, Output = output, Batch = memory.Batch, QueryLength = queryLength, Cache = memory, MaxThreads = maxDegreeOfParallelism },
+            modifiers);
+    }
+
+    /// <summary>
+    /// Self-attention of the next tokens to all tokens so far: their keys and values are appended to the cache. One call
+    /// with a prompt and then one for each token (incremental decoding) compute what one call with all tokens does.
+    /// </summary>
+    /// <param name="input">The next tokens: [B, L, d_in].</param>
+    /// <param name="output">Written: [B, L, d_model].</param>
+    /// <param name="cache">From <see cref="CreateCache"/> of this layer; holds the tokens before these, and afterwards these too.</param>
+    /// <param name="length">Tokens L of each sequence.</param>
+    /// <param name="lengths">
+    /// For each sequence how many of them exist, as in prompts of different lengths; all where empty. The rest is not appended, and its
+    /// rows of the output are those of padding.
+    /// </param>
+    /// <param name="modifiers">Masks, biases and sinks; <c>default</c> for none. Key lengths and causal offsets are those of the cache.</param>
+    /// <param name="maxDegreeOfParallelism">The most threads that may work, the caller's included; 0 for all processors.</param>
+    /// <remarks>
+    /// The first of the tokens has the position of the sequence's length in the cache before the call, for the rotary
+    /// embedding, windows and a causal mask.
+    /// </remarks>
+    /// <exception cref="ArgumentException">A length or size does not fit; the parameter is named and nothing has been written.</exception>
+    /// <exception cref="InvalidOperationException">The cache is full and cannot grow; nothing has been written.</exception>
+    public void Forward(
+        ReadOnlySpan<float> input,
+        Span<float> output,
+        KeyValueCache cache,
+        int length,
+        ReadOnlySpan<int> lengths = default,
+        in AttentionModifiers modifiers = default,
+        int maxDegreeOfParallelism = 0)
+    {
+        CheckCache(cache, nameof(cache));
+        CheckSizes(cache.Batch, length, nameof(length), maxDegreeOfParallelism);
+        CheckOneInput(nameof(input));
+        CheckRows(nameof(input), input.Length, cache.Batch, length, _sizes.QueryInput);
+        CheckRows(nameof(output), output.Length, cache.Batch, length, _sizes.Model);
+        CheckLengths(lengths, cache.Batch, length);
+        CheckModifiers(modifiers, cache.Batch);
+        if (CallValidation.IsGiven(modifiers.KeyLengths) || CallValidation.IsGiven(modifiers.CausalOffsets))
+            throw new ArgumentException("The cache has lengths of its own; KeyLengths and CausalOffsets must not be given.", nameof(modifiers));
+        long needed = cache.LengthAfter(length, lengths);
+        if (needed > cache.Capacity)
+        {
+            if (!cache.CanGrow)
+                throw new InvalidOperationException($"The cache is full: it has room for {cache.Capacity} tokens of a sequence and would hold {needed}.");
+            long most = KeyValueCache.Most(cache.Batch, cache.KeyValueHeads, cache.HeadDim, cache.ValueDim);
+            if (needed > most)
+                throw new InvalidOperationException($"The cache would hold {needed} tokens of a sequence, more than the {most} that a span can.");
+        }
+
+        cache.Begin(length, lengths);
+        Run(
+            new()
+            {
+                Query = input, Key = input, Value = input, Output = output, Batch = cache.Batch, QueryLength = length, KeyLength = length,
+                Cache = cache, Appends = true, IsSelf = true, MaxThreads = maxDegreeOfParallelism,
+            },
+            modifiers);
+        cache.Commit();
+    }
+
+    private AttentionKernel Kernel(AttentionFeatures features) =>
+        ScaledDotProductAttention.GetKernel(_sizes.Head, _sizes.Value, _options.Mask, features).For(InstructionSet);
+
+    private unsafe void Run(in LayerCall call, in AttentionModifiers modifiers)
+    {
+        if (call.Batch == 0)
+            return;
+        KeyValueCache? cache = call.Cache;
+        long queryTokens = (long)call.Batch * call.QueryLength, keyTokens = (long)call.Batch * call.KeyLength;
+        long queries = Workspace.Aligned(queryTokens * _sizes.Queries), keys = Workspace.Aligned(keyTokens * _sizes.Keys), values = Workspace.Aligned(keyTokens * _sizes.Values);
+        ReadOnlySpan<int> starts = CallValidation.IsGiven(modifiers.CausalOffsets) ? modifiers.CausalOffsets : call.Appends ? cache!.Starts : default;
+        ReserveRotary(call, starts);
+
+        Workspace workspace = Workspace.Rent(queries + keys + values + queryTokens * _sizes.Attended);
+        try
+        {
+            float* query = workspace.Memory, key = query + queries, value = key + keys, attended = value + values;
+            fixed (float* queryInput = call.Query, keyInput = call.Key, valueInput = call.Value)
+            {
+                // One input: all its projections at once.
+                ProductCall ofQuery = new(_product, (int)queryTokens), ofKey = new(_product, (int)keyTokens);
+                ofQuery.Add(new(queryInput, _sizes.QueryInput, _projections.Query, query, _sizes.Queries));
+                ref ProductCall ofKeyAndValue = ref call.IsSelf ? ref ofQuery : ref ofKey;
+                ofKeyAndValue.Add(new(keyInput, _sizes.KeyInput, _projections.Key, key, _sizes.Keys));
+                ofKeyAndValue.Add(new(valueInput, _sizes.ValueInput, _projections.Value, value, _sizes.Values));
+                ofQuery.Run(call.MaxThreads);
+                if (!call.IsSelf)
+                    ofKey.Run(call.MaxThreads);
+            }
+
+            fixed (int* start = starts, stored = call.Appends ? cache!.Ends : default)
+            fixed (float* cachedKeys = cache?.Keys, cachedValues = cache?.Values)
+            {
+                PrepareHeads(call, query, query, call.QueryLength, _sizes.Heads, _sizes.Head, _queryNorm, _options.Rotary, start, null);
+                PrepareHeads(call, key, call.Appends ? cachedKeys : key, call.KeyLength, _sizes.KeyValueHeads, _sizes.Head, _keyNorm, _options.Rotary, call.Appends ? start : null, stored);
+                PrepareHeads(call, value, call.Appends ? cachedValues : value, call.KeyLength, _sizes.KeyValueHeads, _sizes.Value, [], null, call.Appends ? start : null, stored);
+            }
+
+            if (queryTokens == 0)
+                return;
+            Span<float> result = new(attended, (int)(queryTokens * _sizes.Attended));
+            AttendHeads(
+                call,
+                modifiers,
+                new(query, (int)(queryTokens * _sizes.Queries)),
+                cache is null ? new ReadOnlySpan<float>(key, (int)(keyTokens * _sizes.Keys)) : cache.Keys,
+                cache is null ? new ReadOnlySpan<float>(value, (int)(keyTokens * _sizes.Values)) : cache.Values,
+                result);
+            fixed (float* output = call.Output)
+            {
+                ProductCall ofOutput = new(_product, (int)queryTokens);
+                ofOutput.Add(new(attended, _sizes.Attended, _projections.Output, output, _sizes.Model));
+                ofOutput.Run(call.MaxThreads);
+            }
+        }
+        finally
+        {
+            workspace.Return();
+        }
+    }
+
+    private void AttendHeads(
+        in LayerCall call, in AttentionModifiers modifiers, ReadOnlySpan<float> query, ReadOnlySpan<float> key, ReadOnlySpan<float> value, Span<float> output)
+    {
+        ReadOnlySpan<int> lengths = call.Cache is not { } cache ? default : call.Appends ? cache.Ends : cache.Lengths;
+        bool isEven = lengths.IsEmpty || !lengths.ContainsAnyExcept(lengths[0]);
+        AttentionModifiers own = isEven ? modifiers : modifiers with { KeyLengths = lengths };
+        bool isStaggered = call.Appends && call.Cache!.Starts.ContainsAnyExcept(call.Cache.Starts[0]);
+        if (isStaggered)
+            own = own with { CausalOffsets = call.Cache!.Starts };
+        AttentionShape shape = new(
+            call.Batch, _sizes.Heads, _sizes.KeyValueHeads, call.QueryLength, call.Cache is null ? call.KeyLength : KeyValueCache.Longest(lengths));
+        AttentionOptions options = new()
+        {
+            Scale = _options.Scale,
+            Softcap = _options.Softcap,
+            Window = _options.Window,
+            CausalOffset = CallValidation.IsGiven(own.CausalOffsets) ? null : call.Appends ? call.Cache!.Starts[0] : 0,
+            MaxDegreeOfParallelism = call.MaxThreads,
+            Layout = AttentionLayout.BatchLengthHeadDim,
+            KeyStrides = call.Cache?.KeyStrides,
+            ValueStrides = call.Cache?.ValueStrides,
+        };
+        AttentionKernel kernel = CallValidation.FeaturesOf(options, own) == AttentionFeatures.None ? _kernel : _featured;
+        kernel.Forward(query, key, value, output, shape, own, options);
+    }
+
+    private unsafe void PrepareHeads(
+        in LayerCall call, float* source, float* destination, int length, int heads, int dim, float[] norm, RotaryEmbedding? rotary, int* starts, int* ends)
+    {
+        HeadsWork work = new()
+        {
+            Source = source,
+            Destination = destination,
+            Strides = source == destination
+                ? new((long)length * heads * dim, dim, (long)heads * dim)
+                : new((long)heads * call.Cache!.Capacity * dim, (long)call.Cache.Capacity * dim, dim),
+            Batch = call.Batch,
+            Length = length,
+            Heads = heads,
+            Dim = dim,
+            Starts = starts,
+            Ends = ends,
+            Norm = norm,
+            Epsilon = _options.NormEpsilon,
+            Rotary = rotary,
+        };
+        if (work.IsNeeded)
+            TiledJob<HeadsWork>.Run(work, call.MaxThreads);
+    }
+
+    private void ReserveRotary(in LayerCall call, ReadOnlySpan<int> starts)
+    {
+        if (_options.Rotary is not { } rotary)
+            return;
+        rotary.Reserve(Math.Max((long)KeyValueCache.Longest(starts) + call.QueryLength, call.Appends ? KeyValueCache.Longest(starts) + (long)call.KeyLength : call.KeyLength), "length");
+    }
+
+    private void CheckOneInput(string name)
+    {
+        if (_sizes.KeyInput != _sizes.QueryInput || _sizes.ValueInput != _sizes.QueryInput)
+            throw new ArgumentException($"Self-attention needs inputs of one dimension; the layer has {_sizes.QueryInput}, {_sizes.KeyInput} and {_sizes.ValueInput}.", name);
+    }
+
+    private void CheckSizes(int batch, int length, string lengthName, int maxDegreeOfParallelism)
+    {
+        ArgumentOutOfRangeException.ThrowIfNegative(batch);
+        if (length < 0)
+            throw new ArgumentOutOfRangeException(lengthName, length, "Must not be negative.");
+        ArgumentOutOfRangeException.ThrowIfNegative(maxDegreeOfParallelism);
+        int widest = Math.Max(Math.Max(_sizes.Queries, _sizes.Attended), Math.Max(_sizes.Keys, _sizes.Values));
+        if ((Int128)batch * length * widest > Array.MaxLength)
+            throw new ArgumentOutOfRangeException(lengthName, length, $"Batch {batch} × length {length} × {widest} floats of a token's heads are more than a span can hold.");
+    }
+
+    private static void CheckRows(string name, int actual, int batch, int length, int width)
+    {
+        Int128 expected = (Int128)batch * length * width;
+        if (actual != expected)
+            throw new ArgumentException($"Has {actual} elements; batch {batch} × length {length} × dimension {width} need {expected}.", name);
+    }
+
+    private static void CheckLengths(ReadOnlySpan<int> lengths, int batch, int length)
+    {
+        if (lengths.IsEmpty)
+            return;
+        if (lengths.Length != batch)
+            throw new ArgumentException($"Has {lengths.Length} elements; batch {batch} needs as many.", nameof(lengths));
+        foreach (int own in lengths)
+        {
+            if (own < 0 || own > length)
+                throw new ArgumentOutOfRangeException(nameof(lengths), own, $"Lengths must be 0 to the length {length}.");
+        }
+    }
+
+    private void CheckModifiers(in AttentionModifiers modifiers, int batch)
+    {
+        if (CallValidation.IsGiven(modifiers.CausalOffsets) && modifiers.CausalOffsets.Length != batch)
+            throw new ArgumentException($"CausalOffsets has {modifiers.CausalOffsets.Length} elements; batch {batch} needs as many.", nameof(modifiers));
+        foreach (int offset in modifiers.CausalOffsets)
+        {
+            if (offset < 0 && _options.Rotary is not null)
+                throw new ArgumentOutOfRangeException(nameof(modifiers), offset, "CausalOffsets are positions of the rotary embedding and must not be negative.");
+        }
+
+        if (CallValidation.IsGiven(modifiers.QueryStarts) || CallValidation.IsGiven(modifiers.KeyStarts))
+            throw new ArgumentException("A layer takes sequences of one length; QueryStarts and KeyStarts must not be given.", nameof(modifiers));
+    }
+
+    private void CheckCache(KeyValueCache cache, string name)
+    {
+        ArgumentNullException.ThrowIfNull(cache, name);
+        if (cache.KeyValueHeads != _sizes.KeyValueHeads || cache.HeadDim != _sizes.Head || cache.ValueDim != _sizes.Value)
+        {
+            throw new ArgumentException(
+                $"Is of {cache.KeyValueHeads} heads of dimensions {cache.HeadDim} and {cache.ValueDim}; the layer has {_sizes.KeyValueHeads} of {_sizes.Head} and {_sizes.Value}.", name);
+        }
+    }
+}

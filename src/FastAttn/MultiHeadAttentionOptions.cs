@@ -1,0 +1,50 @@
+namespace FastAttn;
+
+/// <summary>What a <see cref="MultiHeadAttention"/> layer is.</summary>
+public sealed record MultiHeadAttentionOptions
+{
+    /// <summary>d_model: the floats in a row of the output and, unless said otherwise, of every input.</summary>
+    public required int ModelDim { get; init; }
+
+    /// <summary>Number of query heads h.</summary>
+    public required int Heads { get; init; }
+
+    /// <summary>
+    /// Number of key and value heads; <see cref="Heads"/> where null. Fewer is grouped-query attention (arXiv 2305.13245),
+    /// 1 multi-query: query head <c>i</c> reads key-value head <c>i / (Heads / KeyValueHeads)</c>.
+    /// </summary>
+    public int? KeyValueHeads { get; init; }
+
+    /// <summary>d_k: the floats of a head's query or key, 1 to 1024; <c>ModelDim / Heads</c> where null.</summary>
+    public int? HeadDim { get; init; }
+
+    /// <summary>d_v: the floats of a head's value, 1 to 1024; <c>ModelDim / Heads</c> where null.</summary>
+    public int? ValueDim { get; init; }
+
+    /// <summary>The floats in a row of the query input; <see cref="ModelDim"/> where null.</summary>
+    public int? QueryInputDim { get; init; }
+
+    /// <summary>The floats in a row of the key input; <see cref="ModelDim"/> where null.</summary>
+    public int? KeyInputDim { get; init; }
+
+    /// <summary>The floats in a row of the value input; <see cref="ModelDim"/> where null.</summary>
+    public int? ValueInputDim { get; init; }
+
+    /// <summary>Which keys a query may attend to.</summary>
+    public AttentionMask Mask { get; init; }
+
+    /// <summary>The factor of the scores; <c>1/√d_k</c> where null. Use 1 for none.</summary>
+    public float? Scale { get; init; }
+
+    /// <summary>As <see cref="AttentionOptions.Softcap"/>; null for none.</summary>
+    public float? Softcap { get; init; }
+
+    /// <summary>As <see cref="AttentionOptions.Window"/>; null for all keys.</summary>
+    public AttentionWindow? Window { get; init; }
+
+    /// <summary>Turns projected queries and keys by their positions; null for none.</summary>
+    public RotaryEmbedding? Rotary { get; init; }
+
+    /// <summary>ε of the RMS normalisation of queries and keys, where the weights have one; not negative.</summary>
+    public float NormEpsilon { get; init; } = 1e-6f;
+}

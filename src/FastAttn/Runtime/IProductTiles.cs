@@ -1,0 +1,38 @@
+namespace FastAttn.Runtime;
+
+/// <summary>
+/// The register tiles of the packed matrix product on one instruction set, as the generator emits them. A lane is a column
+/// of C; the driver around them is <see cref="ProductDriver{TTiles}"/>.
+/// </summary>
+internal interface IProductTiles
+{
+    /// <summary>Floats in a vector.</summary>
+    static abstract int Lanes { get; }
+
+    /// <summary>Vectors in a full panel of B (NR).</summary>
+    static abstract int MaxVectors { get; }
+
+    /// <summary>Terms in a block: as many rows of a full panel stay in the first-level cache.</summary>
+    static abstract int DepthBlock { get; }
+
+    /// <summary>Rows in a block: with <see cref="DepthBlock"/> terms they stay in the second-level cache.</summary>
+    static abstract int RowBlock { get; }
+
+    /// <summary>Rows in a full tile (MR), a power of 2.</summary>
+    /// <param name="vectors">Vectors in the tile, 1 to <see cref="MaxVectors"/>.</param>
+    static abstract int Rows(int vectors);
+
+    /// <summary>C[m][n] = I[m][n] + Σ_k A[m][k]·B[k][n] for one tile; n counts <c>vectors·Lanes</c> columns.</summary>
+    /// <param name="vectors">Width of the tile.</param>
+    /// <param name="rows">Height of the tile: a power of 2, at most <see cref="Rows"/>.</param>
+    /// <param name="a">A: <paramref name="rows"/> × <paramref name="depth"/>.</param>
+    /// <param name="aStride">From row to row of A.</param>
+    /// <param name="b">B: <paramref name="depth"/> × n, dense.</param>
+    /// <param name="initial">I: <paramref name="rows"/> × n; may be C itself.</param>
+    /// <param name="initialStride">From row to row of I; 0 to repeat one.</param>
+    /// <param name="c">C, written: <paramref name="rows"/> × n.</param>
+    /// <param name="cStride">From row to row of C.</param>
+    /// <param name="depth">Terms of the sum.</param>
+    static abstract void Multiply(
+        int vectors, int rows, ref float a, nint aStride, ref float b, ref float initial, nint initialStride, ref float c, nint cStride, nint depth);
+}

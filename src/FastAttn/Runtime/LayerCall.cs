@@ -1,0 +1,36 @@
+using System;
+
+namespace FastAttn.Runtime;
+
+/// <summary>One validated call of a layer.</summary>
+internal ref struct LayerCall
+{
+    /// <summary>[B, L_q, query input]; empty where only keys and values are projected.</summary>
+    public ReadOnlySpan<float> Query;
+
+    /// <summary>[B, L_k, key input]; empty where keys and values are those of <see cref="Cache"/>.</summary>
+    public ReadOnlySpan<float> Key;
+
+    /// <summary>[B, L_k, value input], likewise.</summary>
+    public ReadOnlySpan<float> Value;
+
+    /// <summary>[B, L_q, d_model].</summary>
+    public Span<float> Output;
+
+    public int Batch;
+    public int QueryLength;
+
+    /// <summary>Tokens in <see cref="Key"/>.</summary>
+    public int KeyLength;
+
+    /// <summary>Where projected keys and values are kept; null to forget them.</summary>
+    public KeyValueCache? Cache;
+
+    /// <summary>Whether <see cref="Key"/> and <see cref="Value"/> are appended to the cache.</summary>
+    public bool Appends;
+
+    /// <summary>Whether query, key and value are one input.</summary>
+    public bool IsSelf;
+
+    public int MaxThreads;
+}

@@ -1,0 +1,92 @@
+using System;
+using System.Diagnostics.CodeAnalysis;
+
+namespace FastAttn.Runtime;
+
+/// <summary>The four projections of a layer, packed for one instruction set.</summary>
+/// <param name="Query">W_Q.</param>
+/// <param name="Key">W_K.</param>
+/// <param name="Value">W_V.</param>
+/// <param name="Output">W_O.</param>
+[SuppressMessage("Usage", "CA2208:Instantiate argument exceptions correctly", Justification = "The name is that of the constructor's parameter.")]
+[SuppressMessage("Usage", "MA0015:Specify the parameter name in ArgumentException", Justification = "The name is that of the constructor's parameter.")]
+internal sealed record PackedProjections(PackedMatrix Query, PackedMatrix Key, PackedMatrix Value, PackedMatrix Output)
+{
+    /// <summary>Packs weights.</summary>
+    /// <exception cref="ArgumentException">A length does not fit; the parameter is <c>weights</c>.</exception>
+    public static PackedProjections Of(in MultiHeadAttentionWeights weights, in MultiHeadDimensions sizes, ProductDriver product)
+    {
+        if (weights.Layout is not (WeightLayout.OutputInput or WeightLayout.InputOutput))
+            throw new ArgumentException($"Layout {weights.Layout} is not defined.", nameof(weights));
+        Check(nameof(weights.Output), weights.Output.Length, sizes.Attended, sizes.Model, weights.Layout);
+        CheckVector(nameof(weights.OutputBias), weights.OutputBias.Length, sizes.Model, mayBeAbsent: true);
+        CheckVector(nameof(weights.QueryNorm), weights.QueryNorm.Length, sizes.Head, mayBeAbsent: true);
+        CheckVector(nameof(weights.KeyNorm), weights.KeyNorm.Length, sizes.Head, mayBeAbsent: true);
+
+        ReadOnlySpan<float> queryBias = weights.QueryBias, keyBias = weights.KeyBias, valueBias = weights.ValueBias;
+        if (!weights.QueryKeyValueBias.IsEmpty)
+        {
+            if (!queryBias.IsEmpty || !keyBias.IsEmpty || !valueBias.IsEmpty)
+                throw new ArgumentException("QueryKeyValueBias excludes QueryBias, KeyBias and ValueBias.", nameof(weights));
+            CheckVector(nameof(weights.QueryKeyValueBias), weights.QueryKeyValueBias.Length, (long)sizes.Queries + sizes.Keys + sizes.Values, mayBeAbsent: false);
+            queryBias = weights.QueryKeyValueBias[..sizes.Queries];
+            keyBias = weights.QueryKeyValueBias.Slice(sizes.Queries, sizes.Keys);
+            valueBias = weights.QueryKeyValueBias[(sizes.Queries + sizes.Keys)..];
+        }
+
+        CheckVector(nameof(weights.QueryBias), queryBias.Length, sizes.Queries, mayBeAbsent: true);
+        CheckVector(nameof(weights.KeyBias), keyBias.Length, sizes.Keys, mayBeAbsent: true);
+        CheckVector(nameof(weights.ValueBias), valueBias.Length, sizes.Values, mayBeAbsent: true);
+
+        ReadOnlySpan<float> query = weights.Query, key = weights.Key, value = weights.Value;
+        bool isPacked = !weights.QueryKeyValue.IsEmpty, isInputOutput = weights.Layout == WeightLayout.InputOutput;
+        int packedOutputs = 0;
+        if (isPacked)
+        {
+            if (!query.IsEmpty || !key.IsEmpty || !value.IsEmpty)
+                throw new ArgumentException("QueryKeyValue excludes Query, Key and Value.", nameof(weights));
+            if (sizes.KeyInput != sizes.QueryInput || sizes.ValueInput != sizes.QueryInput)
+                throw new ArgumentException($"QueryKeyValue needs inputs of one dimension; they have {sizes.QueryInput}, {sizes.KeyInput} and {sizes.ValueInput}.", nameof(weights));
+            long outputs = (long)sizes.Queries + sizes.Keys + sizes.Values;
+            Check(nameof(weights.QueryKeyValue), weights.QueryKeyValue.Length, sizes.QueryInput, outputs, weights.Layout);
+            packedOutputs = (int)outputs;
+            query = weights.QueryKeyValue;
+            key = query[(isInputOutput ? sizes.Queries : sizes.Queries * sizes.QueryInput)..];
+            value = key[(isInputOutput ? sizes.Keys : sizes.Keys * sizes.QueryInput)..];
+        }
+        else
+        {
+            Check(nameof(weights.Query), query.Length, sizes.QueryInput, sizes.Queries, weights.Layout);
+            Check(nameof(weights.Key), key.Length, sizes.KeyInput, sizes.Keys, weights.Layout);
+            Check(nameof(weights.Value), value.Length, sizes.ValueInput, sizes.Values, weights.Layout);
+        }
+
+        WeightLayout layout = weights.Layout;
+        return new(
+            Pack(query, queryBias, sizes.QueryInput, sizes.Queries),
+            Pack(key, keyBias, sizes.KeyInput, sizes.Keys),
+            Pack(value, valueBias, sizes.ValueInput, sizes.Values),
+            new(weights.Output, layout, isInputOutput ? sizes.Model : sizes.Attended, weights.OutputBias, sizes.Attended, sizes.Model, product));
+
+        PackedMatrix Pack(ReadOnlySpan<float> matrix, ReadOnlySpan<float> bias, int inputs, int outputs) =>
+            new(matrix, layout, !isInputOutput ? inputs : isPacked ? packedOutputs : outputs, bias, inputs, outputs, product);
+    }
+
+    /// <summary>The same for another instruction set.</summary>
+    public PackedProjections For(ProductDriver product) => new(Query.For(product), Key.For(product), Value.For(product), Output.For(product));
+
+    private static void Check(string name, int length, int inputs, long outputs, WeightLayout layout)
+    {
+        long expected = inputs * outputs;
+        if (length == expected)
+            return;
+        string shape = layout == WeightLayout.OutputInput ? $"[{outputs}, {inputs}]" : $"[{inputs}, {outputs}]";
+        throw new ArgumentException($"{name} has {length} elements; {layout} {shape} needs {expected}.", "weights");
+    }
+
+    private static void CheckVector(string name, int length, long expected, bool mayBeAbsent)
+    {
+        if (length != expected && !(mayBeAbsent && length == 0))
+            throw new ArgumentException($"{name} has {length} elements; expected {expected}.", "weights");
+    }
+}

@@ -1,0 +1,49 @@
+using System.Threading;
+
+using FastAttn.Generated;
+
+namespace FastAttn.Runtime;
+
+/// <summary>The packed matrix product over the emitted tiles of one instruction set.</summary>
+[ProductTiles]
+internal abstract class ProductDriver
+{
+    private static readonly ProductDriver?[] s_drivers = new ProductDriver?[System.Enum.GetValues<InstructionSet>().Length];
+
+    /// <summary>Floats in a vector.</summary>
+    public abstract int Lanes { get; }
+
+    /// <summary>Vectors in a full panel.</summary>
+    public abstract int MaxVectors { get; }
+
+    /// <summary>Rows in a block.</summary>
+    public abstract int RowBlock { get; }
+
+    /// <summary>Rows in a full tile.</summary>
+    public abstract int TileRows { get; }
+
+    /// <summary>The driver of an instruction set that this process can run.</summary>
+    public static ProductDriver For(InstructionSet instructionSet)
+    {
+        ref ProductDriver? slot = ref s_drivers[(int)instructionSet];
+        return Volatile.Read(ref slot) ?? Interlocked.CompareExchange(ref slot, Create(instructionSet), null) ?? slot;
+    }
+
+    /// <summary>Whether so few rows wait for the weights rather than for arithmetic.</summary>
+    public abstract bool Streams(int rows);
+
+    /// <summary>Floats of scratch memory that a worker needs for a block of rows.</summary>
+    public abstract long WorkspaceFloats(int rows);
+
+    /// <summary>Computes rows × panels of C.</summary>
+    public abstract void Run(in Projection projection, int firstRow, int rows, int firstPanel, int endPanel, Workspace workspace);
+
+    private static ProductDriver Create(InstructionSet instructionSet) => instructionSet switch
+    {
+        InstructionSet.Avx512 => new ProductDriver<F32_Product_Avx512>(),
+        InstructionSet.Avx2 => new ProductDriver<F32_Product_Avx2>(),
+        InstructionSet.AdvSimd => new ProductDriver<F32_Product_AdvSimd>(),
+        InstructionSet.Vector128 => new ProductDriver<F32_Product_Vector128>(),
+        _ => new ProductDriver<F32_Product_Scalar>(),
+    };
+}

@@ -1,0 +1,16 @@
+namespace FastAttn.Runtime;
+
+/// <summary>One matrix product of a <see cref="ProductCall"/>: C = A·W + bias. Every row of A and C lies in a pinned buffer.</summary>
+/// <param name="input">A: rows of W's depth.</param>
+/// <param name="inputStride">From row to row of A.</param>
+/// <param name="weights">W and bias.</param>
+/// <param name="output">C, written: rows of W's columns.</param>
+/// <param name="outputStride">From row to row of C.</param>
+internal readonly unsafe struct Projection(float* input, long inputStride, PackedMatrix weights, float* output, long outputStride)
+{
+    public readonly float* Input = input;
+    public readonly float* Output = output;
+    public readonly long InputStride = inputStride;
+    public readonly long OutputStride = outputStride;
+    public readonly PackedMatrix Weights = weights;
+}

@@ -1,0 +1,65 @@
+using System;
+using System.Linq;
+
+using Xunit;
+
+namespace FastAttn.Tests.MultiHead;
+
+/// <summary>After the first call of a layer nothing is allocated on the managed heap.</summary>
+[Collection(AloneCollection.Name)]
+public static class LayerAllocationTests
+{
+    [Fact]
+    public static void Call_on_one_thread_allocates_nothing()
+    {
+        MultiHeadAttention built = new Layer(
+            new() { ModelDim = 32, Heads = 2, Mask = AttentionMask.Causal, Rotary = new(16) }, hasNorm: true).Build();
+        float[] input = Tokens.Normal(2 * 6 * 32), output = new float[input.Length];
+        int[] lengths = [6, 3];
+        foreach (MultiHeadAttention layer in InstructionSets.Supported.Select(built.For))
+        {
+            KeyValueCache memory = layer.ProjectMemory(input, input, 2, 6), cache = layer.CreateCache(2, 6, canGrow: false);
+            AllocatesNothing(() => layer.Forward(input, output, 2, 6, new() { KeyLengths = lengths }, maxDegreeOfParallelism: 1));
+            AllocatesNothing(() => layer.Attend(input, memory, output, 6, maxDegreeOfParallelism: 1));
+            AllocatesNothing(() =>
+            {
+                cache.Clear();
+                layer.Forward(input, output, cache, 6, lengths, maxDegreeOfParallelism: 1);
+            });
+        }
+    }
+
+    [Fact]
+    public static void Call_on_many_threads_allocates_nothing()
+    {
+        MultiHeadAttention layer = new Layer(new() { ModelDim = 128, Heads = 4, Rotary = new(32) }).Build();
+        float[] input = Tokens.Normal(2 * 100 * 128), output = new float[input.Length];
+
+        // Rounds that are not quiet are the thread pool's (see AllocationTests): short ones, so that some are quiet on slow CPUs too.
+        long least = long.MaxValue;
+        for (int round = 0; round < 60 && least > 0; round++)
+        {
+            long before = GC.GetTotalAllocatedBytes(precise: true);
+            for (int i = 0; i < 5; i++)
+                layer.Forward(input, output, 2, 100, maxDegreeOfParallelism: 3);
+            least = Math.Min(least, GC.GetTotalAllocatedBytes(precise: true) - before);
+        }
+
+        Assert.Equal(0, least);
+    }
+
+    private static void AllocatesNothing(Action call)
+    {
+        call();
+        long least = long.MaxValue;
+        for (int round = 0; round < 5 && least > 0; round++)
+        {
+            long before = GC.GetAllocatedBytesForCurrentThread();
+            for (int i = 0; i < 10; i++)
+                call();
+            least = Math.Min(least, GC.GetAllocatedBytesForCurrentThread() - before);
+        }
+
+        Assert.Equal(0, least);
+    }
+}

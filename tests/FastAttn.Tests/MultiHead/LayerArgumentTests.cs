@@ -1,0 +1,167 @@
+using System;
+
+using FastAttn.Tests.Fixtures;
+
+using Xunit;
+
+namespace FastAttn.Tests.MultiHead;
+
+/// <summary>Wrong arguments of a layer are refused by name, before anything is written.</summary>
+public static class LayerArgumentTests
+{
+    private static readonly MultiHeadAttentionOptions Options = new() { ModelDim = 12, Heads = 2, KeyValueHeads = 1, HeadDim = 4, ValueDim = 3 };
+    private static readonly MultiHeadAttention Valid = new Layer(Options).Build();
+
+    private delegate MultiHeadAttentionWeights Change(MultiHeadAttentionWeights weights);
+
+    [Fact]
+    public static void Valid_weights_are_accepted()
+    {
+        _ = new MultiHeadAttention(Options, Weights());
+        _ = new MultiHeadAttention(Options, Packed());
+    }
+
+    [Fact]
+    public static void Options_that_do_not_fit_are_refused()
+    {
+        foreach (MultiHeadAttentionOptions options in (MultiHeadAttentionOptions[])[
+            Options with { ModelDim = 0 }, Options with { ModelDim = -12 }, Options with { Heads = 0 }, Options with { KeyValueHeads = 0 }, Options with { Heads = 3, KeyValueHeads = 2 },
+            Options with { Heads = 1, KeyValueHeads = 2 }, Options with { HeadDim = 0 }, Options with { HeadDim = 1025 }, Options with { ValueDim = 0 }, Options with { ValueDim = 1025 },
+            Options with { Heads = 5, KeyValueHeads = 5, HeadDim = null }, Options with { Heads = 5, KeyValueHeads = 5, ValueDim = null }, Options with { QueryInputDim = 0 },
+            Options with { KeyInputDim = -1 }, Options with { ValueInputDim = 0 }, Options with { Mask = (AttentionMask)2 }, Options with { Softcap = 0 }, Options with { Softcap = float.NaN },
+            Options with { Window = new(-1, null) }, Options with { Rotary = new(6) }, Options with { NormEpsilon = -1 }, Options with { NormEpsilon = float.NaN },
+            Options with { Heads = int.MaxValue, KeyValueHeads = 1 }])
+        {
+            ArgumentException error = Assert.ThrowsAny<ArgumentException>(() => new MultiHeadAttention(options, Weights()));
+            Assert.Equal("options", error.ParamName);
+        }
+
+        Assert.Throws<ArgumentNullException>("options", static () => new MultiHeadAttention(null!, Weights()));
+    }
+
+    [Fact]
+    public static void Weights_of_another_length_are_refused_with_the_expected_one()
+    {
+        Refused("Query has 97 elements; InputOutput [12, 8] needs 96", static w => w with { Query = new float[97] });
+        Refused("Query has 0 elements; InputOutput [12, 8] needs 96", static w => w with { Query = default });
+        Refused("Key has 47 elements; InputOutput [12, 4] needs 48", static w => w with { Key = new float[47] });
+        Refused("Value has 37 elements; OutputInput [3, 12] needs 36", static w => w with { Layout = WeightLayout.OutputInput, Value = new float[37] });
+        Refused("Output has 71 elements; InputOutput [6, 12] needs 72", static w => w with { Output = new float[71] });
+        Refused("QueryBias has 7 elements; expected 8", static w => w with { QueryBias = new float[7] });
+        Refused("KeyBias has 5 elements; expected 4", static w => w with { KeyBias = new float[5] });
+        Refused("ValueBias has 1 elements; expected 3", static w => w with { ValueBias = new float[1] });
+        Refused("OutputBias has 13 elements; expected 12", static w => w with { OutputBias = new float[13] });
+        Refused("QueryNorm has 3 elements; expected 4", static w => w with { QueryNorm = new float[3] });
+        Refused("KeyNorm has 5 elements; expected 4", static w => w with { KeyNorm = new float[5] });
+        Refused("Layout 2 is not defined", static w => w with { Layout = (WeightLayout)2 });
+        Refused("QueryKeyValue excludes", static w => w with { QueryKeyValue = new float[180] });
+        Refused("QueryKeyValueBias excludes", static w => w with { QueryBias = new float[8], QueryKeyValueBias = new float[15] });
+        Refused("QueryKeyValueBias has 14 elements; expected 15", static w => w with { QueryKeyValueBias = new float[14] });
+        Refused("QueryKeyValue has 181 elements; InputOutput [12, 15] needs 180", static w => w with { Query = default, Key = default, Value = default, QueryKeyValue = new float[181] });
+    }
+
+    [Fact]
+    public static void Packed_weights_need_inputs_of_one_dimension()
+    {
+        ArgumentException error = Assert.Throws<ArgumentException>("weights", static () => new MultiHeadAttention(Options with { KeyInputDim = 5 }, Packed()));
+        Assert.Contains("12, 5 and 12", error.Message, StringComparison.Ordinal);
+    }
+
+    [Fact]
+    public static void Self_attention_refuses_what_does_not_fit()
+    {
+        float[] tokens = new float[2 * 5 * 12];
+        foreach (int wrong in (int[])[0, 119, 121])
+        {
+            Refused("input", output => Valid.Forward(new float[wrong], output, 2, 5), 120);
+            Refused("output", output => Valid.Forward(tokens, output, 2, 5), wrong);
+        }
+
+        Refused("batch", output => Valid.Forward(tokens, output, -1, 5), 120);
+        Refused("length", output => Valid.Forward(tokens, output, 2, -5), 120);
+        Refused("length", output => Valid.Forward(tokens, output, int.MaxValue, int.MaxValue), 120);
+        Refused("length", output => Valid.Forward(tokens, output, 1 << 16, 1 << 16), 0);
+        Refused("maxDegreeOfParallelism", output => Valid.Forward(tokens, output, 2, 5, maxDegreeOfParallelism: -1), 120);
+        Refused("modifiers", output => Valid.Forward(tokens, output, 2, 5, new() { KeyLengths = [5, 6] }), 120);
+        Refused("modifiers", output => Valid.Forward(tokens, output, 2, 5, new() { KeyLengths = [5] }), 120);
+        Refused("modifiers", output => Valid.Forward(tokens, output, 2, 5, new() { CausalOffsets = [5] }), 120);
+        Refused("modifiers", output => Valid.Forward(tokens, output, 2, 5, new() { QueryStarts = [0, 1, 2], KeyStarts = [0, 1, 2] }), 120);
+        MultiHeadAttention rotary = new Layer(Options with { Rotary = new(4) }).Build(), cross = new Layer(Options with { ValueInputDim = 13 }).Build();
+        Refused("modifiers", output => rotary.Forward(tokens, output, 2, 5, new() { CausalOffsets = [0, -1] }), 120);
+        Refused("input", output => cross.Forward(tokens, output, 2, 5), 120);
+    }
+
+    [Fact]
+    public static void Cross_attention_refuses_what_does_not_fit()
+    {
+        float[] query = new float[2 * 3 * 12], key = new float[2 * 5 * 12];
+        Refused("query", output => Valid.Forward(new float[71], key, key, output, 2, 3, 5), 72);
+        Refused("key", output => Valid.Forward(query, new float[121], key, output, 2, 3, 5), 72);
+        Refused("value", output => Valid.Forward(query, key, new float[119], output, 2, 3, 5), 72);
+        Refused("output", output => Valid.Forward(query, key, key, output, 2, 3, 5), 73);
+        Refused("queryLength", output => Valid.Forward(query, key, key, output, 2, -3, 5), 72);
+        Refused("keyLength", output => Valid.Forward(query, key, key, output, 2, 3, -5), 72);
+
+        KeyValueCache memory = Valid.ProjectMemory(key, key, 2, 5), foreign = new Layer(Options with { KeyValueHeads = 2 }).Build().CreateCache(2, 5);
+        Refused("key", _ => Valid.ProjectMemory(new float[1], key, 2, 5), 0);
+        Refused("value", _ => Valid.ProjectMemory(key, new float[1], 2, 5), 0);
+        Refused("length", _ => Valid.ProjectMemory(key, key, 2, -5), 0);
+        Refused("lengths", _ => Valid.ProjectMemory(key, key, 2, 5, [5]), 0);
+        Refused("lengths", _ => Valid.ProjectMemory(key, key, 2, 5, [5, 6]), 0);
+        Refused("memory", output => Valid.Attend(query, null!, output, 3), 72);
+        Refused("memory", output => Valid.Attend(query, foreign, output, 3), 72);
+        Refused("query", output => Valid.Attend(key, memory, output, 3), 72);
+        Refused("output", output => Valid.Attend(query, memory, output, 3), 71);
+        Refused("queryLength", output => Valid.Attend(query, memory, output, -1), 72);
+        Refused("modifiers", output => Valid.Attend(query, memory, output, 3, new() { KeyLengths = [1, 2] }), 72);
+        Refused("maxDegreeOfParallelism", output => Valid.Attend(query, memory, output, 3, maxDegreeOfParallelism: -1), 72);
+    }
+
+    [Fact]
+    public static void Cached_attention_refuses_what_does_not_fit()
+    {
+        float[] tokens = new float[2 * 3 * 12];
+        KeyValueCache cache = Valid.CreateCache(2, 8), foreign = new Layer(Options with { HeadDim = 5 }).Build().CreateCache(2, 8);
+        Refused("cache", output => Valid.Forward(tokens, output, null!, 3), 72);
+        Refused("cache", output => Valid.Forward(tokens, output, foreign, 3), 72);
+        Refused("input", output => Valid.Forward(tokens, output, cache, 2), 48);
+        Refused("output", output => Valid.Forward(tokens, output, cache, 3), 71);
+        Refused("length", output => Valid.Forward(tokens, output, cache, -1), 72);
+        Refused("lengths", output => Valid.Forward(tokens, output, cache, 3, [3]), 72);
+        Refused("lengths", output => Valid.Forward(tokens, output, cache, 3, [3, 4]), 72);
+        Refused("lengths", output => Valid.Forward(tokens, output, cache, 3, [3, -1]), 72);
+        Refused("modifiers", output => Valid.Forward(tokens, output, cache, 3, modifiers: new() { KeyLengths = [1, 2] }), 72);
+        Refused("modifiers", output => Valid.Forward(tokens, output, cache, 3, modifiers: new() { CausalOffsets = [1, 2] }), 72);
+        Refused("modifiers", output => Valid.Forward(tokens, output, cache, 3, modifiers: new() { Sinks = [1] }), 72);
+        Refused("maxDegreeOfParallelism", output => Valid.Forward(tokens, output, cache, 3, maxDegreeOfParallelism: -1), 72);
+        Assert.Equal([0, 0], cache.Lengths.ToArray());
+
+        Assert.Throws<ArgumentOutOfRangeException>("batch", static () => Valid.CreateCache(-1, 8));
+        Assert.Throws<ArgumentOutOfRangeException>("capacity", static () => Valid.CreateCache(2, -8));
+        Assert.Throws<ArgumentOutOfRangeException>("capacity", static () => Valid.CreateCache(1 << 20, 1 << 20));
+        Assert.Throws<ArgumentOutOfRangeException>("length", () => cache.Truncate(-1));
+    }
+
+    private static MultiHeadAttentionWeights Weights() => new()
+    {
+        Layout = WeightLayout.InputOutput, Query = new float[96], Key = new float[48], Value = new float[36], Output = new float[72],
+    };
+
+    private static MultiHeadAttentionWeights Packed() => new() { Layout = WeightLayout.InputOutput, QueryKeyValue = new float[180], QueryKeyValueBias = new float[15], Output = new float[72] };
+
+    private static void Refused(string message, Change change)
+    {
+        ArgumentException error = Assert.Throws<ArgumentException>("weights", () => new MultiHeadAttention(Options, change(Weights())));
+        Assert.Contains(message, error.Message, StringComparison.Ordinal);
+    }
+
+    /// <summary>Refused with an output of a length, which keeps its bits.</summary>
+    private static void Refused(string parameter, Action<float[]> call, int outputLength)
+    {
+        var output = new float[outputLength];
+        Array.Fill(output, Evaluate.Canary);
+        ArgumentException error = Assert.ThrowsAny<ArgumentException>(() => call(output));
+        Assert.Equal(parameter, error.ParamName);
+        Assert.All(output, static x => Assert.True(Evaluate.IsCanary(x)));
+    }
+}

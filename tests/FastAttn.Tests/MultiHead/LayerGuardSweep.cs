@@ -1,0 +1,78 @@
+using System;
+using System.Linq;
+
+using FastAttn.Runtime;
+using FastAttn.Tests.Fixtures;
+
+namespace FastAttn.Tests.MultiHead;
+
+/// <summary>Products and layers whose buffers lie against guard pages, at either side.</summary>
+internal static class LayerGuardSweep
+{
+    private const int Capacity = 1 << 16;
+
+    /// <summary>As <see cref="GuardSweep.Run"/>.</summary>
+    public static int Run(Action<string> announce)
+    {
+        using GuardedBuffer input = new(Capacity), output = new(Capacity);
+        int calls = 0;
+        foreach (InstructionSet instructionSet in InstructionSets.Supported)
+        {
+            foreach (bool atEnd in (bool[])[true, false])
+            {
+                string where = $"{instructionSet}, {(atEnd ? "before" : "behind")} guard pages";
+                foreach (int rows in Budget.IsSmall ? [1, 6, 19] : (int[])[1, 2, 3, 4, 6, 8, 13, 17, 19, 40])
+                {
+                    foreach (int depth in (int[])[1, 3, 8, 130])
+                    {
+                        foreach (int columns in (int[])[1, 5, 8, 13, 24, 30, 49, 96])
+                            calls += Product(input, output, ProductDriver.For(instructionSet), rows, depth, columns, atEnd, $"{where}: {rows} x {depth} x {columns}", announce);
+                    }
+                }
+
+                foreach (int length in (int[])[1, 3, 18, 33])
+                    calls += Layer(input, output, instructionSet, length, atEnd, $"{where}: layer, {length} tokens", announce);
+            }
+        }
+
+        return calls;
+    }
+
+    private static int Product(GuardedBuffer input, GuardedBuffer output, ProductDriver product, int rows, int depth, int columns, bool atEnd, string what, Action<string> announce)
+    {
+        announce(what);
+        PackedMatrix weights = new(Tokens.Normal(depth * columns), WeightLayout.InputOutput, columns, Tokens.Normal(columns), depth, columns, product);
+        float[] a = Tokens.Normal(rows * depth), expected = new float[rows * columns];
+        ProductTests.Multiply(product, a, depth, weights, expected, columns, rows, threads: 1);
+
+        Span<float> source = input.Take(a.Length, atEnd), destination = output.Take(expected.Length, atEnd);
+        a.CopyTo(source);
+        output.Fill(Evaluate.Canary);
+        ProductTests.Multiply(product, source, depth, weights, destination, columns, rows, threads: 1);
+        Check(output, expected, destination, atEnd, what);
+        return 1;
+    }
+
+    private static int Layer(GuardedBuffer input, GuardedBuffer output, InstructionSet instructionSet, int length, bool atEnd, string what, Action<string> announce)
+    {
+        announce(what);
+        MultiHeadAttention layer = new Layer(
+            new() { ModelDim = 27, Heads = 3, Mask = AttentionMask.Causal, Rotary = new(8) }, hasNorm: true).Build().For(instructionSet);
+        float[] tokens = Tokens.Normal(length * 27), expected = new float[tokens.Length];
+        layer.Forward(tokens, expected, 1, length);
+
+        Span<float> source = input.Take(tokens.Length, atEnd), destination = output.Take(expected.Length, atEnd);
+        tokens.CopyTo(source);
+        output.Fill(Evaluate.Canary);
+        layer.Forward(source, destination, 1, length);
+        Check(output, expected, destination, atEnd, what);
+        return 1;
+    }
+
+    private static void Check(GuardedBuffer output, float[] expected, Span<float> actual, bool atEnd, string what)
+    {
+        Compare.SameBits(what, expected, actual);
+        if (!output.RestIs(Evaluate.Canary, actual.Length, atEnd))
+            throw new InvalidOperationException($"{what}: wrote outside its output.");
+    }
+}
