@@ -270,7 +270,7 @@ public abstract class AttentionKernel
         AttentionCall call = CallValidation.Check<float>(HeadDim, ValueDim, Mask, Features, query, key, value, output, logSumExp, wantsLogSumExp, shape, modifiers, options);
         TileDriver driver = Driver;
         call.KeyBlock = options.KeyBlock ?? driver.KeyBlock;
-        call.Partition = TilePartition.Of(shape, driver.RegisterRows, driver.QueryTiles, ThreadBudget.Of(options.MaxDegreeOfParallelism));
+        call.Partition = TilePartition.Of(shape, driver.RegisterRows, driver.QueryTiles(call), ThreadBudget.Of(options.MaxDegreeOfParallelism));
 
         fixed (float* q = query, k = key, v = value, o = output, lse = logSumExp, additive = modifiers.AdditiveMask, slopes = modifiers.AlibiSlopes, sinks = modifiers.Sinks)
         fixed (int* keyLengths = modifiers.KeyLengths, causalOffsets = modifiers.CausalOffsets, queryStarts = modifiers.QueryStarts, keyStarts = modifiers.KeyStarts)

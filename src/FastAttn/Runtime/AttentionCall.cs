@@ -1,3 +1,5 @@
+using System.Runtime.CompilerServices;
+
 namespace FastAttn.Runtime;
 
 /// <summary>
@@ -65,6 +67,7 @@ internal unsafe struct AttentionCall
 
     public readonly int GroupSize => Shape.QueryHeads / Shape.KeyValueHeads;
 
+    [MethodImpl(MethodImplOptions.AggressiveOptimization)]
     public readonly Sequence SequenceAt(int index)
     {
         Sequence sequence = new(index, index, 0, Shape.QueryLength, 0, Shape.KeyLength, 0);

@@ -95,6 +95,7 @@ internal static unsafe class DecodeTile<TVector>
     /// <param name="score">S.</param>
     /// <param name="mask">M.</param>
     /// <param name="count">Their length.</param>
+    [MethodImpl(MethodImplOptions.AggressiveOptimization)]
     public static void AddMask(float* score, float* mask, int count)
     {
         for (int j = 0; j < count; j++)
@@ -106,6 +107,7 @@ internal static unsafe class DecodeTile<TVector>
     /// <param name="count">Its length.</param>
     /// <param name="position">p: the query's position relative to the first of these keys.</param>
     /// <param name="slope">Slope, times log₂(e).</param>
+    [MethodImpl(MethodImplOptions.AggressiveOptimization)]
     public static void AddAlibi(float* score, int count, float position, float slope)
     {
         for (int j = 0; j < count; j++)
@@ -192,6 +194,7 @@ internal static unsafe class DecodeTile<TVector>
         }
     }
 
+    [MethodImpl(MethodImplOptions.AggressiveOptimization)]
     private static void Softcap<T>(float* score, int from, int to, float factor)
         where T : struct, ILanes<T>
     {

@@ -1,4 +1,5 @@
 using System;
+using System.Runtime.CompilerServices;
 
 namespace FastAttn.Runtime;
 
@@ -13,6 +14,7 @@ internal readonly record struct KeyRange(int FirstStart, int LastStart, int Firs
     public static KeyRange None => new(int.MaxValue, 0, int.MaxValue, 0);
 
     /// <summary>With a query that sees no key where <paramref name="start"/> is <paramref name="limit"/>.</summary>
+    [MethodImpl(MethodImplOptions.AggressiveInlining)]
     public KeyRange With(int start, int limit) => new(
         start < limit ? Math.Min(FirstStart, start) : FirstStart,
         Math.Max(LastStart, start),
@@ -20,5 +22,6 @@ internal readonly record struct KeyRange(int FirstStart, int LastStart, int Firs
         start < limit ? Math.Max(LastLimit, limit) : LastLimit);
 
     /// <summary>Whether some query does not see all of these keys.</summary>
+    [MethodImpl(MethodImplOptions.AggressiveInlining)]
     public bool Hides(int first, int count) => FirstLimit < first + count || LastStart > first;
 }

@@ -79,6 +79,7 @@ internal static unsafe class RowDriver<TVector, TSpec>
     }
 
     /// <summary>Softcap, masks and ALiBi for the keys of a block that one query sees.</summary>
+    [MethodImpl(MethodImplOptions.AggressiveOptimization)]
     private static void ChangeScores(in AttentionCall call, in TileState<TVector, TSpec> tile, int row, float* score, int first, int count, float* mask)
     {
         if (Features.Uses<TSpec>(call, AttentionFeatures.Softcap))
@@ -103,6 +104,7 @@ internal static unsafe class RowDriver<TVector, TSpec>
         }
     }
 
+    [MethodImpl(MethodImplOptions.AggressiveOptimization)]
     private static void CopyMask<TElement>(in MaskOperand operand, in TileState<TVector, TSpec> tile, int row, int first, int count, float* mask, ref bool overlay)
         where TElement : struct, IMaskElement
     {

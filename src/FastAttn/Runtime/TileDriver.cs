@@ -16,8 +16,8 @@ public abstract class TileDriver
     /// <summary>Rows in a full register tile.</summary>
     internal abstract int RegisterRows { get; }
 
-    /// <summary>The most register tiles in a query tile.</summary>
-    internal abstract int QueryTiles { get; }
+    /// <summary>The most register tiles in a query tile of this call.</summary>
+    internal abstract int QueryTiles(in AttentionCall call);
 
     /// <summary>Keys in a block.</summary>
     internal abstract int KeyBlock { get; }

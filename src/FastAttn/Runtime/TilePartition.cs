@@ -1,4 +1,5 @@
 using System;
+using System.Runtime.CompilerServices;
 
 namespace FastAttn.Runtime;
 
@@ -38,6 +39,7 @@ internal readonly record struct TilePartition(int Batch, int Streams, long Rows,
     }
 
     /// <summary>Rows in a stream of this sequence: fewer than <see cref="Rows"/> in a ragged batch.</summary>
+    [MethodImpl(MethodImplOptions.AggressiveInlining)]
     public long RowsOf(in Sequence sequence, in AttentionShape shape) =>
         Streams == shape.QueryHeads ? sequence.QueryLength : (long)(shape.QueryHeads / shape.KeyValueHeads) * sequence.QueryLength;
 

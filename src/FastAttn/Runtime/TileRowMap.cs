@@ -14,6 +14,7 @@ internal readonly struct TileRowMap
     private readonly int _queryHeads;
     private readonly long _queryTokens;
 
+    [MethodImpl(MethodImplOptions.AggressiveInlining)]
     public TileRowMap(in AttentionCall call, in QueryTile tile, in Sequence sequence)
     {
         _sequence = sequence;
@@ -35,18 +36,22 @@ internal readonly struct TileRowMap
     public int Head(int row) => _folded ? _firstHead + (int)((_firstRow + row) / _sequence.QueryLength) : _firstHead;
 
     /// <summary>Where row <paramref name="row"/> of the tile stands in a buffer of queries or outputs.</summary>
+    [MethodImpl(MethodImplOptions.AggressiveInlining)]
     public long Offset(int row, in AttentionStrides strides) =>
         _sequence.Batch * strides.Batch + Head(row) * strides.Head + (_sequence.QueryStart + Position(row)) * strides.Length;
 
     /// <summary>Where the mask row of row <paramref name="row"/> of the tile begins.</summary>
+    [MethodImpl(MethodImplOptions.AggressiveInlining)]
     public long MaskOffset(int row, in AttentionMaskStrides strides) =>
         _sequence.Index * strides.Batch + Head(row) * strides.Head + Position(row) * strides.Query;
 
     /// <summary>Where the tile's key-value head stands in a buffer of keys or values.</summary>
+    [MethodImpl(MethodImplOptions.AggressiveInlining)]
     public long KeyOffset(in AttentionStrides strides) =>
         _sequence.Batch * strides.Batch + _keyValueHead * strides.Head + _sequence.KeyStart * strides.Length;
 
     /// <summary>Where row <paramref name="row"/> of the tile stands in [B, H, Lq], or in [H, T] where sequences are ragged.</summary>
+    [MethodImpl(MethodImplOptions.AggressiveInlining)]
     public long LogSumExpIndex(int row) =>
         (_sequence.Batch * (long)_queryHeads + Head(row)) * _queryTokens + _sequence.QueryStart + Position(row);
 }

@@ -27,8 +27,11 @@ internal unsafe struct TileState<TVector, TSpec>
     /// <summary>Value dimension, rounded up to whole value tiles.</summary>
     public readonly int ValueColumns;
 
-    /// <summary>Floats of memory that the tile has.</summary>
+    /// <summary>Floats of memory that the tile has for itself.</summary>
     public readonly long Floats;
+
+    /// <summary>Floats of memory that it shares with tiles that are worked on before and after it.</summary>
+    public readonly long SharedFloats;
 
     /// <summary>Qt: d × width.</summary>
     public readonly float* Query;
@@ -64,30 +67,33 @@ internal unsafe struct TileState<TVector, TSpec>
     public readonly float* Mask;
 
     /// <summary>Divides the memory; every part begins on a cache line.</summary>
-    /// <param name="memory">The memory; null to learn how much is needed.</param>
+    /// <param name="memory">The tile's own memory; null to learn how much is needed.</param>
+    /// <param name="shared">The memory for what belongs to the present block.</param>
     /// <param name="call">The call.</param>
     /// <param name="blockRows">Keys in the largest block.</param>
     /// <param name="valueColumns">Value dimension, rounded up to whole value tiles.</param>
     /// <param name="width">Lanes.</param>
-    public TileState(float* memory, in AttentionCall call, int blockRows, int valueColumns, int width)
+    [MethodImpl(MethodImplOptions.AggressiveOptimization)]
+    public TileState(float* memory, float* shared, in AttentionCall call, int blockRows, int valueColumns, int width)
     {
         Width = width;
         ValueColumns = valueColumns;
-        long used = 0;
-        Query = Take((long)call.HeadDim * width);
-        Output = Take((long)valueColumns * width);
-        Score = Take((long)blockRows * width);
-        Max = Take(width);
-        NewMax = Take(width);
-        Sum = Take(width);
-        Alpha = Take(width);
-        Lanes = Take(width);
-        Starts = (int*)Take(width);
-        Limits = (int*)Take(width);
-        Mask = Take(Features.Uses<TSpec>(call, AttentionCall.MaskFeatures) ? (long)blockRows * width : 0);
+        long used = 0, sharedUsed = 0;
+        Query = Take(memory, ref used, (long)call.HeadDim * width);
+        Output = Take(memory, ref used, (long)valueColumns * width);
+        Max = Take(memory, ref used, width);
+        Sum = Take(memory, ref used, width);
+        Starts = (int*)Take(memory, ref used, width);
+        Limits = (int*)Take(memory, ref used, width);
+        Score = Take(shared, ref sharedUsed, (long)blockRows * width);
+        NewMax = Take(shared, ref sharedUsed, width);
+        Alpha = Take(shared, ref sharedUsed, width);
+        Lanes = Take(shared, ref sharedUsed, width);
+        Mask = Take(shared, ref sharedUsed, Features.Uses<TSpec>(call, AttentionCall.MaskFeatures) ? (long)blockRows * width : 0);
         Floats = used;
+        SharedFloats = sharedUsed;
 
-        float* Take(long floats)
+        static float* Take(float* memory, ref long used, long floats)
         {
             float* part = memory + used;
             used += Workspace.Aligned(floats);
@@ -96,8 +102,9 @@ internal unsafe struct TileState<TVector, TSpec>
     }
 
     /// <summary>As the other constructor, for these queries.</summary>
-    public TileState(float* memory, in AttentionCall call, int blockRows, int valueColumns, int width, in QueryTile tile, in Sequence sequence)
-        : this(memory, call, blockRows, valueColumns, width)
+    [MethodImpl(MethodImplOptions.AggressiveOptimization)]
+    public TileState(float* memory, float* shared, in AttentionCall call, int blockRows, int valueColumns, int width, in QueryTile tile, in Sequence sequence)
+        : this(memory, shared, call, blockRows, valueColumns, width)
     {
         Tile = tile;
         Sequence = sequence;
@@ -113,9 +120,11 @@ internal unsafe struct TileState<TVector, TSpec>
     public static bool HasStarts => (TSpec.Features & AttentionFeatures.Window) != 0;
 
     /// <summary>The first key of the first block that some query sees. Blocks begin at multiples of their size, so that results do not depend on the tile's other queries.</summary>
+    [MethodImpl(MethodImplOptions.AggressiveInlining)]
     public readonly int FirstBlock(int keyBlock) => HasStarts && Range.LastLimit > 0 ? Range.FirstStart / keyBlock * keyBlock : 0;
 
     /// <summary>The state before any key: no maximum and a sum of 0, or a sink's logit and 1.</summary>
+    [MethodImpl(MethodImplOptions.AggressiveOptimization)]
     public readonly void Begin(in AttentionCall call)
     {
         new Span<float>(Output, ValueColumns * Width).Clear();
@@ -134,6 +143,7 @@ internal unsafe struct TileState<TVector, TSpec>
     }
 
     /// <summary>Qt[t][q] = scale·Q[q][t]; lanes without a query are 0.</summary>
+    [MethodImpl(MethodImplOptions.AggressiveOptimization)]
     public readonly void PackQuery(in AttentionCall call)
     {
         void** starts = stackalloc void*[Tile.RowCount];
@@ -143,6 +153,7 @@ internal unsafe struct TileState<TVector, TSpec>
     }
 
     /// <summary>Softcap, masks and ALiBi of one block.</summary>
+    [MethodImpl(MethodImplOptions.AggressiveOptimization)]
     public readonly void ChangeScores(in AttentionCall call, int first, int count)
     {
         if (Features.Uses<TSpec>(call, AttentionFeatures.Softcap))
@@ -175,6 +186,7 @@ internal unsafe struct TileState<TVector, TSpec>
     }
 
     /// <summary>Sets the scores of keys outside a lane's range to −∞ and takes the maximum of what is left.</summary>
+    [MethodImpl(MethodImplOptions.AggressiveOptimization)]
     public readonly void HideKeys(int first, int count)
     {
         // Relative to the block, so that they are exact as floats.
@@ -193,6 +205,7 @@ internal unsafe struct TileState<TVector, TSpec>
     }
 
     /// <summary>Takes the scores into the state; P stands where S stood.</summary>
+    [MethodImpl(MethodImplOptions.AggressiveInlining)]
     public readonly void Step(int count) =>
         OnlineSoftmax.Step<TVector>(ref *Score, ref *NewMax, ref *Max, ref *Sum, ref *Alpha, count, Width);
 
@@ -281,6 +294,7 @@ internal unsafe struct TileState<TVector, TSpec>
     }
 
     /// <summary>LSE[q] = ln 2·m[q] + ln l[q], −∞ without keys; returns 1 / l[q], 0 without keys.</summary>
+    [MethodImpl(MethodImplOptions.AggressiveOptimization)]
     public readonly float* FinishSums(in AttentionCall call)
     {
         const double Ln2 = 0.693147180559945309;
@@ -300,6 +314,7 @@ internal unsafe struct TileState<TVector, TSpec>
         where TElement : struct, IMaskElement => (byte*)mask.Start + Rows.MaskOffset(row, mask.Strides) * TElement.Bits / 8;
 
     /// <summary>Mt[j][q] = M[q][j] of one block.</summary>
+    [MethodImpl(MethodImplOptions.AggressiveOptimization)]
     private readonly void PackMask<TElement>(in MaskOperand mask, int first, int count, ref bool overlay)
         where TElement : struct, IMaskElement
     {
@@ -310,6 +325,7 @@ internal unsafe struct TileState<TVector, TSpec>
         overlay = true;
     }
 
+    [MethodImpl(MethodImplOptions.AggressiveOptimization)]
     private readonly KeyRange FindRange(in AttentionCall call)
     {
         int keyLength = Sequence.KeyLength;
