@@ -1,3 +1,5 @@
+using System.Collections.Generic;
+
 namespace FastAttn.Benchmarks.Quick;
 
 /// <summary>A case's figures.</summary>
@@ -5,8 +7,9 @@ namespace FastAttn.Benchmarks.Quick;
 /// <param name="Threads">Threads that a call could use.</param>
 /// <param name="Milliseconds">Time of a call.</param>
 /// <param name="PeakGigaflops">The instruction set's multiply-add peak, measured with as many threads.</param>
+/// <param name="Samples">The same, round by round.</param>
 /// <param name="AllocatedBytes">Bytes that the timed calls allocated: 0 unless something is wrong.</param>
-internal sealed record CaseResult(QuickCase Case, int Threads, Spread Milliseconds, double PeakGigaflops, long AllocatedBytes)
+internal sealed record CaseResult(QuickCase Case, int Threads, Spread Milliseconds, double PeakGigaflops, IReadOnlyList<double> Samples, long AllocatedBytes)
 {
     public double Gigaflops => Case.Flops / Milliseconds.Median / 1e6;
 

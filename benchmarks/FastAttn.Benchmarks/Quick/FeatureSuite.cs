@@ -12,7 +12,9 @@ internal static class FeatureSuite
 
     public static IEnumerable<QuickCase> Cases(InstructionSet isa)
     {
-        QuickCase full = Case($"prefill {Length} d{HeadDim} None", new(1, Heads, Length), isa);
+        // Again, beside the rows that are set against it.
+        QuickCase full = Case($"{Length} d{HeadDim} no feature", new(1, Heads, Length), isa);
+        yield return full;
         (string Name, AttentionFeatures Features)[] perPair =
         [
             ("additive mask", AttentionFeatures.AdditiveMask),
@@ -27,7 +29,8 @@ internal static class FeatureSuite
             yield return full with { Name = $"{Length} d{HeadDim} {name}", Features = features, Baseline = [full.FullName] };
         yield return full with { Name = $"{Length} d{HeadDim} 8 over 2 heads", Shape = new(1, Heads, Heads / 4, Length, Length), Baseline = [full.FullName] };
 
-        QuickCase longer = Case($"prefill {LongLength} d{HeadDim} None", new(1, Heads, LongLength), isa);
+        QuickCase longer = Case($"{LongLength} d{HeadDim} no feature", new(1, Heads, LongLength), isa);
+        yield return longer;
         yield return longer with { Name = $"{LongLength} d{HeadDim} window 256", Features = AttentionFeatures.Window, WindowExtent = 128, Baseline = [longer.FullName] };
 
         QuickCase[] parts = [.. MixedLengths.Select(length => Case($"{length} d{HeadDim} alone", new(1, Heads, length), isa))];

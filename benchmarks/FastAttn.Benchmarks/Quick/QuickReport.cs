@@ -70,25 +70,33 @@ internal static class QuickReport
         }
     }
 
-    /// <summary>What a feature costs or saves: its time over that of the rows without it, of the same run.</summary>
+    /// <summary>
+    /// What a feature costs or saves: its time over that of the rows without it, round by round, since the clock of a round is
+    /// not that of the next.
+    /// </summary>
     private static void WriteFeatures(TextWriter writer, IReadOnlyList<CaseResult> cases)
     {
-        Dictionary<string, double> medians = cases.ToDictionary(static row => row.Case.FullName, static row => row.Milliseconds.Median);
-        var table = new TextTable(("feature", false), ("isa", false), ("median ms", true), ("without", true), ("ratio", true), ("without is", false));
-        foreach (CaseResult row in cases.Where(row => !row.Case.Baseline.IsEmpty && row.Case.Baseline.All(medians.ContainsKey)))
+        Dictionary<string, CaseResult> rows = cases.ToDictionary(static row => row.Case.FullName);
+        var table = new TextTable(("feature", false), ("isa", false), ("median ms", true), ("ratio", true), ("min..max", true), ("over", false));
+        foreach (CaseResult row in cases.Where(row => !row.Case.Baseline.IsEmpty && row.Case.Baseline.All(rows.ContainsKey)))
         {
-            double baseline = row.Case.Baseline.Sum(name => medians[name]);
+            CaseResult[] baseline = [.. row.Case.Baseline.Select(name => rows[name])];
+            // Rows of short calls have samples of every round, rows of long ones of every second.
+            int rounds = Math.Min(row.Samples.Count, baseline.Min(static part => part.Samples.Count));
+            Spread ratio = Spread.Of([.. Enumerable.Range(0, rounds).Select(round => At(row, round, rounds) / baseline.Sum(part => At(part, round, rounds)))]);
             table.Add(
                 row.Case.Name,
                 row.Case.InstructionSet.ToString(),
                 $"{row.Milliseconds.Median:F3}",
-                $"{baseline:F3}",
-                $"{row.Milliseconds.Median / baseline:F3}",
+                $"{ratio.Median:F3}",
+                $"{ratio.Min:F3}..{ratio.Max:F3}",
                 string.Join(" + ", row.Case.Baseline));
         }
 
         writer.WriteLine();
         table.Write(writer);
+
+        static double At(CaseResult row, int round, int rounds) => row.Samples[row.Samples.Count > rounds ? 2 * round : round];
     }
 
     private static void WriteAllocations(TextWriter writer, IEnumerable<CaseResult> cases)

@@ -59,6 +59,7 @@ internal sealed class QuickRunner(IReadOnlyList<QuickCase> cases, int threads, i
             threads,
             Spread.Of(sampler.Milliseconds),
             machine.PeakOf(sampler.Case.InstructionSet),
+            sampler.Milliseconds,
             sampler.AllocatedBytes));
         return new QuickResult(machine, [.. results], threads, rounds);
     }
