@@ -46,8 +46,8 @@ internal static class TilesEmitter
         EmitChoice(
             writer,
             plan,
-            "public static void Scores(int vectors, ref float key, ref float query, ref float score, ref float max, int keyCount, int headDim, ref Prefetcher ahead)",
-            tile => $"Scores{tile}(ref key, ref query, ref score, ref max, keyCount, {Unfixed(plan, "headDim, ")}ref ahead)");
+            "public static void Scores(int vectors, ref float key, ref float query, ref float bias, ref float score, ref float max, int keyCount, int headDim, ref Prefetcher ahead)",
+            tile => $"Scores{tile}(ref key, ref query, ref bias, ref score, ref max, keyCount, {Unfixed(plan, "headDim, ")}ref ahead)");
         EmitChoice(
             writer,
             plan,
@@ -83,9 +83,10 @@ internal static class TilesEmitter
         bool isFixed = plan.Dimensions.AreFixed;
         string headDim = isFixed ? $"{plan.Dimensions.Head}" : "headDim";
 
-        writer.Line().Line($"/// <summary>S[j][q] = Σ_t K[j][t]·Qt[t][q] and max[q], {tile.Rows} keys × {tile.Vectors} vectors of queries at a time.</summary>");
+        writer.Line().Line($"/// <summary>S[j][q] = bias[j][q] + Σ_t K[j][t]·Qt[t][q] and max[q], {tile.Rows} keys × {tile.Vectors} vectors of queries at a time.</summary>");
         writer.Line(Header.Method("AggressiveOptimization"));
-        writer.Open($"private static void Scores{tile}(ref float key, ref float query, ref float score, ref float max, int keyCount, {Unfixed(plan, "int headDim, ")}ref Prefetcher ahead)");
+        writer.Open($"private static void Scores{tile}(ref float key, ref float query, ref float bias, ref float score, ref float max, int keyCount, {Unfixed(plan, "int headDim, ")}ref Prefetcher ahead)");
+        writer.Line("bool isBiased = !Unsafe.IsNullRef(ref bias);");
         writer.Open("for (int j = 0; ;)");
         writer.Line("ahead.Next();");
         var product = new ProductEmitter(writer, dialect, tile, accumulator: "s");
@@ -133,13 +134,12 @@ internal static class TilesEmitter
         }
 
         writer.Line();
-        if (inParts)
-        {
-            writer.Open("if (start > 0)");
-            foreach (int row in Enumerable.Range(0, tile.Rows))
-                writer.Line(string.Join(" ", product.Vectors(v => $"{product.Accumulator(row, v)} += {dialect.Load("destination", (row * width) + (v * dialect.Width))};")));
-            writer.Close().Line();
-        }
+        writer.Open(inParts ? "if (start > 0 || isBiased)" : "if (isBiased)");
+        string bias = $"ref Unsafe.Add(ref bias, j * {width})";
+        writer.Line($"ref float addend = {(inParts ? $"ref start > 0 ? ref destination : {bias}" : bias)};");
+        foreach (int row in Enumerable.Range(0, tile.Rows))
+            writer.Line(string.Join(" ", product.Vectors(v => $"{product.Accumulator(row, v)} += {dialect.Load("addend", (row * width) + (v * dialect.Width))};")));
+        writer.Close().Line();
 
         foreach (int row in Enumerable.Range(0, tile.Rows))
             writer.Line(string.Join(" ", product.Vectors(v => $"{dialect.Store(product.Accumulator(row, v), "destination", (row * width) + (v * dialect.Width))};")));

@@ -65,6 +65,9 @@ internal unsafe struct AttentionCall
     /// <summary>The features whose masks have an element for each query and key.</summary>
     public const AttentionFeatures MaskFeatures = AttentionFeatures.AdditiveMask | AttentionFeatures.BooleanMask | AttentionFeatures.PackedMask;
 
+    /// <summary>The features that add something to each score.</summary>
+    public const AttentionFeatures BiasFeatures = MaskFeatures | AttentionFeatures.Alibi;
+
     public readonly int GroupSize => Shape.QueryHeads / Shape.KeyValueHeads;
 
     [MethodImpl(MethodImplOptions.AggressiveOptimization)]

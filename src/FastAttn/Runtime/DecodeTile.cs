@@ -13,9 +13,6 @@ namespace FastAttn.Runtime;
 internal static unsafe class DecodeTile<TVector>
     where TVector : struct, ILanes<TVector>
 {
-    /// <summary>How many rows before they are needed the next are asked for; without, one core gets half the bandwidth.</summary>
-    private const int PrefetchRows = 16;
-
     /// <summary>
     /// Whether a sequence has few queries: at most half a vector's lanes, up to where this was measured to be faster. The heads
     /// of a group do not count, so that grouped heads give the same bits as repeated ones.
@@ -29,24 +26,24 @@ internal static unsafe class DecodeTile<TVector>
     /// <param name="keyStride">From key to key.</param>
     /// <param name="headDim">Floats in a key.</param>
     /// <param name="count">Keys in the block.</param>
-    /// <param name="following">Keys that follow the block.</param>
     /// <param name="score">S, written: <paramref name="rows"/> × <paramref name="count"/>.</param>
     [MethodImpl(MethodImplOptions.AggressiveOptimization)]
-    public static void Scores(float* query, int rows, float* key, long keyStride, int headDim, int count, int following, float* score)
+    public static void Scores(float* query, int rows, float* key, long keyStride, int headDim, int count, float* score)
     {
         int whole = headDim / TVector.Count * TVector.Count;
         int j = 0;
         for (; j + 4 <= count; j += 4, key += 4 * keyStride)
         {
-            if (j + 4 + PrefetchRows <= count + following)
-                Prefetch.Rows(key + PrefetchRows * keyStride, keyStride, headDim, 4);
+            RowsAhead ahead = new(key, keyStride, headDim);
             float* k1 = key + keyStride, k2 = k1 + keyStride, k3 = k2 + keyStride;
             float* q = query;
             for (int row = 0; row < rows; row++, q += headDim)
             {
+                int asked = row == 0 ? 4 * TVector.Count : 0;
                 TVector a0 = TVector.Create(0), a1 = a0, a2 = a0, a3 = a0;
                 for (int t = 0; t < whole; t += TVector.Count)
                 {
+                    ahead.Ask(asked);
                     TVector b = TVector.Load(ref q[t]);
                     a0 = TVector.MultiplyAdd(TVector.Load(ref key[t]), b, a0);
                     a1 = TVector.MultiplyAdd(TVector.Load(ref k1[t]), b, a1);
@@ -91,15 +88,15 @@ internal static unsafe class DecodeTile<TVector>
         Softcap<Lanes1>(score, whole, count, factor);
     }
 
-    /// <summary>S[j] += log₂(e)·M[j]; −∞ where M is, whatever S holds (<see cref="ScoreSteps{TVector}.Mask"/>).</summary>
+    /// <summary>S[j] += M[j]; −∞ where M is, whatever S holds.</summary>
     /// <param name="score">S.</param>
-    /// <param name="mask">M.</param>
+    /// <param name="mask">M, in units of log₂.</param>
     /// <param name="count">Their length.</param>
     [MethodImpl(MethodImplOptions.AggressiveOptimization)]
     public static void AddMask(float* score, float* mask, int count)
     {
         for (int j = 0; j < count; j++)
-            score[j] = float.IsNegativeInfinity(mask[j]) ? mask[j] : score[j] + Math.Max(float.MinValue, mask[j] * VectorMath.Log2E);
+            score[j] = float.IsNegativeInfinity(mask[j]) ? mask[j] : score[j] + mask[j];
     }
 
     /// <summary>S[j] −= slope·|p − j|.</summary>
@@ -122,9 +119,17 @@ internal static unsafe class DecodeTile<TVector>
     [MethodImpl(MethodImplOptions.AggressiveOptimization)]
     public static float Step(float* score, int count, ref float max, ref float sum)
     {
-        // As in vectors: a NaN may be lost here, but it comes back as its own power of 2.
-        float newMax = max;
-        for (int i = 0; i < count; i++)
+        // A NaN may be lost here, but it comes back as its own power of 2.
+        TVector most = TVector.Create(max);
+        int i = 0;
+        for (; i + TVector.Count <= count; i += TVector.Count)
+            most = TVector.Max(most, TVector.Load(ref score[i]));
+        float* lanes = stackalloc float[TVector.Count];
+        most.Store(ref *lanes);
+        float newMax = *lanes;
+        for (int lane = 1; lane < TVector.Count; lane++)
+            newMax = newMax > lanes[lane] ? newMax : lanes[lane];
+        for (; i < count; i++)
             newMax = newMax > score[i] ? newMax : score[i];
 
         VectorMath.Exp2Constants<TVector> constants = new();
@@ -156,16 +161,14 @@ internal static unsafe class DecodeTile<TVector>
     /// <param name="valueStride">From value to value.</param>
     /// <param name="valueDim">Floats in a value.</param>
     /// <param name="count">Keys in the block.</param>
-    /// <param name="following">Keys that follow the block.</param>
     /// <param name="output">O: <paramref name="rows"/> × <paramref name="valueDim"/>.</param>
     [MethodImpl(MethodImplOptions.AggressiveOptimization)]
-    public static void Values(float* probability, int rows, int* start, int* limit, float* value, long valueStride, int valueDim, int count, int following, float* output)
+    public static void Values(float* probability, int rows, int* start, int* limit, float* value, long valueStride, int valueDim, int count, float* output)
     {
         int whole = valueDim / TVector.Count * TVector.Count;
         for (int j = 0; j < count; j += 4, value += 4 * valueStride)
         {
-            if (j + 4 + PrefetchRows <= count + following)
-                Prefetch.Rows(value + PrefetchRows * valueStride, valueStride, valueDim, 4);
+            RowsAhead ahead = new(value, valueStride, valueDim);
             float* v1 = value + valueStride, v2 = v1 + valueStride, v3 = v2 + valueStride;
             float* o = output;
             float* p = probability + j;
@@ -178,9 +181,11 @@ internal static unsafe class DecodeTile<TVector>
                     continue;
                 }
 
+                int asked = row == 0 ? 4 * TVector.Count : 0;
                 TVector p0 = TVector.Create(p[0]), p1 = TVector.Create(p[1]), p2 = TVector.Create(p[2]), p3 = TVector.Create(p[3]);
                 for (int c = 0; c < whole; c += TVector.Count)
                 {
+                    ahead.Ask(asked);
                     TVector sum = TVector.MultiplyAdd(p0, TVector.Load(ref value[c]), TVector.Load(ref o[c]));
                     sum = TVector.MultiplyAdd(p1, TVector.Load(ref v1[c]), sum);
                     sum = TVector.MultiplyAdd(p2, TVector.Load(ref v2[c]), sum);
@@ -192,6 +197,18 @@ internal static unsafe class DecodeTile<TVector>
                     o[c] += (p[0] * value[c] + p[1] * v1[c]) + (p[2] * v2[c] + p[3] * v3[c]);
             }
         }
+    }
+
+    /// <summary>y[i] = factor·x[i].</summary>
+    [MethodImpl(MethodImplOptions.AggressiveOptimization)]
+    public static void Scale(float* x, float factor, float* y, int count)
+    {
+        TVector f = TVector.Create(factor);
+        int i = 0;
+        for (; i + TVector.Count <= count; i += TVector.Count)
+            (TVector.Load(ref x[i]) * f).Store(ref y[i]);
+        for (; i < count; i++)
+            y[i] = x[i] * factor;
     }
 
     [MethodImpl(MethodImplOptions.AggressiveOptimization)]

@@ -10,11 +10,6 @@ internal static class Features
     public static bool Uses<TSpec>(in AttentionCall call, AttentionFeatures features)
         where TSpec : struct, IKernelSpec => (TSpec.Features & features) != 0 && (call.Uses & features) != 0;
 
-    /// <summary>Whether anything but the range of keys lies between the product and the softmax.</summary>
-    [MethodImpl(MethodImplOptions.AggressiveInlining)]
-    public static bool ChangeScores<TSpec>(in AttentionCall call)
-        where TSpec : struct, IKernelSpec => Uses<TSpec>(call, AttentionCall.MaskFeatures | AttentionFeatures.Alibi | AttentionFeatures.Softcap);
-
     /// <summary>What queries are multiplied by: scores are in units of log₂, or of the softcap where there is one.</summary>
     public static float QueryScale<TSpec>(in AttentionCall call)
         where TSpec : struct, IKernelSpec => Uses<TSpec>(call, AttentionFeatures.Softcap) ? call.Scale / call.Softcap : call.Scale * VectorMath.Log2E;

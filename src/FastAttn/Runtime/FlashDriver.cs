@@ -138,13 +138,14 @@ internal sealed unsafe class FlashDriver<TTiles, TVector, TSpec> : TileDriver
                 if (i == 1 && valueStride != call.ValueDim)
                     ahead.Add(values + (first + count) * valueStride, valueStride, call.ValueDim, Math.Min(call.KeyBlock, lastLimit - first - count));
                 ahead.Spread(seen / TTiles.KeyRows + 1);
-                TakeScores(call, tile, key, first, seen, ref ahead);
+                TakeScores(call, tile, key, first, seen, careful, ref ahead);
 
                 ahead.Clear();
                 if (first + count == lastLimit)
                     AddNextTile(call, nextTile, i, keys, ref ahead);
                 else if (i == 0 && (isFirstOfHead || keyStride != call.HeadDim))
                     ahead.Add(keys + (first + count) * keyStride, keyStride, call.HeadDim, Math.Min(call.KeyBlock, lastLimit - first - count));
+                AddMask(call, tile, first + count, Math.Min(call.KeyBlock, lastLimit - first - count), ref ahead);
                 ahead.Spread(valueColumns / TTiles.ValueRows);
                 TTiles.Values(tile.Width / TVector.Count, ref *value, ref *tile.Score, ref *tile.Alpha, ref *tile.Output, seen, valueColumns, ref ahead);
                 if (careful)
@@ -155,17 +156,24 @@ internal sealed unsafe class FlashDriver<TTiles, TVector, TSpec> : TileDriver
 
     /// <summary>Scores and probabilities of one block for one register tile.</summary>
     [MethodImpl(MethodImplOptions.AggressiveOptimization)]
-    private static void TakeScores(in AttentionCall call, in TileState<TVector, TSpec> tile, float* key, int first, int seen, ref Prefetcher ahead)
+    private static void TakeScores(in AttentionCall call, in TileState<TVector, TSpec> tile, float* key, int first, int seen, bool careful, ref Prefetcher ahead)
     {
         // A register tile has so many keys at least. Some may be past those that its queries see: that counts as hiding.
         int computed = Math.Max(seen, TTiles.KeyRows);
         bool hides = TileState<TVector, TSpec>.HasRanges && tile.Range.Hides(first, computed);
-        bool changes = Features.ChangeScores<TSpec>(call);
+        bool hasBias = Features.Uses<TSpec>(call, AttentionCall.BiasFeatures), capped = Features.Uses<TSpec>(call, AttentionFeatures.Softcap);
+        if (hasBias)
+            tile.PackBias(call, first, seen, computed);
+
+        // −∞ + NaN is NaN: a key that a mask hides may show. As with values, that is seen in the end.
+        bool fuses = hasBias && !capped && !careful;
         new Span<float>(tile.Max, tile.Width).CopyTo(new Span<float>(tile.NewMax, tile.Width));
-        ref float max = ref *(hides || changes ? tile.Lanes : tile.NewMax);
-        TTiles.Scores(tile.Width / TVector.Count, ref *key, ref *tile.Query, ref *tile.Score, ref max, computed, call.HeadDim, ref ahead);
-        if (changes)
-            tile.ChangeScores(call, first, seen);
+        ref float max = ref *(hides || capped || hasBias != fuses ? tile.Lanes : tile.NewMax);
+        TTiles.Scores(tile.Width / TVector.Count, ref *key, ref *tile.Query, ref *(fuses ? tile.Bias : null), ref *tile.Score, ref max, computed, call.HeadDim, ref ahead);
+        if (capped)
+            tile.CapScores(call, seen);
+        if (hasBias && !fuses)
+            tile.AddBias(seen);
         if (hides)
             tile.HideKeys(first, seen);
         tile.Step(seen);
@@ -175,6 +183,14 @@ internal sealed unsafe class FlashDriver<TTiles, TVector, TSpec> : TileDriver
     [MethodImpl(MethodImplOptions.AggressiveInlining)]
     private static int Seen(in AttentionCall call, in TileState<TVector, TSpec> tile, int first) =>
         first < tile.FirstBlock(call.KeyBlock) ? 0 : Math.Min(call.KeyBlock, tile.Range.LastLimit - first);
+
+    /// <summary>Asks for an additive mask's rows of the next block, 1% of the time. Other masks are a quarter of it or less.</summary>
+    [MethodImpl(MethodImplOptions.AggressiveInlining)]
+    private static void AddMask(in AttentionCall call, in TileState<TVector, TSpec> tile, int first, int count, ref Prefetcher ahead)
+    {
+        if (Features.Uses<TSpec>(call, AttentionFeatures.AdditiveMask) && count > 0)
+            ahead.Add((float*)tile.MaskRow<FloatElement>(call.AdditiveMask, 0) + first, call.AdditiveMask.Strides.Query, count, tile.Tile.RowCount);
+    }
 
     /// <summary>Asks for the rows of a register tile of the next query tile and, if that belongs to another head, for its first keys.</summary>
     [MethodImpl(MethodImplOptions.AggressiveOptimization)]

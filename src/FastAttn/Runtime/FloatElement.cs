@@ -15,12 +15,8 @@ internal readonly unsafe struct FloatElement : IMaskElement
 
     [MethodImpl(MethodImplOptions.AggressiveInlining)]
     public static (Vector128<float> First, Vector128<float> Second, Vector128<float> Third, Vector128<float> Fourth) LoadColumns(
-        void* a, void* b, void* c, void* d, long index, float scale)
-    {
-        Vector128<float> va = LoadFour(a, index, scale), vb = LoadFour(b, index, scale), vc = LoadFour(c, index, scale), vd = LoadFour(d, index, scale);
-        Transpose.InPlace(ref va, ref vb, ref vc, ref vd);
-        return (va, vb, vc, vd);
-    }
+        void* a, void* b, void* c, void* d, long index, float scale) =>
+        Transpose.Of(LoadFour(a, index, scale), LoadFour(b, index, scale), LoadFour(c, index, scale), LoadFour(d, index, scale));
 
     [MethodImpl(MethodImplOptions.AggressiveInlining)]
     public static float Load(void* row, long index, float scale) => ((float*)row)[index] * scale;

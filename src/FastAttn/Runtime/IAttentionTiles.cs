@@ -31,16 +31,17 @@ public interface IAttentionTiles
     /// <summary>Columns in the tallest value tile: the columns of a value row must be a multiple.</summary>
     static abstract int ValueRows { get; }
 
-    /// <summary>S[j][q] = Σ_t K[j][t]·Qt[t][q], and max[q] = max(max[q], S[j][q]).</summary>
+    /// <summary>S[j][q] = bias[j][q] + Σ_t K[j][t]·Qt[t][q], and max[q] = max(max[q], S[j][q]).</summary>
     /// <param name="vectors">Width of the query tile.</param>
     /// <param name="key">K: <paramref name="keyCount"/> × <paramref name="headDim"/>.</param>
     /// <param name="query">Qt: <paramref name="headDim"/> × n, scaled.</param>
+    /// <param name="bias">What is added: <paramref name="keyCount"/> × n, or a null reference for nothing.</param>
     /// <param name="score">S, written: <paramref name="keyCount"/> × n.</param>
     /// <param name="max">n running maxima.</param>
     /// <param name="keyCount">Keys in the block, at least <see cref="KeyRows"/>.</param>
     /// <param name="headDim">Head dimension; ignored where the kernel is made for one.</param>
     /// <param name="ahead">What is needed next.</param>
-    static abstract void Scores(int vectors, ref float key, ref float query, ref float score, ref float max, int keyCount, int headDim, ref Prefetcher ahead);
+    static abstract void Scores(int vectors, ref float key, ref float query, ref float bias, ref float score, ref float max, int keyCount, int headDim, ref Prefetcher ahead);
 
     /// <summary>Ot[c][q] = alpha[q]·Ot[c][q] + Σ_j V[j][c]·P[j][q].</summary>
     /// <param name="vectors">Width of the query tile.</param>

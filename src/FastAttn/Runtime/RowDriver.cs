@@ -21,31 +21,26 @@ internal static unsafe class RowDriver<TVector, TSpec>
         int headDim = call.HeadDim, valueDim = call.ValueDim, rowCount = tile.Tile.RowCount;
         float scale = Features.QueryScale<TSpec>(call);
         for (int q = 0; q < rowCount; q++)
-        {
-            float* source = call.Query + tile.Rows.Offset(q, call.QueryStrides);
-            for (int t = 0; t < headDim; t++)
-                tile.Query[(long)q * headDim + t] = source[t] * scale;
-        }
+            DecodeTile<TVector>.Scale(call.Query + tile.Rows.Offset(q, call.QueryStrides), scale, tile.Query + (long)q * headDim, headDim);
 
         float* keys = call.Key + tile.Rows.KeyOffset(call.KeyStrides);
         float* values = call.Value + tile.Rows.KeyOffset(call.ValueStrides);
         int* start = (int*)tile.Lanes, limit = (int*)tile.NewMax;
         for (int first = tile.FirstBlock(call.KeyBlock); first < tile.Range.LastLimit; first += call.KeyBlock)
         {
-            int count = Math.Min(call.KeyBlock, tile.Range.LastLimit - first), following = tile.Range.LastLimit - first - count;
+            int count = Math.Min(call.KeyBlock, tile.Range.LastLimit - first);
             DecodeTile<TVector>.Scores(
-                tile.Query, rowCount, keys + first * call.KeyStrides.Length, call.KeyStrides.Length, headDim, count, following, tile.Score);
+                tile.Query, rowCount, keys + first * call.KeyStrides.Length, call.KeyStrides.Length, headDim, count, tile.Score);
             for (int q = 0; q < rowCount; q++)
             {
                 start[q] = TileState<TVector, TSpec>.HasStarts ? Math.Clamp(tile.Starts[q] - first, 0, count) : 0;
                 limit[q] = TileState<TVector, TSpec>.HasRanges ? Math.Clamp(tile.Limits[q] - first, start[q], count) : count;
                 float* score = tile.Score + (long)q * count + start[q];
                 int seen = limit[q] - start[q];
-                ChangeScores(call, tile, q, score, first + start[q], seen, tile.Mask + (long)q * count + start[q]);
+                ChangeScores(call, tile, q, score, first + start[q], seen, tile.Bias + (long)q * count + start[q]);
                 float alpha = DecodeTile<TVector>.Step(score, seen, ref tile.Max[q], ref tile.Sum[q]);
                 float* output = tile.Output + (long)q * valueDim;
-                for (int c = 0; c < valueDim; c++)
-                    output[c] *= alpha;
+                DecodeTile<TVector>.Scale(output, alpha, output, valueDim);
             }
 
             float* block = values + first * call.ValueStrides.Length, value = block;
@@ -55,10 +50,9 @@ internal static unsafe class RowDriver<TVector, TSpec>
                 value = BlockStage.Copy(block, valueStride, valueDim, count, valueStage, valueDim, count);
                 valueStride = valueDim;
                 BlockStage.ZeroNonFinite(new(value, count * valueDim));
-                following = 0;
             }
 
-            DecodeTile<TVector>.Values(tile.Score, rowCount, start, limit, value, valueStride, valueDim, count, following, tile.Output);
+            DecodeTile<TVector>.Values(tile.Score, rowCount, start, limit, value, valueStride, valueDim, count, tile.Output);
             if (careful)
                 tile.AddVisibleNonFinite(call, block, first, count, inLanes: false);
         }
@@ -70,12 +64,7 @@ internal static unsafe class RowDriver<TVector, TSpec>
     {
         float* inverse = tile.FinishSums(call);
         for (int q = 0; q < tile.Tile.RowCount; q++)
-        {
-            float* source = tile.Output + (long)q * call.ValueDim;
-            float* destination = call.Output + tile.Rows.Offset(q, call.OutputStrides);
-            for (int c = 0; c < call.ValueDim; c++)
-                destination[c] = source[c] * inverse[q];
-        }
+            DecodeTile<TVector>.Scale(tile.Output + (long)q * call.ValueDim, inverse[q], call.Output + tile.Rows.Offset(q, call.OutputStrides), call.ValueDim);
     }
 
     /// <summary>Softcap, masks and ALiBi for the keys of a block that one query sees.</summary>
@@ -89,7 +78,7 @@ internal static unsafe class RowDriver<TVector, TSpec>
         {
             bool overlay = false;
             if (Features.Uses<TSpec>(call, AttentionFeatures.AdditiveMask))
-                CopyMask<FloatElement>(call.AdditiveMask, tile, row, first, count, mask, ref overlay);
+                CopyMask<AdditiveElement>(call.AdditiveMask, tile, row, first, count, mask, ref overlay);
             if (Features.Uses<TSpec>(call, AttentionFeatures.BooleanMask))
                 CopyMask<BooleanElement>(call.BooleanMask, tile, row, first, count, mask, ref overlay);
             if (Features.Uses<TSpec>(call, AttentionFeatures.PackedMask))
@@ -108,7 +97,7 @@ internal static unsafe class RowDriver<TVector, TSpec>
     private static void CopyMask<TElement>(in MaskOperand operand, in TileState<TVector, TSpec> tile, int row, int first, int count, float* mask, ref bool overlay)
         where TElement : struct, IMaskElement
     {
-        LanePacking.Copy<TElement>(tile.MaskRow<TElement>(operand, row), first, count, 1, mask, overlay);
+        LanePacking.Copy<TElement>(tile.MaskRow<TElement>(operand, row), first, count, VectorMath.Log2E, mask, overlay);
         overlay = true;
     }
 }

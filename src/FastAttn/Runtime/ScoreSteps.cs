@@ -55,42 +55,18 @@ internal static unsafe class ScoreSteps<TVector>
         public TVector Apply(TVector score, int key) => VectorMath.Tanh(score, _constants) * _factor;
     }
 
-    /// <summary>S += log₂(e)·M; −∞ where M is, whatever S holds.</summary>
-    /// <remarks>
-    /// The most negative float is in use as a mask that does not hide: a row of nothing else has equal weights. So that
-    /// product stays finite.
-    /// </remarks>
-    public struct Mask(float* mask, int width) : IStep
+    /// <summary>S += bias; −∞ where that is, whatever S holds.</summary>
+    public struct Bias(float* bias, int width) : IStep
     {
         private float* _lanes;
 
-        public void SetLanes(int lane) => _lanes = mask + lane;
+        public void SetLanes(int lane) => _lanes = bias + lane;
 
         [MethodImpl(MethodImplOptions.AggressiveInlining)]
         public readonly TVector Apply(TVector score, int key)
         {
-            TVector m = TVector.Load(ref _lanes[(long)key * width]);
-            TVector bias = TVector.Max(TVector.Create(float.MinValue), m * TVector.Create(VectorMath.Log2E));
-            return TVector.SelectGreaterOrEqual(TVector.Create(float.NegativeInfinity), m, m, score + bias);
-        }
-    }
-
-    /// <summary>S −= slope·|p − j|, where p is the position of the query relative to the block.</summary>
-    public struct Alibi(float* position, float* negativeSlope) : IStep
-    {
-        private TVector _position, _negativeSlope;
-
-        public void SetLanes(int lane)
-        {
-            _position = TVector.Load(ref position[lane]);
-            _negativeSlope = TVector.Load(ref negativeSlope[lane]);
-        }
-
-        [MethodImpl(MethodImplOptions.AggressiveInlining)]
-        public readonly TVector Apply(TVector score, int key)
-        {
-            TVector distance = _position - TVector.Create(key);
-            return TVector.MultiplyAdd(_negativeSlope, TVector.Max(distance, TVector.Create(0) - distance), score);
+            TVector b = TVector.Load(ref _lanes[(long)key * width]);
+            return TVector.SelectGreaterOrEqual(TVector.Create(float.NegativeInfinity), b, b, score + b);
         }
     }
 

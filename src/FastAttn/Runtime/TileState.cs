@@ -63,8 +63,8 @@ internal unsafe struct TileState<TVector, TSpec>
     /// <summary>The first key behind that which it does not see.</summary>
     public readonly int* Limits;
 
-    /// <summary>Mt: keys × width, where there is a mask.</summary>
-    public readonly float* Mask;
+    /// <summary>What is added to scores, in units of log₂: keys × width, where there is a mask or ALiBi. Rows of queries have it by rows.</summary>
+    public readonly float* Bias;
 
     /// <summary>Divides the memory; every part begins on a cache line.</summary>
     /// <param name="memory">The tile's own memory; null to learn how much is needed.</param>
@@ -89,7 +89,7 @@ internal unsafe struct TileState<TVector, TSpec>
         NewMax = Take(shared, ref sharedUsed, width);
         Alpha = Take(shared, ref sharedUsed, width);
         Lanes = Take(shared, ref sharedUsed, width);
-        Mask = Take(shared, ref sharedUsed, Features.Uses<TSpec>(call, AttentionCall.MaskFeatures) ? (long)blockRows * width : 0);
+        Bias = Take(shared, ref sharedUsed, Features.Uses<TSpec>(call, AttentionCall.BiasFeatures) ? (long)blockRows * width : 0);
         Floats = used;
         SharedFloats = sharedUsed;
 
@@ -152,38 +152,35 @@ internal unsafe struct TileState<TVector, TSpec>
         LanePacking.Pack<FloatElement>(starts, Tile.RowCount, 0, call.HeadDim, Features.QueryScale<TSpec>(call), Query, Width);
     }
 
-    /// <summary>Softcap, masks and ALiBi of one block.</summary>
+    /// <summary>Masks and ALiBi of one block: bias[j][q] = log₂(e)·(M[q][j] − slope·|p[q] − j|).</summary>
+    /// <param name="call">The call.</param>
+    /// <param name="first">The block's first key.</param>
+    /// <param name="count">Its keys.</param>
+    /// <param name="rows">Keys that a register tile takes at least: those past the block's are hidden.</param>
     [MethodImpl(MethodImplOptions.AggressiveOptimization)]
-    public readonly void ChangeScores(in AttentionCall call, int first, int count)
+    public readonly void PackBias(in AttentionCall call, int first, int count, int rows)
     {
-        if (Features.Uses<TSpec>(call, AttentionFeatures.Softcap))
-            ScoreSteps<TVector>.Run(new ScoreSteps<TVector>.Softcap(call.Softcap * VectorMath.Log2E), Score, Max, NewMax, count, Width);
-
-        if (Features.Uses<TSpec>(call, AttentionCall.MaskFeatures))
-        {
-            bool overlay = false;
-            if (Features.Uses<TSpec>(call, AttentionFeatures.AdditiveMask))
-                PackMask<FloatElement>(call.AdditiveMask, first, count, ref overlay);
-            if (Features.Uses<TSpec>(call, AttentionFeatures.BooleanMask))
-                PackMask<BooleanElement>(call.BooleanMask, first, count, ref overlay);
-            if (Features.Uses<TSpec>(call, AttentionFeatures.PackedMask))
-                PackMask<BitElement>(call.PackedMask, first, count, ref overlay);
-            ScoreSteps<TVector>.Run(new ScoreSteps<TVector>.Mask(Mask, Width), Score, Max, NewMax, count, Width);
-        }
-
+        bool overlay = false;
+        if (Features.Uses<TSpec>(call, AttentionFeatures.AdditiveMask))
+            PackMask<AdditiveElement>(call.AdditiveMask, first, count, ref overlay);
+        if (Features.Uses<TSpec>(call, AttentionFeatures.BooleanMask))
+            PackMask<BooleanElement>(call.BooleanMask, first, count, ref overlay);
+        if (Features.Uses<TSpec>(call, AttentionFeatures.PackedMask))
+            PackMask<BitElement>(call.PackedMask, first, count, ref overlay);
         if (Features.Uses<TSpec>(call, AttentionFeatures.Alibi))
-        {
-            float* position = Lanes, negativeSlope = Alpha;
-            for (int q = 0; q < Width; q++)
-            {
-                bool isQuery = q < Tile.RowCount;
-                position[q] = isQuery ? (float)((long)Rows.Position(q) + Sequence.CausalOffset - first) : 0;
-                negativeSlope[q] = isQuery ? -VectorMath.Log2E * call.AlibiSlopes[Rows.Head(q)] : 0;
-            }
-
-            ScoreSteps<TVector>.Run(new ScoreSteps<TVector>.Alibi(position, negativeSlope), Score, Max, NewMax, count, Width);
-        }
+            PackAlibi(call, first, count, overlay);
+        new Span<float>(Bias + (long)count * Width, (rows - count) * Width).Fill(float.NegativeInfinity);
     }
+
+    /// <summary>Softcap of one block.</summary>
+    [MethodImpl(MethodImplOptions.AggressiveInlining)]
+    public readonly void CapScores(in AttentionCall call, int count) =>
+        ScoreSteps<TVector>.Run(new ScoreSteps<TVector>.Softcap(call.Softcap * VectorMath.Log2E), Score, Max, NewMax, count, Width);
+
+    /// <summary>Adds the bias of one block, where the product could not.</summary>
+    [MethodImpl(MethodImplOptions.AggressiveInlining)]
+    public readonly void AddBias(int count) =>
+        ScoreSteps<TVector>.Run(new ScoreSteps<TVector>.Bias(Bias, Width), Score, Max, NewMax, count, Width);
 
     /// <summary>Sets the scores of keys outside a lane's range to −∞ and takes the maximum of what is left.</summary>
     [MethodImpl(MethodImplOptions.AggressiveOptimization)]
@@ -230,7 +227,7 @@ internal unsafe struct TileState<TVector, TSpec>
                 {
                     long element = j * keyStep + q * queryStep;
                     bool isSeen = first + j >= Starts[q] && first + j < Limits[q]
-                        && !(Features.Uses<TSpec>(call, AttentionCall.MaskFeatures) && float.IsNegativeInfinity(Mask[element]));
+                        && !(Features.Uses<TSpec>(call, AttentionCall.MaskFeatures) && float.IsNegativeInfinity(Bias[element]));
                     if (isSeen)
                         Output[c * columnStep + q * outputStep] += Score[element] * v;
                 }
@@ -321,8 +318,40 @@ internal unsafe struct TileState<TVector, TSpec>
         void** starts = stackalloc void*[Tile.RowCount];
         for (int q = 0; q < Tile.RowCount; q++)
             starts[q] = MaskRow<TElement>(mask, q);
-        LanePacking.Pack<TElement>(starts, Tile.RowCount, first, count, 1, Mask, Width, overlay);
+        LanePacking.Pack<TElement>(starts, Tile.RowCount, first, count, VectorMath.Log2E, Bias, Width, overlay);
         overlay = true;
+    }
+
+    /// <summary>Adds −slope·|p − j| to the bias, or sets it.</summary>
+    [MethodImpl(MethodImplOptions.AggressiveOptimization)]
+    private readonly void PackAlibi(in AttentionCall call, int first, int count, bool adds)
+    {
+        float* position = Lanes, negativeSlope = Alpha;
+        float least = float.PositiveInfinity, most = float.NegativeInfinity;
+        for (int q = 0; q < Width; q++)
+        {
+            position[q] = negativeSlope[q] = 0;
+            if (q >= Tile.RowCount)
+                continue;
+            position[q] = (long)Rows.Position(q) + Sequence.CausalOffset - first;
+            negativeSlope[q] = -VectorMath.Log2E * call.AlibiSlopes[Rows.Head(q)];
+            least = Math.Min(least, position[q]);
+            most = Math.Max(most, position[q]);
+        }
+
+        // Most blocks lie on one side of all queries: there |p − j| is p − j or j − p.
+        bool isBefore = least >= count - 1, isBehind = most <= 0;
+        TVector sign = TVector.Create(isBehind ? -1 : 1), one = TVector.Create(1), zero = TVector.Create(0);
+        for (int q = 0; q < Width; q += TVector.Count)
+        {
+            TVector distance = TVector.Load(ref position[q]), slope = TVector.Load(ref negativeSlope[q]) * sign;
+            float* bias = Bias + q;
+            for (int j = 0; j < count; j++, bias += Width, distance -= one)
+            {
+                TVector b = slope * (isBefore || isBehind ? distance : TVector.Max(distance, zero - distance));
+                (adds ? TVector.Load(ref *bias) + b : b).Store(ref *bias);
+            }
+        }
     }
 
     [MethodImpl(MethodImplOptions.AggressiveOptimization)]

@@ -39,4 +39,13 @@ internal static class Transpose
             d = Vector128.Create(a0[3], b0[3], c0[3], d0[3]);
         }
     }
+
+    /// <summary>The columns of four rows.</summary>
+    [MethodImpl(MethodImplOptions.AggressiveInlining)]
+    public static (Vector128<float> First, Vector128<float> Second, Vector128<float> Third, Vector128<float> Fourth) Of(
+        Vector128<float> a, Vector128<float> b, Vector128<float> c, Vector128<float> d)
+    {
+        InPlace(ref a, ref b, ref c, ref d);
+        return (a, b, c, d);
+    }
 }

@@ -29,13 +29,13 @@ namespace FastAttn.Generated
 
         /// <inheritdoc/>
         [global::System.Runtime.CompilerServices.MethodImpl(global::System.Runtime.CompilerServices.MethodImplOptions.AggressiveInlining)]
-        public static void Scores(int vectors, ref float key, ref float query, ref float score, ref float max, int keyCount, int headDim, ref Prefetcher ahead)
+        public static void Scores(int vectors, ref float key, ref float query, ref float bias, ref float score, ref float max, int keyCount, int headDim, ref Prefetcher ahead)
         {
             switch (vectors)
             {
-                case 3: Scores4x3(ref key, ref query, ref score, ref max, keyCount, ref ahead); break;
-                case 2: Scores4x2(ref key, ref query, ref score, ref max, keyCount, ref ahead); break;
-                default: Scores8x1(ref key, ref query, ref score, ref max, keyCount, ref ahead); break;
+                case 3: Scores4x3(ref key, ref query, ref bias, ref score, ref max, keyCount, ref ahead); break;
+                case 2: Scores4x2(ref key, ref query, ref bias, ref score, ref max, keyCount, ref ahead); break;
+                default: Scores8x1(ref key, ref query, ref bias, ref score, ref max, keyCount, ref ahead); break;
             }
         }
 
@@ -51,10 +51,11 @@ namespace FastAttn.Generated
             }
         }
 
-        /// <summary>S[j][q] = Σ_t K[j][t]·Qt[t][q] and max[q], 4 keys × 3 vectors of queries at a time.</summary>
+        /// <summary>S[j][q] = bias[j][q] + Σ_t K[j][t]·Qt[t][q] and max[q], 4 keys × 3 vectors of queries at a time.</summary>
         [global::System.Runtime.CompilerServices.MethodImpl(global::System.Runtime.CompilerServices.MethodImplOptions.AggressiveOptimization)]
-        private static void Scores4x3(ref float key, ref float query, ref float score, ref float max, int keyCount, ref Prefetcher ahead)
+        private static void Scores4x3(ref float key, ref float query, ref float bias, ref float score, ref float max, int keyCount, ref Prefetcher ahead)
         {
+            bool isBiased = !Unsafe.IsNullRef(ref bias);
             for (int j = 0; ;)
             {
                 ahead.Next();
@@ -121,12 +122,13 @@ namespace FastAttn.Generated
                         b = ref Unsafe.Add(ref b, 96);
                     }
 
-                    if (start > 0)
+                    if (start > 0 || isBiased)
                     {
-                        s00 += Vec.LoadUnsafe(ref destination, 0); s01 += Vec.LoadUnsafe(ref destination, 8); s02 += Vec.LoadUnsafe(ref destination, 16);
-                        s10 += Vec.LoadUnsafe(ref destination, 24); s11 += Vec.LoadUnsafe(ref destination, 32); s12 += Vec.LoadUnsafe(ref destination, 40);
-                        s20 += Vec.LoadUnsafe(ref destination, 48); s21 += Vec.LoadUnsafe(ref destination, 56); s22 += Vec.LoadUnsafe(ref destination, 64);
-                        s30 += Vec.LoadUnsafe(ref destination, 72); s31 += Vec.LoadUnsafe(ref destination, 80); s32 += Vec.LoadUnsafe(ref destination, 88);
+                        ref float addend = ref start > 0 ? ref destination : ref Unsafe.Add(ref bias, j * 24);
+                        s00 += Vec.LoadUnsafe(ref addend, 0); s01 += Vec.LoadUnsafe(ref addend, 8); s02 += Vec.LoadUnsafe(ref addend, 16);
+                        s10 += Vec.LoadUnsafe(ref addend, 24); s11 += Vec.LoadUnsafe(ref addend, 32); s12 += Vec.LoadUnsafe(ref addend, 40);
+                        s20 += Vec.LoadUnsafe(ref addend, 48); s21 += Vec.LoadUnsafe(ref addend, 56); s22 += Vec.LoadUnsafe(ref addend, 64);
+                        s30 += Vec.LoadUnsafe(ref addend, 72); s31 += Vec.LoadUnsafe(ref addend, 80); s32 += Vec.LoadUnsafe(ref addend, 88);
                     }
 
                     Vec.StoreUnsafe(s00, ref destination, 0); Vec.StoreUnsafe(s01, ref destination, 8); Vec.StoreUnsafe(s02, ref destination, 16);
@@ -154,10 +156,11 @@ namespace FastAttn.Generated
             }
         }
 
-        /// <summary>S[j][q] = Σ_t K[j][t]·Qt[t][q] and max[q], 4 keys × 2 vectors of queries at a time.</summary>
+        /// <summary>S[j][q] = bias[j][q] + Σ_t K[j][t]·Qt[t][q] and max[q], 4 keys × 2 vectors of queries at a time.</summary>
         [global::System.Runtime.CompilerServices.MethodImpl(global::System.Runtime.CompilerServices.MethodImplOptions.AggressiveOptimization)]
-        private static void Scores4x2(ref float key, ref float query, ref float score, ref float max, int keyCount, ref Prefetcher ahead)
+        private static void Scores4x2(ref float key, ref float query, ref float bias, ref float score, ref float max, int keyCount, ref Prefetcher ahead)
         {
+            bool isBiased = !Unsafe.IsNullRef(ref bias);
             for (int j = 0; ;)
             {
                 ahead.Next();
@@ -224,12 +227,13 @@ namespace FastAttn.Generated
                         b = ref Unsafe.Add(ref b, 64);
                     }
 
-                    if (start > 0)
+                    if (start > 0 || isBiased)
                     {
-                        s00 += Vec.LoadUnsafe(ref destination, 0); s01 += Vec.LoadUnsafe(ref destination, 8);
-                        s10 += Vec.LoadUnsafe(ref destination, 16); s11 += Vec.LoadUnsafe(ref destination, 24);
-                        s20 += Vec.LoadUnsafe(ref destination, 32); s21 += Vec.LoadUnsafe(ref destination, 40);
-                        s30 += Vec.LoadUnsafe(ref destination, 48); s31 += Vec.LoadUnsafe(ref destination, 56);
+                        ref float addend = ref start > 0 ? ref destination : ref Unsafe.Add(ref bias, j * 16);
+                        s00 += Vec.LoadUnsafe(ref addend, 0); s01 += Vec.LoadUnsafe(ref addend, 8);
+                        s10 += Vec.LoadUnsafe(ref addend, 16); s11 += Vec.LoadUnsafe(ref addend, 24);
+                        s20 += Vec.LoadUnsafe(ref addend, 32); s21 += Vec.LoadUnsafe(ref addend, 40);
+                        s30 += Vec.LoadUnsafe(ref addend, 48); s31 += Vec.LoadUnsafe(ref addend, 56);
                     }
 
                     Vec.StoreUnsafe(s00, ref destination, 0); Vec.StoreUnsafe(s01, ref destination, 8);
@@ -257,10 +261,11 @@ namespace FastAttn.Generated
             }
         }
 
-        /// <summary>S[j][q] = Σ_t K[j][t]·Qt[t][q] and max[q], 8 keys × 1 vectors of queries at a time.</summary>
+        /// <summary>S[j][q] = bias[j][q] + Σ_t K[j][t]·Qt[t][q] and max[q], 8 keys × 1 vectors of queries at a time.</summary>
         [global::System.Runtime.CompilerServices.MethodImpl(global::System.Runtime.CompilerServices.MethodImplOptions.AggressiveOptimization)]
-        private static void Scores8x1(ref float key, ref float query, ref float score, ref float max, int keyCount, ref Prefetcher ahead)
+        private static void Scores8x1(ref float key, ref float query, ref float bias, ref float score, ref float max, int keyCount, ref Prefetcher ahead)
         {
+            bool isBiased = !Unsafe.IsNullRef(ref bias);
             for (int j = 0; ;)
             {
                 ahead.Next();
@@ -363,16 +368,17 @@ namespace FastAttn.Generated
                         b = ref Unsafe.Add(ref b, 32);
                     }
 
-                    if (start > 0)
+                    if (start > 0 || isBiased)
                     {
-                        s00 += Vec.LoadUnsafe(ref destination, 0);
-                        s10 += Vec.LoadUnsafe(ref destination, 8);
-                        s20 += Vec.LoadUnsafe(ref destination, 16);
-                        s30 += Vec.LoadUnsafe(ref destination, 24);
-                        s40 += Vec.LoadUnsafe(ref destination, 32);
-                        s50 += Vec.LoadUnsafe(ref destination, 40);
-                        s60 += Vec.LoadUnsafe(ref destination, 48);
-                        s70 += Vec.LoadUnsafe(ref destination, 56);
+                        ref float addend = ref start > 0 ? ref destination : ref Unsafe.Add(ref bias, j * 8);
+                        s00 += Vec.LoadUnsafe(ref addend, 0);
+                        s10 += Vec.LoadUnsafe(ref addend, 8);
+                        s20 += Vec.LoadUnsafe(ref addend, 16);
+                        s30 += Vec.LoadUnsafe(ref addend, 24);
+                        s40 += Vec.LoadUnsafe(ref addend, 32);
+                        s50 += Vec.LoadUnsafe(ref addend, 40);
+                        s60 += Vec.LoadUnsafe(ref addend, 48);
+                        s70 += Vec.LoadUnsafe(ref addend, 56);
                     }
 
                     Vec.StoreUnsafe(s00, ref destination, 0);

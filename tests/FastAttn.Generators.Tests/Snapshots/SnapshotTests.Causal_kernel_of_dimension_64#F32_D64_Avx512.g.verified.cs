@@ -29,13 +29,13 @@ namespace FastAttn.Generated
 
         /// <inheritdoc/>
         [global::System.Runtime.CompilerServices.MethodImpl(global::System.Runtime.CompilerServices.MethodImplOptions.AggressiveInlining)]
-        public static void Scores(int vectors, ref float key, ref float query, ref float score, ref float max, int keyCount, int headDim, ref Prefetcher ahead)
+        public static void Scores(int vectors, ref float key, ref float query, ref float bias, ref float score, ref float max, int keyCount, int headDim, ref Prefetcher ahead)
         {
             switch (vectors)
             {
-                case 3: Scores8x3(ref key, ref query, ref score, ref max, keyCount, ref ahead); break;
-                case 2: Scores8x2(ref key, ref query, ref score, ref max, keyCount, ref ahead); break;
-                default: Scores8x1(ref key, ref query, ref score, ref max, keyCount, ref ahead); break;
+                case 3: Scores8x3(ref key, ref query, ref bias, ref score, ref max, keyCount, ref ahead); break;
+                case 2: Scores8x2(ref key, ref query, ref bias, ref score, ref max, keyCount, ref ahead); break;
+                default: Scores8x1(ref key, ref query, ref bias, ref score, ref max, keyCount, ref ahead); break;
             }
         }
 
@@ -51,10 +51,11 @@ namespace FastAttn.Generated
             }
         }
 
-        /// <summary>S[j][q] = Σ_t K[j][t]·Qt[t][q] and max[q], 8 keys × 3 vectors of queries at a time.</summary>
+        /// <summary>S[j][q] = bias[j][q] + Σ_t K[j][t]·Qt[t][q] and max[q], 8 keys × 3 vectors of queries at a time.</summary>
         [global::System.Runtime.CompilerServices.MethodImpl(global::System.Runtime.CompilerServices.MethodImplOptions.AggressiveOptimization)]
-        private static void Scores8x3(ref float key, ref float query, ref float score, ref float max, int keyCount, ref Prefetcher ahead)
+        private static void Scores8x3(ref float key, ref float query, ref float bias, ref float score, ref float max, int keyCount, ref Prefetcher ahead)
         {
+            bool isBiased = !Unsafe.IsNullRef(ref bias);
             for (int j = 0; ;)
             {
                 ahead.Next();
@@ -157,16 +158,17 @@ namespace FastAttn.Generated
                         b = ref Unsafe.Add(ref b, 192);
                     }
 
-                    if (start > 0)
+                    if (start > 0 || isBiased)
                     {
-                        s00 += Vec.LoadUnsafe(ref destination, 0); s01 += Vec.LoadUnsafe(ref destination, 16); s02 += Vec.LoadUnsafe(ref destination, 32);
-                        s10 += Vec.LoadUnsafe(ref destination, 48); s11 += Vec.LoadUnsafe(ref destination, 64); s12 += Vec.LoadUnsafe(ref destination, 80);
-                        s20 += Vec.LoadUnsafe(ref destination, 96); s21 += Vec.LoadUnsafe(ref destination, 112); s22 += Vec.LoadUnsafe(ref destination, 128);
-                        s30 += Vec.LoadUnsafe(ref destination, 144); s31 += Vec.LoadUnsafe(ref destination, 160); s32 += Vec.LoadUnsafe(ref destination, 176);
-                        s40 += Vec.LoadUnsafe(ref destination, 192); s41 += Vec.LoadUnsafe(ref destination, 208); s42 += Vec.LoadUnsafe(ref destination, 224);
-                        s50 += Vec.LoadUnsafe(ref destination, 240); s51 += Vec.LoadUnsafe(ref destination, 256); s52 += Vec.LoadUnsafe(ref destination, 272);
-                        s60 += Vec.LoadUnsafe(ref destination, 288); s61 += Vec.LoadUnsafe(ref destination, 304); s62 += Vec.LoadUnsafe(ref destination, 320);
-                        s70 += Vec.LoadUnsafe(ref destination, 336); s71 += Vec.LoadUnsafe(ref destination, 352); s72 += Vec.LoadUnsafe(ref destination, 368);
+                        ref float addend = ref start > 0 ? ref destination : ref Unsafe.Add(ref bias, j * 48);
+                        s00 += Vec.LoadUnsafe(ref addend, 0); s01 += Vec.LoadUnsafe(ref addend, 16); s02 += Vec.LoadUnsafe(ref addend, 32);
+                        s10 += Vec.LoadUnsafe(ref addend, 48); s11 += Vec.LoadUnsafe(ref addend, 64); s12 += Vec.LoadUnsafe(ref addend, 80);
+                        s20 += Vec.LoadUnsafe(ref addend, 96); s21 += Vec.LoadUnsafe(ref addend, 112); s22 += Vec.LoadUnsafe(ref addend, 128);
+                        s30 += Vec.LoadUnsafe(ref addend, 144); s31 += Vec.LoadUnsafe(ref addend, 160); s32 += Vec.LoadUnsafe(ref addend, 176);
+                        s40 += Vec.LoadUnsafe(ref addend, 192); s41 += Vec.LoadUnsafe(ref addend, 208); s42 += Vec.LoadUnsafe(ref addend, 224);
+                        s50 += Vec.LoadUnsafe(ref addend, 240); s51 += Vec.LoadUnsafe(ref addend, 256); s52 += Vec.LoadUnsafe(ref addend, 272);
+                        s60 += Vec.LoadUnsafe(ref addend, 288); s61 += Vec.LoadUnsafe(ref addend, 304); s62 += Vec.LoadUnsafe(ref addend, 320);
+                        s70 += Vec.LoadUnsafe(ref addend, 336); s71 += Vec.LoadUnsafe(ref addend, 352); s72 += Vec.LoadUnsafe(ref addend, 368);
                     }
 
                     Vec.StoreUnsafe(s00, ref destination, 0); Vec.StoreUnsafe(s01, ref destination, 16); Vec.StoreUnsafe(s02, ref destination, 32);
@@ -202,10 +204,11 @@ namespace FastAttn.Generated
             }
         }
 
-        /// <summary>S[j][q] = Σ_t K[j][t]·Qt[t][q] and max[q], 8 keys × 2 vectors of queries at a time.</summary>
+        /// <summary>S[j][q] = bias[j][q] + Σ_t K[j][t]·Qt[t][q] and max[q], 8 keys × 2 vectors of queries at a time.</summary>
         [global::System.Runtime.CompilerServices.MethodImpl(global::System.Runtime.CompilerServices.MethodImplOptions.AggressiveOptimization)]
-        private static void Scores8x2(ref float key, ref float query, ref float score, ref float max, int keyCount, ref Prefetcher ahead)
+        private static void Scores8x2(ref float key, ref float query, ref float bias, ref float score, ref float max, int keyCount, ref Prefetcher ahead)
         {
+            bool isBiased = !Unsafe.IsNullRef(ref bias);
             for (int j = 0; ;)
             {
                 ahead.Next();
@@ -308,16 +311,17 @@ namespace FastAttn.Generated
                         b = ref Unsafe.Add(ref b, 128);
                     }
 
-                    if (start > 0)
+                    if (start > 0 || isBiased)
                     {
-                        s00 += Vec.LoadUnsafe(ref destination, 0); s01 += Vec.LoadUnsafe(ref destination, 16);
-                        s10 += Vec.LoadUnsafe(ref destination, 32); s11 += Vec.LoadUnsafe(ref destination, 48);
-                        s20 += Vec.LoadUnsafe(ref destination, 64); s21 += Vec.LoadUnsafe(ref destination, 80);
-                        s30 += Vec.LoadUnsafe(ref destination, 96); s31 += Vec.LoadUnsafe(ref destination, 112);
-                        s40 += Vec.LoadUnsafe(ref destination, 128); s41 += Vec.LoadUnsafe(ref destination, 144);
-                        s50 += Vec.LoadUnsafe(ref destination, 160); s51 += Vec.LoadUnsafe(ref destination, 176);
-                        s60 += Vec.LoadUnsafe(ref destination, 192); s61 += Vec.LoadUnsafe(ref destination, 208);
-                        s70 += Vec.LoadUnsafe(ref destination, 224); s71 += Vec.LoadUnsafe(ref destination, 240);
+                        ref float addend = ref start > 0 ? ref destination : ref Unsafe.Add(ref bias, j * 32);
+                        s00 += Vec.LoadUnsafe(ref addend, 0); s01 += Vec.LoadUnsafe(ref addend, 16);
+                        s10 += Vec.LoadUnsafe(ref addend, 32); s11 += Vec.LoadUnsafe(ref addend, 48);
+                        s20 += Vec.LoadUnsafe(ref addend, 64); s21 += Vec.LoadUnsafe(ref addend, 80);
+                        s30 += Vec.LoadUnsafe(ref addend, 96); s31 += Vec.LoadUnsafe(ref addend, 112);
+                        s40 += Vec.LoadUnsafe(ref addend, 128); s41 += Vec.LoadUnsafe(ref addend, 144);
+                        s50 += Vec.LoadUnsafe(ref addend, 160); s51 += Vec.LoadUnsafe(ref addend, 176);
+                        s60 += Vec.LoadUnsafe(ref addend, 192); s61 += Vec.LoadUnsafe(ref addend, 208);
+                        s70 += Vec.LoadUnsafe(ref addend, 224); s71 += Vec.LoadUnsafe(ref addend, 240);
                     }
 
                     Vec.StoreUnsafe(s00, ref destination, 0); Vec.StoreUnsafe(s01, ref destination, 16);
@@ -353,10 +357,11 @@ namespace FastAttn.Generated
             }
         }
 
-        /// <summary>S[j][q] = Σ_t K[j][t]·Qt[t][q] and max[q], 8 keys × 1 vectors of queries at a time.</summary>
+        /// <summary>S[j][q] = bias[j][q] + Σ_t K[j][t]·Qt[t][q] and max[q], 8 keys × 1 vectors of queries at a time.</summary>
         [global::System.Runtime.CompilerServices.MethodImpl(global::System.Runtime.CompilerServices.MethodImplOptions.AggressiveOptimization)]
-        private static void Scores8x1(ref float key, ref float query, ref float score, ref float max, int keyCount, ref Prefetcher ahead)
+        private static void Scores8x1(ref float key, ref float query, ref float bias, ref float score, ref float max, int keyCount, ref Prefetcher ahead)
         {
+            bool isBiased = !Unsafe.IsNullRef(ref bias);
             for (int j = 0; ;)
             {
                 ahead.Next();
@@ -459,16 +464,17 @@ namespace FastAttn.Generated
                         b = ref Unsafe.Add(ref b, 64);
                     }
 
-                    if (start > 0)
+                    if (start > 0 || isBiased)
                     {
-                        s00 += Vec.LoadUnsafe(ref destination, 0);
-                        s10 += Vec.LoadUnsafe(ref destination, 16);
-                        s20 += Vec.LoadUnsafe(ref destination, 32);
-                        s30 += Vec.LoadUnsafe(ref destination, 48);
-                        s40 += Vec.LoadUnsafe(ref destination, 64);
-                        s50 += Vec.LoadUnsafe(ref destination, 80);
-                        s60 += Vec.LoadUnsafe(ref destination, 96);
-                        s70 += Vec.LoadUnsafe(ref destination, 112);
+                        ref float addend = ref start > 0 ? ref destination : ref Unsafe.Add(ref bias, j * 16);
+                        s00 += Vec.LoadUnsafe(ref addend, 0);
+                        s10 += Vec.LoadUnsafe(ref addend, 16);
+                        s20 += Vec.LoadUnsafe(ref addend, 32);
+                        s30 += Vec.LoadUnsafe(ref addend, 48);
+                        s40 += Vec.LoadUnsafe(ref addend, 64);
+                        s50 += Vec.LoadUnsafe(ref addend, 80);
+                        s60 += Vec.LoadUnsafe(ref addend, 96);
+                        s70 += Vec.LoadUnsafe(ref addend, 112);
                     }
 
                     Vec.StoreUnsafe(s00, ref destination, 0);

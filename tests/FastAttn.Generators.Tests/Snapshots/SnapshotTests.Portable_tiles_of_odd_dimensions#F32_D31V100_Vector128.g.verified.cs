@@ -29,12 +29,12 @@ namespace FastAttn.Generated
 
         /// <inheritdoc/>
         [global::System.Runtime.CompilerServices.MethodImpl(global::System.Runtime.CompilerServices.MethodImplOptions.AggressiveInlining)]
-        public static void Scores(int vectors, ref float key, ref float query, ref float score, ref float max, int keyCount, int headDim, ref Prefetcher ahead)
+        public static void Scores(int vectors, ref float key, ref float query, ref float bias, ref float score, ref float max, int keyCount, int headDim, ref Prefetcher ahead)
         {
             switch (vectors)
             {
-                case 2: Scores4x2(ref key, ref query, ref score, ref max, keyCount, ref ahead); break;
-                default: Scores8x1(ref key, ref query, ref score, ref max, keyCount, ref ahead); break;
+                case 2: Scores4x2(ref key, ref query, ref bias, ref score, ref max, keyCount, ref ahead); break;
+                default: Scores8x1(ref key, ref query, ref bias, ref score, ref max, keyCount, ref ahead); break;
             }
         }
 
@@ -49,10 +49,11 @@ namespace FastAttn.Generated
             }
         }
 
-        /// <summary>S[j][q] = Σ_t K[j][t]·Qt[t][q] and max[q], 4 keys × 2 vectors of queries at a time.</summary>
+        /// <summary>S[j][q] = bias[j][q] + Σ_t K[j][t]·Qt[t][q] and max[q], 4 keys × 2 vectors of queries at a time.</summary>
         [global::System.Runtime.CompilerServices.MethodImpl(global::System.Runtime.CompilerServices.MethodImplOptions.AggressiveOptimization)]
-        private static void Scores4x2(ref float key, ref float query, ref float score, ref float max, int keyCount, ref Prefetcher ahead)
+        private static void Scores4x2(ref float key, ref float query, ref float bias, ref float score, ref float max, int keyCount, ref Prefetcher ahead)
         {
+            bool isBiased = !Unsafe.IsNullRef(ref bias);
             for (int j = 0; ;)
             {
                 ahead.Next();
@@ -131,6 +132,15 @@ namespace FastAttn.Generated
                     b = ref Unsafe.Add(ref b, 8);
                 }
 
+                if (isBiased)
+                {
+                    ref float addend = ref Unsafe.Add(ref bias, j * 8);
+                    s00 += Vec.LoadUnsafe(ref addend, 0); s01 += Vec.LoadUnsafe(ref addend, 4);
+                    s10 += Vec.LoadUnsafe(ref addend, 8); s11 += Vec.LoadUnsafe(ref addend, 12);
+                    s20 += Vec.LoadUnsafe(ref addend, 16); s21 += Vec.LoadUnsafe(ref addend, 20);
+                    s30 += Vec.LoadUnsafe(ref addend, 24); s31 += Vec.LoadUnsafe(ref addend, 28);
+                }
+
                 Vec.StoreUnsafe(s00, ref destination, 0); Vec.StoreUnsafe(s01, ref destination, 4);
                 Vec.StoreUnsafe(s10, ref destination, 8); Vec.StoreUnsafe(s11, ref destination, 12);
                 Vec.StoreUnsafe(s20, ref destination, 16); Vec.StoreUnsafe(s21, ref destination, 20);
@@ -155,10 +165,11 @@ namespace FastAttn.Generated
             }
         }
 
-        /// <summary>S[j][q] = Σ_t K[j][t]·Qt[t][q] and max[q], 8 keys × 1 vectors of queries at a time.</summary>
+        /// <summary>S[j][q] = bias[j][q] + Σ_t K[j][t]·Qt[t][q] and max[q], 8 keys × 1 vectors of queries at a time.</summary>
         [global::System.Runtime.CompilerServices.MethodImpl(global::System.Runtime.CompilerServices.MethodImplOptions.AggressiveOptimization)]
-        private static void Scores8x1(ref float key, ref float query, ref float score, ref float max, int keyCount, ref Prefetcher ahead)
+        private static void Scores8x1(ref float key, ref float query, ref float bias, ref float score, ref float max, int keyCount, ref Prefetcher ahead)
         {
+            bool isBiased = !Unsafe.IsNullRef(ref bias);
             for (int j = 0; ;)
             {
                 ahead.Next();
@@ -279,6 +290,19 @@ namespace FastAttn.Generated
                     }
                     a = ref Unsafe.Add(ref a, 1);
                     b = ref Unsafe.Add(ref b, 4);
+                }
+
+                if (isBiased)
+                {
+                    ref float addend = ref Unsafe.Add(ref bias, j * 4);
+                    s00 += Vec.LoadUnsafe(ref addend, 0);
+                    s10 += Vec.LoadUnsafe(ref addend, 4);
+                    s20 += Vec.LoadUnsafe(ref addend, 8);
+                    s30 += Vec.LoadUnsafe(ref addend, 12);
+                    s40 += Vec.LoadUnsafe(ref addend, 16);
+                    s50 += Vec.LoadUnsafe(ref addend, 20);
+                    s60 += Vec.LoadUnsafe(ref addend, 24);
+                    s70 += Vec.LoadUnsafe(ref addend, 28);
                 }
 
                 Vec.StoreUnsafe(s00, ref destination, 0);

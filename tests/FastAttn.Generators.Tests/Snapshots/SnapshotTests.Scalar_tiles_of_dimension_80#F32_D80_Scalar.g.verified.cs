@@ -29,12 +29,12 @@ namespace FastAttn.Generated
 
         /// <inheritdoc/>
         [global::System.Runtime.CompilerServices.MethodImpl(global::System.Runtime.CompilerServices.MethodImplOptions.AggressiveInlining)]
-        public static void Scores(int vectors, ref float key, ref float query, ref float score, ref float max, int keyCount, int headDim, ref Prefetcher ahead)
+        public static void Scores(int vectors, ref float key, ref float query, ref float bias, ref float score, ref float max, int keyCount, int headDim, ref Prefetcher ahead)
         {
             switch (vectors)
             {
-                case 2: Scores4x2(ref key, ref query, ref score, ref max, keyCount, ref ahead); break;
-                default: Scores8x1(ref key, ref query, ref score, ref max, keyCount, ref ahead); break;
+                case 2: Scores4x2(ref key, ref query, ref bias, ref score, ref max, keyCount, ref ahead); break;
+                default: Scores8x1(ref key, ref query, ref bias, ref score, ref max, keyCount, ref ahead); break;
             }
         }
 
@@ -49,10 +49,11 @@ namespace FastAttn.Generated
             }
         }
 
-        /// <summary>S[j][q] = Σ_t K[j][t]·Qt[t][q] and max[q], 4 keys × 2 vectors of queries at a time.</summary>
+        /// <summary>S[j][q] = bias[j][q] + Σ_t K[j][t]·Qt[t][q] and max[q], 4 keys × 2 vectors of queries at a time.</summary>
         [global::System.Runtime.CompilerServices.MethodImpl(global::System.Runtime.CompilerServices.MethodImplOptions.AggressiveOptimization)]
-        private static void Scores4x2(ref float key, ref float query, ref float score, ref float max, int keyCount, ref Prefetcher ahead)
+        private static void Scores4x2(ref float key, ref float query, ref float bias, ref float score, ref float max, int keyCount, ref Prefetcher ahead)
         {
+            bool isBiased = !Unsafe.IsNullRef(ref bias);
             for (int j = 0; ;)
             {
                 ahead.Next();
@@ -119,12 +120,13 @@ namespace FastAttn.Generated
                         b = ref Unsafe.Add(ref b, 8);
                     }
 
-                    if (start > 0)
+                    if (start > 0 || isBiased)
                     {
-                        s00 += destination; s01 += Unsafe.Add(ref destination, 1);
-                        s10 += Unsafe.Add(ref destination, 2); s11 += Unsafe.Add(ref destination, 3);
-                        s20 += Unsafe.Add(ref destination, 4); s21 += Unsafe.Add(ref destination, 5);
-                        s30 += Unsafe.Add(ref destination, 6); s31 += Unsafe.Add(ref destination, 7);
+                        ref float addend = ref start > 0 ? ref destination : ref Unsafe.Add(ref bias, j * 2);
+                        s00 += addend; s01 += Unsafe.Add(ref addend, 1);
+                        s10 += Unsafe.Add(ref addend, 2); s11 += Unsafe.Add(ref addend, 3);
+                        s20 += Unsafe.Add(ref addend, 4); s21 += Unsafe.Add(ref addend, 5);
+                        s30 += Unsafe.Add(ref addend, 6); s31 += Unsafe.Add(ref addend, 7);
                     }
 
                     destination = s00; Unsafe.Add(ref destination, 1) = s01;
@@ -152,10 +154,11 @@ namespace FastAttn.Generated
             }
         }
 
-        /// <summary>S[j][q] = Σ_t K[j][t]·Qt[t][q] and max[q], 8 keys × 1 vectors of queries at a time.</summary>
+        /// <summary>S[j][q] = bias[j][q] + Σ_t K[j][t]·Qt[t][q] and max[q], 8 keys × 1 vectors of queries at a time.</summary>
         [global::System.Runtime.CompilerServices.MethodImpl(global::System.Runtime.CompilerServices.MethodImplOptions.AggressiveOptimization)]
-        private static void Scores8x1(ref float key, ref float query, ref float score, ref float max, int keyCount, ref Prefetcher ahead)
+        private static void Scores8x1(ref float key, ref float query, ref float bias, ref float score, ref float max, int keyCount, ref Prefetcher ahead)
         {
+            bool isBiased = !Unsafe.IsNullRef(ref bias);
             for (int j = 0; ;)
             {
                 ahead.Next();
@@ -258,16 +261,17 @@ namespace FastAttn.Generated
                         b = ref Unsafe.Add(ref b, 4);
                     }
 
-                    if (start > 0)
+                    if (start > 0 || isBiased)
                     {
-                        s00 += destination;
-                        s10 += Unsafe.Add(ref destination, 1);
-                        s20 += Unsafe.Add(ref destination, 2);
-                        s30 += Unsafe.Add(ref destination, 3);
-                        s40 += Unsafe.Add(ref destination, 4);
-                        s50 += Unsafe.Add(ref destination, 5);
-                        s60 += Unsafe.Add(ref destination, 6);
-                        s70 += Unsafe.Add(ref destination, 7);
+                        ref float addend = ref start > 0 ? ref destination : ref Unsafe.Add(ref bias, j * 1);
+                        s00 += addend;
+                        s10 += Unsafe.Add(ref addend, 1);
+                        s20 += Unsafe.Add(ref addend, 2);
+                        s30 += Unsafe.Add(ref addend, 3);
+                        s40 += Unsafe.Add(ref addend, 4);
+                        s50 += Unsafe.Add(ref addend, 5);
+                        s60 += Unsafe.Add(ref addend, 6);
+                        s70 += Unsafe.Add(ref addend, 7);
                     }
 
                     destination = s00;
