@@ -9,24 +9,25 @@ using Microsoft.ML.OnnxRuntime;
 namespace FastAttn.Benchmarks.Workloads;
 
 /// <summary>
-/// A linear projection, [rows, inputs] × [inputs, outputs]. One row is bound by reading the weights, which in a model the other layers
-/// drive out of the caches: then a call does it with one matrix after another, as many as no cache holds.
+/// A linear projection, [rows, inputs] × [inputs, outputs], done with one matrix after another. One row is bound by reading the weights.
 /// </summary>
-internal sealed class ProjectionWorkload(int rows, int inputs, int outputs) : Workload($"projection {rows}x{inputs}x{outputs}")
+internal sealed class ProjectionWorkload(int rows, int inputs, int outputs, int matrices = 1) : Workload($"projection {rows}x{inputs}x{outputs}")
 {
     /// <summary>Several times the level-3 cache of a core complex.</summary>
     private const int UncachedFloats = (128 << 20) / sizeof(float);
 
-    private readonly int _matrices = rows > 1 ? 1 : UncachedFloats / (inputs * outputs) + 1;
     private AlignedBuffer? _input;
     private AlignedBuffer? _output;
     private float[]? _weights;
 
-    public override double Flops => 2.0 * _matrices * rows * inputs * outputs;
+    /// <summary>One row and as many matrices as no cache holds: in a model, the other layers drive out a layer's weights.</summary>
+    public static ProjectionWorkload OfOneRow(int inputs, int outputs) => new(1, inputs, outputs, UncachedFloats / (inputs * outputs) + 1);
 
-    public override Reading? Reading => rows > 1 ? null : new($"{_matrices} matrices of weights", sizeof(float) * (double)_matrices * inputs * outputs);
+    public override double Flops => 2.0 * matrices * rows * inputs * outputs;
 
-    public override Memory<float> Output => (_output ??= new AlignedBuffer(_matrices * rows * outputs)).Memory;
+    public override Reading? Reading => rows > 1 ? null : new($"{matrices} matrices of weights", sizeof(float) * (double)matrices * inputs * outputs);
+
+    public override Memory<float> Output => (_output ??= new AlignedBuffer(matrices * rows * outputs)).Memory;
 
     private Memory<float> Input
     {
@@ -46,7 +47,7 @@ internal sealed class ProjectionWorkload(int rows, int inputs, int outputs) : Wo
     {
         ProductDriver product = ProductDriver.For(instructionSet);
         PackedMatrix[] weights =
-            [.. Enumerable.Range(0, _matrices).Select(i => new PackedMatrix(Weights(i), WeightLayout.InputOutput, outputs, [], inputs, outputs, product))];
+            [.. Enumerable.Range(0, matrices).Select(i => new PackedMatrix(Weights(i), WeightLayout.InputOutput, outputs, [], inputs, outputs, product))];
         Memory<float> input = Input, output = Output;
         return () =>
         {
@@ -67,7 +68,7 @@ internal sealed class ProjectionWorkload(int rows, int inputs, int outputs) : Wo
     {
         // A constant, so that the session packs it.
         var graph = new OnnxGraph();
-        for (int i = 0; i < _matrices; i++)
+        for (int i = 0; i < matrices; i++)
         {
             graph.Constant($"weights {i}", Weights(i), inputs, outputs)
                 .Node("MatMul", OnnxGraph.Standard, ["input", $"weights {i}"], [$"output {i}"])
@@ -77,7 +78,7 @@ internal sealed class ProjectionWorkload(int rows, int inputs, int outputs) : Wo
         InferenceSession session = OnnxSession.Create(graph.Input("input", OnnxElement.Float, rows, inputs).Model(), threads);
         OrtIoBinding binding = session.CreateIoBinding();
         binding.BindInput("input", OnnxSession.Tensor(Input, rows, inputs));
-        for (int i = 0; i < _matrices; i++)
+        for (int i = 0; i < matrices; i++)
             binding.BindOutput($"output {i}", OnnxSession.Tensor(Output.Slice(i * rows * outputs, rows * outputs), rows, outputs));
         return OnnxSession.Call(session, binding);
     }
@@ -87,7 +88,7 @@ internal sealed class ProjectionWorkload(int rows, int inputs, int outputs) : Wo
     {
         if (_weights is null)
         {
-            _weights = new float[inputs * outputs + _matrices];
+            _weights = new float[inputs * outputs + matrices];
             NormalNumbers.Fill(_weights, seed: 2, 1 / MathF.Sqrt(inputs));
         }
 

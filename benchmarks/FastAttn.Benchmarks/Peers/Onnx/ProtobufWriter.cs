@@ -1,6 +1,6 @@
 using System;
+using System.Buffers;
 using System.Buffers.Binary;
-using System.IO;
 using System.Text;
 
 namespace FastAttn.Benchmarks.Peers.Onnx;
@@ -10,9 +10,9 @@ internal sealed class ProtobufWriter
 {
     private const int Varint = 0, LengthDelimited = 2, Fixed32 = 5;
 
-    private readonly MemoryStream _bytes = new();
+    private readonly ArrayBufferWriter<byte> _bytes = new();
 
-    public byte[] ToArray() => _bytes.ToArray();
+    public byte[] ToArray() => _bytes.WrittenSpan.ToArray();
 
     public ProtobufWriter Integer(int field, long value)
     {
@@ -32,7 +32,7 @@ internal sealed class ProtobufWriter
 
     public ProtobufWriter Text(int field, string text) => Bytes(field, Encoding.UTF8.GetBytes(text));
 
-    public ProtobufWriter Message(int field, ProtobufWriter message) => Bytes(field, message._bytes.GetBuffer().AsSpan(0, (int)message._bytes.Length));
+    public ProtobufWriter Message(int field, ProtobufWriter message) => Bytes(field, message._bytes.WrittenSpan);
 
     public ProtobufWriter Bytes(int field, ReadOnlySpan<byte> bytes)
     {
@@ -48,7 +48,7 @@ internal sealed class ProtobufWriter
     private void Number(ulong value)
     {
         for (; value > 0x7F; value >>= 7)
-            _bytes.WriteByte((byte)(value | 0x80));
-        _bytes.WriteByte((byte)value);
+            _bytes.Write([(byte)(value | 0x80)]);
+        _bytes.Write([(byte)value]);
     }
 }
