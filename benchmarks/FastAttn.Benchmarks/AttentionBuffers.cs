@@ -21,9 +21,9 @@ internal sealed class AttentionBuffers
         _key = new AlignedBuffer(keyElements);
         _value = new AlignedBuffer(keyElements);
         _output = new AlignedBuffer(queryElements);
-        FillNormal(_query.Span, seed: 1);
-        FillNormal(_key.Span, seed: 2);
-        FillNormal(_value.Span, seed: 3);
+        NormalNumbers.Fill(_query.Span, seed: 1);
+        NormalNumbers.Fill(_key.Span, seed: 2);
+        NormalNumbers.Fill(_value.Span, seed: 3);
         _output.Span.Clear();
     }
 
@@ -62,18 +62,4 @@ internal sealed class AttentionBuffers
             shape,
             inputs is null ? default : inputs.Modifiers,
             options);
-
-    // Box and Muller's transform: two independent normal numbers from two uniform ones.
-    private static void FillNormal(Span<float> span, int seed)
-    {
-        var random = new Random(seed);
-        for (int i = 0; i < span.Length; i += 2)
-        {
-            float radius = MathF.Sqrt(-2 * MathF.Log(1 - random.NextSingle()));
-            (float sin, float cos) = MathF.SinCos(2 * MathF.PI * random.NextSingle());
-            span[i] = radius * cos;
-            if (i + 1 < span.Length)
-                span[i + 1] = radius * sin;
-        }
-    }
 }

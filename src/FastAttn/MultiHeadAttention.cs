@@ -15,7 +15,10 @@ namespace FastAttn;
 /// cache of its own. Results are the same to the bit for any number of threads. After the first call nothing is
 /// allocated on the managed heap, except by a cache or a table of rotary embeddings that grows.
 /// </para>
-/// <para>Inputs and outputs are dense: a token's row is contiguous, rows follow each other, then sequences. An output may be an input.</para>
+/// <para>
+/// Inputs and outputs are dense: a token's row is contiguous, rows follow each other, then sequences. An output may be an input, but
+/// must not overlap the modifiers.
+/// </para>
 /// </remarks>
 public sealed class MultiHeadAttention
 {
@@ -133,7 +136,7 @@ public sealed class MultiHeadAttention
         CheckOneInput(nameof(input));
         CheckRows(nameof(input), input.Length, batch, length, _sizes.QueryInput);
         CheckRows(nameof(output), output.Length, batch, length, _sizes.Model);
-        CheckModifiers(modifiers, batch);
+        CheckModifiers(modifiers, batch, output);
         Run(
             new()
             {
@@ -172,7 +175,7 @@ public sealed class MultiHeadAttention
         CheckRows(nameof(key), key.Length, batch, keyLength, _sizes.KeyInput);
         CheckRows(nameof(value), value.Length, batch, keyLength, _sizes.ValueInput);
         CheckRows(nameof(output), output.Length, batch, queryLength, _sizes.Model);
-        CheckModifiers(modifiers, batch);
+        CheckModifiers(modifiers, batch, output);
         Run(
             new()
             {
@@ -221,7 +224,7 @@ public sealed class MultiHeadAttention
         CheckSizes(memory.Batch, queryLength, nameof(queryLength), maxDegreeOfParallelism);
         CheckRows(nameof(query), query.Length, memory.Batch, queryLength, _sizes.QueryInput);
         CheckRows(nameof(output), output.Length, memory.Batch, queryLength, _sizes.Model);
-        CheckModifiers(modifiers, memory.Batch);
+        CheckModifiers(modifiers, memory.Batch, output);
         if (CallValidation.IsGiven(modifiers.KeyLengths))
             throw new ArgumentException("The memory has key lengths of its own; KeyLengths must not be given.", nameof(modifiers));
         Run(
@@ -264,7 +267,7 @@ public sealed class MultiHeadAttention
         CheckRows(nameof(input), input.Length, cache.Batch, length, _sizes.QueryInput);
         CheckRows(nameof(output), output.Length, cache.Batch, length, _sizes.Model);
         CheckLengths(lengths, cache.Batch, length);
-        CheckModifiers(modifiers, cache.Batch);
+        CheckModifiers(modifiers, cache.Batch, output);
         if (CallValidation.IsGiven(modifiers.KeyLengths) || CallValidation.IsGiven(modifiers.CausalOffsets))
             throw new ArgumentException("The cache has lengths of its own; KeyLengths and CausalOffsets must not be given.", nameof(modifiers));
         long needed = cache.LengthAfter(length, lengths);
@@ -443,8 +446,10 @@ public sealed class MultiHeadAttention
         }
     }
 
-    private void CheckModifiers(in AttentionModifiers modifiers, int batch)
+    private void CheckModifiers(in AttentionModifiers modifiers, int batch, ReadOnlySpan<float> output)
     {
+        // An output may be an input, but nothing of what modifies the attention.
+        CallValidation.CheckApart(nameof(output), output, default, default, default, modifiers);
         if (CallValidation.IsGiven(modifiers.CausalOffsets) && modifiers.CausalOffsets.Length != batch)
             throw new ArgumentException($"CausalOffsets has {modifiers.CausalOffsets.Length} elements; batch {batch} needs as many.", nameof(modifiers));
         foreach (int offset in modifiers.CausalOffsets)

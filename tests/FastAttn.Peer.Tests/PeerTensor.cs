@@ -1,5 +1,7 @@
 using System.Linq;
 
+using FastAttn.Benchmarks.Peers.Onnx;
+
 using Microsoft.ML.OnnxRuntime;
 
 namespace FastAttn.Peer.Tests;
@@ -14,8 +16,7 @@ namespace FastAttn.Peer.Tests;
 internal sealed record PeerTensor(
     string Name, long[] Dims, float[]? Singles = null, bool[]? Booleans = null, long[]? Integers = null, bool IsNarrow = false)
 {
-    /// <summary>TensorProto.DataType (onnx.proto).</summary>
-    public int ElementType => Singles is not null ? 1 : Booleans is not null ? 9 : IsNarrow ? 6 : 7;
+    public OnnxElement Element => Singles is not null ? OnnxElement.Float : Booleans is not null ? OnnxElement.Bool : IsNarrow ? OnnxElement.Int32 : OnnxElement.Int64;
 
     public OrtValue Value =>
         Singles is not null ? OrtValue.CreateTensorValueFromMemory(Singles, Dims)

@@ -9,12 +9,13 @@ namespace FastAttn.Benchmarks.Quick;
 /// <param name="PeakGigaflops">The instruction set's multiply-add peak, measured with as many threads.</param>
 /// <param name="Samples">The same, round by round.</param>
 /// <param name="AllocatedBytes">Bytes that the timed calls allocated: 0 unless something is wrong.</param>
-internal sealed record CaseResult(QuickCase Case, int Threads, Spread Milliseconds, double PeakGigaflops, IReadOnlyList<double> Samples, long AllocatedBytes)
+internal sealed record CaseResult(QuickRow Case, int Threads, Spread Milliseconds, double PeakGigaflops, IReadOnlyList<double> Samples, long AllocatedBytes)
 {
     public double Gigaflops => Case.Flops / Milliseconds.Median / 1e6;
 
     /// <summary>Fraction of the peak.</summary>
     public double Share => Gigaflops / PeakGigaflops;
 
-    public double KeyValueGigabytesPerSecond => Case.KeyValueBytes / Milliseconds.Median / 1e6;
+    /// <summary>Of what a call must read from memory; null where that is not the limit.</summary>
+    public double? ReadGigabytesPerSecond => Case.Reading?.Bytes / Milliseconds.Median / 1e6;
 }

@@ -25,17 +25,20 @@ internal static class JsonLines
 
     private static void WriteObject(Utf8JsonWriter writer, CaseResult row)
     {
-        AttentionShape shape = row.Case.Shape;
         writer.WriteStartObject();
         writer.WriteString("name", row.Case.Name);
-        writer.WriteNumber("batch", shape.Batch);
-        writer.WriteNumber("queryHeads", shape.QueryHeads);
-        writer.WriteNumber("keyValueHeads", shape.KeyValueHeads);
-        writer.WriteNumber("queryLength", shape.QueryLength);
-        writer.WriteNumber("keyLength", shape.KeyLength);
-        writer.WriteNumber("headDim", row.Case.HeadDim);
-        writer.WriteString("mask", row.Case.Mask.ToString());
-        writer.WriteString("isa", row.Case.InstructionSet.ToString());
+        if (row.Case is QuickCase { Shape: var shape } attention)
+        {
+            writer.WriteNumber("batch", shape.Batch);
+            writer.WriteNumber("queryHeads", shape.QueryHeads);
+            writer.WriteNumber("keyValueHeads", shape.KeyValueHeads);
+            writer.WriteNumber("queryLength", shape.QueryLength);
+            writer.WriteNumber("keyLength", shape.KeyLength);
+            writer.WriteNumber("headDim", attention.HeadDim);
+            writer.WriteString("mask", attention.Mask.ToString());
+        }
+
+        writer.WriteString("isa", row.Case.RunsOn);
         writer.WriteNumber("threads", row.Threads);
         writer.WriteNumber("medianMs", Math.Round(row.Milliseconds.Median, Decimals));
         writer.WriteNumber("gflops", Math.Round(row.Gigaflops, Decimals));

@@ -2,10 +2,12 @@ using System;
 using System.Collections.Immutable;
 using System.Linq;
 
+using FastAttn.Benchmarks.Workloads;
+
 namespace FastAttn.Benchmarks.Quick;
 
-/// <summary>One row of the table: what is computed, and on which instruction set.</summary>
-internal sealed record QuickCase(string Name, AttentionShape Shape, int HeadDim, AttentionMask Mask, InstructionSet InstructionSet)
+/// <summary>An attention over the shared buffers.</summary>
+internal sealed record QuickCase(string Name, AttentionShape Shape, int HeadDim, AttentionMask Mask, InstructionSet InstructionSet) : QuickRow(Name, InstructionSet)
 {
     public AttentionFeatures Features { get; init; }
 
@@ -17,22 +19,14 @@ internal sealed record QuickCase(string Name, AttentionShape Shape, int HeadDim,
     /// <summary>For <see cref="AttentionFeatures.Ragged"/>: the length of each sequence.</summary>
     public ImmutableArray<int> Lengths { get; init; } = [];
 
-    /// <summary>The rows of this run that its time is set against, together.</summary>
-    public ImmutableArray<string> Baseline { get; init; } = [];
-
-    public double Flops => 4.0 * HeadDim * Shape.QueryHeads * VisiblePairs;
-
-    /// <summary>Bytes of K and V: what a call must at least read from memory where they exceed the caches.</summary>
-    public double KeyValueBytes => 2.0 * sizeof(float) * AttentionBuffers.KeyElements(Shape, HeadDim);
+    public override double Flops => 4.0 * HeadDim * Shape.QueryHeads * VisiblePairs;
 
     /// <summary>One query: every key and value is used once a head, so memory is the limit and not arithmetic.</summary>
-    public bool IsDecode => Shape.QueryLength == 1;
+    public override Reading? Reading => Shape.QueryLength > 1 ? null : new("K and V", 2.0 * sizeof(float) * AttentionBuffers.KeyElements(Shape, HeadDim));
 
-    public string FullName => $"{Name} {InstructionSet}";
+    public override int QueryElements => IsRagged ? Lengths.Sum() * Shape.QueryHeads * HeadDim : AttentionBuffers.QueryElements(Shape, HeadDim);
 
-    public int QueryElements => IsRagged ? Lengths.Sum() * Shape.QueryHeads * HeadDim : AttentionBuffers.QueryElements(Shape, HeadDim);
-
-    public int KeyElements => IsRagged ? Lengths.Sum() * Shape.KeyValueHeads * HeadDim : AttentionBuffers.KeyElements(Shape, HeadDim);
+    public override int KeyElements => IsRagged ? Lengths.Sum() * Shape.KeyValueHeads * HeadDim : AttentionBuffers.KeyElements(Shape, HeadDim);
 
     private bool IsRagged => Lengths.Length > 0;
 
@@ -50,7 +44,7 @@ internal sealed record QuickCase(string Name, AttentionShape Shape, int HeadDim,
         }
     }
 
-    public Action Bind(AttentionBuffers buffers, int threads)
+    public override Action Bind(AttentionBuffers buffers, int threads)
     {
         AttentionKernel kernel = ScaledDotProductAttention.GetKernel(HeadDim, HeadDim, Mask, Features).For(InstructionSet);
         var options = new AttentionOptions

@@ -8,7 +8,7 @@ using FastAttn.Benchmarks.Results;
 
 namespace FastAttn.Benchmarks.Quick;
 
-/// <summary><c>quick</c>: the table of all cases, in about a minute.</summary>
+/// <summary><c>quick</c>: the table of all cases, in some two minutes.</summary>
 internal static class QuickCommand
 {
     private const int DefaultRounds = 9;
@@ -24,7 +24,7 @@ internal static class QuickCommand
         rounds.Validators.Add(Options.RequirePositive);
         isa.AcceptOnlyFromAmong(StringComparer.OrdinalIgnoreCase, [.. InstructionSets.Supported.Select(supported => supported.ToString())]);
 
-        var command = new Command("quick", "Measures the peak of this CPU and the share of it that attention reaches.")
+        var command = new Command("quick", "Measures the peak of this CPU and the share of it that attention, projections and whole layers reach.")
         {
             json,
             threads,
@@ -43,7 +43,7 @@ internal static class QuickCommand
 
     private static void Run(FileInfo? json, int threads, InstructionSet? isa, int rounds, string filter)
     {
-        IReadOnlyList<QuickCase> cases =
+        IReadOnlyList<QuickRow> cases =
             [.. QuickSuite.Cases(Chosen(isa)).Where(@case => @case.FullName.Contains(filter, StringComparison.OrdinalIgnoreCase))];
         if (cases.Count == 0)
             throw new InputException($"--filter {filter}: no case has this in its name.");

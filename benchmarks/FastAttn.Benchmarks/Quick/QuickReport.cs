@@ -16,8 +16,8 @@ internal static class QuickReport
         WriteMachine(writer, result);
         writer.WriteLine();
         WriteCases(writer, result.Cases);
-        WriteDecode(writer, result);
-        WriteFeatures(writer, result.Cases);
+        WriteReading(writer, result);
+        WriteRatios(writer, result.Cases);
         WriteAllocations(writer, result.Cases);
     }
 
@@ -47,7 +47,7 @@ internal static class QuickReport
         {
             table.Add(
                 row.Case.Name,
-                row.Case.InstructionSet.ToString(),
+                row.Case.RunsOn,
                 $"{row.Threads}",
                 $"{row.Milliseconds.Median:F3}",
                 $"{row.Milliseconds.Min:F3}..{row.Milliseconds.Max:F3}",
@@ -59,25 +59,26 @@ internal static class QuickReport
         table.Write(writer);
     }
 
-    private static void WriteDecode(TextWriter writer, QuickResult result)
+    private static void WriteReading(TextWriter writer, QuickResult result)
     {
         double bandwidth = result.Machine.ReadGigabytesPerSecond.Median;
-        foreach (CaseResult row in result.Cases.Where(row => row.Case.IsDecode))
+        foreach (CaseResult row in result.Cases)
         {
-            double read = row.KeyValueGigabytesPerSecond;
+            if (row.ReadGigabytesPerSecond is not { } read)
+                continue;
             writer.WriteLine();
-            writer.WriteLine($"{row.Case.FullName}: reads K and V at {read:F1} GB/s, {100 * read / bandwidth:F1} % of the read bandwidth");
+            writer.WriteLine($"{row.Case.FullName}: reads {row.Case.Reading!.What} at {read:F1} GB/s, {100 * read / bandwidth:F1} % of the read bandwidth");
         }
     }
 
     /// <summary>
-    /// What a feature costs or saves: its time over that of the rows without it, round by round, since the clock of a round is
-    /// not that of the next.
+    /// What a feature costs or saves and what ONNX Runtime takes: the time over that of the rows without it or of FastAttn, round by
+    /// round, since the clock of a round is not that of the next.
     /// </summary>
-    private static void WriteFeatures(TextWriter writer, IReadOnlyList<CaseResult> cases)
+    private static void WriteRatios(TextWriter writer, IReadOnlyList<CaseResult> cases)
     {
         Dictionary<string, CaseResult> rows = cases.ToDictionary(static row => row.Case.FullName);
-        var table = new TextTable(("feature", false), ("isa", false), ("median ms", true), ("ratio", true), ("min..max", true), ("over", false));
+        var table = new TextTable(("case", false), ("isa", false), ("median ms", true), ("ratio", true), ("min..max", true), ("over", false));
         foreach (CaseResult row in cases.Where(row => !row.Case.Baseline.IsEmpty && row.Case.Baseline.All(rows.ContainsKey)))
         {
             CaseResult[] baseline = [.. row.Case.Baseline.Select(name => rows[name])];
@@ -86,7 +87,7 @@ internal static class QuickReport
             Spread ratio = Spread.Of([.. Enumerable.Range(0, rounds).Select(round => At(row, round, rounds) / baseline.Sum(part => At(part, round, rounds)))]);
             table.Add(
                 row.Case.Name,
-                row.Case.InstructionSet.ToString(),
+                row.Case.RunsOn,
                 $"{row.Milliseconds.Median:F3}",
                 $"{ratio.Median:F3}",
                 $"{ratio.Min:F3}..{ratio.Max:F3}",
@@ -101,7 +102,7 @@ internal static class QuickReport
 
     private static void WriteAllocations(TextWriter writer, IEnumerable<CaseResult> cases)
     {
-        foreach (CaseResult row in cases.Where(row => row.AllocatedBytes != 0))
+        foreach (CaseResult row in cases.Where(row => row.Case.IsFastAttn && row.AllocatedBytes != 0))
             writer.WriteLine($"WARNING: {row.Case.FullName} allocated {row.AllocatedBytes} bytes while it was timed");
     }
 

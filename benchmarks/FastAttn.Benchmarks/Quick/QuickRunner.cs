@@ -4,10 +4,12 @@ using System.IO;
 using System.Linq;
 using System.Threading;
 
+using FastAttn.Benchmarks.Peers.Onnx;
+
 namespace FastAttn.Benchmarks.Quick;
 
 /// <summary>Times all cases in turn, round after round, so that a slow moment of the machine falls on all of them alike.</summary>
-internal sealed class QuickRunner(IReadOnlyList<QuickCase> cases, int threads, int rounds, TextWriter progress)
+internal sealed class QuickRunner(IReadOnlyList<QuickRow> cases, int threads, int rounds, TextWriter progress)
 {
     // The JIT's tiers: first code, counted calls, instrumented code, final code. It takes each step in the background,
     // 0.1 s after the last new method; the fourth pass runs the final code.
@@ -17,42 +19,55 @@ internal sealed class QuickRunner(IReadOnlyList<QuickCase> cases, int threads, i
     public QuickResult Run()
     {
         var machine = new MachineSampler([.. cases.Select(@case => @case.InstructionSet).Distinct()], threads);
-        List<CaseSampler<QuickCase>> samplers = Prepare();
+        List<CaseSampler<QuickRow>> samplers = Prepare();
 
         for (int round = 0; round < rounds; round++)
         {
             progress.WriteLine($"round {round + 1} of {rounds}");
             machine.Sample();
-            foreach (CaseSampler<QuickCase> sampler in samplers)
+            foreach (CaseSampler<QuickRow> sampler in samplers)
             {
-                if (sampler.TakesPartIn(round))
-                    sampler.Sample();
+                if (!sampler.TakesPartIn(round))
+                    continue;
+                sampler.Sample();
+                Rest(sampler);
             }
         }
 
         return Summarize(machine.Figures(), samplers);
     }
 
-    private List<CaseSampler<QuickCase>> Prepare()
+    private List<CaseSampler<QuickRow>> Prepare()
     {
         progress.WriteLine("inputs");
         var buffers = new AttentionBuffers(
             cases.Max(@case => @case.QueryElements),
             cases.Max(@case => @case.KeyElements));
-        List<CaseSampler<QuickCase>> samplers = [.. cases.Select(@case => new CaseSampler<QuickCase>(@case, @case.Bind(buffers, threads)))];
+        List<CaseSampler<QuickRow>> samplers = [.. cases.Select(@case => new CaseSampler<QuickRow>(@case, @case.Bind(buffers, threads)))];
 
         for (int pass = 0; pass < WarmPasses; pass++)
         {
             progress.WriteLine($"warm-up {pass + 1} of {WarmPasses}");
-            foreach (CaseSampler<QuickCase> sampler in samplers)
+            foreach (CaseSampler<QuickRow> sampler in samplers)
+            {
                 sampler.Warm();
+                Rest(sampler);
+            }
+
             Thread.Sleep(JitTime);
         }
 
         return samplers;
     }
 
-    private QuickResult Summarize(MachineFigures machine, List<CaseSampler<QuickCase>> samplers)
+    // Until the peer's threads have stopped spinning: they would take processors from whoever comes next.
+    private void Rest(CaseSampler<QuickRow> sampler)
+    {
+        if (threads > 1 && !sampler.Case.IsFastAttn)
+            Thread.Sleep(OnnxSession.SpinTime);
+    }
+
+    private QuickResult Summarize(MachineFigures machine, List<CaseSampler<QuickRow>> samplers)
     {
         IEnumerable<CaseResult> results = samplers.Select(sampler => new CaseResult(
             sampler.Case,

@@ -15,7 +15,7 @@ internal static class QuickSuite
     private const int ComparedLength = 2048;
 
     /// <param name="instructionSets">The first runs every case, the others those that compare instruction sets.</param>
-    public static IReadOnlyList<QuickCase> Cases(IReadOnlyList<InstructionSet> instructionSets)
+    public static IReadOnlyList<QuickRow> Cases(IReadOnlyList<InstructionSet> instructionSets)
     {
         InstructionSet main = instructionSets[0];
         return
@@ -25,6 +25,7 @@ internal static class QuickSuite
             new QuickCase("cross 128x1500 d64", new AttentionShape(1, Heads, Heads, 128, 1500), 64, AttentionMask.None, main),
             new QuickCase("decode 1x32768 d128", new AttentionShape(1, Heads, Heads, 1, 32768), 128, AttentionMask.None, main),
             .. FeatureSuite.Cases(main),
+            .. LayerSuite.Rows(main),
             .. instructionSets.Skip(1).SelectMany(isa => Prefill(isa, [ComparedLength])),
         ];
     }

@@ -65,8 +65,7 @@ internal static class SuiteConfig
         string method = benchmark.Descriptor.WorkloadMethod.Name;
         if (method == "PyTorch" && TorchSupport.Missing() is not null)
             return false;
-        var @case = (AttentionCase)benchmark.Parameters[nameof(PeerBenchmarks.Case)];
-        if (!PeerBenchmarks.PeerOf(method).Supports(@case))
+        if (benchmark.Parameters[nameof(PeerBenchmarks.Case)] is AttentionCase @case && !PeerBenchmarks.PeerOf(method).Supports(@case))
             return false;
         return benchmark.Job.Id switch
         {

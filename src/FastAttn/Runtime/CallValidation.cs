@@ -357,7 +357,8 @@ internal static class CallValidation
     /// <summary>The elements from the first to the last step along an axis; past any span, only that it is.</summary>
     private static long Reach(int size, long stride) => Math.Min((size - 1) * Math.Min(stride, 1L << 31), 1L << 40);
 
-    private static void CheckApart<TOutput>(
+    /// <summary>What is written must not overlap anything that is read; what is empty overlaps nothing.</summary>
+    public static void CheckApart<TOutput>(
         string name, ReadOnlySpan<TOutput> written, ReadOnlySpan<float> query, ReadOnlySpan<float> key, ReadOnlySpan<float> value, in AttentionModifiers modifiers)
         where TOutput : unmanaged
     {

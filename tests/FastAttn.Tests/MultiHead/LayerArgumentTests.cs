@@ -1,4 +1,5 @@
 using System;
+using System.Runtime.InteropServices;
 
 using FastAttn.Tests.Fixtures;
 
@@ -140,6 +141,69 @@ public static class LayerArgumentTests
         Assert.Throws<ArgumentOutOfRangeException>("capacity", static () => Valid.CreateCache(2, -8));
         Assert.Throws<ArgumentOutOfRangeException>("capacity", static () => Valid.CreateCache(1 << 20, 1 << 20));
         Assert.Throws<ArgumentOutOfRangeException>("length", () => cache.Truncate(-1));
+    }
+
+    [Fact]
+    public static void Output_that_overlaps_a_modifier_is_refused()
+    {
+        const int Length = 2 * 3 * 12;
+        float[] tokens = new float[Length];
+        KeyValueCache memory = Valid.ProjectMemory(tokens, tokens, 2, 3), cache = Valid.CreateCache(2, 8);
+        foreach (string read in (string[])["AdditiveMask", "BooleanMask", "PackedMask", "KeyLengths", "CausalOffsets", "AlibiSlopes", "Sinks"])
+        {
+            foreach (string call in (string[])["self", "cross", "memory", "cache"])
+            {
+                // Memories and caches have key lengths of their own, caches offsets too.
+                if (call == "cache" ? read is "KeyLengths" or "CausalOffsets" : call == "memory" && read == "KeyLengths")
+                    continue;
+
+                // The last float of the output begins what is read.
+                var shared = new float[Length + 100];
+                Span<float> output = shared.AsSpan(0, Length), from = shared.AsSpan(Length - 1);
+                AttentionMaskStrides strides = new(0, 0, 0, 3);
+                var modifiers = new AttentionModifiers
+                {
+                    AdditiveMask = read == "AdditiveMask" ? from : default,
+                    AdditiveMaskStrides = strides,
+                    BooleanMask = read == "BooleanMask" ? MemoryMarshal.Cast<float, bool>(from) : default,
+                    BooleanMaskStrides = strides,
+                    PackedMask = read == "PackedMask" ? MemoryMarshal.Cast<float, byte>(from) : default,
+                    PackedMaskStrides = strides,
+                    KeyLengths = read == "KeyLengths" ? MemoryMarshal.Cast<float, int>(from)[..2] : default,
+                    CausalOffsets = read == "CausalOffsets" ? MemoryMarshal.Cast<float, int>(from)[..2] : default,
+                    AlibiSlopes = read == "AlibiSlopes" ? from[..2] : default,
+                    Sinks = read == "Sinks" ? from[..2] : default,
+                };
+                ArgumentException? error = null;
+                try
+                {
+                    switch (call)
+                    {
+                        case "self":
+                            Valid.Forward(tokens, output, 2, 3, modifiers);
+                            break;
+                        case "cross":
+                            Valid.Forward(tokens, tokens, tokens, output, 2, 3, 3, modifiers);
+                            break;
+                        case "memory":
+                            Valid.Attend(tokens, memory, output, 3, modifiers);
+                            break;
+                        default:
+                            Valid.Forward(tokens, output, cache, 3, modifiers: modifiers);
+                            break;
+                    }
+                }
+                catch (ArgumentException exception)
+                {
+                    error = exception;
+                }
+
+                Assert.True(error?.ParamName == "output" && error.Message.Contains(read, StringComparison.Ordinal), $"{call}, output overlaps {read}: {error?.Message ?? "accepted"}");
+                Assert.True(shared.AsSpan().IndexOfAnyExcept(0f) < 0, $"{call}, output overlaps {read}: something was written.");
+            }
+        }
+
+        Assert.Equal([0, 0], cache.Lengths.ToArray());
     }
 
     private static MultiHeadAttentionWeights Weights() => new()

@@ -1,18 +1,15 @@
+using System.Linq;
+
 namespace FastAttn.Benchmarks.Peers.Onnx;
 
 /// <summary>
-/// ONNX models of one attention node, for any batch and lengths. Field numbers are those of <c>onnx.proto</c>, the
-/// operators those of Attention-23 and of ONNX Runtime's contributed <c>MultiHeadAttention</c>.
+/// ONNX models of one attention node, for any batch and lengths; the operators are those of Attention-23 and of ONNX
+/// Runtime's contributed <c>MultiHeadAttention</c>.
 /// </summary>
 internal static class OnnxModel
 {
     public static readonly string[] Inputs = ["query", "key", "value"];
     public const string Output = "output";
-
-    // The first intermediate representation and operator set with the standard Attention.
-    private const int IrVersion = 11, Opset = 23;
-
-    private const int Float = 1;
 
     /// <param name="op">The operator; its inputs are 3-dimensional for MultiHeadAttention, else 4-dimensional.</param>
     /// <param name="heads">Number of heads.</param>
@@ -20,43 +17,12 @@ internal static class OnnxModel
     /// <returns>The serialized ModelProto.</returns>
     public static byte[] Build(OnnxOperator op, int heads, bool causal)
     {
-        bool isContributed = op == OnnxOperator.MultiHeadAttention;
-        var node = new ProtobufWriter();
+        OnnxGraph graph = op == OnnxOperator.MultiHeadAttention
+            ? new OnnxGraph().Node(op.ToString(), OnnxGraph.Contributed, Inputs, [Output], ("num_heads", (long)heads), ("unidirectional", causal ? 1L : 0L))
+            : new OnnxGraph().Node(op.ToString(), OnnxGraph.Standard, Inputs, [Output], ("is_causal", causal ? 1L : 0L));
+        long[] sizes = [.. Enumerable.Repeat(OnnxGraph.Open, op == OnnxOperator.MultiHeadAttention ? 3 : 4)];
         foreach (string input in Inputs)
-            node.Text(1, input);
-        node.Text(2, Output).Text(4, op.ToString());
-        if (isContributed)
-            node.Message(5, Attribute("num_heads", heads)).Message(5, Attribute("unidirectional", causal ? 1 : 0)).Text(7, "com.microsoft");
-        else
-            node.Message(5, Attribute("is_causal", causal ? 1 : 0));
-
-        int rank = isContributed ? 3 : 4;
-        var graph = new ProtobufWriter().Message(1, node).Text(2, "attention");
-        foreach (string input in Inputs)
-            graph.Message(11, Tensor(input, rank));
-        graph.Message(12, Tensor(Output, rank));
-
-        return new ProtobufWriter()
-            .Integer(1, IrVersion)
-            .Message(7, graph)
-            .Message(8, new ProtobufWriter().Text(1, "").Integer(2, Opset))
-            .Message(8, new ProtobufWriter().Text(1, "com.microsoft").Integer(2, 1))
-            .ToArray();
-    }
-
-    private static ProtobufWriter Attribute(string name, long value)
-    {
-        const int IntegerKind = 2;
-        return new ProtobufWriter().Text(1, name).Integer(3, value).Integer(20, IntegerKind);
-    }
-
-    // Dimensions without a value or name may be anything.
-    private static ProtobufWriter Tensor(string name, int rank)
-    {
-        var shape = new ProtobufWriter();
-        for (int i = 0; i < rank; i++)
-            shape.Message(1, new ProtobufWriter());
-        var type = new ProtobufWriter().Integer(1, Float).Message(2, shape);
-        return new ProtobufWriter().Text(1, name).Message(2, new ProtobufWriter().Message(1, type));
+            graph.Input(input, OnnxElement.Float, sizes);
+        return graph.Output(Output).Model();
     }
 }

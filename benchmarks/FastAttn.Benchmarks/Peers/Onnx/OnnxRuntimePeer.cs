@@ -7,12 +7,10 @@ namespace FastAttn.Benchmarks.Peers.Onnx;
 
 /// <summary>
 /// ONNX Runtime with one of its attention operators. Inputs and output are bound to the shared pinned buffers: no copy is
-/// timed. The session has as many threads as the call may use, and they spin as they do by default.
+/// timed.
 /// </summary>
 internal sealed class OnnxRuntimePeer(OnnxOperator op) : IPeer
 {
-    private static readonly RunOptions RunOptions = new();
-
     // Sizes of a model's inputs are open, so a session serves many cases, and there are few thread pools.
     private readonly Dictionary<(int Heads, AttentionMask Mask, int Threads), InferenceSession> _sessions = [];
 
@@ -25,8 +23,7 @@ internal sealed class OnnxRuntimePeer(OnnxOperator op) : IPeer
     public AttentionLayout Layout =>
         op == OnnxOperator.MultiHeadAttention ? AttentionLayout.BatchLengthHeadDim : AttentionLayout.BatchHeadLengthDim;
 
-    // Measured on a Zen 1 core: after a call a worker takes its processor for 45 to 55 ms more.
-    public TimeSpan SpinTime => TimeSpan.FromMilliseconds(75);
+    public TimeSpan SpinTime => OnnxSession.SpinTime;
 
     // The operators differ in where a causal mask of unequal lengths begins; none is compared.
     public bool Supports(AttentionCase @case)
@@ -45,26 +42,22 @@ internal sealed class OnnxRuntimePeer(OnnxOperator op) : IPeer
         long[] keySizes = Sizes(shape.Batch, shape.KeyValueHeads, shape.KeyLength, @case.HeadDim);
 
         OrtIoBinding binding = session.CreateIoBinding();
-        binding.BindInput(OnnxModel.Inputs[0], Tensor(buffers.Query[..queryElements], querySizes));
-        binding.BindInput(OnnxModel.Inputs[1], Tensor(buffers.Key[..keyElements], keySizes));
-        binding.BindInput(OnnxModel.Inputs[2], Tensor(buffers.Value[..keyElements], keySizes));
-        binding.BindOutput(OnnxModel.Output, Tensor(buffers.Output[..queryElements], querySizes));
-        return () => session.RunWithBinding(RunOptions, binding);
+        binding.BindInput(OnnxModel.Inputs[0], OnnxSession.Tensor(buffers.Query[..queryElements], querySizes));
+        binding.BindInput(OnnxModel.Inputs[1], OnnxSession.Tensor(buffers.Key[..keyElements], keySizes));
+        binding.BindInput(OnnxModel.Inputs[2], OnnxSession.Tensor(buffers.Value[..keyElements], keySizes));
+        binding.BindOutput(OnnxModel.Output, OnnxSession.Tensor(buffers.Output[..queryElements], querySizes));
+        return OnnxSession.Call(session, binding);
     }
 
     private InferenceSession Session(int heads, AttentionMask mask, int threads)
     {
         if (_sessions.TryGetValue((heads, mask, threads), out InferenceSession? session))
             return session;
-        using var options = new SessionOptions { IntraOpNumThreads = threads, InterOpNumThreads = 1 };
-        session = new InferenceSession(OnnxModel.Build(op, heads, mask == AttentionMask.Causal), options);
+        session = OnnxSession.Create(OnnxModel.Build(op, heads, mask == AttentionMask.Causal), threads);
         _sessions.Add((heads, mask, threads), session);
         return session;
     }
 
     private long[] Sizes(int batch, int heads, int length, int headDim) =>
         op == OnnxOperator.MultiHeadAttention ? [batch, length, heads * headDim] : [batch, heads, length, headDim];
-
-    private static OrtValue Tensor(Memory<float> memory, long[] sizes) =>
-        OrtValue.CreateTensorValueFromMemory(OrtMemoryInfo.DefaultInstance, memory, sizes);
 }

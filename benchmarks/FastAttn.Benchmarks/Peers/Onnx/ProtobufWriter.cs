@@ -1,42 +1,54 @@
 using System;
-using System.Collections.Generic;
+using System.Buffers;
+using System.Buffers.Binary;
 using System.Text;
 
 namespace FastAttn.Benchmarks.Peers.Onnx;
 
-/// <summary>Writes the few kinds of protobuf field that an ONNX model of one node has.</summary>
+/// <summary>Writes the fields of one protobuf message (protobuf.dev/programming-guides/encoding).</summary>
 internal sealed class ProtobufWriter
 {
-    private const int Varint = 0, LengthDelimited = 2;
+    private const int Varint = 0, LengthDelimited = 2, Fixed32 = 5;
 
-    private readonly List<byte> _bytes = [];
+    private readonly ArrayBufferWriter<byte> _bytes = new();
 
-    public byte[] ToArray() => [.. _bytes];
+    public byte[] ToArray() => _bytes.WrittenSpan.ToArray();
 
     public ProtobufWriter Integer(int field, long value)
     {
-        Number((ulong)(field << 3 | Varint));
+        Tag(field, Varint);
         Number((ulong)value);
+        return this;
+    }
+
+    public ProtobufWriter Single(int field, float value)
+    {
+        Tag(field, Fixed32);
+        Span<byte> bytes = stackalloc byte[sizeof(float)];
+        BinaryPrimitives.WriteSingleLittleEndian(bytes, value);
+        _bytes.Write(bytes);
         return this;
     }
 
     public ProtobufWriter Text(int field, string text) => Bytes(field, Encoding.UTF8.GetBytes(text));
 
-    public ProtobufWriter Message(int field, ProtobufWriter message) => Bytes(field, message.ToArray());
+    public ProtobufWriter Message(int field, ProtobufWriter message) => Bytes(field, message._bytes.WrittenSpan);
 
-    private ProtobufWriter Bytes(int field, byte[] bytes)
+    public ProtobufWriter Bytes(int field, ReadOnlySpan<byte> bytes)
     {
-        Number((ulong)(field << 3 | LengthDelimited));
+        Tag(field, LengthDelimited);
         Number((ulong)bytes.Length);
-        _bytes.AddRange(bytes);
+        _bytes.Write(bytes);
         return this;
     }
+
+    private void Tag(int field, int kind) => Number((ulong)field << 3 | (uint)kind);
 
     // Seven bits a byte, the lowest first; the top bit says that more follow.
     private void Number(ulong value)
     {
         for (; value > 0x7F; value >>= 7)
-            _bytes.Add((byte)(value | 0x80));
-        _bytes.Add((byte)value);
+            _bytes.Write([(byte)(value | 0x80)]);
+        _bytes.Write([(byte)value]);
     }
 }
