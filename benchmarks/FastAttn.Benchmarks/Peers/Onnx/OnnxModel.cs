@@ -17,13 +17,21 @@ internal static class OnnxModel
     /// <param name="op">The operator; its inputs are 3-dimensional for MultiHeadAttention, else 4-dimensional.</param>
     /// <param name="heads">Number of heads.</param>
     /// <param name="causal">Whether query i sees only keys up to i.</param>
+    /// <param name="mask">A further mask, if any.</param>
     /// <returns>The serialized ModelProto.</returns>
-    public static byte[] Build(OnnxOperator op, int heads, bool causal)
+    public static byte[] Build(OnnxOperator op, int heads, bool causal, OnnxMask? mask)
     {
         bool isContributed = op == OnnxOperator.MultiHeadAttention;
         var node = new ProtobufWriter();
         foreach (string input in Inputs)
             node.Text(1, input);
+        if (mask is not null)
+        {
+            for (int left = Inputs.Length; left < mask.Position; left++)
+                node.Text(1, "");
+            node.Text(1, OnnxMask.Name);
+        }
+
         node.Text(2, Output).Text(4, op.ToString());
         if (isContributed)
             node.Message(5, Attribute("num_heads", heads)).Message(5, Attribute("unidirectional", causal ? 1 : 0)).Text(7, "com.microsoft");
@@ -34,6 +42,8 @@ internal static class OnnxModel
         var graph = new ProtobufWriter().Message(1, node).Text(2, "attention");
         foreach (string input in Inputs)
             graph.Message(11, Tensor(input, rank));
+        if (mask is not null)
+            graph.Message(11, Tensor(OnnxMask.Name, mask.Rank, mask.ElementType));
         graph.Message(12, Tensor(Output, rank));
 
         return new ProtobufWriter()
@@ -51,12 +61,12 @@ internal static class OnnxModel
     }
 
     // Dimensions without a value or name may be anything.
-    private static ProtobufWriter Tensor(string name, int rank)
+    private static ProtobufWriter Tensor(string name, int rank, int elementType = Float)
     {
         var shape = new ProtobufWriter();
         for (int i = 0; i < rank; i++)
             shape.Message(1, new ProtobufWriter());
-        var type = new ProtobufWriter().Integer(1, Float).Message(2, shape);
+        var type = new ProtobufWriter().Integer(1, elementType).Message(2, shape);
         return new ProtobufWriter().Text(1, name).Message(2, new ProtobufWriter().Message(1, type));
     }
 }

@@ -14,7 +14,7 @@ internal sealed class OnnxRuntimePeer(OnnxOperator op) : IPeer
     private static readonly RunOptions RunOptions = new();
 
     // Sizes of a model's inputs are open, so a session serves many cases, and there are few thread pools.
-    private readonly Dictionary<(int Heads, AttentionMask Mask, int Threads), InferenceSession> _sessions = [];
+    private readonly Dictionary<(int Heads, AttentionMask Mask, AttentionFeatures Features, int Threads), InferenceSession> _sessions = [];
 
     public string Name => $"{Library} {op}";
 
@@ -38,7 +38,7 @@ internal sealed class OnnxRuntimePeer(OnnxOperator op) : IPeer
 
     public Action Bind(AttentionCase @case, AttentionBuffers buffers, int threads)
     {
-        InferenceSession session = Session(@case.Shape.QueryHeads, @case.Mask, threads);
+        InferenceSession session = Session(@case.Shape.QueryHeads, @case.Mask, @case.Features, threads);
         AttentionShape shape = @case.Shape;
         int queryElements = AttentionBuffers.QueryElements(shape, @case.HeadDim), keyElements = AttentionBuffers.KeyElements(shape, @case.HeadDim);
         long[] querySizes = Sizes(shape.Batch, shape.QueryHeads, shape.QueryLength, @case.HeadDim);
@@ -48,17 +48,19 @@ internal sealed class OnnxRuntimePeer(OnnxOperator op) : IPeer
         binding.BindInput(OnnxModel.Inputs[0], Tensor(buffers.Query[..queryElements], querySizes));
         binding.BindInput(OnnxModel.Inputs[1], Tensor(buffers.Key[..keyElements], keySizes));
         binding.BindInput(OnnxModel.Inputs[2], Tensor(buffers.Value[..keyElements], keySizes));
+        if (OnnxMask.Of(op, @case.Features) is { } mask)
+            binding.BindInput(OnnxMask.Name, mask.Value(@case));
         binding.BindOutput(OnnxModel.Output, Tensor(buffers.Output[..queryElements], querySizes));
         return () => session.RunWithBinding(RunOptions, binding);
     }
 
-    private InferenceSession Session(int heads, AttentionMask mask, int threads)
+    private InferenceSession Session(int heads, AttentionMask mask, AttentionFeatures features, int threads)
     {
-        if (_sessions.TryGetValue((heads, mask, threads), out InferenceSession? session))
+        if (_sessions.TryGetValue((heads, mask, features, threads), out InferenceSession? session))
             return session;
         using var options = new SessionOptions { IntraOpNumThreads = threads, InterOpNumThreads = 1 };
-        session = new InferenceSession(OnnxModel.Build(op, heads, mask == AttentionMask.Causal), options);
-        _sessions.Add((heads, mask, threads), session);
+        session = new InferenceSession(OnnxModel.Build(op, heads, mask == AttentionMask.Causal, OnnxMask.Of(op, features)), options);
+        _sessions.Add((heads, mask, features, threads), session);
         return session;
     }
 

@@ -38,13 +38,15 @@ internal sealed class TorchPeer : IPeer
         Tensor key = View(buffers.Key, shape.Batch, shape.KeyValueHeads, shape.KeyLength, @case.HeadDim);
         Tensor value = View(buffers.Value, shape.Batch, shape.KeyValueHeads, shape.KeyLength, @case.HeadDim);
         Memory<float> output = buffers.Output[..AttentionBuffers.QueryElements(shape, @case.HeadDim)];
-        bool causal = @case.Mask == AttentionMask.Causal, copied = false;
+        // It takes one mask only: a case's padding is in the same mask as its causal part.
+        Tensor? mask = Mask(@case);
+        bool causal = mask is null && @case.Mask == AttentionMask.Causal, copied = false;
         return () =>
         {
             if (torch.get_num_threads() != threads)
                 torch.set_num_threads(threads);
             using IDisposable inference = torch.inference_mode();
-            using Tensor result = nn.functional.scaled_dot_product_attention(query, key, value, is_casual: causal);
+            using Tensor result = nn.functional.scaled_dot_product_attention(query, key, value, mask, is_casual: causal);
             if (!copied)
             {
                 // The first call is checked and never timed.
@@ -52,6 +54,14 @@ internal sealed class TorchPeer : IPeer
                 copied = true;
             }
         };
+    }
+
+    private static Tensor? Mask(AttentionCase @case)
+    {
+        if (DenseMask.Of(@case, withCausal: true) is not { } mask)
+            return null;
+        long[] sizes = [mask.Batch, 1, @case.Shape.QueryLength, @case.Shape.KeyLength];
+        return @case.Features == AttentionFeatures.AdditiveMask ? torch.tensor(mask.Bias, sizes) : torch.tensor(mask.Visible, sizes);
     }
 
     // The buffers are pinned: the tensor is nothing but sizes over them.
