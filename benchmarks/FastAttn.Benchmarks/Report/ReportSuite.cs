@@ -26,7 +26,7 @@ internal static class ReportSuite
     private const int Heads = 8;
 
     private static readonly int[] HeadDims = [64, 128];
-    private static readonly int[] Lengths = [512, 1024, 2048];
+    private static readonly int[] Lengths = [512, 1024, 2048, 4096];
 
     /// <summary>The case of the plot over threads.</summary>
     public static AttentionCase Scaled { get; } = new(Prefill, new AttentionShape(batch: 1, Heads, 1024), 64);
@@ -45,9 +45,8 @@ internal static class ReportSuite
         // Four heads: the long ones take half of the run as it is.
         .. from d in new[] { 40, 64, 72, 80, 96, 112, 128, 160, 256 }
            from length in new[] { 77, 197, 1000 }
-           where length != 1000 || d is not (64 or 128) // they have 1024
            select new AttentionCase(Odd, new AttentionShape(batch: 1, heads: 4, length), d),
-        .. from length in new[] { 4, 16, 32, 48, 64 }
+        .. from length in new[] { 4, 16, 32, 48, 64, 128 }
            select new AttentionCase(Small, new AttentionShape(batch: 1, Heads, length), 64),
         .. KeyLengths.Select(KeyCase),
     ];
