@@ -48,10 +48,16 @@ internal sealed class OnnxRuntimePeer(OnnxOperator op) : IPeer
         binding.BindInput(OnnxModel.Inputs[0], Tensor(buffers.Query[..queryElements], querySizes));
         binding.BindInput(OnnxModel.Inputs[1], Tensor(buffers.Key[..keyElements], keySizes));
         binding.BindInput(OnnxModel.Inputs[2], Tensor(buffers.Value[..keyElements], keySizes));
-        if (OnnxMask.Of(op, @case.Features) is { } mask)
-            binding.BindInput(OnnxMask.Name, mask.Value(@case));
+        OrtValue? mask = OnnxMask.Of(op, @case.Features)?.Value(@case);
+        if (mask is not null)
+            binding.BindInput(OnnxMask.Name, mask);
         binding.BindOutput(OnnxModel.Output, Tensor(buffers.Output[..queryElements], querySizes));
-        return () => session.RunWithBinding(RunOptions, binding);
+        return () =>
+        {
+            session.RunWithBinding(RunOptions, binding);
+            // It alone keeps its array where it is.
+            GC.KeepAlive(mask);
+        };
     }
 
     private InferenceSession Session(int heads, AttentionMask mask, AttentionFeatures features, int threads)
