@@ -42,17 +42,12 @@ internal sealed class AttentionBuffers
         checked(shape.Batch * shape.KeyValueHeads * shape.KeyLength * headDim);
 
     /// <summary>One call of <paramref name="kernel"/>, everything bound: calling it allocates nothing.</summary>
-    public Action Bind(
-        AttentionKernel kernel, AttentionShape shape, int threads, AttentionLayout layout = AttentionLayout.BatchHeadLengthDim) =>
-        Bind(
-            kernel,
-            shape,
-            QueryElements(shape, kernel.HeadDim),
-            KeyElements(shape, kernel.HeadDim),
-            new AttentionOptions { MaxDegreeOfParallelism = threads, Layout = layout },
-            inputs: null);
-
-    /// <summary>The same with what a call may have beside Q, K and V.</summary>
+    /// <param name="kernel">What is called.</param>
+    /// <param name="shape">Batch, heads and lengths.</param>
+    /// <param name="queryElements">Elements of Q and of O.</param>
+    /// <param name="keyElements">Elements of K and of V.</param>
+    /// <param name="options">Threads, layout and the rest.</param>
+    /// <param name="inputs">What the call has beside Q, K and V, if anything.</param>
     public Action Bind(AttentionKernel kernel, AttentionShape shape, int queryElements, int keyElements, AttentionOptions options, FeatureInputs? inputs) =>
         () => kernel.Forward(
             _query.Span[..queryElements],

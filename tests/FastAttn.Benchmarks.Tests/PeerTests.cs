@@ -36,6 +36,10 @@ public sealed class PeerTests
             new("test", new AttentionShape(batch: 1, heads: 2, length: 50), 64, AttentionMask.Causal),
             new("test", new AttentionShape(1, 2, 2, 1, 100), 16),
             new("test", new AttentionShape(1, 2, 2, 5, 100), 16),
+            .. from features in new[] { AttentionFeatures.AdditiveMask, AttentionFeatures.BooleanMask, AttentionFeatures.PackedMask, AttentionFeatures.KeyLengths }
+               select new AttentionCase("test", new AttentionShape(batch: 2, heads: 3, length: 43), 24, AttentionMask.None, features),
+            .. from features in new[] { AttentionFeatures.AdditiveMask, AttentionFeatures.KeyLengths }
+               select new AttentionCase("test", new AttentionShape(batch: 2, heads: 3, length: 43), 24, AttentionMask.Causal, features),
         ];
         Assert.All(cases, @case =>
         {
@@ -60,6 +64,17 @@ public sealed class PeerTests
         var @case = new AttentionCase("test", new AttentionShape(batch: 1, heads: 1, length: 20), 8);
 
         Assert.Throws<InvalidOperationException>(() => CheckedBinding.Bind(new IdlePeer(), @case, Buffers(@case), threads: 1));
+    }
+
+    [Fact]
+    public void Hidden_pairs_are_counted_only_where_a_mask_has_an_element_for_each()
+    {
+        double Pairs(AttentionMask mask, AttentionFeatures features) =>
+            new AttentionCase("test", new AttentionShape(batch: 1, heads: 1, length: 4), 1, mask, features).Flops / 4;
+
+        Assert.Equal(16, Pairs(AttentionMask.None, AttentionFeatures.BooleanMask));
+        Assert.Equal(8, Pairs(AttentionMask.None, AttentionFeatures.KeyLengths));
+        Assert.Equal(1 + 2 + 2 + 2, Pairs(AttentionMask.Causal, AttentionFeatures.KeyLengths));
     }
 
     [Fact]

@@ -8,6 +8,7 @@ using FastAttn.Benchmarks.Peers;
 using FastAttn.Benchmarks.Plots;
 using FastAttn.Benchmarks.Report;
 using FastAttn.Benchmarks.Results;
+using FastAttn.Benchmarks.Suites;
 using FastAttn.Measurement;
 
 using SkiaSharp;
@@ -20,6 +21,18 @@ public sealed class ReportTests
 {
     [Fact]
     public void Case_names_are_unique() => Assert.Distinct(ReportSuite.Cases.Select(@case => @case.Name));
+
+    [Fact]
+    public void Every_case_is_in_one_suite()
+    {
+        IEnumerable<PeerBenchmarks> suites = typeof(PeerBenchmarks).Assembly.GetTypes()
+            .Where(type => type.IsSubclassOf(typeof(PeerBenchmarks)))
+            .Select(type => (PeerBenchmarks)Activator.CreateInstance(type)!);
+
+        Assert.Equal(ReportSuite.Cases.Order(ByName), suites.SelectMany(suite => suite.Cases).Order(ByName));
+    }
+
+    private static readonly Comparer<AttentionCase> ByName = Comparer<AttentionCase>.Create((a, b) => string.CompareOrdinal(a.Name, b.Name));
 
     [Fact]
     public void FastAttn_runs_every_case_with_one_thread_and_with_all()

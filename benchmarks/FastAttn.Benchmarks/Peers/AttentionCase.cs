@@ -1,3 +1,5 @@
+using System;
+
 using FastAttn.Benchmarks.Quick;
 
 namespace FastAttn.Benchmarks.Peers;
@@ -7,7 +9,9 @@ namespace FastAttn.Benchmarks.Peers;
 /// <param name="Shape">Batch, heads and lengths.</param>
 /// <param name="HeadDim">Head dimension d_k, which is also the value dimension.</param>
 /// <param name="Mask">Which keys a query sees.</param>
-public sealed record AttentionCase(string Group, AttentionShape Shape, int HeadDim, AttentionMask Mask = AttentionMask.None)
+/// <param name="Features">None, or one of the masks or key lengths of <see cref="Quick.FeatureInputs"/>.</param>
+public sealed record AttentionCase(
+    string Group, AttentionShape Shape, int HeadDim, AttentionMask Mask = AttentionMask.None, AttentionFeatures Features = AttentionFeatures.None)
 {
     /// <summary>Group and sizes, as in <c>prefill 1x8x512 d64</c>: unique in a run, and what <c>compare</c> joins on.</summary>
     public string Name
@@ -15,20 +19,42 @@ public sealed record AttentionCase(string Group, AttentionShape Shape, int HeadD
         get
         {
             string lengths = Shape.QueryLength == Shape.KeyLength ? $"{Shape.QueryLength}" : $"{Shape.QueryLength}:{Shape.KeyLength}";
-            return $"{Group} {Shape.Batch}x{Shape.QueryHeads}x{lengths} d{HeadDim}";
+            return $"{Group} {Shape.Batch}x{Shape.QueryHeads}x{lengths} d{HeadDim}{FeatureText}{(HasPadding && Mask == AttentionMask.Causal ? ", causal" : "")}";
         }
     }
 
-    public double Flops => FlopCount.Forward(Shape, HeadDim, HeadDim, Mask);
+    /// <summary>Masks with an element a pair are counted as if they hid nothing: their time is that.</summary>
+    public double Flops => FlopCount.Forward(Shape, HeadDim, HeadDim, Mask, HasPadding ? FeatureInputs.ExistingKeys(Shape) : null);
 
     /// <summary>Bytes of K and V.</summary>
     public double KeyValueBytes => 2.0 * sizeof(float) * AttentionBuffers.KeyElements(Shape, HeadDim);
 
-    /// <summary>Bytes of Q, K, V and O, each once: the least that a call must move.</summary>
-    public double Bytes => KeyValueBytes + 2.0 * sizeof(float) * AttentionBuffers.QueryElements(Shape, HeadDim);
+    /// <summary>Bytes of Q, K, V, O and a mask, each once: the least that a call must move.</summary>
+    public double Bytes => KeyValueBytes + 2.0 * sizeof(float) * AttentionBuffers.QueryElements(Shape, HeadDim) + MaskBytes;
 
     /// <summary>One query: every key and value is used once a head, so memory is the limit and not arithmetic.</summary>
     public bool IsDecode => Shape.QueryLength == 1;
+
+    private bool HasPadding => Features == AttentionFeatures.KeyLengths;
+
+    // One mask serves all sequences and heads.
+    private double MaskBytes => (double)Shape.QueryLength * Shape.KeyLength * Features switch
+    {
+        AttentionFeatures.AdditiveMask => sizeof(float),
+        AttentionFeatures.BooleanMask => sizeof(bool),
+        AttentionFeatures.PackedMask => 1 / 8.0,
+        _ => 0,
+    };
+
+    private string FeatureText => Features switch
+    {
+        AttentionFeatures.None => "",
+        AttentionFeatures.AdditiveMask => " additive",
+        AttentionFeatures.BooleanMask => " boolean",
+        AttentionFeatures.PackedMask => " packed",
+        AttentionFeatures.KeyLengths => " half padding",
+        _ => throw new NotSupportedException($"No peer is given {Features}."),
+    };
 
     /// <inheritdoc/>
     public override string ToString() => Name;

@@ -12,8 +12,7 @@ internal static class CheckedBinding
     public static Action Bind(IPeer peer, AttentionCase @case, AttentionBuffers buffers, int threads)
     {
         Span<float> output = buffers.Output[..AttentionBuffers.QueryElements(@case.Shape, @case.HeadDim)].Span;
-        AttentionKernel kernel = ScaledDotProductAttention.GetKernel(@case.HeadDim, @case.HeadDim, @case.Mask);
-        buffers.Bind(kernel, @case.Shape, threads, peer.Layout)();
+        FastAttnPeer.Bind(@case, buffers, threads, peer.Layout, InstructionSets.Default)();
         float[] expected = output.ToArray();
         output.Fill(float.NaN);
 

@@ -1,5 +1,7 @@
 using System;
 
+using FastAttn.Benchmarks.Quick;
+
 namespace FastAttn.Benchmarks.Peers;
 
 /// <summary>This library, on its default instruction set or on a given one.</summary>
@@ -23,6 +25,20 @@ internal sealed class FastAttnPeer(InstructionSet? instructionSet = null) : IPee
     public bool Supports(AttentionCase @case) => InstructionSets.IsSupported(InstructionSet);
 
     public Action Bind(AttentionCase @case, AttentionBuffers buffers, int threads) =>
+        Bind(@case, buffers, threads, Layout, InstructionSet);
+
+    public static Action Bind(AttentionCase @case, AttentionBuffers buffers, int threads, AttentionLayout layout, InstructionSet instructionSet) =>
         buffers.Bind(
-            ScaledDotProductAttention.GetKernel(@case.HeadDim, @case.HeadDim, @case.Mask).For(InstructionSet), @case.Shape, threads);
+            ScaledDotProductAttention.GetKernel(@case.HeadDim, @case.HeadDim, @case.Mask, @case.Features).For(instructionSet),
+            @case.Shape,
+            AttentionBuffers.QueryElements(@case.Shape, @case.HeadDim),
+            AttentionBuffers.KeyElements(@case.Shape, @case.HeadDim),
+            new AttentionOptions
+            {
+                MaxDegreeOfParallelism = threads,
+                Layout = layout,
+                // With key lengths it would be counted from the end of the keys that exist; peers count from the first key.
+                CausalOffset = @case.Mask == AttentionMask.Causal ? @case.Shape.KeyLength - @case.Shape.QueryLength : null,
+            },
+            @case.Features == AttentionFeatures.None ? null : new FeatureInputs(@case));
 }

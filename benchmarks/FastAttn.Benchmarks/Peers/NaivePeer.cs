@@ -18,8 +18,11 @@ internal sealed class NaivePeer : IPeer
     public Action Bind(AttentionCase @case, AttentionBuffers buffers, int threads)
     {
         int d = @case.HeadDim, queryHead = @case.Shape.QueryLength * d, keyHead = @case.Shape.KeyLength * d;
+        DenseMask? mask = DenseMask.Of(@case, withCausal: false);
         return HeadLoop.Over(@case, threads, (h, keyValueHead, scores) => Head(
             @case,
+            mask,
+            h / @case.Shape.QueryHeads,
             buffers.Query.Slice(h * queryHead, queryHead).Span,
             buffers.Key.Slice(keyValueHead * keyHead, keyHead).Span,
             buffers.Value.Slice(keyValueHead * keyHead, keyHead).Span,
@@ -29,6 +32,8 @@ internal sealed class NaivePeer : IPeer
 
     private static void Head(
         AttentionCase @case,
+        DenseMask? mask,
+        int sequence,
         ReadOnlySpan<float> query,
         ReadOnlySpan<float> key,
         ReadOnlySpan<float> value,
@@ -41,6 +46,7 @@ internal sealed class NaivePeer : IPeer
         {
             ReadOnlySpan<float> q = query.Slice(i * d, d);
             int keys = HeadLoop.VisibleKeys(@case, i);
+            ReadOnlySpan<float> bias = mask is null ? default : mask.Row(sequence, i);
             float max = float.NegativeInfinity;
             for (int j = 0; j < keys; j++)
             {
@@ -48,7 +54,7 @@ internal sealed class NaivePeer : IPeer
                 float dot = 0;
                 for (int t = 0; t < q.Length; t++)
                     dot += q[t] * k[t];
-                scores[j] = dot * scale;
+                scores[j] = dot * scale + (bias.IsEmpty ? 0 : bias[j]);
                 max = MathF.Max(max, scores[j]);
             }
 

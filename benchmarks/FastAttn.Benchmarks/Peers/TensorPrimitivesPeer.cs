@@ -22,8 +22,11 @@ internal sealed class TensorPrimitivesPeer : IPeer
     public Action Bind(AttentionCase @case, AttentionBuffers buffers, int threads)
     {
         int d = @case.HeadDim, queryHead = @case.Shape.QueryLength * d, keyHead = @case.Shape.KeyLength * d;
+        DenseMask? mask = DenseMask.Of(@case, withCausal: false);
         return HeadLoop.Over(@case, threads, (h, keyValueHead, scores) => Head(
             @case,
+            mask,
+            h / @case.Shape.QueryHeads,
             buffers.Query.Slice(h * queryHead, queryHead).Span,
             buffers.Key.Slice(keyValueHead * keyHead, keyHead).Span,
             buffers.Value.Slice(keyValueHead * keyHead, keyHead).Span,
@@ -33,6 +36,8 @@ internal sealed class TensorPrimitivesPeer : IPeer
 
     private static void Head(
         AttentionCase @case,
+        DenseMask? mask,
+        int sequence,
         ReadOnlySpan<float> query,
         ReadOnlySpan<float> key,
         ReadOnlySpan<float> value,
@@ -48,6 +53,8 @@ internal sealed class TensorPrimitivesPeer : IPeer
             for (int j = 0; j < row.Length; j++)
                 row[j] = TensorPrimitives.Dot(q, key.Slice(j * d, d));
             TensorPrimitives.Multiply(row, scale, row);
+            if (mask is not null)
+                TensorPrimitives.Add(row, mask.Row(sequence, i)[..row.Length], row);
             TensorPrimitives.Subtract(row, TensorPrimitives.Max<float>(row), row);
             TensorPrimitives.Exp<float>(row, row);
             TensorPrimitives.Divide(row, TensorPrimitives.Sum<float>(row), row);

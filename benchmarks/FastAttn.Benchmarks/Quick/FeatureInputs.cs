@@ -1,5 +1,8 @@
 using System;
+using System.Collections.Immutable;
 using System.Linq;
+
+using FastAttn.Benchmarks.Peers;
 
 namespace FastAttn.Benchmarks.Quick;
 
@@ -18,19 +21,29 @@ internal sealed class FeatureInputs
     private readonly AttentionFeatures _features;
 
     public FeatureInputs(QuickCase @case)
+        : this(@case.Shape, @case.Features, @case.Lengths)
     {
-        (int length, int heads) = (@case.Shape.KeyLength, @case.Shape.QueryHeads);
-        int rows = @case.Shape.QueryLength;
+    }
+
+    public FeatureInputs(AttentionCase @case)
+        : this(@case.Shape, @case.Features, [])
+    {
+    }
+
+    private FeatureInputs(AttentionShape shape, AttentionFeatures features, ImmutableArray<int> lengths)
+    {
+        (int length, int heads) = (shape.KeyLength, shape.QueryHeads);
+        int rows = shape.QueryLength;
         var random = new Random(4);
-        _features = @case.Features;
+        _features = features;
         _additive = Has(AttentionFeatures.AdditiveMask) ? [.. Enumerable.Range(0, rows * length).Select(_ => random.NextSingle())] : [];
         _boolean = Has(AttentionFeatures.BooleanMask) ? [.. Enumerable.Range(0, rows * length).Select(_ => random.Next(8) != 0)] : [];
         _packed = Has(AttentionFeatures.PackedMask) ? new byte[rows * ((length + 7) / 8)] : [];
         random.NextBytes(_packed);
         _slopes = Has(AttentionFeatures.Alibi) ? [.. Enumerable.Range(1, heads).Select(head => MathF.Pow(2, -8f * head / heads))] : [];
         _sinks = Has(AttentionFeatures.Sinks) ? new float[heads] : [];
-        _keyLengths = Has(AttentionFeatures.KeyLengths) ? [.. Enumerable.Repeat(length / 2, @case.Shape.Batch)] : [];
-        _starts = @case.Lengths.Length > 0 ? [0, .. Enumerable.Range(1, @case.Lengths.Length).Select(count => @case.Lengths.Take(count).Sum())] : [];
+        _keyLengths = Has(AttentionFeatures.KeyLengths) ? [.. Enumerable.Repeat(ExistingKeys(shape), shape.Batch)] : [];
+        _starts = lengths.Length > 0 ? [0, .. Enumerable.Range(1, lengths.Length).Select(count => lengths.Take(count).Sum())] : [];
         _strides = AttentionMaskStrides.Of(1, 1, rows, length);
         _packedStrides = AttentionMaskStrides.OfPacked(1, 1, rows, length);
     }
@@ -49,6 +62,9 @@ internal sealed class FeatureInputs
         QueryStarts = Given(_starts, AttentionFeatures.Ragged),
         KeyStarts = Given(_starts, AttentionFeatures.Ragged),
     };
+
+    /// <summary>With <see cref="AttentionFeatures.KeyLengths"/>: keys of each sequence that are no padding.</summary>
+    public static int ExistingKeys(in AttentionShape shape) => shape.KeyLength / 2;
 
     private bool Has(AttentionFeatures feature) => (_features & feature) != 0;
 

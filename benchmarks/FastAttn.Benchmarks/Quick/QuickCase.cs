@@ -39,7 +39,7 @@ internal sealed record QuickCase(string Name, AttentionShape Shape, int HeadDim,
                 return Lengths.Sum(static length => (long)length * length);
             long pairs = (Features & AttentionFeatures.Window) != 0
                 ? Enumerable.Range(0, Shape.QueryLength).Sum(i => (long)Math.Min(i + WindowExtent, Shape.KeyLength - 1) - Math.Max(i - WindowExtent, 0) + 1)
-                : FlopCount.VisiblePairs(Shape.QueryLength, (Features & AttentionFeatures.KeyLengths) != 0 ? Shape.KeyLength / 2 : Shape.KeyLength, Mask);
+                : FlopCount.VisiblePairs(Shape.QueryLength, (Features & AttentionFeatures.KeyLengths) != 0 ? FeatureInputs.ExistingKeys(Shape) : Shape.KeyLength, Mask);
             return Shape.Batch * pairs;
         }
     }

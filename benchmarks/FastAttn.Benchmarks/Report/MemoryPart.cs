@@ -5,7 +5,6 @@ using System.IO;
 using System.Linq;
 
 using FastAttn.Benchmarks.Peers;
-using FastAttn.Benchmarks.Peers.Onnx;
 using FastAttn.Benchmarks.Processes;
 using FastAttn.Benchmarks.Results;
 
@@ -23,8 +22,8 @@ internal static class MemoryPart
     {
         string program = Path.Combine(AppContext.BaseDirectory, OperatingSystem.IsWindows() ? "FastAttn.Benchmarks.exe" : "FastAttn.Benchmarks");
         var figures = new List<MemoryFigure>();
-        // Of the others only those whose memory is not theirs to choose, as it is for a few lines of C#.
-        foreach (IPeer peer in PeerCatalog.All.Where(peer => peer == PeerCatalog.FastAttn || peer is OnnxRuntimePeer))
+        // Not a few lines of C#, whose memory is whatever one allots to them.
+        foreach (IPeer peer in PeerCatalog.All.Where(peer => peer is not (FastAttnPeer { Requested: not null } or TensorPrimitivesPeer or NaivePeer)))
         {
             foreach (int keys in ReportSuite.KeyLengths)
             {

@@ -14,6 +14,9 @@ internal static class ReportSuite
     /// <summary>Odd sizes: head dimensions of many models, lengths that fill no tile.</summary>
     public const string Odd = "odd";
 
+    /// <summary>Masks with an element a pair of query and key, and padding.</summary>
+    public const string Masks = "masks";
+
     /// <summary>So short that the call itself counts.</summary>
     public const string Small = "small";
 
@@ -23,7 +26,7 @@ internal static class ReportSuite
     private const int Heads = 8;
 
     private static readonly int[] HeadDims = [64, 128];
-    private static readonly int[] Lengths = [512, 1024, 2048];
+    private static readonly int[] Lengths = [512, 1024, 2048, 4096];
 
     /// <summary>The case of the plot over threads.</summary>
     public static AttentionCase Scaled { get; } = new(Prefill, new AttentionShape(batch: 1, Heads, 1024), 64);
@@ -35,12 +38,15 @@ internal static class ReportSuite
         new(Batch, new AttentionShape(batch: 32, heads: 12, length: 128), 64),
         new(Cross, new AttentionShape(1, Heads, Heads, 128, 1500), 64),
         new(Decode, new AttentionShape(1, Heads, Heads, 1, 32768), 128),
+        .. from features in new[] { AttentionFeatures.AdditiveMask, AttentionFeatures.BooleanMask, AttentionFeatures.PackedMask }
+           select new AttentionCase(Masks, new AttentionShape(batch: 1, Heads, 1024), 64, AttentionMask.None, features),
+        .. from mask in new[] { AttentionMask.None, AttentionMask.Causal }
+           select new AttentionCase(Masks, new AttentionShape(batch: 4, Heads, 512), 64, mask, AttentionFeatures.KeyLengths),
         // Four heads: the long ones take half of the run as it is.
         .. from d in new[] { 40, 64, 72, 80, 96, 112, 128, 160, 256 }
            from length in new[] { 77, 197, 1000 }
-           where length != 1000 || d is not (64 or 128) // they have 1024
            select new AttentionCase(Odd, new AttentionShape(batch: 1, heads: 4, length), d),
-        .. from length in new[] { 4, 16, 32, 48, 64 }
+        .. from length in new[] { 4, 16, 32, 48, 64, 128 }
            select new AttentionCase(Small, new AttentionShape(batch: 1, Heads, length), 64),
         .. KeyLengths.Select(KeyCase),
     ];

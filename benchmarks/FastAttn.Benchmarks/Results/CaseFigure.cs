@@ -11,7 +11,7 @@ namespace FastAttn.Benchmarks.Results;
 /// <param name="KeyLength">L_k.</param>
 /// <param name="HeadDim">d_k = d_v.</param>
 /// <param name="Flops">Operations of the two products, of visible pairs only.</param>
-/// <param name="Bytes">Bytes of Q, K, V and O.</param>
+/// <param name="Bytes">Bytes of Q, K, V, O and a mask.</param>
 /// <param name="KeyValueBytes">Bytes of K and V.</param>
 /// <param name="Peer">Who computed it.</param>
 /// <param name="Threads">Threads that a call could use.</param>

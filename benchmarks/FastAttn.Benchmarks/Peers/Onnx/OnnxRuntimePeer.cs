@@ -12,7 +12,7 @@ namespace FastAttn.Benchmarks.Peers.Onnx;
 internal sealed class OnnxRuntimePeer(OnnxOperator op) : IPeer
 {
     // Sizes of a model's inputs are open, so a session serves many cases, and there are few thread pools.
-    private readonly Dictionary<(int Heads, AttentionMask Mask, int Threads), InferenceSession> _sessions = [];
+    private readonly Dictionary<(int Heads, AttentionMask Mask, AttentionFeatures Features, int Threads), InferenceSession> _sessions = [];
 
     public string Name => $"{Library} {op}";
 
@@ -35,7 +35,7 @@ internal sealed class OnnxRuntimePeer(OnnxOperator op) : IPeer
 
     public Action Bind(AttentionCase @case, AttentionBuffers buffers, int threads)
     {
-        InferenceSession session = Session(@case.Shape.QueryHeads, @case.Mask, threads);
+        InferenceSession session = Session(@case.Shape.QueryHeads, @case.Mask, @case.Features, threads);
         AttentionShape shape = @case.Shape;
         int queryElements = AttentionBuffers.QueryElements(shape, @case.HeadDim), keyElements = AttentionBuffers.KeyElements(shape, @case.HeadDim);
         long[] querySizes = Sizes(shape.Batch, shape.QueryHeads, shape.QueryLength, @case.HeadDim);
@@ -45,16 +45,25 @@ internal sealed class OnnxRuntimePeer(OnnxOperator op) : IPeer
         binding.BindInput(OnnxModel.Inputs[0], OnnxSession.Tensor(buffers.Query[..queryElements], querySizes));
         binding.BindInput(OnnxModel.Inputs[1], OnnxSession.Tensor(buffers.Key[..keyElements], keySizes));
         binding.BindInput(OnnxModel.Inputs[2], OnnxSession.Tensor(buffers.Value[..keyElements], keySizes));
+        OrtValue? mask = OnnxMask.Of(op, @case.Features)?.Value(@case);
+        if (mask is not null)
+            binding.BindInput(OnnxMask.Name, mask);
         binding.BindOutput(OnnxModel.Output, OnnxSession.Tensor(buffers.Output[..queryElements], querySizes));
-        return OnnxSession.Call(session, binding);
+        Action call = OnnxSession.Call(session, binding);
+        return () =>
+        {
+            call();
+            // It alone keeps its array where it is.
+            GC.KeepAlive(mask);
+        };
     }
 
-    private InferenceSession Session(int heads, AttentionMask mask, int threads)
+    private InferenceSession Session(int heads, AttentionMask mask, AttentionFeatures features, int threads)
     {
-        if (_sessions.TryGetValue((heads, mask, threads), out InferenceSession? session))
+        if (_sessions.TryGetValue((heads, mask, features, threads), out InferenceSession? session))
             return session;
-        session = OnnxSession.Create(OnnxModel.Build(op, heads, mask == AttentionMask.Causal), threads);
-        _sessions.Add((heads, mask, threads), session);
+        session = OnnxSession.Create(OnnxModel.Build(op, heads, mask == AttentionMask.Causal, OnnxMask.Of(op, features)), threads);
+        _sessions.Add((heads, mask, features, threads), session);
         return session;
     }
 

@@ -1,4 +1,5 @@
 using System;
+using System.Runtime.InteropServices;
 
 using TorchSharp;
 
@@ -6,14 +7,17 @@ using static TorchSharp.torch;
 
 namespace FastAttn.Benchmarks.Peers.Torch;
 
-/// <summary>PyTorch's <c>scaled_dot_product_attention</c> through TorchSharp.</summary>
+/// <summary>
+/// PyTorch's <c>scaled_dot_product_attention</c> through TorchSharp, in inference mode. Its inputs are the shared buffers
+/// themselves; its result is a tensor of its own in every call, as its users have it.
+/// </summary>
 internal sealed class TorchPeer : IPeer
 {
     public string Name => "PyTorch";
 
     public string Library => Name;
 
-    public string Version => $"{PackageVersion.Of(typeof(torch))} (TorchSharp)";
+    public string Version => $"{torch.__version__} (TorchSharp {PackageVersion.Of(typeof(torch))})";
 
     public AttentionLayout Layout => AttentionLayout.BatchHeadLengthDim;
 
@@ -29,26 +33,45 @@ internal sealed class TorchPeer : IPeer
 
     public Action Bind(AttentionCase @case, AttentionBuffers buffers, int threads)
     {
-        // Its tensors own their memory: inputs are copied now, once. Its result is a tensor of its own in every call, as
-        // its users have it, and copied only after the first, where it is checked.
         AttentionShape shape = @case.Shape;
-        int queryElements = AttentionBuffers.QueryElements(shape, @case.HeadDim), keyElements = AttentionBuffers.KeyElements(shape, @case.HeadDim);
-        Tensor query = torch.tensor(buffers.Query[..queryElements].ToArray(), [shape.Batch, shape.QueryHeads, shape.QueryLength, @case.HeadDim]);
-        Tensor key = torch.tensor(buffers.Key[..keyElements].ToArray(), [shape.Batch, shape.KeyValueHeads, shape.KeyLength, @case.HeadDim]);
-        Tensor value = torch.tensor(buffers.Value[..keyElements].ToArray(), [shape.Batch, shape.KeyValueHeads, shape.KeyLength, @case.HeadDim]);
-        bool causal = @case.Mask == AttentionMask.Causal, copied = false;
+        Tensor query = View(buffers.Query, shape.Batch, shape.QueryHeads, shape.QueryLength, @case.HeadDim);
+        Tensor key = View(buffers.Key, shape.Batch, shape.KeyValueHeads, shape.KeyLength, @case.HeadDim);
+        Tensor value = View(buffers.Value, shape.Batch, shape.KeyValueHeads, shape.KeyLength, @case.HeadDim);
+        Memory<float> output = buffers.Output[..AttentionBuffers.QueryElements(shape, @case.HeadDim)];
+        // It takes one mask only: a case's padding is in the same mask as its causal part.
+        Tensor? mask = Mask(@case);
+        bool causal = mask is null && @case.Mask == AttentionMask.Causal, copied = false;
         return () =>
         {
             if (torch.get_num_threads() != threads)
                 torch.set_num_threads(threads);
             using IDisposable inference = torch.inference_mode();
-            using Tensor result = nn.functional.scaled_dot_product_attention(query, key, value, is_casual: causal);
+            using Tensor result = nn.functional.scaled_dot_product_attention(query, key, value, mask, is_casual: causal);
             if (!copied)
             {
                 // The first call is checked and never timed.
-                result.data<float>().CopyTo(buffers.Output[..queryElements].Span);
+                result.data<float>().CopyTo(output.Span);
                 copied = true;
             }
         };
+    }
+
+    private static Tensor? Mask(AttentionCase @case)
+    {
+        if (DenseMask.Of(@case, withCausal: true) is not { } mask)
+            return null;
+        long[] sizes = [mask.Batch, 1, @case.Shape.QueryLength, @case.Shape.KeyLength];
+        return @case.Features == AttentionFeatures.AdditiveMask ? torch.tensor(mask.Bias, sizes) : torch.tensor(mask.Visible, sizes);
+    }
+
+    // The buffers are pinned: the tensor is nothing but sizes over them.
+    private static Tensor View(Memory<float> memory, params long[] sizes)
+    {
+        if (!MemoryMarshal.TryGetArray(memory, out ArraySegment<float> elements))
+            throw new ArgumentException("The buffer is no array.", nameof(memory));
+        long count = 1;
+        foreach (long size in sizes)
+            count *= size;
+        return torch.frombuffer(elements.Array!, ScalarType.Float32, count, elements.Offset).reshape(sizes);
     }
 }

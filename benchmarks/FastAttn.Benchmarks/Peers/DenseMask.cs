@@ -1,0 +1,64 @@
+using System;
+
+using FastAttn.Benchmarks.Quick;
+
+namespace FastAttn.Benchmarks.Peers;
+
+/// <summary>A case's mask as an element for each pair of a query and a key, as peers take it that know no other form.</summary>
+internal sealed class DenseMask
+{
+    private readonly int _keyLength;
+    private readonly int _rows;
+
+    private DenseMask(int batch, int queryLength, int keyLength)
+    {
+        Batch = batch;
+        (_rows, _keyLength) = (queryLength, keyLength);
+        Bias = new float[batch * queryLength * keyLength];
+    }
+
+    /// <summary>Its sequences: 1 where all have the same mask.</summary>
+    public int Batch { get; }
+
+    /// <summary>[<see cref="Batch"/>, L_q, L_k], to be added to the scaled scores: −∞ where a key is hidden.</summary>
+    public float[] Bias { get; }
+
+    /// <summary>As <see cref="Bias"/>, true where a key is seen.</summary>
+    public bool[] Visible => Array.ConvertAll(Bias, static bias => !float.IsNegativeInfinity(bias));
+
+    /// <param name="case">The attention.</param>
+    /// <param name="withCausal">Whether keys are hidden too that the case's causal mask hides.</param>
+    /// <returns>Null for a case without a mask of this kind.</returns>
+    public static DenseMask? Of(AttentionCase @case, bool withCausal)
+    {
+        if (@case.Features == AttentionFeatures.None)
+            return null;
+        AttentionModifiers modifiers = new FeatureInputs(@case).Modifiers;
+        (int rows, int keys) = (@case.Shape.QueryLength, @case.Shape.KeyLength);
+        int packedRow = (keys + 7) / 8;
+        var mask = new DenseMask(modifiers.KeyLengths.IsEmpty ? 1 : @case.Shape.Batch, rows, keys);
+        for (int b = 0; b < mask.Batch; b++)
+        {
+            for (int i = 0; i < rows; i++)
+            {
+                int visibleKeys = withCausal ? HeadLoop.VisibleKeys(@case, i) : keys;
+                if (!modifiers.KeyLengths.IsEmpty)
+                    visibleKeys = Math.Min(visibleKeys, modifiers.KeyLengths[b]);
+                Span<float> row = mask.Bias.AsSpan((b * rows + i) * keys, keys);
+                row[visibleKeys..].Fill(float.NegativeInfinity);
+                for (int j = 0; j < visibleKeys; j++)
+                {
+                    bool hidden = (!modifiers.BooleanMask.IsEmpty && !modifiers.BooleanMask[i * keys + j])
+                        || (!modifiers.PackedMask.IsEmpty && (modifiers.PackedMask[i * packedRow + j / 8] >> (j % 8) & 1) == 0);
+                    row[j] = hidden ? float.NegativeInfinity : modifiers.AdditiveMask.IsEmpty ? 0 : modifiers.AdditiveMask[i * keys + j];
+                }
+            }
+        }
+
+        return mask;
+    }
+
+    /// <summary>The row of <see cref="Bias"/> for a sequence and a query.</summary>
+    public ReadOnlySpan<float> Row(int sequence, int query) =>
+        Bias.AsSpan(((Batch == 1 ? 0 : sequence) * _rows + query) * _keyLength, _keyLength);
+}
