@@ -68,6 +68,21 @@ internal unsafe struct AttentionCall
     /// <summary>The features that add something to each score.</summary>
     public const AttentionFeatures BiasFeatures = MaskFeatures | AttentionFeatures.Alibi;
 
+    /// <summary>
+    /// Whether queries, keys, values and outputs are more than caches near a core hold. Of less the most is there already: asking for it
+    /// costs up to 9% of a short call.
+    /// </summary>
+    public readonly bool IsLarge
+    {
+        [MethodImpl(MethodImplOptions.AggressiveInlining)]
+        get
+        {
+            const double CacheFloats = 1024 * 1024 / sizeof(float);
+            double rows = (double)Shape.QueryHeads * Shape.QueryLength + (double)Shape.KeyValueHeads * Shape.KeyLength;
+            return Shape.Batch * rows * (HeadDim + ValueDim) > CacheFloats;
+        }
+    }
+
     public readonly int GroupSize => Shape.QueryHeads / Shape.KeyValueHeads;
 
     [MethodImpl(MethodImplOptions.AggressiveOptimization)]

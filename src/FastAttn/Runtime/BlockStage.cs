@@ -24,6 +24,7 @@ internal static unsafe class BlockStage
     }
 
     /// <summary>Replaces NaN and ±∞.</summary>
+    [MethodImpl(MethodImplOptions.AggressiveOptimization)]
     public static void ZeroNonFinite(Span<float> block)
     {
         foreach (ref float element in block)

@@ -1,4 +1,5 @@
 using System;
+using System.Linq;
 using System.Runtime.CompilerServices;
 using System.Runtime.Intrinsics;
 
@@ -13,6 +14,8 @@ namespace FastAttn.Runtime;
 internal static unsafe class DecodeTile<TVector>
     where TVector : struct, ILanes<TVector>
 {
+    private static readonly float[] s_lanes = [.. Enumerable.Range(0, TVector.Count)];
+
     /// <summary>
     /// Whether a sequence has few queries: at most half a vector's lanes, up to where this was measured to be faster. The heads
     /// of a group do not count, so that grouped heads give the same bits as repeated ones.
@@ -112,42 +115,44 @@ internal static unsafe class DecodeTile<TVector>
     }
 
     /// <summary>The softmax step of one query (<see cref="OnlineSoftmax"/>): p[j] = 2^(s[j] − m') in place; returns alpha.</summary>
-    /// <param name="score">Scores of the keys that the query sees.</param>
+    /// <param name="score">Scores of the keys that the query sees. A vector behind them may be read.</param>
     /// <param name="count">How many.</param>
     /// <param name="max">The running maximum.</param>
     /// <param name="sum">The running sum.</param>
     [MethodImpl(MethodImplOptions.AggressiveOptimization)]
     public static float Step(float* score, int count, ref float max, ref float sum)
     {
+        // The last keys, of which there may be fewer than lanes: the lanes behind them are hidden.
+        int whole = count / TVector.Count * TVector.Count, left = count - whole;
+        TVector last = TVector.SelectGreaterOrEqual(
+            TVector.Load(ref s_lanes[0]), TVector.Create(left), TVector.Create(float.NegativeInfinity), TVector.Load(ref score[whole]));
+
         // A NaN may be lost here, but it comes back as its own power of 2.
-        TVector most = TVector.Create(max);
-        int i = 0;
-        for (; i + TVector.Count <= count; i += TVector.Count)
-            most = TVector.Max(most, TVector.Load(ref score[i]));
+        TVector most = TVector.Max(TVector.Create(max), last);
+        for (int j = 0; j < whole; j += TVector.Count)
+            most = TVector.Max(most, TVector.Load(ref score[j]));
         float* lanes = stackalloc float[TVector.Count];
         most.Store(ref *lanes);
         float newMax = *lanes;
-        for (int lane = 1; lane < TVector.Count; lane++)
-            newMax = newMax > lanes[lane] ? newMax : lanes[lane];
-        for (; i < count; i++)
-            newMax = newMax > score[i] ? newMax : score[i];
+        for (int i = 1; i < TVector.Count; i++)
+            newMax = newMax > lanes[i] ? newMax : lanes[i];
 
         VectorMath.Exp2Constants<TVector> constants = new();
         TVector m = TVector.Create(newMax), total = TVector.Create(0);
-        int j = 0;
-        for (; j + TVector.Count <= count; j += TVector.Count)
+        for (int j = 0; j < whole; j += TVector.Count)
         {
             TVector p = VectorMath.Exp2(TVector.Load(ref score[j]) - m, constants);
             p.Store(ref score[j]);
             total += p;
         }
 
-        float blockSum = Sum(total);
-        for (; j < count; j++)
-            blockSum += score[j] = Exp2(score[j] - newMax);
+        last = VectorMath.Exp2(last - m, constants);
+        last.Store(ref *lanes);
+        for (int i = 0; i < left; i++)
+            score[whole + i] = lanes[i];
 
         float alpha = Exp2(max - newMax);
-        sum = sum * alpha + blockSum;
+        sum = sum * alpha + Sum(total + last);
         max = newMax;
         return alpha;
     }
@@ -220,12 +225,19 @@ internal static unsafe class DecodeTile<TVector>
             (VectorMath.Tanh(T.Load(ref score[j]), constants) * T.Create(factor)).Store(ref score[j]);
     }
 
+    /// <summary>O[c] += p·V[c].</summary>
+    [MethodImpl(MethodImplOptions.AggressiveOptimization)]
     private static void Add(float probability, float* value, int valueDim, float* output)
     {
-        for (int c = 0; c < valueDim; c++)
+        TVector p = TVector.Create(probability);
+        int c = 0;
+        for (; c + TVector.Count <= valueDim; c += TVector.Count)
+            TVector.MultiplyAdd(p, TVector.Load(ref value[c]), TVector.Load(ref output[c])).Store(ref output[c]);
+        for (; c < valueDim; c++)
             output[c] += probability * value[c];
     }
 
+    [MethodImpl(MethodImplOptions.AggressiveInlining)]
     private static float Sum(TVector a)
     {
         Vector128<float> four = TVector.FoldToFour(a);

@@ -109,7 +109,7 @@ internal sealed unsafe class FlashDriver<TTiles, TVector, TSpec> : TileDriver
         int valueColumns = tiles->ValueColumns;
         long keyStride = call.KeyStrides.Length, valueStride = call.ValueStrides.Length;
         float* keys = call.Key + tiles->Rows.KeyOffset(call.KeyStrides), values = call.Value + tiles->Rows.KeyOffset(call.ValueStrides);
-        Prefetcher ahead = default;
+        Prefetcher ahead = new(call.IsLarge);
         for (int first = firstBlock; first < lastLimit; first += call.KeyBlock)
         {
             int count = Math.Min(call.KeyBlock, lastLimit - first);

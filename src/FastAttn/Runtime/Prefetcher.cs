@@ -23,6 +23,11 @@ public unsafe struct Prefetcher
     private int _next;
     private int _lines;
     private int _linesInStep;
+    private readonly bool _isOn;
+
+    /// <summary>Makes one that asks for nothing where it is off.</summary>
+    /// <param name="isOn">Whether asking is worth the time.</param>
+    internal Prefetcher(bool isOn) => _isOn = isOn && Sse.IsSupported;
 
     /// <summary>Asks for the next lines.</summary>
     [MethodImpl(MethodImplOptions.AggressiveInlining)]
@@ -42,7 +47,7 @@ public unsafe struct Prefetcher
     /// <param name="rows">Rows.</param>
     internal void Add(float* source, long stride, int columns, int rows)
     {
-        if (!Sse.IsSupported || rows <= 0)
+        if (!_isOn || rows <= 0)
             return;
         _blocks[_count++] = new Block { Source = source, Stride = stride, Columns = columns, Rows = rows };
         _lines += rows * ((columns + LineFloats - 1) / LineFloats);

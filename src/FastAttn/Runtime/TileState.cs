@@ -39,7 +39,7 @@ internal unsafe struct TileState<TVector, TSpec>
     /// <summary>Ot: value columns × width.</summary>
     public readonly float* Output;
 
-    /// <summary>S, then P: keys × width.</summary>
+    /// <summary>S, then P: keys × width, and a vector that may be read.</summary>
     public readonly float* Score;
 
     /// <summary>m.</summary>
@@ -85,7 +85,7 @@ internal unsafe struct TileState<TVector, TSpec>
         Sum = Take(memory, ref used, width);
         Starts = (int*)Take(memory, ref used, width);
         Limits = (int*)Take(memory, ref used, width);
-        Score = Take(shared, ref sharedUsed, (long)blockRows * width);
+        Score = Take(shared, ref sharedUsed, (long)(blockRows + 1) * width);
         NewMax = Take(shared, ref sharedUsed, width);
         Alpha = Take(shared, ref sharedUsed, width);
         Lanes = Take(shared, ref sharedUsed, width);
@@ -212,6 +212,7 @@ internal unsafe struct TileState<TVector, TSpec>
     /// <param name="first">The block's first key.</param>
     /// <param name="count">Its keys.</param>
     /// <param name="inLanes">Whether queries are in lanes; else rows of P, the mask and O are queries.</param>
+    [MethodImpl(MethodImplOptions.AggressiveOptimization)]
     public readonly void AddVisibleNonFinite(in AttentionCall call, float* value, int first, int count, bool inLanes)
     {
         (long keyStep, long queryStep) = inLanes ? (Width, 1) : (1, count);

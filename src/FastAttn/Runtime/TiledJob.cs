@@ -17,10 +17,10 @@ internal sealed class TiledJob<TWork> : IThreadPoolWorkItem
     where TWork : struct, ITiledWork
 {
     /// <summary>
-    /// The cost that is worth another thread: some 20 µs at 100 GFLOP/s, more than it takes a pool thread to wake. With twice
-    /// as much, calls of 0.2 ms on a CPU of 40 GFLOP/s stayed on one thread.
+    /// The cost that is worth another thread: some 25 µs on a CPU of 40 GFLOP/s, where calls of twice that gain a third from a second
+    /// thread. With twice as much, calls of 90 µs stayed on one.
     /// </summary>
-    private const long WorkPerThread = 1_000_000;
+    private const long WorkPerThread = 500_000;
 
     /// <summary>Calls that may be shared at once, leftovers in the pool's queue included; past them a call runs on its own thread.</summary>
     private const int MaxJobs = 64;
