@@ -143,14 +143,21 @@ internal static class TilesEmitter
 
         foreach (int row in Enumerable.Range(0, tile.Rows))
             writer.Line(string.Join(" ", product.Vectors(v => $"{dialect.Store(product.Accumulator(row, v), "destination", (row * width) + (v * dialect.Width))};")));
+        writer.Line();
+        if (inParts)
+        {
+            writer.Open($"if (t < {headDim})");
+            writer.Line("continue;");
+            writer.Close();
+        }
+
+        writer.Line("// The running maximum. It is read only now: all registers belong to the sum until here.");
+        writer.Line($"Lane {string.Join(", ", product.Vectors(v => $"max{v} = {dialect.Load("max", v * dialect.Width)}"))};");
+        foreach (int row in Enumerable.Range(0, tile.Rows))
+            writer.Line(string.Join(" ", product.Vectors(v => $"max{v} = {dialect.Max($"max{v}", product.Accumulator(row, v))};")));
+        writer.Line(string.Join(" ", product.Vectors(v => $"{dialect.Store($"max{v}", "max", v * dialect.Width)};")));
         if (inParts)
             writer.Close();
-        writer.Line().Line("// The running maximum. It is read only now: all registers belong to the sum until here.");
-        writer.Line($"Lane {string.Join(", ", product.Vectors(v => $"max{v} = {dialect.Load("max", v * dialect.Width)}"))};");
-        string Score(int row, int v) => inParts ? dialect.Load("destination", (row * width) + (v * dialect.Width)) : product.Accumulator(row, v);
-        foreach (int row in Enumerable.Range(0, tile.Rows))
-            writer.Line(string.Join(" ", product.Vectors(v => $"max{v} = {dialect.Max($"max{v}", Score(row, v))};")));
-        writer.Line(string.Join(" ", product.Vectors(v => $"{dialect.Store($"max{v}", "max", v * dialect.Width)};")));
         writer.Line();
         writer.Line($"""
             j += {tile.Rows};

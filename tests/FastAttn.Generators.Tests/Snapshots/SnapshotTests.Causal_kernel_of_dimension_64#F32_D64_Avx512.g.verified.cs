@@ -179,19 +179,23 @@ namespace FastAttn.Generated
                     Vec.StoreUnsafe(s50, ref destination, 240); Vec.StoreUnsafe(s51, ref destination, 256); Vec.StoreUnsafe(s52, ref destination, 272);
                     Vec.StoreUnsafe(s60, ref destination, 288); Vec.StoreUnsafe(s61, ref destination, 304); Vec.StoreUnsafe(s62, ref destination, 320);
                     Vec.StoreUnsafe(s70, ref destination, 336); Vec.StoreUnsafe(s71, ref destination, 352); Vec.StoreUnsafe(s72, ref destination, 368);
-                }
 
-                // The running maximum. It is read only now: all registers belong to the sum until here.
-                Lane max0 = Vec.LoadUnsafe(ref max, 0), max1 = Vec.LoadUnsafe(ref max, 16), max2 = Vec.LoadUnsafe(ref max, 32);
-                max0 = Vec.MaxNative(max0, Vec.LoadUnsafe(ref destination, 0)); max1 = Vec.MaxNative(max1, Vec.LoadUnsafe(ref destination, 16)); max2 = Vec.MaxNative(max2, Vec.LoadUnsafe(ref destination, 32));
-                max0 = Vec.MaxNative(max0, Vec.LoadUnsafe(ref destination, 48)); max1 = Vec.MaxNative(max1, Vec.LoadUnsafe(ref destination, 64)); max2 = Vec.MaxNative(max2, Vec.LoadUnsafe(ref destination, 80));
-                max0 = Vec.MaxNative(max0, Vec.LoadUnsafe(ref destination, 96)); max1 = Vec.MaxNative(max1, Vec.LoadUnsafe(ref destination, 112)); max2 = Vec.MaxNative(max2, Vec.LoadUnsafe(ref destination, 128));
-                max0 = Vec.MaxNative(max0, Vec.LoadUnsafe(ref destination, 144)); max1 = Vec.MaxNative(max1, Vec.LoadUnsafe(ref destination, 160)); max2 = Vec.MaxNative(max2, Vec.LoadUnsafe(ref destination, 176));
-                max0 = Vec.MaxNative(max0, Vec.LoadUnsafe(ref destination, 192)); max1 = Vec.MaxNative(max1, Vec.LoadUnsafe(ref destination, 208)); max2 = Vec.MaxNative(max2, Vec.LoadUnsafe(ref destination, 224));
-                max0 = Vec.MaxNative(max0, Vec.LoadUnsafe(ref destination, 240)); max1 = Vec.MaxNative(max1, Vec.LoadUnsafe(ref destination, 256)); max2 = Vec.MaxNative(max2, Vec.LoadUnsafe(ref destination, 272));
-                max0 = Vec.MaxNative(max0, Vec.LoadUnsafe(ref destination, 288)); max1 = Vec.MaxNative(max1, Vec.LoadUnsafe(ref destination, 304)); max2 = Vec.MaxNative(max2, Vec.LoadUnsafe(ref destination, 320));
-                max0 = Vec.MaxNative(max0, Vec.LoadUnsafe(ref destination, 336)); max1 = Vec.MaxNative(max1, Vec.LoadUnsafe(ref destination, 352)); max2 = Vec.MaxNative(max2, Vec.LoadUnsafe(ref destination, 368));
-                Vec.StoreUnsafe(max0, ref max, 0); Vec.StoreUnsafe(max1, ref max, 16); Vec.StoreUnsafe(max2, ref max, 32);
+                    if (t < 64)
+                    {
+                        continue;
+                    }
+                    // The running maximum. It is read only now: all registers belong to the sum until here.
+                    Lane max0 = Vec.LoadUnsafe(ref max, 0), max1 = Vec.LoadUnsafe(ref max, 16), max2 = Vec.LoadUnsafe(ref max, 32);
+                    max0 = Vec.MaxNative(max0, s00); max1 = Vec.MaxNative(max1, s01); max2 = Vec.MaxNative(max2, s02);
+                    max0 = Vec.MaxNative(max0, s10); max1 = Vec.MaxNative(max1, s11); max2 = Vec.MaxNative(max2, s12);
+                    max0 = Vec.MaxNative(max0, s20); max1 = Vec.MaxNative(max1, s21); max2 = Vec.MaxNative(max2, s22);
+                    max0 = Vec.MaxNative(max0, s30); max1 = Vec.MaxNative(max1, s31); max2 = Vec.MaxNative(max2, s32);
+                    max0 = Vec.MaxNative(max0, s40); max1 = Vec.MaxNative(max1, s41); max2 = Vec.MaxNative(max2, s42);
+                    max0 = Vec.MaxNative(max0, s50); max1 = Vec.MaxNative(max1, s51); max2 = Vec.MaxNative(max2, s52);
+                    max0 = Vec.MaxNative(max0, s60); max1 = Vec.MaxNative(max1, s61); max2 = Vec.MaxNative(max2, s62);
+                    max0 = Vec.MaxNative(max0, s70); max1 = Vec.MaxNative(max1, s71); max2 = Vec.MaxNative(max2, s72);
+                    Vec.StoreUnsafe(max0, ref max, 0); Vec.StoreUnsafe(max1, ref max, 16); Vec.StoreUnsafe(max2, ref max, 32);
+                }
 
                 j += 8;
                 if (j >= keyCount)
@@ -332,19 +336,23 @@ namespace FastAttn.Generated
                     Vec.StoreUnsafe(s50, ref destination, 160); Vec.StoreUnsafe(s51, ref destination, 176);
                     Vec.StoreUnsafe(s60, ref destination, 192); Vec.StoreUnsafe(s61, ref destination, 208);
                     Vec.StoreUnsafe(s70, ref destination, 224); Vec.StoreUnsafe(s71, ref destination, 240);
-                }
 
-                // The running maximum. It is read only now: all registers belong to the sum until here.
-                Lane max0 = Vec.LoadUnsafe(ref max, 0), max1 = Vec.LoadUnsafe(ref max, 16);
-                max0 = Vec.MaxNative(max0, Vec.LoadUnsafe(ref destination, 0)); max1 = Vec.MaxNative(max1, Vec.LoadUnsafe(ref destination, 16));
-                max0 = Vec.MaxNative(max0, Vec.LoadUnsafe(ref destination, 32)); max1 = Vec.MaxNative(max1, Vec.LoadUnsafe(ref destination, 48));
-                max0 = Vec.MaxNative(max0, Vec.LoadUnsafe(ref destination, 64)); max1 = Vec.MaxNative(max1, Vec.LoadUnsafe(ref destination, 80));
-                max0 = Vec.MaxNative(max0, Vec.LoadUnsafe(ref destination, 96)); max1 = Vec.MaxNative(max1, Vec.LoadUnsafe(ref destination, 112));
-                max0 = Vec.MaxNative(max0, Vec.LoadUnsafe(ref destination, 128)); max1 = Vec.MaxNative(max1, Vec.LoadUnsafe(ref destination, 144));
-                max0 = Vec.MaxNative(max0, Vec.LoadUnsafe(ref destination, 160)); max1 = Vec.MaxNative(max1, Vec.LoadUnsafe(ref destination, 176));
-                max0 = Vec.MaxNative(max0, Vec.LoadUnsafe(ref destination, 192)); max1 = Vec.MaxNative(max1, Vec.LoadUnsafe(ref destination, 208));
-                max0 = Vec.MaxNative(max0, Vec.LoadUnsafe(ref destination, 224)); max1 = Vec.MaxNative(max1, Vec.LoadUnsafe(ref destination, 240));
-                Vec.StoreUnsafe(max0, ref max, 0); Vec.StoreUnsafe(max1, ref max, 16);
+                    if (t < 64)
+                    {
+                        continue;
+                    }
+                    // The running maximum. It is read only now: all registers belong to the sum until here.
+                    Lane max0 = Vec.LoadUnsafe(ref max, 0), max1 = Vec.LoadUnsafe(ref max, 16);
+                    max0 = Vec.MaxNative(max0, s00); max1 = Vec.MaxNative(max1, s01);
+                    max0 = Vec.MaxNative(max0, s10); max1 = Vec.MaxNative(max1, s11);
+                    max0 = Vec.MaxNative(max0, s20); max1 = Vec.MaxNative(max1, s21);
+                    max0 = Vec.MaxNative(max0, s30); max1 = Vec.MaxNative(max1, s31);
+                    max0 = Vec.MaxNative(max0, s40); max1 = Vec.MaxNative(max1, s41);
+                    max0 = Vec.MaxNative(max0, s50); max1 = Vec.MaxNative(max1, s51);
+                    max0 = Vec.MaxNative(max0, s60); max1 = Vec.MaxNative(max1, s61);
+                    max0 = Vec.MaxNative(max0, s70); max1 = Vec.MaxNative(max1, s71);
+                    Vec.StoreUnsafe(max0, ref max, 0); Vec.StoreUnsafe(max1, ref max, 16);
+                }
 
                 j += 8;
                 if (j >= keyCount)
@@ -485,19 +493,23 @@ namespace FastAttn.Generated
                     Vec.StoreUnsafe(s50, ref destination, 80);
                     Vec.StoreUnsafe(s60, ref destination, 96);
                     Vec.StoreUnsafe(s70, ref destination, 112);
-                }
 
-                // The running maximum. It is read only now: all registers belong to the sum until here.
-                Lane max0 = Vec.LoadUnsafe(ref max, 0);
-                max0 = Vec.MaxNative(max0, Vec.LoadUnsafe(ref destination, 0));
-                max0 = Vec.MaxNative(max0, Vec.LoadUnsafe(ref destination, 16));
-                max0 = Vec.MaxNative(max0, Vec.LoadUnsafe(ref destination, 32));
-                max0 = Vec.MaxNative(max0, Vec.LoadUnsafe(ref destination, 48));
-                max0 = Vec.MaxNative(max0, Vec.LoadUnsafe(ref destination, 64));
-                max0 = Vec.MaxNative(max0, Vec.LoadUnsafe(ref destination, 80));
-                max0 = Vec.MaxNative(max0, Vec.LoadUnsafe(ref destination, 96));
-                max0 = Vec.MaxNative(max0, Vec.LoadUnsafe(ref destination, 112));
-                Vec.StoreUnsafe(max0, ref max, 0);
+                    if (t < 64)
+                    {
+                        continue;
+                    }
+                    // The running maximum. It is read only now: all registers belong to the sum until here.
+                    Lane max0 = Vec.LoadUnsafe(ref max, 0);
+                    max0 = Vec.MaxNative(max0, s00);
+                    max0 = Vec.MaxNative(max0, s10);
+                    max0 = Vec.MaxNative(max0, s20);
+                    max0 = Vec.MaxNative(max0, s30);
+                    max0 = Vec.MaxNative(max0, s40);
+                    max0 = Vec.MaxNative(max0, s50);
+                    max0 = Vec.MaxNative(max0, s60);
+                    max0 = Vec.MaxNative(max0, s70);
+                    Vec.StoreUnsafe(max0, ref max, 0);
+                }
 
                 j += 8;
                 if (j >= keyCount)

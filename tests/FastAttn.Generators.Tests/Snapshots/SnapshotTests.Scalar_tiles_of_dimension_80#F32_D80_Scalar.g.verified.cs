@@ -133,15 +133,19 @@ namespace FastAttn.Generated
                     Unsafe.Add(ref destination, 2) = s10; Unsafe.Add(ref destination, 3) = s11;
                     Unsafe.Add(ref destination, 4) = s20; Unsafe.Add(ref destination, 5) = s21;
                     Unsafe.Add(ref destination, 6) = s30; Unsafe.Add(ref destination, 7) = s31;
-                }
 
-                // The running maximum. It is read only now: all registers belong to the sum until here.
-                Lane max0 = max, max1 = Unsafe.Add(ref max, 1);
-                max0 = max0 > destination ? max0 : destination; max1 = max1 > Unsafe.Add(ref destination, 1) ? max1 : Unsafe.Add(ref destination, 1);
-                max0 = max0 > Unsafe.Add(ref destination, 2) ? max0 : Unsafe.Add(ref destination, 2); max1 = max1 > Unsafe.Add(ref destination, 3) ? max1 : Unsafe.Add(ref destination, 3);
-                max0 = max0 > Unsafe.Add(ref destination, 4) ? max0 : Unsafe.Add(ref destination, 4); max1 = max1 > Unsafe.Add(ref destination, 5) ? max1 : Unsafe.Add(ref destination, 5);
-                max0 = max0 > Unsafe.Add(ref destination, 6) ? max0 : Unsafe.Add(ref destination, 6); max1 = max1 > Unsafe.Add(ref destination, 7) ? max1 : Unsafe.Add(ref destination, 7);
-                max = max0; Unsafe.Add(ref max, 1) = max1;
+                    if (t < 80)
+                    {
+                        continue;
+                    }
+                    // The running maximum. It is read only now: all registers belong to the sum until here.
+                    Lane max0 = max, max1 = Unsafe.Add(ref max, 1);
+                    max0 = max0 > s00 ? max0 : s00; max1 = max1 > s01 ? max1 : s01;
+                    max0 = max0 > s10 ? max0 : s10; max1 = max1 > s11 ? max1 : s11;
+                    max0 = max0 > s20 ? max0 : s20; max1 = max1 > s21 ? max1 : s21;
+                    max0 = max0 > s30 ? max0 : s30; max1 = max1 > s31 ? max1 : s31;
+                    max = max0; Unsafe.Add(ref max, 1) = max1;
+                }
 
                 j += 4;
                 if (j >= keyCount)
@@ -282,19 +286,23 @@ namespace FastAttn.Generated
                     Unsafe.Add(ref destination, 5) = s50;
                     Unsafe.Add(ref destination, 6) = s60;
                     Unsafe.Add(ref destination, 7) = s70;
-                }
 
-                // The running maximum. It is read only now: all registers belong to the sum until here.
-                Lane max0 = max;
-                max0 = max0 > destination ? max0 : destination;
-                max0 = max0 > Unsafe.Add(ref destination, 1) ? max0 : Unsafe.Add(ref destination, 1);
-                max0 = max0 > Unsafe.Add(ref destination, 2) ? max0 : Unsafe.Add(ref destination, 2);
-                max0 = max0 > Unsafe.Add(ref destination, 3) ? max0 : Unsafe.Add(ref destination, 3);
-                max0 = max0 > Unsafe.Add(ref destination, 4) ? max0 : Unsafe.Add(ref destination, 4);
-                max0 = max0 > Unsafe.Add(ref destination, 5) ? max0 : Unsafe.Add(ref destination, 5);
-                max0 = max0 > Unsafe.Add(ref destination, 6) ? max0 : Unsafe.Add(ref destination, 6);
-                max0 = max0 > Unsafe.Add(ref destination, 7) ? max0 : Unsafe.Add(ref destination, 7);
-                max = max0;
+                    if (t < 80)
+                    {
+                        continue;
+                    }
+                    // The running maximum. It is read only now: all registers belong to the sum until here.
+                    Lane max0 = max;
+                    max0 = max0 > s00 ? max0 : s00;
+                    max0 = max0 > s10 ? max0 : s10;
+                    max0 = max0 > s20 ? max0 : s20;
+                    max0 = max0 > s30 ? max0 : s30;
+                    max0 = max0 > s40 ? max0 : s40;
+                    max0 = max0 > s50 ? max0 : s50;
+                    max0 = max0 > s60 ? max0 : s60;
+                    max0 = max0 > s70 ? max0 : s70;
+                    max = max0;
+                }
 
                 j += 8;
                 if (j >= keyCount)

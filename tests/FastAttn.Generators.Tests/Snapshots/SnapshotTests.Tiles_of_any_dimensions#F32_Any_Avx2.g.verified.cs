@@ -104,15 +104,19 @@ namespace FastAttn.Generated
                     Vec.StoreUnsafe(s10, ref destination, 24); Vec.StoreUnsafe(s11, ref destination, 32); Vec.StoreUnsafe(s12, ref destination, 40);
                     Vec.StoreUnsafe(s20, ref destination, 48); Vec.StoreUnsafe(s21, ref destination, 56); Vec.StoreUnsafe(s22, ref destination, 64);
                     Vec.StoreUnsafe(s30, ref destination, 72); Vec.StoreUnsafe(s31, ref destination, 80); Vec.StoreUnsafe(s32, ref destination, 88);
-                }
 
-                // The running maximum. It is read only now: all registers belong to the sum until here.
-                Lane max0 = Vec.LoadUnsafe(ref max, 0), max1 = Vec.LoadUnsafe(ref max, 8), max2 = Vec.LoadUnsafe(ref max, 16);
-                max0 = Vec.MaxNative(max0, Vec.LoadUnsafe(ref destination, 0)); max1 = Vec.MaxNative(max1, Vec.LoadUnsafe(ref destination, 8)); max2 = Vec.MaxNative(max2, Vec.LoadUnsafe(ref destination, 16));
-                max0 = Vec.MaxNative(max0, Vec.LoadUnsafe(ref destination, 24)); max1 = Vec.MaxNative(max1, Vec.LoadUnsafe(ref destination, 32)); max2 = Vec.MaxNative(max2, Vec.LoadUnsafe(ref destination, 40));
-                max0 = Vec.MaxNative(max0, Vec.LoadUnsafe(ref destination, 48)); max1 = Vec.MaxNative(max1, Vec.LoadUnsafe(ref destination, 56)); max2 = Vec.MaxNative(max2, Vec.LoadUnsafe(ref destination, 64));
-                max0 = Vec.MaxNative(max0, Vec.LoadUnsafe(ref destination, 72)); max1 = Vec.MaxNative(max1, Vec.LoadUnsafe(ref destination, 80)); max2 = Vec.MaxNative(max2, Vec.LoadUnsafe(ref destination, 88));
-                Vec.StoreUnsafe(max0, ref max, 0); Vec.StoreUnsafe(max1, ref max, 8); Vec.StoreUnsafe(max2, ref max, 16);
+                    if (t < headDim)
+                    {
+                        continue;
+                    }
+                    // The running maximum. It is read only now: all registers belong to the sum until here.
+                    Lane max0 = Vec.LoadUnsafe(ref max, 0), max1 = Vec.LoadUnsafe(ref max, 8), max2 = Vec.LoadUnsafe(ref max, 16);
+                    max0 = Vec.MaxNative(max0, s00); max1 = Vec.MaxNative(max1, s01); max2 = Vec.MaxNative(max2, s02);
+                    max0 = Vec.MaxNative(max0, s10); max1 = Vec.MaxNative(max1, s11); max2 = Vec.MaxNative(max2, s12);
+                    max0 = Vec.MaxNative(max0, s20); max1 = Vec.MaxNative(max1, s21); max2 = Vec.MaxNative(max2, s22);
+                    max0 = Vec.MaxNative(max0, s30); max1 = Vec.MaxNative(max1, s31); max2 = Vec.MaxNative(max2, s32);
+                    Vec.StoreUnsafe(max0, ref max, 0); Vec.StoreUnsafe(max1, ref max, 8); Vec.StoreUnsafe(max2, ref max, 16);
+                }
 
                 j += 4;
                 if (j >= keyCount)
@@ -178,15 +182,19 @@ namespace FastAttn.Generated
                     Vec.StoreUnsafe(s10, ref destination, 16); Vec.StoreUnsafe(s11, ref destination, 24);
                     Vec.StoreUnsafe(s20, ref destination, 32); Vec.StoreUnsafe(s21, ref destination, 40);
                     Vec.StoreUnsafe(s30, ref destination, 48); Vec.StoreUnsafe(s31, ref destination, 56);
-                }
 
-                // The running maximum. It is read only now: all registers belong to the sum until here.
-                Lane max0 = Vec.LoadUnsafe(ref max, 0), max1 = Vec.LoadUnsafe(ref max, 8);
-                max0 = Vec.MaxNative(max0, Vec.LoadUnsafe(ref destination, 0)); max1 = Vec.MaxNative(max1, Vec.LoadUnsafe(ref destination, 8));
-                max0 = Vec.MaxNative(max0, Vec.LoadUnsafe(ref destination, 16)); max1 = Vec.MaxNative(max1, Vec.LoadUnsafe(ref destination, 24));
-                max0 = Vec.MaxNative(max0, Vec.LoadUnsafe(ref destination, 32)); max1 = Vec.MaxNative(max1, Vec.LoadUnsafe(ref destination, 40));
-                max0 = Vec.MaxNative(max0, Vec.LoadUnsafe(ref destination, 48)); max1 = Vec.MaxNative(max1, Vec.LoadUnsafe(ref destination, 56));
-                Vec.StoreUnsafe(max0, ref max, 0); Vec.StoreUnsafe(max1, ref max, 8);
+                    if (t < headDim)
+                    {
+                        continue;
+                    }
+                    // The running maximum. It is read only now: all registers belong to the sum until here.
+                    Lane max0 = Vec.LoadUnsafe(ref max, 0), max1 = Vec.LoadUnsafe(ref max, 8);
+                    max0 = Vec.MaxNative(max0, s00); max1 = Vec.MaxNative(max1, s01);
+                    max0 = Vec.MaxNative(max0, s10); max1 = Vec.MaxNative(max1, s11);
+                    max0 = Vec.MaxNative(max0, s20); max1 = Vec.MaxNative(max1, s21);
+                    max0 = Vec.MaxNative(max0, s30); max1 = Vec.MaxNative(max1, s31);
+                    Vec.StoreUnsafe(max0, ref max, 0); Vec.StoreUnsafe(max1, ref max, 8);
+                }
 
                 j += 4;
                 if (j >= keyCount)
@@ -276,19 +284,23 @@ namespace FastAttn.Generated
                     Vec.StoreUnsafe(s50, ref destination, 40);
                     Vec.StoreUnsafe(s60, ref destination, 48);
                     Vec.StoreUnsafe(s70, ref destination, 56);
-                }
 
-                // The running maximum. It is read only now: all registers belong to the sum until here.
-                Lane max0 = Vec.LoadUnsafe(ref max, 0);
-                max0 = Vec.MaxNative(max0, Vec.LoadUnsafe(ref destination, 0));
-                max0 = Vec.MaxNative(max0, Vec.LoadUnsafe(ref destination, 8));
-                max0 = Vec.MaxNative(max0, Vec.LoadUnsafe(ref destination, 16));
-                max0 = Vec.MaxNative(max0, Vec.LoadUnsafe(ref destination, 24));
-                max0 = Vec.MaxNative(max0, Vec.LoadUnsafe(ref destination, 32));
-                max0 = Vec.MaxNative(max0, Vec.LoadUnsafe(ref destination, 40));
-                max0 = Vec.MaxNative(max0, Vec.LoadUnsafe(ref destination, 48));
-                max0 = Vec.MaxNative(max0, Vec.LoadUnsafe(ref destination, 56));
-                Vec.StoreUnsafe(max0, ref max, 0);
+                    if (t < headDim)
+                    {
+                        continue;
+                    }
+                    // The running maximum. It is read only now: all registers belong to the sum until here.
+                    Lane max0 = Vec.LoadUnsafe(ref max, 0);
+                    max0 = Vec.MaxNative(max0, s00);
+                    max0 = Vec.MaxNative(max0, s10);
+                    max0 = Vec.MaxNative(max0, s20);
+                    max0 = Vec.MaxNative(max0, s30);
+                    max0 = Vec.MaxNative(max0, s40);
+                    max0 = Vec.MaxNative(max0, s50);
+                    max0 = Vec.MaxNative(max0, s60);
+                    max0 = Vec.MaxNative(max0, s70);
+                    Vec.StoreUnsafe(max0, ref max, 0);
+                }
 
                 j += 8;
                 if (j >= keyCount)
