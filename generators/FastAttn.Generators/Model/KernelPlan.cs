@@ -25,9 +25,9 @@ internal sealed record KernelPlan(Dimensions Dimensions, Dialect Dialect, Equata
 
     /// <summary>
     /// The most queries that share a copy of a block of keys and values, where rows are apart as in [B, L, H, D]: copying costs
-    /// 28% of the time with 24 queries, 6 to 18% with 192, 4 to 8% with 384.
+    /// 28% of the time with 24 queries, 6 to 18% with 192, 4 to 8% with 384, 2 to 6% with 768.
     /// </summary>
-    private const int MaxQueryRows = 384;
+    private const int MaxQueryRows = 768;
 
     /// <summary>Floats of queries and outputs that leave room for the blocks in a second-level cache of 512 KiB.</summary>
     private const int MaxQueryFloats = 384 * 256;

@@ -19,7 +19,7 @@ namespace FastAttn.Generated
     {
         public static int MaxVectors => 3;
 
-        public static int QueryTiles => 16;
+        public static int QueryTiles => 32;
 
         public static int KeyBlock => 96;
 

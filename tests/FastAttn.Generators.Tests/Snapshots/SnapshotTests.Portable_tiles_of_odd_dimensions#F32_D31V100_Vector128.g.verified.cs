@@ -19,7 +19,7 @@ namespace FastAttn.Generated
     {
         public static int MaxVectors => 2;
 
-        public static int QueryTiles => 48;
+        public static int QueryTiles => 93;
 
         public static int KeyBlock => 96;
 

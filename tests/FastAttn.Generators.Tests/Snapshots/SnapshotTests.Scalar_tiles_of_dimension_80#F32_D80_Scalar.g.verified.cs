@@ -19,7 +19,7 @@ namespace FastAttn.Generated
     {
         public static int MaxVectors => 2;
 
-        public static int QueryTiles => 192;
+        public static int QueryTiles => 307;
 
         public static int KeyBlock => 96;
 
