@@ -123,6 +123,26 @@ public static class BitEqualityTests
         }
     }
 
+    /// <summary>So many keys that query tiles share each block, though nothing is copied.</summary>
+    [Fact]
+    public static void Queries_beside_it_change_no_bit_over_many_keys()
+    {
+        const int HeadDim = 128, Queries = 90, PartQueries = 15, Keys = 4200;
+        AttentionKernel kernel = ScaledDotProductAttention.GetKernel(HeadDim, HeadDim);
+        var call = new Case(kernel, new(1, 1, 1, Queries, Keys));
+        Inputs inputs = Inputs.Normal(call);
+        foreach (AttentionKernel bound in InstructionSets.Supported.Where(static isa => isa != InstructionSet.Scalar || !Budget.IsSmall).Select(kernel.For))
+        {
+            Outputs<float> actual = Evaluate.Kernel(bound, call, inputs);
+            for (int first = 0; first < Queries; first += PartQueries)
+            {
+                Inputs part = inputs with { Query = inputs.Query[(first * HeadDim)..((first + PartQueries) * HeadDim)] };
+                Outputs<float> expected = Evaluate.Kernel(bound, call with { Shape = new(1, 1, 1, PartQueries, Keys) }, part);
+                Compare.SameBits($"{bound.Name}: queries from {first}", expected.Output, actual.Output.AsSpan(first * HeadDim, PartQueries * HeadDim).ToArray());
+            }
+        }
+    }
+
     /// <summary>The output's rows in the order batch, head, query.</summary>
     private static float[] Rowwise(Case call, Outputs<float> outputs)
     {

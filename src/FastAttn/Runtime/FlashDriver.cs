@@ -18,9 +18,16 @@ internal sealed unsafe class FlashDriver<TTiles, TVector, TSpec> : TileDriver
 {
     internal override int RegisterRows => TTiles.MaxVectors * TVector.Count;
 
-    /// <summary>Sharing pays where blocks are copied; else it gains nothing (measured) and takes more memory.</summary>
-    internal override int QueryTiles(in AttentionCall call) =>
-        call.KeyStrides.Length != call.HeadDim || call.ValueStrides.Length != call.ValueDim || call.ValueDim != ValueColumns(call) ? TTiles.QueryTiles : 1;
+    /// <summary>
+    /// Sharing pays where blocks are copied, and by 10% where a head's keys and values are more than the last cache holds, so that
+    /// each query tile reads them from memory. Else it gains nothing (measured) and takes more memory.
+    /// </summary>
+    internal override int QueryTiles(in AttentionCall call)
+    {
+        const long CacheFloats = 4 * 1024 * 1024 / sizeof(float);
+        bool copies = call.KeyStrides.Length != call.HeadDim || call.ValueStrides.Length != call.ValueDim || call.ValueDim != ValueColumns(call);
+        return copies || (long)call.Shape.KeyLength * (call.HeadDim + call.ValueDim) > CacheFloats ? TTiles.QueryTiles : 1;
+    }
 
     internal override int KeyBlock => TTiles.KeyBlock;
 
