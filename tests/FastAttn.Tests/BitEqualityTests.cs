@@ -19,7 +19,7 @@ public static class BitEqualityTests
     {
         AttentionKernel kernel = TestKernels.Named(name);
 
-        // Enough multiply-adds for 16 threads at 2 million each (TiledJob.WorkPerThread), where that is affordable.
+        // Enough multiply-adds for 16 threads (TiledJob.WorkPerThread), where that is affordable.
         int length = (int)Math.Clamp(Math.Sqrt(Budget.Of(32_000_000, 5_000_000) / (8 * (kernel.HeadDim + kernel.ValueDim))), 40, 400);
         foreach (AttentionKernel bound in InstructionSets.Supported.Select(kernel.For))
         {
