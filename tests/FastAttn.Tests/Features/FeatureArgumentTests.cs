@@ -172,20 +172,7 @@ public static class FeatureArgumentTests
                 var shared = new float[length + 100];
                 int[] before = [.. MemoryMarshal.Cast<float, int>(shared)];
                 Span<float> from = shared.AsSpan(length - 1);
-                AttentionMaskStrides strides = new(0, 0, 0, Keys);
-                var modifiers = new AttentionModifiers
-                {
-                    AdditiveMask = read == "AdditiveMask" ? from : default,
-                    AdditiveMaskStrides = strides,
-                    BooleanMask = read == "BooleanMask" ? MemoryMarshal.Cast<float, bool>(from) : default,
-                    BooleanMaskStrides = strides,
-                    PackedMask = read == "PackedMask" ? MemoryMarshal.Cast<float, byte>(from) : default,
-                    PackedMaskStrides = strides,
-                    KeyLengths = read == "KeyLengths" ? MemoryMarshal.Cast<float, int>(from)[..2] : default,
-                    CausalOffsets = read == "CausalOffsets" ? MemoryMarshal.Cast<float, int>(from)[..2] : default,
-                    AlibiSlopes = read == "AlibiSlopes" ? from[..Heads] : default,
-                    Sinks = read == "Sinks" ? from[..Heads] : default,
-                };
+                AttentionModifiers modifiers = OverlappingModifiers.Of(read, from, sequences: 2, Heads, Keys);
                 string? parameter = null;
                 try
                 {

@@ -1,5 +1,4 @@
 using System;
-using System.Runtime.InteropServices;
 
 using FastAttn.Tests.Fixtures;
 
@@ -160,20 +159,7 @@ public static class LayerArgumentTests
                 // The last float of the output begins what is read.
                 var shared = new float[Length + 100];
                 Span<float> output = shared.AsSpan(0, Length), from = shared.AsSpan(Length - 1);
-                AttentionMaskStrides strides = new(0, 0, 0, 3);
-                var modifiers = new AttentionModifiers
-                {
-                    AdditiveMask = read == "AdditiveMask" ? from : default,
-                    AdditiveMaskStrides = strides,
-                    BooleanMask = read == "BooleanMask" ? MemoryMarshal.Cast<float, bool>(from) : default,
-                    BooleanMaskStrides = strides,
-                    PackedMask = read == "PackedMask" ? MemoryMarshal.Cast<float, byte>(from) : default,
-                    PackedMaskStrides = strides,
-                    KeyLengths = read == "KeyLengths" ? MemoryMarshal.Cast<float, int>(from)[..2] : default,
-                    CausalOffsets = read == "CausalOffsets" ? MemoryMarshal.Cast<float, int>(from)[..2] : default,
-                    AlibiSlopes = read == "AlibiSlopes" ? from[..2] : default,
-                    Sinks = read == "Sinks" ? from[..2] : default,
-                };
+                AttentionModifiers modifiers = OverlappingModifiers.Of(read, from, sequences: 2, heads: 2, keys: 3);
                 ArgumentException? error = null;
                 try
                 {
