@@ -8,7 +8,7 @@ using FastAttn.Benchmarks.Results;
 
 namespace FastAttn.Benchmarks.Quick;
 
-/// <summary><c>quick</c>: the table of all cases, in some two minutes.</summary>
+/// <summary><c>quick</c>: the table of all cases, in some three minutes.</summary>
 internal static class QuickCommand
 {
     private const int DefaultRounds = 9;

@@ -191,7 +191,7 @@ internal sealed unsafe class FlashDriver<TTiles, TVector, TSpec> : TileDriver
     private static int Seen(in AttentionCall call, in TileState<TVector, TSpec> tile, int first) =>
         first < tile.FirstBlock(call.KeyBlock) ? 0 : Math.Min(call.KeyBlock, tile.Range.LastLimit - first);
 
-    /// <summary>Asks for an additive mask's rows of the next block, 1% of the time. Other masks are a quarter of it or less.</summary>
+    /// <summary>Asks for an additive mask's rows of the next block, which saves 1% of the time. Other masks are a quarter as large or less.</summary>
     [MethodImpl(MethodImplOptions.AggressiveInlining)]
     private static void AddMask(in AttentionCall call, in TileState<TVector, TSpec> tile, int first, int count, ref Prefetcher ahead)
     {

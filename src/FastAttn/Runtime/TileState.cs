@@ -311,7 +311,7 @@ internal unsafe struct TileState<TVector, TSpec>
     public readonly void* MaskRow<TElement>(in MaskOperand mask, int row)
         where TElement : struct, IMaskElement => (byte*)mask.Start + Rows.MaskOffset(row, mask.Strides) * TElement.Bits / 8;
 
-    /// <summary>Mt[j][q] = M[q][j] of one block.</summary>
+    /// <summary>bias[j][q] = log₂(e)·M[q][j] of one block, laid over the masks that are there already.</summary>
     [MethodImpl(MethodImplOptions.AggressiveOptimization)]
     private readonly void PackMask<TElement>(in MaskOperand mask, int first, int count, ref bool overlay)
         where TElement : struct, IMaskElement

@@ -40,8 +40,9 @@ internal static class VectorMath
     /// <summary>2^x for x ≤ 0, within 2 ulp; 0 below 2^−126; NaN stays NaN.</summary>
     /// <remarks>
     /// x = n + f with n an integer and f in [−½, ½]; 2^f is a polynomial of degree 6 whose constant is exactly 1,
-    /// so that 2^0 = 1 and 2^n·2^f needs no register for it: two powers in step take all 16 of AVX2. The other coefficients minimise the largest relative error on [−½, ½] (Lawson's reweighted least
-    /// squares: 2·10^−9 before rounding). Degree 5 is up to 1.83 ulp off, which shows in outputs of few keys.
+    /// so that 2^0 = 1 and no register holds it: two powers in step take all 16 of AVX2. The other coefficients minimise the
+    /// largest relative error on [−½, ½] (Lawson's reweighted least squares: 2·10^−9 before rounding). Degree 5 is up to 1.83 ulp
+    /// off, which shows in outputs of few keys.
     /// </remarks>
     [MethodImpl(MethodImplOptions.AggressiveInlining)]
     public static TVector Exp2<TVector>(TVector x, in Exp2Constants<TVector> k)
