@@ -10,8 +10,8 @@ namespace FastAttn.Generators.Emit;
 /// <summary>Emits the register tiles of the packed matrix product.</summary>
 internal static class ProductTilesEmitter
 {
-    private const string Parameters = "ref float a, nint aStride, ref float b, ref float initial, nint initialStride, ref float c, nint cStride, nint depth";
-    private const string Arguments = "ref a, aStride, ref b, ref initial, initialStride, ref c, cStride, depth";
+    private const string Parameters = "ref float a, nint aStride, ref float b, ref float initial, nint initialStride, ref float c, nint cStride, nint depth, ref float next";
+    private const string Arguments = "ref a, aStride, ref b, ref initial, initialStride, ref c, cStride, depth, ref next";
 
     /// <summary>The tiles of one instruction set.</summary>
     public static string Emit(ProductPlan plan)
@@ -27,6 +27,7 @@ internal static class ProductTilesEmitter
         writer
             .Line($"""
                 using global::System.Runtime.CompilerServices;
+                using Prefetcher = global::FastAttn.Runtime.Prefetcher;
                 using Lane = {dialect.RegisterType};
                 using Vec = {dialect.OperationsType};
                 """)
@@ -43,6 +44,8 @@ internal static class ProductTilesEmitter
                 public static int DepthBlock => {plan.DepthBlock};
 
                 public static int RowBlock => {plan.RowBlock};
+
+                public static int Unroll => {plan.Unroll};
 
                 """)
             .Line(Header.Method("AggressiveInlining"))
@@ -97,6 +100,10 @@ internal static class ProductTilesEmitter
         Func<int, int, string> element = static (row, step) => step == 0 ? $"Unsafe.Add(ref row{row}, k)" : $"Unsafe.Add(ref row{row}, k + {step})";
         writer.Open($"for (; k <= depth - {plan.Unroll}; k += {plan.Unroll})");
         product.Steps(plan.Unroll, element, advance: null);
+        writer.Line("""
+            Prefetcher.AskForLine(ref next);
+            next = ref Unsafe.Add(ref next, Prefetcher.LineFloats);
+            """);
         writer.Close();
         writer.Open("for (; k < depth; k++)");
         product.Steps(1, element, advance: null);

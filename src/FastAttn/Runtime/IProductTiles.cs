@@ -12,11 +12,14 @@ internal interface IProductTiles
     /// <summary>Vectors in a full panel of B (NR).</summary>
     static abstract int MaxVectors { get; }
 
-    /// <summary>Terms in a block: as many rows of a full panel stay in the first-level cache.</summary>
+    /// <summary>Terms in a block: as many rows of a full panel stay in a near cache.</summary>
     static abstract int DepthBlock { get; }
 
     /// <summary>Rows in a block: with <see cref="DepthBlock"/> terms they stay in the second-level cache.</summary>
     static abstract int RowBlock { get; }
+
+    /// <summary>Terms in a step of the inner loop.</summary>
+    static abstract int Unroll { get; }
 
     /// <summary>Rows in a full tile (MR), a power of 2.</summary>
     /// <param name="vectors">Vectors in the tile, 1 to <see cref="MaxVectors"/>.</param>
@@ -33,6 +36,8 @@ internal interface IProductTiles
     /// <param name="c">C, written: <paramref name="rows"/> × n.</param>
     /// <param name="cStride">From row to row of C.</param>
     /// <param name="depth">Terms of the sum.</param>
+    /// <param name="next">Where memory begins that is asked for meanwhile: a cache line for each <see cref="Unroll"/> terms.</param>
     static abstract void Multiply(
-        int vectors, int rows, ref float a, nint aStride, ref float b, ref float initial, nint initialStride, ref float c, nint cStride, nint depth);
+        int vectors, int rows, ref float a, nint aStride, ref float b, ref float initial, nint initialStride, ref float c, nint cStride, nint depth,
+        ref float next);
 }

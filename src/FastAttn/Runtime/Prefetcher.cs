@@ -16,7 +16,10 @@ namespace FastAttn.Runtime;
 [SuppressMessage("Performance", "CA1815:Override equals and operator equals on value types", Justification = "A cursor, never compared.")]
 public unsafe struct Prefetcher
 {
-    private const int LineFloats = 16, MaxBlocks = 3;
+    /// <summary>Floats in a cache line.</summary>
+    internal const int LineFloats = 16;
+
+    private const int MaxBlocks = 3;
 
     private Blocks _blocks;
     private int _count;
@@ -28,6 +31,15 @@ public unsafe struct Prefetcher
     /// <summary>Makes one that asks for nothing where it is off.</summary>
     /// <param name="isOn">Whether asking is worth the time.</param>
     internal Prefetcher(bool isOn) => _isOn = isOn && Sse.IsSupported;
+
+    /// <summary>Asks for one line.</summary>
+    /// <param name="line">A float in it.</param>
+    [MethodImpl(MethodImplOptions.AggressiveInlining)]
+    internal static void AskForLine(ref float line)
+    {
+        if (Sse.IsSupported)
+            Sse.Prefetch1(Unsafe.AsPointer(ref line));
+    }
 
     /// <summary>Asks for the next lines.</summary>
     [MethodImpl(MethodImplOptions.AggressiveInlining)]

@@ -8,6 +8,7 @@
 namespace FastAttn.Generated
 {
     using global::System.Runtime.CompilerServices;
+    using Prefetcher = global::FastAttn.Runtime.Prefetcher;
     using Lane = global::System.Runtime.Intrinsics.Vector256<float>;
     using Vec = global::System.Runtime.Intrinsics.Vector256;
 
@@ -24,6 +25,8 @@ namespace FastAttn.Generated
 
         public static int RowBlock => 128;
 
+        public static int Unroll => 4;
+
         [global::System.Runtime.CompilerServices.MethodImpl(global::System.Runtime.CompilerServices.MethodImplOptions.AggressiveInlining)]
         public static int Rows(int vectors)
         {
@@ -37,29 +40,29 @@ namespace FastAttn.Generated
 
         /// <inheritdoc/>
         [global::System.Runtime.CompilerServices.MethodImpl(global::System.Runtime.CompilerServices.MethodImplOptions.AggressiveInlining)]
-        public static void Multiply(int vectors, int rows, ref float a, nint aStride, ref float b, ref float initial, nint initialStride, ref float c, nint cStride, nint depth)
+        public static void Multiply(int vectors, int rows, ref float a, nint aStride, ref float b, ref float initial, nint initialStride, ref float c, nint cStride, nint depth, ref float next)
         {
             switch (vectors)
             {
-                case 3: MultiplyBy3(rows, ref a, aStride, ref b, ref initial, initialStride, ref c, cStride, depth); break;
-                case 2: MultiplyBy2(rows, ref a, aStride, ref b, ref initial, initialStride, ref c, cStride, depth); break;
-                default: MultiplyBy1(rows, ref a, aStride, ref b, ref initial, initialStride, ref c, cStride, depth); break;
+                case 3: MultiplyBy3(rows, ref a, aStride, ref b, ref initial, initialStride, ref c, cStride, depth, ref next); break;
+                case 2: MultiplyBy2(rows, ref a, aStride, ref b, ref initial, initialStride, ref c, cStride, depth, ref next); break;
+                default: MultiplyBy1(rows, ref a, aStride, ref b, ref initial, initialStride, ref c, cStride, depth, ref next); break;
             }
         }
 
-        private static void MultiplyBy3(int rows, ref float a, nint aStride, ref float b, ref float initial, nint initialStride, ref float c, nint cStride, nint depth)
+        private static void MultiplyBy3(int rows, ref float a, nint aStride, ref float b, ref float initial, nint initialStride, ref float c, nint cStride, nint depth, ref float next)
         {
             switch (rows)
             {
-                case 4: Multiply4x3(ref a, aStride, ref b, ref initial, initialStride, ref c, cStride, depth); break;
-                case 2: Multiply2x3(ref a, aStride, ref b, ref initial, initialStride, ref c, cStride, depth); break;
-                default: Multiply1x3(ref a, aStride, ref b, ref initial, initialStride, ref c, cStride, depth); break;
+                case 4: Multiply4x3(ref a, aStride, ref b, ref initial, initialStride, ref c, cStride, depth, ref next); break;
+                case 2: Multiply2x3(ref a, aStride, ref b, ref initial, initialStride, ref c, cStride, depth, ref next); break;
+                default: Multiply1x3(ref a, aStride, ref b, ref initial, initialStride, ref c, cStride, depth, ref next); break;
             }
         }
 
         /// <summary>C[m][n] = I[m][n] + Σ_k A[m][k]·B[k][n], 4 rows × 3 vectors of columns.</summary>
         [global::System.Runtime.CompilerServices.MethodImpl(global::System.Runtime.CompilerServices.MethodImplOptions.AggressiveOptimization)]
-        private static void Multiply4x3(ref float a, nint aStride, ref float b, ref float initial, nint initialStride, ref float c, nint cStride, nint depth)
+        private static void Multiply4x3(ref float a, nint aStride, ref float b, ref float initial, nint initialStride, ref float c, nint cStride, nint depth, ref float next)
         {
             ref float row0 = ref a;
             ref float start0 = ref initial;
@@ -123,6 +126,8 @@ namespace FastAttn.Generated
                     c30 = Vec.MultiplyAddEstimate(a3, b0, c30); c31 = Vec.MultiplyAddEstimate(a3, b1, c31); c32 = Vec.MultiplyAddEstimate(a3, b2, c32);
                 }
                 b = ref Unsafe.Add(ref b, 96);
+                Prefetcher.AskForLine(ref next);
+                next = ref Unsafe.Add(ref next, Prefetcher.LineFloats);
             }
             for (; k < depth; k++)
             {
@@ -152,7 +157,7 @@ namespace FastAttn.Generated
 
         /// <summary>C[m][n] = I[m][n] + Σ_k A[m][k]·B[k][n], 2 rows × 3 vectors of columns.</summary>
         [global::System.Runtime.CompilerServices.MethodImpl(global::System.Runtime.CompilerServices.MethodImplOptions.AggressiveOptimization)]
-        private static void Multiply2x3(ref float a, nint aStride, ref float b, ref float initial, nint initialStride, ref float c, nint cStride, nint depth)
+        private static void Multiply2x3(ref float a, nint aStride, ref float b, ref float initial, nint initialStride, ref float c, nint cStride, nint depth, ref float next)
         {
             ref float row0 = ref a;
             ref float start0 = ref initial;
@@ -194,6 +199,8 @@ namespace FastAttn.Generated
                     c10 = Vec.MultiplyAddEstimate(a1, b0, c10); c11 = Vec.MultiplyAddEstimate(a1, b1, c11); c12 = Vec.MultiplyAddEstimate(a1, b2, c12);
                 }
                 b = ref Unsafe.Add(ref b, 96);
+                Prefetcher.AskForLine(ref next);
+                next = ref Unsafe.Add(ref next, Prefetcher.LineFloats);
             }
             for (; k < depth; k++)
             {
@@ -215,7 +222,7 @@ namespace FastAttn.Generated
 
         /// <summary>C[m][n] = I[m][n] + Σ_k A[m][k]·B[k][n], 1 rows × 3 vectors of columns.</summary>
         [global::System.Runtime.CompilerServices.MethodImpl(global::System.Runtime.CompilerServices.MethodImplOptions.AggressiveOptimization)]
-        private static void Multiply1x3(ref float a, nint aStride, ref float b, ref float initial, nint initialStride, ref float c, nint cStride, nint depth)
+        private static void Multiply1x3(ref float a, nint aStride, ref float b, ref float initial, nint initialStride, ref float c, nint cStride, nint depth, ref float next)
         {
             ref float row0 = ref a;
             ref float start0 = ref initial;
@@ -246,6 +253,8 @@ namespace FastAttn.Generated
                     c00 = Vec.MultiplyAddEstimate(a0, b0, c00); c01 = Vec.MultiplyAddEstimate(a0, b1, c01); c02 = Vec.MultiplyAddEstimate(a0, b2, c02);
                 }
                 b = ref Unsafe.Add(ref b, 96);
+                Prefetcher.AskForLine(ref next);
+                next = ref Unsafe.Add(ref next, Prefetcher.LineFloats);
             }
             for (; k < depth; k++)
             {
@@ -261,19 +270,19 @@ namespace FastAttn.Generated
             Vec.StoreUnsafe(c00, ref end0, 0); Vec.StoreUnsafe(c01, ref end0, 8); Vec.StoreUnsafe(c02, ref end0, 16);
         }
 
-        private static void MultiplyBy2(int rows, ref float a, nint aStride, ref float b, ref float initial, nint initialStride, ref float c, nint cStride, nint depth)
+        private static void MultiplyBy2(int rows, ref float a, nint aStride, ref float b, ref float initial, nint initialStride, ref float c, nint cStride, nint depth, ref float next)
         {
             switch (rows)
             {
-                case 4: Multiply4x2(ref a, aStride, ref b, ref initial, initialStride, ref c, cStride, depth); break;
-                case 2: Multiply2x2(ref a, aStride, ref b, ref initial, initialStride, ref c, cStride, depth); break;
-                default: Multiply1x2(ref a, aStride, ref b, ref initial, initialStride, ref c, cStride, depth); break;
+                case 4: Multiply4x2(ref a, aStride, ref b, ref initial, initialStride, ref c, cStride, depth, ref next); break;
+                case 2: Multiply2x2(ref a, aStride, ref b, ref initial, initialStride, ref c, cStride, depth, ref next); break;
+                default: Multiply1x2(ref a, aStride, ref b, ref initial, initialStride, ref c, cStride, depth, ref next); break;
             }
         }
 
         /// <summary>C[m][n] = I[m][n] + Σ_k A[m][k]·B[k][n], 4 rows × 2 vectors of columns.</summary>
         [global::System.Runtime.CompilerServices.MethodImpl(global::System.Runtime.CompilerServices.MethodImplOptions.AggressiveOptimization)]
-        private static void Multiply4x2(ref float a, nint aStride, ref float b, ref float initial, nint initialStride, ref float c, nint cStride, nint depth)
+        private static void Multiply4x2(ref float a, nint aStride, ref float b, ref float initial, nint initialStride, ref float c, nint cStride, nint depth, ref float next)
         {
             ref float row0 = ref a;
             ref float start0 = ref initial;
@@ -337,6 +346,8 @@ namespace FastAttn.Generated
                     c30 = Vec.MultiplyAddEstimate(a3, b0, c30); c31 = Vec.MultiplyAddEstimate(a3, b1, c31);
                 }
                 b = ref Unsafe.Add(ref b, 64);
+                Prefetcher.AskForLine(ref next);
+                next = ref Unsafe.Add(ref next, Prefetcher.LineFloats);
             }
             for (; k < depth; k++)
             {
@@ -366,7 +377,7 @@ namespace FastAttn.Generated
 
         /// <summary>C[m][n] = I[m][n] + Σ_k A[m][k]·B[k][n], 2 rows × 2 vectors of columns.</summary>
         [global::System.Runtime.CompilerServices.MethodImpl(global::System.Runtime.CompilerServices.MethodImplOptions.AggressiveOptimization)]
-        private static void Multiply2x2(ref float a, nint aStride, ref float b, ref float initial, nint initialStride, ref float c, nint cStride, nint depth)
+        private static void Multiply2x2(ref float a, nint aStride, ref float b, ref float initial, nint initialStride, ref float c, nint cStride, nint depth, ref float next)
         {
             ref float row0 = ref a;
             ref float start0 = ref initial;
@@ -408,6 +419,8 @@ namespace FastAttn.Generated
                     c10 = Vec.MultiplyAddEstimate(a1, b0, c10); c11 = Vec.MultiplyAddEstimate(a1, b1, c11);
                 }
                 b = ref Unsafe.Add(ref b, 64);
+                Prefetcher.AskForLine(ref next);
+                next = ref Unsafe.Add(ref next, Prefetcher.LineFloats);
             }
             for (; k < depth; k++)
             {
@@ -429,7 +442,7 @@ namespace FastAttn.Generated
 
         /// <summary>C[m][n] = I[m][n] + Σ_k A[m][k]·B[k][n], 1 rows × 2 vectors of columns.</summary>
         [global::System.Runtime.CompilerServices.MethodImpl(global::System.Runtime.CompilerServices.MethodImplOptions.AggressiveOptimization)]
-        private static void Multiply1x2(ref float a, nint aStride, ref float b, ref float initial, nint initialStride, ref float c, nint cStride, nint depth)
+        private static void Multiply1x2(ref float a, nint aStride, ref float b, ref float initial, nint initialStride, ref float c, nint cStride, nint depth, ref float next)
         {
             ref float row0 = ref a;
             ref float start0 = ref initial;
@@ -460,6 +473,8 @@ namespace FastAttn.Generated
                     c00 = Vec.MultiplyAddEstimate(a0, b0, c00); c01 = Vec.MultiplyAddEstimate(a0, b1, c01);
                 }
                 b = ref Unsafe.Add(ref b, 64);
+                Prefetcher.AskForLine(ref next);
+                next = ref Unsafe.Add(ref next, Prefetcher.LineFloats);
             }
             for (; k < depth; k++)
             {
@@ -475,20 +490,20 @@ namespace FastAttn.Generated
             Vec.StoreUnsafe(c00, ref end0, 0); Vec.StoreUnsafe(c01, ref end0, 8);
         }
 
-        private static void MultiplyBy1(int rows, ref float a, nint aStride, ref float b, ref float initial, nint initialStride, ref float c, nint cStride, nint depth)
+        private static void MultiplyBy1(int rows, ref float a, nint aStride, ref float b, ref float initial, nint initialStride, ref float c, nint cStride, nint depth, ref float next)
         {
             switch (rows)
             {
-                case 8: Multiply8x1(ref a, aStride, ref b, ref initial, initialStride, ref c, cStride, depth); break;
-                case 4: Multiply4x1(ref a, aStride, ref b, ref initial, initialStride, ref c, cStride, depth); break;
-                case 2: Multiply2x1(ref a, aStride, ref b, ref initial, initialStride, ref c, cStride, depth); break;
-                default: Multiply1x1(ref a, aStride, ref b, ref initial, initialStride, ref c, cStride, depth); break;
+                case 8: Multiply8x1(ref a, aStride, ref b, ref initial, initialStride, ref c, cStride, depth, ref next); break;
+                case 4: Multiply4x1(ref a, aStride, ref b, ref initial, initialStride, ref c, cStride, depth, ref next); break;
+                case 2: Multiply2x1(ref a, aStride, ref b, ref initial, initialStride, ref c, cStride, depth, ref next); break;
+                default: Multiply1x1(ref a, aStride, ref b, ref initial, initialStride, ref c, cStride, depth, ref next); break;
             }
         }
 
         /// <summary>C[m][n] = I[m][n] + Σ_k A[m][k]·B[k][n], 8 rows × 1 vectors of columns.</summary>
         [global::System.Runtime.CompilerServices.MethodImpl(global::System.Runtime.CompilerServices.MethodImplOptions.AggressiveOptimization)]
-        private static void Multiply8x1(ref float a, nint aStride, ref float b, ref float initial, nint initialStride, ref float c, nint cStride, nint depth)
+        private static void Multiply8x1(ref float a, nint aStride, ref float b, ref float initial, nint initialStride, ref float c, nint cStride, nint depth, ref float next)
         {
             ref float row0 = ref a;
             ref float start0 = ref initial;
@@ -596,6 +611,8 @@ namespace FastAttn.Generated
                     c70 = Vec.MultiplyAddEstimate(a7, b0, c70);
                 }
                 b = ref Unsafe.Add(ref b, 32);
+                Prefetcher.AskForLine(ref next);
+                next = ref Unsafe.Add(ref next, Prefetcher.LineFloats);
             }
             for (; k < depth; k++)
             {
@@ -641,7 +658,7 @@ namespace FastAttn.Generated
 
         /// <summary>C[m][n] = I[m][n] + Σ_k A[m][k]·B[k][n], 4 rows × 1 vectors of columns.</summary>
         [global::System.Runtime.CompilerServices.MethodImpl(global::System.Runtime.CompilerServices.MethodImplOptions.AggressiveOptimization)]
-        private static void Multiply4x1(ref float a, nint aStride, ref float b, ref float initial, nint initialStride, ref float c, nint cStride, nint depth)
+        private static void Multiply4x1(ref float a, nint aStride, ref float b, ref float initial, nint initialStride, ref float c, nint cStride, nint depth, ref float next)
         {
             ref float row0 = ref a;
             ref float start0 = ref initial;
@@ -705,6 +722,8 @@ namespace FastAttn.Generated
                     c30 = Vec.MultiplyAddEstimate(a3, b0, c30);
                 }
                 b = ref Unsafe.Add(ref b, 32);
+                Prefetcher.AskForLine(ref next);
+                next = ref Unsafe.Add(ref next, Prefetcher.LineFloats);
             }
             for (; k < depth; k++)
             {
@@ -734,7 +753,7 @@ namespace FastAttn.Generated
 
         /// <summary>C[m][n] = I[m][n] + Σ_k A[m][k]·B[k][n], 2 rows × 1 vectors of columns.</summary>
         [global::System.Runtime.CompilerServices.MethodImpl(global::System.Runtime.CompilerServices.MethodImplOptions.AggressiveOptimization)]
-        private static void Multiply2x1(ref float a, nint aStride, ref float b, ref float initial, nint initialStride, ref float c, nint cStride, nint depth)
+        private static void Multiply2x1(ref float a, nint aStride, ref float b, ref float initial, nint initialStride, ref float c, nint cStride, nint depth, ref float next)
         {
             ref float row0 = ref a;
             ref float start0 = ref initial;
@@ -776,6 +795,8 @@ namespace FastAttn.Generated
                     c10 = Vec.MultiplyAddEstimate(a1, b0, c10);
                 }
                 b = ref Unsafe.Add(ref b, 32);
+                Prefetcher.AskForLine(ref next);
+                next = ref Unsafe.Add(ref next, Prefetcher.LineFloats);
             }
             for (; k < depth; k++)
             {
@@ -797,7 +818,7 @@ namespace FastAttn.Generated
 
         /// <summary>C[m][n] = I[m][n] + Σ_k A[m][k]·B[k][n], 1 rows × 1 vectors of columns.</summary>
         [global::System.Runtime.CompilerServices.MethodImpl(global::System.Runtime.CompilerServices.MethodImplOptions.AggressiveOptimization)]
-        private static void Multiply1x1(ref float a, nint aStride, ref float b, ref float initial, nint initialStride, ref float c, nint cStride, nint depth)
+        private static void Multiply1x1(ref float a, nint aStride, ref float b, ref float initial, nint initialStride, ref float c, nint cStride, nint depth, ref float next)
         {
             ref float row0 = ref a;
             ref float start0 = ref initial;
@@ -828,6 +849,8 @@ namespace FastAttn.Generated
                     c00 = Vec.MultiplyAddEstimate(a0, b0, c00);
                 }
                 b = ref Unsafe.Add(ref b, 32);
+                Prefetcher.AskForLine(ref next);
+                next = ref Unsafe.Add(ref next, Prefetcher.LineFloats);
             }
             for (; k < depth; k++)
             {

@@ -8,6 +8,7 @@
 namespace FastAttn.Generated
 {
     using global::System.Runtime.CompilerServices;
+    using Prefetcher = global::FastAttn.Runtime.Prefetcher;
     using Lane = global::System.Single;
     using Vec = global::System.Single;
 
@@ -24,6 +25,8 @@ namespace FastAttn.Generated
 
         public static int RowBlock => 10;
 
+        public static int Unroll => 4;
+
         [global::System.Runtime.CompilerServices.MethodImpl(global::System.Runtime.CompilerServices.MethodImplOptions.AggressiveInlining)]
         public static int Rows(int vectors)
         {
@@ -36,28 +39,28 @@ namespace FastAttn.Generated
 
         /// <inheritdoc/>
         [global::System.Runtime.CompilerServices.MethodImpl(global::System.Runtime.CompilerServices.MethodImplOptions.AggressiveInlining)]
-        public static void Multiply(int vectors, int rows, ref float a, nint aStride, ref float b, ref float initial, nint initialStride, ref float c, nint cStride, nint depth)
+        public static void Multiply(int vectors, int rows, ref float a, nint aStride, ref float b, ref float initial, nint initialStride, ref float c, nint cStride, nint depth, ref float next)
         {
             switch (vectors)
             {
-                case 2: MultiplyBy2(rows, ref a, aStride, ref b, ref initial, initialStride, ref c, cStride, depth); break;
-                default: MultiplyBy1(rows, ref a, aStride, ref b, ref initial, initialStride, ref c, cStride, depth); break;
+                case 2: MultiplyBy2(rows, ref a, aStride, ref b, ref initial, initialStride, ref c, cStride, depth, ref next); break;
+                default: MultiplyBy1(rows, ref a, aStride, ref b, ref initial, initialStride, ref c, cStride, depth, ref next); break;
             }
         }
 
-        private static void MultiplyBy2(int rows, ref float a, nint aStride, ref float b, ref float initial, nint initialStride, ref float c, nint cStride, nint depth)
+        private static void MultiplyBy2(int rows, ref float a, nint aStride, ref float b, ref float initial, nint initialStride, ref float c, nint cStride, nint depth, ref float next)
         {
             switch (rows)
             {
-                case 4: Multiply4x2(ref a, aStride, ref b, ref initial, initialStride, ref c, cStride, depth); break;
-                case 2: Multiply2x2(ref a, aStride, ref b, ref initial, initialStride, ref c, cStride, depth); break;
-                default: Multiply1x2(ref a, aStride, ref b, ref initial, initialStride, ref c, cStride, depth); break;
+                case 4: Multiply4x2(ref a, aStride, ref b, ref initial, initialStride, ref c, cStride, depth, ref next); break;
+                case 2: Multiply2x2(ref a, aStride, ref b, ref initial, initialStride, ref c, cStride, depth, ref next); break;
+                default: Multiply1x2(ref a, aStride, ref b, ref initial, initialStride, ref c, cStride, depth, ref next); break;
             }
         }
 
         /// <summary>C[m][n] = I[m][n] + Σ_k A[m][k]·B[k][n], 4 rows × 2 vectors of columns.</summary>
         [global::System.Runtime.CompilerServices.MethodImpl(global::System.Runtime.CompilerServices.MethodImplOptions.AggressiveOptimization)]
-        private static void Multiply4x2(ref float a, nint aStride, ref float b, ref float initial, nint initialStride, ref float c, nint cStride, nint depth)
+        private static void Multiply4x2(ref float a, nint aStride, ref float b, ref float initial, nint initialStride, ref float c, nint cStride, nint depth, ref float next)
         {
             ref float row0 = ref a;
             ref float start0 = ref initial;
@@ -121,6 +124,8 @@ namespace FastAttn.Generated
                     c30 = Vec.MultiplyAddEstimate(a3, b0, c30); c31 = Vec.MultiplyAddEstimate(a3, b1, c31);
                 }
                 b = ref Unsafe.Add(ref b, 8);
+                Prefetcher.AskForLine(ref next);
+                next = ref Unsafe.Add(ref next, Prefetcher.LineFloats);
             }
             for (; k < depth; k++)
             {
@@ -150,7 +155,7 @@ namespace FastAttn.Generated
 
         /// <summary>C[m][n] = I[m][n] + Σ_k A[m][k]·B[k][n], 2 rows × 2 vectors of columns.</summary>
         [global::System.Runtime.CompilerServices.MethodImpl(global::System.Runtime.CompilerServices.MethodImplOptions.AggressiveOptimization)]
-        private static void Multiply2x2(ref float a, nint aStride, ref float b, ref float initial, nint initialStride, ref float c, nint cStride, nint depth)
+        private static void Multiply2x2(ref float a, nint aStride, ref float b, ref float initial, nint initialStride, ref float c, nint cStride, nint depth, ref float next)
         {
             ref float row0 = ref a;
             ref float start0 = ref initial;
@@ -192,6 +197,8 @@ namespace FastAttn.Generated
                     c10 = Vec.MultiplyAddEstimate(a1, b0, c10); c11 = Vec.MultiplyAddEstimate(a1, b1, c11);
                 }
                 b = ref Unsafe.Add(ref b, 8);
+                Prefetcher.AskForLine(ref next);
+                next = ref Unsafe.Add(ref next, Prefetcher.LineFloats);
             }
             for (; k < depth; k++)
             {
@@ -213,7 +220,7 @@ namespace FastAttn.Generated
 
         /// <summary>C[m][n] = I[m][n] + Σ_k A[m][k]·B[k][n], 1 rows × 2 vectors of columns.</summary>
         [global::System.Runtime.CompilerServices.MethodImpl(global::System.Runtime.CompilerServices.MethodImplOptions.AggressiveOptimization)]
-        private static void Multiply1x2(ref float a, nint aStride, ref float b, ref float initial, nint initialStride, ref float c, nint cStride, nint depth)
+        private static void Multiply1x2(ref float a, nint aStride, ref float b, ref float initial, nint initialStride, ref float c, nint cStride, nint depth, ref float next)
         {
             ref float row0 = ref a;
             ref float start0 = ref initial;
@@ -244,6 +251,8 @@ namespace FastAttn.Generated
                     c00 = Vec.MultiplyAddEstimate(a0, b0, c00); c01 = Vec.MultiplyAddEstimate(a0, b1, c01);
                 }
                 b = ref Unsafe.Add(ref b, 8);
+                Prefetcher.AskForLine(ref next);
+                next = ref Unsafe.Add(ref next, Prefetcher.LineFloats);
             }
             for (; k < depth; k++)
             {
@@ -259,20 +268,20 @@ namespace FastAttn.Generated
             end0 = c00; Unsafe.Add(ref end0, 1) = c01;
         }
 
-        private static void MultiplyBy1(int rows, ref float a, nint aStride, ref float b, ref float initial, nint initialStride, ref float c, nint cStride, nint depth)
+        private static void MultiplyBy1(int rows, ref float a, nint aStride, ref float b, ref float initial, nint initialStride, ref float c, nint cStride, nint depth, ref float next)
         {
             switch (rows)
             {
-                case 8: Multiply8x1(ref a, aStride, ref b, ref initial, initialStride, ref c, cStride, depth); break;
-                case 4: Multiply4x1(ref a, aStride, ref b, ref initial, initialStride, ref c, cStride, depth); break;
-                case 2: Multiply2x1(ref a, aStride, ref b, ref initial, initialStride, ref c, cStride, depth); break;
-                default: Multiply1x1(ref a, aStride, ref b, ref initial, initialStride, ref c, cStride, depth); break;
+                case 8: Multiply8x1(ref a, aStride, ref b, ref initial, initialStride, ref c, cStride, depth, ref next); break;
+                case 4: Multiply4x1(ref a, aStride, ref b, ref initial, initialStride, ref c, cStride, depth, ref next); break;
+                case 2: Multiply2x1(ref a, aStride, ref b, ref initial, initialStride, ref c, cStride, depth, ref next); break;
+                default: Multiply1x1(ref a, aStride, ref b, ref initial, initialStride, ref c, cStride, depth, ref next); break;
             }
         }
 
         /// <summary>C[m][n] = I[m][n] + Σ_k A[m][k]·B[k][n], 8 rows × 1 vectors of columns.</summary>
         [global::System.Runtime.CompilerServices.MethodImpl(global::System.Runtime.CompilerServices.MethodImplOptions.AggressiveOptimization)]
-        private static void Multiply8x1(ref float a, nint aStride, ref float b, ref float initial, nint initialStride, ref float c, nint cStride, nint depth)
+        private static void Multiply8x1(ref float a, nint aStride, ref float b, ref float initial, nint initialStride, ref float c, nint cStride, nint depth, ref float next)
         {
             ref float row0 = ref a;
             ref float start0 = ref initial;
@@ -380,6 +389,8 @@ namespace FastAttn.Generated
                     c70 = Vec.MultiplyAddEstimate(a7, b0, c70);
                 }
                 b = ref Unsafe.Add(ref b, 4);
+                Prefetcher.AskForLine(ref next);
+                next = ref Unsafe.Add(ref next, Prefetcher.LineFloats);
             }
             for (; k < depth; k++)
             {
@@ -425,7 +436,7 @@ namespace FastAttn.Generated
 
         /// <summary>C[m][n] = I[m][n] + Σ_k A[m][k]·B[k][n], 4 rows × 1 vectors of columns.</summary>
         [global::System.Runtime.CompilerServices.MethodImpl(global::System.Runtime.CompilerServices.MethodImplOptions.AggressiveOptimization)]
-        private static void Multiply4x1(ref float a, nint aStride, ref float b, ref float initial, nint initialStride, ref float c, nint cStride, nint depth)
+        private static void Multiply4x1(ref float a, nint aStride, ref float b, ref float initial, nint initialStride, ref float c, nint cStride, nint depth, ref float next)
         {
             ref float row0 = ref a;
             ref float start0 = ref initial;
@@ -489,6 +500,8 @@ namespace FastAttn.Generated
                     c30 = Vec.MultiplyAddEstimate(a3, b0, c30);
                 }
                 b = ref Unsafe.Add(ref b, 4);
+                Prefetcher.AskForLine(ref next);
+                next = ref Unsafe.Add(ref next, Prefetcher.LineFloats);
             }
             for (; k < depth; k++)
             {
@@ -518,7 +531,7 @@ namespace FastAttn.Generated
 
         /// <summary>C[m][n] = I[m][n] + Σ_k A[m][k]·B[k][n], 2 rows × 1 vectors of columns.</summary>
         [global::System.Runtime.CompilerServices.MethodImpl(global::System.Runtime.CompilerServices.MethodImplOptions.AggressiveOptimization)]
-        private static void Multiply2x1(ref float a, nint aStride, ref float b, ref float initial, nint initialStride, ref float c, nint cStride, nint depth)
+        private static void Multiply2x1(ref float a, nint aStride, ref float b, ref float initial, nint initialStride, ref float c, nint cStride, nint depth, ref float next)
         {
             ref float row0 = ref a;
             ref float start0 = ref initial;
@@ -560,6 +573,8 @@ namespace FastAttn.Generated
                     c10 = Vec.MultiplyAddEstimate(a1, b0, c10);
                 }
                 b = ref Unsafe.Add(ref b, 4);
+                Prefetcher.AskForLine(ref next);
+                next = ref Unsafe.Add(ref next, Prefetcher.LineFloats);
             }
             for (; k < depth; k++)
             {
@@ -581,7 +596,7 @@ namespace FastAttn.Generated
 
         /// <summary>C[m][n] = I[m][n] + Σ_k A[m][k]·B[k][n], 1 rows × 1 vectors of columns.</summary>
         [global::System.Runtime.CompilerServices.MethodImpl(global::System.Runtime.CompilerServices.MethodImplOptions.AggressiveOptimization)]
-        private static void Multiply1x1(ref float a, nint aStride, ref float b, ref float initial, nint initialStride, ref float c, nint cStride, nint depth)
+        private static void Multiply1x1(ref float a, nint aStride, ref float b, ref float initial, nint initialStride, ref float c, nint cStride, nint depth, ref float next)
         {
             ref float row0 = ref a;
             ref float start0 = ref initial;
@@ -612,6 +627,8 @@ namespace FastAttn.Generated
                     c00 = Vec.MultiplyAddEstimate(a0, b0, c00);
                 }
                 b = ref Unsafe.Add(ref b, 4);
+                Prefetcher.AskForLine(ref next);
+                next = ref Unsafe.Add(ref next, Prefetcher.LineFloats);
             }
             for (; k < depth; k++)
             {
