@@ -10,6 +10,11 @@ namespace FastAttn.Runtime;
 /// head dimension. Keys and values stream through once for all query heads of a group; the limit is memory bandwidth, and
 /// plain code comes near it.
 /// </summary>
+/// <remarks>
+/// The first query reads key by key and value by value, as they lie in memory, and so does the CPU's prefetcher ahead of it. The other
+/// queries find them in the cache and take four side by side, which needs fewer loads. Four rows of memory side by side come at a third
+/// of the bandwidth, at two thirds when asked for ahead (Zen 4).
+/// </remarks>
 /// <typeparam name="TVector">The vector.</typeparam>
 internal static unsafe class DecodeTile<TVector>
     where TVector : struct, ILanes<TVector>
@@ -37,21 +42,29 @@ internal static unsafe class DecodeTile<TVector>
         int j = 0;
         for (; j + 4 <= count; j += 4, key += 4 * keyStride)
         {
-            RowsAhead ahead = new(key, keyStride, headDim);
             float* k1 = key + keyStride, k2 = k1 + keyStride, k3 = k2 + keyStride;
             float* q = query;
             for (int row = 0; row < rows; row++, q += headDim)
             {
-                int asked = row == 0 ? 4 * TVector.Count : 0;
-                TVector a0 = TVector.Create(0), a1 = a0, a2 = a0, a3 = a0;
-                for (int t = 0; t < whole; t += TVector.Count)
+                TVector a0, a1, a2, a3;
+                if (row == 0)
                 {
-                    ahead.Ask(asked);
-                    TVector b = TVector.Load(ref q[t]);
-                    a0 = TVector.MultiplyAdd(TVector.Load(ref key[t]), b, a0);
-                    a1 = TVector.MultiplyAdd(TVector.Load(ref k1[t]), b, a1);
-                    a2 = TVector.MultiplyAdd(TVector.Load(ref k2[t]), b, a2);
-                    a3 = TVector.MultiplyAdd(TVector.Load(ref k3[t]), b, a3);
+                    a0 = Products(key, q, whole);
+                    a1 = Products(k1, q, whole);
+                    a2 = Products(k2, q, whole);
+                    a3 = Products(k3, q, whole);
+                }
+                else
+                {
+                    a0 = a1 = a2 = a3 = TVector.Create(0);
+                    for (int t = 0; t < whole; t += TVector.Count)
+                    {
+                        TVector b = TVector.Load(ref q[t]);
+                        a0 = TVector.MultiplyAdd(TVector.Load(ref key[t]), b, a0);
+                        a1 = TVector.MultiplyAdd(TVector.Load(ref k1[t]), b, a1);
+                        a2 = TVector.MultiplyAdd(TVector.Load(ref k2[t]), b, a2);
+                        a3 = TVector.MultiplyAdd(TVector.Load(ref k3[t]), b, a3);
+                    }
                 }
 
                 Vector128<float> s0 = TVector.FoldToFour(a0), s1 = TVector.FoldToFour(a1), s2 = TVector.FoldToFour(a2), s3 = TVector.FoldToFour(a3);
@@ -68,10 +81,7 @@ internal static unsafe class DecodeTile<TVector>
             float* q = query;
             for (int row = 0; row < rows; row++, q += headDim)
             {
-                TVector a = TVector.Create(0);
-                for (int t = 0; t < whole; t += TVector.Count)
-                    a = TVector.MultiplyAdd(TVector.Load(ref key[t]), TVector.Load(ref q[t]), a);
-                float s = Sum(a);
+                float s = Sum(Products(key, q, whole));
                 for (int t = whole; t < headDim; t++)
                     s += key[t] * q[t];
                 score[(long)row * count + j] = s;
@@ -173,24 +183,21 @@ internal static unsafe class DecodeTile<TVector>
         int whole = valueDim / TVector.Count * TVector.Count;
         for (int j = 0; j < count; j += 4, value += 4 * valueStride)
         {
-            RowsAhead ahead = new(value, valueStride, valueDim);
             float* v1 = value + valueStride, v2 = v1 + valueStride, v3 = v2 + valueStride;
             float* o = output;
             float* p = probability + j;
             for (int row = 0; row < rows; row++, o += valueDim, p += count)
             {
-                if (j < start[row] || j + 4 > limit[row])
+                if (row == 0 || j < start[row] || j + 4 > limit[row])
                 {
                     for (int i = Math.Max(j, start[row]); i < Math.Min(j + 4, limit[row]); i++)
                         Add(p[i - j], value + (i - j) * valueStride, valueDim, o);
                     continue;
                 }
 
-                int asked = row == 0 ? 4 * TVector.Count : 0;
                 TVector p0 = TVector.Create(p[0]), p1 = TVector.Create(p[1]), p2 = TVector.Create(p[2]), p3 = TVector.Create(p[3]);
                 for (int c = 0; c < whole; c += TVector.Count)
                 {
-                    ahead.Ask(asked);
                     TVector sum = TVector.MultiplyAdd(p0, TVector.Load(ref value[c]), TVector.Load(ref o[c]));
                     sum = TVector.MultiplyAdd(p1, TVector.Load(ref v1[c]), sum);
                     sum = TVector.MultiplyAdd(p2, TVector.Load(ref v2[c]), sum);
@@ -199,7 +206,7 @@ internal static unsafe class DecodeTile<TVector>
                 }
 
                 for (int c = whole; c < valueDim; c++)
-                    o[c] += (p[0] * value[c] + p[1] * v1[c]) + (p[2] * v2[c] + p[3] * v3[c]);
+                    o[c] = o[c] + p[0] * value[c] + p[1] * v1[c] + p[2] * v2[c] + p[3] * v3[c];
             }
         }
     }
@@ -223,6 +230,16 @@ internal static unsafe class DecodeTile<TVector>
         VectorMath.TanhConstants<T> constants = new();
         for (int j = from; j < to; j += T.Count)
             (VectorMath.Tanh(T.Load(ref score[j]), constants) * T.Create(factor)).Store(ref score[j]);
+    }
+
+    /// <summary>The products K[t]·Q[t], added up lane by lane.</summary>
+    [MethodImpl(MethodImplOptions.AggressiveInlining)]
+    private static TVector Products(float* key, float* query, int count)
+    {
+        TVector sum = TVector.Create(0);
+        for (int t = 0; t < count; t += TVector.Count)
+            sum = TVector.MultiplyAdd(TVector.Load(ref key[t]), TVector.Load(ref query[t]), sum);
+        return sum;
     }
 
     /// <summary>O[c] += p·V[c].</summary>
