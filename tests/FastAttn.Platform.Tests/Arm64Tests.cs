@@ -10,8 +10,8 @@ namespace FastAttn.Platform.Tests;
 /// <summary>Arm64 code on an emulated CPU: right or wrong, but no timings.</summary>
 public sealed class Arm64Tests(PackageFeed feed)
 {
-    // It looks for a second in which the thread pool allocates nothing of its own; emulated, its calls take too long for
-    // that. What it claims does not depend on the CPU.
+    // It looks for a round in which the runtime allocates nothing of its own; emulated, its calls take too long for that.
+    // What it claims does not depend on the CPU.
     private const string TooSlow = "*.Call_on_many_threads_allocates_nothing";
 
     [Fact]

@@ -50,8 +50,7 @@ public static class AllocationTests
         AttentionShape shape = Budget.IsSmall ? new(1, 4, 4, 90, 90) : new(2, 4, 4, 100, 100);
         Call call = new(DeclaredKernels.Causal64, new Case(DeclaredKernels.Causal64, shape) { Threads = 5 });
 
-        // Not every round is quiet: the thread pool allocates when it adds a thread or its queue grows. That comes to an end;
-        // what a call allocates would show in every round.
+        // Not every round is quiet: workers start, and the runtime has work of its own. What a call allocates would show in every round.
         long least = long.MaxValue;
         for (int round = 0; round < 20 && least > 0; round++)
         {

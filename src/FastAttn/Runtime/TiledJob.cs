@@ -5,15 +5,11 @@ using System.Threading;
 namespace FastAttn.Runtime;
 
 /// <summary>
-/// One call's tiles, shared out among the caller and threads of the thread pool: whoever is free takes the next
-/// tile. The caller always works itself, so a busy pool delays but never blocks a call.
+/// One call's tiles, shared out among the caller and <see cref="WorkerThreads"/>: whoever is free takes the next tile. The
+/// caller always works itself, so busy workers delay but never block a call.
 /// </summary>
-/// <remarks>
-/// Jobs are reused. A job that was queued may be run by the pool long after its call has returned; <see cref="_references"/>
-/// counts the caller and those runs, and only when all are gone the job is idle again.
-/// </remarks>
 /// <typeparam name="TWork">What the tiles are.</typeparam>
-internal sealed class TiledJob<TWork> : IThreadPoolWorkItem
+internal sealed class TiledJob<TWork> : SharedItem
     where TWork : struct, ITiledWork
 {
     /// <summary>
@@ -22,26 +18,19 @@ internal sealed class TiledJob<TWork> : IThreadPoolWorkItem
     /// </summary>
     private const long WorkPerThread = 500_000;
 
-    /// <summary>Calls that may be shared at once, leftovers in the pool's queue included; past them a call runs on its own thread.</summary>
-    private const int MaxJobs = 64;
-
-    private const int Closed = 1 << 30;
-
+    // As many as calls were ever shared at once.
     private static readonly Lock Gate = new();
-
-    // All are made at the first shared call: later ones allocate nothing, however many leftovers wait in the pool's queue.
-    private static readonly TiledJob<TWork>[] s_idle = MakeAll();
-    private static int s_idleCount = MaxJobs;
+    private static TiledJob<TWork>[] s_idle = new TiledJob<TWork>[Environment.ProcessorCount];
+    private static int s_idleCount;
 
     private readonly object _gate = new();
-    private bool _isDone;
+    private int _finished;
     private TWork _work;
     private long _workspaceFloats;
     private int _threads;
     private long _tiles;
     private long _taken;
-    private int _references;
-    private int _working;
+    private int _begun;
     private ExceptionDispatchInfo? _error;
 
     /// <summary>Does all tiles.</summary>
@@ -53,8 +42,7 @@ internal sealed class TiledJob<TWork> : IThreadPoolWorkItem
         if (tiles == 0)
             return;
         int threads = Threads(work, tiles, maxThreads);
-        TiledJob<TWork>? job = threads == 1 ? null : Rent();
-        if (job is null)
+        if (threads == 1)
         {
             Workspace workspace = Workspace.Rent(work.WorkspaceFloats);
             for (long i = 0; i < tiles; i++)
@@ -63,43 +51,47 @@ internal sealed class TiledJob<TWork> : IThreadPoolWorkItem
             return;
         }
 
+        TiledJob<TWork> job = Rent();
         job.Share(work, tiles, threads - 1);
+        ExceptionDispatchInfo? error = job._error;
+        job.Return();
+        error?.Throw();
     }
 
-    /// <summary>Called by the thread pool.</summary>
-    void IThreadPoolWorkItem.Execute()
+    /// <summary>A worker's part.</summary>
+    public override void Execute()
     {
-        if (TryEnter())
+        Work();
+        lock (_gate)
         {
-            Work();
-            if (Interlocked.Decrement(ref _working) == Closed)
-                SetDone();
+            Volatile.Write(ref _finished, _finished + 1);
+            Monitor.Pulse(_gate);
         }
-
-        Release();
     }
 
     private static int Threads(in TWork work, long tiles, int maxThreads)
     {
-        long threads = ThreadBudget.Of(maxThreads);
+        long threads = Math.Min(ThreadBudget.Of(maxThreads), 1 + WorkerThreads.Most);
         return (int)Math.Max(1, Math.Min(Math.Min(threads, tiles), work.Cost / WorkPerThread));
     }
 
-    /// <summary>An idle job, or null where the pool has too many to run yet.</summary>
-    private static TiledJob<TWork>? Rent()
+    private static TiledJob<TWork> Rent()
     {
         lock (Gate)
         {
-            return s_idleCount > 0 ? s_idle[--s_idleCount] : null;
+            return s_idleCount > 0 ? s_idle[--s_idleCount] : new();
         }
     }
 
-    private static TiledJob<TWork>[] MakeAll()
+    private void Return()
     {
-        var jobs = new TiledJob<TWork>[MaxJobs];
-        for (int i = 0; i < jobs.Length; i++)
-            jobs[i] = new();
-        return jobs;
+        _work = default;
+        lock (Gate)
+        {
+            if (s_idleCount == s_idle.Length)
+                Array.Resize(ref s_idle, 2 * s_idle.Length);
+            s_idle[s_idleCount++] = this;
+        }
     }
 
     private void Share(in TWork work, long tiles, int others)
@@ -109,56 +101,23 @@ internal sealed class TiledJob<TWork> : IThreadPoolWorkItem
         _threads = 1 + others;
         _tiles = tiles;
         _taken = 0;
+        _finished = 0;
         _error = null;
-        _isDone = false;
-        _references = 1 + others;
-        Volatile.Write(ref _working, 0);
-        for (int i = 0; i < others; i++)
-            ThreadPool.UnsafeQueueUserWorkItem(this, preferLocal: false);
-
+        WorkerThreads.Offer(this, others);
         Work();
-        if (Interlocked.Add(ref _working, Closed) != Closed)
-            WaitUntilDone();
-        ExceptionDispatchInfo? error = _error;
-        Release();
-        error?.Throw();
-    }
 
-    // A ManualResetEventSlim would allocate at its first wait.
-    private void SetDone()
-    {
+        // The others are in their last tile, or have yet to find that none is left.
+        _begun = others - WorkerThreads.Withdraw(this);
+        if (WorkerThreads.SpinUntil(this, static job => job.IsFinished))
+            return;
         lock (_gate)
         {
-            _isDone = true;
-            Monitor.Pulse(_gate);
-        }
-    }
-
-    private void WaitUntilDone()
-    {
-        SpinWait spin = default;
-        while (!Volatile.Read(ref _isDone) && !spin.NextSpinWillYield)
-            spin.SpinOnce();
-        lock (_gate)
-        {
-            while (!_isDone)
+            while (!IsFinished)
                 Monitor.Wait(_gate);
         }
     }
 
-    private bool TryEnter()
-    {
-        int working = Volatile.Read(ref _working);
-        while (working < Closed)
-        {
-            int seen = Interlocked.CompareExchange(ref _working, working + 1, working);
-            if (seen == working)
-                return true;
-            working = seen;
-        }
-
-        return false;
-    }
+    private bool IsFinished => Volatile.Read(ref _finished) == _begun;
 
     private void Work()
     {
@@ -174,17 +133,6 @@ internal sealed class TiledJob<TWork> : IThreadPoolWorkItem
             // Out of memory for a workspace. What the others do is void, so let them stop too.
             _error = ExceptionDispatchInfo.Capture(error);
             Volatile.Write(ref _taken, _tiles);
-        }
-    }
-
-    private void Release()
-    {
-        if (Interlocked.Decrement(ref _references) != 0)
-            return;
-        _work = default;
-        lock (Gate)
-        {
-            s_idle[s_idleCount++] = this;
         }
     }
 }

@@ -35,7 +35,7 @@ public static class LayerAllocationTests
         MultiHeadAttention layer = new Layer(new() { ModelDim = 128, Heads = 4, Rotary = new(32) }).Build();
         float[] input = Tokens.Normal(2 * 100 * 128), output = new float[input.Length];
 
-        // Rounds that are not quiet are the thread pool's (see AllocationTests): short ones, so that some are quiet on slow CPUs too.
+        // Not every round is quiet (see AllocationTests): short ones, so that some are quiet on slow CPUs too.
         long least = long.MaxValue;
         for (int round = 0; round < 60 && least > 0; round++)
         {
