@@ -16,7 +16,7 @@ internal static class TilesEmitter
         writer.Line(Header.File).Line();
         writer.Line($"""
             // {plan.Dimensions}, float32, on {dialect.Name}: a lane is a query, {dialect.Width} to a register.
-            // Register tiles: {string.Join(", ", plan.Tiles)} (rows x vectors) of {dialect.Registers} registers; key blocks of {plan.KeyBlock}.
+            // Register tiles (rows x vectors) of {dialect.Registers} registers: scores {string.Join(", ", plan.ScoreTiles)}; values {string.Join(", ", plan.ValueTiles)}. Key blocks of {plan.KeyBlock}.
             """).Line();
         writer.Open("namespace FastAttn.Generated");
         writer
@@ -38,36 +38,36 @@ internal static class TilesEmitter
 
                 public static int KeyBlock => {plan.KeyBlock};
 
-                public static int KeyRows => {plan.MaxRows};
+                public static int KeyRows => {plan.KeyRows};
 
-                public static int ValueRows => {plan.MaxRows};
+                public static int ValueRows => {plan.ValueRows};
                 """);
 
         EmitChoice(
             writer,
-            plan,
+            plan.ScoreTiles,
             "public static void Scores(int vectors, ref float key, ref float query, ref float bias, ref float score, ref float max, int keyCount, int headDim, ref Prefetcher ahead)",
             tile => $"Scores{tile}(ref key, ref query, ref bias, ref score, ref max, keyCount, {Unfixed(plan, "headDim, ")}ref ahead)");
         EmitChoice(
             writer,
-            plan,
+            plan.ValueTiles,
             "public static void Values(int vectors, ref float value, ref float probability, ref float alpha, ref float output, int keyCount, int valueDim, ref Prefetcher ahead)",
             tile => $"Values{tile}(ref value, ref probability, ref alpha, ref output, keyCount, {Unfixed(plan, "valueDim, ")}ref ahead)");
-        foreach (TileShape tile in plan.Tiles)
+        foreach (TileShape tile in plan.ScoreTiles)
             EmitScores(writer, plan, tile);
-        foreach (TileShape tile in plan.Tiles)
+        foreach (TileShape tile in plan.ValueTiles)
             EmitValues(writer, plan, tile);
         return writer.Close().Close().ToString();
     }
 
-    private static void EmitChoice(SourceWriter writer, KernelPlan plan, string signature, Func<TileShape, string> call)
+    private static void EmitChoice(SourceWriter writer, EquatableArray<TileShape> tiles, string signature, Func<TileShape, string> call)
     {
         writer.Line()
             .Line("/// <inheritdoc/>")
             .Line(Header.Method("AggressiveInlining"))
             .Open(signature)
             .Open("switch (vectors)");
-        foreach (TileShape tile in plan.Tiles)
+        foreach (TileShape tile in tiles)
         {
             string label = tile.Vectors == 1 ? "default" : $"case {tile.Vectors}";
             writer.Line($"{label}: {call(tile)}; break;");
@@ -81,7 +81,7 @@ internal static class TilesEmitter
         Dialect dialect = plan.Dialect;
         int width = tile.Vectors * dialect.Width;
         bool isFixed = plan.Dimensions.AreFixed;
-        string headDim = isFixed ? $"{plan.Dimensions.Head}" : "headDim";
+        string headDim = isFixed ? $"{plan.Dimensions.Head}" : "headDim", biasAddend = $"ref Unsafe.Add(ref bias, j * {width})";
 
         writer.Line().Line($"/// <summary>S[j][q] = bias[j][q] + Σ_t K[j][t]·Qt[t][q] and max[q], {tile.Rows} keys × {tile.Vectors} vectors of queries at a time.</summary>");
         writer.Line(Header.Method("AggressiveOptimization"));
@@ -101,12 +101,22 @@ internal static class TilesEmitter
         }
 
         writer.Line($"ref float b = ref query;\nref float destination = ref Unsafe.Add(ref score, j * {width});");
-        bool inParts = !isFixed || plan.Dimensions.Head > KernelPlan.SumLength;
+        bool inParts = !isFixed || plan.Dimensions.Head > KernelPlan.SumLength, sumsInRegisters = inParts && plan.SumsInRegisters(tile);
+        var score = new ProductEmitter(writer, dialect, tile, accumulator: sumsInRegisters ? "sum" : "s");
         if (inParts)
         {
             writer.Line().Line($"// The sum over t in parts of {KernelPlan.SumLength} terms: rounding errors grow with the length of a sum.");
+            if (sumsInRegisters)
+            {
+                foreach (int row in Enumerable.Range(0, tile.Rows))
+                    score.Declare(row, _ => dialect.Zero);
+                writer.Open("if (isBiased)");
+                AddFrom(biasAddend);
+                writer.Close();
+            }
+
             writer.Open($"for (int t = 0; t < {headDim};)");
-            writer.Line($"int start = t, end = t + {KernelPlan.SumLength} < {headDim} ? t + {KernelPlan.SumLength} : {headDim};");
+            writer.Line($"int {(sumsInRegisters ? "" : "start = t, ")}end = t + {KernelPlan.SumLength} < {headDim} ? t + {KernelPlan.SumLength} : {headDim};");
         }
         else
         {
@@ -134,17 +144,24 @@ internal static class TilesEmitter
         }
 
         writer.Line();
-        writer.Open(inParts ? "if (start > 0 || isBiased)" : "if (isBiased)");
-        string bias = $"ref Unsafe.Add(ref bias, j * {width})";
-        writer.Line($"ref float addend = {(inParts ? $"ref start > 0 ? ref destination : {bias}" : bias)};");
-        foreach (int row in Enumerable.Range(0, tile.Rows))
-            writer.Line(string.Join(" ", product.Vectors(v => $"{product.Accumulator(row, v)} += {dialect.Load("addend", (row * width) + (v * dialect.Width))};")));
-        writer.Close().Line();
+        if (sumsInRegisters)
+        {
+            foreach (int row in Enumerable.Range(0, tile.Rows))
+                writer.Line(string.Join(" ", product.Vectors(v => $"{score.Accumulator(row, v)} += {product.Accumulator(row, v)};")));
+            writer.Close();
+        }
+        else
+        {
+            writer.Open(inParts ? "if (start > 0 || isBiased)" : "if (isBiased)");
+            AddFrom(inParts ? $"ref start > 0 ? ref destination : {biasAddend}" : biasAddend);
+            writer.Close();
+        }
 
-        foreach (int row in Enumerable.Range(0, tile.Rows))
-            writer.Line(string.Join(" ", product.Vectors(v => $"{dialect.Store(product.Accumulator(row, v), "destination", (row * width) + (v * dialect.Width))};")));
         writer.Line();
-        if (inParts)
+        foreach (int row in Enumerable.Range(0, tile.Rows))
+            writer.Line(string.Join(" ", product.Vectors(v => $"{dialect.Store(score.Accumulator(row, v), "destination", (row * width) + (v * dialect.Width))};")));
+        writer.Line();
+        if (inParts && !sumsInRegisters)
         {
             writer.Open($"if (t < {headDim})");
             writer.Line("continue;");
@@ -154,9 +171,9 @@ internal static class TilesEmitter
         writer.Line("// The running maximum. It is read only now: all registers belong to the sum until here.");
         writer.Line($"Lane {string.Join(", ", product.Vectors(v => $"max{v} = {dialect.Load("max", v * dialect.Width)}"))};");
         foreach (int row in Enumerable.Range(0, tile.Rows))
-            writer.Line(string.Join(" ", product.Vectors(v => $"max{v} = {dialect.Max($"max{v}", product.Accumulator(row, v))};")));
+            writer.Line(string.Join(" ", product.Vectors(v => $"max{v} = {dialect.Max($"max{v}", score.Accumulator(row, v))};")));
         writer.Line(string.Join(" ", product.Vectors(v => $"{dialect.Store($"max{v}", "max", v * dialect.Width)};")));
-        if (inParts)
+        if (inParts && !sumsInRegisters)
             writer.Close();
         writer.Line();
         writer.Line($"""
@@ -168,6 +185,13 @@ internal static class TilesEmitter
         writer.Line("// The last tile begins early: it computes some scores again, to the same values.");
         writer.Line($"j = keyCount - {tile.Rows};");
         writer.Close().Close().Close();
+
+        void AddFrom(string addend)
+        {
+            writer.Line($"ref float addend = {addend};");
+            foreach (int row in Enumerable.Range(0, tile.Rows))
+                writer.Line(string.Join(" ", score.Vectors(v => $"{score.Accumulator(row, v)} += {dialect.Load("addend", (row * width) + (v * dialect.Width))};")));
+        }
     }
 
     private static void EmitValues(SourceWriter writer, KernelPlan plan, TileShape tile)
@@ -176,9 +200,10 @@ internal static class TilesEmitter
         int width = tile.Vectors * dialect.Width;
         string valueDim = plan.Dimensions.AreFixed ? $"{plan.ValueColumns}" : "valueDim";
 
-        writer.Line().Line($"/// <summary>Ot[c][q] = alpha[q]·Ot[c][q] + Σ_j V[j][c]·P[j][q], {tile.Rows} value columns × {tile.Vectors} vectors of queries at a time.</summary>");
+        writer.Line().Line($"/// <summary>Ot[c][q] = alpha[q]·Ot[c][q] + Σ_j V[j][c]·P[j][q], without the first term where alpha is a null reference, {tile.Rows} value columns × {tile.Vectors} vectors of queries at a time.</summary>");
         writer.Line(Header.Method("AggressiveOptimization"));
         writer.Open($"private static void Values{tile}(ref float value, ref float probability, ref float alpha, ref float output, int keyCount, {Unfixed(plan, "int valueDim, ")}ref Prefetcher ahead)");
+        writer.Line("bool continues = !Unsafe.IsNullRef(ref alpha);");
         writer.Open($"for (int c = 0; c < {valueDim}; c += {tile.Rows})");
         writer.Line("ahead.Next();");
         var product = new ProductEmitter(writer, dialect, tile, accumulator: "o");
@@ -187,10 +212,14 @@ internal static class TilesEmitter
             ref float b = ref probability;
             ref float o = ref Unsafe.Add(ref output, c * {width});
             """);
-        writer.Line().Line("// The output so far, rescaled to the new maximum.");
+        foreach (int row in Enumerable.Range(0, tile.Rows))
+            product.Declare(row, _ => dialect.Zero);
+        writer.Open("if (continues)");
+        writer.Line("// The output so far, rescaled to the new maximum.");
         writer.Line($"Lane {string.Join(", ", product.Vectors(v => $"alpha{v} = {dialect.Load("alpha", v * dialect.Width)}"))};");
         foreach (int row in Enumerable.Range(0, tile.Rows))
-            product.Declare(row, v => $"{dialect.Load("o", (row * width) + (v * dialect.Width))} * alpha{v}");
+            writer.Line(string.Join(" ", product.Vectors(v => $"{product.Accumulator(row, v)} = {dialect.Load("o", (row * width) + (v * dialect.Width))} * alpha{v};")));
+        writer.Close();
 
         writer.Line().Line("// The sum over j: a value element times a vector of probabilities.");
         writer.Line("int j = 0;");

@@ -75,7 +75,7 @@ internal sealed unsafe class FlashDriver<TTiles, TVector, TSpec> : TileDriver
     {
         bool byRows = DecodeTile<TVector>.Suits(tiles->Sequence);
         for (int i = 0; i < tileCount; i++)
-            tiles[i].Begin(call);
+            tiles[i].Begin(call, clears: byRows || tiles[i].FirstBlock(call.KeyBlock) >= tiles[i].Range.LastLimit);
         if (byRows)
         {
             for (int i = 0; i < tileCount; i++)
@@ -154,7 +154,8 @@ internal sealed unsafe class FlashDriver<TTiles, TVector, TSpec> : TileDriver
                     ahead.Add(keys + (first + count) * keyStride, keyStride, call.HeadDim, Math.Min(call.KeyBlock, lastLimit - first - count));
                 AddMask(call, tile, first + count, Math.Min(call.KeyBlock, lastLimit - first - count), ref ahead);
                 ahead.Spread(valueColumns / TTiles.ValueRows);
-                TTiles.Values(tile.Width / TVector.Count, ref *value, ref *tile.Score, ref *tile.Alpha, ref *tile.Output, seen, valueColumns, ref ahead);
+                float* alpha = first == tile.FirstBlock(call.KeyBlock) ? null : tile.Alpha;
+                TTiles.Values(tile.Width / TVector.Count, ref *value, ref *tile.Score, ref *alpha, ref *tile.Output, seen, valueColumns, ref ahead);
                 if (careful)
                     tile.AddVisibleNonFinite(call, values + first * valueStride, first, seen, inLanes: true);
             }

@@ -47,7 +47,7 @@ public interface IAttentionTiles
     /// <param name="vectors">Width of the query tile.</param>
     /// <param name="value">V: <paramref name="keyCount"/> × <paramref name="valueDim"/>.</param>
     /// <param name="probability">P: <paramref name="keyCount"/> × n.</param>
-    /// <param name="alpha">n correction factors.</param>
+    /// <param name="alpha">n correction factors, or a null reference where there is no output yet: then it is only written.</param>
     /// <param name="output">Ot, read and written: <paramref name="valueDim"/> × n.</param>
     /// <param name="keyCount">Keys in the block.</param>
     /// <param name="valueDim">Value dimension, a multiple of <see cref="ValueRows"/>; ignored where the kernel is made for one.</param>

@@ -124,10 +124,13 @@ internal unsafe struct TileState<TVector, TSpec>
     public readonly int FirstBlock(int keyBlock) => HasStarts && Range.LastLimit > 0 ? Range.FirstStart / keyBlock * keyBlock : 0;
 
     /// <summary>The state before any key: no maximum and a sum of 0, or a sink's logit and 1.</summary>
+    /// <param name="call">The call.</param>
+    /// <param name="clears">Whether the output is 0 now; else the first block writes it.</param>
     [MethodImpl(MethodImplOptions.AggressiveOptimization)]
-    public readonly void Begin(in AttentionCall call)
+    public readonly void Begin(in AttentionCall call, bool clears)
     {
-        new Span<float>(Output, ValueColumns * Width).Clear();
+        if (clears)
+            new Span<float>(Output, ValueColumns * Width).Clear();
         new Span<float>(Max, Width).Fill(OnlineSoftmax.NoMax);
         new Span<float>(Sum, Width).Clear();
         if (!Features.Uses<TSpec>(call, AttentionFeatures.Sinks))
@@ -251,44 +254,10 @@ internal unsafe struct TileState<TVector, TSpec>
     [MethodImpl(MethodImplOptions.AggressiveOptimization)]
     public readonly void Finish(in AttentionCall call)
     {
-        int width = Width, dim = call.ValueDim;
-        float* inverse = FinishSums(call);
-        int row = 0;
-        for (; row + 4 <= Tile.RowCount; row += 4)
-        {
-            float* a = call.Output + Rows.Offset(row, call.OutputStrides);
-            float* b = call.Output + Rows.Offset(row + 1, call.OutputStrides);
-            float* c = call.Output + Rows.Offset(row + 2, call.OutputStrides);
-            float* d = call.Output + Rows.Offset(row + 3, call.OutputStrides);
-            float* source = Output + row;
-            Vector128<float> factor = Vector128.Load(inverse + row);
-            int t = 0;
-            for (; t + 4 <= dim; t += 4, source += 4 * width)
-            {
-                Vector128<float> va = Vector128.Load(source) * factor, vb = Vector128.Load(source + width) * factor;
-                Vector128<float> vc = Vector128.Load(source + 2 * width) * factor, vd = Vector128.Load(source + 3 * width) * factor;
-                Transpose.InPlace(ref va, ref vb, ref vc, ref vd);
-                va.Store(a + t);
-                vb.Store(b + t);
-                vc.Store(c + t);
-                vd.Store(d + t);
-            }
-
-            for (; t < dim; t++, source += width)
-            {
-                a[t] = source[0] * inverse[row];
-                b[t] = source[1] * inverse[row + 1];
-                c[t] = source[2] * inverse[row + 2];
-                d[t] = source[3] * inverse[row + 3];
-            }
-        }
-
-        for (; row < Tile.RowCount; row++)
-        {
-            float* destination = call.Output + Rows.Offset(row, call.OutputStrides);
-            for (int t = 0; t < dim; t++)
-                destination[t] = Output[t * width + row] * inverse[row];
-        }
+        float** rows = stackalloc float*[Tile.RowCount];
+        for (int q = 0; q < Tile.RowCount; q++)
+            rows[q] = call.Output + Rows.Offset(q, call.OutputStrides);
+        LanePacking.Unpack(Output, Width, FinishSums(call), rows, Tile.RowCount, call.ValueDim);
     }
 
     /// <summary>LSE[q] = ln 2·m[q] + ln l[q], −∞ without keys; returns 1 / l[q], 0 without keys.</summary>

@@ -3,7 +3,7 @@
 #nullable enable
 
 // head and value dimension 64, float32, on Avx2: a lane is a query, 8 to a register.
-// Register tiles: 4x3, 4x2, 8x1 (rows x vectors) of 16 registers; key blocks of 96.
+// Register tiles (rows x vectors) of 16 registers: scores 4x3, 4x2, 8x1; values 4x3, 4x2, 8x1. Key blocks of 96.
 
 namespace FastAttn.Generated
 {
@@ -426,23 +426,30 @@ namespace FastAttn.Generated
             }
         }
 
-        /// <summary>Ot[c][q] = alpha[q]·Ot[c][q] + Σ_j V[j][c]·P[j][q], 4 value columns × 3 vectors of queries at a time.</summary>
+        /// <summary>Ot[c][q] = alpha[q]·Ot[c][q] + Σ_j V[j][c]·P[j][q], without the first term where alpha is a null reference, 4 value columns × 3 vectors of queries at a time.</summary>
         [global::System.Runtime.CompilerServices.MethodImpl(global::System.Runtime.CompilerServices.MethodImplOptions.AggressiveOptimization)]
         private static void Values4x3(ref float value, ref float probability, ref float alpha, ref float output, int keyCount, ref Prefetcher ahead)
         {
+            bool continues = !Unsafe.IsNullRef(ref alpha);
             for (int c = 0; c < 64; c += 4)
             {
                 ahead.Next();
                 ref float a = ref Unsafe.Add(ref value, c);
                 ref float b = ref probability;
                 ref float o = ref Unsafe.Add(ref output, c * 24);
-
-                // The output so far, rescaled to the new maximum.
-                Lane alpha0 = Vec.LoadUnsafe(ref alpha, 0), alpha1 = Vec.LoadUnsafe(ref alpha, 8), alpha2 = Vec.LoadUnsafe(ref alpha, 16);
-                Lane o00 = Vec.LoadUnsafe(ref o, 0) * alpha0, o01 = Vec.LoadUnsafe(ref o, 8) * alpha1, o02 = Vec.LoadUnsafe(ref o, 16) * alpha2;
-                Lane o10 = Vec.LoadUnsafe(ref o, 24) * alpha0, o11 = Vec.LoadUnsafe(ref o, 32) * alpha1, o12 = Vec.LoadUnsafe(ref o, 40) * alpha2;
-                Lane o20 = Vec.LoadUnsafe(ref o, 48) * alpha0, o21 = Vec.LoadUnsafe(ref o, 56) * alpha1, o22 = Vec.LoadUnsafe(ref o, 64) * alpha2;
-                Lane o30 = Vec.LoadUnsafe(ref o, 72) * alpha0, o31 = Vec.LoadUnsafe(ref o, 80) * alpha1, o32 = Vec.LoadUnsafe(ref o, 88) * alpha2;
+                Lane o00 = Lane.Zero, o01 = Lane.Zero, o02 = Lane.Zero;
+                Lane o10 = Lane.Zero, o11 = Lane.Zero, o12 = Lane.Zero;
+                Lane o20 = Lane.Zero, o21 = Lane.Zero, o22 = Lane.Zero;
+                Lane o30 = Lane.Zero, o31 = Lane.Zero, o32 = Lane.Zero;
+                if (continues)
+                {
+                    // The output so far, rescaled to the new maximum.
+                    Lane alpha0 = Vec.LoadUnsafe(ref alpha, 0), alpha1 = Vec.LoadUnsafe(ref alpha, 8), alpha2 = Vec.LoadUnsafe(ref alpha, 16);
+                    o00 = Vec.LoadUnsafe(ref o, 0) * alpha0; o01 = Vec.LoadUnsafe(ref o, 8) * alpha1; o02 = Vec.LoadUnsafe(ref o, 16) * alpha2;
+                    o10 = Vec.LoadUnsafe(ref o, 24) * alpha0; o11 = Vec.LoadUnsafe(ref o, 32) * alpha1; o12 = Vec.LoadUnsafe(ref o, 40) * alpha2;
+                    o20 = Vec.LoadUnsafe(ref o, 48) * alpha0; o21 = Vec.LoadUnsafe(ref o, 56) * alpha1; o22 = Vec.LoadUnsafe(ref o, 64) * alpha2;
+                    o30 = Vec.LoadUnsafe(ref o, 72) * alpha0; o31 = Vec.LoadUnsafe(ref o, 80) * alpha1; o32 = Vec.LoadUnsafe(ref o, 88) * alpha2;
+                }
 
                 // The sum over j: a value element times a vector of probabilities.
                 int j = 0;
@@ -519,23 +526,30 @@ namespace FastAttn.Generated
             }
         }
 
-        /// <summary>Ot[c][q] = alpha[q]·Ot[c][q] + Σ_j V[j][c]·P[j][q], 4 value columns × 2 vectors of queries at a time.</summary>
+        /// <summary>Ot[c][q] = alpha[q]·Ot[c][q] + Σ_j V[j][c]·P[j][q], without the first term where alpha is a null reference, 4 value columns × 2 vectors of queries at a time.</summary>
         [global::System.Runtime.CompilerServices.MethodImpl(global::System.Runtime.CompilerServices.MethodImplOptions.AggressiveOptimization)]
         private static void Values4x2(ref float value, ref float probability, ref float alpha, ref float output, int keyCount, ref Prefetcher ahead)
         {
+            bool continues = !Unsafe.IsNullRef(ref alpha);
             for (int c = 0; c < 64; c += 4)
             {
                 ahead.Next();
                 ref float a = ref Unsafe.Add(ref value, c);
                 ref float b = ref probability;
                 ref float o = ref Unsafe.Add(ref output, c * 16);
-
-                // The output so far, rescaled to the new maximum.
-                Lane alpha0 = Vec.LoadUnsafe(ref alpha, 0), alpha1 = Vec.LoadUnsafe(ref alpha, 8);
-                Lane o00 = Vec.LoadUnsafe(ref o, 0) * alpha0, o01 = Vec.LoadUnsafe(ref o, 8) * alpha1;
-                Lane o10 = Vec.LoadUnsafe(ref o, 16) * alpha0, o11 = Vec.LoadUnsafe(ref o, 24) * alpha1;
-                Lane o20 = Vec.LoadUnsafe(ref o, 32) * alpha0, o21 = Vec.LoadUnsafe(ref o, 40) * alpha1;
-                Lane o30 = Vec.LoadUnsafe(ref o, 48) * alpha0, o31 = Vec.LoadUnsafe(ref o, 56) * alpha1;
+                Lane o00 = Lane.Zero, o01 = Lane.Zero;
+                Lane o10 = Lane.Zero, o11 = Lane.Zero;
+                Lane o20 = Lane.Zero, o21 = Lane.Zero;
+                Lane o30 = Lane.Zero, o31 = Lane.Zero;
+                if (continues)
+                {
+                    // The output so far, rescaled to the new maximum.
+                    Lane alpha0 = Vec.LoadUnsafe(ref alpha, 0), alpha1 = Vec.LoadUnsafe(ref alpha, 8);
+                    o00 = Vec.LoadUnsafe(ref o, 0) * alpha0; o01 = Vec.LoadUnsafe(ref o, 8) * alpha1;
+                    o10 = Vec.LoadUnsafe(ref o, 16) * alpha0; o11 = Vec.LoadUnsafe(ref o, 24) * alpha1;
+                    o20 = Vec.LoadUnsafe(ref o, 32) * alpha0; o21 = Vec.LoadUnsafe(ref o, 40) * alpha1;
+                    o30 = Vec.LoadUnsafe(ref o, 48) * alpha0; o31 = Vec.LoadUnsafe(ref o, 56) * alpha1;
+                }
 
                 // The sum over j: a value element times a vector of probabilities.
                 int j = 0;
@@ -612,27 +626,38 @@ namespace FastAttn.Generated
             }
         }
 
-        /// <summary>Ot[c][q] = alpha[q]·Ot[c][q] + Σ_j V[j][c]·P[j][q], 8 value columns × 1 vectors of queries at a time.</summary>
+        /// <summary>Ot[c][q] = alpha[q]·Ot[c][q] + Σ_j V[j][c]·P[j][q], without the first term where alpha is a null reference, 8 value columns × 1 vectors of queries at a time.</summary>
         [global::System.Runtime.CompilerServices.MethodImpl(global::System.Runtime.CompilerServices.MethodImplOptions.AggressiveOptimization)]
         private static void Values8x1(ref float value, ref float probability, ref float alpha, ref float output, int keyCount, ref Prefetcher ahead)
         {
+            bool continues = !Unsafe.IsNullRef(ref alpha);
             for (int c = 0; c < 64; c += 8)
             {
                 ahead.Next();
                 ref float a = ref Unsafe.Add(ref value, c);
                 ref float b = ref probability;
                 ref float o = ref Unsafe.Add(ref output, c * 8);
-
-                // The output so far, rescaled to the new maximum.
-                Lane alpha0 = Vec.LoadUnsafe(ref alpha, 0);
-                Lane o00 = Vec.LoadUnsafe(ref o, 0) * alpha0;
-                Lane o10 = Vec.LoadUnsafe(ref o, 8) * alpha0;
-                Lane o20 = Vec.LoadUnsafe(ref o, 16) * alpha0;
-                Lane o30 = Vec.LoadUnsafe(ref o, 24) * alpha0;
-                Lane o40 = Vec.LoadUnsafe(ref o, 32) * alpha0;
-                Lane o50 = Vec.LoadUnsafe(ref o, 40) * alpha0;
-                Lane o60 = Vec.LoadUnsafe(ref o, 48) * alpha0;
-                Lane o70 = Vec.LoadUnsafe(ref o, 56) * alpha0;
+                Lane o00 = Lane.Zero;
+                Lane o10 = Lane.Zero;
+                Lane o20 = Lane.Zero;
+                Lane o30 = Lane.Zero;
+                Lane o40 = Lane.Zero;
+                Lane o50 = Lane.Zero;
+                Lane o60 = Lane.Zero;
+                Lane o70 = Lane.Zero;
+                if (continues)
+                {
+                    // The output so far, rescaled to the new maximum.
+                    Lane alpha0 = Vec.LoadUnsafe(ref alpha, 0);
+                    o00 = Vec.LoadUnsafe(ref o, 0) * alpha0;
+                    o10 = Vec.LoadUnsafe(ref o, 8) * alpha0;
+                    o20 = Vec.LoadUnsafe(ref o, 16) * alpha0;
+                    o30 = Vec.LoadUnsafe(ref o, 24) * alpha0;
+                    o40 = Vec.LoadUnsafe(ref o, 32) * alpha0;
+                    o50 = Vec.LoadUnsafe(ref o, 40) * alpha0;
+                    o60 = Vec.LoadUnsafe(ref o, 48) * alpha0;
+                    o70 = Vec.LoadUnsafe(ref o, 56) * alpha0;
+                }
 
                 // The sum over j: a value element times a vector of probabilities.
                 int j = 0;

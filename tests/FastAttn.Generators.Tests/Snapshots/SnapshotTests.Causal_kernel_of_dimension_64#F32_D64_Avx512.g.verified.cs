@@ -3,7 +3,7 @@
 #nullable enable
 
 // head and value dimension 64, float32, on Avx512: a lane is a query, 16 to a register.
-// Register tiles: 8x3, 8x2, 8x1 (rows x vectors) of 32 registers; key blocks of 96.
+// Register tiles (rows x vectors) of 32 registers: scores 4x3, 4x2, 8x1; values 8x3, 8x2, 8x1. Key blocks of 96.
 
 namespace FastAttn.Generated
 {
@@ -33,8 +33,8 @@ namespace FastAttn.Generated
         {
             switch (vectors)
             {
-                case 3: Scores8x3(ref key, ref query, ref bias, ref score, ref max, keyCount, ref ahead); break;
-                case 2: Scores8x2(ref key, ref query, ref bias, ref score, ref max, keyCount, ref ahead); break;
+                case 3: Scores4x3(ref key, ref query, ref bias, ref score, ref max, keyCount, ref ahead); break;
+                case 2: Scores4x2(ref key, ref query, ref bias, ref score, ref max, keyCount, ref ahead); break;
                 default: Scores8x1(ref key, ref query, ref bias, ref score, ref max, keyCount, ref ahead); break;
             }
         }
@@ -51,9 +51,9 @@ namespace FastAttn.Generated
             }
         }
 
-        /// <summary>S[j][q] = bias[j][q] + Σ_t K[j][t]·Qt[t][q] and max[q], 8 keys × 3 vectors of queries at a time.</summary>
+        /// <summary>S[j][q] = bias[j][q] + Σ_t K[j][t]·Qt[t][q] and max[q], 4 keys × 3 vectors of queries at a time.</summary>
         [global::System.Runtime.CompilerServices.MethodImpl(global::System.Runtime.CompilerServices.MethodImplOptions.AggressiveOptimization)]
-        private static void Scores8x3(ref float key, ref float query, ref float bias, ref float score, ref float max, int keyCount, ref Prefetcher ahead)
+        private static void Scores4x3(ref float key, ref float query, ref float bias, ref float score, ref float max, int keyCount, ref Prefetcher ahead)
         {
             bool isBiased = !Unsafe.IsNullRef(ref bias);
             for (int j = 0; ;)
@@ -64,17 +64,25 @@ namespace FastAttn.Generated
                 ref float destination = ref Unsafe.Add(ref score, j * 48);
 
                 // The sum over t in parts of 32 terms: rounding errors grow with the length of a sum.
+                Lane sum00 = Lane.Zero, sum01 = Lane.Zero, sum02 = Lane.Zero;
+                Lane sum10 = Lane.Zero, sum11 = Lane.Zero, sum12 = Lane.Zero;
+                Lane sum20 = Lane.Zero, sum21 = Lane.Zero, sum22 = Lane.Zero;
+                Lane sum30 = Lane.Zero, sum31 = Lane.Zero, sum32 = Lane.Zero;
+                if (isBiased)
+                {
+                    ref float addend = ref Unsafe.Add(ref bias, j * 48);
+                    sum00 += Vec.LoadUnsafe(ref addend, 0); sum01 += Vec.LoadUnsafe(ref addend, 16); sum02 += Vec.LoadUnsafe(ref addend, 32);
+                    sum10 += Vec.LoadUnsafe(ref addend, 48); sum11 += Vec.LoadUnsafe(ref addend, 64); sum12 += Vec.LoadUnsafe(ref addend, 80);
+                    sum20 += Vec.LoadUnsafe(ref addend, 96); sum21 += Vec.LoadUnsafe(ref addend, 112); sum22 += Vec.LoadUnsafe(ref addend, 128);
+                    sum30 += Vec.LoadUnsafe(ref addend, 144); sum31 += Vec.LoadUnsafe(ref addend, 160); sum32 += Vec.LoadUnsafe(ref addend, 176);
+                }
                 for (int t = 0; t < 64;)
                 {
-                    int start = t, end = t + 32 < 64 ? t + 32 : 64;
+                    int end = t + 32 < 64 ? t + 32 : 64;
                     Lane s00 = Lane.Zero, s01 = Lane.Zero, s02 = Lane.Zero;
                     Lane s10 = Lane.Zero, s11 = Lane.Zero, s12 = Lane.Zero;
                     Lane s20 = Lane.Zero, s21 = Lane.Zero, s22 = Lane.Zero;
                     Lane s30 = Lane.Zero, s31 = Lane.Zero, s32 = Lane.Zero;
-                    Lane s40 = Lane.Zero, s41 = Lane.Zero, s42 = Lane.Zero;
-                    Lane s50 = Lane.Zero, s51 = Lane.Zero, s52 = Lane.Zero;
-                    Lane s60 = Lane.Zero, s61 = Lane.Zero, s62 = Lane.Zero;
-                    Lane s70 = Lane.Zero, s71 = Lane.Zero, s72 = Lane.Zero;
                     // A key element times a vector of queries.
                     for (; t <= end - 4; t += 4)
                     {
@@ -88,14 +96,6 @@ namespace FastAttn.Generated
                             s20 = Vec.MultiplyAddEstimate(a2, b0, s20); s21 = Vec.MultiplyAddEstimate(a2, b1, s21); s22 = Vec.MultiplyAddEstimate(a2, b2, s22);
                             Lane a3 = Vec.Create(Unsafe.Add(ref a, 192));
                             s30 = Vec.MultiplyAddEstimate(a3, b0, s30); s31 = Vec.MultiplyAddEstimate(a3, b1, s31); s32 = Vec.MultiplyAddEstimate(a3, b2, s32);
-                            Lane a4 = Vec.Create(Unsafe.Add(ref a, 256));
-                            s40 = Vec.MultiplyAddEstimate(a4, b0, s40); s41 = Vec.MultiplyAddEstimate(a4, b1, s41); s42 = Vec.MultiplyAddEstimate(a4, b2, s42);
-                            Lane a5 = Vec.Create(Unsafe.Add(ref a, 320));
-                            s50 = Vec.MultiplyAddEstimate(a5, b0, s50); s51 = Vec.MultiplyAddEstimate(a5, b1, s51); s52 = Vec.MultiplyAddEstimate(a5, b2, s52);
-                            Lane a6 = Vec.Create(Unsafe.Add(ref a, 384));
-                            s60 = Vec.MultiplyAddEstimate(a6, b0, s60); s61 = Vec.MultiplyAddEstimate(a6, b1, s61); s62 = Vec.MultiplyAddEstimate(a6, b2, s62);
-                            Lane a7 = Vec.Create(Unsafe.Add(ref a, 448));
-                            s70 = Vec.MultiplyAddEstimate(a7, b0, s70); s71 = Vec.MultiplyAddEstimate(a7, b1, s71); s72 = Vec.MultiplyAddEstimate(a7, b2, s72);
                         }
                         {
                             Lane b0 = Vec.LoadUnsafe(ref b, 48), b1 = Vec.LoadUnsafe(ref b, 64), b2 = Vec.LoadUnsafe(ref b, 80);
@@ -107,14 +107,6 @@ namespace FastAttn.Generated
                             s20 = Vec.MultiplyAddEstimate(a2, b0, s20); s21 = Vec.MultiplyAddEstimate(a2, b1, s21); s22 = Vec.MultiplyAddEstimate(a2, b2, s22);
                             Lane a3 = Vec.Create(Unsafe.Add(ref a, 193));
                             s30 = Vec.MultiplyAddEstimate(a3, b0, s30); s31 = Vec.MultiplyAddEstimate(a3, b1, s31); s32 = Vec.MultiplyAddEstimate(a3, b2, s32);
-                            Lane a4 = Vec.Create(Unsafe.Add(ref a, 257));
-                            s40 = Vec.MultiplyAddEstimate(a4, b0, s40); s41 = Vec.MultiplyAddEstimate(a4, b1, s41); s42 = Vec.MultiplyAddEstimate(a4, b2, s42);
-                            Lane a5 = Vec.Create(Unsafe.Add(ref a, 321));
-                            s50 = Vec.MultiplyAddEstimate(a5, b0, s50); s51 = Vec.MultiplyAddEstimate(a5, b1, s51); s52 = Vec.MultiplyAddEstimate(a5, b2, s52);
-                            Lane a6 = Vec.Create(Unsafe.Add(ref a, 385));
-                            s60 = Vec.MultiplyAddEstimate(a6, b0, s60); s61 = Vec.MultiplyAddEstimate(a6, b1, s61); s62 = Vec.MultiplyAddEstimate(a6, b2, s62);
-                            Lane a7 = Vec.Create(Unsafe.Add(ref a, 449));
-                            s70 = Vec.MultiplyAddEstimate(a7, b0, s70); s71 = Vec.MultiplyAddEstimate(a7, b1, s71); s72 = Vec.MultiplyAddEstimate(a7, b2, s72);
                         }
                         {
                             Lane b0 = Vec.LoadUnsafe(ref b, 96), b1 = Vec.LoadUnsafe(ref b, 112), b2 = Vec.LoadUnsafe(ref b, 128);
@@ -126,14 +118,6 @@ namespace FastAttn.Generated
                             s20 = Vec.MultiplyAddEstimate(a2, b0, s20); s21 = Vec.MultiplyAddEstimate(a2, b1, s21); s22 = Vec.MultiplyAddEstimate(a2, b2, s22);
                             Lane a3 = Vec.Create(Unsafe.Add(ref a, 194));
                             s30 = Vec.MultiplyAddEstimate(a3, b0, s30); s31 = Vec.MultiplyAddEstimate(a3, b1, s31); s32 = Vec.MultiplyAddEstimate(a3, b2, s32);
-                            Lane a4 = Vec.Create(Unsafe.Add(ref a, 258));
-                            s40 = Vec.MultiplyAddEstimate(a4, b0, s40); s41 = Vec.MultiplyAddEstimate(a4, b1, s41); s42 = Vec.MultiplyAddEstimate(a4, b2, s42);
-                            Lane a5 = Vec.Create(Unsafe.Add(ref a, 322));
-                            s50 = Vec.MultiplyAddEstimate(a5, b0, s50); s51 = Vec.MultiplyAddEstimate(a5, b1, s51); s52 = Vec.MultiplyAddEstimate(a5, b2, s52);
-                            Lane a6 = Vec.Create(Unsafe.Add(ref a, 386));
-                            s60 = Vec.MultiplyAddEstimate(a6, b0, s60); s61 = Vec.MultiplyAddEstimate(a6, b1, s61); s62 = Vec.MultiplyAddEstimate(a6, b2, s62);
-                            Lane a7 = Vec.Create(Unsafe.Add(ref a, 450));
-                            s70 = Vec.MultiplyAddEstimate(a7, b0, s70); s71 = Vec.MultiplyAddEstimate(a7, b1, s71); s72 = Vec.MultiplyAddEstimate(a7, b2, s72);
                         }
                         {
                             Lane b0 = Vec.LoadUnsafe(ref b, 144), b1 = Vec.LoadUnsafe(ref b, 160), b2 = Vec.LoadUnsafe(ref b, 176);
@@ -145,72 +129,44 @@ namespace FastAttn.Generated
                             s20 = Vec.MultiplyAddEstimate(a2, b0, s20); s21 = Vec.MultiplyAddEstimate(a2, b1, s21); s22 = Vec.MultiplyAddEstimate(a2, b2, s22);
                             Lane a3 = Vec.Create(Unsafe.Add(ref a, 195));
                             s30 = Vec.MultiplyAddEstimate(a3, b0, s30); s31 = Vec.MultiplyAddEstimate(a3, b1, s31); s32 = Vec.MultiplyAddEstimate(a3, b2, s32);
-                            Lane a4 = Vec.Create(Unsafe.Add(ref a, 259));
-                            s40 = Vec.MultiplyAddEstimate(a4, b0, s40); s41 = Vec.MultiplyAddEstimate(a4, b1, s41); s42 = Vec.MultiplyAddEstimate(a4, b2, s42);
-                            Lane a5 = Vec.Create(Unsafe.Add(ref a, 323));
-                            s50 = Vec.MultiplyAddEstimate(a5, b0, s50); s51 = Vec.MultiplyAddEstimate(a5, b1, s51); s52 = Vec.MultiplyAddEstimate(a5, b2, s52);
-                            Lane a6 = Vec.Create(Unsafe.Add(ref a, 387));
-                            s60 = Vec.MultiplyAddEstimate(a6, b0, s60); s61 = Vec.MultiplyAddEstimate(a6, b1, s61); s62 = Vec.MultiplyAddEstimate(a6, b2, s62);
-                            Lane a7 = Vec.Create(Unsafe.Add(ref a, 451));
-                            s70 = Vec.MultiplyAddEstimate(a7, b0, s70); s71 = Vec.MultiplyAddEstimate(a7, b1, s71); s72 = Vec.MultiplyAddEstimate(a7, b2, s72);
                         }
                         a = ref Unsafe.Add(ref a, 4);
                         b = ref Unsafe.Add(ref b, 192);
                     }
 
-                    if (start > 0 || isBiased)
-                    {
-                        ref float addend = ref start > 0 ? ref destination : ref Unsafe.Add(ref bias, j * 48);
-                        s00 += Vec.LoadUnsafe(ref addend, 0); s01 += Vec.LoadUnsafe(ref addend, 16); s02 += Vec.LoadUnsafe(ref addend, 32);
-                        s10 += Vec.LoadUnsafe(ref addend, 48); s11 += Vec.LoadUnsafe(ref addend, 64); s12 += Vec.LoadUnsafe(ref addend, 80);
-                        s20 += Vec.LoadUnsafe(ref addend, 96); s21 += Vec.LoadUnsafe(ref addend, 112); s22 += Vec.LoadUnsafe(ref addend, 128);
-                        s30 += Vec.LoadUnsafe(ref addend, 144); s31 += Vec.LoadUnsafe(ref addend, 160); s32 += Vec.LoadUnsafe(ref addend, 176);
-                        s40 += Vec.LoadUnsafe(ref addend, 192); s41 += Vec.LoadUnsafe(ref addend, 208); s42 += Vec.LoadUnsafe(ref addend, 224);
-                        s50 += Vec.LoadUnsafe(ref addend, 240); s51 += Vec.LoadUnsafe(ref addend, 256); s52 += Vec.LoadUnsafe(ref addend, 272);
-                        s60 += Vec.LoadUnsafe(ref addend, 288); s61 += Vec.LoadUnsafe(ref addend, 304); s62 += Vec.LoadUnsafe(ref addend, 320);
-                        s70 += Vec.LoadUnsafe(ref addend, 336); s71 += Vec.LoadUnsafe(ref addend, 352); s72 += Vec.LoadUnsafe(ref addend, 368);
-                    }
-
-                    Vec.StoreUnsafe(s00, ref destination, 0); Vec.StoreUnsafe(s01, ref destination, 16); Vec.StoreUnsafe(s02, ref destination, 32);
-                    Vec.StoreUnsafe(s10, ref destination, 48); Vec.StoreUnsafe(s11, ref destination, 64); Vec.StoreUnsafe(s12, ref destination, 80);
-                    Vec.StoreUnsafe(s20, ref destination, 96); Vec.StoreUnsafe(s21, ref destination, 112); Vec.StoreUnsafe(s22, ref destination, 128);
-                    Vec.StoreUnsafe(s30, ref destination, 144); Vec.StoreUnsafe(s31, ref destination, 160); Vec.StoreUnsafe(s32, ref destination, 176);
-                    Vec.StoreUnsafe(s40, ref destination, 192); Vec.StoreUnsafe(s41, ref destination, 208); Vec.StoreUnsafe(s42, ref destination, 224);
-                    Vec.StoreUnsafe(s50, ref destination, 240); Vec.StoreUnsafe(s51, ref destination, 256); Vec.StoreUnsafe(s52, ref destination, 272);
-                    Vec.StoreUnsafe(s60, ref destination, 288); Vec.StoreUnsafe(s61, ref destination, 304); Vec.StoreUnsafe(s62, ref destination, 320);
-                    Vec.StoreUnsafe(s70, ref destination, 336); Vec.StoreUnsafe(s71, ref destination, 352); Vec.StoreUnsafe(s72, ref destination, 368);
-
-                    if (t < 64)
-                    {
-                        continue;
-                    }
-                    // The running maximum. It is read only now: all registers belong to the sum until here.
-                    Lane max0 = Vec.LoadUnsafe(ref max, 0), max1 = Vec.LoadUnsafe(ref max, 16), max2 = Vec.LoadUnsafe(ref max, 32);
-                    max0 = Vec.MaxNative(max0, s00); max1 = Vec.MaxNative(max1, s01); max2 = Vec.MaxNative(max2, s02);
-                    max0 = Vec.MaxNative(max0, s10); max1 = Vec.MaxNative(max1, s11); max2 = Vec.MaxNative(max2, s12);
-                    max0 = Vec.MaxNative(max0, s20); max1 = Vec.MaxNative(max1, s21); max2 = Vec.MaxNative(max2, s22);
-                    max0 = Vec.MaxNative(max0, s30); max1 = Vec.MaxNative(max1, s31); max2 = Vec.MaxNative(max2, s32);
-                    max0 = Vec.MaxNative(max0, s40); max1 = Vec.MaxNative(max1, s41); max2 = Vec.MaxNative(max2, s42);
-                    max0 = Vec.MaxNative(max0, s50); max1 = Vec.MaxNative(max1, s51); max2 = Vec.MaxNative(max2, s52);
-                    max0 = Vec.MaxNative(max0, s60); max1 = Vec.MaxNative(max1, s61); max2 = Vec.MaxNative(max2, s62);
-                    max0 = Vec.MaxNative(max0, s70); max1 = Vec.MaxNative(max1, s71); max2 = Vec.MaxNative(max2, s72);
-                    Vec.StoreUnsafe(max0, ref max, 0); Vec.StoreUnsafe(max1, ref max, 16); Vec.StoreUnsafe(max2, ref max, 32);
+                    sum00 += s00; sum01 += s01; sum02 += s02;
+                    sum10 += s10; sum11 += s11; sum12 += s12;
+                    sum20 += s20; sum21 += s21; sum22 += s22;
+                    sum30 += s30; sum31 += s31; sum32 += s32;
                 }
 
-                j += 8;
+                Vec.StoreUnsafe(sum00, ref destination, 0); Vec.StoreUnsafe(sum01, ref destination, 16); Vec.StoreUnsafe(sum02, ref destination, 32);
+                Vec.StoreUnsafe(sum10, ref destination, 48); Vec.StoreUnsafe(sum11, ref destination, 64); Vec.StoreUnsafe(sum12, ref destination, 80);
+                Vec.StoreUnsafe(sum20, ref destination, 96); Vec.StoreUnsafe(sum21, ref destination, 112); Vec.StoreUnsafe(sum22, ref destination, 128);
+                Vec.StoreUnsafe(sum30, ref destination, 144); Vec.StoreUnsafe(sum31, ref destination, 160); Vec.StoreUnsafe(sum32, ref destination, 176);
+
+                // The running maximum. It is read only now: all registers belong to the sum until here.
+                Lane max0 = Vec.LoadUnsafe(ref max, 0), max1 = Vec.LoadUnsafe(ref max, 16), max2 = Vec.LoadUnsafe(ref max, 32);
+                max0 = Vec.MaxNative(max0, sum00); max1 = Vec.MaxNative(max1, sum01); max2 = Vec.MaxNative(max2, sum02);
+                max0 = Vec.MaxNative(max0, sum10); max1 = Vec.MaxNative(max1, sum11); max2 = Vec.MaxNative(max2, sum12);
+                max0 = Vec.MaxNative(max0, sum20); max1 = Vec.MaxNative(max1, sum21); max2 = Vec.MaxNative(max2, sum22);
+                max0 = Vec.MaxNative(max0, sum30); max1 = Vec.MaxNative(max1, sum31); max2 = Vec.MaxNative(max2, sum32);
+                Vec.StoreUnsafe(max0, ref max, 0); Vec.StoreUnsafe(max1, ref max, 16); Vec.StoreUnsafe(max2, ref max, 32);
+
+                j += 4;
                 if (j >= keyCount)
                     break;
-                if (j > keyCount - 8)
+                if (j > keyCount - 4)
                 {
                     // The last tile begins early: it computes some scores again, to the same values.
-                    j = keyCount - 8;
+                    j = keyCount - 4;
                 }
             }
         }
 
-        /// <summary>S[j][q] = bias[j][q] + Σ_t K[j][t]·Qt[t][q] and max[q], 8 keys × 2 vectors of queries at a time.</summary>
+        /// <summary>S[j][q] = bias[j][q] + Σ_t K[j][t]·Qt[t][q] and max[q], 4 keys × 2 vectors of queries at a time.</summary>
         [global::System.Runtime.CompilerServices.MethodImpl(global::System.Runtime.CompilerServices.MethodImplOptions.AggressiveOptimization)]
-        private static void Scores8x2(ref float key, ref float query, ref float bias, ref float score, ref float max, int keyCount, ref Prefetcher ahead)
+        private static void Scores4x2(ref float key, ref float query, ref float bias, ref float score, ref float max, int keyCount, ref Prefetcher ahead)
         {
             bool isBiased = !Unsafe.IsNullRef(ref bias);
             for (int j = 0; ;)
@@ -221,17 +177,25 @@ namespace FastAttn.Generated
                 ref float destination = ref Unsafe.Add(ref score, j * 32);
 
                 // The sum over t in parts of 32 terms: rounding errors grow with the length of a sum.
+                Lane sum00 = Lane.Zero, sum01 = Lane.Zero;
+                Lane sum10 = Lane.Zero, sum11 = Lane.Zero;
+                Lane sum20 = Lane.Zero, sum21 = Lane.Zero;
+                Lane sum30 = Lane.Zero, sum31 = Lane.Zero;
+                if (isBiased)
+                {
+                    ref float addend = ref Unsafe.Add(ref bias, j * 32);
+                    sum00 += Vec.LoadUnsafe(ref addend, 0); sum01 += Vec.LoadUnsafe(ref addend, 16);
+                    sum10 += Vec.LoadUnsafe(ref addend, 32); sum11 += Vec.LoadUnsafe(ref addend, 48);
+                    sum20 += Vec.LoadUnsafe(ref addend, 64); sum21 += Vec.LoadUnsafe(ref addend, 80);
+                    sum30 += Vec.LoadUnsafe(ref addend, 96); sum31 += Vec.LoadUnsafe(ref addend, 112);
+                }
                 for (int t = 0; t < 64;)
                 {
-                    int start = t, end = t + 32 < 64 ? t + 32 : 64;
+                    int end = t + 32 < 64 ? t + 32 : 64;
                     Lane s00 = Lane.Zero, s01 = Lane.Zero;
                     Lane s10 = Lane.Zero, s11 = Lane.Zero;
                     Lane s20 = Lane.Zero, s21 = Lane.Zero;
                     Lane s30 = Lane.Zero, s31 = Lane.Zero;
-                    Lane s40 = Lane.Zero, s41 = Lane.Zero;
-                    Lane s50 = Lane.Zero, s51 = Lane.Zero;
-                    Lane s60 = Lane.Zero, s61 = Lane.Zero;
-                    Lane s70 = Lane.Zero, s71 = Lane.Zero;
                     // A key element times a vector of queries.
                     for (; t <= end - 4; t += 4)
                     {
@@ -245,14 +209,6 @@ namespace FastAttn.Generated
                             s20 = Vec.MultiplyAddEstimate(a2, b0, s20); s21 = Vec.MultiplyAddEstimate(a2, b1, s21);
                             Lane a3 = Vec.Create(Unsafe.Add(ref a, 192));
                             s30 = Vec.MultiplyAddEstimate(a3, b0, s30); s31 = Vec.MultiplyAddEstimate(a3, b1, s31);
-                            Lane a4 = Vec.Create(Unsafe.Add(ref a, 256));
-                            s40 = Vec.MultiplyAddEstimate(a4, b0, s40); s41 = Vec.MultiplyAddEstimate(a4, b1, s41);
-                            Lane a5 = Vec.Create(Unsafe.Add(ref a, 320));
-                            s50 = Vec.MultiplyAddEstimate(a5, b0, s50); s51 = Vec.MultiplyAddEstimate(a5, b1, s51);
-                            Lane a6 = Vec.Create(Unsafe.Add(ref a, 384));
-                            s60 = Vec.MultiplyAddEstimate(a6, b0, s60); s61 = Vec.MultiplyAddEstimate(a6, b1, s61);
-                            Lane a7 = Vec.Create(Unsafe.Add(ref a, 448));
-                            s70 = Vec.MultiplyAddEstimate(a7, b0, s70); s71 = Vec.MultiplyAddEstimate(a7, b1, s71);
                         }
                         {
                             Lane b0 = Vec.LoadUnsafe(ref b, 32), b1 = Vec.LoadUnsafe(ref b, 48);
@@ -264,14 +220,6 @@ namespace FastAttn.Generated
                             s20 = Vec.MultiplyAddEstimate(a2, b0, s20); s21 = Vec.MultiplyAddEstimate(a2, b1, s21);
                             Lane a3 = Vec.Create(Unsafe.Add(ref a, 193));
                             s30 = Vec.MultiplyAddEstimate(a3, b0, s30); s31 = Vec.MultiplyAddEstimate(a3, b1, s31);
-                            Lane a4 = Vec.Create(Unsafe.Add(ref a, 257));
-                            s40 = Vec.MultiplyAddEstimate(a4, b0, s40); s41 = Vec.MultiplyAddEstimate(a4, b1, s41);
-                            Lane a5 = Vec.Create(Unsafe.Add(ref a, 321));
-                            s50 = Vec.MultiplyAddEstimate(a5, b0, s50); s51 = Vec.MultiplyAddEstimate(a5, b1, s51);
-                            Lane a6 = Vec.Create(Unsafe.Add(ref a, 385));
-                            s60 = Vec.MultiplyAddEstimate(a6, b0, s60); s61 = Vec.MultiplyAddEstimate(a6, b1, s61);
-                            Lane a7 = Vec.Create(Unsafe.Add(ref a, 449));
-                            s70 = Vec.MultiplyAddEstimate(a7, b0, s70); s71 = Vec.MultiplyAddEstimate(a7, b1, s71);
                         }
                         {
                             Lane b0 = Vec.LoadUnsafe(ref b, 64), b1 = Vec.LoadUnsafe(ref b, 80);
@@ -283,14 +231,6 @@ namespace FastAttn.Generated
                             s20 = Vec.MultiplyAddEstimate(a2, b0, s20); s21 = Vec.MultiplyAddEstimate(a2, b1, s21);
                             Lane a3 = Vec.Create(Unsafe.Add(ref a, 194));
                             s30 = Vec.MultiplyAddEstimate(a3, b0, s30); s31 = Vec.MultiplyAddEstimate(a3, b1, s31);
-                            Lane a4 = Vec.Create(Unsafe.Add(ref a, 258));
-                            s40 = Vec.MultiplyAddEstimate(a4, b0, s40); s41 = Vec.MultiplyAddEstimate(a4, b1, s41);
-                            Lane a5 = Vec.Create(Unsafe.Add(ref a, 322));
-                            s50 = Vec.MultiplyAddEstimate(a5, b0, s50); s51 = Vec.MultiplyAddEstimate(a5, b1, s51);
-                            Lane a6 = Vec.Create(Unsafe.Add(ref a, 386));
-                            s60 = Vec.MultiplyAddEstimate(a6, b0, s60); s61 = Vec.MultiplyAddEstimate(a6, b1, s61);
-                            Lane a7 = Vec.Create(Unsafe.Add(ref a, 450));
-                            s70 = Vec.MultiplyAddEstimate(a7, b0, s70); s71 = Vec.MultiplyAddEstimate(a7, b1, s71);
                         }
                         {
                             Lane b0 = Vec.LoadUnsafe(ref b, 96), b1 = Vec.LoadUnsafe(ref b, 112);
@@ -302,65 +242,37 @@ namespace FastAttn.Generated
                             s20 = Vec.MultiplyAddEstimate(a2, b0, s20); s21 = Vec.MultiplyAddEstimate(a2, b1, s21);
                             Lane a3 = Vec.Create(Unsafe.Add(ref a, 195));
                             s30 = Vec.MultiplyAddEstimate(a3, b0, s30); s31 = Vec.MultiplyAddEstimate(a3, b1, s31);
-                            Lane a4 = Vec.Create(Unsafe.Add(ref a, 259));
-                            s40 = Vec.MultiplyAddEstimate(a4, b0, s40); s41 = Vec.MultiplyAddEstimate(a4, b1, s41);
-                            Lane a5 = Vec.Create(Unsafe.Add(ref a, 323));
-                            s50 = Vec.MultiplyAddEstimate(a5, b0, s50); s51 = Vec.MultiplyAddEstimate(a5, b1, s51);
-                            Lane a6 = Vec.Create(Unsafe.Add(ref a, 387));
-                            s60 = Vec.MultiplyAddEstimate(a6, b0, s60); s61 = Vec.MultiplyAddEstimate(a6, b1, s61);
-                            Lane a7 = Vec.Create(Unsafe.Add(ref a, 451));
-                            s70 = Vec.MultiplyAddEstimate(a7, b0, s70); s71 = Vec.MultiplyAddEstimate(a7, b1, s71);
                         }
                         a = ref Unsafe.Add(ref a, 4);
                         b = ref Unsafe.Add(ref b, 128);
                     }
 
-                    if (start > 0 || isBiased)
-                    {
-                        ref float addend = ref start > 0 ? ref destination : ref Unsafe.Add(ref bias, j * 32);
-                        s00 += Vec.LoadUnsafe(ref addend, 0); s01 += Vec.LoadUnsafe(ref addend, 16);
-                        s10 += Vec.LoadUnsafe(ref addend, 32); s11 += Vec.LoadUnsafe(ref addend, 48);
-                        s20 += Vec.LoadUnsafe(ref addend, 64); s21 += Vec.LoadUnsafe(ref addend, 80);
-                        s30 += Vec.LoadUnsafe(ref addend, 96); s31 += Vec.LoadUnsafe(ref addend, 112);
-                        s40 += Vec.LoadUnsafe(ref addend, 128); s41 += Vec.LoadUnsafe(ref addend, 144);
-                        s50 += Vec.LoadUnsafe(ref addend, 160); s51 += Vec.LoadUnsafe(ref addend, 176);
-                        s60 += Vec.LoadUnsafe(ref addend, 192); s61 += Vec.LoadUnsafe(ref addend, 208);
-                        s70 += Vec.LoadUnsafe(ref addend, 224); s71 += Vec.LoadUnsafe(ref addend, 240);
-                    }
-
-                    Vec.StoreUnsafe(s00, ref destination, 0); Vec.StoreUnsafe(s01, ref destination, 16);
-                    Vec.StoreUnsafe(s10, ref destination, 32); Vec.StoreUnsafe(s11, ref destination, 48);
-                    Vec.StoreUnsafe(s20, ref destination, 64); Vec.StoreUnsafe(s21, ref destination, 80);
-                    Vec.StoreUnsafe(s30, ref destination, 96); Vec.StoreUnsafe(s31, ref destination, 112);
-                    Vec.StoreUnsafe(s40, ref destination, 128); Vec.StoreUnsafe(s41, ref destination, 144);
-                    Vec.StoreUnsafe(s50, ref destination, 160); Vec.StoreUnsafe(s51, ref destination, 176);
-                    Vec.StoreUnsafe(s60, ref destination, 192); Vec.StoreUnsafe(s61, ref destination, 208);
-                    Vec.StoreUnsafe(s70, ref destination, 224); Vec.StoreUnsafe(s71, ref destination, 240);
-
-                    if (t < 64)
-                    {
-                        continue;
-                    }
-                    // The running maximum. It is read only now: all registers belong to the sum until here.
-                    Lane max0 = Vec.LoadUnsafe(ref max, 0), max1 = Vec.LoadUnsafe(ref max, 16);
-                    max0 = Vec.MaxNative(max0, s00); max1 = Vec.MaxNative(max1, s01);
-                    max0 = Vec.MaxNative(max0, s10); max1 = Vec.MaxNative(max1, s11);
-                    max0 = Vec.MaxNative(max0, s20); max1 = Vec.MaxNative(max1, s21);
-                    max0 = Vec.MaxNative(max0, s30); max1 = Vec.MaxNative(max1, s31);
-                    max0 = Vec.MaxNative(max0, s40); max1 = Vec.MaxNative(max1, s41);
-                    max0 = Vec.MaxNative(max0, s50); max1 = Vec.MaxNative(max1, s51);
-                    max0 = Vec.MaxNative(max0, s60); max1 = Vec.MaxNative(max1, s61);
-                    max0 = Vec.MaxNative(max0, s70); max1 = Vec.MaxNative(max1, s71);
-                    Vec.StoreUnsafe(max0, ref max, 0); Vec.StoreUnsafe(max1, ref max, 16);
+                    sum00 += s00; sum01 += s01;
+                    sum10 += s10; sum11 += s11;
+                    sum20 += s20; sum21 += s21;
+                    sum30 += s30; sum31 += s31;
                 }
 
-                j += 8;
+                Vec.StoreUnsafe(sum00, ref destination, 0); Vec.StoreUnsafe(sum01, ref destination, 16);
+                Vec.StoreUnsafe(sum10, ref destination, 32); Vec.StoreUnsafe(sum11, ref destination, 48);
+                Vec.StoreUnsafe(sum20, ref destination, 64); Vec.StoreUnsafe(sum21, ref destination, 80);
+                Vec.StoreUnsafe(sum30, ref destination, 96); Vec.StoreUnsafe(sum31, ref destination, 112);
+
+                // The running maximum. It is read only now: all registers belong to the sum until here.
+                Lane max0 = Vec.LoadUnsafe(ref max, 0), max1 = Vec.LoadUnsafe(ref max, 16);
+                max0 = Vec.MaxNative(max0, sum00); max1 = Vec.MaxNative(max1, sum01);
+                max0 = Vec.MaxNative(max0, sum10); max1 = Vec.MaxNative(max1, sum11);
+                max0 = Vec.MaxNative(max0, sum20); max1 = Vec.MaxNative(max1, sum21);
+                max0 = Vec.MaxNative(max0, sum30); max1 = Vec.MaxNative(max1, sum31);
+                Vec.StoreUnsafe(max0, ref max, 0); Vec.StoreUnsafe(max1, ref max, 16);
+
+                j += 4;
                 if (j >= keyCount)
                     break;
-                if (j > keyCount - 8)
+                if (j > keyCount - 4)
                 {
                     // The last tile begins early: it computes some scores again, to the same values.
-                    j = keyCount - 8;
+                    j = keyCount - 4;
                 }
             }
         }
@@ -378,9 +290,29 @@ namespace FastAttn.Generated
                 ref float destination = ref Unsafe.Add(ref score, j * 16);
 
                 // The sum over t in parts of 32 terms: rounding errors grow with the length of a sum.
+                Lane sum00 = Lane.Zero;
+                Lane sum10 = Lane.Zero;
+                Lane sum20 = Lane.Zero;
+                Lane sum30 = Lane.Zero;
+                Lane sum40 = Lane.Zero;
+                Lane sum50 = Lane.Zero;
+                Lane sum60 = Lane.Zero;
+                Lane sum70 = Lane.Zero;
+                if (isBiased)
+                {
+                    ref float addend = ref Unsafe.Add(ref bias, j * 16);
+                    sum00 += Vec.LoadUnsafe(ref addend, 0);
+                    sum10 += Vec.LoadUnsafe(ref addend, 16);
+                    sum20 += Vec.LoadUnsafe(ref addend, 32);
+                    sum30 += Vec.LoadUnsafe(ref addend, 48);
+                    sum40 += Vec.LoadUnsafe(ref addend, 64);
+                    sum50 += Vec.LoadUnsafe(ref addend, 80);
+                    sum60 += Vec.LoadUnsafe(ref addend, 96);
+                    sum70 += Vec.LoadUnsafe(ref addend, 112);
+                }
                 for (int t = 0; t < 64;)
                 {
-                    int start = t, end = t + 32 < 64 ? t + 32 : 64;
+                    int end = t + 32 < 64 ? t + 32 : 64;
                     Lane s00 = Lane.Zero;
                     Lane s10 = Lane.Zero;
                     Lane s20 = Lane.Zero;
@@ -472,44 +404,36 @@ namespace FastAttn.Generated
                         b = ref Unsafe.Add(ref b, 64);
                     }
 
-                    if (start > 0 || isBiased)
-                    {
-                        ref float addend = ref start > 0 ? ref destination : ref Unsafe.Add(ref bias, j * 16);
-                        s00 += Vec.LoadUnsafe(ref addend, 0);
-                        s10 += Vec.LoadUnsafe(ref addend, 16);
-                        s20 += Vec.LoadUnsafe(ref addend, 32);
-                        s30 += Vec.LoadUnsafe(ref addend, 48);
-                        s40 += Vec.LoadUnsafe(ref addend, 64);
-                        s50 += Vec.LoadUnsafe(ref addend, 80);
-                        s60 += Vec.LoadUnsafe(ref addend, 96);
-                        s70 += Vec.LoadUnsafe(ref addend, 112);
-                    }
-
-                    Vec.StoreUnsafe(s00, ref destination, 0);
-                    Vec.StoreUnsafe(s10, ref destination, 16);
-                    Vec.StoreUnsafe(s20, ref destination, 32);
-                    Vec.StoreUnsafe(s30, ref destination, 48);
-                    Vec.StoreUnsafe(s40, ref destination, 64);
-                    Vec.StoreUnsafe(s50, ref destination, 80);
-                    Vec.StoreUnsafe(s60, ref destination, 96);
-                    Vec.StoreUnsafe(s70, ref destination, 112);
-
-                    if (t < 64)
-                    {
-                        continue;
-                    }
-                    // The running maximum. It is read only now: all registers belong to the sum until here.
-                    Lane max0 = Vec.LoadUnsafe(ref max, 0);
-                    max0 = Vec.MaxNative(max0, s00);
-                    max0 = Vec.MaxNative(max0, s10);
-                    max0 = Vec.MaxNative(max0, s20);
-                    max0 = Vec.MaxNative(max0, s30);
-                    max0 = Vec.MaxNative(max0, s40);
-                    max0 = Vec.MaxNative(max0, s50);
-                    max0 = Vec.MaxNative(max0, s60);
-                    max0 = Vec.MaxNative(max0, s70);
-                    Vec.StoreUnsafe(max0, ref max, 0);
+                    sum00 += s00;
+                    sum10 += s10;
+                    sum20 += s20;
+                    sum30 += s30;
+                    sum40 += s40;
+                    sum50 += s50;
+                    sum60 += s60;
+                    sum70 += s70;
                 }
+
+                Vec.StoreUnsafe(sum00, ref destination, 0);
+                Vec.StoreUnsafe(sum10, ref destination, 16);
+                Vec.StoreUnsafe(sum20, ref destination, 32);
+                Vec.StoreUnsafe(sum30, ref destination, 48);
+                Vec.StoreUnsafe(sum40, ref destination, 64);
+                Vec.StoreUnsafe(sum50, ref destination, 80);
+                Vec.StoreUnsafe(sum60, ref destination, 96);
+                Vec.StoreUnsafe(sum70, ref destination, 112);
+
+                // The running maximum. It is read only now: all registers belong to the sum until here.
+                Lane max0 = Vec.LoadUnsafe(ref max, 0);
+                max0 = Vec.MaxNative(max0, sum00);
+                max0 = Vec.MaxNative(max0, sum10);
+                max0 = Vec.MaxNative(max0, sum20);
+                max0 = Vec.MaxNative(max0, sum30);
+                max0 = Vec.MaxNative(max0, sum40);
+                max0 = Vec.MaxNative(max0, sum50);
+                max0 = Vec.MaxNative(max0, sum60);
+                max0 = Vec.MaxNative(max0, sum70);
+                Vec.StoreUnsafe(max0, ref max, 0);
 
                 j += 8;
                 if (j >= keyCount)
@@ -522,27 +446,38 @@ namespace FastAttn.Generated
             }
         }
 
-        /// <summary>Ot[c][q] = alpha[q]·Ot[c][q] + Σ_j V[j][c]·P[j][q], 8 value columns × 3 vectors of queries at a time.</summary>
+        /// <summary>Ot[c][q] = alpha[q]·Ot[c][q] + Σ_j V[j][c]·P[j][q], without the first term where alpha is a null reference, 8 value columns × 3 vectors of queries at a time.</summary>
         [global::System.Runtime.CompilerServices.MethodImpl(global::System.Runtime.CompilerServices.MethodImplOptions.AggressiveOptimization)]
         private static void Values8x3(ref float value, ref float probability, ref float alpha, ref float output, int keyCount, ref Prefetcher ahead)
         {
+            bool continues = !Unsafe.IsNullRef(ref alpha);
             for (int c = 0; c < 64; c += 8)
             {
                 ahead.Next();
                 ref float a = ref Unsafe.Add(ref value, c);
                 ref float b = ref probability;
                 ref float o = ref Unsafe.Add(ref output, c * 48);
-
-                // The output so far, rescaled to the new maximum.
-                Lane alpha0 = Vec.LoadUnsafe(ref alpha, 0), alpha1 = Vec.LoadUnsafe(ref alpha, 16), alpha2 = Vec.LoadUnsafe(ref alpha, 32);
-                Lane o00 = Vec.LoadUnsafe(ref o, 0) * alpha0, o01 = Vec.LoadUnsafe(ref o, 16) * alpha1, o02 = Vec.LoadUnsafe(ref o, 32) * alpha2;
-                Lane o10 = Vec.LoadUnsafe(ref o, 48) * alpha0, o11 = Vec.LoadUnsafe(ref o, 64) * alpha1, o12 = Vec.LoadUnsafe(ref o, 80) * alpha2;
-                Lane o20 = Vec.LoadUnsafe(ref o, 96) * alpha0, o21 = Vec.LoadUnsafe(ref o, 112) * alpha1, o22 = Vec.LoadUnsafe(ref o, 128) * alpha2;
-                Lane o30 = Vec.LoadUnsafe(ref o, 144) * alpha0, o31 = Vec.LoadUnsafe(ref o, 160) * alpha1, o32 = Vec.LoadUnsafe(ref o, 176) * alpha2;
-                Lane o40 = Vec.LoadUnsafe(ref o, 192) * alpha0, o41 = Vec.LoadUnsafe(ref o, 208) * alpha1, o42 = Vec.LoadUnsafe(ref o, 224) * alpha2;
-                Lane o50 = Vec.LoadUnsafe(ref o, 240) * alpha0, o51 = Vec.LoadUnsafe(ref o, 256) * alpha1, o52 = Vec.LoadUnsafe(ref o, 272) * alpha2;
-                Lane o60 = Vec.LoadUnsafe(ref o, 288) * alpha0, o61 = Vec.LoadUnsafe(ref o, 304) * alpha1, o62 = Vec.LoadUnsafe(ref o, 320) * alpha2;
-                Lane o70 = Vec.LoadUnsafe(ref o, 336) * alpha0, o71 = Vec.LoadUnsafe(ref o, 352) * alpha1, o72 = Vec.LoadUnsafe(ref o, 368) * alpha2;
+                Lane o00 = Lane.Zero, o01 = Lane.Zero, o02 = Lane.Zero;
+                Lane o10 = Lane.Zero, o11 = Lane.Zero, o12 = Lane.Zero;
+                Lane o20 = Lane.Zero, o21 = Lane.Zero, o22 = Lane.Zero;
+                Lane o30 = Lane.Zero, o31 = Lane.Zero, o32 = Lane.Zero;
+                Lane o40 = Lane.Zero, o41 = Lane.Zero, o42 = Lane.Zero;
+                Lane o50 = Lane.Zero, o51 = Lane.Zero, o52 = Lane.Zero;
+                Lane o60 = Lane.Zero, o61 = Lane.Zero, o62 = Lane.Zero;
+                Lane o70 = Lane.Zero, o71 = Lane.Zero, o72 = Lane.Zero;
+                if (continues)
+                {
+                    // The output so far, rescaled to the new maximum.
+                    Lane alpha0 = Vec.LoadUnsafe(ref alpha, 0), alpha1 = Vec.LoadUnsafe(ref alpha, 16), alpha2 = Vec.LoadUnsafe(ref alpha, 32);
+                    o00 = Vec.LoadUnsafe(ref o, 0) * alpha0; o01 = Vec.LoadUnsafe(ref o, 16) * alpha1; o02 = Vec.LoadUnsafe(ref o, 32) * alpha2;
+                    o10 = Vec.LoadUnsafe(ref o, 48) * alpha0; o11 = Vec.LoadUnsafe(ref o, 64) * alpha1; o12 = Vec.LoadUnsafe(ref o, 80) * alpha2;
+                    o20 = Vec.LoadUnsafe(ref o, 96) * alpha0; o21 = Vec.LoadUnsafe(ref o, 112) * alpha1; o22 = Vec.LoadUnsafe(ref o, 128) * alpha2;
+                    o30 = Vec.LoadUnsafe(ref o, 144) * alpha0; o31 = Vec.LoadUnsafe(ref o, 160) * alpha1; o32 = Vec.LoadUnsafe(ref o, 176) * alpha2;
+                    o40 = Vec.LoadUnsafe(ref o, 192) * alpha0; o41 = Vec.LoadUnsafe(ref o, 208) * alpha1; o42 = Vec.LoadUnsafe(ref o, 224) * alpha2;
+                    o50 = Vec.LoadUnsafe(ref o, 240) * alpha0; o51 = Vec.LoadUnsafe(ref o, 256) * alpha1; o52 = Vec.LoadUnsafe(ref o, 272) * alpha2;
+                    o60 = Vec.LoadUnsafe(ref o, 288) * alpha0; o61 = Vec.LoadUnsafe(ref o, 304) * alpha1; o62 = Vec.LoadUnsafe(ref o, 320) * alpha2;
+                    o70 = Vec.LoadUnsafe(ref o, 336) * alpha0; o71 = Vec.LoadUnsafe(ref o, 352) * alpha1; o72 = Vec.LoadUnsafe(ref o, 368) * alpha2;
+                }
 
                 // The sum over j: a value element times a vector of probabilities.
                 int j = 0;
@@ -663,27 +598,38 @@ namespace FastAttn.Generated
             }
         }
 
-        /// <summary>Ot[c][q] = alpha[q]·Ot[c][q] + Σ_j V[j][c]·P[j][q], 8 value columns × 2 vectors of queries at a time.</summary>
+        /// <summary>Ot[c][q] = alpha[q]·Ot[c][q] + Σ_j V[j][c]·P[j][q], without the first term where alpha is a null reference, 8 value columns × 2 vectors of queries at a time.</summary>
         [global::System.Runtime.CompilerServices.MethodImpl(global::System.Runtime.CompilerServices.MethodImplOptions.AggressiveOptimization)]
         private static void Values8x2(ref float value, ref float probability, ref float alpha, ref float output, int keyCount, ref Prefetcher ahead)
         {
+            bool continues = !Unsafe.IsNullRef(ref alpha);
             for (int c = 0; c < 64; c += 8)
             {
                 ahead.Next();
                 ref float a = ref Unsafe.Add(ref value, c);
                 ref float b = ref probability;
                 ref float o = ref Unsafe.Add(ref output, c * 32);
-
-                // The output so far, rescaled to the new maximum.
-                Lane alpha0 = Vec.LoadUnsafe(ref alpha, 0), alpha1 = Vec.LoadUnsafe(ref alpha, 16);
-                Lane o00 = Vec.LoadUnsafe(ref o, 0) * alpha0, o01 = Vec.LoadUnsafe(ref o, 16) * alpha1;
-                Lane o10 = Vec.LoadUnsafe(ref o, 32) * alpha0, o11 = Vec.LoadUnsafe(ref o, 48) * alpha1;
-                Lane o20 = Vec.LoadUnsafe(ref o, 64) * alpha0, o21 = Vec.LoadUnsafe(ref o, 80) * alpha1;
-                Lane o30 = Vec.LoadUnsafe(ref o, 96) * alpha0, o31 = Vec.LoadUnsafe(ref o, 112) * alpha1;
-                Lane o40 = Vec.LoadUnsafe(ref o, 128) * alpha0, o41 = Vec.LoadUnsafe(ref o, 144) * alpha1;
-                Lane o50 = Vec.LoadUnsafe(ref o, 160) * alpha0, o51 = Vec.LoadUnsafe(ref o, 176) * alpha1;
-                Lane o60 = Vec.LoadUnsafe(ref o, 192) * alpha0, o61 = Vec.LoadUnsafe(ref o, 208) * alpha1;
-                Lane o70 = Vec.LoadUnsafe(ref o, 224) * alpha0, o71 = Vec.LoadUnsafe(ref o, 240) * alpha1;
+                Lane o00 = Lane.Zero, o01 = Lane.Zero;
+                Lane o10 = Lane.Zero, o11 = Lane.Zero;
+                Lane o20 = Lane.Zero, o21 = Lane.Zero;
+                Lane o30 = Lane.Zero, o31 = Lane.Zero;
+                Lane o40 = Lane.Zero, o41 = Lane.Zero;
+                Lane o50 = Lane.Zero, o51 = Lane.Zero;
+                Lane o60 = Lane.Zero, o61 = Lane.Zero;
+                Lane o70 = Lane.Zero, o71 = Lane.Zero;
+                if (continues)
+                {
+                    // The output so far, rescaled to the new maximum.
+                    Lane alpha0 = Vec.LoadUnsafe(ref alpha, 0), alpha1 = Vec.LoadUnsafe(ref alpha, 16);
+                    o00 = Vec.LoadUnsafe(ref o, 0) * alpha0; o01 = Vec.LoadUnsafe(ref o, 16) * alpha1;
+                    o10 = Vec.LoadUnsafe(ref o, 32) * alpha0; o11 = Vec.LoadUnsafe(ref o, 48) * alpha1;
+                    o20 = Vec.LoadUnsafe(ref o, 64) * alpha0; o21 = Vec.LoadUnsafe(ref o, 80) * alpha1;
+                    o30 = Vec.LoadUnsafe(ref o, 96) * alpha0; o31 = Vec.LoadUnsafe(ref o, 112) * alpha1;
+                    o40 = Vec.LoadUnsafe(ref o, 128) * alpha0; o41 = Vec.LoadUnsafe(ref o, 144) * alpha1;
+                    o50 = Vec.LoadUnsafe(ref o, 160) * alpha0; o51 = Vec.LoadUnsafe(ref o, 176) * alpha1;
+                    o60 = Vec.LoadUnsafe(ref o, 192) * alpha0; o61 = Vec.LoadUnsafe(ref o, 208) * alpha1;
+                    o70 = Vec.LoadUnsafe(ref o, 224) * alpha0; o71 = Vec.LoadUnsafe(ref o, 240) * alpha1;
+                }
 
                 // The sum over j: a value element times a vector of probabilities.
                 int j = 0;
@@ -804,27 +750,38 @@ namespace FastAttn.Generated
             }
         }
 
-        /// <summary>Ot[c][q] = alpha[q]·Ot[c][q] + Σ_j V[j][c]·P[j][q], 8 value columns × 1 vectors of queries at a time.</summary>
+        /// <summary>Ot[c][q] = alpha[q]·Ot[c][q] + Σ_j V[j][c]·P[j][q], without the first term where alpha is a null reference, 8 value columns × 1 vectors of queries at a time.</summary>
         [global::System.Runtime.CompilerServices.MethodImpl(global::System.Runtime.CompilerServices.MethodImplOptions.AggressiveOptimization)]
         private static void Values8x1(ref float value, ref float probability, ref float alpha, ref float output, int keyCount, ref Prefetcher ahead)
         {
+            bool continues = !Unsafe.IsNullRef(ref alpha);
             for (int c = 0; c < 64; c += 8)
             {
                 ahead.Next();
                 ref float a = ref Unsafe.Add(ref value, c);
                 ref float b = ref probability;
                 ref float o = ref Unsafe.Add(ref output, c * 16);
-
-                // The output so far, rescaled to the new maximum.
-                Lane alpha0 = Vec.LoadUnsafe(ref alpha, 0);
-                Lane o00 = Vec.LoadUnsafe(ref o, 0) * alpha0;
-                Lane o10 = Vec.LoadUnsafe(ref o, 16) * alpha0;
-                Lane o20 = Vec.LoadUnsafe(ref o, 32) * alpha0;
-                Lane o30 = Vec.LoadUnsafe(ref o, 48) * alpha0;
-                Lane o40 = Vec.LoadUnsafe(ref o, 64) * alpha0;
-                Lane o50 = Vec.LoadUnsafe(ref o, 80) * alpha0;
-                Lane o60 = Vec.LoadUnsafe(ref o, 96) * alpha0;
-                Lane o70 = Vec.LoadUnsafe(ref o, 112) * alpha0;
+                Lane o00 = Lane.Zero;
+                Lane o10 = Lane.Zero;
+                Lane o20 = Lane.Zero;
+                Lane o30 = Lane.Zero;
+                Lane o40 = Lane.Zero;
+                Lane o50 = Lane.Zero;
+                Lane o60 = Lane.Zero;
+                Lane o70 = Lane.Zero;
+                if (continues)
+                {
+                    // The output so far, rescaled to the new maximum.
+                    Lane alpha0 = Vec.LoadUnsafe(ref alpha, 0);
+                    o00 = Vec.LoadUnsafe(ref o, 0) * alpha0;
+                    o10 = Vec.LoadUnsafe(ref o, 16) * alpha0;
+                    o20 = Vec.LoadUnsafe(ref o, 32) * alpha0;
+                    o30 = Vec.LoadUnsafe(ref o, 48) * alpha0;
+                    o40 = Vec.LoadUnsafe(ref o, 64) * alpha0;
+                    o50 = Vec.LoadUnsafe(ref o, 80) * alpha0;
+                    o60 = Vec.LoadUnsafe(ref o, 96) * alpha0;
+                    o70 = Vec.LoadUnsafe(ref o, 112) * alpha0;
+                }
 
                 // The sum over j: a value element times a vector of probabilities.
                 int j = 0;

@@ -3,7 +3,7 @@
 #nullable enable
 
 // head and value dimension 80, float32, on Scalar: a lane is a query, 1 to a register.
-// Register tiles: 4x2, 8x1 (rows x vectors) of 16 registers; key blocks of 96.
+// Register tiles (rows x vectors) of 16 registers: scores 4x2, 8x1; values 4x2, 8x1. Key blocks of 96.
 
 namespace FastAttn.Generated
 {
@@ -315,23 +315,30 @@ namespace FastAttn.Generated
             }
         }
 
-        /// <summary>Ot[c][q] = alpha[q]·Ot[c][q] + Σ_j V[j][c]·P[j][q], 4 value columns × 2 vectors of queries at a time.</summary>
+        /// <summary>Ot[c][q] = alpha[q]·Ot[c][q] + Σ_j V[j][c]·P[j][q], without the first term where alpha is a null reference, 4 value columns × 2 vectors of queries at a time.</summary>
         [global::System.Runtime.CompilerServices.MethodImpl(global::System.Runtime.CompilerServices.MethodImplOptions.AggressiveOptimization)]
         private static void Values4x2(ref float value, ref float probability, ref float alpha, ref float output, int keyCount, ref Prefetcher ahead)
         {
+            bool continues = !Unsafe.IsNullRef(ref alpha);
             for (int c = 0; c < 80; c += 4)
             {
                 ahead.Next();
                 ref float a = ref Unsafe.Add(ref value, c);
                 ref float b = ref probability;
                 ref float o = ref Unsafe.Add(ref output, c * 2);
-
-                // The output so far, rescaled to the new maximum.
-                Lane alpha0 = alpha, alpha1 = Unsafe.Add(ref alpha, 1);
-                Lane o00 = o * alpha0, o01 = Unsafe.Add(ref o, 1) * alpha1;
-                Lane o10 = Unsafe.Add(ref o, 2) * alpha0, o11 = Unsafe.Add(ref o, 3) * alpha1;
-                Lane o20 = Unsafe.Add(ref o, 4) * alpha0, o21 = Unsafe.Add(ref o, 5) * alpha1;
-                Lane o30 = Unsafe.Add(ref o, 6) * alpha0, o31 = Unsafe.Add(ref o, 7) * alpha1;
+                Lane o00 = 0f, o01 = 0f;
+                Lane o10 = 0f, o11 = 0f;
+                Lane o20 = 0f, o21 = 0f;
+                Lane o30 = 0f, o31 = 0f;
+                if (continues)
+                {
+                    // The output so far, rescaled to the new maximum.
+                    Lane alpha0 = alpha, alpha1 = Unsafe.Add(ref alpha, 1);
+                    o00 = o * alpha0; o01 = Unsafe.Add(ref o, 1) * alpha1;
+                    o10 = Unsafe.Add(ref o, 2) * alpha0; o11 = Unsafe.Add(ref o, 3) * alpha1;
+                    o20 = Unsafe.Add(ref o, 4) * alpha0; o21 = Unsafe.Add(ref o, 5) * alpha1;
+                    o30 = Unsafe.Add(ref o, 6) * alpha0; o31 = Unsafe.Add(ref o, 7) * alpha1;
+                }
 
                 // The sum over j: a value element times a vector of probabilities.
                 int j = 0;
@@ -408,27 +415,38 @@ namespace FastAttn.Generated
             }
         }
 
-        /// <summary>Ot[c][q] = alpha[q]·Ot[c][q] + Σ_j V[j][c]·P[j][q], 8 value columns × 1 vectors of queries at a time.</summary>
+        /// <summary>Ot[c][q] = alpha[q]·Ot[c][q] + Σ_j V[j][c]·P[j][q], without the first term where alpha is a null reference, 8 value columns × 1 vectors of queries at a time.</summary>
         [global::System.Runtime.CompilerServices.MethodImpl(global::System.Runtime.CompilerServices.MethodImplOptions.AggressiveOptimization)]
         private static void Values8x1(ref float value, ref float probability, ref float alpha, ref float output, int keyCount, ref Prefetcher ahead)
         {
+            bool continues = !Unsafe.IsNullRef(ref alpha);
             for (int c = 0; c < 80; c += 8)
             {
                 ahead.Next();
                 ref float a = ref Unsafe.Add(ref value, c);
                 ref float b = ref probability;
                 ref float o = ref Unsafe.Add(ref output, c * 1);
-
-                // The output so far, rescaled to the new maximum.
-                Lane alpha0 = alpha;
-                Lane o00 = o * alpha0;
-                Lane o10 = Unsafe.Add(ref o, 1) * alpha0;
-                Lane o20 = Unsafe.Add(ref o, 2) * alpha0;
-                Lane o30 = Unsafe.Add(ref o, 3) * alpha0;
-                Lane o40 = Unsafe.Add(ref o, 4) * alpha0;
-                Lane o50 = Unsafe.Add(ref o, 5) * alpha0;
-                Lane o60 = Unsafe.Add(ref o, 6) * alpha0;
-                Lane o70 = Unsafe.Add(ref o, 7) * alpha0;
+                Lane o00 = 0f;
+                Lane o10 = 0f;
+                Lane o20 = 0f;
+                Lane o30 = 0f;
+                Lane o40 = 0f;
+                Lane o50 = 0f;
+                Lane o60 = 0f;
+                Lane o70 = 0f;
+                if (continues)
+                {
+                    // The output so far, rescaled to the new maximum.
+                    Lane alpha0 = alpha;
+                    o00 = o * alpha0;
+                    o10 = Unsafe.Add(ref o, 1) * alpha0;
+                    o20 = Unsafe.Add(ref o, 2) * alpha0;
+                    o30 = Unsafe.Add(ref o, 3) * alpha0;
+                    o40 = Unsafe.Add(ref o, 4) * alpha0;
+                    o50 = Unsafe.Add(ref o, 5) * alpha0;
+                    o60 = Unsafe.Add(ref o, 6) * alpha0;
+                    o70 = Unsafe.Add(ref o, 7) * alpha0;
+                }
 
                 // The sum over j: a value element times a vector of probabilities.
                 int j = 0;
