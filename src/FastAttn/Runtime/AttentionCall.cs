@@ -77,7 +77,7 @@ internal unsafe struct AttentionCall
         [MethodImpl(MethodImplOptions.AggressiveInlining)]
         get
         {
-            const double CacheFloats = 1024 * 1024 / sizeof(float);
+            const double CacheFloats = 2 * 1024 * 1024 / sizeof(float);
             double rows = (double)Shape.QueryHeads * Shape.QueryLength + (double)Shape.KeyValueHeads * Shape.KeyLength;
             return Shape.Batch * rows * (HeadDim + ValueDim) > CacheFloats;
         }
