@@ -31,6 +31,12 @@ internal sealed record Dialect(string Name, string OperationsType, string Regist
     /// <summary>All, best first.</summary>
     public static ReadOnlySpan<Dialect> All => new[] { Avx512, Avx2, AdvSimd, Vector128, Scalar };
 
+    /// <summary>
+    /// The instruction set with registers of half the width that every CPU with this one has, where half a register's multiply-adds
+    /// take half the time on some (Zen 4 does those of 512 bits in two steps); null for none.
+    /// </summary>
+    public Dialect? Half => this == Avx512 ? Avx2 : null;
+
     private bool IsVector => Width > 1;
 
     /// <summary>A register of zeros.</summary>

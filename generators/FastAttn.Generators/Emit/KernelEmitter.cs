@@ -35,7 +35,7 @@ internal static class KernelEmitter
         foreach (Dialect dialect in Dialect.All)
         {
             string label = dialect == Dialect.Scalar ? "default" : $"case global::FastAttn.InstructionSet.{dialect.Name}";
-            writer.Line($"{label}: return TileDriver.Create<{KernelPlan.Of(spec.Dimensions, dialect).StructName}, {dialect.LanesType}, Spec>();");
+            writer.Line($"{label}: return {Create(spec, dialect, dialect.Half is { } half ? Create(spec, half, string.Empty) : string.Empty)};");
         }
 
         return writer.Close().Close()
@@ -49,6 +49,9 @@ internal static class KernelEmitter
                 """)
             .Close().Close().Close().ToString();
     }
+
+    private static string Create(KernelSpec spec, Dialect dialect, string narrower) =>
+        $"TileDriver.Create<{KernelPlan.Of(spec.Dimensions, dialect).StructName}, {dialect.LanesType}, Spec>({narrower})";
 
     private static string Features(KernelSpec spec) =>
         string.Join(" | ", spec.FeatureNames.DefaultIfEmpty($"{KernelFeatures.None}").Select(static name => $"global::FastAttn.AttentionFeatures.{name}"));

@@ -11,7 +11,8 @@ namespace FastAttn.Runtime;
 /// <typeparam name="TTiles">The register tiles.</typeparam>
 /// <typeparam name="TVector">The vector that they use.</typeparam>
 /// <typeparam name="TSpec">What the kernel was declared for.</typeparam>
-internal sealed unsafe class FlashDriver<TTiles, TVector, TSpec> : TileDriver
+/// <param name="narrower">The driver for the last queries of a sequence where they fill no more than half a vector; null for none.</param>
+internal sealed unsafe class FlashDriver<TTiles, TVector, TSpec>(TileDriver? narrower) : TileDriver
     where TTiles : struct, IAttentionTiles
     where TVector : struct, ILanes<TVector>
     where TSpec : struct, IKernelSpec
@@ -35,7 +36,8 @@ internal sealed unsafe class FlashDriver<TTiles, TVector, TSpec> : TileDriver
     {
         int blockRows = BlockRows(call), valueColumns = ValueColumns(call);
         TileState<TVector, TSpec> tile = new(null, null, call, blockRows, valueColumns, RegisterRows);
-        return call.Partition.TileRows / RegisterRows * tile.Floats + tile.SharedFloats + StageFloats(blockRows, call.HeadDim) + StageFloats(blockRows, valueColumns);
+        long own = call.Partition.TileRows / RegisterRows * tile.Floats + tile.SharedFloats + StageFloats(blockRows, call.HeadDim) + StageFloats(blockRows, valueColumns);
+        return Math.Max(own, narrower?.WorkspaceFloats(call) ?? 0);
     }
 
     [MethodImpl(MethodImplOptions.AggressiveOptimization)]
@@ -46,6 +48,13 @@ internal sealed unsafe class FlashDriver<TTiles, TVector, TSpec> : TileDriver
         if (tile.FirstRow >= streamRows)
             return; // A shorter sequence of a ragged batch.
         int rowCount = (int)Math.Min(tile.RowCount, streamRows - tile.FirstRow);
+        if (narrower is not null && rowCount <= TVector.Count / 2 && !DecodeTile<TVector>.Suits(sequence))
+        {
+            // To the same values: a lane is a query, and what happens in it is the same in any width.
+            narrower.Run(call, tile, nextTile, workspace);
+            return;
+        }
+
         bool isFirstOfHead = tile.FirstRow + rowCount == streamRows;
 
         int blockRows = BlockRows(call), valueColumns = ValueColumns(call), tileCount = (rowCount + RegisterRows - 1) / RegisterRows;

@@ -26,10 +26,11 @@ public abstract class TileDriver
     /// <typeparam name="TTiles">The emitted tiles.</typeparam>
     /// <typeparam name="TVector">The vector that they use.</typeparam>
     /// <typeparam name="TSpec">What the kernel was declared for.</typeparam>
-    public static TileDriver Create<TTiles, TVector, TSpec>()
+    /// <param name="narrower">The driver with vectors of half the width, for what is left over of a sequence and fits them; null for none.</param>
+    public static TileDriver Create<TTiles, TVector, TSpec>(TileDriver? narrower = null)
         where TTiles : struct, IAttentionTiles
         where TVector : struct, ILanes<TVector>
-        where TSpec : struct, IKernelSpec => new FlashDriver<TTiles, TVector, TSpec>();
+        where TSpec : struct, IKernelSpec => new FlashDriver<TTiles, TVector, TSpec>(narrower);
 
     /// <summary>Floats of scratch memory that a worker needs for this call.</summary>
     internal abstract long WorkspaceFloats(in AttentionCall call);

@@ -23,7 +23,7 @@ namespace FastAttn.Generated
         {
             switch (instructionSet)
             {
-                case global::FastAttn.InstructionSet.Avx512: return TileDriver.Create<F32_D64_Avx512, Lanes16, Spec>();
+                case global::FastAttn.InstructionSet.Avx512: return TileDriver.Create<F32_D64_Avx512, Lanes16, Spec>(TileDriver.Create<F32_D64_Avx2, Lanes8, Spec>());
                 case global::FastAttn.InstructionSet.Avx2: return TileDriver.Create<F32_D64_Avx2, Lanes8, Spec>();
                 case global::FastAttn.InstructionSet.AdvSimd: return TileDriver.Create<F32_D64_AdvSimd, Lanes4, Spec>();
                 case global::FastAttn.InstructionSet.Vector128: return TileDriver.Create<F32_D64_Vector128, Lanes4, Spec>();
