@@ -30,6 +30,9 @@ internal sealed record ProductPlan(Dialect Dialect, EquatableArray<TileShape> Ti
     /// <summary>Floats in a block of A: 128 KiB, a quarter of a small second-level cache.</summary>
     private const int RowBlockFloats = 32768;
 
+    /// <summary>The same beside wide panels: 192 KiB. CPUs with AVX-512 have second-level caches of 1 MiB and more.</summary>
+    private const int WideRowBlockFloats = 49152;
+
     /// <summary>The struct that holds the tiles.</summary>
     public string StructName => $"F32_Product_{Dialect.Name}";
 
@@ -38,8 +41,9 @@ internal sealed record ProductPlan(Dialect Dialect, EquatableArray<TileShape> Ti
     public static ProductPlan Of(Dialect dialect)
     {
         TileShape[] tiles = KernelPlan.TilesOf(dialect);
-        int floats = dialect.Width == 16 ? WidePanelBlockFloats : PanelBlockFloats, depth = floats / (tiles.Max(static tile => tile.Vectors) * dialect.Width);
-        return new(dialect, new([.. tiles]), depth, RowBlockFloats / depth, Unroll: 4);
+        (int panel, int rows) = dialect.Width == 16 ? (WidePanelBlockFloats, WideRowBlockFloats) : (PanelBlockFloats, RowBlockFloats);
+        int depth = panel / (tiles.Max(static tile => tile.Vectors) * dialect.Width);
+        return new(dialect, new([.. tiles]), depth, rows / depth, Unroll: 4);
     }
 
     /// <summary>A tile and those with fewer rows that finish what it leaves over.</summary>
