@@ -25,7 +25,7 @@ internal static class WorkerThreads
     // The items that have runs left, first come first served: linked, so that nothing is allocated.
     private static readonly object s_gate = new();
     private static SharedItem? s_first, s_last;
-    private static int s_threads, s_looking, s_sleeping;
+    private static int s_runsLeft, s_threads, s_looking, s_sleeping;
 
     /// <summary>Spins until the condition holds or <see cref="SpinTime"/> is over; returns whether it holds.</summary>
     public static bool SpinUntil<T>(T argument, Func<T, bool> condition)
@@ -54,7 +54,8 @@ internal static class WorkerThreads
                 s_last.Next = item;
             s_last = item;
 
-            int wanted = runs - s_looking;
+            s_runsLeft += runs;
+            int wanted = s_runsLeft - s_looking;
             for (int i = Math.Min(wanted, s_sleeping); i > 0; i--)
                 Monitor.Pulse(s_gate);
             for (int i = Math.Min(wanted - s_sleeping, Most - s_threads); i > 0 && TryStart(); i--)
@@ -72,8 +73,11 @@ internal static class WorkerThreads
         lock (s_gate)
         {
             int left = item.RunsLeft;
-            if (left > 0)
-                Remove(item);
+            if (left == 0)
+                return 0;
+            s_runsLeft -= left;
+            item.RunsLeft = 0;
+            Remove(item);
             return left;
         }
     }
@@ -110,10 +114,9 @@ internal static class WorkerThreads
                 }
 
                 s_looking--;
-                if (item.RunsLeft == 1)
+                s_runsLeft--;
+                if (--item.RunsLeft == 0)
                     Remove(item);
-                else
-                    item.RunsLeft--;
             }
 
             item.Execute();
@@ -135,6 +138,5 @@ internal static class WorkerThreads
         else
             item.Next.Previous = item.Previous;
         item.Next = item.Previous = null;
-        item.RunsLeft = 0;
     }
 }
