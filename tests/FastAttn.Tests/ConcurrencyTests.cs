@@ -59,7 +59,7 @@ public static class ConcurrencyTests
     }
 
     /// <summary>Threads of their own, since some calls themselves wait for the pool's.</summary>
-    private static void RunAtOnce(int callers, Action<int> run)
+    internal static void RunAtOnce(int callers, Action<int> run)
     {
         using var start = new Barrier(callers);
         Task[] tasks =
