@@ -58,7 +58,7 @@ public static class ConcurrencyTests
         }
     }
 
-    /// <summary>Threads of their own, since some calls themselves wait for the pool's.</summary>
+    /// <summary>On threads of their own, which all begin at once.</summary>
     internal static void RunAtOnce(int callers, Action<int> run)
     {
         using var start = new Barrier(callers);
