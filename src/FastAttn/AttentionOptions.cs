@@ -24,7 +24,7 @@ public readonly record struct AttentionOptions
     public int? CausalOffset { get; init; }
 
     /// <summary>
-    /// The most threads that may work on the call, the caller's included; 0 stands for all processors.
+    /// The most threads that may work on the call, the caller's included; 0 stands for all processors, and there are never more than those.
     /// Results do not depend on it. Small calls run on the caller's thread alone.
     /// </summary>
     public int MaxDegreeOfParallelism { get; init; }

@@ -112,7 +112,7 @@ internal static class TilesEmitter
                     score.Declare(row, _ => dialect.Zero);
                 writer.Open("if (isBiased)");
                 AddFrom(biasAddend);
-                writer.Close();
+                writer.Close().Line();
             }
 
             writer.Open($"for (int t = 0; t < {headDim};)");
@@ -212,6 +212,7 @@ internal static class TilesEmitter
             ref float b = ref probability;
             ref float o = ref Unsafe.Add(ref output, c * {width});
             """);
+        writer.Line();
         foreach (int row in Enumerable.Range(0, tile.Rows))
             product.Declare(row, _ => dialect.Zero);
         writer.Open("if (continues)");

@@ -8,7 +8,7 @@ namespace FastAttn.Runtime;
 /// </summary>
 internal sealed unsafe class PackedMatrix
 {
-    private const int LineFloats = 16;
+    private const int LineFloats = Prefetcher.LineFloats;
 
     // Pinned, so that the pointers into it hold as long as this object lives.
     private readonly float[] _memory;

@@ -41,6 +41,8 @@ internal sealed class TiledJob<TWork> : SharedItem
     private int _begun;
     private ExceptionDispatchInfo? _error;
 
+    private bool IsFinished => Volatile.Read(ref _finished) == _begun;
+
     /// <summary>Does all tiles.</summary>
     /// <param name="work">The work; what it points to stays in place until this returns.</param>
     /// <param name="maxThreads">The most threads that may work, the caller's included; 0 for all processors.</param>
@@ -126,8 +128,6 @@ internal sealed class TiledJob<TWork> : SharedItem
                 Monitor.Wait(_gate);
         }
     }
-
-    private bool IsFinished => Volatile.Read(ref _finished) == _begun;
 
     private long FirstTile(int range) => range * _tiles / _threads;
 

@@ -437,6 +437,7 @@ namespace FastAttn.Generated
                 ref float a = ref Unsafe.Add(ref value, c);
                 ref float b = ref probability;
                 ref float o = ref Unsafe.Add(ref output, c * 24);
+
                 Lane o00 = Lane.Zero, o01 = Lane.Zero, o02 = Lane.Zero;
                 Lane o10 = Lane.Zero, o11 = Lane.Zero, o12 = Lane.Zero;
                 Lane o20 = Lane.Zero, o21 = Lane.Zero, o22 = Lane.Zero;
@@ -537,6 +538,7 @@ namespace FastAttn.Generated
                 ref float a = ref Unsafe.Add(ref value, c);
                 ref float b = ref probability;
                 ref float o = ref Unsafe.Add(ref output, c * 16);
+
                 Lane o00 = Lane.Zero, o01 = Lane.Zero;
                 Lane o10 = Lane.Zero, o11 = Lane.Zero;
                 Lane o20 = Lane.Zero, o21 = Lane.Zero;
@@ -637,6 +639,7 @@ namespace FastAttn.Generated
                 ref float a = ref Unsafe.Add(ref value, c);
                 ref float b = ref probability;
                 ref float o = ref Unsafe.Add(ref output, c * 8);
+
                 Lane o00 = Lane.Zero;
                 Lane o10 = Lane.Zero;
                 Lane o20 = Lane.Zero;

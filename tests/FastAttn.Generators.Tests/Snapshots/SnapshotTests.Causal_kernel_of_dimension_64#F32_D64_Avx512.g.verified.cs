@@ -76,6 +76,7 @@ namespace FastAttn.Generated
                     sum20 += Vec.LoadUnsafe(ref addend, 96); sum21 += Vec.LoadUnsafe(ref addend, 112); sum22 += Vec.LoadUnsafe(ref addend, 128);
                     sum30 += Vec.LoadUnsafe(ref addend, 144); sum31 += Vec.LoadUnsafe(ref addend, 160); sum32 += Vec.LoadUnsafe(ref addend, 176);
                 }
+
                 for (int t = 0; t < 64;)
                 {
                     int end = t + 32 < 64 ? t + 32 : 64;
@@ -189,6 +190,7 @@ namespace FastAttn.Generated
                     sum20 += Vec.LoadUnsafe(ref addend, 64); sum21 += Vec.LoadUnsafe(ref addend, 80);
                     sum30 += Vec.LoadUnsafe(ref addend, 96); sum31 += Vec.LoadUnsafe(ref addend, 112);
                 }
+
                 for (int t = 0; t < 64;)
                 {
                     int end = t + 32 < 64 ? t + 32 : 64;
@@ -310,6 +312,7 @@ namespace FastAttn.Generated
                     sum60 += Vec.LoadUnsafe(ref addend, 96);
                     sum70 += Vec.LoadUnsafe(ref addend, 112);
                 }
+
                 for (int t = 0; t < 64;)
                 {
                     int end = t + 32 < 64 ? t + 32 : 64;
@@ -457,6 +460,7 @@ namespace FastAttn.Generated
                 ref float a = ref Unsafe.Add(ref value, c);
                 ref float b = ref probability;
                 ref float o = ref Unsafe.Add(ref output, c * 48);
+
                 Lane o00 = Lane.Zero, o01 = Lane.Zero, o02 = Lane.Zero;
                 Lane o10 = Lane.Zero, o11 = Lane.Zero, o12 = Lane.Zero;
                 Lane o20 = Lane.Zero, o21 = Lane.Zero, o22 = Lane.Zero;
@@ -609,6 +613,7 @@ namespace FastAttn.Generated
                 ref float a = ref Unsafe.Add(ref value, c);
                 ref float b = ref probability;
                 ref float o = ref Unsafe.Add(ref output, c * 32);
+
                 Lane o00 = Lane.Zero, o01 = Lane.Zero;
                 Lane o10 = Lane.Zero, o11 = Lane.Zero;
                 Lane o20 = Lane.Zero, o21 = Lane.Zero;
@@ -761,6 +766,7 @@ namespace FastAttn.Generated
                 ref float a = ref Unsafe.Add(ref value, c);
                 ref float b = ref probability;
                 ref float o = ref Unsafe.Add(ref output, c * 16);
+
                 Lane o00 = Lane.Zero;
                 Lane o10 = Lane.Zero;
                 Lane o20 = Lane.Zero;

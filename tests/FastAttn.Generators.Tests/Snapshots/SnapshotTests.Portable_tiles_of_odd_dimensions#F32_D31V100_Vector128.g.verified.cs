@@ -348,6 +348,7 @@ namespace FastAttn.Generated
                 ref float a = ref Unsafe.Add(ref value, c);
                 ref float b = ref probability;
                 ref float o = ref Unsafe.Add(ref output, c * 8);
+
                 Lane o00 = Lane.Zero, o01 = Lane.Zero;
                 Lane o10 = Lane.Zero, o11 = Lane.Zero;
                 Lane o20 = Lane.Zero, o21 = Lane.Zero;
@@ -448,6 +449,7 @@ namespace FastAttn.Generated
                 ref float a = ref Unsafe.Add(ref value, c);
                 ref float b = ref probability;
                 ref float o = ref Unsafe.Add(ref output, c * 4);
+
                 Lane o00 = Lane.Zero;
                 Lane o10 = Lane.Zero;
                 Lane o20 = Lane.Zero;

@@ -326,6 +326,7 @@ namespace FastAttn.Generated
                 ref float a = ref Unsafe.Add(ref value, c);
                 ref float b = ref probability;
                 ref float o = ref Unsafe.Add(ref output, c * 2);
+
                 Lane o00 = 0f, o01 = 0f;
                 Lane o10 = 0f, o11 = 0f;
                 Lane o20 = 0f, o21 = 0f;
@@ -426,6 +427,7 @@ namespace FastAttn.Generated
                 ref float a = ref Unsafe.Add(ref value, c);
                 ref float b = ref probability;
                 ref float o = ref Unsafe.Add(ref output, c * 1);
+
                 Lane o00 = 0f;
                 Lane o10 = 0f;
                 Lane o20 = 0f;
