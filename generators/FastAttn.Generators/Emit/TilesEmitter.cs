@@ -81,9 +81,9 @@ internal static class TilesEmitter
         Dialect dialect = plan.Dialect;
         int width = tile.Vectors * dialect.Width;
         bool isFixed = plan.Dimensions.AreFixed;
-        string headDim = isFixed ? $"{plan.Dimensions.Head}" : "headDim", biasAddend = $"ref Unsafe.Add(ref bias, j * {width})";
+        string headDim = isFixed ? $"{plan.Dimensions.Head}" : "headDim";
 
-        writer.Line().Line($"/// <summary>S[j][q] = bias[j][q] + Σ_t K[j][t]·Qt[t][q] and max[q], {tile.Rows} keys × {tile.Vectors} vectors of queries at a time.</summary>");
+        writer.Line().Line($"/// <summary>S[j][q] = Σ_t K[j][t]·Qt[t][q] + bias[j][q] and max[q], {tile.Rows} keys × {tile.Vectors} vectors of queries at a time.</summary>");
         writer.Line(Header.Method("AggressiveOptimization"));
         writer.Open($"private static void Scores{tile}(ref float key, ref float query, ref float bias, ref float score, ref float max, int keyCount, {Unfixed(plan, "int headDim, ")}ref Prefetcher ahead)");
         writer.Line("bool isBiased = !Unsafe.IsNullRef(ref bias);");
@@ -110,9 +110,6 @@ internal static class TilesEmitter
             {
                 foreach (int row in Enumerable.Range(0, tile.Rows))
                     score.Declare(row, _ => dialect.Zero);
-                writer.Open("if (isBiased)");
-                AddFrom(biasAddend);
-                writer.Close().Line();
             }
 
             writer.Open($"for (int t = 0; t < {headDim};)");
@@ -148,14 +145,19 @@ internal static class TilesEmitter
         {
             foreach (int row in Enumerable.Range(0, tile.Rows))
                 writer.Line(string.Join(" ", product.Vectors(v => $"{score.Accumulator(row, v)} += {product.Accumulator(row, v)};")));
-            writer.Close();
+            writer.Close().Line();
         }
-        else
+        else if (inParts)
         {
-            writer.Open(inParts ? "if (start > 0 || isBiased)" : "if (isBiased)");
-            AddFrom(inParts ? $"ref start > 0 ? ref destination : {biasAddend}" : biasAddend);
-            writer.Close();
+            writer.Open("if (start > 0)");
+            AddFrom("destination");
+            writer.Close().Line();
         }
+
+        writer.Open(inParts && !sumsInRegisters ? $"if (isBiased && t >= {headDim})" : "if (isBiased)");
+        writer.Line($"// Last: a bias may be large, and each sum with it is rounded at its size.\nref float addend = ref Unsafe.Add(ref bias, j * {width});");
+        AddFrom("addend");
+        writer.Close();
 
         writer.Line();
         foreach (int row in Enumerable.Range(0, tile.Rows))
@@ -188,9 +190,8 @@ internal static class TilesEmitter
 
         void AddFrom(string addend)
         {
-            writer.Line($"ref float addend = {addend};");
             foreach (int row in Enumerable.Range(0, tile.Rows))
-                writer.Line(string.Join(" ", score.Vectors(v => $"{score.Accumulator(row, v)} += {dialect.Load("addend", (row * width) + (v * dialect.Width))};")));
+                writer.Line(string.Join(" ", score.Vectors(v => $"{score.Accumulator(row, v)} += {dialect.Load(addend, (row * width) + (v * dialect.Width))};")));
         }
     }
 

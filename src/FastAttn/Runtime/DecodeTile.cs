@@ -116,12 +116,15 @@ internal static unsafe class DecodeTile<TVector>
     /// <param name="score">S.</param>
     /// <param name="count">Its length.</param>
     /// <param name="position">p: the query's position relative to the first of these keys.</param>
-    /// <param name="slope">Slope, times log₂(e).</param>
+    /// <param name="slope">Slope.</param>
     [MethodImpl(MethodImplOptions.AggressiveOptimization)]
-    public static void AddAlibi(float* score, int count, float position, float slope)
+    public static void AddAlibi(float* score, int count, float position, AlibiSlope slope)
     {
         for (int j = 0; j < count; j++)
-            score[j] -= slope * Math.Abs(position - j);
+        {
+            float distance = Math.Abs(position - j);
+            score[j] = score[j] + slope.Low * distance + slope.High * distance;
+        }
     }
 
     /// <summary>The softmax step of one query (<see cref="OnlineSoftmax"/>): p[j] = 2^(s[j] − m') in place; returns alpha.</summary>

@@ -296,15 +296,17 @@ internal unsafe struct TileState<TVector, TSpec>
     [MethodImpl(MethodImplOptions.AggressiveOptimization)]
     private readonly void PackAlibi(in AttentionCall call, int first, int count, bool adds)
     {
-        float* position = Lanes, negativeSlope = Alpha;
+        float* position = Lanes, high = Alpha, low = NewMax;
         float least = float.PositiveInfinity, most = float.NegativeInfinity;
         for (int q = 0; q < Width; q++)
         {
-            position[q] = negativeSlope[q] = 0;
+            position[q] = high[q] = low[q] = 0;
             if (q >= Tile.RowCount)
                 continue;
             position[q] = (long)Rows.Position(q) + Sequence.CausalOffset - first;
-            negativeSlope[q] = -VectorMath.Log2E * call.AlibiSlopes[Rows.Head(q)];
+            AlibiSlope slope = new(call.AlibiSlopes[Rows.Head(q)]);
+            high[q] = slope.High;
+            low[q] = slope.Low;
             least = Math.Min(least, position[q]);
             most = Math.Max(most, position[q]);
         }
@@ -314,12 +316,13 @@ internal unsafe struct TileState<TVector, TSpec>
         TVector sign = TVector.Create(isBehind ? -1 : 1), one = TVector.Create(1), zero = TVector.Create(0);
         for (int q = 0; q < Width; q += TVector.Count)
         {
-            TVector distance = TVector.Load(ref position[q]), slope = TVector.Load(ref negativeSlope[q]) * sign;
+            TVector distance = TVector.Load(ref position[q]), slope = TVector.Load(ref high[q]) * sign, rest = TVector.Load(ref low[q]) * sign;
             float* bias = Bias + q;
             for (int j = 0; j < count; j++, bias += Width, distance -= one)
             {
-                TVector b = slope * (isBefore || isBehind ? distance : TVector.Max(distance, zero - distance));
-                (adds ? TVector.Load(ref *bias) + b : b).Store(ref *bias);
+                TVector length = isBefore || isBehind ? distance : TVector.Max(distance, zero - distance);
+                TVector small = TVector.MultiplyAdd(rest, length, adds ? TVector.Load(ref *bias) : zero);
+                TVector.MultiplyAdd(slope, length, small).Store(ref *bias);
             }
         }
     }

@@ -51,7 +51,7 @@ namespace FastAttn.Generated
             }
         }
 
-        /// <summary>S[j][q] = bias[j][q] + Σ_t K[j][t]·Qt[t][q] and max[q], 4 keys × 3 vectors of queries at a time.</summary>
+        /// <summary>S[j][q] = Σ_t K[j][t]·Qt[t][q] + bias[j][q] and max[q], 4 keys × 3 vectors of queries at a time.</summary>
         [global::System.Runtime.CompilerServices.MethodImpl(global::System.Runtime.CompilerServices.MethodImplOptions.AggressiveOptimization)]
         private static void Scores4x3(ref float key, ref float query, ref float bias, ref float score, ref float max, int keyCount, ref Prefetcher ahead)
         {
@@ -122,9 +122,18 @@ namespace FastAttn.Generated
                         b = ref Unsafe.Add(ref b, 96);
                     }
 
-                    if (start > 0 || isBiased)
+                    if (start > 0)
                     {
-                        ref float addend = ref start > 0 ? ref destination : ref Unsafe.Add(ref bias, j * 24);
+                        s00 += Vec.LoadUnsafe(ref destination, 0); s01 += Vec.LoadUnsafe(ref destination, 8); s02 += Vec.LoadUnsafe(ref destination, 16);
+                        s10 += Vec.LoadUnsafe(ref destination, 24); s11 += Vec.LoadUnsafe(ref destination, 32); s12 += Vec.LoadUnsafe(ref destination, 40);
+                        s20 += Vec.LoadUnsafe(ref destination, 48); s21 += Vec.LoadUnsafe(ref destination, 56); s22 += Vec.LoadUnsafe(ref destination, 64);
+                        s30 += Vec.LoadUnsafe(ref destination, 72); s31 += Vec.LoadUnsafe(ref destination, 80); s32 += Vec.LoadUnsafe(ref destination, 88);
+                    }
+
+                    if (isBiased && t >= 64)
+                    {
+                        // Last: a bias may be large, and each sum with it is rounded at its size.
+                        ref float addend = ref Unsafe.Add(ref bias, j * 24);
                         s00 += Vec.LoadUnsafe(ref addend, 0); s01 += Vec.LoadUnsafe(ref addend, 8); s02 += Vec.LoadUnsafe(ref addend, 16);
                         s10 += Vec.LoadUnsafe(ref addend, 24); s11 += Vec.LoadUnsafe(ref addend, 32); s12 += Vec.LoadUnsafe(ref addend, 40);
                         s20 += Vec.LoadUnsafe(ref addend, 48); s21 += Vec.LoadUnsafe(ref addend, 56); s22 += Vec.LoadUnsafe(ref addend, 64);
@@ -160,7 +169,7 @@ namespace FastAttn.Generated
             }
         }
 
-        /// <summary>S[j][q] = bias[j][q] + Σ_t K[j][t]·Qt[t][q] and max[q], 4 keys × 2 vectors of queries at a time.</summary>
+        /// <summary>S[j][q] = Σ_t K[j][t]·Qt[t][q] + bias[j][q] and max[q], 4 keys × 2 vectors of queries at a time.</summary>
         [global::System.Runtime.CompilerServices.MethodImpl(global::System.Runtime.CompilerServices.MethodImplOptions.AggressiveOptimization)]
         private static void Scores4x2(ref float key, ref float query, ref float bias, ref float score, ref float max, int keyCount, ref Prefetcher ahead)
         {
@@ -231,9 +240,18 @@ namespace FastAttn.Generated
                         b = ref Unsafe.Add(ref b, 64);
                     }
 
-                    if (start > 0 || isBiased)
+                    if (start > 0)
                     {
-                        ref float addend = ref start > 0 ? ref destination : ref Unsafe.Add(ref bias, j * 16);
+                        s00 += Vec.LoadUnsafe(ref destination, 0); s01 += Vec.LoadUnsafe(ref destination, 8);
+                        s10 += Vec.LoadUnsafe(ref destination, 16); s11 += Vec.LoadUnsafe(ref destination, 24);
+                        s20 += Vec.LoadUnsafe(ref destination, 32); s21 += Vec.LoadUnsafe(ref destination, 40);
+                        s30 += Vec.LoadUnsafe(ref destination, 48); s31 += Vec.LoadUnsafe(ref destination, 56);
+                    }
+
+                    if (isBiased && t >= 64)
+                    {
+                        // Last: a bias may be large, and each sum with it is rounded at its size.
+                        ref float addend = ref Unsafe.Add(ref bias, j * 16);
                         s00 += Vec.LoadUnsafe(ref addend, 0); s01 += Vec.LoadUnsafe(ref addend, 8);
                         s10 += Vec.LoadUnsafe(ref addend, 16); s11 += Vec.LoadUnsafe(ref addend, 24);
                         s20 += Vec.LoadUnsafe(ref addend, 32); s21 += Vec.LoadUnsafe(ref addend, 40);
@@ -269,7 +287,7 @@ namespace FastAttn.Generated
             }
         }
 
-        /// <summary>S[j][q] = bias[j][q] + Σ_t K[j][t]·Qt[t][q] and max[q], 8 keys × 1 vectors of queries at a time.</summary>
+        /// <summary>S[j][q] = Σ_t K[j][t]·Qt[t][q] + bias[j][q] and max[q], 8 keys × 1 vectors of queries at a time.</summary>
         [global::System.Runtime.CompilerServices.MethodImpl(global::System.Runtime.CompilerServices.MethodImplOptions.AggressiveOptimization)]
         private static void Scores8x1(ref float key, ref float query, ref float bias, ref float score, ref float max, int keyCount, ref Prefetcher ahead)
         {
@@ -376,9 +394,22 @@ namespace FastAttn.Generated
                         b = ref Unsafe.Add(ref b, 32);
                     }
 
-                    if (start > 0 || isBiased)
+                    if (start > 0)
                     {
-                        ref float addend = ref start > 0 ? ref destination : ref Unsafe.Add(ref bias, j * 8);
+                        s00 += Vec.LoadUnsafe(ref destination, 0);
+                        s10 += Vec.LoadUnsafe(ref destination, 8);
+                        s20 += Vec.LoadUnsafe(ref destination, 16);
+                        s30 += Vec.LoadUnsafe(ref destination, 24);
+                        s40 += Vec.LoadUnsafe(ref destination, 32);
+                        s50 += Vec.LoadUnsafe(ref destination, 40);
+                        s60 += Vec.LoadUnsafe(ref destination, 48);
+                        s70 += Vec.LoadUnsafe(ref destination, 56);
+                    }
+
+                    if (isBiased && t >= 64)
+                    {
+                        // Last: a bias may be large, and each sum with it is rounded at its size.
+                        ref float addend = ref Unsafe.Add(ref bias, j * 8);
                         s00 += Vec.LoadUnsafe(ref addend, 0);
                         s10 += Vec.LoadUnsafe(ref addend, 8);
                         s20 += Vec.LoadUnsafe(ref addend, 16);

@@ -51,7 +51,7 @@ namespace FastAttn.Generated
             }
         }
 
-        /// <summary>S[j][q] = bias[j][q] + Σ_t K[j][t]·Qt[t][q] and max[q], 4 keys × 3 vectors of queries at a time.</summary>
+        /// <summary>S[j][q] = Σ_t K[j][t]·Qt[t][q] + bias[j][q] and max[q], 4 keys × 3 vectors of queries at a time.</summary>
         [global::System.Runtime.CompilerServices.MethodImpl(global::System.Runtime.CompilerServices.MethodImplOptions.AggressiveOptimization)]
         private static void Scores4x3(ref float key, ref float query, ref float bias, ref float score, ref float max, int keyCount, ref Prefetcher ahead)
         {
@@ -68,15 +68,6 @@ namespace FastAttn.Generated
                 Lane sum10 = Lane.Zero, sum11 = Lane.Zero, sum12 = Lane.Zero;
                 Lane sum20 = Lane.Zero, sum21 = Lane.Zero, sum22 = Lane.Zero;
                 Lane sum30 = Lane.Zero, sum31 = Lane.Zero, sum32 = Lane.Zero;
-                if (isBiased)
-                {
-                    ref float addend = ref Unsafe.Add(ref bias, j * 48);
-                    sum00 += Vec.LoadUnsafe(ref addend, 0); sum01 += Vec.LoadUnsafe(ref addend, 16); sum02 += Vec.LoadUnsafe(ref addend, 32);
-                    sum10 += Vec.LoadUnsafe(ref addend, 48); sum11 += Vec.LoadUnsafe(ref addend, 64); sum12 += Vec.LoadUnsafe(ref addend, 80);
-                    sum20 += Vec.LoadUnsafe(ref addend, 96); sum21 += Vec.LoadUnsafe(ref addend, 112); sum22 += Vec.LoadUnsafe(ref addend, 128);
-                    sum30 += Vec.LoadUnsafe(ref addend, 144); sum31 += Vec.LoadUnsafe(ref addend, 160); sum32 += Vec.LoadUnsafe(ref addend, 176);
-                }
-
                 for (int t = 0; t < 64;)
                 {
                     int end = t + 32 < 64 ? t + 32 : 64;
@@ -141,6 +132,16 @@ namespace FastAttn.Generated
                     sum30 += s30; sum31 += s31; sum32 += s32;
                 }
 
+                if (isBiased)
+                {
+                    // Last: a bias may be large, and each sum with it is rounded at its size.
+                    ref float addend = ref Unsafe.Add(ref bias, j * 48);
+                    sum00 += Vec.LoadUnsafe(ref addend, 0); sum01 += Vec.LoadUnsafe(ref addend, 16); sum02 += Vec.LoadUnsafe(ref addend, 32);
+                    sum10 += Vec.LoadUnsafe(ref addend, 48); sum11 += Vec.LoadUnsafe(ref addend, 64); sum12 += Vec.LoadUnsafe(ref addend, 80);
+                    sum20 += Vec.LoadUnsafe(ref addend, 96); sum21 += Vec.LoadUnsafe(ref addend, 112); sum22 += Vec.LoadUnsafe(ref addend, 128);
+                    sum30 += Vec.LoadUnsafe(ref addend, 144); sum31 += Vec.LoadUnsafe(ref addend, 160); sum32 += Vec.LoadUnsafe(ref addend, 176);
+                }
+
                 Vec.StoreUnsafe(sum00, ref destination, 0); Vec.StoreUnsafe(sum01, ref destination, 16); Vec.StoreUnsafe(sum02, ref destination, 32);
                 Vec.StoreUnsafe(sum10, ref destination, 48); Vec.StoreUnsafe(sum11, ref destination, 64); Vec.StoreUnsafe(sum12, ref destination, 80);
                 Vec.StoreUnsafe(sum20, ref destination, 96); Vec.StoreUnsafe(sum21, ref destination, 112); Vec.StoreUnsafe(sum22, ref destination, 128);
@@ -165,7 +166,7 @@ namespace FastAttn.Generated
             }
         }
 
-        /// <summary>S[j][q] = bias[j][q] + Σ_t K[j][t]·Qt[t][q] and max[q], 4 keys × 2 vectors of queries at a time.</summary>
+        /// <summary>S[j][q] = Σ_t K[j][t]·Qt[t][q] + bias[j][q] and max[q], 4 keys × 2 vectors of queries at a time.</summary>
         [global::System.Runtime.CompilerServices.MethodImpl(global::System.Runtime.CompilerServices.MethodImplOptions.AggressiveOptimization)]
         private static void Scores4x2(ref float key, ref float query, ref float bias, ref float score, ref float max, int keyCount, ref Prefetcher ahead)
         {
@@ -182,15 +183,6 @@ namespace FastAttn.Generated
                 Lane sum10 = Lane.Zero, sum11 = Lane.Zero;
                 Lane sum20 = Lane.Zero, sum21 = Lane.Zero;
                 Lane sum30 = Lane.Zero, sum31 = Lane.Zero;
-                if (isBiased)
-                {
-                    ref float addend = ref Unsafe.Add(ref bias, j * 32);
-                    sum00 += Vec.LoadUnsafe(ref addend, 0); sum01 += Vec.LoadUnsafe(ref addend, 16);
-                    sum10 += Vec.LoadUnsafe(ref addend, 32); sum11 += Vec.LoadUnsafe(ref addend, 48);
-                    sum20 += Vec.LoadUnsafe(ref addend, 64); sum21 += Vec.LoadUnsafe(ref addend, 80);
-                    sum30 += Vec.LoadUnsafe(ref addend, 96); sum31 += Vec.LoadUnsafe(ref addend, 112);
-                }
-
                 for (int t = 0; t < 64;)
                 {
                     int end = t + 32 < 64 ? t + 32 : 64;
@@ -255,6 +247,16 @@ namespace FastAttn.Generated
                     sum30 += s30; sum31 += s31;
                 }
 
+                if (isBiased)
+                {
+                    // Last: a bias may be large, and each sum with it is rounded at its size.
+                    ref float addend = ref Unsafe.Add(ref bias, j * 32);
+                    sum00 += Vec.LoadUnsafe(ref addend, 0); sum01 += Vec.LoadUnsafe(ref addend, 16);
+                    sum10 += Vec.LoadUnsafe(ref addend, 32); sum11 += Vec.LoadUnsafe(ref addend, 48);
+                    sum20 += Vec.LoadUnsafe(ref addend, 64); sum21 += Vec.LoadUnsafe(ref addend, 80);
+                    sum30 += Vec.LoadUnsafe(ref addend, 96); sum31 += Vec.LoadUnsafe(ref addend, 112);
+                }
+
                 Vec.StoreUnsafe(sum00, ref destination, 0); Vec.StoreUnsafe(sum01, ref destination, 16);
                 Vec.StoreUnsafe(sum10, ref destination, 32); Vec.StoreUnsafe(sum11, ref destination, 48);
                 Vec.StoreUnsafe(sum20, ref destination, 64); Vec.StoreUnsafe(sum21, ref destination, 80);
@@ -279,7 +281,7 @@ namespace FastAttn.Generated
             }
         }
 
-        /// <summary>S[j][q] = bias[j][q] + Σ_t K[j][t]·Qt[t][q] and max[q], 8 keys × 1 vectors of queries at a time.</summary>
+        /// <summary>S[j][q] = Σ_t K[j][t]·Qt[t][q] + bias[j][q] and max[q], 8 keys × 1 vectors of queries at a time.</summary>
         [global::System.Runtime.CompilerServices.MethodImpl(global::System.Runtime.CompilerServices.MethodImplOptions.AggressiveOptimization)]
         private static void Scores8x1(ref float key, ref float query, ref float bias, ref float score, ref float max, int keyCount, ref Prefetcher ahead)
         {
@@ -300,19 +302,6 @@ namespace FastAttn.Generated
                 Lane sum50 = Lane.Zero;
                 Lane sum60 = Lane.Zero;
                 Lane sum70 = Lane.Zero;
-                if (isBiased)
-                {
-                    ref float addend = ref Unsafe.Add(ref bias, j * 16);
-                    sum00 += Vec.LoadUnsafe(ref addend, 0);
-                    sum10 += Vec.LoadUnsafe(ref addend, 16);
-                    sum20 += Vec.LoadUnsafe(ref addend, 32);
-                    sum30 += Vec.LoadUnsafe(ref addend, 48);
-                    sum40 += Vec.LoadUnsafe(ref addend, 64);
-                    sum50 += Vec.LoadUnsafe(ref addend, 80);
-                    sum60 += Vec.LoadUnsafe(ref addend, 96);
-                    sum70 += Vec.LoadUnsafe(ref addend, 112);
-                }
-
                 for (int t = 0; t < 64;)
                 {
                     int end = t + 32 < 64 ? t + 32 : 64;
@@ -415,6 +404,20 @@ namespace FastAttn.Generated
                     sum50 += s50;
                     sum60 += s60;
                     sum70 += s70;
+                }
+
+                if (isBiased)
+                {
+                    // Last: a bias may be large, and each sum with it is rounded at its size.
+                    ref float addend = ref Unsafe.Add(ref bias, j * 16);
+                    sum00 += Vec.LoadUnsafe(ref addend, 0);
+                    sum10 += Vec.LoadUnsafe(ref addend, 16);
+                    sum20 += Vec.LoadUnsafe(ref addend, 32);
+                    sum30 += Vec.LoadUnsafe(ref addend, 48);
+                    sum40 += Vec.LoadUnsafe(ref addend, 64);
+                    sum50 += Vec.LoadUnsafe(ref addend, 80);
+                    sum60 += Vec.LoadUnsafe(ref addend, 96);
+                    sum70 += Vec.LoadUnsafe(ref addend, 112);
                 }
 
                 Vec.StoreUnsafe(sum00, ref destination, 0);

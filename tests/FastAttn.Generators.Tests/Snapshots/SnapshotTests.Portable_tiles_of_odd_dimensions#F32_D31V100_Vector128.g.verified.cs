@@ -49,7 +49,7 @@ namespace FastAttn.Generated
             }
         }
 
-        /// <summary>S[j][q] = bias[j][q] + Σ_t K[j][t]·Qt[t][q] and max[q], 4 keys × 2 vectors of queries at a time.</summary>
+        /// <summary>S[j][q] = Σ_t K[j][t]·Qt[t][q] + bias[j][q] and max[q], 4 keys × 2 vectors of queries at a time.</summary>
         [global::System.Runtime.CompilerServices.MethodImpl(global::System.Runtime.CompilerServices.MethodImplOptions.AggressiveOptimization)]
         private static void Scores4x2(ref float key, ref float query, ref float bias, ref float score, ref float max, int keyCount, ref Prefetcher ahead)
         {
@@ -134,6 +134,7 @@ namespace FastAttn.Generated
 
                 if (isBiased)
                 {
+                    // Last: a bias may be large, and each sum with it is rounded at its size.
                     ref float addend = ref Unsafe.Add(ref bias, j * 8);
                     s00 += Vec.LoadUnsafe(ref addend, 0); s01 += Vec.LoadUnsafe(ref addend, 4);
                     s10 += Vec.LoadUnsafe(ref addend, 8); s11 += Vec.LoadUnsafe(ref addend, 12);
@@ -165,7 +166,7 @@ namespace FastAttn.Generated
             }
         }
 
-        /// <summary>S[j][q] = bias[j][q] + Σ_t K[j][t]·Qt[t][q] and max[q], 8 keys × 1 vectors of queries at a time.</summary>
+        /// <summary>S[j][q] = Σ_t K[j][t]·Qt[t][q] + bias[j][q] and max[q], 8 keys × 1 vectors of queries at a time.</summary>
         [global::System.Runtime.CompilerServices.MethodImpl(global::System.Runtime.CompilerServices.MethodImplOptions.AggressiveOptimization)]
         private static void Scores8x1(ref float key, ref float query, ref float bias, ref float score, ref float max, int keyCount, ref Prefetcher ahead)
         {
@@ -294,6 +295,7 @@ namespace FastAttn.Generated
 
                 if (isBiased)
                 {
+                    // Last: a bias may be large, and each sum with it is rounded at its size.
                     ref float addend = ref Unsafe.Add(ref bias, j * 4);
                     s00 += Vec.LoadUnsafe(ref addend, 0);
                     s10 += Vec.LoadUnsafe(ref addend, 4);

@@ -49,7 +49,7 @@ namespace FastAttn.Generated
             }
         }
 
-        /// <summary>S[j][q] = bias[j][q] + Σ_t K[j][t]·Qt[t][q] and max[q], 4 keys × 2 vectors of queries at a time.</summary>
+        /// <summary>S[j][q] = Σ_t K[j][t]·Qt[t][q] + bias[j][q] and max[q], 4 keys × 2 vectors of queries at a time.</summary>
         [global::System.Runtime.CompilerServices.MethodImpl(global::System.Runtime.CompilerServices.MethodImplOptions.AggressiveOptimization)]
         private static void Scores4x2(ref float key, ref float query, ref float bias, ref float score, ref float max, int keyCount, ref Prefetcher ahead)
         {
@@ -120,9 +120,18 @@ namespace FastAttn.Generated
                         b = ref Unsafe.Add(ref b, 8);
                     }
 
-                    if (start > 0 || isBiased)
+                    if (start > 0)
                     {
-                        ref float addend = ref start > 0 ? ref destination : ref Unsafe.Add(ref bias, j * 2);
+                        s00 += destination; s01 += Unsafe.Add(ref destination, 1);
+                        s10 += Unsafe.Add(ref destination, 2); s11 += Unsafe.Add(ref destination, 3);
+                        s20 += Unsafe.Add(ref destination, 4); s21 += Unsafe.Add(ref destination, 5);
+                        s30 += Unsafe.Add(ref destination, 6); s31 += Unsafe.Add(ref destination, 7);
+                    }
+
+                    if (isBiased && t >= 80)
+                    {
+                        // Last: a bias may be large, and each sum with it is rounded at its size.
+                        ref float addend = ref Unsafe.Add(ref bias, j * 2);
                         s00 += addend; s01 += Unsafe.Add(ref addend, 1);
                         s10 += Unsafe.Add(ref addend, 2); s11 += Unsafe.Add(ref addend, 3);
                         s20 += Unsafe.Add(ref addend, 4); s21 += Unsafe.Add(ref addend, 5);
@@ -158,7 +167,7 @@ namespace FastAttn.Generated
             }
         }
 
-        /// <summary>S[j][q] = bias[j][q] + Σ_t K[j][t]·Qt[t][q] and max[q], 8 keys × 1 vectors of queries at a time.</summary>
+        /// <summary>S[j][q] = Σ_t K[j][t]·Qt[t][q] + bias[j][q] and max[q], 8 keys × 1 vectors of queries at a time.</summary>
         [global::System.Runtime.CompilerServices.MethodImpl(global::System.Runtime.CompilerServices.MethodImplOptions.AggressiveOptimization)]
         private static void Scores8x1(ref float key, ref float query, ref float bias, ref float score, ref float max, int keyCount, ref Prefetcher ahead)
         {
@@ -265,9 +274,22 @@ namespace FastAttn.Generated
                         b = ref Unsafe.Add(ref b, 4);
                     }
 
-                    if (start > 0 || isBiased)
+                    if (start > 0)
                     {
-                        ref float addend = ref start > 0 ? ref destination : ref Unsafe.Add(ref bias, j * 1);
+                        s00 += destination;
+                        s10 += Unsafe.Add(ref destination, 1);
+                        s20 += Unsafe.Add(ref destination, 2);
+                        s30 += Unsafe.Add(ref destination, 3);
+                        s40 += Unsafe.Add(ref destination, 4);
+                        s50 += Unsafe.Add(ref destination, 5);
+                        s60 += Unsafe.Add(ref destination, 6);
+                        s70 += Unsafe.Add(ref destination, 7);
+                    }
+
+                    if (isBiased && t >= 80)
+                    {
+                        // Last: a bias may be large, and each sum with it is rounded at its size.
+                        ref float addend = ref Unsafe.Add(ref bias, j * 1);
                         s00 += addend;
                         s10 += Unsafe.Add(ref addend, 1);
                         s20 += Unsafe.Add(ref addend, 2);
