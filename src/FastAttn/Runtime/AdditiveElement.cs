@@ -1,6 +1,4 @@
-using System;
 using System.Runtime.CompilerServices;
-using System.Runtime.Intrinsics;
 
 namespace FastAttn.Runtime;
 
@@ -13,22 +11,10 @@ internal readonly unsafe struct AdditiveElement : IMaskElement
     public static bool OnlyHides => false;
 
     [MethodImpl(MethodImplOptions.AggressiveInlining)]
-    public static Vector128<float> LoadFour(void* row, long index, float scale)
+    public static TVector Load<TVector>(void* row, long index, TVector scale)
+        where TVector : struct, ILanes<TVector>
     {
-        Vector128<float> element = FloatElement.LoadFour(row, index, 1), hidden = Vector128.Create(float.NegativeInfinity);
-        Vector128<float> product = Vector128.MaxNative(Vector128.Create(float.MinValue), element * scale);
-        return Vector128.ConditionalSelect(Vector128.Equals(element, hidden), hidden, product);
-    }
-
-    [MethodImpl(MethodImplOptions.AggressiveInlining)]
-    public static (Vector128<float> First, Vector128<float> Second, Vector128<float> Third, Vector128<float> Fourth) LoadColumns(
-        void* a, void* b, void* c, void* d, long index, float scale) =>
-        Transpose.Of(LoadFour(a, index, scale), LoadFour(b, index, scale), LoadFour(c, index, scale), LoadFour(d, index, scale));
-
-    [MethodImpl(MethodImplOptions.AggressiveInlining)]
-    public static float Load(void* row, long index, float scale)
-    {
-        float element = FloatElement.Load(row, index, 1);
-        return float.IsNegativeInfinity(element) ? element : Math.Max(float.MinValue, element * scale);
+        TVector element = TVector.Load(ref ((float*)row)[index]), product = TVector.Max(TVector.Create(float.MinValue), element * scale);
+        return TVector.SelectGreaterOrEqual(TVector.Create(float.NegativeInfinity), element, element, product);
     }
 }

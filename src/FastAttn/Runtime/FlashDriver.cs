@@ -201,12 +201,28 @@ internal sealed unsafe class FlashDriver<TTiles, TVector, TSpec>(TileDriver? nar
     private static int Seen(in AttentionCall call, in TileState<TVector, TSpec> tile, int first) =>
         first < tile.FirstBlock(call.KeyBlock) ? 0 : Math.Min(call.KeyBlock, tile.Range.LastLimit - first);
 
-    /// <summary>Asks for an additive mask's rows of the next block, which saves 1% of the time. Other masks are a quarter as large or less.</summary>
+    /// <summary>Asks for a mask's rows of the next block. Of bits there are too few to be waited for.</summary>
     [MethodImpl(MethodImplOptions.AggressiveInlining)]
     private static void AddMask(in AttentionCall call, in TileState<TVector, TSpec> tile, int first, int count, ref Prefetcher ahead)
     {
-        if (Features.Uses<TSpec>(call, AttentionFeatures.AdditiveMask) && count > 0)
-            ahead.Add((float*)tile.MaskRow<FloatElement>(call.AdditiveMask, 0) + first, call.AdditiveMask.Strides.Query, count, tile.Tile.RowCount);
+        if (count <= 0)
+            return;
+        if (Features.Uses<TSpec>(call, AttentionFeatures.AdditiveMask))
+            AddMask<AdditiveElement>(call.AdditiveMask, tile, first, count, ref ahead);
+        if (Features.Uses<TSpec>(call, AttentionFeatures.BooleanMask))
+            AddMask<BooleanElement>(call.BooleanMask, tile, first, count, ref ahead);
+    }
+
+    [MethodImpl(MethodImplOptions.AggressiveInlining)]
+    private static void AddMask<TElement>(in MaskOperand mask, in TileState<TVector, TSpec> tile, int first, int count, ref Prefetcher ahead)
+        where TElement : struct, IMaskElement
+    {
+        const int Byte = 8;
+        ahead.AddBytes(
+            (byte*)tile.MaskRow<TElement>(mask, 0) + (long)first * TElement.Bits / Byte,
+            mask.Strides.Query * TElement.Bits / Byte,
+            (long)count * TElement.Bits / Byte,
+            tile.Tile.RowCount);
     }
 
     /// <summary>Asks for the rows of a register tile of the next query tile and, if that belongs to another head, for its first keys.</summary>

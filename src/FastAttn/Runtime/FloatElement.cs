@@ -1,5 +1,4 @@
 using System.Runtime.CompilerServices;
-using System.Runtime.Intrinsics;
 
 namespace FastAttn.Runtime;
 
@@ -11,13 +10,6 @@ internal readonly unsafe struct FloatElement : IMaskElement
     public static bool OnlyHides => false;
 
     [MethodImpl(MethodImplOptions.AggressiveInlining)]
-    public static Vector128<float> LoadFour(void* row, long index, float scale) => Vector128.Load((float*)row + index) * scale;
-
-    [MethodImpl(MethodImplOptions.AggressiveInlining)]
-    public static (Vector128<float> First, Vector128<float> Second, Vector128<float> Third, Vector128<float> Fourth) LoadColumns(
-        void* a, void* b, void* c, void* d, long index, float scale) =>
-        Transpose.Of(LoadFour(a, index, scale), LoadFour(b, index, scale), LoadFour(c, index, scale), LoadFour(d, index, scale));
-
-    [MethodImpl(MethodImplOptions.AggressiveInlining)]
-    public static float Load(void* row, long index, float scale) => ((float*)row)[index] * scale;
+    public static TVector Load<TVector>(void* row, long index, TVector scale)
+        where TVector : struct, ILanes<TVector> => TVector.Load(ref ((float*)row)[index]) * scale;
 }

@@ -77,4 +77,19 @@ public interface ILanes<TSelf>
     /// <summary>Four sums, each over the lanes that are a multiple of four apart.</summary>
     /// <param name="a">The vector.</param>
     static abstract Vector128<float> FoldToFour(TSelf a);
+
+    /// <summary>−∞ in lanes whose byte is 0, else 0.</summary>
+    /// <param name="bytes">The first of <see cref="Count"/> bytes.</param>
+    internal static abstract unsafe TSelf HideZeroBytes(byte* bytes);
+
+    /// <summary>−∞ in lanes whose bit is 0, else 0.</summary>
+    /// <param name="bits">The lanes' bits, that of the first lane lowest.</param>
+    internal static abstract TSelf HideZeroBits(int bits);
+
+    /// <summary>Transposes a square: lane i of vector j that is read becomes lane j of vector i that is written.</summary>
+    /// <param name="source">What is read, all of it before anything is written.</param>
+    /// <param name="sink">What is written.</param>
+    internal static abstract void Transpose<TSource, TSink>(in TSource source, in TSink sink)
+        where TSource : struct, ISquareSource<TSelf>
+        where TSink : struct, ISquareSink<TSelf>;
 }

@@ -1,5 +1,3 @@
-using System.Runtime.Intrinsics;
-
 namespace FastAttn.Runtime;
 
 /// <summary>An element type of rows that become lanes: how it is read as a float.</summary>
@@ -11,13 +9,7 @@ internal unsafe interface IMaskElement
     /// <summary>Whether the element only hides keys or not, so that it can be laid over another mask.</summary>
     static abstract bool OnlyHides { get; }
 
-    /// <summary>Reads elements <paramref name="index"/> to <paramref name="index"/> + 3 of a row.</summary>
-    static abstract Vector128<float> LoadFour(void* row, long index, float scale);
-
-    /// <summary>Reads elements <paramref name="index"/> to <paramref name="index"/> + 3 of four rows: column by column, a row in each lane.</summary>
-    static abstract (Vector128<float> First, Vector128<float> Second, Vector128<float> Third, Vector128<float> Fourth) LoadColumns(
-        void* a, void* b, void* c, void* d, long index, float scale);
-
-    /// <summary>Reads one element of a row.</summary>
-    static abstract float Load(void* row, long index, float scale);
+    /// <summary>Reads a vector of elements of a row, from element <paramref name="index"/> on.</summary>
+    static abstract TVector Load<TVector>(void* row, long index, TVector scale)
+        where TVector : struct, ILanes<TVector>;
 }

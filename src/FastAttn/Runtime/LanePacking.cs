@@ -1,23 +1,19 @@
-using System;
 using System.Runtime.CompilerServices;
-using System.Runtime.Intrinsics;
 
 namespace FastAttn.Runtime;
 
-/// <summary>The step from rows in memory, one a query, to queries in lanes, and back.</summary>
+/// <summary>The step from rows in memory, one a query, to queries in lanes, and back: square by square, in registers.</summary>
 /// <remarks>
-/// It goes by a cache line of every row and so by as many rows of lanes: each line is read and written while it is near. Four rows
-/// of queries from one end to the other would come by every line of lanes once for each four of their queries (a boolean mask
-/// gains 4% of a call by this, other packing nothing: AVX-512).
+/// With AVX-512 a square is a cache line of 16 rows and becomes 16 lines, so each is read and written once: half the time of
+/// squares of 4, and where rows are a multiple of 4 KiB apart, whose lines meet in one set of the first cache, a third.
 /// </remarks>
-internal static unsafe class LanePacking
+/// <typeparam name="TVector">The vector, whose lanes are a side of a square.</typeparam>
+internal static unsafe class LanePacking<TVector>
+    where TVector : struct, ILanes<TVector>
 {
-    private const int LineFloats = Prefetcher.LineFloats;
-
-    /// <summary>X[t][q] = scale·row q[firstColumn + t]; lanes without a row are 0.</summary>
+    /// <summary>X[t][q] = scale·row q[firstColumn + t].</summary>
     /// <typeparam name="TElement">What rows consist of.</typeparam>
-    /// <param name="rows">The start of each row.</param>
-    /// <param name="rowCount">Rows.</param>
+    /// <param name="rows">The start of the row of each lane.</param>
     /// <param name="firstColumn">The first element that is taken of each row.</param>
     /// <param name="columns">Elements that are taken.</param>
     /// <param name="scale">Their factor.</param>
@@ -25,39 +21,23 @@ internal static unsafe class LanePacking
     /// <param name="width">Lanes.</param>
     /// <param name="overlay">Whether X holds a mask already, on which hidden elements are laid.</param>
     [MethodImpl(MethodImplOptions.AggressiveOptimization)]
-    public static void Pack<TElement>(void** rows, int rowCount, long firstColumn, int columns, float scale, float* destination, int width, bool overlay = false)
+    public static void Pack<TElement>(void** rows, long firstColumn, int columns, float scale, float* destination, int width, bool overlay = false)
         where TElement : struct, IMaskElement
     {
-        for (int line = 0; line < columns; line += LineFloats)
+        if (columns < TVector.Count)
         {
-            int end = Math.Min(line + LineFloats, columns), q = 0;
-            for (; q + 4 <= rowCount; q += 4)
-            {
-                void* a = rows[q], b = rows[q + 1], c = rows[q + 2], d = rows[q + 3];
-                float* x = destination + (long)line * width + q;
-                int t = line;
-                for (; t + 4 <= end; t += 4, x += 4 * width)
-                {
-                    (Vector128<float> first, Vector128<float> second, Vector128<float> third, Vector128<float> fourth) =
-                        TElement.LoadColumns(a, b, c, d, firstColumn + t, scale);
-                    Store<TElement>(first, x, overlay);
-                    Store<TElement>(second, x + width, overlay);
-                    Store<TElement>(third, x + 2 * width, overlay);
-                    Store<TElement>(fourth, x + 3 * width, overlay);
-                }
+            if (columns >= Lanes4.Count)
+                LanePacking<Lanes4>.Pack<TElement>(rows, firstColumn, columns, scale, destination, width, overlay);
+            else if (columns > 0)
+                LanePacking<Lanes1>.Pack<TElement>(rows, firstColumn, columns, scale, destination, width, overlay);
+            return;
+        }
 
-                for (; t < end; t++, x += width)
-                {
-                    for (int i = 0; i < 4; i++)
-                        Store<TElement>(TElement.Load(rows[q + i], firstColumn + t, scale), x + i, overlay);
-                }
-            }
-
-            for (; q < width; q++)
-            {
-                for (int t = line; t < end; t++)
-                    Store<TElement>(q < rowCount ? TElement.Load(rows[q], firstColumn + t, scale) : 0, destination + (long)t * width + q, overlay);
-            }
+        TVector factor = TVector.Create(scale);
+        for (int q = 0; q < width; q += TVector.Count)
+        {
+            for (int t = 0; t < columns; t = Next(t, columns))
+                TVector.Transpose(new Elements<TElement>(rows + q, firstColumn + t, factor), new Lanes<TElement>(destination + (long)t * width + q, width, overlay));
         }
     }
 
@@ -65,43 +45,25 @@ internal static unsafe class LanePacking
     /// <param name="source">X: <paramref name="columns"/> × <paramref name="width"/>.</param>
     /// <param name="width">Lanes.</param>
     /// <param name="factor">A factor a lane.</param>
-    /// <param name="rows">The start of each row.</param>
-    /// <param name="rowCount">Rows.</param>
+    /// <param name="rows">The start of the row of each lane.</param>
     /// <param name="columns">Floats in a row.</param>
     [MethodImpl(MethodImplOptions.AggressiveOptimization)]
-    public static void Unpack(float* source, int width, float* factor, float** rows, int rowCount, int columns)
+    public static void Unpack(float* source, int width, float* factor, float** rows, int columns)
     {
-        for (int line = 0; line < columns; line += LineFloats)
+        if (columns < TVector.Count)
         {
-            int end = Math.Min(line + LineFloats, columns), q = 0;
-            for (; q + 4 <= rowCount; q += 4)
-            {
-                float* a = rows[q], b = rows[q + 1], c = rows[q + 2], d = rows[q + 3];
-                float* x = source + (long)line * width + q;
-                Vector128<float> f = Vector128.Load(factor + q);
-                int t = line;
-                for (; t + 4 <= end; t += 4, x += 4 * width)
-                {
-                    (Vector128<float> first, Vector128<float> second, Vector128<float> third, Vector128<float> fourth) = Transpose.Of(
-                        Vector128.Load(x) * f, Vector128.Load(x + width) * f, Vector128.Load(x + 2 * width) * f, Vector128.Load(x + 3 * width) * f);
-                    first.Store(a + t);
-                    second.Store(b + t);
-                    third.Store(c + t);
-                    fourth.Store(d + t);
-                }
+            if (columns >= Lanes4.Count)
+                LanePacking<Lanes4>.Unpack(source, width, factor, rows, columns);
+            else if (columns > 0)
+                LanePacking<Lanes1>.Unpack(source, width, factor, rows, columns);
+            return;
+        }
 
-                for (; t < end; t++, x += width)
-                {
-                    for (int i = 0; i < 4; i++)
-                        rows[q + i][t] = x[i] * factor[q + i];
-                }
-            }
-
-            for (; q < rowCount; q++)
-            {
-                for (int t = line; t < end; t++)
-                    rows[q][t] = source[(long)t * width + q] * factor[q];
-            }
+        for (int q = 0; q < width; q += TVector.Count)
+        {
+            TVector f = TVector.Load(ref factor[q]);
+            for (int t = 0; t < columns; t = Next(t, columns))
+                TVector.Transpose(new ScaledLanes(source + (long)t * width + q, width, f), new Rows(rows + q, t));
         }
     }
 
@@ -111,27 +73,53 @@ internal static unsafe class LanePacking
         where TElement : struct, IMaskElement
     {
         int t = 0;
-        for (; t + 4 <= columns; t += 4)
-            Store<TElement>(TElement.LoadFour(row, firstColumn + t, scale), destination + t, overlay);
-        for (; t < columns; t++)
-            Store<TElement>(TElement.Load(row, firstColumn + t, scale), destination + t, overlay);
+        for (; t + TVector.Count <= columns; t += TVector.Count)
+            Store<TElement>(TElement.Load(row, firstColumn + t, TVector.Create(scale)), destination + t, overlay);
+        if (t < columns)
+            LanePacking<Lanes1>.Copy<TElement>(row, firstColumn + t, columns - t, scale, destination + t, overlay);
+    }
+
+    /// <summary>The next square's first column. The last square begins early: it takes some columns again, to the same values.</summary>
+    [MethodImpl(MethodImplOptions.AggressiveInlining)]
+    private static int Next(int column, int columns)
+    {
+        column += TVector.Count;
+        return column < columns && column > columns - TVector.Count ? columns - TVector.Count : column;
     }
 
     [MethodImpl(MethodImplOptions.AggressiveInlining)]
-    private static void Store<TElement>(Vector128<float> element, float* destination, bool overlay)
+    private static void Store<TElement>(TVector element, float* destination, bool overlay)
         where TElement : struct, IMaskElement
     {
         // Chosen, not added: a hidden NaN is hidden.
         if (TElement.OnlyHides && overlay)
-            element = Vector128.ConditionalSelect(Vector128.Equals(element, Vector128<float>.Zero), Vector128.Load(destination), element);
-        element.Store(destination);
+            element = TVector.SelectGreaterOrEqual(element, TVector.Create(0), TVector.Load(ref *destination), element);
+        element.Store(ref *destination);
     }
 
-    [MethodImpl(MethodImplOptions.AggressiveInlining)]
-    private static void Store<TElement>(float element, float* destination, bool overlay)
+    private readonly struct Elements<TElement>(void** rows, long column, TVector scale) : ISquareSource<TVector>
         where TElement : struct, IMaskElement
     {
-        if (!(TElement.OnlyHides && overlay && element == 0))
-            *destination = element;
+        [MethodImpl(MethodImplOptions.AggressiveInlining)]
+        public TVector Load(int row) => TElement.Load(rows[row], column, scale);
+    }
+
+    private readonly struct Lanes<TElement>(float* first, int width, bool overlay) : ISquareSink<TVector>
+        where TElement : struct, IMaskElement
+    {
+        [MethodImpl(MethodImplOptions.AggressiveInlining)]
+        public void Store(int row, TVector vector) => LanePacking<TVector>.Store<TElement>(vector, first + (long)row * width, overlay);
+    }
+
+    private readonly struct ScaledLanes(float* first, int width, TVector factor) : ISquareSource<TVector>
+    {
+        [MethodImpl(MethodImplOptions.AggressiveInlining)]
+        public TVector Load(int row) => TVector.Load(ref first[(long)row * width]) * factor;
+    }
+
+    private readonly struct Rows(float** rows, long column) : ISquareSink<TVector>
+    {
+        [MethodImpl(MethodImplOptions.AggressiveInlining)]
+        public void Store(int row, TVector vector) => vector.Store(ref rows[row][column]);
     }
 }

@@ -68,4 +68,11 @@ public readonly struct Lanes1(float value) : ILanes<Lanes1>
     /// <inheritdoc/>
     [MethodImpl(MethodImplOptions.AggressiveInlining)]
     public static Vector128<float> FoldToFour(Lanes1 a) => Vector128.CreateScalar(a._value);
+
+    static unsafe Lanes1 ILanes<Lanes1>.HideZeroBytes(byte* bytes) => new(*bytes == 0 ? float.NegativeInfinity : 0);
+
+    static Lanes1 ILanes<Lanes1>.HideZeroBits(int bits) => new((bits & 1) == 0 ? float.NegativeInfinity : 0);
+
+    [MethodImpl(MethodImplOptions.AggressiveInlining)]
+    static void ILanes<Lanes1>.Transpose<TSource, TSink>(in TSource source, in TSink sink) => sink.Store(0, source.Load(0));
 }

@@ -2,6 +2,7 @@ using System.ComponentModel;
 using System.Diagnostics.CodeAnalysis;
 using System.Runtime.CompilerServices;
 using System.Runtime.Intrinsics;
+using System.Runtime.Intrinsics.X86;
 
 using Vec = System.Runtime.Intrinsics.Vector512;
 using VecF = System.Runtime.Intrinsics.Vector512<float>;
@@ -75,4 +76,46 @@ public readonly struct Lanes16(VecF vector) : ILanes<Lanes16>
         Vector256<float> eight = a._vector.GetLower() + a._vector.GetUpper();
         return eight.GetLower() + eight.GetUpper();
     }
+
+    [MethodImpl(MethodImplOptions.AggressiveInlining)]
+    static unsafe Lanes16 ILanes<Lanes16>.HideZeroBytes(byte* bytes) => Hide(Avx512F.ConvertToVector512Int32(Vector128.Load(bytes)));
+
+    [MethodImpl(MethodImplOptions.AggressiveInlining)]
+    static Lanes16 ILanes<Lanes16>.HideZeroBits(int bits) =>
+        Hide(Vec.Create(bits) & Vec.Create(1, 2, 4, 8, 16, 32, 64, 128, 256, 512, 1024, 2048, 4096, 8192, 16384, 32768));
+
+    [MethodImpl(MethodImplOptions.AggressiveOptimization)]
+    static void ILanes<Lanes16>.Transpose<TSource, TSink>(in TSource source, in TSink sink)
+    {
+        VecF a0 = source.Load(0)._vector, a1 = source.Load(1)._vector, a2 = source.Load(2)._vector, a3 = source.Load(3)._vector;
+        Runtime.Transpose.Parts(ref a0, ref a1, ref a2, ref a3);
+        VecF b0 = source.Load(4)._vector, b1 = source.Load(5)._vector, b2 = source.Load(6)._vector, b3 = source.Load(7)._vector;
+        Runtime.Transpose.Parts(ref b0, ref b1, ref b2, ref b3);
+        VecF c0 = source.Load(8)._vector, c1 = source.Load(9)._vector, c2 = source.Load(10)._vector, c3 = source.Load(11)._vector;
+        Runtime.Transpose.Parts(ref c0, ref c1, ref c2, ref c3);
+        VecF d0 = source.Load(12)._vector, d1 = source.Load(13)._vector, d2 = source.Load(14)._vector, d3 = source.Load(15)._vector;
+        Runtime.Transpose.Parts(ref d0, ref d1, ref d2, ref d3);
+        Store(sink, 0, a0, b0, c0, d0);
+        Store(sink, 1, a1, b1, c1, d1);
+        Store(sink, 2, a2, b2, c2, d2);
+        Store(sink, 3, a3, b3, c3, d3);
+    }
+
+    /// <summary>Column i of rows 0 to 3, 4 to 7, 8 to 11 and 12 to 15, and so columns i + 4, i + 8 and i + 12.</summary>
+    [MethodImpl(MethodImplOptions.AggressiveInlining)]
+    private static void Store<TSink>(in TSink sink, int i, VecF a, VecF b, VecF c, VecF d)
+        where TSink : struct, ISquareSink<Lanes16>
+    {
+        const byte Lower = 0b01_00_01_00, Upper = 0b11_10_11_10, Even = 0b10_00_10_00, Odd = 0b11_01_11_01;
+        VecF ab0 = Avx512F.Shuffle4x128(a, b, Lower), ab2 = Avx512F.Shuffle4x128(a, b, Upper);
+        VecF cd0 = Avx512F.Shuffle4x128(c, d, Lower), cd2 = Avx512F.Shuffle4x128(c, d, Upper);
+        sink.Store(i, new(Avx512F.Shuffle4x128(ab0, cd0, Even)));
+        sink.Store(i + 4, new(Avx512F.Shuffle4x128(ab0, cd0, Odd)));
+        sink.Store(i + 8, new(Avx512F.Shuffle4x128(ab2, cd2, Even)));
+        sink.Store(i + 12, new(Avx512F.Shuffle4x128(ab2, cd2, Odd)));
+    }
+
+    [MethodImpl(MethodImplOptions.AggressiveInlining)]
+    private static Lanes16 Hide(Vector512<int> lanes) =>
+        new(Vec.ConditionalSelect(Vec.Equals(lanes, Vector512<int>.Zero).AsSingle(), Vec.Create(float.NegativeInfinity), VecF.Zero));
 }

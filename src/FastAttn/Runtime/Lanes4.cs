@@ -71,4 +71,29 @@ public readonly struct Lanes4(VecF vector) : ILanes<Lanes4>
     /// <inheritdoc/>
     [MethodImpl(MethodImplOptions.AggressiveInlining)]
     public static Vector128<float> FoldToFour(Lanes4 a) => a._vector;
+
+    [MethodImpl(MethodImplOptions.AggressiveInlining)]
+    static unsafe Lanes4 ILanes<Lanes4>.HideZeroBytes(byte* bytes)
+    {
+        Vector128<byte> four = Vec.CreateScalar(Unsafe.ReadUnaligned<uint>(bytes)).AsByte();
+        return Hide(Vec.WidenLower(Vec.WidenLower(four)));
+    }
+
+    [MethodImpl(MethodImplOptions.AggressiveInlining)]
+    static Lanes4 ILanes<Lanes4>.HideZeroBits(int bits) => Hide(Vec.Create((uint)bits) & Vec.Create(1u, 2, 4, 8));
+
+    [MethodImpl(MethodImplOptions.AggressiveInlining)]
+    static void ILanes<Lanes4>.Transpose<TSource, TSink>(in TSource source, in TSink sink)
+    {
+        VecF a = source.Load(0)._vector, b = source.Load(1)._vector, c = source.Load(2)._vector, d = source.Load(3)._vector;
+        Runtime.Transpose.InPlace(ref a, ref b, ref c, ref d);
+        sink.Store(0, new(a));
+        sink.Store(1, new(b));
+        sink.Store(2, new(c));
+        sink.Store(3, new(d));
+    }
+
+    [MethodImpl(MethodImplOptions.AggressiveInlining)]
+    private static Lanes4 Hide(Vector128<uint> lanes) =>
+        new(Vec.Equals(lanes, Vector128<uint>.Zero).AsSingle() & Vec.Create(float.NegativeInfinity));
 }

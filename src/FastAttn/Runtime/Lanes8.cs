@@ -2,6 +2,7 @@ using System.ComponentModel;
 using System.Diagnostics.CodeAnalysis;
 using System.Runtime.CompilerServices;
 using System.Runtime.Intrinsics;
+using System.Runtime.Intrinsics.X86;
 
 using Vec = System.Runtime.Intrinsics.Vector256;
 using VecF = System.Runtime.Intrinsics.Vector256<float>;
@@ -71,4 +72,36 @@ public readonly struct Lanes8(VecF vector) : ILanes<Lanes8>
     /// <inheritdoc/>
     [MethodImpl(MethodImplOptions.AggressiveInlining)]
     public static Vector128<float> FoldToFour(Lanes8 a) => a._vector.GetLower() + a._vector.GetUpper();
+
+    [MethodImpl(MethodImplOptions.AggressiveInlining)]
+    static unsafe Lanes8 ILanes<Lanes8>.HideZeroBytes(byte* bytes) => Hide(Avx2.ConvertToVector256Int32(bytes));
+
+    [MethodImpl(MethodImplOptions.AggressiveInlining)]
+    static Lanes8 ILanes<Lanes8>.HideZeroBits(int bits) => Hide(Vec.Create(bits) & Vec.Create(1, 2, 4, 8, 16, 32, 64, 128));
+
+    [MethodImpl(MethodImplOptions.AggressiveOptimization)]
+    static void ILanes<Lanes8>.Transpose<TSource, TSink>(in TSource source, in TSink sink)
+    {
+        VecF a0 = source.Load(0)._vector, a1 = source.Load(1)._vector, a2 = source.Load(2)._vector, a3 = source.Load(3)._vector;
+        Runtime.Transpose.Parts(ref a0, ref a1, ref a2, ref a3);
+        VecF b0 = source.Load(4)._vector, b1 = source.Load(5)._vector, b2 = source.Load(6)._vector, b3 = source.Load(7)._vector;
+        Runtime.Transpose.Parts(ref b0, ref b1, ref b2, ref b3);
+        Store(sink, 0, a0, b0);
+        Store(sink, 1, a1, b1);
+        Store(sink, 2, a2, b2);
+        Store(sink, 3, a3, b3);
+    }
+
+    /// <summary>Column i of rows 0 to 3 and of rows 4 to 7, and so column i + 4.</summary>
+    [MethodImpl(MethodImplOptions.AggressiveInlining)]
+    private static void Store<TSink>(in TSink sink, int i, VecF a, VecF b)
+        where TSink : struct, ISquareSink<Lanes8>
+    {
+        sink.Store(i, new(Avx.Permute2x128(a, b, 0x20)));
+        sink.Store(i + 4, new(Avx.Permute2x128(a, b, 0x31)));
+    }
+
+    [MethodImpl(MethodImplOptions.AggressiveInlining)]
+    private static Lanes8 Hide(Vector256<int> lanes) =>
+        new(Vec.Equals(lanes, Vector256<int>.Zero).AsSingle() & Vec.Create(float.NegativeInfinity));
 }

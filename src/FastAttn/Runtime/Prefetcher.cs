@@ -17,15 +17,17 @@ namespace FastAttn.Runtime;
 public unsafe struct Prefetcher
 {
     /// <summary>Floats in a cache line.</summary>
-    internal const int LineFloats = 16;
+    internal const int LineFloats = LineBytes / sizeof(float);
 
-    private const int MaxBlocks = 3;
+    private const int LineBytes = 64, MaxBlocks = 3;
 
     private Blocks _blocks;
     private int _count;
     private int _next;
-    private int _lines;
-    private int _linesInStep;
+    private byte* _line;
+    private byte* _rowEnd;
+    private long _lines;
+    private long _linesInStep;
     private readonly bool _isOn;
 
     /// <summary>Makes one that asks for nothing where it is off.</summary>
@@ -50,44 +52,79 @@ public unsafe struct Prefetcher
     }
 
     /// <summary>Forgets what was added.</summary>
-    internal void Clear() => _count = _next = _lines = _linesInStep = 0;
+    internal void Clear()
+    {
+        _count = _next = 0;
+        _lines = _linesInStep = 0;
+    }
 
-    /// <summary>Adds rows, at most <see cref="MaxBlocks"/> times.</summary>
+    /// <summary>Adds rows of floats, at most <see cref="MaxBlocks"/> times.</summary>
     /// <param name="source">The first row.</param>
     /// <param name="stride">Floats from row to row.</param>
     /// <param name="columns">Floats in a row.</param>
     /// <param name="rows">Rows.</param>
-    internal void Add(float* source, long stride, int columns, int rows)
+    internal void Add(float* source, long stride, int columns, int rows) =>
+        AddBytes((byte*)source, stride * sizeof(float), (long)columns * sizeof(float), rows);
+
+    /// <summary>Adds rows of anything.</summary>
+    /// <param name="source">The first row.</param>
+    /// <param name="stride">Bytes from row to row.</param>
+    /// <param name="length">Bytes in a row.</param>
+    /// <param name="rows">Rows.</param>
+    internal void AddBytes(byte* source, long stride, long length, int rows)
     {
         if (!_isOn || rows <= 0)
             return;
-        _blocks[_count++] = new Block { Source = source, Stride = stride, Columns = columns, Rows = rows };
-        _lines += rows * ((columns + LineFloats - 1) / LineFloats);
+        if (stride == length || stride == 0)
+            (length, rows) = (Math.Max(length, stride * rows), 1);
+        _lines += rows * ((source + length - LineOf(source) + LineBytes - 1) / LineBytes);
+        _blocks[_count++] = new Block { Source = source, Stride = stride, Length = length, Rows = rows };
+        if (_count == 1)
+            BeginRow();
     }
 
     /// <summary>Divides what was added by the steps to come.</summary>
     /// <param name="steps">Calls of <see cref="Next"/>, at least 1.</param>
     internal void Spread(int steps) => _linesInStep = (_lines + steps - 1) / steps;
 
+    [MethodImpl(MethodImplOptions.AggressiveInlining)]
+    private static byte* LineOf(byte* source) => (byte*)((nint)source & -LineBytes);
+
     [MethodImpl(MethodImplOptions.AggressiveOptimization)]
     private void Step()
     {
-        for (int lines = _linesInStep; lines > 0 && _next < _count;)
+        for (long lines = _linesInStep; lines > 0 && _next < _count;)
         {
-            ref Block block = ref _blocks[_next];
-            for (int c = 0; c < block.Columns; c += LineFloats, lines--)
-                Sse.Prefetch1(block.Source + c);
-            block.Source += block.Stride;
-            if (--block.Rows == 0)
-                _next++;
+            byte* line = _line, end = _rowEnd;
+            for (; line < end && lines > 0; line += LineBytes, lines--)
+                Sse.Prefetch1(line);
+            _line = line;
+            if (line >= end)
+                EndRow();
         }
+    }
+
+    private void BeginRow()
+    {
+        ref Block block = ref _blocks[_next];
+        _line = LineOf(block.Source);
+        _rowEnd = block.Source + block.Length;
+    }
+
+    private void EndRow()
+    {
+        ref Block block = ref _blocks[_next];
+        block.Source += block.Stride;
+        if (--block.Rows == 0 && ++_next == _count)
+            return;
+        BeginRow();
     }
 
     private struct Block
     {
-        public float* Source;
+        public byte* Source;
         public long Stride;
-        public int Columns;
+        public long Length;
         public int Rows;
     }
 

@@ -113,7 +113,7 @@ internal static unsafe class RowDriver<TVector, TSpec>
     private static void CopyMask<TElement>(in MaskOperand operand, in TileState<TVector, TSpec> tile, int row, int first, int count, float* mask, ref bool overlay)
         where TElement : struct, IMaskElement
     {
-        LanePacking.Copy<TElement>(tile.MaskRow<TElement>(operand, row), first, count, VectorMath.Log2E, mask, overlay);
+        LanePacking<TVector>.Copy<TElement>(tile.MaskRow<TElement>(operand, row), first, count, VectorMath.Log2E, mask, overlay);
         overlay = true;
     }
 }

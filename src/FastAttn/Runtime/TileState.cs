@@ -66,6 +66,9 @@ internal unsafe struct TileState<TVector, TSpec>
     /// <summary>What is added to scores, in units of log₂: keys × width, where there is a mask or ALiBi. Rows of queries have it by rows.</summary>
     public readonly float* Bias;
 
+    /// <summary>What lanes without a query write.</summary>
+    public readonly float* Spare;
+
     /// <summary>Divides the memory; every part begins on a cache line.</summary>
     /// <param name="memory">The tile's own memory; null to learn how much is needed.</param>
     /// <param name="shared">The memory for what belongs to the present block.</param>
@@ -90,6 +93,7 @@ internal unsafe struct TileState<TVector, TSpec>
         Alpha = Take(shared, ref sharedUsed, width);
         Lanes = Take(shared, ref sharedUsed, width);
         Bias = Take(shared, ref sharedUsed, Features.Uses<TSpec>(call, AttentionCall.BiasFeatures) ? (long)blockRows * width : 0);
+        Spare = Take(shared, ref sharedUsed, valueColumns);
         Floats = used;
         SharedFloats = sharedUsed;
 
@@ -145,14 +149,14 @@ internal unsafe struct TileState<TVector, TSpec>
         }
     }
 
-    /// <summary>Qt[t][q] = scale·Q[q][t]; lanes without a query are 0.</summary>
+    /// <summary>Qt[t][q] = scale·Q[q][t].</summary>
     [MethodImpl(MethodImplOptions.AggressiveOptimization)]
     public readonly void PackQuery(in AttentionCall call)
     {
-        void** starts = stackalloc void*[Tile.RowCount];
-        for (int q = 0; q < Tile.RowCount; q++)
-            starts[q] = call.Query + Rows.Offset(q, call.QueryStrides);
-        LanePacking.Pack<FloatElement>(starts, Tile.RowCount, 0, call.HeadDim, Features.QueryScale<TSpec>(call), Query, Width);
+        void** starts = stackalloc void*[Width];
+        for (int q = 0; q < Width; q++)
+            starts[q] = call.Query + Rows.Offset(RowOf(q), call.QueryStrides);
+        LanePacking<TVector>.Pack<FloatElement>(starts, 0, call.HeadDim, Features.QueryScale<TSpec>(call), Query, Width);
     }
 
     /// <summary>Masks and ALiBi of one block: bias[j][q] = log₂(e)·(M[q][j] − slope·|p[q] − j|).</summary>
@@ -254,10 +258,10 @@ internal unsafe struct TileState<TVector, TSpec>
     [MethodImpl(MethodImplOptions.AggressiveOptimization)]
     public readonly void Finish(in AttentionCall call)
     {
-        float** rows = stackalloc float*[Tile.RowCount];
-        for (int q = 0; q < Tile.RowCount; q++)
-            rows[q] = call.Output + Rows.Offset(q, call.OutputStrides);
-        LanePacking.Unpack(Output, Width, FinishSums(call), rows, Tile.RowCount, call.ValueDim);
+        float** rows = stackalloc float*[Width];
+        for (int q = 0; q < Width; q++)
+            rows[q] = q < Tile.RowCount ? call.Output + Rows.Offset(q, call.OutputStrides) : Spare;
+        LanePacking<TVector>.Unpack(Output, Width, FinishSums(call), rows, call.ValueDim);
     }
 
     /// <summary>LSE[q] = ln 2·m[q] + ln l[q], −∞ without keys; returns 1 / l[q], 0 without keys.</summary>
@@ -285,12 +289,16 @@ internal unsafe struct TileState<TVector, TSpec>
     private readonly void PackMask<TElement>(in MaskOperand mask, int first, int count, ref bool overlay)
         where TElement : struct, IMaskElement
     {
-        void** starts = stackalloc void*[Tile.RowCount];
-        for (int q = 0; q < Tile.RowCount; q++)
-            starts[q] = MaskRow<TElement>(mask, q);
-        LanePacking.Pack<TElement>(starts, Tile.RowCount, first, count, VectorMath.Log2E, Bias, Width, overlay);
+        void** starts = stackalloc void*[Width];
+        for (int q = 0; q < Width; q++)
+            starts[q] = MaskRow<TElement>(mask, RowOf(q));
+        LanePacking<TVector>.Pack<TElement>(starts, first, count, VectorMath.Log2E, Bias, Width, overlay);
         overlay = true;
     }
+
+    /// <summary>The row that a lane reads: lanes without a query read the last.</summary>
+    [MethodImpl(MethodImplOptions.AggressiveInlining)]
+    private readonly int RowOf(int lane) => Math.Min(lane, Tile.RowCount - 1);
 
     /// <summary>Adds −slope·|p − j| to the bias, or sets it.</summary>
     [MethodImpl(MethodImplOptions.AggressiveOptimization)]

@@ -40,12 +40,27 @@ internal static class Transpose
         }
     }
 
-    /// <summary>The columns of four rows.</summary>
+    /// <summary>Transposes the 4×4 matrix of each 128-bit part.</summary>
     [MethodImpl(MethodImplOptions.AggressiveInlining)]
-    public static (Vector128<float> First, Vector128<float> Second, Vector128<float> Third, Vector128<float> Fourth) Of(
-        Vector128<float> a, Vector128<float> b, Vector128<float> c, Vector128<float> d)
+    public static void Parts(ref Vector256<float> a, ref Vector256<float> b, ref Vector256<float> c, ref Vector256<float> d)
     {
-        InPlace(ref a, ref b, ref c, ref d);
-        return (a, b, c, d);
+        Vector256<double> ab0 = Avx.UnpackLow(a, b).AsDouble(), ab2 = Avx.UnpackHigh(a, b).AsDouble();
+        Vector256<double> cd0 = Avx.UnpackLow(c, d).AsDouble(), cd2 = Avx.UnpackHigh(c, d).AsDouble();
+        a = Avx.UnpackLow(ab0, cd0).AsSingle();
+        b = Avx.UnpackHigh(ab0, cd0).AsSingle();
+        c = Avx.UnpackLow(ab2, cd2).AsSingle();
+        d = Avx.UnpackHigh(ab2, cd2).AsSingle();
+    }
+
+    /// <summary>Transposes the 4×4 matrix of each 128-bit part.</summary>
+    [MethodImpl(MethodImplOptions.AggressiveInlining)]
+    public static void Parts(ref Vector512<float> a, ref Vector512<float> b, ref Vector512<float> c, ref Vector512<float> d)
+    {
+        Vector512<double> ab0 = Avx512F.UnpackLow(a, b).AsDouble(), ab2 = Avx512F.UnpackHigh(a, b).AsDouble();
+        Vector512<double> cd0 = Avx512F.UnpackLow(c, d).AsDouble(), cd2 = Avx512F.UnpackHigh(c, d).AsDouble();
+        a = Avx512F.UnpackLow(ab0, cd0).AsSingle();
+        b = Avx512F.UnpackHigh(ab0, cd0).AsSingle();
+        c = Avx512F.UnpackLow(ab2, cd2).AsSingle();
+        d = Avx512F.UnpackHigh(ab2, cd2).AsSingle();
     }
 }
