@@ -6,13 +6,19 @@ namespace FastAttn.Benchmarks.Quick;
 
 /// <summary>Warms and times one case.</summary>
 /// <typeparam name="TCase">What names the case; it is only carried along.</typeparam>
-internal sealed class CaseSampler<TCase>(TCase @case, Action call)
+/// <param name="case">The case.</param>
+/// <param name="call">Calls it once.</param>
+/// <param name="threads">Threads that work in a call.</param>
+internal sealed class CaseSampler<TCase>(TCase @case, Action call, int threads)
 {
     // Long enough for 30 calls of every method, whereupon the JIT replaces its code.
     private static readonly TimeSpan WarmTime = TimeSpan.FromMilliseconds(20);
 
     // A sample is at least this long, for the clock and the odd interrupt.
     private static readonly TimeSpan SampleTime = TimeSpan.FromMilliseconds(12);
+
+    // Linux may wake a thread on the processor of whoever wakes it, though another is idle, and corrects that within 10 ms (measured).
+    private static readonly TimeSpan PlacementTime = TimeSpan.FromMilliseconds(12);
 
     // A longer call averages over its own noise: such cases take part in every second round.
     private static readonly TimeSpan LongCall = TimeSpan.FromMilliseconds(50);
@@ -56,12 +62,23 @@ internal sealed class CaseSampler<TCase>(TCase @case, Action call)
     public void Sample()
     {
         // The other cases have been through the caches since; a short call would see that, many calls in a row do not.
-        if (_repetitions > 1)
-            call();
+        if (!IsLong)
+            CallFor(threads > 1 ? PlacementTime : TimeSpan.Zero);
         long allocated = GC.GetAllocatedBytesForCurrentThread();
         TimeSpan elapsed = Time(_repetitions);
         AllocatedBytes += GC.GetAllocatedBytesForCurrentThread() - allocated;
         _milliseconds.Add(elapsed.TotalMilliseconds / _repetitions);
+    }
+
+    /// <summary>Calls once at least.</summary>
+    private void CallFor(TimeSpan time)
+    {
+        long start = Stopwatch.GetTimestamp();
+        do
+        {
+            call();
+        }
+        while (Stopwatch.GetElapsedTime(start) < time);
     }
 
     private TimeSpan Time(int repetitions)

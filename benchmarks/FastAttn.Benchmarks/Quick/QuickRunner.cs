@@ -43,7 +43,7 @@ internal sealed class QuickRunner(IReadOnlyList<QuickRow> cases, int threads, in
         var buffers = new AttentionBuffers(
             cases.Max(@case => @case.QueryElements),
             cases.Max(@case => @case.KeyElements));
-        List<CaseSampler<QuickRow>> samplers = [.. cases.Select(@case => new CaseSampler<QuickRow>(@case, @case.Bind(buffers, threads)))];
+        List<CaseSampler<QuickRow>> samplers = [.. cases.Select(@case => new CaseSampler<QuickRow>(@case, @case.Bind(buffers, threads), threads))];
 
         for (int pass = 0; pass < WarmPasses; pass++)
         {

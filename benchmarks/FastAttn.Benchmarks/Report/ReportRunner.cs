@@ -77,7 +77,7 @@ internal sealed class ReportRunner(IReadOnlyList<ReportEntry> entries, int threa
         {
             try
             {
-                samplers.Add(new CaseSampler<ReportEntry>(entry, CheckedBinding.Bind(entry.Peer, entry.Case, buffers, entry.Threads)));
+                samplers.Add(new CaseSampler<ReportEntry>(entry, CheckedBinding.Bind(entry.Peer, entry.Case, buffers, entry.Threads), entry.Threads));
             }
             catch (Exception e) when (entry.Peer is not FastAttnPeer)
             {

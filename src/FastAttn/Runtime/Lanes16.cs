@@ -84,7 +84,7 @@ public readonly struct Lanes16(VecF vector) : ILanes<Lanes16>
     static Lanes16 ILanes<Lanes16>.HideZeroBits(int bits) =>
         Hide(Vec.Create(bits) & Vec.Create(1, 2, 4, 8, 16, 32, 64, 128, 256, 512, 1024, 2048, 4096, 8192, 16384, 32768));
 
-    [MethodImpl(MethodImplOptions.AggressiveOptimization)]
+    [MethodImpl(MethodImplOptions.AggressiveInlining)]
     static void ILanes<Lanes16>.Transpose<TSource, TSink>(in TSource source, in TSink sink)
     {
         VecF a0 = source.Load(0)._vector, a1 = source.Load(1)._vector, a2 = source.Load(2)._vector, a3 = source.Load(3)._vector;

@@ -79,7 +79,7 @@ public readonly struct Lanes8(VecF vector) : ILanes<Lanes8>
     [MethodImpl(MethodImplOptions.AggressiveInlining)]
     static Lanes8 ILanes<Lanes8>.HideZeroBits(int bits) => Hide(Vec.Create(bits) & Vec.Create(1, 2, 4, 8, 16, 32, 64, 128));
 
-    [MethodImpl(MethodImplOptions.AggressiveOptimization)]
+    [MethodImpl(MethodImplOptions.AggressiveInlining)]
     static void ILanes<Lanes8>.Transpose<TSource, TSink>(in TSource source, in TSink sink)
     {
         VecF a0 = source.Load(0)._vector, a1 = source.Load(1)._vector, a2 = source.Load(2)._vector, a3 = source.Load(3)._vector;

@@ -18,7 +18,10 @@ internal static class WorkerThreads
     public static readonly int Most = Environment.ProcessorCount - 1;
 
     /// <summary>How long a thread looks for what it waits for before it sleeps: to be woken takes as long as a short call.</summary>
-    private static readonly TimeSpan SpinTime = TimeSpan.FromMicroseconds(200);
+    private static readonly TimeSpan SpinTime = TimeSpan.FromMilliseconds(1);
+
+    /// <summary>How long it does so without a break. Then it lets others have the processor between looks: what it waits for may need it.</summary>
+    private static readonly TimeSpan TimeAlone = TimeSpan.FromMicroseconds(20);
 
     private const int SpinsBetweenLooks = 10;
 
@@ -27,15 +30,20 @@ internal static class WorkerThreads
     private static SharedItem? s_first, s_last;
     private static int s_runsLeft, s_threads, s_looking, s_sleeping;
 
+    // Written when the gate is open again: who sees a change finds the gate free.
+    private static int s_offers;
+
     /// <summary>Spins until the condition holds or <see cref="SpinTime"/> is over; returns whether it holds.</summary>
     public static bool SpinUntil<T>(T argument, Func<T, bool> condition)
     {
         long start = Stopwatch.GetTimestamp();
         while (!condition(argument))
         {
-            if (Stopwatch.GetElapsedTime(start) > SpinTime)
+            TimeSpan elapsed = Stopwatch.GetElapsedTime(start);
+            if (elapsed > SpinTime)
                 return false;
-            Thread.SpinWait(SpinsBetweenLooks);
+            if (elapsed < TimeAlone || !Thread.Yield())
+                Thread.SpinWait(SpinsBetweenLooks);
         }
 
         return true;
@@ -49,7 +57,7 @@ internal static class WorkerThreads
             item.RunsLeft = runs;
             item.Previous = s_last;
             if (s_last is null)
-                Volatile.Write(ref s_first, item);
+                s_first = item;
             else
                 s_last.Next = item;
             s_last = item;
@@ -64,6 +72,8 @@ internal static class WorkerThreads
                 s_looking++;
             }
         }
+
+        Interlocked.Increment(ref s_offers);
     }
 
     /// <summary>Takes an offer back.</summary>
@@ -100,11 +110,23 @@ internal static class WorkerThreads
     {
         while (true)
         {
-            SharedItem? item;
-            SpinUntil(false, static _ => Volatile.Read(ref s_first) is not null);
+            Take().Execute();
             lock (s_gate)
             {
-                while ((item = s_first) is null)
+                s_looking++;
+            }
+        }
+    }
+
+    /// <summary>The next run of the first item; waits for one.</summary>
+    private static SharedItem Take()
+    {
+        for (bool sleeps = false; ;)
+        {
+            int offers = Volatile.Read(ref s_offers);
+            lock (s_gate)
+            {
+                while (sleeps && s_first is null)
                 {
                     s_looking--;
                     s_sleeping++;
@@ -113,24 +135,24 @@ internal static class WorkerThreads
                     s_looking++;
                 }
 
-                s_looking--;
-                s_runsLeft--;
-                if (--item.RunsLeft == 0)
-                    Remove(item);
+                if (s_first is { } item)
+                {
+                    s_looking--;
+                    s_runsLeft--;
+                    if (--item.RunsLeft == 0)
+                        Remove(item);
+                    return item;
+                }
             }
 
-            item.Execute();
-            lock (s_gate)
-            {
-                s_looking++;
-            }
+            sleeps = !SpinUntil(offers, static seen => Volatile.Read(ref s_offers) != seen);
         }
     }
 
     private static void Remove(SharedItem item)
     {
         if (item.Previous is null)
-            Volatile.Write(ref s_first, item.Next);
+            s_first = item.Next;
         else
             item.Previous.Next = item.Next;
         if (item.Next is null)
