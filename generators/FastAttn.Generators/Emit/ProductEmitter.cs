@@ -10,11 +10,13 @@ namespace FastAttn.Generators.Emit;
 /// The one micro-kernel: <c>C[m][n] += Σ_k A[m][k]·B[k][n]</c> with the scalars of A broadcast, vectors of B loaded, and
 /// every accumulator of C a named local, which is what keeps them in registers.
 /// </summary>
-internal sealed class ProductEmitter(SourceWriter writer, Dialect dialect, TileShape tile, string accumulator)
+/// <param name="writer">Where it is written.</param>
+/// <param name="dialect">The instruction set.</param>
+/// <param name="tile">Rows and vectors of C.</param>
+/// <param name="width">Floats from row to row of B.</param>
+/// <param name="accumulator">The first part of the accumulators' names.</param>
+internal sealed class ProductEmitter(SourceWriter writer, Dialect dialect, TileShape tile, int width, string accumulator)
 {
-    /// <summary>Floats in a row of B.</summary>
-    private int Width => tile.Vectors * dialect.Width;
-
     /// <summary>Declares the accumulators of a row.</summary>
     /// <param name="row">The row.</param>
     /// <param name="initial">First value of the accumulator of vector v.</param>
@@ -33,7 +35,7 @@ internal sealed class ProductEmitter(SourceWriter writer, Dialect dialect, TileS
         foreach (int step in Enumerable.Range(0, steps))
         {
             writer.Open(string.Empty);
-            writer.Line($"Lane {string.Join(", ", Vectors(v => $"b{v} = {dialect.Load("b", (step * Width) + (v * dialect.Width))}"))};");
+            writer.Line($"Lane {string.Join(", ", Vectors(v => $"b{v} = {dialect.Load("b", (step * width) + (v * dialect.Width))}"))};");
             foreach (int row in Enumerable.Range(0, tile.Rows))
             {
                 writer.Line($"Lane a{row} = {dialect.Broadcast(scalar(row, step))};");
@@ -45,7 +47,7 @@ internal sealed class ProductEmitter(SourceWriter writer, Dialect dialect, TileS
 
         if (advance is not null)
             writer.Line($"a = ref Unsafe.Add(ref a, {advance});");
-        writer.Line($"b = ref Unsafe.Add(ref b, {steps * Width});");
+        writer.Line($"b = ref Unsafe.Add(ref b, {steps * width});");
     }
 
     /// <summary>A text for each vector.</summary>

@@ -84,7 +84,7 @@ internal static class ProductTilesEmitter
     private static void EmitTile(SourceWriter writer, ProductPlan plan, TileShape tile)
     {
         Dialect dialect = plan.Dialect;
-        var product = new ProductEmitter(writer, dialect, tile, accumulator: "c");
+        var product = new ProductEmitter(writer, dialect, tile, tile.Vectors * dialect.Width, accumulator: "c");
         writer.Line().Line($"/// <summary>C[m][n] = I[m][n] + Σ_k A[m][k]·B[k][n], {tile.Rows} rows × {tile.Vectors} vectors of columns.</summary>");
         writer.Line(Header.Method("AggressiveOptimization"));
         writer.Open($"private static void Multiply{tile}({Parameters})");

@@ -79,7 +79,7 @@ internal static class TilesEmitter
     private static void EmitScores(SourceWriter writer, KernelPlan plan, TileShape tile)
     {
         Dialect dialect = plan.Dialect;
-        int width = tile.Vectors * dialect.Width;
+        int width = plan.Width;
         bool isFixed = plan.Dimensions.AreFixed;
         string headDim = isFixed ? $"{plan.Dimensions.Head}" : "headDim";
 
@@ -89,7 +89,7 @@ internal static class TilesEmitter
         writer.Line("bool isBiased = !Unsafe.IsNullRef(ref bias);");
         writer.Open("for (int j = 0; ;)");
         writer.Line("ahead.Next();");
-        var product = new ProductEmitter(writer, dialect, tile, accumulator: "s");
+        var product = new ProductEmitter(writer, dialect, tile, width, accumulator: "s");
         if (isFixed)
         {
             writer.Line($"ref float a = ref Unsafe.Add(ref key, j * {headDim});");
@@ -102,7 +102,7 @@ internal static class TilesEmitter
 
         writer.Line($"ref float b = ref query;\nref float destination = ref Unsafe.Add(ref score, j * {width});");
         bool inParts = !isFixed || plan.Dimensions.Head > KernelPlan.SumLength, sumsInRegisters = inParts && plan.SumsInRegisters(tile);
-        var score = new ProductEmitter(writer, dialect, tile, accumulator: sumsInRegisters ? "sum" : "s");
+        var score = new ProductEmitter(writer, dialect, tile, width, accumulator: sumsInRegisters ? "sum" : "s");
         if (inParts)
         {
             writer.Line().Line($"// The sum over t in parts of {KernelPlan.SumLength} terms: rounding errors grow with the length of a sum.");
@@ -198,7 +198,7 @@ internal static class TilesEmitter
     private static void EmitValues(SourceWriter writer, KernelPlan plan, TileShape tile)
     {
         Dialect dialect = plan.Dialect;
-        int width = tile.Vectors * dialect.Width;
+        int width = plan.Width;
         string valueDim = plan.Dimensions.AreFixed ? $"{plan.ValueColumns}" : "valueDim";
 
         writer.Line().Line($"/// <summary>Ot[c][q] = alpha[q]·Ot[c][q] + Σ_j V[j][c]·P[j][q], without the first term where alpha is a null reference, {tile.Rows} value columns × {tile.Vectors} vectors of queries at a time.</summary>");
@@ -207,7 +207,7 @@ internal static class TilesEmitter
         writer.Line("bool continues = !Unsafe.IsNullRef(ref alpha);");
         writer.Open($"for (int c = 0; c < {valueDim}; c += {tile.Rows})");
         writer.Line("ahead.Next();");
-        var product = new ProductEmitter(writer, dialect, tile, accumulator: "o");
+        var product = new ProductEmitter(writer, dialect, tile, width, accumulator: "o");
         writer.Line($"""
             ref float a = ref Unsafe.Add(ref value, c);
             ref float b = ref probability;

@@ -38,6 +38,9 @@ internal sealed record KernelPlan(Dimensions Dimensions, Dialect Dialect, Equata
 
     public int MaxVectors => ValueTiles.Max(static tile => tile.Vectors);
 
+    /// <summary>Queries in the widest tile: floats from row to row of the buffers of every tile.</summary>
+    public int Width => MaxVectors * Dialect.Width;
+
     /// <summary>Rows of the tallest tile of scores; the others divide it.</summary>
     public int KeyRows => ScoreTiles.Max(static tile => tile.Rows);
 

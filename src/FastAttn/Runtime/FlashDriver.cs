@@ -66,8 +66,7 @@ internal sealed unsafe class FlashDriver<TTiles, TVector, TSpec>(TileDriver? nar
         for (int i = 0; i < tileCount; i++)
         {
             int firstRow = i * RegisterRows, rows = Math.Min(RegisterRows, rowCount - firstRow);
-            int width = (rows + TVector.Count - 1) / TVector.Count * TVector.Count;
-            tiles[i] = new(memory, shared, call, blockRows, valueColumns, width, new(tile.Batch, tile.Stream, tile.FirstRow + firstRow, rows), sequence);
+            tiles[i] = new(memory, shared, call, blockRows, valueColumns, RegisterRows, new(tile.Batch, tile.Stream, tile.FirstRow + firstRow, rows), sequence);
             memory += tiles[i].Floats;
         }
 
@@ -84,7 +83,12 @@ internal sealed unsafe class FlashDriver<TTiles, TVector, TSpec>(TileDriver? nar
     {
         bool byRows = DecodeTile<TVector>.Suits(tiles->Sequence);
         for (int i = 0; i < tileCount; i++)
-            tiles[i].Begin(call, clears: byRows || tiles[i].FirstBlock(call.KeyBlock) >= tiles[i].Range.LastLimit);
+        {
+            ref readonly TileState<TVector, TSpec> tile = ref tiles[i];
+            bool seesKeys = tile.FirstBlock(call.KeyBlock) < tile.Range.LastLimit;
+            tile.Begin(call, clears: byRows ? tile.FloatsByRows(call) : seesKeys ? 0 : tile.ValueColumns * tile.Stride);
+        }
+
         if (byRows)
         {
             for (int i = 0; i < tileCount; i++)
@@ -103,7 +107,7 @@ internal sealed unsafe class FlashDriver<TTiles, TVector, TSpec>(TileDriver? nar
             else
                 tiles[i].Finish(call);
             if (TileState<TVector, TSpec>.HasRanges)
-                isFinite &= tiles[i].IsFinite();
+                isFinite &= tiles[i].IsFinite(call, inLanes: !byRows);
         }
 
         return isFinite;
@@ -164,7 +168,25 @@ internal sealed unsafe class FlashDriver<TTiles, TVector, TSpec>(TileDriver? nar
                 AddMask(call, tile, first + count, Math.Min(call.KeyBlock, lastLimit - first - count), ref ahead);
                 ahead.Spread(valueColumns / TTiles.ValueRows);
                 float* alpha = first == tile.FirstBlock(call.KeyBlock) ? null : tile.Alpha;
-                TTiles.Values(tile.Width / TVector.Count, ref *value, ref *tile.Score, ref *alpha, ref *tile.Output, seen, valueColumns, ref ahead);
+                for (int v = 0, from = 0, vectors = tile.Width / TVector.Count; v < vectors; v++)
+                {
+                    int q = v * TVector.Count, end = tile.Counts[v];
+                    if (end > from)
+                    {
+                        TTiles.Values(
+                            vectors - v,
+                            ref value[(long)from * valueColumns],
+                            ref tile.Score[from * tile.Stride + q],
+                            ref *(from > 0 ? tile.Ones : alpha),
+                            ref tile.Output[q],
+                            end - from,
+                            valueColumns,
+                            ref ahead);
+                    }
+
+                    from = end;
+                }
+
                 if (careful)
                     tile.AddVisibleNonFinite(call, values + first * valueStride, first, seen, inLanes: true);
             }
@@ -185,15 +207,35 @@ internal sealed unsafe class FlashDriver<TTiles, TVector, TSpec>(TileDriver? nar
         // −∞ + NaN is NaN: a key that a mask hides may show. As with values, that is seen in the end.
         bool fuses = hasBias && !capped && !careful;
         new Span<float>(tile.Max, tile.Width).CopyTo(new Span<float>(tile.NewMax, tile.Width));
-        ref float max = ref *(hides || capped || hasBias != fuses ? tile.Lanes : tile.NewMax);
-        TTiles.Scores(tile.Width / TVector.Count, ref *key, ref *tile.Query, ref *(fuses ? tile.Bias : null), ref *tile.Score, ref max, computed, call.HeadDim, ref ahead);
+        float* max = hides || capped || hasBias != fuses ? tile.Lanes : tile.NewMax;
+        tile.CountKeys(first, seen, TTiles.KeyRows, differ: hides && !careful);
+        for (int v = 0, from = 0, vectors = tile.Width / TVector.Count; v < vectors; v++)
+        {
+            int q = v * TVector.Count, end = tile.Counts[v], offset = from * tile.Stride + q;
+            if (end > from)
+            {
+                TTiles.Scores(
+                    vectors - v,
+                    ref key[(long)from * call.HeadDim],
+                    ref tile.Query[q],
+                    ref *(fuses ? tile.Bias + offset : null),
+                    ref tile.Score[offset],
+                    ref max[q],
+                    Math.Max(end - from, TTiles.KeyRows),
+                    call.HeadDim,
+                    ref ahead);
+            }
+
+            from = end;
+        }
+
         if (capped)
-            tile.CapScores(call, seen);
+            tile.CapScores(call);
         if (hasBias && !fuses)
-            tile.AddBias(seen);
+            tile.AddBias();
         if (hides)
             tile.HideKeys(first, seen);
-        tile.Step(seen);
+        tile.Step();
     }
 
     /// <summary>Keys of a block up to the last that some query of the tile sees; 0 or less if that is none.</summary>

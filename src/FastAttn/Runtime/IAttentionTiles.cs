@@ -8,8 +8,8 @@ namespace FastAttn.Runtime;
 /// </summary>
 /// <remarks>
 /// <para>
-/// A lane is a query. A query tile is <c>vectors</c> vectors wide, 1 to <see cref="MaxVectors"/>; all of its
-/// buffers have rows of <c>n = vectors·lanes</c> floats.
+/// A lane is a query. A query tile is <c>vectors</c> vectors wide, 1 to <see cref="MaxVectors"/>; the rows of its buffers are
+/// <c>n = MaxVectors·lanes</c> floats apart whatever its width, so that some of a tile's vectors are a tile too.
 /// </para>
 /// <para>Every reference is to the first element of a block that is as large as the member's remarks say.</para>
 /// </remarks>

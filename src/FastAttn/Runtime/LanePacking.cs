@@ -17,19 +17,20 @@ internal static unsafe class LanePacking<TVector>
     /// <param name="firstColumn">The first element that is taken of each row.</param>
     /// <param name="columns">Elements that are taken.</param>
     /// <param name="scale">Their factor.</param>
-    /// <param name="destination">X: <paramref name="columns"/> × <paramref name="width"/>.</param>
+    /// <param name="destination">X: <paramref name="columns"/> rows.</param>
     /// <param name="width">Lanes.</param>
+    /// <param name="stride">Floats from row to row of X.</param>
     /// <param name="overlay">Whether X holds a mask already, on which hidden elements are laid.</param>
     [MethodImpl(MethodImplOptions.AggressiveOptimization)]
-    public static void Pack<TElement>(void** rows, long firstColumn, int columns, float scale, float* destination, int width, bool overlay = false)
+    public static void Pack<TElement>(void** rows, long firstColumn, int columns, float scale, float* destination, int width, int stride, bool overlay = false)
         where TElement : struct, IMaskElement
     {
         if (columns < TVector.Count)
         {
             if (columns >= Lanes4.Count)
-                LanePacking<Lanes4>.Pack<TElement>(rows, firstColumn, columns, scale, destination, width, overlay);
+                LanePacking<Lanes4>.Pack<TElement>(rows, firstColumn, columns, scale, destination, width, stride, overlay);
             else if (columns > 0)
-                LanePacking<Lanes1>.Pack<TElement>(rows, firstColumn, columns, scale, destination, width, overlay);
+                LanePacking<Lanes1>.Pack<TElement>(rows, firstColumn, columns, scale, destination, width, stride, overlay);
             return;
         }
 
@@ -37,25 +38,26 @@ internal static unsafe class LanePacking<TVector>
         for (int q = 0; q < width; q += TVector.Count)
         {
             for (int t = 0; t < columns; t = Next(t, columns))
-                TVector.Transpose(new Elements<TElement>(rows + q, firstColumn + t, factor), new Lanes<TElement>(destination + (long)t * width + q, width, overlay));
+                TVector.Transpose(new Elements<TElement>(rows + q, firstColumn + t, factor), new Lanes<TElement>(destination + (long)t * stride + q, stride, overlay));
         }
     }
 
     /// <summary>Row q[t] = factor[q]·X[t][q].</summary>
-    /// <param name="source">X: <paramref name="columns"/> × <paramref name="width"/>.</param>
+    /// <param name="source">X: <paramref name="columns"/> rows.</param>
     /// <param name="width">Lanes.</param>
+    /// <param name="stride">Floats from row to row of X.</param>
     /// <param name="factor">A factor a lane.</param>
     /// <param name="rows">The start of the row of each lane.</param>
     /// <param name="columns">Floats in a row.</param>
     [MethodImpl(MethodImplOptions.AggressiveOptimization)]
-    public static void Unpack(float* source, int width, float* factor, float** rows, int columns)
+    public static void Unpack(float* source, int width, int stride, float* factor, float** rows, int columns)
     {
         if (columns < TVector.Count)
         {
             if (columns >= Lanes4.Count)
-                LanePacking<Lanes4>.Unpack(source, width, factor, rows, columns);
+                LanePacking<Lanes4>.Unpack(source, width, stride, factor, rows, columns);
             else if (columns > 0)
-                LanePacking<Lanes1>.Unpack(source, width, factor, rows, columns);
+                LanePacking<Lanes1>.Unpack(source, width, stride, factor, rows, columns);
             return;
         }
 
@@ -63,7 +65,7 @@ internal static unsafe class LanePacking<TVector>
         {
             TVector f = TVector.Load(ref factor[q]);
             for (int t = 0; t < columns; t = Next(t, columns))
-                TVector.Transpose(new ScaledLanes(source + (long)t * width + q, width, f), new Rows(rows + q, t));
+                TVector.Transpose(new ScaledLanes(source + (long)t * stride + q, stride, f), new Rows(rows + q, t));
         }
     }
 
@@ -104,17 +106,17 @@ internal static unsafe class LanePacking<TVector>
         public TVector Load(int row) => TElement.Load(rows[row], column, scale);
     }
 
-    private readonly struct Lanes<TElement>(float* first, int width, bool overlay) : ISquareSink<TVector>
+    private readonly struct Lanes<TElement>(float* first, int stride, bool overlay) : ISquareSink<TVector>
         where TElement : struct, IMaskElement
     {
         [MethodImpl(MethodImplOptions.AggressiveInlining)]
-        public void Store(int row, TVector vector) => LanePacking<TVector>.Store<TElement>(vector, first + (long)row * width, overlay);
+        public void Store(int row, TVector vector) => LanePacking<TVector>.Store<TElement>(vector, first + (long)row * stride, overlay);
     }
 
-    private readonly struct ScaledLanes(float* first, int width, TVector factor) : ISquareSource<TVector>
+    private readonly struct ScaledLanes(float* first, int stride, TVector factor) : ISquareSource<TVector>
     {
         [MethodImpl(MethodImplOptions.AggressiveInlining)]
-        public TVector Load(int row) => TVector.Load(ref first[(long)row * width]) * factor;
+        public TVector Load(int row) => TVector.Load(ref first[(long)row * stride]) * factor;
     }
 
     private readonly struct Rows(float** rows, long column) : ISquareSink<TVector>

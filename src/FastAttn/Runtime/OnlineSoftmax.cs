@@ -16,50 +16,48 @@ internal static class OnlineSoftmax
 
     /// <summary>
     /// Takes one block of scores into the state: P[j][q] = 2^(S[j][q] − m'[q]) in place, alpha[q] = 2^(m[q] − m'[q]),
-    /// l[q] = alpha[q]·l[q] + Σ_j P[j][q], m[q] = m'[q].
+    /// l[q] = alpha[q]·l[q] + Σ_j P[j][q], m[q] = m'[q], for the queries of one vector.
     /// </summary>
-    /// <param name="score">S, then P: <paramref name="keyCount"/> × <paramref name="width"/>.</param>
+    /// <param name="score">S, then P: <paramref name="keyCount"/> rows.</param>
     /// <param name="newMax">m': the running maximum with this block.</param>
     /// <param name="max">m.</param>
     /// <param name="sum">l.</param>
     /// <param name="alpha">The factor by which sums and outputs so far shrink, written.</param>
     /// <param name="keyCount">Keys in the block.</param>
-    /// <param name="width">Floats in a row, a multiple of the vector's.</param>
-    [MethodImpl(MethodImplOptions.AggressiveOptimization)]
-    public static void Step<TVector>(ref float score, ref float newMax, ref float max, ref float sum, ref float alpha, int keyCount, int width)
+    /// <param name="stride">Floats from row to row.</param>
+    /// <param name="constants">The constants of 2^x.</param>
+    [MethodImpl(MethodImplOptions.AggressiveInlining)]
+    public static void Step<TVector>(
+        ref float score, ref float newMax, ref float max, ref float sum, ref float alpha, int keyCount, int stride, in VectorMath.Exp2Constants<TVector> constants)
         where TVector : struct, ILanes<TVector>
     {
-        VectorMath.Exp2Constants<TVector> constants = new();
-        for (int q = 0; q < width; q += TVector.Count)
+        TVector m = TVector.Load(ref newMax);
+        TVector a = VectorMath.Exp2(TVector.Load(ref max) - m, constants);
+        TVector l = TVector.Load(ref sum) * a;
+
+        ref float s = ref score;
+        int j = 0;
+        for (; j + 2 <= keyCount; j += 2)
         {
-            TVector m = TVector.Load(ref Unsafe.Add(ref newMax, q));
-            TVector a = VectorMath.Exp2(TVector.Load(ref Unsafe.Add(ref max, q)) - m, constants);
-            TVector l = TVector.Load(ref Unsafe.Add(ref sum, q)) * a;
-
-            ref float s = ref Unsafe.Add(ref score, q);
-            int j = 0;
-            for (; j + 2 <= keyCount; j += 2)
-            {
-                ref float next = ref Unsafe.Add(ref s, width);
-                TVector p0 = TVector.Load(ref s) - m, p1 = TVector.Load(ref next) - m;
-                VectorMath.Exp2(ref p0, ref p1, constants);
-                p0.Store(ref s);
-                p1.Store(ref next);
-                l += p0 + p1;
-                s = ref Unsafe.Add(ref s, 2 * width);
-            }
-
-            for (; j < keyCount; j++)
-            {
-                TVector p = VectorMath.Exp2(TVector.Load(ref s) - m, constants);
-                p.Store(ref s);
-                l += p;
-                s = ref Unsafe.Add(ref s, width);
-            }
-
-            m.Store(ref Unsafe.Add(ref max, q));
-            a.Store(ref Unsafe.Add(ref alpha, q));
-            l.Store(ref Unsafe.Add(ref sum, q));
+            ref float next = ref Unsafe.Add(ref s, stride);
+            TVector p0 = TVector.Load(ref s) - m, p1 = TVector.Load(ref next) - m;
+            VectorMath.Exp2(ref p0, ref p1, constants);
+            p0.Store(ref s);
+            p1.Store(ref next);
+            l += p0 + p1;
+            s = ref Unsafe.Add(ref s, 2 * stride);
         }
+
+        for (; j < keyCount; j++)
+        {
+            TVector p = VectorMath.Exp2(TVector.Load(ref s) - m, constants);
+            p.Store(ref s);
+            l += p;
+            s = ref Unsafe.Add(ref s, stride);
+        }
+
+        m.Store(ref max);
+        a.Store(ref alpha);
+        l.Store(ref sum);
     }
 }

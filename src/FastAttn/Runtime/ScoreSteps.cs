@@ -20,24 +20,27 @@ internal static unsafe class ScoreSteps<TVector>
         TVector Apply(TVector score, int key);
     }
 
-    /// <summary>Applies the step to S: <paramref name="count"/> × <paramref name="width"/>, and newMax[q] = max(max[q], S[j][q]).</summary>
+    /// <summary>Applies the step to the scores of a tile, and newMax[q] = max(max[q], S[j][q]).</summary>
     [MethodImpl(MethodImplOptions.AggressiveOptimization)]
-    public static void Run<TStep>(TStep step, float* score, float* max, float* newMax, int count, int width)
+    public static void Run<TStep, TSpec>(TStep step, in TileState<TVector, TSpec> tile)
         where TStep : struct, IStep
+        where TSpec : struct, IKernelSpec
     {
-        for (int q = 0; q < width; q += TVector.Count)
+        int stride = tile.Stride;
+        for (int q = 0, v = 0; q < tile.Width; q += TVector.Count, v++)
         {
             step.SetLanes(q);
-            TVector m = TVector.Load(ref max[q]);
-            float* s = score + q;
-            for (int j = 0; j < count; j++, s += width)
+            TVector m = TVector.Load(ref tile.Max[q]);
+            float* s = tile.Score + q;
+            int count = tile.Counts[v];
+            for (int j = 0; j < count; j++, s += stride)
             {
                 TVector changed = step.Apply(TVector.Load(ref *s), j);
                 changed.Store(ref *s);
                 m = TVector.Max(m, changed);
             }
 
-            m.Store(ref newMax[q]);
+            m.Store(ref tile.NewMax[q]);
         }
     }
 
@@ -56,7 +59,7 @@ internal static unsafe class ScoreSteps<TVector>
     }
 
     /// <summary>S += bias; −∞ where that is, whatever S holds.</summary>
-    public struct Bias(float* bias, int width) : IStep
+    public struct Bias(float* bias, int stride) : IStep
     {
         private float* _lanes;
 
@@ -65,7 +68,7 @@ internal static unsafe class ScoreSteps<TVector>
         [MethodImpl(MethodImplOptions.AggressiveInlining)]
         public readonly TVector Apply(TVector score, int key)
         {
-            TVector b = TVector.Load(ref _lanes[(long)key * width]);
+            TVector b = TVector.Load(ref _lanes[(long)key * stride]);
             return TVector.SelectGreaterOrEqual(TVector.Create(float.NegativeInfinity), b, b, score + b);
         }
     }

@@ -24,6 +24,9 @@ internal unsafe struct TileState<TVector, TSpec>
     /// <summary>Lanes, a whole number of vectors.</summary>
     public readonly int Width;
 
+    /// <summary>Floats from row to row of what has a lane for each query: the width of the widest tile.</summary>
+    public readonly int Stride;
+
     /// <summary>Value dimension, rounded up to whole value tiles.</summary>
     public readonly int ValueColumns;
 
@@ -33,13 +36,13 @@ internal unsafe struct TileState<TVector, TSpec>
     /// <summary>Floats of memory that it shares with tiles that are worked on before and after it.</summary>
     public readonly long SharedFloats;
 
-    /// <summary>Qt: d × width.</summary>
+    /// <summary>Qt: d rows.</summary>
     public readonly float* Query;
 
-    /// <summary>Ot: value columns × width.</summary>
+    /// <summary>Ot: value columns.</summary>
     public readonly float* Output;
 
-    /// <summary>S, then P: keys × width, and a vector that may be read.</summary>
+    /// <summary>S, then P: a row a key, and a vector that may be read.</summary>
     public readonly float* Score;
 
     /// <summary>m.</summary>
@@ -63,8 +66,14 @@ internal unsafe struct TileState<TVector, TSpec>
     /// <summary>The first key behind that which it does not see.</summary>
     public readonly int* Limits;
 
-    /// <summary>What is added to scores, in units of log₂: keys × width, where there is a mask or ALiBi. Rows of queries have it by rows.</summary>
+    /// <summary>What is added to scores, in units of log₂, where there is a mask or ALiBi. Rows of queries have it by rows.</summary>
     public readonly float* Bias;
+
+    /// <summary>Keys of the present block that the queries of each vector take: up to the last that one of them sees, or more.</summary>
+    public readonly int* Counts;
+
+    /// <summary>1 in each lane.</summary>
+    public readonly float* Ones;
 
     /// <summary>What lanes without a query write.</summary>
     public readonly float* Spare;
@@ -75,24 +84,26 @@ internal unsafe struct TileState<TVector, TSpec>
     /// <param name="call">The call.</param>
     /// <param name="blockRows">Keys in the largest block.</param>
     /// <param name="valueColumns">Value dimension, rounded up to whole value tiles.</param>
-    /// <param name="width">Lanes.</param>
+    /// <param name="stride">Lanes of the widest tile.</param>
     [MethodImpl(MethodImplOptions.AggressiveOptimization)]
-    public TileState(float* memory, float* shared, in AttentionCall call, int blockRows, int valueColumns, int width)
+    public TileState(float* memory, float* shared, in AttentionCall call, int blockRows, int valueColumns, int stride)
     {
-        Width = width;
+        Stride = stride;
         ValueColumns = valueColumns;
         long used = 0, sharedUsed = 0;
-        Query = Take(memory, ref used, (long)call.HeadDim * width);
-        Output = Take(memory, ref used, (long)valueColumns * width);
-        Max = Take(memory, ref used, width);
-        Sum = Take(memory, ref used, width);
-        Starts = (int*)Take(memory, ref used, width);
-        Limits = (int*)Take(memory, ref used, width);
-        Score = Take(shared, ref sharedUsed, (long)(blockRows + 1) * width);
-        NewMax = Take(shared, ref sharedUsed, width);
-        Alpha = Take(shared, ref sharedUsed, width);
-        Lanes = Take(shared, ref sharedUsed, width);
-        Bias = Take(shared, ref sharedUsed, Features.Uses<TSpec>(call, AttentionCall.BiasFeatures) ? (long)blockRows * width : 0);
+        Query = Take(memory, ref used, (long)call.HeadDim * stride);
+        Output = Take(memory, ref used, (long)valueColumns * stride);
+        Max = Take(memory, ref used, stride);
+        Sum = Take(memory, ref used, stride);
+        Starts = (int*)Take(memory, ref used, stride);
+        Limits = (int*)Take(memory, ref used, stride);
+        Score = Take(shared, ref sharedUsed, (long)(blockRows + 1) * stride);
+        NewMax = Take(shared, ref sharedUsed, stride);
+        Alpha = Take(shared, ref sharedUsed, stride);
+        Lanes = Take(shared, ref sharedUsed, stride);
+        Bias = Take(shared, ref sharedUsed, Features.Uses<TSpec>(call, AttentionCall.BiasFeatures) ? (long)blockRows * stride : 0);
+        Counts = (int*)Take(shared, ref sharedUsed, stride);
+        Ones = Take(shared, ref sharedUsed, stride);
         Spare = Take(shared, ref sharedUsed, valueColumns);
         Floats = used;
         SharedFloats = sharedUsed;
@@ -107,9 +118,10 @@ internal unsafe struct TileState<TVector, TSpec>
 
     /// <summary>As the other constructor, for these queries.</summary>
     [MethodImpl(MethodImplOptions.AggressiveOptimization)]
-    public TileState(float* memory, float* shared, in AttentionCall call, int blockRows, int valueColumns, int width, in QueryTile tile, in Sequence sequence)
-        : this(memory, shared, call, blockRows, valueColumns, width)
+    public TileState(float* memory, float* shared, in AttentionCall call, int blockRows, int valueColumns, int stride, in QueryTile tile, in Sequence sequence)
+        : this(memory, shared, call, blockRows, valueColumns, stride)
     {
+        Width = (tile.RowCount + TVector.Count - 1) / TVector.Count * TVector.Count;
         Tile = tile;
         Sequence = sequence;
         Rows = new(call, tile, sequence);
@@ -129,14 +141,14 @@ internal unsafe struct TileState<TVector, TSpec>
 
     /// <summary>The state before any key: no maximum and a sum of 0, or a sink's logit and 1.</summary>
     /// <param name="call">The call.</param>
-    /// <param name="clears">Whether the output is 0 now; else the first block writes it.</param>
+    /// <param name="clears">Floats of the output that are 0 now; the others are written before they are read.</param>
     [MethodImpl(MethodImplOptions.AggressiveOptimization)]
-    public readonly void Begin(in AttentionCall call, bool clears)
+    public readonly void Begin(in AttentionCall call, int clears)
     {
-        if (clears)
-            new Span<float>(Output, ValueColumns * Width).Clear();
+        new Span<float>(Output, clears).Clear();
         new Span<float>(Max, Width).Fill(OnlineSoftmax.NoMax);
         new Span<float>(Sum, Width).Clear();
+        new Span<float>(Ones, Width).Fill(1);
         if (!Features.Uses<TSpec>(call, AttentionFeatures.Sinks))
             return;
         for (int q = 0; q < Tile.RowCount; q++)
@@ -156,7 +168,7 @@ internal unsafe struct TileState<TVector, TSpec>
         void** starts = stackalloc void*[Width];
         for (int q = 0; q < Width; q++)
             starts[q] = call.Query + Rows.Offset(RowOf(q), call.QueryStrides);
-        LanePacking<TVector>.Pack<FloatElement>(starts, 0, call.HeadDim, Features.QueryScale<TSpec>(call), Query, Width);
+        LanePacking<TVector>.Pack<FloatElement>(starts, 0, call.HeadDim, Features.QueryScale<TSpec>(call), Query, Width, Stride);
     }
 
     /// <summary>Masks and ALiBi of one block: bias[j][q] = log₂(e)·(M[q][j] − slope·|p[q] − j|).</summary>
@@ -176,18 +188,18 @@ internal unsafe struct TileState<TVector, TSpec>
             PackMask<BitElement>(call.PackedMask, first, count, ref overlay);
         if (Features.Uses<TSpec>(call, AttentionFeatures.Alibi))
             PackAlibi(call, first, count, overlay);
-        new Span<float>(Bias + (long)count * Width, (rows - count) * Width).Fill(float.NegativeInfinity);
+        new Span<float>(Bias + (long)count * Stride, (rows - count) * Stride).Fill(float.NegativeInfinity);
     }
 
     /// <summary>Softcap of one block.</summary>
     [MethodImpl(MethodImplOptions.AggressiveInlining)]
-    public readonly void CapScores(in AttentionCall call, int count) =>
-        ScoreSteps<TVector>.Run(new ScoreSteps<TVector>.Softcap(call.Softcap * VectorMath.Log2E), Score, Max, NewMax, count, Width);
+    public readonly void CapScores(in AttentionCall call) =>
+        ScoreSteps<TVector>.Run(new ScoreSteps<TVector>.Softcap(call.Softcap * VectorMath.Log2E), this);
 
     /// <summary>Adds the bias of one block, where the product could not.</summary>
     [MethodImpl(MethodImplOptions.AggressiveInlining)]
-    public readonly void AddBias(int count) =>
-        ScoreSteps<TVector>.Run(new ScoreSteps<TVector>.Bias(Bias, Width), Score, Max, NewMax, count, Width);
+    public readonly void AddBias() =>
+        ScoreSteps<TVector>.Run(new ScoreSteps<TVector>.Bias(Bias, Stride), this);
 
     /// <summary>Sets the scores of keys outside a lane's range to −∞ and takes the maximum of what is left.</summary>
     [MethodImpl(MethodImplOptions.AggressiveOptimization)]
@@ -203,15 +215,42 @@ internal unsafe struct TileState<TVector, TSpec>
         }
 
         if (HasStarts)
-            ScoreSteps<TVector>.Run(new ScoreSteps<TVector>.Range(start, limit), Score, Max, NewMax, count, Width);
+            ScoreSteps<TVector>.Run(new ScoreSteps<TVector>.Range(start, limit), this);
         else
-            ScoreSteps<TVector>.Run(new ScoreSteps<TVector>.Limit(limit), Score, Max, NewMax, count, Width);
+            ScoreSteps<TVector>.Run(new ScoreSteps<TVector>.Limit(limit), this);
+    }
+
+    /// <summary>
+    /// Sets how many keys each vector takes. Its queries may see fewer than those of the vectors behind it, as on the diagonal of a
+    /// causal mask: what is hidden from all of them need not be computed.
+    /// </summary>
+    /// <param name="first">The block's first key.</param>
+    /// <param name="seen">Keys of the block up to the last that some query sees.</param>
+    /// <param name="keyRows">Keys in a register tile of scores: vectors differ by so many or more.</param>
+    /// <param name="differ">Whether they may differ; else all take what is seen.</param>
+    [MethodImpl(MethodImplOptions.AggressiveOptimization)]
+    public readonly void CountKeys(int first, int seen, int keyRows, bool differ)
+    {
+        int count = differ ? 0 : seen;
+        for (int q = 0, v = 0; q < Width; v++)
+        {
+            int limit = 0;
+            for (int end = q + TVector.Count; q < end; q++)
+                limit = Math.Max(limit, differ ? Limits[q] - first : seen);
+            limit = Math.Max(limit + keyRows - 1, keyRows) / keyRows * keyRows;
+            count = Math.Max(count, limit > seen - keyRows ? seen : limit);
+            Counts[v] = count;
+        }
     }
 
     /// <summary>Takes the scores into the state; P stands where S stood.</summary>
-    [MethodImpl(MethodImplOptions.AggressiveInlining)]
-    public readonly void Step(int count) =>
-        OnlineSoftmax.Step<TVector>(ref *Score, ref *NewMax, ref *Max, ref *Sum, ref *Alpha, count, Width);
+    [MethodImpl(MethodImplOptions.AggressiveOptimization)]
+    public readonly void Step()
+    {
+        VectorMath.Exp2Constants<TVector> constants = new();
+        for (int q = 0, v = 0; q < Width; q += TVector.Count, v++)
+            OnlineSoftmax.Step(ref Score[q], ref NewMax[q], ref Max[q], ref Sum[q], ref Alpha[q], Counts[v], Stride, constants);
+    }
 
     /// <summary>Adds the products with NaN and ±∞ that were left out of a block, to the queries that see them.</summary>
     /// <param name="call">The call.</param>
@@ -222,8 +261,8 @@ internal unsafe struct TileState<TVector, TSpec>
     [MethodImpl(MethodImplOptions.AggressiveOptimization)]
     public readonly void AddVisibleNonFinite(in AttentionCall call, float* value, int first, int count, bool inLanes)
     {
-        (long keyStep, long queryStep) = inLanes ? (Width, 1) : (1, count);
-        (long columnStep, long outputStep) = inLanes ? (Width, 1) : (1, call.ValueDim);
+        (long keyStep, long queryStep) = inLanes ? (Stride, 1) : (1, count);
+        (long columnStep, long outputStep) = inLanes ? (Stride, 1) : (1, call.ValueDim);
         for (int j = 0; j < count; j++)
         {
             for (int c = 0; c < call.ValueDim; c++)
@@ -245,14 +284,24 @@ internal unsafe struct TileState<TVector, TSpec>
 
     /// <summary>Whether all of the output is finite.</summary>
     [MethodImpl(MethodImplOptions.AggressiveOptimization)]
-    public readonly bool IsFinite()
+    public readonly bool IsFinite(in AttentionCall call, bool inLanes)
     {
+        (int rows, int columns) = inLanes ? (ValueColumns, Width) : (1, FloatsByRows(call));
         TVector sum = TVector.Create(0);
-        int count = ValueColumns * Width;
-        for (int i = 0; i < count; i += TVector.Count)
-            sum = TVector.MultiplyAdd(TVector.Load(ref Output[i]), TVector.Create(0), sum);
+        float* row = Output;
+        for (int c = 0; c < rows; c++, row += Stride)
+        {
+            for (int i = 0; i < columns; i += TVector.Count)
+                sum = TVector.MultiplyAdd(TVector.Load(ref row[i]), TVector.Create(0), sum);
+        }
+
         return Vector128.Sum(TVector.FoldToFour(sum)) == 0;
     }
+
+    /// <summary>Floats of the output where a row is a query, in whole vectors.</summary>
+    [MethodImpl(MethodImplOptions.AggressiveInlining)]
+    public readonly int FloatsByRows(in AttentionCall call) =>
+        (Tile.RowCount * call.ValueDim + TVector.Count - 1) / TVector.Count * TVector.Count;
 
     /// <summary>O[q][c] = Ot[c][q] / l[q].</summary>
     [MethodImpl(MethodImplOptions.AggressiveOptimization)]
@@ -261,7 +310,7 @@ internal unsafe struct TileState<TVector, TSpec>
         float** rows = stackalloc float*[Width];
         for (int q = 0; q < Width; q++)
             rows[q] = q < Tile.RowCount ? call.Output + Rows.Offset(q, call.OutputStrides) : Spare;
-        LanePacking<TVector>.Unpack(Output, Width, FinishSums(call), rows, call.ValueDim);
+        LanePacking<TVector>.Unpack(Output, Width, Stride, FinishSums(call), rows, call.ValueDim);
     }
 
     /// <summary>LSE[q] = ln 2·m[q] + ln l[q], −∞ without keys; returns 1 / l[q], 0 without keys.</summary>
@@ -292,7 +341,7 @@ internal unsafe struct TileState<TVector, TSpec>
         void** starts = stackalloc void*[Width];
         for (int q = 0; q < Width; q++)
             starts[q] = MaskRow<TElement>(mask, RowOf(q));
-        LanePacking<TVector>.Pack<TElement>(starts, first, count, VectorMath.Log2E, Bias, Width, overlay);
+        LanePacking<TVector>.Pack<TElement>(starts, first, count, VectorMath.Log2E, Bias, Width, Stride, overlay);
         overlay = true;
     }
 
@@ -326,7 +375,7 @@ internal unsafe struct TileState<TVector, TSpec>
         {
             TVector distance = TVector.Load(ref position[q]), slope = TVector.Load(ref high[q]) * sign, rest = TVector.Load(ref low[q]) * sign;
             float* bias = Bias + q;
-            for (int j = 0; j < count; j++, bias += Width, distance -= one)
+            for (int j = 0; j < count; j++, bias += Stride, distance -= one)
             {
                 TVector length = isBefore || isBehind ? distance : TVector.Max(distance, zero - distance);
                 TVector small = TVector.MultiplyAdd(rest, length, adds ? TVector.Load(ref *bias) : zero);

@@ -176,7 +176,7 @@ namespace FastAttn.Generated
                 ahead.Next();
                 ref float a = ref Unsafe.Add(ref key, j * 64);
                 ref float b = ref query;
-                ref float destination = ref Unsafe.Add(ref score, j * 32);
+                ref float destination = ref Unsafe.Add(ref score, j * 48);
 
                 // The sum over t in parts of 32 terms: rounding errors grow with the length of a sum.
                 Lane sum00 = Lane.Zero, sum01 = Lane.Zero;
@@ -205,7 +205,7 @@ namespace FastAttn.Generated
                             s30 = Vec.MultiplyAddEstimate(a3, b0, s30); s31 = Vec.MultiplyAddEstimate(a3, b1, s31);
                         }
                         {
-                            Lane b0 = Vec.LoadUnsafe(ref b, 32), b1 = Vec.LoadUnsafe(ref b, 48);
+                            Lane b0 = Vec.LoadUnsafe(ref b, 48), b1 = Vec.LoadUnsafe(ref b, 64);
                             Lane a0 = Vec.Create(Unsafe.Add(ref a, 1));
                             s00 = Vec.MultiplyAddEstimate(a0, b0, s00); s01 = Vec.MultiplyAddEstimate(a0, b1, s01);
                             Lane a1 = Vec.Create(Unsafe.Add(ref a, 65));
@@ -216,7 +216,7 @@ namespace FastAttn.Generated
                             s30 = Vec.MultiplyAddEstimate(a3, b0, s30); s31 = Vec.MultiplyAddEstimate(a3, b1, s31);
                         }
                         {
-                            Lane b0 = Vec.LoadUnsafe(ref b, 64), b1 = Vec.LoadUnsafe(ref b, 80);
+                            Lane b0 = Vec.LoadUnsafe(ref b, 96), b1 = Vec.LoadUnsafe(ref b, 112);
                             Lane a0 = Vec.Create(Unsafe.Add(ref a, 2));
                             s00 = Vec.MultiplyAddEstimate(a0, b0, s00); s01 = Vec.MultiplyAddEstimate(a0, b1, s01);
                             Lane a1 = Vec.Create(Unsafe.Add(ref a, 66));
@@ -227,7 +227,7 @@ namespace FastAttn.Generated
                             s30 = Vec.MultiplyAddEstimate(a3, b0, s30); s31 = Vec.MultiplyAddEstimate(a3, b1, s31);
                         }
                         {
-                            Lane b0 = Vec.LoadUnsafe(ref b, 96), b1 = Vec.LoadUnsafe(ref b, 112);
+                            Lane b0 = Vec.LoadUnsafe(ref b, 144), b1 = Vec.LoadUnsafe(ref b, 160);
                             Lane a0 = Vec.Create(Unsafe.Add(ref a, 3));
                             s00 = Vec.MultiplyAddEstimate(a0, b0, s00); s01 = Vec.MultiplyAddEstimate(a0, b1, s01);
                             Lane a1 = Vec.Create(Unsafe.Add(ref a, 67));
@@ -238,7 +238,7 @@ namespace FastAttn.Generated
                             s30 = Vec.MultiplyAddEstimate(a3, b0, s30); s31 = Vec.MultiplyAddEstimate(a3, b1, s31);
                         }
                         a = ref Unsafe.Add(ref a, 4);
-                        b = ref Unsafe.Add(ref b, 128);
+                        b = ref Unsafe.Add(ref b, 192);
                     }
 
                     sum00 += s00; sum01 += s01;
@@ -250,17 +250,17 @@ namespace FastAttn.Generated
                 if (isBiased)
                 {
                     // Last: a bias may be large, and each sum with it is rounded at its size.
-                    ref float addend = ref Unsafe.Add(ref bias, j * 32);
+                    ref float addend = ref Unsafe.Add(ref bias, j * 48);
                     sum00 += Vec.LoadUnsafe(ref addend, 0); sum01 += Vec.LoadUnsafe(ref addend, 16);
-                    sum10 += Vec.LoadUnsafe(ref addend, 32); sum11 += Vec.LoadUnsafe(ref addend, 48);
-                    sum20 += Vec.LoadUnsafe(ref addend, 64); sum21 += Vec.LoadUnsafe(ref addend, 80);
-                    sum30 += Vec.LoadUnsafe(ref addend, 96); sum31 += Vec.LoadUnsafe(ref addend, 112);
+                    sum10 += Vec.LoadUnsafe(ref addend, 48); sum11 += Vec.LoadUnsafe(ref addend, 64);
+                    sum20 += Vec.LoadUnsafe(ref addend, 96); sum21 += Vec.LoadUnsafe(ref addend, 112);
+                    sum30 += Vec.LoadUnsafe(ref addend, 144); sum31 += Vec.LoadUnsafe(ref addend, 160);
                 }
 
                 Vec.StoreUnsafe(sum00, ref destination, 0); Vec.StoreUnsafe(sum01, ref destination, 16);
-                Vec.StoreUnsafe(sum10, ref destination, 32); Vec.StoreUnsafe(sum11, ref destination, 48);
-                Vec.StoreUnsafe(sum20, ref destination, 64); Vec.StoreUnsafe(sum21, ref destination, 80);
-                Vec.StoreUnsafe(sum30, ref destination, 96); Vec.StoreUnsafe(sum31, ref destination, 112);
+                Vec.StoreUnsafe(sum10, ref destination, 48); Vec.StoreUnsafe(sum11, ref destination, 64);
+                Vec.StoreUnsafe(sum20, ref destination, 96); Vec.StoreUnsafe(sum21, ref destination, 112);
+                Vec.StoreUnsafe(sum30, ref destination, 144); Vec.StoreUnsafe(sum31, ref destination, 160);
 
                 // The running maximum. It is read only now: all registers belong to the sum until here.
                 Lane max0 = Vec.LoadUnsafe(ref max, 0), max1 = Vec.LoadUnsafe(ref max, 16);
@@ -291,7 +291,7 @@ namespace FastAttn.Generated
                 ahead.Next();
                 ref float a = ref Unsafe.Add(ref key, j * 64);
                 ref float b = ref query;
-                ref float destination = ref Unsafe.Add(ref score, j * 16);
+                ref float destination = ref Unsafe.Add(ref score, j * 48);
 
                 // The sum over t in parts of 32 terms: rounding errors grow with the length of a sum.
                 Lane sum00 = Lane.Zero;
@@ -336,7 +336,7 @@ namespace FastAttn.Generated
                             s70 = Vec.MultiplyAddEstimate(a7, b0, s70);
                         }
                         {
-                            Lane b0 = Vec.LoadUnsafe(ref b, 16);
+                            Lane b0 = Vec.LoadUnsafe(ref b, 48);
                             Lane a0 = Vec.Create(Unsafe.Add(ref a, 1));
                             s00 = Vec.MultiplyAddEstimate(a0, b0, s00);
                             Lane a1 = Vec.Create(Unsafe.Add(ref a, 65));
@@ -355,7 +355,7 @@ namespace FastAttn.Generated
                             s70 = Vec.MultiplyAddEstimate(a7, b0, s70);
                         }
                         {
-                            Lane b0 = Vec.LoadUnsafe(ref b, 32);
+                            Lane b0 = Vec.LoadUnsafe(ref b, 96);
                             Lane a0 = Vec.Create(Unsafe.Add(ref a, 2));
                             s00 = Vec.MultiplyAddEstimate(a0, b0, s00);
                             Lane a1 = Vec.Create(Unsafe.Add(ref a, 66));
@@ -374,7 +374,7 @@ namespace FastAttn.Generated
                             s70 = Vec.MultiplyAddEstimate(a7, b0, s70);
                         }
                         {
-                            Lane b0 = Vec.LoadUnsafe(ref b, 48);
+                            Lane b0 = Vec.LoadUnsafe(ref b, 144);
                             Lane a0 = Vec.Create(Unsafe.Add(ref a, 3));
                             s00 = Vec.MultiplyAddEstimate(a0, b0, s00);
                             Lane a1 = Vec.Create(Unsafe.Add(ref a, 67));
@@ -393,7 +393,7 @@ namespace FastAttn.Generated
                             s70 = Vec.MultiplyAddEstimate(a7, b0, s70);
                         }
                         a = ref Unsafe.Add(ref a, 4);
-                        b = ref Unsafe.Add(ref b, 64);
+                        b = ref Unsafe.Add(ref b, 192);
                     }
 
                     sum00 += s00;
@@ -409,25 +409,25 @@ namespace FastAttn.Generated
                 if (isBiased)
                 {
                     // Last: a bias may be large, and each sum with it is rounded at its size.
-                    ref float addend = ref Unsafe.Add(ref bias, j * 16);
+                    ref float addend = ref Unsafe.Add(ref bias, j * 48);
                     sum00 += Vec.LoadUnsafe(ref addend, 0);
-                    sum10 += Vec.LoadUnsafe(ref addend, 16);
-                    sum20 += Vec.LoadUnsafe(ref addend, 32);
-                    sum30 += Vec.LoadUnsafe(ref addend, 48);
-                    sum40 += Vec.LoadUnsafe(ref addend, 64);
-                    sum50 += Vec.LoadUnsafe(ref addend, 80);
-                    sum60 += Vec.LoadUnsafe(ref addend, 96);
-                    sum70 += Vec.LoadUnsafe(ref addend, 112);
+                    sum10 += Vec.LoadUnsafe(ref addend, 48);
+                    sum20 += Vec.LoadUnsafe(ref addend, 96);
+                    sum30 += Vec.LoadUnsafe(ref addend, 144);
+                    sum40 += Vec.LoadUnsafe(ref addend, 192);
+                    sum50 += Vec.LoadUnsafe(ref addend, 240);
+                    sum60 += Vec.LoadUnsafe(ref addend, 288);
+                    sum70 += Vec.LoadUnsafe(ref addend, 336);
                 }
 
                 Vec.StoreUnsafe(sum00, ref destination, 0);
-                Vec.StoreUnsafe(sum10, ref destination, 16);
-                Vec.StoreUnsafe(sum20, ref destination, 32);
-                Vec.StoreUnsafe(sum30, ref destination, 48);
-                Vec.StoreUnsafe(sum40, ref destination, 64);
-                Vec.StoreUnsafe(sum50, ref destination, 80);
-                Vec.StoreUnsafe(sum60, ref destination, 96);
-                Vec.StoreUnsafe(sum70, ref destination, 112);
+                Vec.StoreUnsafe(sum10, ref destination, 48);
+                Vec.StoreUnsafe(sum20, ref destination, 96);
+                Vec.StoreUnsafe(sum30, ref destination, 144);
+                Vec.StoreUnsafe(sum40, ref destination, 192);
+                Vec.StoreUnsafe(sum50, ref destination, 240);
+                Vec.StoreUnsafe(sum60, ref destination, 288);
+                Vec.StoreUnsafe(sum70, ref destination, 336);
 
                 // The running maximum. It is read only now: all registers belong to the sum until here.
                 Lane max0 = Vec.LoadUnsafe(ref max, 0);
@@ -615,7 +615,7 @@ namespace FastAttn.Generated
                 ahead.Next();
                 ref float a = ref Unsafe.Add(ref value, c);
                 ref float b = ref probability;
-                ref float o = ref Unsafe.Add(ref output, c * 32);
+                ref float o = ref Unsafe.Add(ref output, c * 48);
 
                 Lane o00 = Lane.Zero, o01 = Lane.Zero;
                 Lane o10 = Lane.Zero, o11 = Lane.Zero;
@@ -630,13 +630,13 @@ namespace FastAttn.Generated
                     // The output so far, rescaled to the new maximum.
                     Lane alpha0 = Vec.LoadUnsafe(ref alpha, 0), alpha1 = Vec.LoadUnsafe(ref alpha, 16);
                     o00 = Vec.LoadUnsafe(ref o, 0) * alpha0; o01 = Vec.LoadUnsafe(ref o, 16) * alpha1;
-                    o10 = Vec.LoadUnsafe(ref o, 32) * alpha0; o11 = Vec.LoadUnsafe(ref o, 48) * alpha1;
-                    o20 = Vec.LoadUnsafe(ref o, 64) * alpha0; o21 = Vec.LoadUnsafe(ref o, 80) * alpha1;
-                    o30 = Vec.LoadUnsafe(ref o, 96) * alpha0; o31 = Vec.LoadUnsafe(ref o, 112) * alpha1;
-                    o40 = Vec.LoadUnsafe(ref o, 128) * alpha0; o41 = Vec.LoadUnsafe(ref o, 144) * alpha1;
-                    o50 = Vec.LoadUnsafe(ref o, 160) * alpha0; o51 = Vec.LoadUnsafe(ref o, 176) * alpha1;
-                    o60 = Vec.LoadUnsafe(ref o, 192) * alpha0; o61 = Vec.LoadUnsafe(ref o, 208) * alpha1;
-                    o70 = Vec.LoadUnsafe(ref o, 224) * alpha0; o71 = Vec.LoadUnsafe(ref o, 240) * alpha1;
+                    o10 = Vec.LoadUnsafe(ref o, 48) * alpha0; o11 = Vec.LoadUnsafe(ref o, 64) * alpha1;
+                    o20 = Vec.LoadUnsafe(ref o, 96) * alpha0; o21 = Vec.LoadUnsafe(ref o, 112) * alpha1;
+                    o30 = Vec.LoadUnsafe(ref o, 144) * alpha0; o31 = Vec.LoadUnsafe(ref o, 160) * alpha1;
+                    o40 = Vec.LoadUnsafe(ref o, 192) * alpha0; o41 = Vec.LoadUnsafe(ref o, 208) * alpha1;
+                    o50 = Vec.LoadUnsafe(ref o, 240) * alpha0; o51 = Vec.LoadUnsafe(ref o, 256) * alpha1;
+                    o60 = Vec.LoadUnsafe(ref o, 288) * alpha0; o61 = Vec.LoadUnsafe(ref o, 304) * alpha1;
+                    o70 = Vec.LoadUnsafe(ref o, 336) * alpha0; o71 = Vec.LoadUnsafe(ref o, 352) * alpha1;
                 }
 
                 // The sum over j: a value element times a vector of probabilities.
@@ -663,7 +663,7 @@ namespace FastAttn.Generated
                         o70 = Vec.MultiplyAddEstimate(a7, b0, o70); o71 = Vec.MultiplyAddEstimate(a7, b1, o71);
                     }
                     {
-                        Lane b0 = Vec.LoadUnsafe(ref b, 32), b1 = Vec.LoadUnsafe(ref b, 48);
+                        Lane b0 = Vec.LoadUnsafe(ref b, 48), b1 = Vec.LoadUnsafe(ref b, 64);
                         Lane a0 = Vec.Create(Unsafe.Add(ref a, 64));
                         o00 = Vec.MultiplyAddEstimate(a0, b0, o00); o01 = Vec.MultiplyAddEstimate(a0, b1, o01);
                         Lane a1 = Vec.Create(Unsafe.Add(ref a, 65));
@@ -682,7 +682,7 @@ namespace FastAttn.Generated
                         o70 = Vec.MultiplyAddEstimate(a7, b0, o70); o71 = Vec.MultiplyAddEstimate(a7, b1, o71);
                     }
                     {
-                        Lane b0 = Vec.LoadUnsafe(ref b, 64), b1 = Vec.LoadUnsafe(ref b, 80);
+                        Lane b0 = Vec.LoadUnsafe(ref b, 96), b1 = Vec.LoadUnsafe(ref b, 112);
                         Lane a0 = Vec.Create(Unsafe.Add(ref a, 128));
                         o00 = Vec.MultiplyAddEstimate(a0, b0, o00); o01 = Vec.MultiplyAddEstimate(a0, b1, o01);
                         Lane a1 = Vec.Create(Unsafe.Add(ref a, 129));
@@ -701,7 +701,7 @@ namespace FastAttn.Generated
                         o70 = Vec.MultiplyAddEstimate(a7, b0, o70); o71 = Vec.MultiplyAddEstimate(a7, b1, o71);
                     }
                     {
-                        Lane b0 = Vec.LoadUnsafe(ref b, 96), b1 = Vec.LoadUnsafe(ref b, 112);
+                        Lane b0 = Vec.LoadUnsafe(ref b, 144), b1 = Vec.LoadUnsafe(ref b, 160);
                         Lane a0 = Vec.Create(Unsafe.Add(ref a, 192));
                         o00 = Vec.MultiplyAddEstimate(a0, b0, o00); o01 = Vec.MultiplyAddEstimate(a0, b1, o01);
                         Lane a1 = Vec.Create(Unsafe.Add(ref a, 193));
@@ -720,7 +720,7 @@ namespace FastAttn.Generated
                         o70 = Vec.MultiplyAddEstimate(a7, b0, o70); o71 = Vec.MultiplyAddEstimate(a7, b1, o71);
                     }
                     a = ref Unsafe.Add(ref a, 256);
-                    b = ref Unsafe.Add(ref b, 128);
+                    b = ref Unsafe.Add(ref b, 192);
                 }
                 for (; j < keyCount; j++)
                 {
@@ -744,17 +744,17 @@ namespace FastAttn.Generated
                         o70 = Vec.MultiplyAddEstimate(a7, b0, o70); o71 = Vec.MultiplyAddEstimate(a7, b1, o71);
                     }
                     a = ref Unsafe.Add(ref a, 64);
-                    b = ref Unsafe.Add(ref b, 32);
+                    b = ref Unsafe.Add(ref b, 48);
                 }
 
                 Vec.StoreUnsafe(o00, ref o, 0); Vec.StoreUnsafe(o01, ref o, 16);
-                Vec.StoreUnsafe(o10, ref o, 32); Vec.StoreUnsafe(o11, ref o, 48);
-                Vec.StoreUnsafe(o20, ref o, 64); Vec.StoreUnsafe(o21, ref o, 80);
-                Vec.StoreUnsafe(o30, ref o, 96); Vec.StoreUnsafe(o31, ref o, 112);
-                Vec.StoreUnsafe(o40, ref o, 128); Vec.StoreUnsafe(o41, ref o, 144);
-                Vec.StoreUnsafe(o50, ref o, 160); Vec.StoreUnsafe(o51, ref o, 176);
-                Vec.StoreUnsafe(o60, ref o, 192); Vec.StoreUnsafe(o61, ref o, 208);
-                Vec.StoreUnsafe(o70, ref o, 224); Vec.StoreUnsafe(o71, ref o, 240);
+                Vec.StoreUnsafe(o10, ref o, 48); Vec.StoreUnsafe(o11, ref o, 64);
+                Vec.StoreUnsafe(o20, ref o, 96); Vec.StoreUnsafe(o21, ref o, 112);
+                Vec.StoreUnsafe(o30, ref o, 144); Vec.StoreUnsafe(o31, ref o, 160);
+                Vec.StoreUnsafe(o40, ref o, 192); Vec.StoreUnsafe(o41, ref o, 208);
+                Vec.StoreUnsafe(o50, ref o, 240); Vec.StoreUnsafe(o51, ref o, 256);
+                Vec.StoreUnsafe(o60, ref o, 288); Vec.StoreUnsafe(o61, ref o, 304);
+                Vec.StoreUnsafe(o70, ref o, 336); Vec.StoreUnsafe(o71, ref o, 352);
             }
         }
 
@@ -768,7 +768,7 @@ namespace FastAttn.Generated
                 ahead.Next();
                 ref float a = ref Unsafe.Add(ref value, c);
                 ref float b = ref probability;
-                ref float o = ref Unsafe.Add(ref output, c * 16);
+                ref float o = ref Unsafe.Add(ref output, c * 48);
 
                 Lane o00 = Lane.Zero;
                 Lane o10 = Lane.Zero;
@@ -783,13 +783,13 @@ namespace FastAttn.Generated
                     // The output so far, rescaled to the new maximum.
                     Lane alpha0 = Vec.LoadUnsafe(ref alpha, 0);
                     o00 = Vec.LoadUnsafe(ref o, 0) * alpha0;
-                    o10 = Vec.LoadUnsafe(ref o, 16) * alpha0;
-                    o20 = Vec.LoadUnsafe(ref o, 32) * alpha0;
-                    o30 = Vec.LoadUnsafe(ref o, 48) * alpha0;
-                    o40 = Vec.LoadUnsafe(ref o, 64) * alpha0;
-                    o50 = Vec.LoadUnsafe(ref o, 80) * alpha0;
-                    o60 = Vec.LoadUnsafe(ref o, 96) * alpha0;
-                    o70 = Vec.LoadUnsafe(ref o, 112) * alpha0;
+                    o10 = Vec.LoadUnsafe(ref o, 48) * alpha0;
+                    o20 = Vec.LoadUnsafe(ref o, 96) * alpha0;
+                    o30 = Vec.LoadUnsafe(ref o, 144) * alpha0;
+                    o40 = Vec.LoadUnsafe(ref o, 192) * alpha0;
+                    o50 = Vec.LoadUnsafe(ref o, 240) * alpha0;
+                    o60 = Vec.LoadUnsafe(ref o, 288) * alpha0;
+                    o70 = Vec.LoadUnsafe(ref o, 336) * alpha0;
                 }
 
                 // The sum over j: a value element times a vector of probabilities.
@@ -816,7 +816,7 @@ namespace FastAttn.Generated
                         o70 = Vec.MultiplyAddEstimate(a7, b0, o70);
                     }
                     {
-                        Lane b0 = Vec.LoadUnsafe(ref b, 16);
+                        Lane b0 = Vec.LoadUnsafe(ref b, 48);
                         Lane a0 = Vec.Create(Unsafe.Add(ref a, 64));
                         o00 = Vec.MultiplyAddEstimate(a0, b0, o00);
                         Lane a1 = Vec.Create(Unsafe.Add(ref a, 65));
@@ -835,7 +835,7 @@ namespace FastAttn.Generated
                         o70 = Vec.MultiplyAddEstimate(a7, b0, o70);
                     }
                     {
-                        Lane b0 = Vec.LoadUnsafe(ref b, 32);
+                        Lane b0 = Vec.LoadUnsafe(ref b, 96);
                         Lane a0 = Vec.Create(Unsafe.Add(ref a, 128));
                         o00 = Vec.MultiplyAddEstimate(a0, b0, o00);
                         Lane a1 = Vec.Create(Unsafe.Add(ref a, 129));
@@ -854,7 +854,7 @@ namespace FastAttn.Generated
                         o70 = Vec.MultiplyAddEstimate(a7, b0, o70);
                     }
                     {
-                        Lane b0 = Vec.LoadUnsafe(ref b, 48);
+                        Lane b0 = Vec.LoadUnsafe(ref b, 144);
                         Lane a0 = Vec.Create(Unsafe.Add(ref a, 192));
                         o00 = Vec.MultiplyAddEstimate(a0, b0, o00);
                         Lane a1 = Vec.Create(Unsafe.Add(ref a, 193));
@@ -873,7 +873,7 @@ namespace FastAttn.Generated
                         o70 = Vec.MultiplyAddEstimate(a7, b0, o70);
                     }
                     a = ref Unsafe.Add(ref a, 256);
-                    b = ref Unsafe.Add(ref b, 64);
+                    b = ref Unsafe.Add(ref b, 192);
                 }
                 for (; j < keyCount; j++)
                 {
@@ -897,17 +897,17 @@ namespace FastAttn.Generated
                         o70 = Vec.MultiplyAddEstimate(a7, b0, o70);
                     }
                     a = ref Unsafe.Add(ref a, 64);
-                    b = ref Unsafe.Add(ref b, 16);
+                    b = ref Unsafe.Add(ref b, 48);
                 }
 
                 Vec.StoreUnsafe(o00, ref o, 0);
-                Vec.StoreUnsafe(o10, ref o, 16);
-                Vec.StoreUnsafe(o20, ref o, 32);
-                Vec.StoreUnsafe(o30, ref o, 48);
-                Vec.StoreUnsafe(o40, ref o, 64);
-                Vec.StoreUnsafe(o50, ref o, 80);
-                Vec.StoreUnsafe(o60, ref o, 96);
-                Vec.StoreUnsafe(o70, ref o, 112);
+                Vec.StoreUnsafe(o10, ref o, 48);
+                Vec.StoreUnsafe(o20, ref o, 96);
+                Vec.StoreUnsafe(o30, ref o, 144);
+                Vec.StoreUnsafe(o40, ref o, 192);
+                Vec.StoreUnsafe(o50, ref o, 240);
+                Vec.StoreUnsafe(o60, ref o, 288);
+                Vec.StoreUnsafe(o70, ref o, 336);
             }
         }
     }

@@ -176,7 +176,7 @@ namespace FastAttn.Generated
                 ahead.Next();
                 ref float a = ref Unsafe.Add(ref key, j * 31);
                 ref float b = ref query;
-                ref float destination = ref Unsafe.Add(ref score, j * 4);
+                ref float destination = ref Unsafe.Add(ref score, j * 8);
                 int t = 0, end = 31;
                 Lane s00 = Lane.Zero;
                 Lane s10 = Lane.Zero;
@@ -209,7 +209,7 @@ namespace FastAttn.Generated
                         s70 = Vec.MultiplyAddEstimate(a7, b0, s70);
                     }
                     {
-                        Lane b0 = Vec.LoadUnsafe(ref b, 4);
+                        Lane b0 = Vec.LoadUnsafe(ref b, 8);
                         Lane a0 = Vec.Create(Unsafe.Add(ref a, 1));
                         s00 = Vec.MultiplyAddEstimate(a0, b0, s00);
                         Lane a1 = Vec.Create(Unsafe.Add(ref a, 32));
@@ -228,7 +228,7 @@ namespace FastAttn.Generated
                         s70 = Vec.MultiplyAddEstimate(a7, b0, s70);
                     }
                     {
-                        Lane b0 = Vec.LoadUnsafe(ref b, 8);
+                        Lane b0 = Vec.LoadUnsafe(ref b, 16);
                         Lane a0 = Vec.Create(Unsafe.Add(ref a, 2));
                         s00 = Vec.MultiplyAddEstimate(a0, b0, s00);
                         Lane a1 = Vec.Create(Unsafe.Add(ref a, 33));
@@ -247,7 +247,7 @@ namespace FastAttn.Generated
                         s70 = Vec.MultiplyAddEstimate(a7, b0, s70);
                     }
                     {
-                        Lane b0 = Vec.LoadUnsafe(ref b, 12);
+                        Lane b0 = Vec.LoadUnsafe(ref b, 24);
                         Lane a0 = Vec.Create(Unsafe.Add(ref a, 3));
                         s00 = Vec.MultiplyAddEstimate(a0, b0, s00);
                         Lane a1 = Vec.Create(Unsafe.Add(ref a, 34));
@@ -266,7 +266,7 @@ namespace FastAttn.Generated
                         s70 = Vec.MultiplyAddEstimate(a7, b0, s70);
                     }
                     a = ref Unsafe.Add(ref a, 4);
-                    b = ref Unsafe.Add(ref b, 16);
+                    b = ref Unsafe.Add(ref b, 32);
                 }
                 for (; t < end; t++)
                 {
@@ -290,31 +290,31 @@ namespace FastAttn.Generated
                         s70 = Vec.MultiplyAddEstimate(a7, b0, s70);
                     }
                     a = ref Unsafe.Add(ref a, 1);
-                    b = ref Unsafe.Add(ref b, 4);
+                    b = ref Unsafe.Add(ref b, 8);
                 }
 
                 if (isBiased)
                 {
                     // Last: a bias may be large, and each sum with it is rounded at its size.
-                    ref float addend = ref Unsafe.Add(ref bias, j * 4);
+                    ref float addend = ref Unsafe.Add(ref bias, j * 8);
                     s00 += Vec.LoadUnsafe(ref addend, 0);
-                    s10 += Vec.LoadUnsafe(ref addend, 4);
-                    s20 += Vec.LoadUnsafe(ref addend, 8);
-                    s30 += Vec.LoadUnsafe(ref addend, 12);
-                    s40 += Vec.LoadUnsafe(ref addend, 16);
-                    s50 += Vec.LoadUnsafe(ref addend, 20);
-                    s60 += Vec.LoadUnsafe(ref addend, 24);
-                    s70 += Vec.LoadUnsafe(ref addend, 28);
+                    s10 += Vec.LoadUnsafe(ref addend, 8);
+                    s20 += Vec.LoadUnsafe(ref addend, 16);
+                    s30 += Vec.LoadUnsafe(ref addend, 24);
+                    s40 += Vec.LoadUnsafe(ref addend, 32);
+                    s50 += Vec.LoadUnsafe(ref addend, 40);
+                    s60 += Vec.LoadUnsafe(ref addend, 48);
+                    s70 += Vec.LoadUnsafe(ref addend, 56);
                 }
 
                 Vec.StoreUnsafe(s00, ref destination, 0);
-                Vec.StoreUnsafe(s10, ref destination, 4);
-                Vec.StoreUnsafe(s20, ref destination, 8);
-                Vec.StoreUnsafe(s30, ref destination, 12);
-                Vec.StoreUnsafe(s40, ref destination, 16);
-                Vec.StoreUnsafe(s50, ref destination, 20);
-                Vec.StoreUnsafe(s60, ref destination, 24);
-                Vec.StoreUnsafe(s70, ref destination, 28);
+                Vec.StoreUnsafe(s10, ref destination, 8);
+                Vec.StoreUnsafe(s20, ref destination, 16);
+                Vec.StoreUnsafe(s30, ref destination, 24);
+                Vec.StoreUnsafe(s40, ref destination, 32);
+                Vec.StoreUnsafe(s50, ref destination, 40);
+                Vec.StoreUnsafe(s60, ref destination, 48);
+                Vec.StoreUnsafe(s70, ref destination, 56);
 
                 // The running maximum. It is read only now: all registers belong to the sum until here.
                 Lane max0 = Vec.LoadUnsafe(ref max, 0);
@@ -450,7 +450,7 @@ namespace FastAttn.Generated
                 ahead.Next();
                 ref float a = ref Unsafe.Add(ref value, c);
                 ref float b = ref probability;
-                ref float o = ref Unsafe.Add(ref output, c * 4);
+                ref float o = ref Unsafe.Add(ref output, c * 8);
 
                 Lane o00 = Lane.Zero;
                 Lane o10 = Lane.Zero;
@@ -465,13 +465,13 @@ namespace FastAttn.Generated
                     // The output so far, rescaled to the new maximum.
                     Lane alpha0 = Vec.LoadUnsafe(ref alpha, 0);
                     o00 = Vec.LoadUnsafe(ref o, 0) * alpha0;
-                    o10 = Vec.LoadUnsafe(ref o, 4) * alpha0;
-                    o20 = Vec.LoadUnsafe(ref o, 8) * alpha0;
-                    o30 = Vec.LoadUnsafe(ref o, 12) * alpha0;
-                    o40 = Vec.LoadUnsafe(ref o, 16) * alpha0;
-                    o50 = Vec.LoadUnsafe(ref o, 20) * alpha0;
-                    o60 = Vec.LoadUnsafe(ref o, 24) * alpha0;
-                    o70 = Vec.LoadUnsafe(ref o, 28) * alpha0;
+                    o10 = Vec.LoadUnsafe(ref o, 8) * alpha0;
+                    o20 = Vec.LoadUnsafe(ref o, 16) * alpha0;
+                    o30 = Vec.LoadUnsafe(ref o, 24) * alpha0;
+                    o40 = Vec.LoadUnsafe(ref o, 32) * alpha0;
+                    o50 = Vec.LoadUnsafe(ref o, 40) * alpha0;
+                    o60 = Vec.LoadUnsafe(ref o, 48) * alpha0;
+                    o70 = Vec.LoadUnsafe(ref o, 56) * alpha0;
                 }
 
                 // The sum over j: a value element times a vector of probabilities.
@@ -498,7 +498,7 @@ namespace FastAttn.Generated
                         o70 = Vec.MultiplyAddEstimate(a7, b0, o70);
                     }
                     {
-                        Lane b0 = Vec.LoadUnsafe(ref b, 4);
+                        Lane b0 = Vec.LoadUnsafe(ref b, 8);
                         Lane a0 = Vec.Create(Unsafe.Add(ref a, 104));
                         o00 = Vec.MultiplyAddEstimate(a0, b0, o00);
                         Lane a1 = Vec.Create(Unsafe.Add(ref a, 105));
@@ -517,7 +517,7 @@ namespace FastAttn.Generated
                         o70 = Vec.MultiplyAddEstimate(a7, b0, o70);
                     }
                     {
-                        Lane b0 = Vec.LoadUnsafe(ref b, 8);
+                        Lane b0 = Vec.LoadUnsafe(ref b, 16);
                         Lane a0 = Vec.Create(Unsafe.Add(ref a, 208));
                         o00 = Vec.MultiplyAddEstimate(a0, b0, o00);
                         Lane a1 = Vec.Create(Unsafe.Add(ref a, 209));
@@ -536,7 +536,7 @@ namespace FastAttn.Generated
                         o70 = Vec.MultiplyAddEstimate(a7, b0, o70);
                     }
                     {
-                        Lane b0 = Vec.LoadUnsafe(ref b, 12);
+                        Lane b0 = Vec.LoadUnsafe(ref b, 24);
                         Lane a0 = Vec.Create(Unsafe.Add(ref a, 312));
                         o00 = Vec.MultiplyAddEstimate(a0, b0, o00);
                         Lane a1 = Vec.Create(Unsafe.Add(ref a, 313));
@@ -555,7 +555,7 @@ namespace FastAttn.Generated
                         o70 = Vec.MultiplyAddEstimate(a7, b0, o70);
                     }
                     a = ref Unsafe.Add(ref a, 416);
-                    b = ref Unsafe.Add(ref b, 16);
+                    b = ref Unsafe.Add(ref b, 32);
                 }
                 for (; j < keyCount; j++)
                 {
@@ -579,17 +579,17 @@ namespace FastAttn.Generated
                         o70 = Vec.MultiplyAddEstimate(a7, b0, o70);
                     }
                     a = ref Unsafe.Add(ref a, 104);
-                    b = ref Unsafe.Add(ref b, 4);
+                    b = ref Unsafe.Add(ref b, 8);
                 }
 
                 Vec.StoreUnsafe(o00, ref o, 0);
-                Vec.StoreUnsafe(o10, ref o, 4);
-                Vec.StoreUnsafe(o20, ref o, 8);
-                Vec.StoreUnsafe(o30, ref o, 12);
-                Vec.StoreUnsafe(o40, ref o, 16);
-                Vec.StoreUnsafe(o50, ref o, 20);
-                Vec.StoreUnsafe(o60, ref o, 24);
-                Vec.StoreUnsafe(o70, ref o, 28);
+                Vec.StoreUnsafe(o10, ref o, 8);
+                Vec.StoreUnsafe(o20, ref o, 16);
+                Vec.StoreUnsafe(o30, ref o, 24);
+                Vec.StoreUnsafe(o40, ref o, 32);
+                Vec.StoreUnsafe(o50, ref o, 40);
+                Vec.StoreUnsafe(o60, ref o, 48);
+                Vec.StoreUnsafe(o70, ref o, 56);
             }
         }
     }

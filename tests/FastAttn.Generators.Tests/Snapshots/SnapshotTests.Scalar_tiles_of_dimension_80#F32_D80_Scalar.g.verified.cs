@@ -177,7 +177,7 @@ namespace FastAttn.Generated
                 ahead.Next();
                 ref float a = ref Unsafe.Add(ref key, j * 80);
                 ref float b = ref query;
-                ref float destination = ref Unsafe.Add(ref score, j * 1);
+                ref float destination = ref Unsafe.Add(ref score, j * 2);
 
                 // The sum over t in parts of 32 terms: rounding errors grow with the length of a sum.
                 for (int t = 0; t < 80;)
@@ -214,7 +214,7 @@ namespace FastAttn.Generated
                             s70 = Vec.MultiplyAddEstimate(a7, b0, s70);
                         }
                         {
-                            Lane b0 = Unsafe.Add(ref b, 1);
+                            Lane b0 = Unsafe.Add(ref b, 2);
                             Lane a0 = Unsafe.Add(ref a, 1);
                             s00 = Vec.MultiplyAddEstimate(a0, b0, s00);
                             Lane a1 = Unsafe.Add(ref a, 81);
@@ -233,7 +233,7 @@ namespace FastAttn.Generated
                             s70 = Vec.MultiplyAddEstimate(a7, b0, s70);
                         }
                         {
-                            Lane b0 = Unsafe.Add(ref b, 2);
+                            Lane b0 = Unsafe.Add(ref b, 4);
                             Lane a0 = Unsafe.Add(ref a, 2);
                             s00 = Vec.MultiplyAddEstimate(a0, b0, s00);
                             Lane a1 = Unsafe.Add(ref a, 82);
@@ -252,7 +252,7 @@ namespace FastAttn.Generated
                             s70 = Vec.MultiplyAddEstimate(a7, b0, s70);
                         }
                         {
-                            Lane b0 = Unsafe.Add(ref b, 3);
+                            Lane b0 = Unsafe.Add(ref b, 6);
                             Lane a0 = Unsafe.Add(ref a, 3);
                             s00 = Vec.MultiplyAddEstimate(a0, b0, s00);
                             Lane a1 = Unsafe.Add(ref a, 83);
@@ -271,43 +271,43 @@ namespace FastAttn.Generated
                             s70 = Vec.MultiplyAddEstimate(a7, b0, s70);
                         }
                         a = ref Unsafe.Add(ref a, 4);
-                        b = ref Unsafe.Add(ref b, 4);
+                        b = ref Unsafe.Add(ref b, 8);
                     }
 
                     if (start > 0)
                     {
                         s00 += destination;
-                        s10 += Unsafe.Add(ref destination, 1);
-                        s20 += Unsafe.Add(ref destination, 2);
-                        s30 += Unsafe.Add(ref destination, 3);
-                        s40 += Unsafe.Add(ref destination, 4);
-                        s50 += Unsafe.Add(ref destination, 5);
-                        s60 += Unsafe.Add(ref destination, 6);
-                        s70 += Unsafe.Add(ref destination, 7);
+                        s10 += Unsafe.Add(ref destination, 2);
+                        s20 += Unsafe.Add(ref destination, 4);
+                        s30 += Unsafe.Add(ref destination, 6);
+                        s40 += Unsafe.Add(ref destination, 8);
+                        s50 += Unsafe.Add(ref destination, 10);
+                        s60 += Unsafe.Add(ref destination, 12);
+                        s70 += Unsafe.Add(ref destination, 14);
                     }
 
                     if (isBiased && t >= 80)
                     {
                         // Last: a bias may be large, and each sum with it is rounded at its size.
-                        ref float addend = ref Unsafe.Add(ref bias, j * 1);
+                        ref float addend = ref Unsafe.Add(ref bias, j * 2);
                         s00 += addend;
-                        s10 += Unsafe.Add(ref addend, 1);
-                        s20 += Unsafe.Add(ref addend, 2);
-                        s30 += Unsafe.Add(ref addend, 3);
-                        s40 += Unsafe.Add(ref addend, 4);
-                        s50 += Unsafe.Add(ref addend, 5);
-                        s60 += Unsafe.Add(ref addend, 6);
-                        s70 += Unsafe.Add(ref addend, 7);
+                        s10 += Unsafe.Add(ref addend, 2);
+                        s20 += Unsafe.Add(ref addend, 4);
+                        s30 += Unsafe.Add(ref addend, 6);
+                        s40 += Unsafe.Add(ref addend, 8);
+                        s50 += Unsafe.Add(ref addend, 10);
+                        s60 += Unsafe.Add(ref addend, 12);
+                        s70 += Unsafe.Add(ref addend, 14);
                     }
 
                     destination = s00;
-                    Unsafe.Add(ref destination, 1) = s10;
-                    Unsafe.Add(ref destination, 2) = s20;
-                    Unsafe.Add(ref destination, 3) = s30;
-                    Unsafe.Add(ref destination, 4) = s40;
-                    Unsafe.Add(ref destination, 5) = s50;
-                    Unsafe.Add(ref destination, 6) = s60;
-                    Unsafe.Add(ref destination, 7) = s70;
+                    Unsafe.Add(ref destination, 2) = s10;
+                    Unsafe.Add(ref destination, 4) = s20;
+                    Unsafe.Add(ref destination, 6) = s30;
+                    Unsafe.Add(ref destination, 8) = s40;
+                    Unsafe.Add(ref destination, 10) = s50;
+                    Unsafe.Add(ref destination, 12) = s60;
+                    Unsafe.Add(ref destination, 14) = s70;
 
                     if (t < 80)
                     {
@@ -448,7 +448,7 @@ namespace FastAttn.Generated
                 ahead.Next();
                 ref float a = ref Unsafe.Add(ref value, c);
                 ref float b = ref probability;
-                ref float o = ref Unsafe.Add(ref output, c * 1);
+                ref float o = ref Unsafe.Add(ref output, c * 2);
 
                 Lane o00 = 0f;
                 Lane o10 = 0f;
@@ -463,13 +463,13 @@ namespace FastAttn.Generated
                     // The output so far, rescaled to the new maximum.
                     Lane alpha0 = alpha;
                     o00 = o * alpha0;
-                    o10 = Unsafe.Add(ref o, 1) * alpha0;
-                    o20 = Unsafe.Add(ref o, 2) * alpha0;
-                    o30 = Unsafe.Add(ref o, 3) * alpha0;
-                    o40 = Unsafe.Add(ref o, 4) * alpha0;
-                    o50 = Unsafe.Add(ref o, 5) * alpha0;
-                    o60 = Unsafe.Add(ref o, 6) * alpha0;
-                    o70 = Unsafe.Add(ref o, 7) * alpha0;
+                    o10 = Unsafe.Add(ref o, 2) * alpha0;
+                    o20 = Unsafe.Add(ref o, 4) * alpha0;
+                    o30 = Unsafe.Add(ref o, 6) * alpha0;
+                    o40 = Unsafe.Add(ref o, 8) * alpha0;
+                    o50 = Unsafe.Add(ref o, 10) * alpha0;
+                    o60 = Unsafe.Add(ref o, 12) * alpha0;
+                    o70 = Unsafe.Add(ref o, 14) * alpha0;
                 }
 
                 // The sum over j: a value element times a vector of probabilities.
@@ -496,7 +496,7 @@ namespace FastAttn.Generated
                         o70 = Vec.MultiplyAddEstimate(a7, b0, o70);
                     }
                     {
-                        Lane b0 = Unsafe.Add(ref b, 1);
+                        Lane b0 = Unsafe.Add(ref b, 2);
                         Lane a0 = Unsafe.Add(ref a, 80);
                         o00 = Vec.MultiplyAddEstimate(a0, b0, o00);
                         Lane a1 = Unsafe.Add(ref a, 81);
@@ -515,7 +515,7 @@ namespace FastAttn.Generated
                         o70 = Vec.MultiplyAddEstimate(a7, b0, o70);
                     }
                     {
-                        Lane b0 = Unsafe.Add(ref b, 2);
+                        Lane b0 = Unsafe.Add(ref b, 4);
                         Lane a0 = Unsafe.Add(ref a, 160);
                         o00 = Vec.MultiplyAddEstimate(a0, b0, o00);
                         Lane a1 = Unsafe.Add(ref a, 161);
@@ -534,7 +534,7 @@ namespace FastAttn.Generated
                         o70 = Vec.MultiplyAddEstimate(a7, b0, o70);
                     }
                     {
-                        Lane b0 = Unsafe.Add(ref b, 3);
+                        Lane b0 = Unsafe.Add(ref b, 6);
                         Lane a0 = Unsafe.Add(ref a, 240);
                         o00 = Vec.MultiplyAddEstimate(a0, b0, o00);
                         Lane a1 = Unsafe.Add(ref a, 241);
@@ -553,7 +553,7 @@ namespace FastAttn.Generated
                         o70 = Vec.MultiplyAddEstimate(a7, b0, o70);
                     }
                     a = ref Unsafe.Add(ref a, 320);
-                    b = ref Unsafe.Add(ref b, 4);
+                    b = ref Unsafe.Add(ref b, 8);
                 }
                 for (; j < keyCount; j++)
                 {
@@ -577,17 +577,17 @@ namespace FastAttn.Generated
                         o70 = Vec.MultiplyAddEstimate(a7, b0, o70);
                     }
                     a = ref Unsafe.Add(ref a, 80);
-                    b = ref Unsafe.Add(ref b, 1);
+                    b = ref Unsafe.Add(ref b, 2);
                 }
 
                 o = o00;
-                Unsafe.Add(ref o, 1) = o10;
-                Unsafe.Add(ref o, 2) = o20;
-                Unsafe.Add(ref o, 3) = o30;
-                Unsafe.Add(ref o, 4) = o40;
-                Unsafe.Add(ref o, 5) = o50;
-                Unsafe.Add(ref o, 6) = o60;
-                Unsafe.Add(ref o, 7) = o70;
+                Unsafe.Add(ref o, 2) = o10;
+                Unsafe.Add(ref o, 4) = o20;
+                Unsafe.Add(ref o, 6) = o30;
+                Unsafe.Add(ref o, 8) = o40;
+                Unsafe.Add(ref o, 10) = o50;
+                Unsafe.Add(ref o, 12) = o60;
+                Unsafe.Add(ref o, 14) = o70;
             }
         }
     }

@@ -151,7 +151,7 @@ namespace FastAttn.Generated
                 ref float row2 = ref Unsafe.Add(ref key, (j + 2) * headDim);
                 ref float row3 = ref Unsafe.Add(ref key, (j + 3) * headDim);
                 ref float b = ref query;
-                ref float destination = ref Unsafe.Add(ref score, j * 16);
+                ref float destination = ref Unsafe.Add(ref score, j * 24);
 
                 // The sum over t in parts of 32 terms: rounding errors grow with the length of a sum.
                 for (int t = 0; t < headDim;)
@@ -175,31 +175,31 @@ namespace FastAttn.Generated
                             Lane a3 = Vec.Create(Unsafe.Add(ref row3, t));
                             s30 = Vec.MultiplyAddEstimate(a3, b0, s30); s31 = Vec.MultiplyAddEstimate(a3, b1, s31);
                         }
-                        b = ref Unsafe.Add(ref b, 16);
+                        b = ref Unsafe.Add(ref b, 24);
                     }
 
                     if (start > 0)
                     {
                         s00 += Vec.LoadUnsafe(ref destination, 0); s01 += Vec.LoadUnsafe(ref destination, 8);
-                        s10 += Vec.LoadUnsafe(ref destination, 16); s11 += Vec.LoadUnsafe(ref destination, 24);
-                        s20 += Vec.LoadUnsafe(ref destination, 32); s21 += Vec.LoadUnsafe(ref destination, 40);
-                        s30 += Vec.LoadUnsafe(ref destination, 48); s31 += Vec.LoadUnsafe(ref destination, 56);
+                        s10 += Vec.LoadUnsafe(ref destination, 24); s11 += Vec.LoadUnsafe(ref destination, 32);
+                        s20 += Vec.LoadUnsafe(ref destination, 48); s21 += Vec.LoadUnsafe(ref destination, 56);
+                        s30 += Vec.LoadUnsafe(ref destination, 72); s31 += Vec.LoadUnsafe(ref destination, 80);
                     }
 
                     if (isBiased && t >= headDim)
                     {
                         // Last: a bias may be large, and each sum with it is rounded at its size.
-                        ref float addend = ref Unsafe.Add(ref bias, j * 16);
+                        ref float addend = ref Unsafe.Add(ref bias, j * 24);
                         s00 += Vec.LoadUnsafe(ref addend, 0); s01 += Vec.LoadUnsafe(ref addend, 8);
-                        s10 += Vec.LoadUnsafe(ref addend, 16); s11 += Vec.LoadUnsafe(ref addend, 24);
-                        s20 += Vec.LoadUnsafe(ref addend, 32); s21 += Vec.LoadUnsafe(ref addend, 40);
-                        s30 += Vec.LoadUnsafe(ref addend, 48); s31 += Vec.LoadUnsafe(ref addend, 56);
+                        s10 += Vec.LoadUnsafe(ref addend, 24); s11 += Vec.LoadUnsafe(ref addend, 32);
+                        s20 += Vec.LoadUnsafe(ref addend, 48); s21 += Vec.LoadUnsafe(ref addend, 56);
+                        s30 += Vec.LoadUnsafe(ref addend, 72); s31 += Vec.LoadUnsafe(ref addend, 80);
                     }
 
                     Vec.StoreUnsafe(s00, ref destination, 0); Vec.StoreUnsafe(s01, ref destination, 8);
-                    Vec.StoreUnsafe(s10, ref destination, 16); Vec.StoreUnsafe(s11, ref destination, 24);
-                    Vec.StoreUnsafe(s20, ref destination, 32); Vec.StoreUnsafe(s21, ref destination, 40);
-                    Vec.StoreUnsafe(s30, ref destination, 48); Vec.StoreUnsafe(s31, ref destination, 56);
+                    Vec.StoreUnsafe(s10, ref destination, 24); Vec.StoreUnsafe(s11, ref destination, 32);
+                    Vec.StoreUnsafe(s20, ref destination, 48); Vec.StoreUnsafe(s21, ref destination, 56);
+                    Vec.StoreUnsafe(s30, ref destination, 72); Vec.StoreUnsafe(s31, ref destination, 80);
 
                     if (t < headDim)
                     {
@@ -242,7 +242,7 @@ namespace FastAttn.Generated
                 ref float row6 = ref Unsafe.Add(ref key, (j + 6) * headDim);
                 ref float row7 = ref Unsafe.Add(ref key, (j + 7) * headDim);
                 ref float b = ref query;
-                ref float destination = ref Unsafe.Add(ref score, j * 8);
+                ref float destination = ref Unsafe.Add(ref score, j * 24);
 
                 // The sum over t in parts of 32 terms: rounding errors grow with the length of a sum.
                 for (int t = 0; t < headDim;)
@@ -278,43 +278,43 @@ namespace FastAttn.Generated
                             Lane a7 = Vec.Create(Unsafe.Add(ref row7, t));
                             s70 = Vec.MultiplyAddEstimate(a7, b0, s70);
                         }
-                        b = ref Unsafe.Add(ref b, 8);
+                        b = ref Unsafe.Add(ref b, 24);
                     }
 
                     if (start > 0)
                     {
                         s00 += Vec.LoadUnsafe(ref destination, 0);
-                        s10 += Vec.LoadUnsafe(ref destination, 8);
-                        s20 += Vec.LoadUnsafe(ref destination, 16);
-                        s30 += Vec.LoadUnsafe(ref destination, 24);
-                        s40 += Vec.LoadUnsafe(ref destination, 32);
-                        s50 += Vec.LoadUnsafe(ref destination, 40);
-                        s60 += Vec.LoadUnsafe(ref destination, 48);
-                        s70 += Vec.LoadUnsafe(ref destination, 56);
+                        s10 += Vec.LoadUnsafe(ref destination, 24);
+                        s20 += Vec.LoadUnsafe(ref destination, 48);
+                        s30 += Vec.LoadUnsafe(ref destination, 72);
+                        s40 += Vec.LoadUnsafe(ref destination, 96);
+                        s50 += Vec.LoadUnsafe(ref destination, 120);
+                        s60 += Vec.LoadUnsafe(ref destination, 144);
+                        s70 += Vec.LoadUnsafe(ref destination, 168);
                     }
 
                     if (isBiased && t >= headDim)
                     {
                         // Last: a bias may be large, and each sum with it is rounded at its size.
-                        ref float addend = ref Unsafe.Add(ref bias, j * 8);
+                        ref float addend = ref Unsafe.Add(ref bias, j * 24);
                         s00 += Vec.LoadUnsafe(ref addend, 0);
-                        s10 += Vec.LoadUnsafe(ref addend, 8);
-                        s20 += Vec.LoadUnsafe(ref addend, 16);
-                        s30 += Vec.LoadUnsafe(ref addend, 24);
-                        s40 += Vec.LoadUnsafe(ref addend, 32);
-                        s50 += Vec.LoadUnsafe(ref addend, 40);
-                        s60 += Vec.LoadUnsafe(ref addend, 48);
-                        s70 += Vec.LoadUnsafe(ref addend, 56);
+                        s10 += Vec.LoadUnsafe(ref addend, 24);
+                        s20 += Vec.LoadUnsafe(ref addend, 48);
+                        s30 += Vec.LoadUnsafe(ref addend, 72);
+                        s40 += Vec.LoadUnsafe(ref addend, 96);
+                        s50 += Vec.LoadUnsafe(ref addend, 120);
+                        s60 += Vec.LoadUnsafe(ref addend, 144);
+                        s70 += Vec.LoadUnsafe(ref addend, 168);
                     }
 
                     Vec.StoreUnsafe(s00, ref destination, 0);
-                    Vec.StoreUnsafe(s10, ref destination, 8);
-                    Vec.StoreUnsafe(s20, ref destination, 16);
-                    Vec.StoreUnsafe(s30, ref destination, 24);
-                    Vec.StoreUnsafe(s40, ref destination, 32);
-                    Vec.StoreUnsafe(s50, ref destination, 40);
-                    Vec.StoreUnsafe(s60, ref destination, 48);
-                    Vec.StoreUnsafe(s70, ref destination, 56);
+                    Vec.StoreUnsafe(s10, ref destination, 24);
+                    Vec.StoreUnsafe(s20, ref destination, 48);
+                    Vec.StoreUnsafe(s30, ref destination, 72);
+                    Vec.StoreUnsafe(s40, ref destination, 96);
+                    Vec.StoreUnsafe(s50, ref destination, 120);
+                    Vec.StoreUnsafe(s60, ref destination, 144);
+                    Vec.StoreUnsafe(s70, ref destination, 168);
 
                     if (t < headDim)
                     {
@@ -406,7 +406,7 @@ namespace FastAttn.Generated
                 ahead.Next();
                 ref float a = ref Unsafe.Add(ref value, c);
                 ref float b = ref probability;
-                ref float o = ref Unsafe.Add(ref output, c * 16);
+                ref float o = ref Unsafe.Add(ref output, c * 24);
 
                 Lane o00 = Lane.Zero, o01 = Lane.Zero;
                 Lane o10 = Lane.Zero, o11 = Lane.Zero;
@@ -417,9 +417,9 @@ namespace FastAttn.Generated
                     // The output so far, rescaled to the new maximum.
                     Lane alpha0 = Vec.LoadUnsafe(ref alpha, 0), alpha1 = Vec.LoadUnsafe(ref alpha, 8);
                     o00 = Vec.LoadUnsafe(ref o, 0) * alpha0; o01 = Vec.LoadUnsafe(ref o, 8) * alpha1;
-                    o10 = Vec.LoadUnsafe(ref o, 16) * alpha0; o11 = Vec.LoadUnsafe(ref o, 24) * alpha1;
-                    o20 = Vec.LoadUnsafe(ref o, 32) * alpha0; o21 = Vec.LoadUnsafe(ref o, 40) * alpha1;
-                    o30 = Vec.LoadUnsafe(ref o, 48) * alpha0; o31 = Vec.LoadUnsafe(ref o, 56) * alpha1;
+                    o10 = Vec.LoadUnsafe(ref o, 24) * alpha0; o11 = Vec.LoadUnsafe(ref o, 32) * alpha1;
+                    o20 = Vec.LoadUnsafe(ref o, 48) * alpha0; o21 = Vec.LoadUnsafe(ref o, 56) * alpha1;
+                    o30 = Vec.LoadUnsafe(ref o, 72) * alpha0; o31 = Vec.LoadUnsafe(ref o, 80) * alpha1;
                 }
 
                 // The sum over j: a value element times a vector of probabilities.
@@ -438,13 +438,13 @@ namespace FastAttn.Generated
                         o30 = Vec.MultiplyAddEstimate(a3, b0, o30); o31 = Vec.MultiplyAddEstimate(a3, b1, o31);
                     }
                     a = ref Unsafe.Add(ref a, valueDim);
-                    b = ref Unsafe.Add(ref b, 16);
+                    b = ref Unsafe.Add(ref b, 24);
                 }
 
                 Vec.StoreUnsafe(o00, ref o, 0); Vec.StoreUnsafe(o01, ref o, 8);
-                Vec.StoreUnsafe(o10, ref o, 16); Vec.StoreUnsafe(o11, ref o, 24);
-                Vec.StoreUnsafe(o20, ref o, 32); Vec.StoreUnsafe(o21, ref o, 40);
-                Vec.StoreUnsafe(o30, ref o, 48); Vec.StoreUnsafe(o31, ref o, 56);
+                Vec.StoreUnsafe(o10, ref o, 24); Vec.StoreUnsafe(o11, ref o, 32);
+                Vec.StoreUnsafe(o20, ref o, 48); Vec.StoreUnsafe(o21, ref o, 56);
+                Vec.StoreUnsafe(o30, ref o, 72); Vec.StoreUnsafe(o31, ref o, 80);
             }
         }
 
@@ -458,7 +458,7 @@ namespace FastAttn.Generated
                 ahead.Next();
                 ref float a = ref Unsafe.Add(ref value, c);
                 ref float b = ref probability;
-                ref float o = ref Unsafe.Add(ref output, c * 8);
+                ref float o = ref Unsafe.Add(ref output, c * 24);
 
                 Lane o00 = Lane.Zero;
                 Lane o10 = Lane.Zero;
@@ -473,13 +473,13 @@ namespace FastAttn.Generated
                     // The output so far, rescaled to the new maximum.
                     Lane alpha0 = Vec.LoadUnsafe(ref alpha, 0);
                     o00 = Vec.LoadUnsafe(ref o, 0) * alpha0;
-                    o10 = Vec.LoadUnsafe(ref o, 8) * alpha0;
-                    o20 = Vec.LoadUnsafe(ref o, 16) * alpha0;
-                    o30 = Vec.LoadUnsafe(ref o, 24) * alpha0;
-                    o40 = Vec.LoadUnsafe(ref o, 32) * alpha0;
-                    o50 = Vec.LoadUnsafe(ref o, 40) * alpha0;
-                    o60 = Vec.LoadUnsafe(ref o, 48) * alpha0;
-                    o70 = Vec.LoadUnsafe(ref o, 56) * alpha0;
+                    o10 = Vec.LoadUnsafe(ref o, 24) * alpha0;
+                    o20 = Vec.LoadUnsafe(ref o, 48) * alpha0;
+                    o30 = Vec.LoadUnsafe(ref o, 72) * alpha0;
+                    o40 = Vec.LoadUnsafe(ref o, 96) * alpha0;
+                    o50 = Vec.LoadUnsafe(ref o, 120) * alpha0;
+                    o60 = Vec.LoadUnsafe(ref o, 144) * alpha0;
+                    o70 = Vec.LoadUnsafe(ref o, 168) * alpha0;
                 }
 
                 // The sum over j: a value element times a vector of probabilities.
@@ -506,17 +506,17 @@ namespace FastAttn.Generated
                         o70 = Vec.MultiplyAddEstimate(a7, b0, o70);
                     }
                     a = ref Unsafe.Add(ref a, valueDim);
-                    b = ref Unsafe.Add(ref b, 8);
+                    b = ref Unsafe.Add(ref b, 24);
                 }
 
                 Vec.StoreUnsafe(o00, ref o, 0);
-                Vec.StoreUnsafe(o10, ref o, 8);
-                Vec.StoreUnsafe(o20, ref o, 16);
-                Vec.StoreUnsafe(o30, ref o, 24);
-                Vec.StoreUnsafe(o40, ref o, 32);
-                Vec.StoreUnsafe(o50, ref o, 40);
-                Vec.StoreUnsafe(o60, ref o, 48);
-                Vec.StoreUnsafe(o70, ref o, 56);
+                Vec.StoreUnsafe(o10, ref o, 24);
+                Vec.StoreUnsafe(o20, ref o, 48);
+                Vec.StoreUnsafe(o30, ref o, 72);
+                Vec.StoreUnsafe(o40, ref o, 96);
+                Vec.StoreUnsafe(o50, ref o, 120);
+                Vec.StoreUnsafe(o60, ref o, 144);
+                Vec.StoreUnsafe(o70, ref o, 168);
             }
         }
     }
