@@ -5,6 +5,9 @@ namespace FastAttn.Runtime;
 /// <summary>−log₂(e)·slope in two parts, so that the product with a distance of up to 4096 keys is rounded once, where it is added.</summary>
 internal readonly struct AlibiSlope
 {
+    /// <summary>log₂(e).</summary>
+    public const double Log2E = 1.442695040888963407;
+
     /// <summary>The first 12 bits: their product with 12 bits of a distance is exact.</summary>
     public readonly float High;
 
@@ -14,7 +17,6 @@ internal readonly struct AlibiSlope
     /// <summary>Takes the slope as a caller gives it.</summary>
     public AlibiSlope(float slope)
     {
-        const double Log2E = 1.442695040888963407;
         const uint First12Bits = 0xFFFFF000;
         double exact = -Log2E * slope;
         High = BitConverter.UInt32BitsToSingle(BitConverter.SingleToUInt32Bits((float)exact) & First12Bits);

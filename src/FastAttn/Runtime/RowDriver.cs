@@ -105,7 +105,7 @@ internal static unsafe class RowDriver<TVector, TSpec>
         if (Features.Uses<TSpec>(call, AttentionFeatures.Alibi))
         {
             float position = (long)tile.Rows.Position(row) + tile.Sequence.CausalOffset - first;
-            DecodeTile<TVector>.AddAlibi(score, count, position, new(call.AlibiSlopes[tile.Rows.Head(row)]));
+            DecodeTile<TVector>.AddAlibi(score, count, position, tile.Nearest[row], new(call.AlibiSlopes[tile.Rows.Head(row)]));
         }
     }
 

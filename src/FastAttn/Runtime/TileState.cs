@@ -66,6 +66,12 @@ internal unsafe struct TileState<TVector, TSpec>
     /// <summary>The first key behind that which it does not see.</summary>
     public readonly int* Limits;
 
+    /// <summary>
+    /// With ALiBi, how far the nearest key of each lane's range is. Distances are taken beyond it, which changes no weight and keeps
+    /// logits near 0, where they are rounded less; the log-sum-exp gets it back. 0 where there are sinks: these are near 0 themselves.
+    /// </summary>
+    public readonly float* Nearest;
+
     /// <summary>What is added to scores, in units of log₂, where there is a mask or ALiBi. Rows of queries have it by rows.</summary>
     public readonly float* Bias;
 
@@ -97,6 +103,7 @@ internal unsafe struct TileState<TVector, TSpec>
         Sum = Take(memory, ref used, stride);
         Starts = (int*)Take(memory, ref used, stride);
         Limits = (int*)Take(memory, ref used, stride);
+        Nearest = Take(memory, ref used, stride);
         Score = Take(shared, ref sharedUsed, (long)(blockRows + 1) * stride);
         NewMax = Take(shared, ref sharedUsed, stride);
         Alpha = Take(shared, ref sharedUsed, stride);
@@ -149,6 +156,8 @@ internal unsafe struct TileState<TVector, TSpec>
         new Span<float>(Max, Width).Fill(OnlineSoftmax.NoMax);
         new Span<float>(Sum, Width).Clear();
         new Span<float>(Ones, Width).Fill(1);
+        if (Features.Uses<TSpec>(call, AttentionFeatures.Alibi))
+            FindNearest(call);
         if (!Features.Uses<TSpec>(call, AttentionFeatures.Sinks))
             return;
         for (int q = 0; q < Tile.RowCount; q++)
@@ -323,7 +332,7 @@ internal unsafe struct TileState<TVector, TSpec>
             float sum = Sum[q];
             Alpha[q] = sum == 0 ? 0 : 1 / sum;
             if (call.LogSumExp != null)
-                call.LogSumExp[Rows.LogSumExpIndex(q)] = sum == 0 ? float.NegativeInfinity : (float)(Max[q] * Ln2 + Math.Log(sum));
+                call.LogSumExp[Rows.LogSumExpIndex(q)] = sum == 0 ? float.NegativeInfinity : (float)((Max[q] + Shift(call, q)) * Ln2 + Math.Log(sum));
         }
 
         return Alpha;
@@ -349,7 +358,27 @@ internal unsafe struct TileState<TVector, TSpec>
     [MethodImpl(MethodImplOptions.AggressiveInlining)]
     private readonly int RowOf(int lane) => Math.Min(lane, Tile.RowCount - 1);
 
-    /// <summary>Adds −slope·|p − j| to the bias, or sets it.</summary>
+    /// <summary>What ALiBi adds to the logit of the nearest key, in units of log₂; 0 without ALiBi.</summary>
+    [MethodImpl(MethodImplOptions.AggressiveInlining)]
+    private readonly double Shift(in AttentionCall call, int row) =>
+        Features.Uses<TSpec>(call, AttentionFeatures.Alibi) ? -AlibiSlope.Log2E * call.AlibiSlopes[Rows.Head(row)] * Nearest[row] : 0;
+
+    [MethodImpl(MethodImplOptions.AggressiveOptimization)]
+    private readonly void FindNearest(in AttentionCall call)
+    {
+        new Span<float>(Nearest, Width).Clear();
+        if (Features.Uses<TSpec>(call, AttentionFeatures.Sinks))
+            return;
+        for (int q = 0; q < Width; q++)
+        {
+            int row = RowOf(q), start = HasStarts ? Starts[row] : 0, limit = HasRanges ? Limits[row] : Sequence.KeyLength;
+            long position = (long)Rows.Position(row) + Sequence.CausalOffset;
+            if (start < limit)
+                Nearest[q] = Math.Max(0, Math.Max(start - position, position - (limit - 1)));
+        }
+    }
+
+    /// <summary>Adds −slope·(|p − j| − nearest) to the bias, or sets it.</summary>
     [MethodImpl(MethodImplOptions.AggressiveOptimization)]
     private readonly void PackAlibi(in AttentionCall call, int first, int count, bool adds)
     {
@@ -373,11 +402,12 @@ internal unsafe struct TileState<TVector, TSpec>
         TVector sign = TVector.Create(isBehind ? -1 : 1), one = TVector.Create(1), zero = TVector.Create(0);
         for (int q = 0; q < Width; q += TVector.Count)
         {
-            TVector distance = TVector.Load(ref position[q]), slope = TVector.Load(ref high[q]) * sign, rest = TVector.Load(ref low[q]) * sign;
+            TVector nearest = TVector.Load(ref Nearest[q]), slope = TVector.Load(ref high[q]) * sign, rest = TVector.Load(ref low[q]) * sign;
+            TVector distance = TVector.Load(ref position[q]) - (isBefore || isBehind ? sign * nearest : zero);
             float* bias = Bias + q;
             for (int j = 0; j < count; j++, bias += Stride, distance -= one)
             {
-                TVector length = isBefore || isBehind ? distance : TVector.Max(distance, zero - distance);
+                TVector length = isBefore || isBehind ? distance : TVector.Max(distance, zero - distance) - nearest;
                 TVector small = TVector.MultiplyAdd(rest, length, adds ? TVector.Load(ref *bias) : zero);
                 TVector.MultiplyAdd(slope, length, small).Store(ref *bias);
             }
