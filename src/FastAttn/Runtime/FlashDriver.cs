@@ -168,25 +168,7 @@ internal sealed unsafe class FlashDriver<TTiles, TVector, TSpec>(TileDriver? nar
                 AddMask(call, tile, first + count, Math.Min(call.KeyBlock, lastLimit - first - count), ref ahead);
                 ahead.Spread(valueColumns / TTiles.ValueRows);
                 float* alpha = first == tile.FirstBlock(call.KeyBlock) ? null : tile.Alpha;
-                for (int v = 0, from = 0, vectors = tile.Width / TVector.Count; v < vectors; v++)
-                {
-                    int q = v * TVector.Count, end = tile.Counts[v];
-                    if (end > from)
-                    {
-                        TTiles.Values(
-                            vectors - v,
-                            ref value[(long)from * valueColumns],
-                            ref tile.Score[from * tile.Stride + q],
-                            ref *(from > 0 ? tile.Ones : alpha),
-                            ref tile.Output[q],
-                            end - from,
-                            valueColumns,
-                            ref ahead);
-                    }
-
-                    from = end;
-                }
-
+                TakeValues(tile, value, valueColumns, alpha, ref ahead);
                 if (careful)
                     tile.AddVisibleNonFinite(call, values + first * valueStride, first, seen, inLanes: true);
             }
@@ -209,6 +191,8 @@ internal sealed unsafe class FlashDriver<TTiles, TVector, TSpec>(TileDriver? nar
         new Span<float>(tile.Max, tile.Width).CopyTo(new Span<float>(tile.NewMax, tile.Width));
         float* max = hides || capped || hasBias != fuses ? tile.Lanes : tile.NewMax;
         tile.CountKeys(first, seen, TTiles.KeyRows, differ: hides && !careful);
+
+        // As in TakeValues.
         for (int v = 0, from = 0, vectors = tile.Width / TVector.Count; v < vectors; v++)
         {
             int q = v * TVector.Count, end = tile.Counts[v], offset = from * tile.Stride + q;
@@ -236,6 +220,31 @@ internal sealed unsafe class FlashDriver<TTiles, TVector, TSpec>(TileDriver? nar
         if (hides)
             tile.HideKeys(first, seen);
         tile.Step();
+    }
+
+    /// <summary>Output of one block for one register tile, from its probabilities.</summary>
+    [MethodImpl(MethodImplOptions.AggressiveOptimization)]
+    private static void TakeValues(in TileState<TVector, TSpec> tile, float* value, int valueColumns, float* alpha, ref Prefetcher ahead)
+    {
+        // Keys that all vectors take, then those that only the vectors from the second on do, and so on.
+        for (int v = 0, from = 0, vectors = tile.Width / TVector.Count; v < vectors; v++)
+        {
+            int q = v * TVector.Count, end = tile.Counts[v];
+            if (end > from)
+            {
+                TTiles.Values(
+                    vectors - v,
+                    ref value[(long)from * valueColumns],
+                    ref tile.Score[from * tile.Stride + q],
+                    ref *(from > 0 ? tile.Ones : alpha),
+                    ref tile.Output[q],
+                    end - from,
+                    valueColumns,
+                    ref ahead);
+            }
+
+            from = end;
+        }
     }
 
     /// <summary>Keys of a block up to the last that some query of the tile sees; 0 or less if that is none.</summary>
