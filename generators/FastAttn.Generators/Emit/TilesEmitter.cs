@@ -101,11 +101,11 @@ internal static class TilesEmitter
         }
 
         writer.Line($"ref float b = ref query;\nref float destination = ref Unsafe.Add(ref score, j * {width});");
-        bool inParts = !isFixed || plan.Dimensions.Head > KernelPlan.SumLength, sumsInRegisters = inParts && plan.SumsInRegisters(tile);
+        bool inParts = !isFixed || plan.Dimensions.Head > plan.SumLength, sumsInRegisters = inParts && plan.SumsInRegisters(tile);
         var score = new ProductEmitter(writer, dialect, tile, width, accumulator: sumsInRegisters ? "sum" : "s");
         if (inParts)
         {
-            writer.Line().Line($"// The sum over t in parts of {KernelPlan.SumLength} terms: rounding errors grow with the length of a sum.");
+            writer.Line().Line($"// The sum over t in parts of {plan.SumLength} terms: rounding errors grow with the length of a sum.");
             if (sumsInRegisters)
             {
                 foreach (int row in Enumerable.Range(0, tile.Rows))
@@ -113,7 +113,7 @@ internal static class TilesEmitter
             }
 
             writer.Open($"for (int t = 0; t < {headDim};)");
-            writer.Line($"int {(sumsInRegisters ? "" : "start = t, ")}end = t + {KernelPlan.SumLength} < {headDim} ? t + {KernelPlan.SumLength} : {headDim};");
+            writer.Line($"int {(sumsInRegisters ? "" : "start = t, ")}end = t + {plan.SumLength} < {headDim} ? t + {plan.SumLength} : {headDim};");
         }
         else
         {

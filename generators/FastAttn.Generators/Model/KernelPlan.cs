@@ -17,12 +17,8 @@ namespace FastAttn.Generators.Model;
 /// <param name="Unroll">Steps of the inner loop that are written out.</param>
 internal sealed record KernelPlan(Dimensions Dimensions, Dialect Dialect, EquatableArray<TileShape> ScoreTiles, EquatableArray<TileShape> ValueTiles, int QueryTiles, int KeyBlock, int Unroll)
 {
-    /// <summary>
-    /// Terms of a dot product that are summed without a break: rounding errors grow with the length of a sum. On N(0, 1)
-    /// inputs with few keys, outputs of kernels of 32 and more dimensions stay within 1e-6 with parts of 32, and exceed it
-    /// (1.2e-6) with parts of 64. Parts of 16 gain little more and cost twice as many loads and stores.
-    /// </summary>
-    public const int SumLength = 32;
+    /// <summary>The most terms of a dot product that are summed without a break (<see cref="SumLength"/>).</summary>
+    private const int MaxSumLength = 32;
 
     /// <summary>
     /// The most queries that share a copy of a block of keys and values, where rows are apart as in [B, L, H, D]: copying costs
@@ -32,6 +28,13 @@ internal sealed record KernelPlan(Dimensions Dimensions, Dialect Dialect, Equata
 
     /// <summary>Floats of queries and outputs that leave room for the blocks in a second-level cache of 512 KiB.</summary>
     private const int MaxQueryFloats = 384 * 256;
+
+    /// <summary>
+    /// Terms of a dot product that are summed without a break: rounding errors grow with the length of a sum. On N(0, 1)
+    /// inputs with few keys, outputs of kernels of 32 and more dimensions stay within 1e-6 with parts of 32, and exceed it
+    /// (1.2e-6) with parts of 64; those of 16 and 31 exceed it (1.1e-6) in one part, and do not in two.
+    /// </summary>
+    public int SumLength => Dimensions.AreFixed && Dimensions.Head <= MaxSumLength ? Math.Max(Unroll, (Dimensions.Head / 2 + Unroll - 1) / Unroll * Unroll) : MaxSumLength;
 
     /// <summary>The struct that holds the tiles.</summary>
     public string StructName => $"F32_{Dimensions.Key}_{Dialect.Name}";

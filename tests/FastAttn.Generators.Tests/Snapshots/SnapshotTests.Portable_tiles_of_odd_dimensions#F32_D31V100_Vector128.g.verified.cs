@@ -60,100 +60,117 @@ namespace FastAttn.Generated
                 ref float a = ref Unsafe.Add(ref key, j * 31);
                 ref float b = ref query;
                 ref float destination = ref Unsafe.Add(ref score, j * 8);
-                int t = 0, end = 31;
-                Lane s00 = Lane.Zero, s01 = Lane.Zero;
-                Lane s10 = Lane.Zero, s11 = Lane.Zero;
-                Lane s20 = Lane.Zero, s21 = Lane.Zero;
-                Lane s30 = Lane.Zero, s31 = Lane.Zero;
-                // A key element times a vector of queries.
-                for (; t <= end - 4; t += 4)
-                {
-                    {
-                        Lane b0 = Vec.LoadUnsafe(ref b, 0), b1 = Vec.LoadUnsafe(ref b, 4);
-                        Lane a0 = Vec.Create(a);
-                        s00 = Vec.MultiplyAddEstimate(a0, b0, s00); s01 = Vec.MultiplyAddEstimate(a0, b1, s01);
-                        Lane a1 = Vec.Create(Unsafe.Add(ref a, 31));
-                        s10 = Vec.MultiplyAddEstimate(a1, b0, s10); s11 = Vec.MultiplyAddEstimate(a1, b1, s11);
-                        Lane a2 = Vec.Create(Unsafe.Add(ref a, 62));
-                        s20 = Vec.MultiplyAddEstimate(a2, b0, s20); s21 = Vec.MultiplyAddEstimate(a2, b1, s21);
-                        Lane a3 = Vec.Create(Unsafe.Add(ref a, 93));
-                        s30 = Vec.MultiplyAddEstimate(a3, b0, s30); s31 = Vec.MultiplyAddEstimate(a3, b1, s31);
-                    }
-                    {
-                        Lane b0 = Vec.LoadUnsafe(ref b, 8), b1 = Vec.LoadUnsafe(ref b, 12);
-                        Lane a0 = Vec.Create(Unsafe.Add(ref a, 1));
-                        s00 = Vec.MultiplyAddEstimate(a0, b0, s00); s01 = Vec.MultiplyAddEstimate(a0, b1, s01);
-                        Lane a1 = Vec.Create(Unsafe.Add(ref a, 32));
-                        s10 = Vec.MultiplyAddEstimate(a1, b0, s10); s11 = Vec.MultiplyAddEstimate(a1, b1, s11);
-                        Lane a2 = Vec.Create(Unsafe.Add(ref a, 63));
-                        s20 = Vec.MultiplyAddEstimate(a2, b0, s20); s21 = Vec.MultiplyAddEstimate(a2, b1, s21);
-                        Lane a3 = Vec.Create(Unsafe.Add(ref a, 94));
-                        s30 = Vec.MultiplyAddEstimate(a3, b0, s30); s31 = Vec.MultiplyAddEstimate(a3, b1, s31);
-                    }
-                    {
-                        Lane b0 = Vec.LoadUnsafe(ref b, 16), b1 = Vec.LoadUnsafe(ref b, 20);
-                        Lane a0 = Vec.Create(Unsafe.Add(ref a, 2));
-                        s00 = Vec.MultiplyAddEstimate(a0, b0, s00); s01 = Vec.MultiplyAddEstimate(a0, b1, s01);
-                        Lane a1 = Vec.Create(Unsafe.Add(ref a, 33));
-                        s10 = Vec.MultiplyAddEstimate(a1, b0, s10); s11 = Vec.MultiplyAddEstimate(a1, b1, s11);
-                        Lane a2 = Vec.Create(Unsafe.Add(ref a, 64));
-                        s20 = Vec.MultiplyAddEstimate(a2, b0, s20); s21 = Vec.MultiplyAddEstimate(a2, b1, s21);
-                        Lane a3 = Vec.Create(Unsafe.Add(ref a, 95));
-                        s30 = Vec.MultiplyAddEstimate(a3, b0, s30); s31 = Vec.MultiplyAddEstimate(a3, b1, s31);
-                    }
-                    {
-                        Lane b0 = Vec.LoadUnsafe(ref b, 24), b1 = Vec.LoadUnsafe(ref b, 28);
-                        Lane a0 = Vec.Create(Unsafe.Add(ref a, 3));
-                        s00 = Vec.MultiplyAddEstimate(a0, b0, s00); s01 = Vec.MultiplyAddEstimate(a0, b1, s01);
-                        Lane a1 = Vec.Create(Unsafe.Add(ref a, 34));
-                        s10 = Vec.MultiplyAddEstimate(a1, b0, s10); s11 = Vec.MultiplyAddEstimate(a1, b1, s11);
-                        Lane a2 = Vec.Create(Unsafe.Add(ref a, 65));
-                        s20 = Vec.MultiplyAddEstimate(a2, b0, s20); s21 = Vec.MultiplyAddEstimate(a2, b1, s21);
-                        Lane a3 = Vec.Create(Unsafe.Add(ref a, 96));
-                        s30 = Vec.MultiplyAddEstimate(a3, b0, s30); s31 = Vec.MultiplyAddEstimate(a3, b1, s31);
-                    }
-                    a = ref Unsafe.Add(ref a, 4);
-                    b = ref Unsafe.Add(ref b, 32);
-                }
-                for (; t < end; t++)
-                {
-                    {
-                        Lane b0 = Vec.LoadUnsafe(ref b, 0), b1 = Vec.LoadUnsafe(ref b, 4);
-                        Lane a0 = Vec.Create(a);
-                        s00 = Vec.MultiplyAddEstimate(a0, b0, s00); s01 = Vec.MultiplyAddEstimate(a0, b1, s01);
-                        Lane a1 = Vec.Create(Unsafe.Add(ref a, 31));
-                        s10 = Vec.MultiplyAddEstimate(a1, b0, s10); s11 = Vec.MultiplyAddEstimate(a1, b1, s11);
-                        Lane a2 = Vec.Create(Unsafe.Add(ref a, 62));
-                        s20 = Vec.MultiplyAddEstimate(a2, b0, s20); s21 = Vec.MultiplyAddEstimate(a2, b1, s21);
-                        Lane a3 = Vec.Create(Unsafe.Add(ref a, 93));
-                        s30 = Vec.MultiplyAddEstimate(a3, b0, s30); s31 = Vec.MultiplyAddEstimate(a3, b1, s31);
-                    }
-                    a = ref Unsafe.Add(ref a, 1);
-                    b = ref Unsafe.Add(ref b, 8);
-                }
 
-                if (isBiased)
+                // The sum over t in parts of 16 terms: rounding errors grow with the length of a sum.
+                for (int t = 0; t < 31;)
                 {
-                    // Last: a bias may be large, and each sum with it is rounded at its size.
-                    ref float addend = ref Unsafe.Add(ref bias, j * 8);
-                    s00 += Vec.LoadUnsafe(ref addend, 0); s01 += Vec.LoadUnsafe(ref addend, 4);
-                    s10 += Vec.LoadUnsafe(ref addend, 8); s11 += Vec.LoadUnsafe(ref addend, 12);
-                    s20 += Vec.LoadUnsafe(ref addend, 16); s21 += Vec.LoadUnsafe(ref addend, 20);
-                    s30 += Vec.LoadUnsafe(ref addend, 24); s31 += Vec.LoadUnsafe(ref addend, 28);
+                    int start = t, end = t + 16 < 31 ? t + 16 : 31;
+                    Lane s00 = Lane.Zero, s01 = Lane.Zero;
+                    Lane s10 = Lane.Zero, s11 = Lane.Zero;
+                    Lane s20 = Lane.Zero, s21 = Lane.Zero;
+                    Lane s30 = Lane.Zero, s31 = Lane.Zero;
+                    // A key element times a vector of queries.
+                    for (; t <= end - 4; t += 4)
+                    {
+                        {
+                            Lane b0 = Vec.LoadUnsafe(ref b, 0), b1 = Vec.LoadUnsafe(ref b, 4);
+                            Lane a0 = Vec.Create(a);
+                            s00 = Vec.MultiplyAddEstimate(a0, b0, s00); s01 = Vec.MultiplyAddEstimate(a0, b1, s01);
+                            Lane a1 = Vec.Create(Unsafe.Add(ref a, 31));
+                            s10 = Vec.MultiplyAddEstimate(a1, b0, s10); s11 = Vec.MultiplyAddEstimate(a1, b1, s11);
+                            Lane a2 = Vec.Create(Unsafe.Add(ref a, 62));
+                            s20 = Vec.MultiplyAddEstimate(a2, b0, s20); s21 = Vec.MultiplyAddEstimate(a2, b1, s21);
+                            Lane a3 = Vec.Create(Unsafe.Add(ref a, 93));
+                            s30 = Vec.MultiplyAddEstimate(a3, b0, s30); s31 = Vec.MultiplyAddEstimate(a3, b1, s31);
+                        }
+                        {
+                            Lane b0 = Vec.LoadUnsafe(ref b, 8), b1 = Vec.LoadUnsafe(ref b, 12);
+                            Lane a0 = Vec.Create(Unsafe.Add(ref a, 1));
+                            s00 = Vec.MultiplyAddEstimate(a0, b0, s00); s01 = Vec.MultiplyAddEstimate(a0, b1, s01);
+                            Lane a1 = Vec.Create(Unsafe.Add(ref a, 32));
+                            s10 = Vec.MultiplyAddEstimate(a1, b0, s10); s11 = Vec.MultiplyAddEstimate(a1, b1, s11);
+                            Lane a2 = Vec.Create(Unsafe.Add(ref a, 63));
+                            s20 = Vec.MultiplyAddEstimate(a2, b0, s20); s21 = Vec.MultiplyAddEstimate(a2, b1, s21);
+                            Lane a3 = Vec.Create(Unsafe.Add(ref a, 94));
+                            s30 = Vec.MultiplyAddEstimate(a3, b0, s30); s31 = Vec.MultiplyAddEstimate(a3, b1, s31);
+                        }
+                        {
+                            Lane b0 = Vec.LoadUnsafe(ref b, 16), b1 = Vec.LoadUnsafe(ref b, 20);
+                            Lane a0 = Vec.Create(Unsafe.Add(ref a, 2));
+                            s00 = Vec.MultiplyAddEstimate(a0, b0, s00); s01 = Vec.MultiplyAddEstimate(a0, b1, s01);
+                            Lane a1 = Vec.Create(Unsafe.Add(ref a, 33));
+                            s10 = Vec.MultiplyAddEstimate(a1, b0, s10); s11 = Vec.MultiplyAddEstimate(a1, b1, s11);
+                            Lane a2 = Vec.Create(Unsafe.Add(ref a, 64));
+                            s20 = Vec.MultiplyAddEstimate(a2, b0, s20); s21 = Vec.MultiplyAddEstimate(a2, b1, s21);
+                            Lane a3 = Vec.Create(Unsafe.Add(ref a, 95));
+                            s30 = Vec.MultiplyAddEstimate(a3, b0, s30); s31 = Vec.MultiplyAddEstimate(a3, b1, s31);
+                        }
+                        {
+                            Lane b0 = Vec.LoadUnsafe(ref b, 24), b1 = Vec.LoadUnsafe(ref b, 28);
+                            Lane a0 = Vec.Create(Unsafe.Add(ref a, 3));
+                            s00 = Vec.MultiplyAddEstimate(a0, b0, s00); s01 = Vec.MultiplyAddEstimate(a0, b1, s01);
+                            Lane a1 = Vec.Create(Unsafe.Add(ref a, 34));
+                            s10 = Vec.MultiplyAddEstimate(a1, b0, s10); s11 = Vec.MultiplyAddEstimate(a1, b1, s11);
+                            Lane a2 = Vec.Create(Unsafe.Add(ref a, 65));
+                            s20 = Vec.MultiplyAddEstimate(a2, b0, s20); s21 = Vec.MultiplyAddEstimate(a2, b1, s21);
+                            Lane a3 = Vec.Create(Unsafe.Add(ref a, 96));
+                            s30 = Vec.MultiplyAddEstimate(a3, b0, s30); s31 = Vec.MultiplyAddEstimate(a3, b1, s31);
+                        }
+                        a = ref Unsafe.Add(ref a, 4);
+                        b = ref Unsafe.Add(ref b, 32);
+                    }
+                    for (; t < end; t++)
+                    {
+                        {
+                            Lane b0 = Vec.LoadUnsafe(ref b, 0), b1 = Vec.LoadUnsafe(ref b, 4);
+                            Lane a0 = Vec.Create(a);
+                            s00 = Vec.MultiplyAddEstimate(a0, b0, s00); s01 = Vec.MultiplyAddEstimate(a0, b1, s01);
+                            Lane a1 = Vec.Create(Unsafe.Add(ref a, 31));
+                            s10 = Vec.MultiplyAddEstimate(a1, b0, s10); s11 = Vec.MultiplyAddEstimate(a1, b1, s11);
+                            Lane a2 = Vec.Create(Unsafe.Add(ref a, 62));
+                            s20 = Vec.MultiplyAddEstimate(a2, b0, s20); s21 = Vec.MultiplyAddEstimate(a2, b1, s21);
+                            Lane a3 = Vec.Create(Unsafe.Add(ref a, 93));
+                            s30 = Vec.MultiplyAddEstimate(a3, b0, s30); s31 = Vec.MultiplyAddEstimate(a3, b1, s31);
+                        }
+                        a = ref Unsafe.Add(ref a, 1);
+                        b = ref Unsafe.Add(ref b, 8);
+                    }
+
+                    if (start > 0)
+                    {
+                        s00 += Vec.LoadUnsafe(ref destination, 0); s01 += Vec.LoadUnsafe(ref destination, 4);
+                        s10 += Vec.LoadUnsafe(ref destination, 8); s11 += Vec.LoadUnsafe(ref destination, 12);
+                        s20 += Vec.LoadUnsafe(ref destination, 16); s21 += Vec.LoadUnsafe(ref destination, 20);
+                        s30 += Vec.LoadUnsafe(ref destination, 24); s31 += Vec.LoadUnsafe(ref destination, 28);
+                    }
+
+                    if (isBiased && t >= 31)
+                    {
+                        // Last: a bias may be large, and each sum with it is rounded at its size.
+                        ref float addend = ref Unsafe.Add(ref bias, j * 8);
+                        s00 += Vec.LoadUnsafe(ref addend, 0); s01 += Vec.LoadUnsafe(ref addend, 4);
+                        s10 += Vec.LoadUnsafe(ref addend, 8); s11 += Vec.LoadUnsafe(ref addend, 12);
+                        s20 += Vec.LoadUnsafe(ref addend, 16); s21 += Vec.LoadUnsafe(ref addend, 20);
+                        s30 += Vec.LoadUnsafe(ref addend, 24); s31 += Vec.LoadUnsafe(ref addend, 28);
+                    }
+
+                    Vec.StoreUnsafe(s00, ref destination, 0); Vec.StoreUnsafe(s01, ref destination, 4);
+                    Vec.StoreUnsafe(s10, ref destination, 8); Vec.StoreUnsafe(s11, ref destination, 12);
+                    Vec.StoreUnsafe(s20, ref destination, 16); Vec.StoreUnsafe(s21, ref destination, 20);
+                    Vec.StoreUnsafe(s30, ref destination, 24); Vec.StoreUnsafe(s31, ref destination, 28);
+
+                    if (t < 31)
+                    {
+                        continue;
+                    }
+                    // The running maximum. It is read only now: all registers belong to the sum until here.
+                    Lane max0 = Vec.LoadUnsafe(ref max, 0), max1 = Vec.LoadUnsafe(ref max, 4);
+                    max0 = Vec.MaxNative(max0, s00); max1 = Vec.MaxNative(max1, s01);
+                    max0 = Vec.MaxNative(max0, s10); max1 = Vec.MaxNative(max1, s11);
+                    max0 = Vec.MaxNative(max0, s20); max1 = Vec.MaxNative(max1, s21);
+                    max0 = Vec.MaxNative(max0, s30); max1 = Vec.MaxNative(max1, s31);
+                    Vec.StoreUnsafe(max0, ref max, 0); Vec.StoreUnsafe(max1, ref max, 4);
                 }
-
-                Vec.StoreUnsafe(s00, ref destination, 0); Vec.StoreUnsafe(s01, ref destination, 4);
-                Vec.StoreUnsafe(s10, ref destination, 8); Vec.StoreUnsafe(s11, ref destination, 12);
-                Vec.StoreUnsafe(s20, ref destination, 16); Vec.StoreUnsafe(s21, ref destination, 20);
-                Vec.StoreUnsafe(s30, ref destination, 24); Vec.StoreUnsafe(s31, ref destination, 28);
-
-                // The running maximum. It is read only now: all registers belong to the sum until here.
-                Lane max0 = Vec.LoadUnsafe(ref max, 0), max1 = Vec.LoadUnsafe(ref max, 4);
-                max0 = Vec.MaxNative(max0, s00); max1 = Vec.MaxNative(max1, s01);
-                max0 = Vec.MaxNative(max0, s10); max1 = Vec.MaxNative(max1, s11);
-                max0 = Vec.MaxNative(max0, s20); max1 = Vec.MaxNative(max1, s21);
-                max0 = Vec.MaxNative(max0, s30); max1 = Vec.MaxNative(max1, s31);
-                Vec.StoreUnsafe(max0, ref max, 0); Vec.StoreUnsafe(max1, ref max, 4);
 
                 j += 4;
                 if (j >= keyCount)
@@ -177,156 +194,177 @@ namespace FastAttn.Generated
                 ref float a = ref Unsafe.Add(ref key, j * 31);
                 ref float b = ref query;
                 ref float destination = ref Unsafe.Add(ref score, j * 8);
-                int t = 0, end = 31;
-                Lane s00 = Lane.Zero;
-                Lane s10 = Lane.Zero;
-                Lane s20 = Lane.Zero;
-                Lane s30 = Lane.Zero;
-                Lane s40 = Lane.Zero;
-                Lane s50 = Lane.Zero;
-                Lane s60 = Lane.Zero;
-                Lane s70 = Lane.Zero;
-                // A key element times a vector of queries.
-                for (; t <= end - 4; t += 4)
-                {
-                    {
-                        Lane b0 = Vec.LoadUnsafe(ref b, 0);
-                        Lane a0 = Vec.Create(a);
-                        s00 = Vec.MultiplyAddEstimate(a0, b0, s00);
-                        Lane a1 = Vec.Create(Unsafe.Add(ref a, 31));
-                        s10 = Vec.MultiplyAddEstimate(a1, b0, s10);
-                        Lane a2 = Vec.Create(Unsafe.Add(ref a, 62));
-                        s20 = Vec.MultiplyAddEstimate(a2, b0, s20);
-                        Lane a3 = Vec.Create(Unsafe.Add(ref a, 93));
-                        s30 = Vec.MultiplyAddEstimate(a3, b0, s30);
-                        Lane a4 = Vec.Create(Unsafe.Add(ref a, 124));
-                        s40 = Vec.MultiplyAddEstimate(a4, b0, s40);
-                        Lane a5 = Vec.Create(Unsafe.Add(ref a, 155));
-                        s50 = Vec.MultiplyAddEstimate(a5, b0, s50);
-                        Lane a6 = Vec.Create(Unsafe.Add(ref a, 186));
-                        s60 = Vec.MultiplyAddEstimate(a6, b0, s60);
-                        Lane a7 = Vec.Create(Unsafe.Add(ref a, 217));
-                        s70 = Vec.MultiplyAddEstimate(a7, b0, s70);
-                    }
-                    {
-                        Lane b0 = Vec.LoadUnsafe(ref b, 8);
-                        Lane a0 = Vec.Create(Unsafe.Add(ref a, 1));
-                        s00 = Vec.MultiplyAddEstimate(a0, b0, s00);
-                        Lane a1 = Vec.Create(Unsafe.Add(ref a, 32));
-                        s10 = Vec.MultiplyAddEstimate(a1, b0, s10);
-                        Lane a2 = Vec.Create(Unsafe.Add(ref a, 63));
-                        s20 = Vec.MultiplyAddEstimate(a2, b0, s20);
-                        Lane a3 = Vec.Create(Unsafe.Add(ref a, 94));
-                        s30 = Vec.MultiplyAddEstimate(a3, b0, s30);
-                        Lane a4 = Vec.Create(Unsafe.Add(ref a, 125));
-                        s40 = Vec.MultiplyAddEstimate(a4, b0, s40);
-                        Lane a5 = Vec.Create(Unsafe.Add(ref a, 156));
-                        s50 = Vec.MultiplyAddEstimate(a5, b0, s50);
-                        Lane a6 = Vec.Create(Unsafe.Add(ref a, 187));
-                        s60 = Vec.MultiplyAddEstimate(a6, b0, s60);
-                        Lane a7 = Vec.Create(Unsafe.Add(ref a, 218));
-                        s70 = Vec.MultiplyAddEstimate(a7, b0, s70);
-                    }
-                    {
-                        Lane b0 = Vec.LoadUnsafe(ref b, 16);
-                        Lane a0 = Vec.Create(Unsafe.Add(ref a, 2));
-                        s00 = Vec.MultiplyAddEstimate(a0, b0, s00);
-                        Lane a1 = Vec.Create(Unsafe.Add(ref a, 33));
-                        s10 = Vec.MultiplyAddEstimate(a1, b0, s10);
-                        Lane a2 = Vec.Create(Unsafe.Add(ref a, 64));
-                        s20 = Vec.MultiplyAddEstimate(a2, b0, s20);
-                        Lane a3 = Vec.Create(Unsafe.Add(ref a, 95));
-                        s30 = Vec.MultiplyAddEstimate(a3, b0, s30);
-                        Lane a4 = Vec.Create(Unsafe.Add(ref a, 126));
-                        s40 = Vec.MultiplyAddEstimate(a4, b0, s40);
-                        Lane a5 = Vec.Create(Unsafe.Add(ref a, 157));
-                        s50 = Vec.MultiplyAddEstimate(a5, b0, s50);
-                        Lane a6 = Vec.Create(Unsafe.Add(ref a, 188));
-                        s60 = Vec.MultiplyAddEstimate(a6, b0, s60);
-                        Lane a7 = Vec.Create(Unsafe.Add(ref a, 219));
-                        s70 = Vec.MultiplyAddEstimate(a7, b0, s70);
-                    }
-                    {
-                        Lane b0 = Vec.LoadUnsafe(ref b, 24);
-                        Lane a0 = Vec.Create(Unsafe.Add(ref a, 3));
-                        s00 = Vec.MultiplyAddEstimate(a0, b0, s00);
-                        Lane a1 = Vec.Create(Unsafe.Add(ref a, 34));
-                        s10 = Vec.MultiplyAddEstimate(a1, b0, s10);
-                        Lane a2 = Vec.Create(Unsafe.Add(ref a, 65));
-                        s20 = Vec.MultiplyAddEstimate(a2, b0, s20);
-                        Lane a3 = Vec.Create(Unsafe.Add(ref a, 96));
-                        s30 = Vec.MultiplyAddEstimate(a3, b0, s30);
-                        Lane a4 = Vec.Create(Unsafe.Add(ref a, 127));
-                        s40 = Vec.MultiplyAddEstimate(a4, b0, s40);
-                        Lane a5 = Vec.Create(Unsafe.Add(ref a, 158));
-                        s50 = Vec.MultiplyAddEstimate(a5, b0, s50);
-                        Lane a6 = Vec.Create(Unsafe.Add(ref a, 189));
-                        s60 = Vec.MultiplyAddEstimate(a6, b0, s60);
-                        Lane a7 = Vec.Create(Unsafe.Add(ref a, 220));
-                        s70 = Vec.MultiplyAddEstimate(a7, b0, s70);
-                    }
-                    a = ref Unsafe.Add(ref a, 4);
-                    b = ref Unsafe.Add(ref b, 32);
-                }
-                for (; t < end; t++)
-                {
-                    {
-                        Lane b0 = Vec.LoadUnsafe(ref b, 0);
-                        Lane a0 = Vec.Create(a);
-                        s00 = Vec.MultiplyAddEstimate(a0, b0, s00);
-                        Lane a1 = Vec.Create(Unsafe.Add(ref a, 31));
-                        s10 = Vec.MultiplyAddEstimate(a1, b0, s10);
-                        Lane a2 = Vec.Create(Unsafe.Add(ref a, 62));
-                        s20 = Vec.MultiplyAddEstimate(a2, b0, s20);
-                        Lane a3 = Vec.Create(Unsafe.Add(ref a, 93));
-                        s30 = Vec.MultiplyAddEstimate(a3, b0, s30);
-                        Lane a4 = Vec.Create(Unsafe.Add(ref a, 124));
-                        s40 = Vec.MultiplyAddEstimate(a4, b0, s40);
-                        Lane a5 = Vec.Create(Unsafe.Add(ref a, 155));
-                        s50 = Vec.MultiplyAddEstimate(a5, b0, s50);
-                        Lane a6 = Vec.Create(Unsafe.Add(ref a, 186));
-                        s60 = Vec.MultiplyAddEstimate(a6, b0, s60);
-                        Lane a7 = Vec.Create(Unsafe.Add(ref a, 217));
-                        s70 = Vec.MultiplyAddEstimate(a7, b0, s70);
-                    }
-                    a = ref Unsafe.Add(ref a, 1);
-                    b = ref Unsafe.Add(ref b, 8);
-                }
 
-                if (isBiased)
+                // The sum over t in parts of 16 terms: rounding errors grow with the length of a sum.
+                for (int t = 0; t < 31;)
                 {
-                    // Last: a bias may be large, and each sum with it is rounded at its size.
-                    ref float addend = ref Unsafe.Add(ref bias, j * 8);
-                    s00 += Vec.LoadUnsafe(ref addend, 0);
-                    s10 += Vec.LoadUnsafe(ref addend, 8);
-                    s20 += Vec.LoadUnsafe(ref addend, 16);
-                    s30 += Vec.LoadUnsafe(ref addend, 24);
-                    s40 += Vec.LoadUnsafe(ref addend, 32);
-                    s50 += Vec.LoadUnsafe(ref addend, 40);
-                    s60 += Vec.LoadUnsafe(ref addend, 48);
-                    s70 += Vec.LoadUnsafe(ref addend, 56);
+                    int start = t, end = t + 16 < 31 ? t + 16 : 31;
+                    Lane s00 = Lane.Zero;
+                    Lane s10 = Lane.Zero;
+                    Lane s20 = Lane.Zero;
+                    Lane s30 = Lane.Zero;
+                    Lane s40 = Lane.Zero;
+                    Lane s50 = Lane.Zero;
+                    Lane s60 = Lane.Zero;
+                    Lane s70 = Lane.Zero;
+                    // A key element times a vector of queries.
+                    for (; t <= end - 4; t += 4)
+                    {
+                        {
+                            Lane b0 = Vec.LoadUnsafe(ref b, 0);
+                            Lane a0 = Vec.Create(a);
+                            s00 = Vec.MultiplyAddEstimate(a0, b0, s00);
+                            Lane a1 = Vec.Create(Unsafe.Add(ref a, 31));
+                            s10 = Vec.MultiplyAddEstimate(a1, b0, s10);
+                            Lane a2 = Vec.Create(Unsafe.Add(ref a, 62));
+                            s20 = Vec.MultiplyAddEstimate(a2, b0, s20);
+                            Lane a3 = Vec.Create(Unsafe.Add(ref a, 93));
+                            s30 = Vec.MultiplyAddEstimate(a3, b0, s30);
+                            Lane a4 = Vec.Create(Unsafe.Add(ref a, 124));
+                            s40 = Vec.MultiplyAddEstimate(a4, b0, s40);
+                            Lane a5 = Vec.Create(Unsafe.Add(ref a, 155));
+                            s50 = Vec.MultiplyAddEstimate(a5, b0, s50);
+                            Lane a6 = Vec.Create(Unsafe.Add(ref a, 186));
+                            s60 = Vec.MultiplyAddEstimate(a6, b0, s60);
+                            Lane a7 = Vec.Create(Unsafe.Add(ref a, 217));
+                            s70 = Vec.MultiplyAddEstimate(a7, b0, s70);
+                        }
+                        {
+                            Lane b0 = Vec.LoadUnsafe(ref b, 8);
+                            Lane a0 = Vec.Create(Unsafe.Add(ref a, 1));
+                            s00 = Vec.MultiplyAddEstimate(a0, b0, s00);
+                            Lane a1 = Vec.Create(Unsafe.Add(ref a, 32));
+                            s10 = Vec.MultiplyAddEstimate(a1, b0, s10);
+                            Lane a2 = Vec.Create(Unsafe.Add(ref a, 63));
+                            s20 = Vec.MultiplyAddEstimate(a2, b0, s20);
+                            Lane a3 = Vec.Create(Unsafe.Add(ref a, 94));
+                            s30 = Vec.MultiplyAddEstimate(a3, b0, s30);
+                            Lane a4 = Vec.Create(Unsafe.Add(ref a, 125));
+                            s40 = Vec.MultiplyAddEstimate(a4, b0, s40);
+                            Lane a5 = Vec.Create(Unsafe.Add(ref a, 156));
+                            s50 = Vec.MultiplyAddEstimate(a5, b0, s50);
+                            Lane a6 = Vec.Create(Unsafe.Add(ref a, 187));
+                            s60 = Vec.MultiplyAddEstimate(a6, b0, s60);
+                            Lane a7 = Vec.Create(Unsafe.Add(ref a, 218));
+                            s70 = Vec.MultiplyAddEstimate(a7, b0, s70);
+                        }
+                        {
+                            Lane b0 = Vec.LoadUnsafe(ref b, 16);
+                            Lane a0 = Vec.Create(Unsafe.Add(ref a, 2));
+                            s00 = Vec.MultiplyAddEstimate(a0, b0, s00);
+                            Lane a1 = Vec.Create(Unsafe.Add(ref a, 33));
+                            s10 = Vec.MultiplyAddEstimate(a1, b0, s10);
+                            Lane a2 = Vec.Create(Unsafe.Add(ref a, 64));
+                            s20 = Vec.MultiplyAddEstimate(a2, b0, s20);
+                            Lane a3 = Vec.Create(Unsafe.Add(ref a, 95));
+                            s30 = Vec.MultiplyAddEstimate(a3, b0, s30);
+                            Lane a4 = Vec.Create(Unsafe.Add(ref a, 126));
+                            s40 = Vec.MultiplyAddEstimate(a4, b0, s40);
+                            Lane a5 = Vec.Create(Unsafe.Add(ref a, 157));
+                            s50 = Vec.MultiplyAddEstimate(a5, b0, s50);
+                            Lane a6 = Vec.Create(Unsafe.Add(ref a, 188));
+                            s60 = Vec.MultiplyAddEstimate(a6, b0, s60);
+                            Lane a7 = Vec.Create(Unsafe.Add(ref a, 219));
+                            s70 = Vec.MultiplyAddEstimate(a7, b0, s70);
+                        }
+                        {
+                            Lane b0 = Vec.LoadUnsafe(ref b, 24);
+                            Lane a0 = Vec.Create(Unsafe.Add(ref a, 3));
+                            s00 = Vec.MultiplyAddEstimate(a0, b0, s00);
+                            Lane a1 = Vec.Create(Unsafe.Add(ref a, 34));
+                            s10 = Vec.MultiplyAddEstimate(a1, b0, s10);
+                            Lane a2 = Vec.Create(Unsafe.Add(ref a, 65));
+                            s20 = Vec.MultiplyAddEstimate(a2, b0, s20);
+                            Lane a3 = Vec.Create(Unsafe.Add(ref a, 96));
+                            s30 = Vec.MultiplyAddEstimate(a3, b0, s30);
+                            Lane a4 = Vec.Create(Unsafe.Add(ref a, 127));
+                            s40 = Vec.MultiplyAddEstimate(a4, b0, s40);
+                            Lane a5 = Vec.Create(Unsafe.Add(ref a, 158));
+                            s50 = Vec.MultiplyAddEstimate(a5, b0, s50);
+                            Lane a6 = Vec.Create(Unsafe.Add(ref a, 189));
+                            s60 = Vec.MultiplyAddEstimate(a6, b0, s60);
+                            Lane a7 = Vec.Create(Unsafe.Add(ref a, 220));
+                            s70 = Vec.MultiplyAddEstimate(a7, b0, s70);
+                        }
+                        a = ref Unsafe.Add(ref a, 4);
+                        b = ref Unsafe.Add(ref b, 32);
+                    }
+                    for (; t < end; t++)
+                    {
+                        {
+                            Lane b0 = Vec.LoadUnsafe(ref b, 0);
+                            Lane a0 = Vec.Create(a);
+                            s00 = Vec.MultiplyAddEstimate(a0, b0, s00);
+                            Lane a1 = Vec.Create(Unsafe.Add(ref a, 31));
+                            s10 = Vec.MultiplyAddEstimate(a1, b0, s10);
+                            Lane a2 = Vec.Create(Unsafe.Add(ref a, 62));
+                            s20 = Vec.MultiplyAddEstimate(a2, b0, s20);
+                            Lane a3 = Vec.Create(Unsafe.Add(ref a, 93));
+                            s30 = Vec.MultiplyAddEstimate(a3, b0, s30);
+                            Lane a4 = Vec.Create(Unsafe.Add(ref a, 124));
+                            s40 = Vec.MultiplyAddEstimate(a4, b0, s40);
+                            Lane a5 = Vec.Create(Unsafe.Add(ref a, 155));
+                            s50 = Vec.MultiplyAddEstimate(a5, b0, s50);
+                            Lane a6 = Vec.Create(Unsafe.Add(ref a, 186));
+                            s60 = Vec.MultiplyAddEstimate(a6, b0, s60);
+                            Lane a7 = Vec.Create(Unsafe.Add(ref a, 217));
+                            s70 = Vec.MultiplyAddEstimate(a7, b0, s70);
+                        }
+                        a = ref Unsafe.Add(ref a, 1);
+                        b = ref Unsafe.Add(ref b, 8);
+                    }
+
+                    if (start > 0)
+                    {
+                        s00 += Vec.LoadUnsafe(ref destination, 0);
+                        s10 += Vec.LoadUnsafe(ref destination, 8);
+                        s20 += Vec.LoadUnsafe(ref destination, 16);
+                        s30 += Vec.LoadUnsafe(ref destination, 24);
+                        s40 += Vec.LoadUnsafe(ref destination, 32);
+                        s50 += Vec.LoadUnsafe(ref destination, 40);
+                        s60 += Vec.LoadUnsafe(ref destination, 48);
+                        s70 += Vec.LoadUnsafe(ref destination, 56);
+                    }
+
+                    if (isBiased && t >= 31)
+                    {
+                        // Last: a bias may be large, and each sum with it is rounded at its size.
+                        ref float addend = ref Unsafe.Add(ref bias, j * 8);
+                        s00 += Vec.LoadUnsafe(ref addend, 0);
+                        s10 += Vec.LoadUnsafe(ref addend, 8);
+                        s20 += Vec.LoadUnsafe(ref addend, 16);
+                        s30 += Vec.LoadUnsafe(ref addend, 24);
+                        s40 += Vec.LoadUnsafe(ref addend, 32);
+                        s50 += Vec.LoadUnsafe(ref addend, 40);
+                        s60 += Vec.LoadUnsafe(ref addend, 48);
+                        s70 += Vec.LoadUnsafe(ref addend, 56);
+                    }
+
+                    Vec.StoreUnsafe(s00, ref destination, 0);
+                    Vec.StoreUnsafe(s10, ref destination, 8);
+                    Vec.StoreUnsafe(s20, ref destination, 16);
+                    Vec.StoreUnsafe(s30, ref destination, 24);
+                    Vec.StoreUnsafe(s40, ref destination, 32);
+                    Vec.StoreUnsafe(s50, ref destination, 40);
+                    Vec.StoreUnsafe(s60, ref destination, 48);
+                    Vec.StoreUnsafe(s70, ref destination, 56);
+
+                    if (t < 31)
+                    {
+                        continue;
+                    }
+                    // The running maximum. It is read only now: all registers belong to the sum until here.
+                    Lane max0 = Vec.LoadUnsafe(ref max, 0);
+                    max0 = Vec.MaxNative(max0, s00);
+                    max0 = Vec.MaxNative(max0, s10);
+                    max0 = Vec.MaxNative(max0, s20);
+                    max0 = Vec.MaxNative(max0, s30);
+                    max0 = Vec.MaxNative(max0, s40);
+                    max0 = Vec.MaxNative(max0, s50);
+                    max0 = Vec.MaxNative(max0, s60);
+                    max0 = Vec.MaxNative(max0, s70);
+                    Vec.StoreUnsafe(max0, ref max, 0);
                 }
-
-                Vec.StoreUnsafe(s00, ref destination, 0);
-                Vec.StoreUnsafe(s10, ref destination, 8);
-                Vec.StoreUnsafe(s20, ref destination, 16);
-                Vec.StoreUnsafe(s30, ref destination, 24);
-                Vec.StoreUnsafe(s40, ref destination, 32);
-                Vec.StoreUnsafe(s50, ref destination, 40);
-                Vec.StoreUnsafe(s60, ref destination, 48);
-                Vec.StoreUnsafe(s70, ref destination, 56);
-
-                // The running maximum. It is read only now: all registers belong to the sum until here.
-                Lane max0 = Vec.LoadUnsafe(ref max, 0);
-                max0 = Vec.MaxNative(max0, s00);
-                max0 = Vec.MaxNative(max0, s10);
-                max0 = Vec.MaxNative(max0, s20);
-                max0 = Vec.MaxNative(max0, s30);
-                max0 = Vec.MaxNative(max0, s40);
-                max0 = Vec.MaxNative(max0, s50);
-                max0 = Vec.MaxNative(max0, s60);
-                max0 = Vec.MaxNative(max0, s70);
-                Vec.StoreUnsafe(max0, ref max, 0);
 
                 j += 8;
                 if (j >= keyCount)
