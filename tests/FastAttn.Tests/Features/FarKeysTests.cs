@@ -1,0 +1,37 @@
+using FastAttn.Tests.Fixtures;
+
+using Xunit;
+
+namespace FastAttn.Tests.Features;
+
+/// <summary>ALiBi where the nearest key is far: only differences of distances weigh, and these are as exact as near by.</summary>
+public static class FarKeysTests
+{
+    /// <summary>Logits of −1000 would each be rounded by 3e-5.</summary>
+    /// <param name="queryLength">Few queries are worked on one by one, many in lanes.</param>
+    /// <param name="offset">The position of the first query; there are 40 keys.</param>
+    /// <param name="isShorter">Whether the sequence has fewer keys than the buffer.</param>
+    [Theory]
+    [InlineData(2, 1000, false)]
+    [InlineData(60, 1000, false)]
+    [InlineData(60, 1000, true)]
+    [InlineData(2, -1000, false)]
+    [InlineData(60, -1000, false)]
+    public static void Outputs_are_as_accurate_as_with_near_keys(int queryLength, int offset, bool isShorter)
+    {
+        var call = new FeatureCase(new Case(16, 16, AttentionMask.None, new(1, 2, 2, queryLength, 40)) { CausalOffset = offset })
+        {
+            AlibiSlopes = [1, 0.3f],
+            KeyLengths = isShorter ? [33] : null,
+        };
+
+        Inputs inputs = call.Normal();
+        Outputs<double> exact = call.Exact(inputs);
+        foreach (InstructionSet instructionSet in InstructionSets.Supported)
+        {
+            AttentionKernel bound = call.Kernel.For(instructionSet);
+            Difference difference = Difference.Between(call.Storage, exact, call.Run(bound, inputs));
+            Assert.True(difference.Output < 2e-6, $"{bound.Name}: {difference.Where}");
+        }
+    }
+}
