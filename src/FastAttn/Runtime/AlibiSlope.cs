@@ -2,7 +2,7 @@ using System;
 
 namespace FastAttn.Runtime;
 
-/// <summary>−log₂(e)·slope in two parts, so that the product with a distance of up to 4096 keys is rounded once, where it is added.</summary>
+/// <summary>−log₂(e)·slope in two parts, so that its product with a distance is rounded where it is added alone, up to 4096 keys.</summary>
 internal readonly struct AlibiSlope
 {
     /// <summary>log₂(e).</summary>
@@ -18,7 +18,7 @@ internal readonly struct AlibiSlope
     public AlibiSlope(float slope)
     {
         const uint First12Bits = 0xFFFFF000;
-        double exact = -Log2E * slope;
+        double exact = Math.Clamp(-Log2E * slope, float.MinValue, float.MaxValue);
         High = BitConverter.UInt32BitsToSingle(BitConverter.SingleToUInt32Bits((float)exact) & First12Bits);
         Low = (float)(exact - High);
     }

@@ -112,18 +112,17 @@ internal static unsafe class DecodeTile<TVector>
             score[j] = float.IsNegativeInfinity(mask[j]) ? mask[j] : score[j] + mask[j];
     }
 
-    /// <summary>S[j] −= slope·(|p − j| − nearest).</summary>
+    /// <summary>S[j] += slope·|origin − j|.</summary>
     /// <param name="score">S.</param>
     /// <param name="count">Its length.</param>
-    /// <param name="position">p: the query's position relative to the first of these keys.</param>
-    /// <param name="nearest">How far the nearest key is.</param>
-    /// <param name="slope">Slope.</param>
+    /// <param name="origin">From which distances count, relative to the first of these keys.</param>
+    /// <param name="slope">−log₂(e)·slope.</param>
     [MethodImpl(MethodImplOptions.AggressiveOptimization)]
-    public static void AddAlibi(float* score, int count, float position, float nearest, AlibiSlope slope)
+    public static void AddAlibi(float* score, int count, float origin, AlibiSlope slope)
     {
         for (int j = 0; j < count; j++)
         {
-            float distance = Math.Abs(position - j) - nearest;
+            float distance = Math.Abs(origin - j);
             score[j] = score[j] + slope.Low * distance + slope.High * distance;
         }
     }

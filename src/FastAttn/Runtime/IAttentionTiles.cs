@@ -9,7 +9,8 @@ namespace FastAttn.Runtime;
 /// <remarks>
 /// <para>
 /// A lane is a query. A query tile is <c>vectors</c> vectors wide, 1 to <see cref="MaxVectors"/>; the rows of its buffers are
-/// <c>n = MaxVectors·lanes</c> floats apart whatever its width, so that some of a tile's vectors are a tile too.
+/// <c>n = MaxVectors·lanes</c> floats apart whatever its width, so that the last of a tile's vectors are a tile too: of each row it reads
+/// and writes <c>vectors·lanes</c> floats.
 /// </para>
 /// <para>Every reference is to the first element of a block that is as large as the member's remarks say.</para>
 /// </remarks>
@@ -31,7 +32,7 @@ public interface IAttentionTiles
     /// <summary>Columns in the tallest value tile: the columns of a value row must be a multiple.</summary>
     static abstract int ValueRows { get; }
 
-    /// <summary>S[j][q] = bias[j][q] + Σ_t K[j][t]·Qt[t][q], and max[q] = max(max[q], S[j][q]).</summary>
+    /// <summary>S[j][q] = Σ_t K[j][t]·Qt[t][q] + bias[j][q], and max[q] = max(max[q], S[j][q]).</summary>
     /// <param name="vectors">Width of the query tile.</param>
     /// <param name="key">K: <paramref name="keyCount"/> × <paramref name="headDim"/>.</param>
     /// <param name="query">Qt: <paramref name="headDim"/> × n, scaled.</param>

@@ -4,7 +4,7 @@ using System.Runtime.Intrinsics;
 namespace FastAttn.Runtime;
 
 /// <summary>
-/// A vector of floats of one instruction set, one query a lane: what the softmax step and the masks need of it.
+/// A vector of floats of one instruction set, one query a lane: what all around the register tiles needs of it.
 /// Not meant to be called by users.
 /// </summary>
 /// <typeparam name="TSelf">The vector.</typeparam>

@@ -103,10 +103,7 @@ internal static unsafe class RowDriver<TVector, TSpec>
         }
 
         if (Features.Uses<TSpec>(call, AttentionFeatures.Alibi))
-        {
-            float position = (long)tile.Rows.Position(row) + tile.Sequence.CausalOffset - first;
-            DecodeTile<TVector>.AddAlibi(score, count, position, tile.Nearest[row], new(call.AlibiSlopes[tile.Rows.Head(row)]));
-        }
+            DecodeTile<TVector>.AddAlibi(score, count, tile.Origins[row] - first, new(call.AlibiSlopes[tile.Rows.Head(row)]));
     }
 
     [MethodImpl(MethodImplOptions.AggressiveOptimization)]

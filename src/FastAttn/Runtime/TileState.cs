@@ -67,10 +67,11 @@ internal unsafe struct TileState<TVector, TSpec>
     public readonly int* Limits;
 
     /// <summary>
-    /// With ALiBi, how far the nearest key of each lane's range is. Distances are taken beyond it, which changes no weight and keeps
-    /// logits near 0, where they are rounded less; the log-sum-exp gets it back. 0 where there are sinks: these are near 0 themselves.
+    /// With ALiBi, the position from which each lane's distances count: its query's own or, if that is outside the keys that it sees, the
+    /// nearest of these. That changes no weight and keeps logits near 0, where they are rounded less; the log-sum-exp gets the difference
+    /// back. With sinks always its own: these are near 0 themselves.
     /// </summary>
-    public readonly float* Nearest;
+    public readonly long* Origins;
 
     /// <summary>What is added to scores, in units of log₂, where there is a mask or ALiBi. Rows of queries have it by rows.</summary>
     public readonly float* Bias;
@@ -103,7 +104,7 @@ internal unsafe struct TileState<TVector, TSpec>
         Sum = Take(memory, ref used, stride);
         Starts = (int*)Take(memory, ref used, stride);
         Limits = (int*)Take(memory, ref used, stride);
-        Nearest = Take(memory, ref used, stride);
+        Origins = (long*)Take(memory, ref used, 2 * stride);
         Score = Take(shared, ref sharedUsed, (long)(blockRows + 1) * stride);
         NewMax = Take(shared, ref sharedUsed, stride);
         Alpha = Take(shared, ref sharedUsed, stride);
@@ -157,7 +158,7 @@ internal unsafe struct TileState<TVector, TSpec>
         new Span<float>(Sum, Width).Clear();
         new Span<float>(Ones, Width).Fill(1);
         if (Features.Uses<TSpec>(call, AttentionFeatures.Alibi))
-            FindNearest(call);
+            FindOrigins(call);
         if (!Features.Uses<TSpec>(call, AttentionFeatures.Sinks))
             return;
         for (int q = 0; q < Tile.RowCount; q++)
@@ -180,7 +181,7 @@ internal unsafe struct TileState<TVector, TSpec>
         LanePacking<TVector>.Pack<FloatElement>(starts, 0, call.HeadDim, Features.QueryScale<TSpec>(call), Query, Width, Stride);
     }
 
-    /// <summary>Masks and ALiBi of one block: bias[j][q] = log₂(e)·(M[q][j] − slope·|p[q] − j|).</summary>
+    /// <summary>Masks and ALiBi of one block: bias[j][q] = log₂(e)·(M[q][j] − slope·|origin[q] − j|).</summary>
     /// <param name="call">The call.</param>
     /// <param name="first">The block's first key.</param>
     /// <param name="count">Its keys.</param>
@@ -358,27 +359,27 @@ internal unsafe struct TileState<TVector, TSpec>
     [MethodImpl(MethodImplOptions.AggressiveInlining)]
     private readonly int RowOf(int lane) => Math.Min(lane, Tile.RowCount - 1);
 
-    /// <summary>What ALiBi adds to the logit of the nearest key, in units of log₂; 0 without ALiBi.</summary>
+    /// <summary>What ALiBi adds to the logits of a query between its position and its origin, in units of log₂; 0 without ALiBi.</summary>
     [MethodImpl(MethodImplOptions.AggressiveInlining)]
     private readonly double Shift(in AttentionCall call, int row) =>
-        Features.Uses<TSpec>(call, AttentionFeatures.Alibi) ? -AlibiSlope.Log2E * call.AlibiSlopes[Rows.Head(row)] * Nearest[row] : 0;
+        Features.Uses<TSpec>(call, AttentionFeatures.Alibi) ? -AlibiSlope.Log2E * call.AlibiSlopes[Rows.Head(row)] * Math.Abs(Position(row) - Origins[row]) : 0;
+
+    /// <summary>The query's position among the keys.</summary>
+    [MethodImpl(MethodImplOptions.AggressiveInlining)]
+    private readonly long Position(int row) => (long)Rows.Position(row) + Sequence.CausalOffset;
 
     [MethodImpl(MethodImplOptions.AggressiveOptimization)]
-    private readonly void FindNearest(in AttentionCall call)
+    private readonly void FindOrigins(in AttentionCall call)
     {
-        new Span<float>(Nearest, Width).Clear();
-        if (Features.Uses<TSpec>(call, AttentionFeatures.Sinks))
-            return;
+        bool hasSinks = Features.Uses<TSpec>(call, AttentionFeatures.Sinks);
         for (int q = 0; q < Width; q++)
         {
             int row = RowOf(q), start = HasStarts ? Starts[row] : 0, limit = HasRanges ? Limits[row] : Sequence.KeyLength;
-            long position = (long)Rows.Position(row) + Sequence.CausalOffset;
-            if (start < limit)
-                Nearest[q] = Math.Max(0, Math.Max(start - position, position - (limit - 1)));
+            Origins[q] = hasSinks || start >= limit ? Position(row) : Math.Clamp(Position(row), start, limit - 1);
         }
     }
 
-    /// <summary>Adds −slope·(|p − j| − nearest) to the bias, or sets it.</summary>
+    /// <summary>Adds −slope·|origin − j| to the bias, or sets it.</summary>
     [MethodImpl(MethodImplOptions.AggressiveOptimization)]
     private readonly void PackAlibi(in AttentionCall call, int first, int count, bool adds)
     {
@@ -386,28 +387,24 @@ internal unsafe struct TileState<TVector, TSpec>
         float least = float.PositiveInfinity, most = float.NegativeInfinity;
         for (int q = 0; q < Width; q++)
         {
-            position[q] = high[q] = low[q] = 0;
-            if (q >= Tile.RowCount)
-                continue;
-            position[q] = (long)Rows.Position(q) + Sequence.CausalOffset - first;
-            AlibiSlope slope = new(call.AlibiSlopes[Rows.Head(q)]);
+            position[q] = Origins[q] - first;
+            AlibiSlope slope = new(call.AlibiSlopes[Rows.Head(RowOf(q))]);
             high[q] = slope.High;
             low[q] = slope.Low;
             least = Math.Min(least, position[q]);
             most = Math.Max(most, position[q]);
         }
 
-        // Most blocks lie on one side of all queries: there |p − j| is p − j or j − p.
+        // Most blocks lie on one side of all queries: there the distance is origin − j or j − origin.
         bool isBefore = least >= count - 1, isBehind = most <= 0;
         TVector sign = TVector.Create(isBehind ? -1 : 1), one = TVector.Create(1), zero = TVector.Create(0);
         for (int q = 0; q < Width; q += TVector.Count)
         {
-            TVector nearest = TVector.Load(ref Nearest[q]), slope = TVector.Load(ref high[q]) * sign, rest = TVector.Load(ref low[q]) * sign;
-            TVector distance = TVector.Load(ref position[q]) - (isBefore || isBehind ? sign * nearest : zero);
+            TVector distance = TVector.Load(ref position[q]), slope = TVector.Load(ref high[q]) * sign, rest = TVector.Load(ref low[q]) * sign;
             float* bias = Bias + q;
             for (int j = 0; j < count; j++, bias += Stride, distance -= one)
             {
-                TVector length = isBefore || isBehind ? distance : TVector.Max(distance, zero - distance) - nearest;
+                TVector length = isBefore || isBehind ? distance : TVector.Max(distance, zero - distance);
                 TVector small = TVector.MultiplyAdd(rest, length, adds ? TVector.Load(ref *bias) : zero);
                 TVector.MultiplyAdd(slope, length, small).Store(ref *bias);
             }
@@ -427,7 +424,7 @@ internal unsafe struct TileState<TVector, TSpec>
             Starts[q] = Limits[q] = 0;
             if (q >= Tile.RowCount)
                 continue;
-            long position = (long)Rows.Position(q) + Sequence.CausalOffset;
+            long position = Position(q);
             int limit = (int)Math.Clamp(position + call.Right + 1, 0, keyLength);
             int start = HasStarts ? (int)Math.Clamp(position - call.Left, 0, limit) : 0;
             Starts[q] = start;

@@ -30,7 +30,7 @@ internal static class WorkerThreads
     private static SharedItem? s_first, s_last;
     private static int s_runsLeft, s_threads, s_looking, s_sleeping;
 
-    // Written when the gate is open again: who sees a change finds the gate free.
+    // Written when the gate is open again: who looks and sees a change need not wait for whom it comes from.
     private static int s_offers;
 
     /// <summary>Spins until the condition holds or <see cref="SpinTime"/> is over; returns whether it holds.</summary>

@@ -9,7 +9,7 @@ public static class FarKeysTests
 {
     /// <summary>Logits of −1000 would each be rounded by 3e-5.</summary>
     /// <param name="queryLength">Few queries are worked on one by one, many in lanes.</param>
-    /// <param name="offset">The position of the first query; there are 40 keys.</param>
+    /// <param name="offset">The position of the first query; there are 200 keys.</param>
     /// <param name="isShorter">Whether the sequence has fewer keys than the buffer.</param>
     [Theory]
     [InlineData(2, 1000, false)]
@@ -17,14 +17,31 @@ public static class FarKeysTests
     [InlineData(60, 1000, true)]
     [InlineData(2, -1000, false)]
     [InlineData(60, -1000, false)]
+    [InlineData(1, (1 << 25) + 2, false)]
+    [InlineData(60, (1 << 25) + 2, false)]
+    [InlineData(60, int.MaxValue, false)]
     public static void Outputs_are_as_accurate_as_with_near_keys(int queryLength, int offset, bool isShorter)
     {
-        var call = new FeatureCase(new Case(16, 16, AttentionMask.None, new(1, 2, 2, queryLength, 40)) { CausalOffset = offset })
+        const int Keys = 200;
+        var call = new FeatureCase(new Case(16, 16, AttentionMask.None, new(1, 2, 2, queryLength, Keys)) { CausalOffset = offset })
         {
             AlibiSlopes = [1, 0.3f],
-            KeyLengths = isShorter ? [33] : null,
+            KeyLengths = isShorter ? [150] : null,
         };
 
+        Check(call);
+    }
+
+    /// <summary>log₂(e) times such a slope is more than a float holds.</summary>
+    /// <param name="queryLength">As above.</param>
+    [Theory]
+    [InlineData(1)]
+    [InlineData(20)]
+    public static void Steepest_slope_leaves_the_nearest_key(int queryLength) =>
+        Check(new FeatureCase(new Case(16, 16, AttentionMask.None, new(1, 2, 2, queryLength, 200)) { CausalOffset = 170 }) { AlibiSlopes = [float.MaxValue, 3e38f] });
+
+    private static void Check(FeatureCase call)
+    {
         Inputs inputs = call.Normal();
         Outputs<double> exact = call.Exact(inputs);
         foreach (InstructionSet instructionSet in InstructionSets.Supported)
