@@ -69,7 +69,7 @@ internal unsafe struct TileState<TVector, TSpec>
     /// <summary>
     /// With ALiBi, the position from which each lane's distances count: its query's own or, if that is outside the keys that it sees, the
     /// nearest of these. That changes no weight and keeps logits near 0, where they are rounded less; the log-sum-exp gets the difference
-    /// back. With sinks always its own: these are near 0 themselves.
+    /// back. With a sink always its own: that is near 0 itself.
     /// </summary>
     public readonly long* Origins;
 
@@ -375,7 +375,8 @@ internal unsafe struct TileState<TVector, TSpec>
         for (int q = 0; q < Width; q++)
         {
             int row = RowOf(q), start = HasStarts ? Starts[row] : 0, limit = HasRanges ? Limits[row] : Sequence.KeyLength;
-            Origins[q] = hasSinks || start >= limit ? Position(row) : Math.Clamp(Position(row), start, limit - 1);
+            bool hasSink = hasSinks && !float.IsNegativeInfinity(call.Sinks[Rows.Head(row)]);
+            Origins[q] = hasSink || start >= limit ? Position(row) : Math.Clamp(Position(row), start, limit - 1);
         }
     }
 
