@@ -17,6 +17,7 @@ internal static class TilesEmitter
         writer.Line($"""
             // {plan.Dimensions}, float32, on {dialect.Name}: a lane is a query, {dialect.Width} to a register.
             // Register tiles (rows x vectors) of {dialect.Registers} registers: scores {string.Join(", ", plan.ScoreTiles)}; values {string.Join(", ", plan.ValueTiles)}. Key blocks of {plan.KeyBlock}.
+            // Rows of queries, biases, scores and outputs are {plan.Width} floats apart, whatever the tile.
             """).Line();
         writer.Open("namespace FastAttn.Generated");
         writer

@@ -34,7 +34,7 @@ internal sealed record KernelPlan(Dimensions Dimensions, Dialect Dialect, Equata
     /// inputs with few keys, outputs of kernels of 32 and more dimensions stay within 1e-6 with parts of 32, and exceed it
     /// (1.2e-6) with parts of 64; those of 16 and 31 exceed it (1.1e-6) in one part, and do not in two.
     /// </summary>
-    public int SumLength => Dimensions.AreFixed && Dimensions.Head <= MaxSumLength ? Math.Max(Unroll, ((Dimensions.Head + 1) / 2 + Unroll - 1) / Unroll * Unroll) : MaxSumLength;
+    public int SumLength => Dimensions.AreFixed && Dimensions.Head <= MaxSumLength ? ((Dimensions.Head + 1) / 2 + Unroll - 1) / Unroll * Unroll : MaxSumLength;
 
     /// <summary>The struct that holds the tiles.</summary>
     public string StructName => $"F32_{Dimensions.Key}_{Dialect.Name}";

@@ -241,13 +241,17 @@ internal unsafe struct TileState<TVector, TSpec>
     [MethodImpl(MethodImplOptions.AggressiveOptimization)]
     public readonly void CountKeys(int first, int seen, int keyRows, bool differ)
     {
-        int count = differ ? 0 : seen;
-        for (int q = 0, v = 0; q < Width; v++)
+        for (int v = 0, count = 0; v < Width / TVector.Count; v++)
         {
-            int limit = 0;
-            for (int end = q + TVector.Count; q < end; q++)
-                limit = Math.Max(limit, differ ? Limits[q] - first : seen);
-            limit = Math.Max(limit + keyRows - 1, keyRows) / keyRows * keyRows;
+            int limit = seen;
+            if (differ)
+            {
+                limit = keyRows;
+                for (int q = v * TVector.Count; q < (v + 1) * TVector.Count; q++)
+                    limit = Math.Max(limit, Limits[q] - first);
+                limit = (limit + keyRows - 1) / keyRows * keyRows;
+            }
+
             count = Math.Max(count, limit > seen - keyRows ? seen : limit);
             Counts[v] = count;
         }

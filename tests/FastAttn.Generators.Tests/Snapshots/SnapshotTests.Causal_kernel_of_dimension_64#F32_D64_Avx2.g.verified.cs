@@ -4,6 +4,7 @@
 
 // head and value dimension 64, float32, on Avx2: a lane is a query, 8 to a register.
 // Register tiles (rows x vectors) of 16 registers: scores 4x3, 4x2, 8x1; values 4x3, 4x2, 8x1. Key blocks of 96.
+// Rows of queries, biases, scores and outputs are 24 floats apart, whatever the tile.
 
 namespace FastAttn.Generated
 {

@@ -4,6 +4,7 @@
 
 // head and value dimension 64, float32, on Avx512: a lane is a query, 16 to a register.
 // Register tiles (rows x vectors) of 32 registers: scores 4x3, 4x2, 8x1; values 8x3, 8x2, 8x1. Key blocks of 96.
+// Rows of queries, biases, scores and outputs are 48 floats apart, whatever the tile.
 
 namespace FastAttn.Generated
 {

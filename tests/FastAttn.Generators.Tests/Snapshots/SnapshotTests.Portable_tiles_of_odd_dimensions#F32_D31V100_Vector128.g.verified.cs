@@ -4,6 +4,7 @@
 
 // head dimension 31, value dimension 100, float32, on Vector128: a lane is a query, 4 to a register.
 // Register tiles (rows x vectors) of 16 registers: scores 4x2, 8x1; values 4x2, 8x1. Key blocks of 96.
+// Rows of queries, biases, scores and outputs are 8 floats apart, whatever the tile.
 
 namespace FastAttn.Generated
 {

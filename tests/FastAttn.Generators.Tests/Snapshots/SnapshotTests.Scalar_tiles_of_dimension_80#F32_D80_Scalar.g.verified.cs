@@ -4,6 +4,7 @@
 
 // head and value dimension 80, float32, on Scalar: a lane is a query, 1 to a register.
 // Register tiles (rows x vectors) of 16 registers: scores 4x2, 8x1; values 4x2, 8x1. Key blocks of 96.
+// Rows of queries, biases, scores and outputs are 2 floats apart, whatever the tile.
 
 namespace FastAttn.Generated
 {
