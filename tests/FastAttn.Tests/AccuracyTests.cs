@@ -2,6 +2,8 @@ using System;
 using System.Collections.Generic;
 using System.Collections.Immutable;
 using System.Linq;
+using System.Runtime.Intrinsics.Arm;
+using System.Runtime.Intrinsics.X86;
 
 using FastAttn.Tests.Fixtures;
 using FastAttn.Tests.Kernels;
@@ -37,21 +39,24 @@ public static class AccuracyTests
 
     public static TheoryData<string> UnmaskedKernels => [.. TestKernels.Many.Where(static kernel => kernel.Mask == AttentionMask.None).Select(TestKernels.NameOf)];
 
+    /// <summary>
+    /// The contract on N(0, 1) inputs (design, §4): at most twice as far from the formula as float32 in three passes, and within 1e-6 of it.
+    /// Without fused multiply-adds two kernels miss the latter by 2% and 8%, where two keys are seen or a head has 512 dimensions.
+    /// </summary>
     [Theory]
     [MemberData(nameof(Kernels))]
-    public static void Kernel_is_at_most_twice_as_far_from_the_formula_as_float32_in_three_passes(string name)
+    public static void Kernel_keeps_to_the_contract_at_every_edge(string name)
     {
         AttentionKernel kernel = TestKernels.Named(name);
         var accuracy = new Accuracy(kernel);
         foreach (Case call in CasesOf(kernel))
             accuracy.Check(call);
         accuracy.CheckAll();
+        if (Fma.IsSupported || AdvSimd.IsSupported)
+            accuracy.CheckContract();
     }
 
-    /// <summary>
-    /// The contract on N(0, 1) inputs (design, §4), where float32 can keep it: over many keys, errors of single logits weigh
-    /// little. See <see cref="Kernel_is_within_1e6_of_the_formula_at_every_edge"/>.
-    /// </summary>
+    /// <summary>Within 1e-6 without fused multiply-adds too: over many keys, errors of single logits weigh little.</summary>
     [Theory]
     [MemberData(nameof(UnmaskedKernels))]
     public static void Kernel_is_within_1e6_of_the_formula_over_256_keys(string name)
@@ -59,21 +64,6 @@ public static class AccuracyTests
         AttentionKernel kernel = TestKernels.Named(name);
         var accuracy = new Accuracy(kernel);
         accuracy.Check(new Case(kernel, new(1, 1, 1, Budget.Of(128, 20), 256)));
-        accuracy.CheckContract();
-    }
-
-    /// <summary>
-    /// The contract to the letter. Where few keys are seen some cases miss it, as they do for float32 in three passes; run it
-    /// with <c>--explicit only</c> to see by how much.
-    /// </summary>
-    [Theory(Explicit = true)]
-    [MemberData(nameof(Kernels))]
-    public static void Kernel_is_within_1e6_of_the_formula_at_every_edge(string name)
-    {
-        AttentionKernel kernel = TestKernels.Named(name);
-        var accuracy = new Accuracy(kernel);
-        foreach (Case call in CasesOf(kernel))
-            accuracy.Check(call);
         accuracy.CheckContract();
     }
 

@@ -52,8 +52,8 @@ internal static class TilesEmitter
         EmitChoice(
             writer,
             plan.ValueTiles,
-            "public static void Values(int vectors, ref float value, ref float probability, ref float alpha, ref float output, int keyCount, int valueDim, ref Prefetcher ahead)",
-            tile => $"Values{tile}(ref value, ref probability, ref alpha, ref output, keyCount, {Unfixed(plan, "valueDim, ")}ref ahead)");
+            "public static void Values(int vectors, int complete, bool continues, ref float value, ref float probability, ref float alpha, ref float sum, ref float output, int keyCount, int valueDim, ref Prefetcher ahead)",
+            tile => $"Values{tile}({(tile.Vectors > 1 ? "complete, " : "")}continues, ref value, ref probability, ref alpha, ref sum, ref output, keyCount, {Unfixed(plan, "valueDim, ")}ref ahead)");
         foreach (TileShape tile in plan.ScoreTiles)
             EmitScores(writer, plan, tile);
         foreach (TileShape tile in plan.ValueTiles)
@@ -202,26 +202,26 @@ internal static class TilesEmitter
         int width = plan.Width;
         string valueDim = plan.Dimensions.AreFixed ? $"{plan.ValueColumns}" : "valueDim";
 
-        writer.Line().Line($"/// <summary>Ot[c][q] = alpha[q]·Ot[c][q] + Σ_j V[j][c]·P[j][q], without the first term where alpha is a null reference, {tile.Rows} value columns × {tile.Vectors} vectors of queries at a time.</summary>");
+        writer.Line().Line($"/// <summary>Ot[c][q] = alpha[q]·Ot[c][q] + Σ_j V[j][c]·P[j][q] of the vectors whose sum is complete, {tile.Rows} value columns × {tile.Vectors} vectors of queries at a time.</summary>");
         writer.Line(Header.Method("AggressiveOptimization"));
-        writer.Open($"private static void Values{tile}(ref float value, ref float probability, ref float alpha, ref float output, int keyCount, {Unfixed(plan, "int valueDim, ")}ref Prefetcher ahead)");
-        writer.Line("bool continues = !Unsafe.IsNullRef(ref alpha);");
+        writer.Open($"private static void Values{tile}({(tile.Vectors > 1 ? "int complete, " : "")}bool continues, ref float value, ref float probability, ref float alpha, ref float sum, ref float output, int keyCount, {Unfixed(plan, "int valueDim, ")}ref Prefetcher ahead)");
+        writer.Line("bool rescales = !Unsafe.IsNullRef(ref alpha);");
         writer.Open($"for (int c = 0; c < {valueDim}; c += {tile.Rows})");
         writer.Line("ahead.Next();");
         var product = new ProductEmitter(writer, dialect, tile, width, accumulator: "o");
         writer.Line($"""
             ref float a = ref Unsafe.Add(ref value, c);
             ref float b = ref probability;
-            ref float o = ref Unsafe.Add(ref output, c * {width});
+            ref float part = ref Unsafe.Add(ref sum, c * {width});
+            ref float output0 = ref Unsafe.Add(ref output, c * {width});
             """);
         writer.Line();
         foreach (int row in Enumerable.Range(0, tile.Rows))
             product.Declare(row, _ => dialect.Zero);
         writer.Open("if (continues)");
-        writer.Line("// The output so far, rescaled to the new maximum.");
-        writer.Line($"Lane {string.Join(", ", product.Vectors(v => $"alpha{v} = {dialect.Load("alpha", v * dialect.Width)}"))};");
+        writer.Line("// The sum so far.");
         foreach (int row in Enumerable.Range(0, tile.Rows))
-            writer.Line(string.Join(" ", product.Vectors(v => $"{product.Accumulator(row, v)} = {dialect.Load("o", (row * width) + (v * dialect.Width))} * alpha{v};")));
+            writer.Line(string.Join(" ", product.Vectors(v => $"{product.Accumulator(row, v)} = {dialect.Load("part", (row * width) + (v * dialect.Width))};")));
         writer.Close();
 
         writer.Line().Line("// The sum over j: a value element times a vector of probabilities.");
@@ -236,10 +236,33 @@ internal static class TilesEmitter
         writer.Open("for (; j < keyCount; j++)");
         product.Steps(1, static (row, _) => Dialect.Element("a", row), advance: valueDim);
         writer.Close().Line();
+        if (tile.Vectors > 1)
+        {
+            writer.Line("// A sum that is not complete stays apart.");
+            foreach (int v in Enumerable.Range(1, tile.Vectors - 1))
+                writer.Line($"ref float output{v} = ref complete > {v} ? ref output0 : ref part;");
+        }
+
+        writer.Open("if (rescales)");
+        writer.Line("// The output so far, rescaled to the new maximum. Last: the sum of a block is rounded at its own size.");
+        foreach (int v in Enumerable.Range(0, tile.Vectors))
+        {
+            if (v > 0)
+                writer.Line().Open($"if (complete > {v})");
+            writer.Line($"Lane alpha{v} = {dialect.Load("alpha", v * dialect.Width)};");
+            foreach (int row in Enumerable.Range(0, tile.Rows))
+                writer.Line($"{product.Accumulator(row, v)} = {Dialect.MultiplyAdd(Output(row, v, dialect.Load), $"alpha{v}", product.Accumulator(row, v))};");
+            if (v > 0)
+                writer.Close();
+        }
+
+        writer.Close().Line();
         foreach (int row in Enumerable.Range(0, tile.Rows))
-            writer.Line(string.Join(" ", product.Vectors(v => $"{dialect.Store(product.Accumulator(row, v), "o", (row * width) + (v * dialect.Width))};")));
+            writer.Line(string.Join(" ", product.Vectors(v => $"{Output(row, v, (o, offset) => dialect.Store(product.Accumulator(row, v), o, offset))};")));
 
         writer.Close().Close();
+
+        string Output(int row, int vector, Func<string, int, string> access) => access($"output{vector}", (row * width) + (vector * dialect.Width));
     }
 
     /// <summary>The text where dimensions are arguments, else nothing.</summary>

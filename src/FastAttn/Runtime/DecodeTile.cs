@@ -89,7 +89,7 @@ internal static unsafe class DecodeTile<TVector>
         }
     }
 
-    /// <summary>S[j] = c·log₂(e)·tanh(S[j]), where S comes divided by c.</summary>
+    /// <summary>S[j] = c·log₂(e)·tanh(x), where S[j] comes as x in units of <see cref="VectorMath.TanhUnit"/>.</summary>
     /// <param name="score">S.</param>
     /// <param name="count">Its length.</param>
     /// <param name="factor">c·log₂(e).</param>
@@ -112,17 +112,18 @@ internal static unsafe class DecodeTile<TVector>
             score[j] = float.IsNegativeInfinity(mask[j]) ? mask[j] : score[j] + mask[j];
     }
 
-    /// <summary>S[j] += slope·|origin − j|.</summary>
+    /// <summary>S[j] += slope·(|origin − j| − nearest).</summary>
     /// <param name="score">S.</param>
     /// <param name="count">Its length.</param>
-    /// <param name="origin">From which distances count, relative to the first of these keys.</param>
+    /// <param name="origin">From which distances are measured, relative to the first of these keys.</param>
+    /// <param name="nearest">The distance from which they count.</param>
     /// <param name="slope">−log₂(e)·slope.</param>
     [MethodImpl(MethodImplOptions.AggressiveOptimization)]
-    public static void AddAlibi(float* score, int count, float origin, AlibiSlope slope)
+    public static void AddAlibi(float* score, int count, float origin, float nearest, AlibiSlope slope)
     {
         for (int j = 0; j < count; j++)
         {
-            float distance = Math.Abs(origin - j);
+            float distance = Math.Max(Math.Abs(origin - j) - nearest, 0); // A mask hides what is nearer.
             score[j] = score[j] + slope.Low * distance + slope.High * distance;
         }
     }
@@ -232,7 +233,7 @@ internal static unsafe class DecodeTile<TVector>
     {
         VectorMath.TanhConstants<T> constants = new();
         for (int j = from; j < to; j += T.Count)
-            (VectorMath.Tanh(T.Load(ref score[j]), constants) * T.Create(factor)).Store(ref score[j]);
+            (VectorMath.TanhOfLog2(T.Load(ref score[j]), constants) * T.Create(factor)).Store(ref score[j]);
     }
 
     /// <summary>The products K[t]·Q[t], added up lane by lane.</summary>

@@ -10,7 +10,7 @@ internal static class Features
     public static bool Uses<TSpec>(in AttentionCall call, AttentionFeatures features)
         where TSpec : struct, IKernelSpec => (TSpec.Features & features) != 0 && (call.Uses & features) != 0;
 
-    /// <summary>What queries are multiplied by: scores are in units of log₂, or of the softcap where there is one.</summary>
+    /// <summary>What queries are multiplied by: scores are in units of log₂, or of the softcap's tangent where there is one.</summary>
     public static float QueryScale<TSpec>(in AttentionCall call)
-        where TSpec : struct, IKernelSpec => Uses<TSpec>(call, AttentionFeatures.Softcap) ? call.Scale / call.Softcap : call.Scale * VectorMath.Log2E;
+        where TSpec : struct, IKernelSpec => Uses<TSpec>(call, AttentionFeatures.Softcap) ? call.Scale / call.Softcap * VectorMath.TanhUnit : call.Scale * VectorMath.Log2E;
 }

@@ -214,8 +214,8 @@ internal sealed unsafe class FlashDriver<TTiles, TVector, TSpec>(TileDriver? nar
         }
 
         if (capped)
-            tile.CapScores(call);
-        if (hasBias && !fuses)
+            tile.CapScores(call, hasBias);
+        else if (hasBias && !fuses)
             tile.AddBias();
         if (hides)
             tile.HideKeys(first, seen);
@@ -226,23 +226,26 @@ internal sealed unsafe class FlashDriver<TTiles, TVector, TSpec>(TileDriver? nar
     [MethodImpl(MethodImplOptions.AggressiveOptimization)]
     private static void TakeValues(in TileState<TVector, TSpec> tile, float* value, int valueColumns, float* alpha, ref Prefetcher ahead)
     {
-        // Keys that all vectors take, then those that only the vectors from the second on do, and so on.
-        for (int v = 0, from = 0, vectors = tile.Width / TVector.Count; v < vectors; v++)
+        // Keys that all vectors take, then those that only the vectors from the second on do, and so on: parts of one sum, so that a
+        // query's bits do not depend on the other queries of the tile.
+        for (int v = 0, from = 0, vectors = tile.Width / TVector.Count; v < vectors;)
         {
-            int q = v * TVector.Count, end = tile.Counts[v];
-            if (end > from)
-            {
-                TTiles.Values(
-                    vectors - v,
-                    ref value[(long)from * valueColumns],
-                    ref tile.Score[from * tile.Stride + q],
-                    ref *(from > 0 ? tile.Ones : alpha),
-                    ref tile.Output[q],
-                    end - from,
-                    valueColumns,
-                    ref ahead);
-            }
-
+            int q = v * TVector.Count, end = tile.Counts[v], complete = 1;
+            while (v + complete < vectors && tile.Counts[v + complete] == end)
+                complete++;
+            TTiles.Values(
+                vectors - v,
+                complete,
+                continues: from > 0,
+                ref value[(long)from * valueColumns],
+                ref tile.Score[from * tile.Stride + q],
+                ref *(alpha == null ? null : alpha + q),
+                ref tile.BlockSum[q],
+                ref tile.Output[q],
+                end - from,
+                valueColumns,
+                ref ahead);
+            v += complete;
             from = end;
         }
     }

@@ -44,14 +44,17 @@ public interface IAttentionTiles
     /// <param name="ahead">What is needed next.</param>
     static abstract void Scores(int vectors, ref float key, ref float query, ref float bias, ref float score, ref float max, int keyCount, int headDim, ref Prefetcher ahead);
 
-    /// <summary>Ot[c][q] = alpha[q]·Ot[c][q] + Σ_j V[j][c]·P[j][q].</summary>
+    /// <summary>Ot[c][q] = alpha[q]·Ot[c][q] + Σ_j V[j][c]·P[j][q], the sum first; it may be taken in parts.</summary>
     /// <param name="vectors">Width of the query tile.</param>
+    /// <param name="complete">The first vectors, at least one, whose sum these terms complete; that of the others is left in <paramref name="sum"/>.</param>
+    /// <param name="continues">Whether these terms continue the sums that are there.</param>
     /// <param name="value">V: <paramref name="keyCount"/> × <paramref name="valueDim"/>.</param>
     /// <param name="probability">P: <paramref name="keyCount"/> × n.</param>
-    /// <param name="alpha">n correction factors, or a null reference where there is no output yet: then it is only written.</param>
+    /// <param name="alpha">n correction factors, or a null reference where there is no output yet: then Ot is the sum.</param>
+    /// <param name="sum">Sums that are not complete: <paramref name="valueDim"/> × n.</param>
     /// <param name="output">Ot, read and written: <paramref name="valueDim"/> × n.</param>
     /// <param name="keyCount">Keys in the block.</param>
     /// <param name="valueDim">Value dimension, a multiple of <see cref="ValueRows"/>; ignored where the kernel is made for one.</param>
     /// <param name="ahead">What is needed next.</param>
-    static abstract void Values(int vectors, ref float value, ref float probability, ref float alpha, ref float output, int keyCount, int valueDim, ref Prefetcher ahead);
+    static abstract void Values(int vectors, int complete, bool continues, ref float value, ref float probability, ref float alpha, ref float sum, ref float output, int keyCount, int valueDim, ref Prefetcher ahead);
 }

@@ -103,7 +103,7 @@ internal static unsafe class RowDriver<TVector, TSpec>
         }
 
         if (Features.Uses<TSpec>(call, AttentionFeatures.Alibi))
-            DecodeTile<TVector>.AddAlibi(score, count, tile.Origins[row] - first, new(call.AlibiSlopes[tile.Rows.Head(row)]));
+            DecodeTile<TVector>.AddAlibi(score, count, tile.Origins[row] - first, tile.Nearest[row], new(call.AlibiSlopes[tile.Rows.Head(row)]));
     }
 
     [MethodImpl(MethodImplOptions.AggressiveOptimization)]

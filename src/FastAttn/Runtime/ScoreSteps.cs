@@ -44,7 +44,7 @@ internal static unsafe class ScoreSteps<TVector>
         }
     }
 
-    /// <summary>S = c·log₂(e)·tanh(S), where S comes divided by c.</summary>
+    /// <summary>S = c·log₂(e)·tanh(x), where S comes as x in units of <see cref="VectorMath.TanhUnit"/>.</summary>
     public readonly struct Softcap(float factor) : IStep
     {
         private readonly VectorMath.TanhConstants<TVector> _constants = new();
@@ -55,7 +55,7 @@ internal static unsafe class ScoreSteps<TVector>
         }
 
         [MethodImpl(MethodImplOptions.AggressiveInlining)]
-        public TVector Apply(TVector score, int key) => VectorMath.Tanh(score, _constants) * _factor;
+        public TVector Apply(TVector score, int key) => VectorMath.TanhOfLog2(score, _constants) * _factor;
     }
 
     /// <summary>S += bias; −∞ where that is, whatever S holds.</summary>
@@ -68,8 +68,34 @@ internal static unsafe class ScoreSteps<TVector>
         [MethodImpl(MethodImplOptions.AggressiveInlining)]
         public readonly TVector Apply(TVector score, int key)
         {
-            TVector b = TVector.Load(ref _lanes[(long)key * stride]);
-            return TVector.SelectGreaterOrEqual(TVector.Create(float.NegativeInfinity), b, b, score + b);
+            TVector b = Of(key);
+            return Hide(b, score + b);
+        }
+
+        /// <summary>The bias of a key.</summary>
+        [MethodImpl(MethodImplOptions.AggressiveInlining)]
+        public readonly TVector Of(int key) => TVector.Load(ref _lanes[(long)key * stride]);
+
+        /// <summary>The sum, −∞ where the bias is.</summary>
+        [MethodImpl(MethodImplOptions.AggressiveInlining)]
+        public static TVector Hide(TVector bias, TVector sum) =>
+            TVector.SelectGreaterOrEqual(TVector.Create(float.NegativeInfinity), bias, bias, sum);
+    }
+
+    /// <summary>S = c·log₂(e)·tanh(x) + bias, rounded once; −∞ where the bias is, whatever S holds.</summary>
+    public struct SoftcapAndBias(float factor, Bias bias) : IStep
+    {
+        private readonly VectorMath.TanhConstants<TVector> _constants = new();
+        private readonly TVector _factor = TVector.Create(factor);
+        private Bias _bias = bias;
+
+        public void SetLanes(int lane) => _bias.SetLanes(lane);
+
+        [MethodImpl(MethodImplOptions.AggressiveInlining)]
+        public readonly TVector Apply(TVector score, int key)
+        {
+            TVector b = _bias.Of(key);
+            return Bias.Hide(b, TVector.MultiplyAdd(VectorMath.TanhOfLog2(score, _constants), _factor, b));
         }
     }
 

@@ -67,11 +67,17 @@ internal unsafe struct TileState<TVector, TSpec>
     public readonly int* Limits;
 
     /// <summary>
-    /// With ALiBi, the position from which each lane's distances count: its query's own or, if that is outside the keys that it sees, the
-    /// nearest of these. That changes no weight and keeps logits near 0, where they are rounded less; the log-sum-exp gets the difference
-    /// back. With a sink always its own: that is near 0 itself.
+    /// With ALiBi, the key from which each lane's distances are measured: its query's position or, if that is outside the keys that it
+    /// sees, the nearest of these.
     /// </summary>
     public readonly long* Origins;
+
+    /// <summary>
+    /// The distance from there to the nearest key that no mask hides. Biases count from that key: this changes no weight and keeps logits
+    /// near 0, where they are rounded less; the log-sum-exp gets the difference back. With a sink they count from the query's position:
+    /// that is near 0 itself.
+    /// </summary>
+    public readonly float* Nearest;
 
     /// <summary>What is added to scores, in units of log₂, where there is a mask or ALiBi. Rows of queries have it by rows.</summary>
     public readonly float* Bias;
@@ -79,8 +85,8 @@ internal unsafe struct TileState<TVector, TSpec>
     /// <summary>Keys of the present block that the queries of each vector take: up to the last that one of them sees, or more.</summary>
     public readonly int* Counts;
 
-    /// <summary>1 in each lane.</summary>
-    public readonly float* Ones;
+    /// <summary>The present block's part of Ot as far as it is summed up, where that takes more than one step.</summary>
+    public readonly float* BlockSum;
 
     /// <summary>What lanes without a query write.</summary>
     public readonly float* Spare;
@@ -105,13 +111,14 @@ internal unsafe struct TileState<TVector, TSpec>
         Starts = (int*)Take(memory, ref used, stride);
         Limits = (int*)Take(memory, ref used, stride);
         Origins = (long*)Take(memory, ref used, 2 * stride);
+        Nearest = Take(memory, ref used, stride);
         Score = Take(shared, ref sharedUsed, (long)(blockRows + 1) * stride);
         NewMax = Take(shared, ref sharedUsed, stride);
         Alpha = Take(shared, ref sharedUsed, stride);
         Lanes = Take(shared, ref sharedUsed, stride);
         Bias = Take(shared, ref sharedUsed, Features.Uses<TSpec>(call, AttentionCall.BiasFeatures) ? (long)blockRows * stride : 0);
         Counts = (int*)Take(shared, ref sharedUsed, stride);
-        Ones = Take(shared, ref sharedUsed, stride);
+        BlockSum = Take(shared, ref sharedUsed, HasRanges ? (long)valueColumns * stride : 0);
         Spare = Take(shared, ref sharedUsed, valueColumns);
         Floats = used;
         SharedFloats = sharedUsed;
@@ -156,7 +163,6 @@ internal unsafe struct TileState<TVector, TSpec>
         new Span<float>(Output, clears).Clear();
         new Span<float>(Max, Width).Fill(OnlineSoftmax.NoMax);
         new Span<float>(Sum, Width).Clear();
-        new Span<float>(Ones, Width).Fill(1);
         if (Features.Uses<TSpec>(call, AttentionFeatures.Alibi))
             FindOrigins(call);
         if (!Features.Uses<TSpec>(call, AttentionFeatures.Sinks))
@@ -181,7 +187,7 @@ internal unsafe struct TileState<TVector, TSpec>
         LanePacking<TVector>.Pack<FloatElement>(starts, 0, call.HeadDim, Features.QueryScale<TSpec>(call), Query, Width, Stride);
     }
 
-    /// <summary>Masks and ALiBi of one block: bias[j][q] = log₂(e)·(M[q][j] − slope·|origin[q] − j|).</summary>
+    /// <summary>Masks and ALiBi of one block: bias[j][q] = log₂(e)·(M[q][j] − slope·(|origin[q] − j| − nearest[q])).</summary>
     /// <param name="call">The call.</param>
     /// <param name="first">The block's first key.</param>
     /// <param name="count">Its keys.</param>
@@ -201,12 +207,18 @@ internal unsafe struct TileState<TVector, TSpec>
         new Span<float>(Bias + (long)count * Stride, (rows - count) * Stride).Fill(float.NegativeInfinity);
     }
 
-    /// <summary>Softcap of one block.</summary>
+    /// <summary>Softcap of one block, and its bias where it has one.</summary>
     [MethodImpl(MethodImplOptions.AggressiveInlining)]
-    public readonly void CapScores(in AttentionCall call) =>
-        ScoreSteps<TVector>.Run(new ScoreSteps<TVector>.Softcap(call.Softcap * VectorMath.Log2E), this);
+    public readonly void CapScores(in AttentionCall call, bool hasBias)
+    {
+        float factor = call.Softcap * VectorMath.Log2E;
+        if (hasBias)
+            ScoreSteps<TVector>.Run(new ScoreSteps<TVector>.SoftcapAndBias(factor, new(Bias, Stride)), this);
+        else
+            ScoreSteps<TVector>.Run(new ScoreSteps<TVector>.Softcap(factor), this);
+    }
 
-    /// <summary>Adds the bias of one block, where the product could not.</summary>
+    /// <summary>Adds the bias of one block, where neither the product nor the softcap does.</summary>
     [MethodImpl(MethodImplOptions.AggressiveInlining)]
     public readonly void AddBias() =>
         ScoreSteps<TVector>.Run(new ScoreSteps<TVector>.Bias(Bias, Stride), this);
@@ -366,7 +378,7 @@ internal unsafe struct TileState<TVector, TSpec>
     /// <summary>What ALiBi adds to the logits of a query between its position and its origin, in units of log₂; 0 without ALiBi.</summary>
     [MethodImpl(MethodImplOptions.AggressiveInlining)]
     private readonly double Shift(in AttentionCall call, int row) =>
-        Features.Uses<TSpec>(call, AttentionFeatures.Alibi) ? -AlibiSlope.Log2E * call.AlibiSlopes[Rows.Head(row)] * Math.Abs(Position(row) - Origins[row]) : 0;
+        Features.Uses<TSpec>(call, AttentionFeatures.Alibi) ? -AlibiSlope.Log2E * call.AlibiSlopes[Rows.Head(row)] * (Math.Abs(Position(row) - Origins[row]) + Nearest[row]) : 0;
 
     /// <summary>The query's position among the keys.</summary>
     [MethodImpl(MethodImplOptions.AggressiveInlining)]
@@ -379,12 +391,44 @@ internal unsafe struct TileState<TVector, TSpec>
         for (int q = 0; q < Width; q++)
         {
             int row = RowOf(q), start = HasStarts ? Starts[row] : 0, limit = HasRanges ? Limits[row] : Sequence.KeyLength;
-            bool hasSink = hasSinks && !float.IsNegativeInfinity(call.Sinks[Rows.Head(row)]);
-            Origins[q] = hasSink || start >= limit ? Position(row) : Math.Clamp(Position(row), start, limit - 1);
+            bool hasSink = hasSinks && !float.IsNegativeInfinity(call.Sinks[Rows.Head(row)]), counts = !hasSink && start < limit;
+            Origins[q] = counts ? Math.Clamp(Position(row), start, limit - 1) : Position(row);
+            Nearest[q] = counts ? DistanceToSeen(call, row, (int)Origins[q], start, limit) : 0;
         }
     }
 
-    /// <summary>Adds −slope·|origin − j| to the bias, or sets it.</summary>
+    /// <summary>How far the key nearest to the origin is that no mask hides; 0 if they hide all.</summary>
+    [MethodImpl(MethodImplOptions.AggressiveOptimization)]
+    private readonly int DistanceToSeen(in AttentionCall call, int row, int origin, int start, int limit)
+    {
+        if (!Features.Uses<TSpec>(call, AttentionCall.MaskFeatures))
+            return 0;
+        for (int distance = 0; origin - distance >= start || origin + distance < limit; distance++)
+        {
+            if ((origin - distance >= start && !IsHidden(call, row, origin - distance)) || (origin + distance < limit && !IsHidden(call, row, origin + distance)))
+                return distance;
+        }
+
+        return 0;
+    }
+
+    /// <summary>Whether a mask hides a key from a query.</summary>
+    [MethodImpl(MethodImplOptions.AggressiveInlining)]
+    private readonly bool IsHidden(in AttentionCall call, int row, int key) =>
+        (Features.Uses<TSpec>(call, AttentionFeatures.PackedMask) && IsHidden<BitElement>(call.PackedMask, row, key))
+        || (Features.Uses<TSpec>(call, AttentionFeatures.BooleanMask) && IsHidden<BooleanElement>(call.BooleanMask, row, key))
+        || (Features.Uses<TSpec>(call, AttentionFeatures.AdditiveMask) && IsHidden<AdditiveElement>(call.AdditiveMask, row, key));
+
+    [MethodImpl(MethodImplOptions.AggressiveInlining)]
+    private readonly bool IsHidden<TElement>(in MaskOperand mask, int row, int key)
+        where TElement : struct, IMaskElement
+    {
+        float bias = 0;
+        TElement.Load(MaskRow<TElement>(mask, row), key, Lanes1.Create(1)).Store(ref bias);
+        return float.IsNegativeInfinity(bias);
+    }
+
+    /// <summary>Adds −slope·(|origin − j| − nearest) to the bias, or sets it.</summary>
     [MethodImpl(MethodImplOptions.AggressiveOptimization)]
     private readonly void PackAlibi(in AttentionCall call, int first, int count, bool adds)
     {
@@ -402,15 +446,24 @@ internal unsafe struct TileState<TVector, TSpec>
 
         // Most blocks lie on one side of all queries: there the distance is origin − j or j − origin.
         bool isBefore = least >= count - 1, isBehind = most <= 0;
-        TVector sign = TVector.Create(isBehind ? -1 : 1), one = TVector.Create(1), zero = TVector.Create(0);
+        TVector step = TVector.Create(isBehind ? -1 : 1), zero = TVector.Create(0);
         for (int q = 0; q < Width; q += TVector.Count)
         {
-            TVector distance = TVector.Load(ref position[q]), slope = TVector.Load(ref high[q]) * sign, rest = TVector.Load(ref low[q]) * sign;
+            TVector slope = TVector.Load(ref high[q]), rest = TVector.Load(ref low[q]), nearest = TVector.Load(ref Nearest[q]);
+            TVector distance = TVector.Load(ref position[q]) * step;
             float* bias = Bias + q;
-            for (int j = 0; j < count; j++, bias += Stride, distance -= one)
+            if (!adds && (isBefore || isBehind))
             {
-                TVector length = isBefore || isBehind ? distance : TVector.Max(distance, zero - distance);
-                TVector small = TVector.MultiplyAdd(rest, length, adds ? TVector.Load(ref *bias) : zero);
+                for (int j = 0; j < count; j++, bias += Stride, distance -= step)
+                    TVector.MultiplyAdd(slope, distance, rest * distance).Store(ref *bias);
+                continue;
+            }
+
+            for (int j = 0; j < count; j++, bias += Stride, distance -= step)
+            {
+                // A mask hides what is nearer than the nearest.
+                TVector length = TVector.Max(TVector.Max(distance, zero - distance) - nearest, zero);
+                TVector small = adds ? TVector.MultiplyAdd(rest, length, TVector.Load(ref *bias)) : rest * length;
                 TVector.MultiplyAdd(slope, length, small).Store(ref *bias);
             }
         }

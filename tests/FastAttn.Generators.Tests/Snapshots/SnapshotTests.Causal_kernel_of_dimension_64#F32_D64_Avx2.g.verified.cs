@@ -42,13 +42,13 @@ namespace FastAttn.Generated
 
         /// <inheritdoc/>
         [global::System.Runtime.CompilerServices.MethodImpl(global::System.Runtime.CompilerServices.MethodImplOptions.AggressiveInlining)]
-        public static void Values(int vectors, ref float value, ref float probability, ref float alpha, ref float output, int keyCount, int valueDim, ref Prefetcher ahead)
+        public static void Values(int vectors, int complete, bool continues, ref float value, ref float probability, ref float alpha, ref float sum, ref float output, int keyCount, int valueDim, ref Prefetcher ahead)
         {
             switch (vectors)
             {
-                case 3: Values4x3(ref value, ref probability, ref alpha, ref output, keyCount, ref ahead); break;
-                case 2: Values4x2(ref value, ref probability, ref alpha, ref output, keyCount, ref ahead); break;
-                default: Values8x1(ref value, ref probability, ref alpha, ref output, keyCount, ref ahead); break;
+                case 3: Values4x3(complete, continues, ref value, ref probability, ref alpha, ref sum, ref output, keyCount, ref ahead); break;
+                case 2: Values4x2(complete, continues, ref value, ref probability, ref alpha, ref sum, ref output, keyCount, ref ahead); break;
+                default: Values8x1(continues, ref value, ref probability, ref alpha, ref sum, ref output, keyCount, ref ahead); break;
             }
         }
 
@@ -458,17 +458,18 @@ namespace FastAttn.Generated
             }
         }
 
-        /// <summary>Ot[c][q] = alpha[q]·Ot[c][q] + Σ_j V[j][c]·P[j][q], without the first term where alpha is a null reference, 4 value columns × 3 vectors of queries at a time.</summary>
+        /// <summary>Ot[c][q] = alpha[q]·Ot[c][q] + Σ_j V[j][c]·P[j][q] of the vectors whose sum is complete, 4 value columns × 3 vectors of queries at a time.</summary>
         [global::System.Runtime.CompilerServices.MethodImpl(global::System.Runtime.CompilerServices.MethodImplOptions.AggressiveOptimization)]
-        private static void Values4x3(ref float value, ref float probability, ref float alpha, ref float output, int keyCount, ref Prefetcher ahead)
+        private static void Values4x3(int complete, bool continues, ref float value, ref float probability, ref float alpha, ref float sum, ref float output, int keyCount, ref Prefetcher ahead)
         {
-            bool continues = !Unsafe.IsNullRef(ref alpha);
+            bool rescales = !Unsafe.IsNullRef(ref alpha);
             for (int c = 0; c < 64; c += 4)
             {
                 ahead.Next();
                 ref float a = ref Unsafe.Add(ref value, c);
                 ref float b = ref probability;
-                ref float o = ref Unsafe.Add(ref output, c * 24);
+                ref float part = ref Unsafe.Add(ref sum, c * 24);
+                ref float output0 = ref Unsafe.Add(ref output, c * 24);
 
                 Lane o00 = Lane.Zero, o01 = Lane.Zero, o02 = Lane.Zero;
                 Lane o10 = Lane.Zero, o11 = Lane.Zero, o12 = Lane.Zero;
@@ -476,12 +477,11 @@ namespace FastAttn.Generated
                 Lane o30 = Lane.Zero, o31 = Lane.Zero, o32 = Lane.Zero;
                 if (continues)
                 {
-                    // The output so far, rescaled to the new maximum.
-                    Lane alpha0 = Vec.LoadUnsafe(ref alpha, 0), alpha1 = Vec.LoadUnsafe(ref alpha, 8), alpha2 = Vec.LoadUnsafe(ref alpha, 16);
-                    o00 = Vec.LoadUnsafe(ref o, 0) * alpha0; o01 = Vec.LoadUnsafe(ref o, 8) * alpha1; o02 = Vec.LoadUnsafe(ref o, 16) * alpha2;
-                    o10 = Vec.LoadUnsafe(ref o, 24) * alpha0; o11 = Vec.LoadUnsafe(ref o, 32) * alpha1; o12 = Vec.LoadUnsafe(ref o, 40) * alpha2;
-                    o20 = Vec.LoadUnsafe(ref o, 48) * alpha0; o21 = Vec.LoadUnsafe(ref o, 56) * alpha1; o22 = Vec.LoadUnsafe(ref o, 64) * alpha2;
-                    o30 = Vec.LoadUnsafe(ref o, 72) * alpha0; o31 = Vec.LoadUnsafe(ref o, 80) * alpha1; o32 = Vec.LoadUnsafe(ref o, 88) * alpha2;
+                    // The sum so far.
+                    o00 = Vec.LoadUnsafe(ref part, 0); o01 = Vec.LoadUnsafe(ref part, 8); o02 = Vec.LoadUnsafe(ref part, 16);
+                    o10 = Vec.LoadUnsafe(ref part, 24); o11 = Vec.LoadUnsafe(ref part, 32); o12 = Vec.LoadUnsafe(ref part, 40);
+                    o20 = Vec.LoadUnsafe(ref part, 48); o21 = Vec.LoadUnsafe(ref part, 56); o22 = Vec.LoadUnsafe(ref part, 64);
+                    o30 = Vec.LoadUnsafe(ref part, 72); o31 = Vec.LoadUnsafe(ref part, 80); o32 = Vec.LoadUnsafe(ref part, 88);
                 }
 
                 // The sum over j: a value element times a vector of probabilities.
@@ -552,24 +552,56 @@ namespace FastAttn.Generated
                     b = ref Unsafe.Add(ref b, 24);
                 }
 
-                Vec.StoreUnsafe(o00, ref o, 0); Vec.StoreUnsafe(o01, ref o, 8); Vec.StoreUnsafe(o02, ref o, 16);
-                Vec.StoreUnsafe(o10, ref o, 24); Vec.StoreUnsafe(o11, ref o, 32); Vec.StoreUnsafe(o12, ref o, 40);
-                Vec.StoreUnsafe(o20, ref o, 48); Vec.StoreUnsafe(o21, ref o, 56); Vec.StoreUnsafe(o22, ref o, 64);
-                Vec.StoreUnsafe(o30, ref o, 72); Vec.StoreUnsafe(o31, ref o, 80); Vec.StoreUnsafe(o32, ref o, 88);
+                // A sum that is not complete stays apart.
+                ref float output1 = ref complete > 1 ? ref output0 : ref part;
+                ref float output2 = ref complete > 2 ? ref output0 : ref part;
+                if (rescales)
+                {
+                    // The output so far, rescaled to the new maximum. Last: the sum of a block is rounded at its own size.
+                    Lane alpha0 = Vec.LoadUnsafe(ref alpha, 0);
+                    o00 = Vec.MultiplyAddEstimate(Vec.LoadUnsafe(ref output0, 0), alpha0, o00);
+                    o10 = Vec.MultiplyAddEstimate(Vec.LoadUnsafe(ref output0, 24), alpha0, o10);
+                    o20 = Vec.MultiplyAddEstimate(Vec.LoadUnsafe(ref output0, 48), alpha0, o20);
+                    o30 = Vec.MultiplyAddEstimate(Vec.LoadUnsafe(ref output0, 72), alpha0, o30);
+
+                    if (complete > 1)
+                    {
+                        Lane alpha1 = Vec.LoadUnsafe(ref alpha, 8);
+                        o01 = Vec.MultiplyAddEstimate(Vec.LoadUnsafe(ref output1, 8), alpha1, o01);
+                        o11 = Vec.MultiplyAddEstimate(Vec.LoadUnsafe(ref output1, 32), alpha1, o11);
+                        o21 = Vec.MultiplyAddEstimate(Vec.LoadUnsafe(ref output1, 56), alpha1, o21);
+                        o31 = Vec.MultiplyAddEstimate(Vec.LoadUnsafe(ref output1, 80), alpha1, o31);
+                    }
+
+                    if (complete > 2)
+                    {
+                        Lane alpha2 = Vec.LoadUnsafe(ref alpha, 16);
+                        o02 = Vec.MultiplyAddEstimate(Vec.LoadUnsafe(ref output2, 16), alpha2, o02);
+                        o12 = Vec.MultiplyAddEstimate(Vec.LoadUnsafe(ref output2, 40), alpha2, o12);
+                        o22 = Vec.MultiplyAddEstimate(Vec.LoadUnsafe(ref output2, 64), alpha2, o22);
+                        o32 = Vec.MultiplyAddEstimate(Vec.LoadUnsafe(ref output2, 88), alpha2, o32);
+                    }
+                }
+
+                Vec.StoreUnsafe(o00, ref output0, 0); Vec.StoreUnsafe(o01, ref output1, 8); Vec.StoreUnsafe(o02, ref output2, 16);
+                Vec.StoreUnsafe(o10, ref output0, 24); Vec.StoreUnsafe(o11, ref output1, 32); Vec.StoreUnsafe(o12, ref output2, 40);
+                Vec.StoreUnsafe(o20, ref output0, 48); Vec.StoreUnsafe(o21, ref output1, 56); Vec.StoreUnsafe(o22, ref output2, 64);
+                Vec.StoreUnsafe(o30, ref output0, 72); Vec.StoreUnsafe(o31, ref output1, 80); Vec.StoreUnsafe(o32, ref output2, 88);
             }
         }
 
-        /// <summary>Ot[c][q] = alpha[q]·Ot[c][q] + Σ_j V[j][c]·P[j][q], without the first term where alpha is a null reference, 4 value columns × 2 vectors of queries at a time.</summary>
+        /// <summary>Ot[c][q] = alpha[q]·Ot[c][q] + Σ_j V[j][c]·P[j][q] of the vectors whose sum is complete, 4 value columns × 2 vectors of queries at a time.</summary>
         [global::System.Runtime.CompilerServices.MethodImpl(global::System.Runtime.CompilerServices.MethodImplOptions.AggressiveOptimization)]
-        private static void Values4x2(ref float value, ref float probability, ref float alpha, ref float output, int keyCount, ref Prefetcher ahead)
+        private static void Values4x2(int complete, bool continues, ref float value, ref float probability, ref float alpha, ref float sum, ref float output, int keyCount, ref Prefetcher ahead)
         {
-            bool continues = !Unsafe.IsNullRef(ref alpha);
+            bool rescales = !Unsafe.IsNullRef(ref alpha);
             for (int c = 0; c < 64; c += 4)
             {
                 ahead.Next();
                 ref float a = ref Unsafe.Add(ref value, c);
                 ref float b = ref probability;
-                ref float o = ref Unsafe.Add(ref output, c * 24);
+                ref float part = ref Unsafe.Add(ref sum, c * 24);
+                ref float output0 = ref Unsafe.Add(ref output, c * 24);
 
                 Lane o00 = Lane.Zero, o01 = Lane.Zero;
                 Lane o10 = Lane.Zero, o11 = Lane.Zero;
@@ -577,12 +609,11 @@ namespace FastAttn.Generated
                 Lane o30 = Lane.Zero, o31 = Lane.Zero;
                 if (continues)
                 {
-                    // The output so far, rescaled to the new maximum.
-                    Lane alpha0 = Vec.LoadUnsafe(ref alpha, 0), alpha1 = Vec.LoadUnsafe(ref alpha, 8);
-                    o00 = Vec.LoadUnsafe(ref o, 0) * alpha0; o01 = Vec.LoadUnsafe(ref o, 8) * alpha1;
-                    o10 = Vec.LoadUnsafe(ref o, 24) * alpha0; o11 = Vec.LoadUnsafe(ref o, 32) * alpha1;
-                    o20 = Vec.LoadUnsafe(ref o, 48) * alpha0; o21 = Vec.LoadUnsafe(ref o, 56) * alpha1;
-                    o30 = Vec.LoadUnsafe(ref o, 72) * alpha0; o31 = Vec.LoadUnsafe(ref o, 80) * alpha1;
+                    // The sum so far.
+                    o00 = Vec.LoadUnsafe(ref part, 0); o01 = Vec.LoadUnsafe(ref part, 8);
+                    o10 = Vec.LoadUnsafe(ref part, 24); o11 = Vec.LoadUnsafe(ref part, 32);
+                    o20 = Vec.LoadUnsafe(ref part, 48); o21 = Vec.LoadUnsafe(ref part, 56);
+                    o30 = Vec.LoadUnsafe(ref part, 72); o31 = Vec.LoadUnsafe(ref part, 80);
                 }
 
                 // The sum over j: a value element times a vector of probabilities.
@@ -653,24 +684,46 @@ namespace FastAttn.Generated
                     b = ref Unsafe.Add(ref b, 24);
                 }
 
-                Vec.StoreUnsafe(o00, ref o, 0); Vec.StoreUnsafe(o01, ref o, 8);
-                Vec.StoreUnsafe(o10, ref o, 24); Vec.StoreUnsafe(o11, ref o, 32);
-                Vec.StoreUnsafe(o20, ref o, 48); Vec.StoreUnsafe(o21, ref o, 56);
-                Vec.StoreUnsafe(o30, ref o, 72); Vec.StoreUnsafe(o31, ref o, 80);
+                // A sum that is not complete stays apart.
+                ref float output1 = ref complete > 1 ? ref output0 : ref part;
+                if (rescales)
+                {
+                    // The output so far, rescaled to the new maximum. Last: the sum of a block is rounded at its own size.
+                    Lane alpha0 = Vec.LoadUnsafe(ref alpha, 0);
+                    o00 = Vec.MultiplyAddEstimate(Vec.LoadUnsafe(ref output0, 0), alpha0, o00);
+                    o10 = Vec.MultiplyAddEstimate(Vec.LoadUnsafe(ref output0, 24), alpha0, o10);
+                    o20 = Vec.MultiplyAddEstimate(Vec.LoadUnsafe(ref output0, 48), alpha0, o20);
+                    o30 = Vec.MultiplyAddEstimate(Vec.LoadUnsafe(ref output0, 72), alpha0, o30);
+
+                    if (complete > 1)
+                    {
+                        Lane alpha1 = Vec.LoadUnsafe(ref alpha, 8);
+                        o01 = Vec.MultiplyAddEstimate(Vec.LoadUnsafe(ref output1, 8), alpha1, o01);
+                        o11 = Vec.MultiplyAddEstimate(Vec.LoadUnsafe(ref output1, 32), alpha1, o11);
+                        o21 = Vec.MultiplyAddEstimate(Vec.LoadUnsafe(ref output1, 56), alpha1, o21);
+                        o31 = Vec.MultiplyAddEstimate(Vec.LoadUnsafe(ref output1, 80), alpha1, o31);
+                    }
+                }
+
+                Vec.StoreUnsafe(o00, ref output0, 0); Vec.StoreUnsafe(o01, ref output1, 8);
+                Vec.StoreUnsafe(o10, ref output0, 24); Vec.StoreUnsafe(o11, ref output1, 32);
+                Vec.StoreUnsafe(o20, ref output0, 48); Vec.StoreUnsafe(o21, ref output1, 56);
+                Vec.StoreUnsafe(o30, ref output0, 72); Vec.StoreUnsafe(o31, ref output1, 80);
             }
         }
 
-        /// <summary>Ot[c][q] = alpha[q]·Ot[c][q] + Σ_j V[j][c]·P[j][q], without the first term where alpha is a null reference, 8 value columns × 1 vectors of queries at a time.</summary>
+        /// <summary>Ot[c][q] = alpha[q]·Ot[c][q] + Σ_j V[j][c]·P[j][q] of the vectors whose sum is complete, 8 value columns × 1 vectors of queries at a time.</summary>
         [global::System.Runtime.CompilerServices.MethodImpl(global::System.Runtime.CompilerServices.MethodImplOptions.AggressiveOptimization)]
-        private static void Values8x1(ref float value, ref float probability, ref float alpha, ref float output, int keyCount, ref Prefetcher ahead)
+        private static void Values8x1(bool continues, ref float value, ref float probability, ref float alpha, ref float sum, ref float output, int keyCount, ref Prefetcher ahead)
         {
-            bool continues = !Unsafe.IsNullRef(ref alpha);
+            bool rescales = !Unsafe.IsNullRef(ref alpha);
             for (int c = 0; c < 64; c += 8)
             {
                 ahead.Next();
                 ref float a = ref Unsafe.Add(ref value, c);
                 ref float b = ref probability;
-                ref float o = ref Unsafe.Add(ref output, c * 24);
+                ref float part = ref Unsafe.Add(ref sum, c * 24);
+                ref float output0 = ref Unsafe.Add(ref output, c * 24);
 
                 Lane o00 = Lane.Zero;
                 Lane o10 = Lane.Zero;
@@ -682,16 +735,15 @@ namespace FastAttn.Generated
                 Lane o70 = Lane.Zero;
                 if (continues)
                 {
-                    // The output so far, rescaled to the new maximum.
-                    Lane alpha0 = Vec.LoadUnsafe(ref alpha, 0);
-                    o00 = Vec.LoadUnsafe(ref o, 0) * alpha0;
-                    o10 = Vec.LoadUnsafe(ref o, 24) * alpha0;
-                    o20 = Vec.LoadUnsafe(ref o, 48) * alpha0;
-                    o30 = Vec.LoadUnsafe(ref o, 72) * alpha0;
-                    o40 = Vec.LoadUnsafe(ref o, 96) * alpha0;
-                    o50 = Vec.LoadUnsafe(ref o, 120) * alpha0;
-                    o60 = Vec.LoadUnsafe(ref o, 144) * alpha0;
-                    o70 = Vec.LoadUnsafe(ref o, 168) * alpha0;
+                    // The sum so far.
+                    o00 = Vec.LoadUnsafe(ref part, 0);
+                    o10 = Vec.LoadUnsafe(ref part, 24);
+                    o20 = Vec.LoadUnsafe(ref part, 48);
+                    o30 = Vec.LoadUnsafe(ref part, 72);
+                    o40 = Vec.LoadUnsafe(ref part, 96);
+                    o50 = Vec.LoadUnsafe(ref part, 120);
+                    o60 = Vec.LoadUnsafe(ref part, 144);
+                    o70 = Vec.LoadUnsafe(ref part, 168);
                 }
 
                 // The sum over j: a value element times a vector of probabilities.
@@ -802,14 +854,28 @@ namespace FastAttn.Generated
                     b = ref Unsafe.Add(ref b, 24);
                 }
 
-                Vec.StoreUnsafe(o00, ref o, 0);
-                Vec.StoreUnsafe(o10, ref o, 24);
-                Vec.StoreUnsafe(o20, ref o, 48);
-                Vec.StoreUnsafe(o30, ref o, 72);
-                Vec.StoreUnsafe(o40, ref o, 96);
-                Vec.StoreUnsafe(o50, ref o, 120);
-                Vec.StoreUnsafe(o60, ref o, 144);
-                Vec.StoreUnsafe(o70, ref o, 168);
+                if (rescales)
+                {
+                    // The output so far, rescaled to the new maximum. Last: the sum of a block is rounded at its own size.
+                    Lane alpha0 = Vec.LoadUnsafe(ref alpha, 0);
+                    o00 = Vec.MultiplyAddEstimate(Vec.LoadUnsafe(ref output0, 0), alpha0, o00);
+                    o10 = Vec.MultiplyAddEstimate(Vec.LoadUnsafe(ref output0, 24), alpha0, o10);
+                    o20 = Vec.MultiplyAddEstimate(Vec.LoadUnsafe(ref output0, 48), alpha0, o20);
+                    o30 = Vec.MultiplyAddEstimate(Vec.LoadUnsafe(ref output0, 72), alpha0, o30);
+                    o40 = Vec.MultiplyAddEstimate(Vec.LoadUnsafe(ref output0, 96), alpha0, o40);
+                    o50 = Vec.MultiplyAddEstimate(Vec.LoadUnsafe(ref output0, 120), alpha0, o50);
+                    o60 = Vec.MultiplyAddEstimate(Vec.LoadUnsafe(ref output0, 144), alpha0, o60);
+                    o70 = Vec.MultiplyAddEstimate(Vec.LoadUnsafe(ref output0, 168), alpha0, o70);
+                }
+
+                Vec.StoreUnsafe(o00, ref output0, 0);
+                Vec.StoreUnsafe(o10, ref output0, 24);
+                Vec.StoreUnsafe(o20, ref output0, 48);
+                Vec.StoreUnsafe(o30, ref output0, 72);
+                Vec.StoreUnsafe(o40, ref output0, 96);
+                Vec.StoreUnsafe(o50, ref output0, 120);
+                Vec.StoreUnsafe(o60, ref output0, 144);
+                Vec.StoreUnsafe(o70, ref output0, 168);
             }
         }
     }

@@ -42,13 +42,13 @@ namespace FastAttn.Generated
 
         /// <inheritdoc/>
         [global::System.Runtime.CompilerServices.MethodImpl(global::System.Runtime.CompilerServices.MethodImplOptions.AggressiveInlining)]
-        public static void Values(int vectors, ref float value, ref float probability, ref float alpha, ref float output, int keyCount, int valueDim, ref Prefetcher ahead)
+        public static void Values(int vectors, int complete, bool continues, ref float value, ref float probability, ref float alpha, ref float sum, ref float output, int keyCount, int valueDim, ref Prefetcher ahead)
         {
             switch (vectors)
             {
-                case 3: Values8x3(ref value, ref probability, ref alpha, ref output, keyCount, ref ahead); break;
-                case 2: Values8x2(ref value, ref probability, ref alpha, ref output, keyCount, ref ahead); break;
-                default: Values8x1(ref value, ref probability, ref alpha, ref output, keyCount, ref ahead); break;
+                case 3: Values8x3(complete, continues, ref value, ref probability, ref alpha, ref sum, ref output, keyCount, ref ahead); break;
+                case 2: Values8x2(complete, continues, ref value, ref probability, ref alpha, ref sum, ref output, keyCount, ref ahead); break;
+                default: Values8x1(continues, ref value, ref probability, ref alpha, ref sum, ref output, keyCount, ref ahead); break;
             }
         }
 
@@ -453,17 +453,18 @@ namespace FastAttn.Generated
             }
         }
 
-        /// <summary>Ot[c][q] = alpha[q]·Ot[c][q] + Σ_j V[j][c]·P[j][q], without the first term where alpha is a null reference, 8 value columns × 3 vectors of queries at a time.</summary>
+        /// <summary>Ot[c][q] = alpha[q]·Ot[c][q] + Σ_j V[j][c]·P[j][q] of the vectors whose sum is complete, 8 value columns × 3 vectors of queries at a time.</summary>
         [global::System.Runtime.CompilerServices.MethodImpl(global::System.Runtime.CompilerServices.MethodImplOptions.AggressiveOptimization)]
-        private static void Values8x3(ref float value, ref float probability, ref float alpha, ref float output, int keyCount, ref Prefetcher ahead)
+        private static void Values8x3(int complete, bool continues, ref float value, ref float probability, ref float alpha, ref float sum, ref float output, int keyCount, ref Prefetcher ahead)
         {
-            bool continues = !Unsafe.IsNullRef(ref alpha);
+            bool rescales = !Unsafe.IsNullRef(ref alpha);
             for (int c = 0; c < 64; c += 8)
             {
                 ahead.Next();
                 ref float a = ref Unsafe.Add(ref value, c);
                 ref float b = ref probability;
-                ref float o = ref Unsafe.Add(ref output, c * 48);
+                ref float part = ref Unsafe.Add(ref sum, c * 48);
+                ref float output0 = ref Unsafe.Add(ref output, c * 48);
 
                 Lane o00 = Lane.Zero, o01 = Lane.Zero, o02 = Lane.Zero;
                 Lane o10 = Lane.Zero, o11 = Lane.Zero, o12 = Lane.Zero;
@@ -475,16 +476,15 @@ namespace FastAttn.Generated
                 Lane o70 = Lane.Zero, o71 = Lane.Zero, o72 = Lane.Zero;
                 if (continues)
                 {
-                    // The output so far, rescaled to the new maximum.
-                    Lane alpha0 = Vec.LoadUnsafe(ref alpha, 0), alpha1 = Vec.LoadUnsafe(ref alpha, 16), alpha2 = Vec.LoadUnsafe(ref alpha, 32);
-                    o00 = Vec.LoadUnsafe(ref o, 0) * alpha0; o01 = Vec.LoadUnsafe(ref o, 16) * alpha1; o02 = Vec.LoadUnsafe(ref o, 32) * alpha2;
-                    o10 = Vec.LoadUnsafe(ref o, 48) * alpha0; o11 = Vec.LoadUnsafe(ref o, 64) * alpha1; o12 = Vec.LoadUnsafe(ref o, 80) * alpha2;
-                    o20 = Vec.LoadUnsafe(ref o, 96) * alpha0; o21 = Vec.LoadUnsafe(ref o, 112) * alpha1; o22 = Vec.LoadUnsafe(ref o, 128) * alpha2;
-                    o30 = Vec.LoadUnsafe(ref o, 144) * alpha0; o31 = Vec.LoadUnsafe(ref o, 160) * alpha1; o32 = Vec.LoadUnsafe(ref o, 176) * alpha2;
-                    o40 = Vec.LoadUnsafe(ref o, 192) * alpha0; o41 = Vec.LoadUnsafe(ref o, 208) * alpha1; o42 = Vec.LoadUnsafe(ref o, 224) * alpha2;
-                    o50 = Vec.LoadUnsafe(ref o, 240) * alpha0; o51 = Vec.LoadUnsafe(ref o, 256) * alpha1; o52 = Vec.LoadUnsafe(ref o, 272) * alpha2;
-                    o60 = Vec.LoadUnsafe(ref o, 288) * alpha0; o61 = Vec.LoadUnsafe(ref o, 304) * alpha1; o62 = Vec.LoadUnsafe(ref o, 320) * alpha2;
-                    o70 = Vec.LoadUnsafe(ref o, 336) * alpha0; o71 = Vec.LoadUnsafe(ref o, 352) * alpha1; o72 = Vec.LoadUnsafe(ref o, 368) * alpha2;
+                    // The sum so far.
+                    o00 = Vec.LoadUnsafe(ref part, 0); o01 = Vec.LoadUnsafe(ref part, 16); o02 = Vec.LoadUnsafe(ref part, 32);
+                    o10 = Vec.LoadUnsafe(ref part, 48); o11 = Vec.LoadUnsafe(ref part, 64); o12 = Vec.LoadUnsafe(ref part, 80);
+                    o20 = Vec.LoadUnsafe(ref part, 96); o21 = Vec.LoadUnsafe(ref part, 112); o22 = Vec.LoadUnsafe(ref part, 128);
+                    o30 = Vec.LoadUnsafe(ref part, 144); o31 = Vec.LoadUnsafe(ref part, 160); o32 = Vec.LoadUnsafe(ref part, 176);
+                    o40 = Vec.LoadUnsafe(ref part, 192); o41 = Vec.LoadUnsafe(ref part, 208); o42 = Vec.LoadUnsafe(ref part, 224);
+                    o50 = Vec.LoadUnsafe(ref part, 240); o51 = Vec.LoadUnsafe(ref part, 256); o52 = Vec.LoadUnsafe(ref part, 272);
+                    o60 = Vec.LoadUnsafe(ref part, 288); o61 = Vec.LoadUnsafe(ref part, 304); o62 = Vec.LoadUnsafe(ref part, 320);
+                    o70 = Vec.LoadUnsafe(ref part, 336); o71 = Vec.LoadUnsafe(ref part, 352); o72 = Vec.LoadUnsafe(ref part, 368);
                 }
 
                 // The sum over j: a value element times a vector of probabilities.
@@ -595,28 +595,72 @@ namespace FastAttn.Generated
                     b = ref Unsafe.Add(ref b, 48);
                 }
 
-                Vec.StoreUnsafe(o00, ref o, 0); Vec.StoreUnsafe(o01, ref o, 16); Vec.StoreUnsafe(o02, ref o, 32);
-                Vec.StoreUnsafe(o10, ref o, 48); Vec.StoreUnsafe(o11, ref o, 64); Vec.StoreUnsafe(o12, ref o, 80);
-                Vec.StoreUnsafe(o20, ref o, 96); Vec.StoreUnsafe(o21, ref o, 112); Vec.StoreUnsafe(o22, ref o, 128);
-                Vec.StoreUnsafe(o30, ref o, 144); Vec.StoreUnsafe(o31, ref o, 160); Vec.StoreUnsafe(o32, ref o, 176);
-                Vec.StoreUnsafe(o40, ref o, 192); Vec.StoreUnsafe(o41, ref o, 208); Vec.StoreUnsafe(o42, ref o, 224);
-                Vec.StoreUnsafe(o50, ref o, 240); Vec.StoreUnsafe(o51, ref o, 256); Vec.StoreUnsafe(o52, ref o, 272);
-                Vec.StoreUnsafe(o60, ref o, 288); Vec.StoreUnsafe(o61, ref o, 304); Vec.StoreUnsafe(o62, ref o, 320);
-                Vec.StoreUnsafe(o70, ref o, 336); Vec.StoreUnsafe(o71, ref o, 352); Vec.StoreUnsafe(o72, ref o, 368);
+                // A sum that is not complete stays apart.
+                ref float output1 = ref complete > 1 ? ref output0 : ref part;
+                ref float output2 = ref complete > 2 ? ref output0 : ref part;
+                if (rescales)
+                {
+                    // The output so far, rescaled to the new maximum. Last: the sum of a block is rounded at its own size.
+                    Lane alpha0 = Vec.LoadUnsafe(ref alpha, 0);
+                    o00 = Vec.MultiplyAddEstimate(Vec.LoadUnsafe(ref output0, 0), alpha0, o00);
+                    o10 = Vec.MultiplyAddEstimate(Vec.LoadUnsafe(ref output0, 48), alpha0, o10);
+                    o20 = Vec.MultiplyAddEstimate(Vec.LoadUnsafe(ref output0, 96), alpha0, o20);
+                    o30 = Vec.MultiplyAddEstimate(Vec.LoadUnsafe(ref output0, 144), alpha0, o30);
+                    o40 = Vec.MultiplyAddEstimate(Vec.LoadUnsafe(ref output0, 192), alpha0, o40);
+                    o50 = Vec.MultiplyAddEstimate(Vec.LoadUnsafe(ref output0, 240), alpha0, o50);
+                    o60 = Vec.MultiplyAddEstimate(Vec.LoadUnsafe(ref output0, 288), alpha0, o60);
+                    o70 = Vec.MultiplyAddEstimate(Vec.LoadUnsafe(ref output0, 336), alpha0, o70);
+
+                    if (complete > 1)
+                    {
+                        Lane alpha1 = Vec.LoadUnsafe(ref alpha, 16);
+                        o01 = Vec.MultiplyAddEstimate(Vec.LoadUnsafe(ref output1, 16), alpha1, o01);
+                        o11 = Vec.MultiplyAddEstimate(Vec.LoadUnsafe(ref output1, 64), alpha1, o11);
+                        o21 = Vec.MultiplyAddEstimate(Vec.LoadUnsafe(ref output1, 112), alpha1, o21);
+                        o31 = Vec.MultiplyAddEstimate(Vec.LoadUnsafe(ref output1, 160), alpha1, o31);
+                        o41 = Vec.MultiplyAddEstimate(Vec.LoadUnsafe(ref output1, 208), alpha1, o41);
+                        o51 = Vec.MultiplyAddEstimate(Vec.LoadUnsafe(ref output1, 256), alpha1, o51);
+                        o61 = Vec.MultiplyAddEstimate(Vec.LoadUnsafe(ref output1, 304), alpha1, o61);
+                        o71 = Vec.MultiplyAddEstimate(Vec.LoadUnsafe(ref output1, 352), alpha1, o71);
+                    }
+
+                    if (complete > 2)
+                    {
+                        Lane alpha2 = Vec.LoadUnsafe(ref alpha, 32);
+                        o02 = Vec.MultiplyAddEstimate(Vec.LoadUnsafe(ref output2, 32), alpha2, o02);
+                        o12 = Vec.MultiplyAddEstimate(Vec.LoadUnsafe(ref output2, 80), alpha2, o12);
+                        o22 = Vec.MultiplyAddEstimate(Vec.LoadUnsafe(ref output2, 128), alpha2, o22);
+                        o32 = Vec.MultiplyAddEstimate(Vec.LoadUnsafe(ref output2, 176), alpha2, o32);
+                        o42 = Vec.MultiplyAddEstimate(Vec.LoadUnsafe(ref output2, 224), alpha2, o42);
+                        o52 = Vec.MultiplyAddEstimate(Vec.LoadUnsafe(ref output2, 272), alpha2, o52);
+                        o62 = Vec.MultiplyAddEstimate(Vec.LoadUnsafe(ref output2, 320), alpha2, o62);
+                        o72 = Vec.MultiplyAddEstimate(Vec.LoadUnsafe(ref output2, 368), alpha2, o72);
+                    }
+                }
+
+                Vec.StoreUnsafe(o00, ref output0, 0); Vec.StoreUnsafe(o01, ref output1, 16); Vec.StoreUnsafe(o02, ref output2, 32);
+                Vec.StoreUnsafe(o10, ref output0, 48); Vec.StoreUnsafe(o11, ref output1, 64); Vec.StoreUnsafe(o12, ref output2, 80);
+                Vec.StoreUnsafe(o20, ref output0, 96); Vec.StoreUnsafe(o21, ref output1, 112); Vec.StoreUnsafe(o22, ref output2, 128);
+                Vec.StoreUnsafe(o30, ref output0, 144); Vec.StoreUnsafe(o31, ref output1, 160); Vec.StoreUnsafe(o32, ref output2, 176);
+                Vec.StoreUnsafe(o40, ref output0, 192); Vec.StoreUnsafe(o41, ref output1, 208); Vec.StoreUnsafe(o42, ref output2, 224);
+                Vec.StoreUnsafe(o50, ref output0, 240); Vec.StoreUnsafe(o51, ref output1, 256); Vec.StoreUnsafe(o52, ref output2, 272);
+                Vec.StoreUnsafe(o60, ref output0, 288); Vec.StoreUnsafe(o61, ref output1, 304); Vec.StoreUnsafe(o62, ref output2, 320);
+                Vec.StoreUnsafe(o70, ref output0, 336); Vec.StoreUnsafe(o71, ref output1, 352); Vec.StoreUnsafe(o72, ref output2, 368);
             }
         }
 
-        /// <summary>Ot[c][q] = alpha[q]·Ot[c][q] + Σ_j V[j][c]·P[j][q], without the first term where alpha is a null reference, 8 value columns × 2 vectors of queries at a time.</summary>
+        /// <summary>Ot[c][q] = alpha[q]·Ot[c][q] + Σ_j V[j][c]·P[j][q] of the vectors whose sum is complete, 8 value columns × 2 vectors of queries at a time.</summary>
         [global::System.Runtime.CompilerServices.MethodImpl(global::System.Runtime.CompilerServices.MethodImplOptions.AggressiveOptimization)]
-        private static void Values8x2(ref float value, ref float probability, ref float alpha, ref float output, int keyCount, ref Prefetcher ahead)
+        private static void Values8x2(int complete, bool continues, ref float value, ref float probability, ref float alpha, ref float sum, ref float output, int keyCount, ref Prefetcher ahead)
         {
-            bool continues = !Unsafe.IsNullRef(ref alpha);
+            bool rescales = !Unsafe.IsNullRef(ref alpha);
             for (int c = 0; c < 64; c += 8)
             {
                 ahead.Next();
                 ref float a = ref Unsafe.Add(ref value, c);
                 ref float b = ref probability;
-                ref float o = ref Unsafe.Add(ref output, c * 48);
+                ref float part = ref Unsafe.Add(ref sum, c * 48);
+                ref float output0 = ref Unsafe.Add(ref output, c * 48);
 
                 Lane o00 = Lane.Zero, o01 = Lane.Zero;
                 Lane o10 = Lane.Zero, o11 = Lane.Zero;
@@ -628,16 +672,15 @@ namespace FastAttn.Generated
                 Lane o70 = Lane.Zero, o71 = Lane.Zero;
                 if (continues)
                 {
-                    // The output so far, rescaled to the new maximum.
-                    Lane alpha0 = Vec.LoadUnsafe(ref alpha, 0), alpha1 = Vec.LoadUnsafe(ref alpha, 16);
-                    o00 = Vec.LoadUnsafe(ref o, 0) * alpha0; o01 = Vec.LoadUnsafe(ref o, 16) * alpha1;
-                    o10 = Vec.LoadUnsafe(ref o, 48) * alpha0; o11 = Vec.LoadUnsafe(ref o, 64) * alpha1;
-                    o20 = Vec.LoadUnsafe(ref o, 96) * alpha0; o21 = Vec.LoadUnsafe(ref o, 112) * alpha1;
-                    o30 = Vec.LoadUnsafe(ref o, 144) * alpha0; o31 = Vec.LoadUnsafe(ref o, 160) * alpha1;
-                    o40 = Vec.LoadUnsafe(ref o, 192) * alpha0; o41 = Vec.LoadUnsafe(ref o, 208) * alpha1;
-                    o50 = Vec.LoadUnsafe(ref o, 240) * alpha0; o51 = Vec.LoadUnsafe(ref o, 256) * alpha1;
-                    o60 = Vec.LoadUnsafe(ref o, 288) * alpha0; o61 = Vec.LoadUnsafe(ref o, 304) * alpha1;
-                    o70 = Vec.LoadUnsafe(ref o, 336) * alpha0; o71 = Vec.LoadUnsafe(ref o, 352) * alpha1;
+                    // The sum so far.
+                    o00 = Vec.LoadUnsafe(ref part, 0); o01 = Vec.LoadUnsafe(ref part, 16);
+                    o10 = Vec.LoadUnsafe(ref part, 48); o11 = Vec.LoadUnsafe(ref part, 64);
+                    o20 = Vec.LoadUnsafe(ref part, 96); o21 = Vec.LoadUnsafe(ref part, 112);
+                    o30 = Vec.LoadUnsafe(ref part, 144); o31 = Vec.LoadUnsafe(ref part, 160);
+                    o40 = Vec.LoadUnsafe(ref part, 192); o41 = Vec.LoadUnsafe(ref part, 208);
+                    o50 = Vec.LoadUnsafe(ref part, 240); o51 = Vec.LoadUnsafe(ref part, 256);
+                    o60 = Vec.LoadUnsafe(ref part, 288); o61 = Vec.LoadUnsafe(ref part, 304);
+                    o70 = Vec.LoadUnsafe(ref part, 336); o71 = Vec.LoadUnsafe(ref part, 352);
                 }
 
                 // The sum over j: a value element times a vector of probabilities.
@@ -748,28 +791,58 @@ namespace FastAttn.Generated
                     b = ref Unsafe.Add(ref b, 48);
                 }
 
-                Vec.StoreUnsafe(o00, ref o, 0); Vec.StoreUnsafe(o01, ref o, 16);
-                Vec.StoreUnsafe(o10, ref o, 48); Vec.StoreUnsafe(o11, ref o, 64);
-                Vec.StoreUnsafe(o20, ref o, 96); Vec.StoreUnsafe(o21, ref o, 112);
-                Vec.StoreUnsafe(o30, ref o, 144); Vec.StoreUnsafe(o31, ref o, 160);
-                Vec.StoreUnsafe(o40, ref o, 192); Vec.StoreUnsafe(o41, ref o, 208);
-                Vec.StoreUnsafe(o50, ref o, 240); Vec.StoreUnsafe(o51, ref o, 256);
-                Vec.StoreUnsafe(o60, ref o, 288); Vec.StoreUnsafe(o61, ref o, 304);
-                Vec.StoreUnsafe(o70, ref o, 336); Vec.StoreUnsafe(o71, ref o, 352);
+                // A sum that is not complete stays apart.
+                ref float output1 = ref complete > 1 ? ref output0 : ref part;
+                if (rescales)
+                {
+                    // The output so far, rescaled to the new maximum. Last: the sum of a block is rounded at its own size.
+                    Lane alpha0 = Vec.LoadUnsafe(ref alpha, 0);
+                    o00 = Vec.MultiplyAddEstimate(Vec.LoadUnsafe(ref output0, 0), alpha0, o00);
+                    o10 = Vec.MultiplyAddEstimate(Vec.LoadUnsafe(ref output0, 48), alpha0, o10);
+                    o20 = Vec.MultiplyAddEstimate(Vec.LoadUnsafe(ref output0, 96), alpha0, o20);
+                    o30 = Vec.MultiplyAddEstimate(Vec.LoadUnsafe(ref output0, 144), alpha0, o30);
+                    o40 = Vec.MultiplyAddEstimate(Vec.LoadUnsafe(ref output0, 192), alpha0, o40);
+                    o50 = Vec.MultiplyAddEstimate(Vec.LoadUnsafe(ref output0, 240), alpha0, o50);
+                    o60 = Vec.MultiplyAddEstimate(Vec.LoadUnsafe(ref output0, 288), alpha0, o60);
+                    o70 = Vec.MultiplyAddEstimate(Vec.LoadUnsafe(ref output0, 336), alpha0, o70);
+
+                    if (complete > 1)
+                    {
+                        Lane alpha1 = Vec.LoadUnsafe(ref alpha, 16);
+                        o01 = Vec.MultiplyAddEstimate(Vec.LoadUnsafe(ref output1, 16), alpha1, o01);
+                        o11 = Vec.MultiplyAddEstimate(Vec.LoadUnsafe(ref output1, 64), alpha1, o11);
+                        o21 = Vec.MultiplyAddEstimate(Vec.LoadUnsafe(ref output1, 112), alpha1, o21);
+                        o31 = Vec.MultiplyAddEstimate(Vec.LoadUnsafe(ref output1, 160), alpha1, o31);
+                        o41 = Vec.MultiplyAddEstimate(Vec.LoadUnsafe(ref output1, 208), alpha1, o41);
+                        o51 = Vec.MultiplyAddEstimate(Vec.LoadUnsafe(ref output1, 256), alpha1, o51);
+                        o61 = Vec.MultiplyAddEstimate(Vec.LoadUnsafe(ref output1, 304), alpha1, o61);
+                        o71 = Vec.MultiplyAddEstimate(Vec.LoadUnsafe(ref output1, 352), alpha1, o71);
+                    }
+                }
+
+                Vec.StoreUnsafe(o00, ref output0, 0); Vec.StoreUnsafe(o01, ref output1, 16);
+                Vec.StoreUnsafe(o10, ref output0, 48); Vec.StoreUnsafe(o11, ref output1, 64);
+                Vec.StoreUnsafe(o20, ref output0, 96); Vec.StoreUnsafe(o21, ref output1, 112);
+                Vec.StoreUnsafe(o30, ref output0, 144); Vec.StoreUnsafe(o31, ref output1, 160);
+                Vec.StoreUnsafe(o40, ref output0, 192); Vec.StoreUnsafe(o41, ref output1, 208);
+                Vec.StoreUnsafe(o50, ref output0, 240); Vec.StoreUnsafe(o51, ref output1, 256);
+                Vec.StoreUnsafe(o60, ref output0, 288); Vec.StoreUnsafe(o61, ref output1, 304);
+                Vec.StoreUnsafe(o70, ref output0, 336); Vec.StoreUnsafe(o71, ref output1, 352);
             }
         }
 
-        /// <summary>Ot[c][q] = alpha[q]·Ot[c][q] + Σ_j V[j][c]·P[j][q], without the first term where alpha is a null reference, 8 value columns × 1 vectors of queries at a time.</summary>
+        /// <summary>Ot[c][q] = alpha[q]·Ot[c][q] + Σ_j V[j][c]·P[j][q] of the vectors whose sum is complete, 8 value columns × 1 vectors of queries at a time.</summary>
         [global::System.Runtime.CompilerServices.MethodImpl(global::System.Runtime.CompilerServices.MethodImplOptions.AggressiveOptimization)]
-        private static void Values8x1(ref float value, ref float probability, ref float alpha, ref float output, int keyCount, ref Prefetcher ahead)
+        private static void Values8x1(bool continues, ref float value, ref float probability, ref float alpha, ref float sum, ref float output, int keyCount, ref Prefetcher ahead)
         {
-            bool continues = !Unsafe.IsNullRef(ref alpha);
+            bool rescales = !Unsafe.IsNullRef(ref alpha);
             for (int c = 0; c < 64; c += 8)
             {
                 ahead.Next();
                 ref float a = ref Unsafe.Add(ref value, c);
                 ref float b = ref probability;
-                ref float o = ref Unsafe.Add(ref output, c * 48);
+                ref float part = ref Unsafe.Add(ref sum, c * 48);
+                ref float output0 = ref Unsafe.Add(ref output, c * 48);
 
                 Lane o00 = Lane.Zero;
                 Lane o10 = Lane.Zero;
@@ -781,16 +854,15 @@ namespace FastAttn.Generated
                 Lane o70 = Lane.Zero;
                 if (continues)
                 {
-                    // The output so far, rescaled to the new maximum.
-                    Lane alpha0 = Vec.LoadUnsafe(ref alpha, 0);
-                    o00 = Vec.LoadUnsafe(ref o, 0) * alpha0;
-                    o10 = Vec.LoadUnsafe(ref o, 48) * alpha0;
-                    o20 = Vec.LoadUnsafe(ref o, 96) * alpha0;
-                    o30 = Vec.LoadUnsafe(ref o, 144) * alpha0;
-                    o40 = Vec.LoadUnsafe(ref o, 192) * alpha0;
-                    o50 = Vec.LoadUnsafe(ref o, 240) * alpha0;
-                    o60 = Vec.LoadUnsafe(ref o, 288) * alpha0;
-                    o70 = Vec.LoadUnsafe(ref o, 336) * alpha0;
+                    // The sum so far.
+                    o00 = Vec.LoadUnsafe(ref part, 0);
+                    o10 = Vec.LoadUnsafe(ref part, 48);
+                    o20 = Vec.LoadUnsafe(ref part, 96);
+                    o30 = Vec.LoadUnsafe(ref part, 144);
+                    o40 = Vec.LoadUnsafe(ref part, 192);
+                    o50 = Vec.LoadUnsafe(ref part, 240);
+                    o60 = Vec.LoadUnsafe(ref part, 288);
+                    o70 = Vec.LoadUnsafe(ref part, 336);
                 }
 
                 // The sum over j: a value element times a vector of probabilities.
@@ -901,14 +973,28 @@ namespace FastAttn.Generated
                     b = ref Unsafe.Add(ref b, 48);
                 }
 
-                Vec.StoreUnsafe(o00, ref o, 0);
-                Vec.StoreUnsafe(o10, ref o, 48);
-                Vec.StoreUnsafe(o20, ref o, 96);
-                Vec.StoreUnsafe(o30, ref o, 144);
-                Vec.StoreUnsafe(o40, ref o, 192);
-                Vec.StoreUnsafe(o50, ref o, 240);
-                Vec.StoreUnsafe(o60, ref o, 288);
-                Vec.StoreUnsafe(o70, ref o, 336);
+                if (rescales)
+                {
+                    // The output so far, rescaled to the new maximum. Last: the sum of a block is rounded at its own size.
+                    Lane alpha0 = Vec.LoadUnsafe(ref alpha, 0);
+                    o00 = Vec.MultiplyAddEstimate(Vec.LoadUnsafe(ref output0, 0), alpha0, o00);
+                    o10 = Vec.MultiplyAddEstimate(Vec.LoadUnsafe(ref output0, 48), alpha0, o10);
+                    o20 = Vec.MultiplyAddEstimate(Vec.LoadUnsafe(ref output0, 96), alpha0, o20);
+                    o30 = Vec.MultiplyAddEstimate(Vec.LoadUnsafe(ref output0, 144), alpha0, o30);
+                    o40 = Vec.MultiplyAddEstimate(Vec.LoadUnsafe(ref output0, 192), alpha0, o40);
+                    o50 = Vec.MultiplyAddEstimate(Vec.LoadUnsafe(ref output0, 240), alpha0, o50);
+                    o60 = Vec.MultiplyAddEstimate(Vec.LoadUnsafe(ref output0, 288), alpha0, o60);
+                    o70 = Vec.MultiplyAddEstimate(Vec.LoadUnsafe(ref output0, 336), alpha0, o70);
+                }
+
+                Vec.StoreUnsafe(o00, ref output0, 0);
+                Vec.StoreUnsafe(o10, ref output0, 48);
+                Vec.StoreUnsafe(o20, ref output0, 96);
+                Vec.StoreUnsafe(o30, ref output0, 144);
+                Vec.StoreUnsafe(o40, ref output0, 192);
+                Vec.StoreUnsafe(o50, ref output0, 240);
+                Vec.StoreUnsafe(o60, ref output0, 288);
+                Vec.StoreUnsafe(o70, ref output0, 336);
             }
         }
     }

@@ -41,12 +41,12 @@ namespace FastAttn.Generated
 
         /// <inheritdoc/>
         [global::System.Runtime.CompilerServices.MethodImpl(global::System.Runtime.CompilerServices.MethodImplOptions.AggressiveInlining)]
-        public static void Values(int vectors, ref float value, ref float probability, ref float alpha, ref float output, int keyCount, int valueDim, ref Prefetcher ahead)
+        public static void Values(int vectors, int complete, bool continues, ref float value, ref float probability, ref float alpha, ref float sum, ref float output, int keyCount, int valueDim, ref Prefetcher ahead)
         {
             switch (vectors)
             {
-                case 2: Values4x2(ref value, ref probability, ref alpha, ref output, keyCount, ref ahead); break;
-                default: Values8x1(ref value, ref probability, ref alpha, ref output, keyCount, ref ahead); break;
+                case 2: Values4x2(complete, continues, ref value, ref probability, ref alpha, ref sum, ref output, keyCount, ref ahead); break;
+                default: Values8x1(continues, ref value, ref probability, ref alpha, ref sum, ref output, keyCount, ref ahead); break;
             }
         }
 
@@ -378,17 +378,18 @@ namespace FastAttn.Generated
             }
         }
 
-        /// <summary>Ot[c][q] = alpha[q]·Ot[c][q] + Σ_j V[j][c]·P[j][q], without the first term where alpha is a null reference, 4 value columns × 2 vectors of queries at a time.</summary>
+        /// <summary>Ot[c][q] = alpha[q]·Ot[c][q] + Σ_j V[j][c]·P[j][q] of the vectors whose sum is complete, 4 value columns × 2 vectors of queries at a time.</summary>
         [global::System.Runtime.CompilerServices.MethodImpl(global::System.Runtime.CompilerServices.MethodImplOptions.AggressiveOptimization)]
-        private static void Values4x2(ref float value, ref float probability, ref float alpha, ref float output, int keyCount, ref Prefetcher ahead)
+        private static void Values4x2(int complete, bool continues, ref float value, ref float probability, ref float alpha, ref float sum, ref float output, int keyCount, ref Prefetcher ahead)
         {
-            bool continues = !Unsafe.IsNullRef(ref alpha);
+            bool rescales = !Unsafe.IsNullRef(ref alpha);
             for (int c = 0; c < 104; c += 4)
             {
                 ahead.Next();
                 ref float a = ref Unsafe.Add(ref value, c);
                 ref float b = ref probability;
-                ref float o = ref Unsafe.Add(ref output, c * 8);
+                ref float part = ref Unsafe.Add(ref sum, c * 8);
+                ref float output0 = ref Unsafe.Add(ref output, c * 8);
 
                 Lane o00 = Lane.Zero, o01 = Lane.Zero;
                 Lane o10 = Lane.Zero, o11 = Lane.Zero;
@@ -396,12 +397,11 @@ namespace FastAttn.Generated
                 Lane o30 = Lane.Zero, o31 = Lane.Zero;
                 if (continues)
                 {
-                    // The output so far, rescaled to the new maximum.
-                    Lane alpha0 = Vec.LoadUnsafe(ref alpha, 0), alpha1 = Vec.LoadUnsafe(ref alpha, 4);
-                    o00 = Vec.LoadUnsafe(ref o, 0) * alpha0; o01 = Vec.LoadUnsafe(ref o, 4) * alpha1;
-                    o10 = Vec.LoadUnsafe(ref o, 8) * alpha0; o11 = Vec.LoadUnsafe(ref o, 12) * alpha1;
-                    o20 = Vec.LoadUnsafe(ref o, 16) * alpha0; o21 = Vec.LoadUnsafe(ref o, 20) * alpha1;
-                    o30 = Vec.LoadUnsafe(ref o, 24) * alpha0; o31 = Vec.LoadUnsafe(ref o, 28) * alpha1;
+                    // The sum so far.
+                    o00 = Vec.LoadUnsafe(ref part, 0); o01 = Vec.LoadUnsafe(ref part, 4);
+                    o10 = Vec.LoadUnsafe(ref part, 8); o11 = Vec.LoadUnsafe(ref part, 12);
+                    o20 = Vec.LoadUnsafe(ref part, 16); o21 = Vec.LoadUnsafe(ref part, 20);
+                    o30 = Vec.LoadUnsafe(ref part, 24); o31 = Vec.LoadUnsafe(ref part, 28);
                 }
 
                 // The sum over j: a value element times a vector of probabilities.
@@ -472,24 +472,46 @@ namespace FastAttn.Generated
                     b = ref Unsafe.Add(ref b, 8);
                 }
 
-                Vec.StoreUnsafe(o00, ref o, 0); Vec.StoreUnsafe(o01, ref o, 4);
-                Vec.StoreUnsafe(o10, ref o, 8); Vec.StoreUnsafe(o11, ref o, 12);
-                Vec.StoreUnsafe(o20, ref o, 16); Vec.StoreUnsafe(o21, ref o, 20);
-                Vec.StoreUnsafe(o30, ref o, 24); Vec.StoreUnsafe(o31, ref o, 28);
+                // A sum that is not complete stays apart.
+                ref float output1 = ref complete > 1 ? ref output0 : ref part;
+                if (rescales)
+                {
+                    // The output so far, rescaled to the new maximum. Last: the sum of a block is rounded at its own size.
+                    Lane alpha0 = Vec.LoadUnsafe(ref alpha, 0);
+                    o00 = Vec.MultiplyAddEstimate(Vec.LoadUnsafe(ref output0, 0), alpha0, o00);
+                    o10 = Vec.MultiplyAddEstimate(Vec.LoadUnsafe(ref output0, 8), alpha0, o10);
+                    o20 = Vec.MultiplyAddEstimate(Vec.LoadUnsafe(ref output0, 16), alpha0, o20);
+                    o30 = Vec.MultiplyAddEstimate(Vec.LoadUnsafe(ref output0, 24), alpha0, o30);
+
+                    if (complete > 1)
+                    {
+                        Lane alpha1 = Vec.LoadUnsafe(ref alpha, 4);
+                        o01 = Vec.MultiplyAddEstimate(Vec.LoadUnsafe(ref output1, 4), alpha1, o01);
+                        o11 = Vec.MultiplyAddEstimate(Vec.LoadUnsafe(ref output1, 12), alpha1, o11);
+                        o21 = Vec.MultiplyAddEstimate(Vec.LoadUnsafe(ref output1, 20), alpha1, o21);
+                        o31 = Vec.MultiplyAddEstimate(Vec.LoadUnsafe(ref output1, 28), alpha1, o31);
+                    }
+                }
+
+                Vec.StoreUnsafe(o00, ref output0, 0); Vec.StoreUnsafe(o01, ref output1, 4);
+                Vec.StoreUnsafe(o10, ref output0, 8); Vec.StoreUnsafe(o11, ref output1, 12);
+                Vec.StoreUnsafe(o20, ref output0, 16); Vec.StoreUnsafe(o21, ref output1, 20);
+                Vec.StoreUnsafe(o30, ref output0, 24); Vec.StoreUnsafe(o31, ref output1, 28);
             }
         }
 
-        /// <summary>Ot[c][q] = alpha[q]·Ot[c][q] + Σ_j V[j][c]·P[j][q], without the first term where alpha is a null reference, 8 value columns × 1 vectors of queries at a time.</summary>
+        /// <summary>Ot[c][q] = alpha[q]·Ot[c][q] + Σ_j V[j][c]·P[j][q] of the vectors whose sum is complete, 8 value columns × 1 vectors of queries at a time.</summary>
         [global::System.Runtime.CompilerServices.MethodImpl(global::System.Runtime.CompilerServices.MethodImplOptions.AggressiveOptimization)]
-        private static void Values8x1(ref float value, ref float probability, ref float alpha, ref float output, int keyCount, ref Prefetcher ahead)
+        private static void Values8x1(bool continues, ref float value, ref float probability, ref float alpha, ref float sum, ref float output, int keyCount, ref Prefetcher ahead)
         {
-            bool continues = !Unsafe.IsNullRef(ref alpha);
+            bool rescales = !Unsafe.IsNullRef(ref alpha);
             for (int c = 0; c < 104; c += 8)
             {
                 ahead.Next();
                 ref float a = ref Unsafe.Add(ref value, c);
                 ref float b = ref probability;
-                ref float o = ref Unsafe.Add(ref output, c * 8);
+                ref float part = ref Unsafe.Add(ref sum, c * 8);
+                ref float output0 = ref Unsafe.Add(ref output, c * 8);
 
                 Lane o00 = Lane.Zero;
                 Lane o10 = Lane.Zero;
@@ -501,16 +523,15 @@ namespace FastAttn.Generated
                 Lane o70 = Lane.Zero;
                 if (continues)
                 {
-                    // The output so far, rescaled to the new maximum.
-                    Lane alpha0 = Vec.LoadUnsafe(ref alpha, 0);
-                    o00 = Vec.LoadUnsafe(ref o, 0) * alpha0;
-                    o10 = Vec.LoadUnsafe(ref o, 8) * alpha0;
-                    o20 = Vec.LoadUnsafe(ref o, 16) * alpha0;
-                    o30 = Vec.LoadUnsafe(ref o, 24) * alpha0;
-                    o40 = Vec.LoadUnsafe(ref o, 32) * alpha0;
-                    o50 = Vec.LoadUnsafe(ref o, 40) * alpha0;
-                    o60 = Vec.LoadUnsafe(ref o, 48) * alpha0;
-                    o70 = Vec.LoadUnsafe(ref o, 56) * alpha0;
+                    // The sum so far.
+                    o00 = Vec.LoadUnsafe(ref part, 0);
+                    o10 = Vec.LoadUnsafe(ref part, 8);
+                    o20 = Vec.LoadUnsafe(ref part, 16);
+                    o30 = Vec.LoadUnsafe(ref part, 24);
+                    o40 = Vec.LoadUnsafe(ref part, 32);
+                    o50 = Vec.LoadUnsafe(ref part, 40);
+                    o60 = Vec.LoadUnsafe(ref part, 48);
+                    o70 = Vec.LoadUnsafe(ref part, 56);
                 }
 
                 // The sum over j: a value element times a vector of probabilities.
@@ -621,14 +642,28 @@ namespace FastAttn.Generated
                     b = ref Unsafe.Add(ref b, 8);
                 }
 
-                Vec.StoreUnsafe(o00, ref o, 0);
-                Vec.StoreUnsafe(o10, ref o, 8);
-                Vec.StoreUnsafe(o20, ref o, 16);
-                Vec.StoreUnsafe(o30, ref o, 24);
-                Vec.StoreUnsafe(o40, ref o, 32);
-                Vec.StoreUnsafe(o50, ref o, 40);
-                Vec.StoreUnsafe(o60, ref o, 48);
-                Vec.StoreUnsafe(o70, ref o, 56);
+                if (rescales)
+                {
+                    // The output so far, rescaled to the new maximum. Last: the sum of a block is rounded at its own size.
+                    Lane alpha0 = Vec.LoadUnsafe(ref alpha, 0);
+                    o00 = Vec.MultiplyAddEstimate(Vec.LoadUnsafe(ref output0, 0), alpha0, o00);
+                    o10 = Vec.MultiplyAddEstimate(Vec.LoadUnsafe(ref output0, 8), alpha0, o10);
+                    o20 = Vec.MultiplyAddEstimate(Vec.LoadUnsafe(ref output0, 16), alpha0, o20);
+                    o30 = Vec.MultiplyAddEstimate(Vec.LoadUnsafe(ref output0, 24), alpha0, o30);
+                    o40 = Vec.MultiplyAddEstimate(Vec.LoadUnsafe(ref output0, 32), alpha0, o40);
+                    o50 = Vec.MultiplyAddEstimate(Vec.LoadUnsafe(ref output0, 40), alpha0, o50);
+                    o60 = Vec.MultiplyAddEstimate(Vec.LoadUnsafe(ref output0, 48), alpha0, o60);
+                    o70 = Vec.MultiplyAddEstimate(Vec.LoadUnsafe(ref output0, 56), alpha0, o70);
+                }
+
+                Vec.StoreUnsafe(o00, ref output0, 0);
+                Vec.StoreUnsafe(o10, ref output0, 8);
+                Vec.StoreUnsafe(o20, ref output0, 16);
+                Vec.StoreUnsafe(o30, ref output0, 24);
+                Vec.StoreUnsafe(o40, ref output0, 32);
+                Vec.StoreUnsafe(o50, ref output0, 40);
+                Vec.StoreUnsafe(o60, ref output0, 48);
+                Vec.StoreUnsafe(o70, ref output0, 56);
             }
         }
     }

@@ -41,12 +41,12 @@ namespace FastAttn.Generated
 
         /// <inheritdoc/>
         [global::System.Runtime.CompilerServices.MethodImpl(global::System.Runtime.CompilerServices.MethodImplOptions.AggressiveInlining)]
-        public static void Values(int vectors, ref float value, ref float probability, ref float alpha, ref float output, int keyCount, int valueDim, ref Prefetcher ahead)
+        public static void Values(int vectors, int complete, bool continues, ref float value, ref float probability, ref float alpha, ref float sum, ref float output, int keyCount, int valueDim, ref Prefetcher ahead)
         {
             switch (vectors)
             {
-                case 2: Values4x2(ref value, ref probability, ref alpha, ref output, keyCount, ref ahead); break;
-                default: Values8x1(ref value, ref probability, ref alpha, ref output, keyCount, ref ahead); break;
+                case 2: Values4x2(complete, continues, ref value, ref probability, ref alpha, ref sum, ref output, keyCount, ref ahead); break;
+                default: Values8x1(continues, ref value, ref probability, ref alpha, ref sum, ref output, keyCount, ref ahead); break;
             }
         }
 
@@ -338,17 +338,18 @@ namespace FastAttn.Generated
             }
         }
 
-        /// <summary>Ot[c][q] = alpha[q]·Ot[c][q] + Σ_j V[j][c]·P[j][q], without the first term where alpha is a null reference, 4 value columns × 2 vectors of queries at a time.</summary>
+        /// <summary>Ot[c][q] = alpha[q]·Ot[c][q] + Σ_j V[j][c]·P[j][q] of the vectors whose sum is complete, 4 value columns × 2 vectors of queries at a time.</summary>
         [global::System.Runtime.CompilerServices.MethodImpl(global::System.Runtime.CompilerServices.MethodImplOptions.AggressiveOptimization)]
-        private static void Values4x2(ref float value, ref float probability, ref float alpha, ref float output, int keyCount, ref Prefetcher ahead)
+        private static void Values4x2(int complete, bool continues, ref float value, ref float probability, ref float alpha, ref float sum, ref float output, int keyCount, ref Prefetcher ahead)
         {
-            bool continues = !Unsafe.IsNullRef(ref alpha);
+            bool rescales = !Unsafe.IsNullRef(ref alpha);
             for (int c = 0; c < 80; c += 4)
             {
                 ahead.Next();
                 ref float a = ref Unsafe.Add(ref value, c);
                 ref float b = ref probability;
-                ref float o = ref Unsafe.Add(ref output, c * 2);
+                ref float part = ref Unsafe.Add(ref sum, c * 2);
+                ref float output0 = ref Unsafe.Add(ref output, c * 2);
 
                 Lane o00 = 0f, o01 = 0f;
                 Lane o10 = 0f, o11 = 0f;
@@ -356,12 +357,11 @@ namespace FastAttn.Generated
                 Lane o30 = 0f, o31 = 0f;
                 if (continues)
                 {
-                    // The output so far, rescaled to the new maximum.
-                    Lane alpha0 = alpha, alpha1 = Unsafe.Add(ref alpha, 1);
-                    o00 = o * alpha0; o01 = Unsafe.Add(ref o, 1) * alpha1;
-                    o10 = Unsafe.Add(ref o, 2) * alpha0; o11 = Unsafe.Add(ref o, 3) * alpha1;
-                    o20 = Unsafe.Add(ref o, 4) * alpha0; o21 = Unsafe.Add(ref o, 5) * alpha1;
-                    o30 = Unsafe.Add(ref o, 6) * alpha0; o31 = Unsafe.Add(ref o, 7) * alpha1;
+                    // The sum so far.
+                    o00 = part; o01 = Unsafe.Add(ref part, 1);
+                    o10 = Unsafe.Add(ref part, 2); o11 = Unsafe.Add(ref part, 3);
+                    o20 = Unsafe.Add(ref part, 4); o21 = Unsafe.Add(ref part, 5);
+                    o30 = Unsafe.Add(ref part, 6); o31 = Unsafe.Add(ref part, 7);
                 }
 
                 // The sum over j: a value element times a vector of probabilities.
@@ -432,24 +432,46 @@ namespace FastAttn.Generated
                     b = ref Unsafe.Add(ref b, 2);
                 }
 
-                o = o00; Unsafe.Add(ref o, 1) = o01;
-                Unsafe.Add(ref o, 2) = o10; Unsafe.Add(ref o, 3) = o11;
-                Unsafe.Add(ref o, 4) = o20; Unsafe.Add(ref o, 5) = o21;
-                Unsafe.Add(ref o, 6) = o30; Unsafe.Add(ref o, 7) = o31;
+                // A sum that is not complete stays apart.
+                ref float output1 = ref complete > 1 ? ref output0 : ref part;
+                if (rescales)
+                {
+                    // The output so far, rescaled to the new maximum. Last: the sum of a block is rounded at its own size.
+                    Lane alpha0 = alpha;
+                    o00 = Vec.MultiplyAddEstimate(output0, alpha0, o00);
+                    o10 = Vec.MultiplyAddEstimate(Unsafe.Add(ref output0, 2), alpha0, o10);
+                    o20 = Vec.MultiplyAddEstimate(Unsafe.Add(ref output0, 4), alpha0, o20);
+                    o30 = Vec.MultiplyAddEstimate(Unsafe.Add(ref output0, 6), alpha0, o30);
+
+                    if (complete > 1)
+                    {
+                        Lane alpha1 = Unsafe.Add(ref alpha, 1);
+                        o01 = Vec.MultiplyAddEstimate(Unsafe.Add(ref output1, 1), alpha1, o01);
+                        o11 = Vec.MultiplyAddEstimate(Unsafe.Add(ref output1, 3), alpha1, o11);
+                        o21 = Vec.MultiplyAddEstimate(Unsafe.Add(ref output1, 5), alpha1, o21);
+                        o31 = Vec.MultiplyAddEstimate(Unsafe.Add(ref output1, 7), alpha1, o31);
+                    }
+                }
+
+                output0 = o00; Unsafe.Add(ref output1, 1) = o01;
+                Unsafe.Add(ref output0, 2) = o10; Unsafe.Add(ref output1, 3) = o11;
+                Unsafe.Add(ref output0, 4) = o20; Unsafe.Add(ref output1, 5) = o21;
+                Unsafe.Add(ref output0, 6) = o30; Unsafe.Add(ref output1, 7) = o31;
             }
         }
 
-        /// <summary>Ot[c][q] = alpha[q]·Ot[c][q] + Σ_j V[j][c]·P[j][q], without the first term where alpha is a null reference, 8 value columns × 1 vectors of queries at a time.</summary>
+        /// <summary>Ot[c][q] = alpha[q]·Ot[c][q] + Σ_j V[j][c]·P[j][q] of the vectors whose sum is complete, 8 value columns × 1 vectors of queries at a time.</summary>
         [global::System.Runtime.CompilerServices.MethodImpl(global::System.Runtime.CompilerServices.MethodImplOptions.AggressiveOptimization)]
-        private static void Values8x1(ref float value, ref float probability, ref float alpha, ref float output, int keyCount, ref Prefetcher ahead)
+        private static void Values8x1(bool continues, ref float value, ref float probability, ref float alpha, ref float sum, ref float output, int keyCount, ref Prefetcher ahead)
         {
-            bool continues = !Unsafe.IsNullRef(ref alpha);
+            bool rescales = !Unsafe.IsNullRef(ref alpha);
             for (int c = 0; c < 80; c += 8)
             {
                 ahead.Next();
                 ref float a = ref Unsafe.Add(ref value, c);
                 ref float b = ref probability;
-                ref float o = ref Unsafe.Add(ref output, c * 2);
+                ref float part = ref Unsafe.Add(ref sum, c * 2);
+                ref float output0 = ref Unsafe.Add(ref output, c * 2);
 
                 Lane o00 = 0f;
                 Lane o10 = 0f;
@@ -461,16 +483,15 @@ namespace FastAttn.Generated
                 Lane o70 = 0f;
                 if (continues)
                 {
-                    // The output so far, rescaled to the new maximum.
-                    Lane alpha0 = alpha;
-                    o00 = o * alpha0;
-                    o10 = Unsafe.Add(ref o, 2) * alpha0;
-                    o20 = Unsafe.Add(ref o, 4) * alpha0;
-                    o30 = Unsafe.Add(ref o, 6) * alpha0;
-                    o40 = Unsafe.Add(ref o, 8) * alpha0;
-                    o50 = Unsafe.Add(ref o, 10) * alpha0;
-                    o60 = Unsafe.Add(ref o, 12) * alpha0;
-                    o70 = Unsafe.Add(ref o, 14) * alpha0;
+                    // The sum so far.
+                    o00 = part;
+                    o10 = Unsafe.Add(ref part, 2);
+                    o20 = Unsafe.Add(ref part, 4);
+                    o30 = Unsafe.Add(ref part, 6);
+                    o40 = Unsafe.Add(ref part, 8);
+                    o50 = Unsafe.Add(ref part, 10);
+                    o60 = Unsafe.Add(ref part, 12);
+                    o70 = Unsafe.Add(ref part, 14);
                 }
 
                 // The sum over j: a value element times a vector of probabilities.
@@ -581,14 +602,28 @@ namespace FastAttn.Generated
                     b = ref Unsafe.Add(ref b, 2);
                 }
 
-                o = o00;
-                Unsafe.Add(ref o, 2) = o10;
-                Unsafe.Add(ref o, 4) = o20;
-                Unsafe.Add(ref o, 6) = o30;
-                Unsafe.Add(ref o, 8) = o40;
-                Unsafe.Add(ref o, 10) = o50;
-                Unsafe.Add(ref o, 12) = o60;
-                Unsafe.Add(ref o, 14) = o70;
+                if (rescales)
+                {
+                    // The output so far, rescaled to the new maximum. Last: the sum of a block is rounded at its own size.
+                    Lane alpha0 = alpha;
+                    o00 = Vec.MultiplyAddEstimate(output0, alpha0, o00);
+                    o10 = Vec.MultiplyAddEstimate(Unsafe.Add(ref output0, 2), alpha0, o10);
+                    o20 = Vec.MultiplyAddEstimate(Unsafe.Add(ref output0, 4), alpha0, o20);
+                    o30 = Vec.MultiplyAddEstimate(Unsafe.Add(ref output0, 6), alpha0, o30);
+                    o40 = Vec.MultiplyAddEstimate(Unsafe.Add(ref output0, 8), alpha0, o40);
+                    o50 = Vec.MultiplyAddEstimate(Unsafe.Add(ref output0, 10), alpha0, o50);
+                    o60 = Vec.MultiplyAddEstimate(Unsafe.Add(ref output0, 12), alpha0, o60);
+                    o70 = Vec.MultiplyAddEstimate(Unsafe.Add(ref output0, 14), alpha0, o70);
+                }
+
+                output0 = o00;
+                Unsafe.Add(ref output0, 2) = o10;
+                Unsafe.Add(ref output0, 4) = o20;
+                Unsafe.Add(ref output0, 6) = o30;
+                Unsafe.Add(ref output0, 8) = o40;
+                Unsafe.Add(ref output0, 10) = o50;
+                Unsafe.Add(ref output0, 12) = o60;
+                Unsafe.Add(ref output0, 14) = o70;
             }
         }
     }

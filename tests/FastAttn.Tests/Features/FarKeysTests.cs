@@ -1,3 +1,6 @@
+using System;
+using System.Linq;
+
 using FastAttn.Tests.Fixtures;
 
 using Xunit;
@@ -27,6 +30,37 @@ public static class FarKeysTests
         {
             AlibiSlopes = [1, 0.3f],
             KeyLengths = isShorter ? [150] : null,
+        };
+
+        Check(call);
+    }
+
+    /// <summary>Queries among the keys, the nearest of which a mask hides: 300 to each side, or all before the query and 300 behind.</summary>
+    /// <param name="queryLength">As above.</param>
+    /// <param name="kind">The kind of the mask.</param>
+    /// <param name="isOneSided">Whether keys are seen on one side only.</param>
+    [Theory]
+    [InlineData(2, AttentionFeatures.AdditiveMask, false)]
+    [InlineData(60, AttentionFeatures.AdditiveMask, false)]
+    [InlineData(2, AttentionFeatures.BooleanMask, false)]
+    [InlineData(60, AttentionFeatures.BooleanMask, false)]
+    [InlineData(60, AttentionFeatures.BooleanMask, true)]
+    [InlineData(2, AttentionFeatures.PackedMask, true)]
+    [InlineData(60, AttentionFeatures.PackedMask, false)]
+    public static void Masks_may_hide_the_near_keys(int queryLength, AttentionFeatures kind, bool isOneSided)
+    {
+        const int Keys = 1000, Position = 400, Hidden = 300;
+        bool[] sees = [.. Enumerable.Range(0, queryLength * Keys).Select(i => (Key: i % Keys, Query: Position + i / Keys)).Select(
+            pair => isOneSided ? pair.Key > pair.Query + Hidden : Math.Abs(pair.Key - pair.Query) > Hidden)];
+        var call = new FeatureCase(new Case(16, 16, AttentionMask.None, new(1, 2, 2, queryLength, Keys)) { CausalOffset = Position })
+        {
+            AlibiSlopes = [1, 0.3f],
+            AdditiveMask = kind == AttentionFeatures.AdditiveMask ? Array.ConvertAll(sees, static seen => seen ? 0 : float.NegativeInfinity) : null,
+            AdditiveMaskStrides = AttentionMaskStrides.Of(1, 1, queryLength, Keys),
+            BooleanMask = kind == AttentionFeatures.BooleanMask ? sees : null,
+            BooleanMaskStrides = AttentionMaskStrides.Of(1, 1, queryLength, Keys),
+            PackedMask = kind == AttentionFeatures.PackedMask ? Masks.Packed(sees, Keys) : null,
+            PackedMaskStrides = AttentionMaskStrides.OfPacked(1, 1, queryLength, Keys),
         };
 
         Check(call);
