@@ -26,7 +26,7 @@ internal unsafe struct AttentionCall
     public AttentionStrides KeyStrides;
     public AttentionStrides ValueStrides;
     public AttentionStrides OutputStrides;
-    public float Scale;
+    public double Scale;
 
     /// <summary>Offset of the diagonal for all sequences; by their lengths where null.</summary>
     public int? CausalOffset;

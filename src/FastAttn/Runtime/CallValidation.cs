@@ -158,7 +158,7 @@ internal static class CallValidation
         AttentionCall call = new() { Shape = shape, HeadDim = headDim, Uses = uses };
         (int batch, int queryTokens, int keyTokens) = TokensOf(call, shape, modifiers);
         call.QueryTokens = queryTokens;
-        call.Scale = options.Scale ?? (float)(1 / Math.Sqrt(headDim));
+        call.Scale = options.Scale ?? 1 / Math.Sqrt(headDim);
         call.CausalOffset = options.CausalOffset;
         call.QueryStrides = CheckBuffer(Query, query.Length, batch, shape.QueryHeads, queryTokens, headDim, options.QueryStrides, options.Layout);
         call.KeyStrides = CheckBuffer(Key, key.Length, batch, shape.KeyValueHeads, keyTokens, headDim, options.KeyStrides, options.Layout);

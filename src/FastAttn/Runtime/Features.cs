@@ -12,5 +12,9 @@ internal static class Features
 
     /// <summary>What queries are multiplied by: scores are in units of log₂, or of the softcap's tangent where there is one.</summary>
     public static float QueryScale<TSpec>(in AttentionCall call)
-        where TSpec : struct, IKernelSpec => Uses<TSpec>(call, AttentionFeatures.Softcap) ? call.Scale / call.Softcap * VectorMath.TanhUnit : call.Scale * VectorMath.Log2E;
+        where TSpec : struct, IKernelSpec =>
+            (float)(Uses<TSpec>(call, AttentionFeatures.Softcap) ? call.Scale / call.Softcap * VectorMath.TanhUnit : call.Scale * VectorMath.Log2E);
+
+    /// <summary>What the softcap's tangent is multiplied by to be a score.</summary>
+    public static float SoftcapFactor(in AttentionCall call) => (float)(call.Softcap * VectorMath.Log2E);
 }

@@ -88,7 +88,7 @@ internal static unsafe class RowDriver<TVector, TSpec>
     private static void ChangeScores(in AttentionCall call, in TileState<TVector, TSpec> tile, int row, float* score, int first, int count, float* mask)
     {
         if (Features.Uses<TSpec>(call, AttentionFeatures.Softcap))
-            DecodeTile<TVector>.Softcap(score, count, call.Softcap * VectorMath.Log2E);
+            DecodeTile<TVector>.Softcap(score, count, Features.SoftcapFactor(call));
 
         if (Features.Uses<TSpec>(call, AttentionCall.MaskFeatures))
         {
@@ -110,7 +110,7 @@ internal static unsafe class RowDriver<TVector, TSpec>
     private static void CopyMask<TElement>(in MaskOperand operand, in TileState<TVector, TSpec> tile, int row, int first, int count, float* mask, ref bool overlay)
         where TElement : struct, IMaskElement
     {
-        LanePacking<TVector>.Copy<TElement>(tile.MaskRow<TElement>(operand, row), first, count, VectorMath.Log2E, mask, overlay);
+        LanePacking<TVector>.Copy<TElement>(tile.MaskRow<TElement>(operand, row), first, count, (float)VectorMath.Log2E, mask, overlay);
         overlay = true;
     }
 }

@@ -169,7 +169,7 @@ internal unsafe struct TileState<TVector, TSpec>
             return;
         for (int q = 0; q < Tile.RowCount; q++)
         {
-            float sink = call.Sinks[Rows.Head(q)] * VectorMath.Log2E;
+            float sink = (float)(call.Sinks[Rows.Head(q)] * VectorMath.Log2E);
             if (sink < OnlineSoftmax.NoMax)
                 continue;
             Max[q] = sink;
@@ -211,7 +211,7 @@ internal unsafe struct TileState<TVector, TSpec>
     [MethodImpl(MethodImplOptions.AggressiveInlining)]
     public readonly void CapScores(in AttentionCall call, bool hasBias)
     {
-        float factor = call.Softcap * VectorMath.Log2E;
+        float factor = Features.SoftcapFactor(call);
         if (hasBias)
             ScoreSteps<TVector>.Run(new ScoreSteps<TVector>.SoftcapAndBias(factor, new(Bias, Stride)), this);
         else
@@ -367,7 +367,7 @@ internal unsafe struct TileState<TVector, TSpec>
         void** starts = stackalloc void*[Width];
         for (int q = 0; q < Width; q++)
             starts[q] = MaskRow<TElement>(mask, RowOf(q));
-        LanePacking<TVector>.Pack<TElement>(starts, first, count, VectorMath.Log2E, Bias, Width, Stride, overlay);
+        LanePacking<TVector>.Pack<TElement>(starts, first, count, (float)VectorMath.Log2E, Bias, Width, Stride, overlay);
         overlay = true;
     }
 
@@ -378,7 +378,7 @@ internal unsafe struct TileState<TVector, TSpec>
     /// <summary>What ALiBi adds to the logits of a query between its position and its origin, in units of log₂; 0 without ALiBi.</summary>
     [MethodImpl(MethodImplOptions.AggressiveInlining)]
     private readonly double Shift(in AttentionCall call, int row) =>
-        Features.Uses<TSpec>(call, AttentionFeatures.Alibi) ? -AlibiSlope.Log2E * call.AlibiSlopes[Rows.Head(row)] * (Math.Abs(Position(row) - Origins[row]) + Nearest[row]) : 0;
+        Features.Uses<TSpec>(call, AttentionFeatures.Alibi) ? -VectorMath.Log2E * call.AlibiSlopes[Rows.Head(row)] * (Math.Abs(Position(row) - Origins[row]) + Nearest[row]) : 0;
 
     /// <summary>The query's position among the keys.</summary>
     [MethodImpl(MethodImplOptions.AggressiveInlining)]

@@ -5,11 +5,11 @@ namespace FastAttn.Runtime;
 /// <summary>Elementary functions, written once for all vectors.</summary>
 internal static class VectorMath
 {
-    /// <summary>Scores are in units of log₂.</summary>
-    public const float Log2E = 1.442695040888963f;
+    /// <summary>Scores are in units of log₂. In double: factors of scores are rounded once.</summary>
+    public const double Log2E = 1.442695040888963407;
 
     /// <summary>Tangents are taken of x in units of ln 2 / 2: 2·log₂(e)·x.</summary>
-    public const float TanhUnit = 2 * Log2E;
+    public const double TanhUnit = 2 * Log2E;
 
     /// <summary>The constants of 2^x, each in a register.</summary>
     /// <remarks>
@@ -114,7 +114,7 @@ internal static class VectorMath
 
     // From x = 9.02 on tanh rounds to 1.
     private static readonly float[] TanhValues =
-        [9.02f * TanhUnit, 12582912f + 127f, 0.00015403487f, 0.0013390735f, 0.009618238f, 0.055503574f, 0.2402265f, 0.6931472f, 1f, 2f];
+        [(float)(9.02 * TanhUnit), 12582912f + 127f, 0.00015403487f, 0.0013390735f, 0.009618238f, 0.055503574f, 0.2402265f, 0.6931472f, 1f, 2f];
 
     /// <summary>tanh x of z = <see cref="TanhUnit"/>·x, that is (2^z − 1) / (2^z + 1), within 3 ulp; NaN stays NaN.</summary>
     /// <remarks>
