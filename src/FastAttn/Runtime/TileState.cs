@@ -378,7 +378,7 @@ internal unsafe struct TileState<TVector, TSpec>
     /// <summary>What ALiBi adds to the logits of a query between its position and its origin, in units of log₂; 0 without ALiBi.</summary>
     [MethodImpl(MethodImplOptions.AggressiveInlining)]
     private readonly double Shift(in AttentionCall call, int row) =>
-        Features.Uses<TSpec>(call, AttentionFeatures.Alibi) ? -VectorMath.Log2E * call.AlibiSlopes[Rows.Head(row)] * (Math.Abs(Position(row) - Origins[row]) + Nearest[row]) : 0;
+        Features.Uses<TSpec>(call, AttentionFeatures.Alibi) ? -VectorMath.Log2E * call.AlibiSlopes[Rows.Head(row)] * (Math.Abs(Position(row) - Origins[row]) + (double)Nearest[row]) : 0;
 
     /// <summary>The query's position among the keys.</summary>
     [MethodImpl(MethodImplOptions.AggressiveInlining)]
@@ -390,26 +390,37 @@ internal unsafe struct TileState<TVector, TSpec>
         bool hasSinks = Features.Uses<TSpec>(call, AttentionFeatures.Sinks);
         for (int q = 0; q < Width; q++)
         {
-            int row = RowOf(q), start = HasStarts ? Starts[row] : 0, limit = HasRanges ? Limits[row] : Sequence.KeyLength;
+            if (q >= Tile.RowCount)
+            {
+                (Origins[q], Nearest[q]) = (Origins[q - 1], Nearest[q - 1]);
+                continue;
+            }
+
+            int row = q, start = HasStarts ? Starts[row] : 0, limit = HasRanges ? Limits[row] : Sequence.KeyLength;
             bool hasSink = hasSinks && !float.IsNegativeInfinity(call.Sinks[Rows.Head(row)]), counts = !hasSink && start < limit;
             Origins[q] = counts ? Math.Clamp(Position(row), start, limit - 1) : Position(row);
             Nearest[q] = counts ? DistanceToSeen(call, row, (int)Origins[q], start, limit) : 0;
         }
     }
 
-    /// <summary>How far the key nearest to the origin is that no mask hides; 0 if they hide all.</summary>
+    /// <summary>
+    /// How far the key nearest to the origin is that no mask hides. Looks at some keys only: if all of them are hidden, what is seen is
+    /// further off than they are, and any lesser distance will do as well, but for rounding.
+    /// </summary>
     [MethodImpl(MethodImplOptions.AggressiveOptimization)]
     private readonly int DistanceToSeen(in AttentionCall call, int row, int origin, int start, int limit)
     {
+        const int MaxDistance = 512;
         if (!Features.Uses<TSpec>(call, AttentionCall.MaskFeatures))
             return 0;
-        for (int distance = 0; origin - distance >= start || origin + distance < limit; distance++)
+        int before = origin - start, behind = limit - 1 - origin, last = Math.Min(MaxDistance, Math.Max(before, behind));
+        for (int distance = 0; distance <= last; distance++)
         {
-            if ((origin - distance >= start && !IsHidden(call, row, origin - distance)) || (origin + distance < limit && !IsHidden(call, row, origin + distance)))
+            if ((distance <= before && !IsHidden(call, row, origin - distance)) || (distance <= behind && !IsHidden(call, row, origin + distance)))
                 return distance;
         }
 
-        return 0;
+        return last;
     }
 
     /// <summary>Whether a mask hides a key from a query.</summary>
