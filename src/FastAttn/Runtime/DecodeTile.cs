@@ -89,7 +89,7 @@ internal static unsafe class DecodeTile<TVector>
         }
     }
 
-    /// <summary>S[j] = c·log₂(e)·tanh(x), where S[j] comes as x in units of <see cref="VectorMath.TanhUnit"/>.</summary>
+    /// <summary>S[j] = c·log₂(e)·tanh(x), where S[j] comes as x·<see cref="VectorMath.TanhScale"/>.</summary>
     /// <param name="score">S.</param>
     /// <param name="count">Its length.</param>
     /// <param name="factor">c·log₂(e).</param>
@@ -112,20 +112,18 @@ internal static unsafe class DecodeTile<TVector>
             score[j] = float.IsNegativeInfinity(mask[j]) ? mask[j] : score[j] + mask[j];
     }
 
-    /// <summary>S[j] += slope·(|origin − j| − nearest).</summary>
+    /// <summary>S[j] += slope·max(|origin − j| − nearest, 0); −∞ stays.</summary>
     /// <param name="score">S.</param>
     /// <param name="count">Its length.</param>
     /// <param name="origin">From which distances are measured, relative to the first of these keys.</param>
-    /// <param name="nearest">The distance from which they count.</param>
+    /// <param name="nearest">The distance from which they count: a mask hides what is nearer.</param>
     /// <param name="slope">−log₂(e)·slope.</param>
     [MethodImpl(MethodImplOptions.AggressiveOptimization)]
     public static void AddAlibi(float* score, int count, float origin, float nearest, AlibiSlope slope)
     {
-        for (int j = 0; j < count; j++)
-        {
-            float distance = Math.Max(Math.Abs(origin - j) - nearest, 0); // A mask hides what is nearer.
-            score[j] = score[j] + slope.Low * distance + slope.High * distance;
-        }
+        int whole = count / TVector.Count * TVector.Count;
+        AddAlibi<TVector>(score, 0, whole, origin, nearest, slope);
+        AddAlibi<Lanes1>(score, whole, count, origin, nearest, slope);
     }
 
     /// <summary>The softmax step of one query (<see cref="OnlineSoftmax"/>): p[j] = 2^(s[j] − m') in place; returns alpha.</summary>
@@ -234,6 +232,20 @@ internal static unsafe class DecodeTile<TVector>
         VectorMath.TanhConstants<T> constants = new();
         for (int j = from; j < to; j += T.Count)
             (VectorMath.TanhOfLog2(T.Load(ref score[j]), constants) * T.Create(factor)).Store(ref score[j]);
+    }
+
+    [MethodImpl(MethodImplOptions.AggressiveOptimization)]
+    private static void AddAlibi<T>(float* score, int from, int to, float origin, float nearest, AlibiSlope slope)
+        where T : struct, ILanes<T>
+    {
+        T lanes = T.Load(ref DecodeTile<T>.s_lanes[0]), zero = T.Create(0), least = T.Create(nearest), high = T.Create(slope.High), low = T.Create(slope.Low);
+        for (int j = from; j < to; j += T.Count)
+        {
+            T s = T.Load(ref score[j]), offset = T.Create(origin - j) - lanes;
+            T distance = T.Max(T.Max(offset, zero - offset) - least, zero);
+            T sum = T.MultiplyAdd(high, distance, T.MultiplyAdd(low, distance, s));
+            T.SelectGreaterOrEqual(T.Create(float.NegativeInfinity), s, s, sum).Store(ref score[j]);
+        }
     }
 
     /// <summary>The products K[t]·Q[t], added up lane by lane.</summary>

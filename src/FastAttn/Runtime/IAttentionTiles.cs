@@ -44,14 +44,14 @@ public interface IAttentionTiles
     /// <param name="ahead">What is needed next.</param>
     static abstract void Scores(int vectors, ref float key, ref float query, ref float bias, ref float score, ref float max, int keyCount, int headDim, ref Prefetcher ahead);
 
-    /// <summary>Ot[c][q] = alpha[q]·Ot[c][q] + Σ_j V[j][c]·P[j][q], the sum first; it may be taken in parts.</summary>
+    /// <summary>Ot[c][q] = alpha[q]·Ot[c][q] + Σ_j V[j][c]·P[j][q], the sum first; it may be taken in parts, in the order of keys.</summary>
     /// <param name="vectors">Width of the query tile.</param>
     /// <param name="complete">The first vectors, at least one, whose sum these terms complete; that of the others is left in <paramref name="sum"/>.</param>
     /// <param name="continues">Whether these terms continue the sums that are there.</param>
     /// <param name="value">V: <paramref name="keyCount"/> × <paramref name="valueDim"/>.</param>
     /// <param name="probability">P: <paramref name="keyCount"/> × n.</param>
     /// <param name="alpha">n correction factors, or a null reference where there is no output yet: then Ot is the sum.</param>
-    /// <param name="sum">Sums that are not complete: <paramref name="valueDim"/> × n.</param>
+    /// <param name="sum">Sums that are not complete: <paramref name="valueDim"/> × n; not touched where all are, in one part.</param>
     /// <param name="output">Ot, read and written: <paramref name="valueDim"/> × n.</param>
     /// <param name="keyCount">Keys in the block.</param>
     /// <param name="valueDim">Value dimension, a multiple of <see cref="ValueRows"/>; ignored where the kernel is made for one.</param>

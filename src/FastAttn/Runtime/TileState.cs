@@ -74,8 +74,8 @@ internal unsafe struct TileState<TVector, TSpec>
 
     /// <summary>
     /// The distance from there to the nearest key that no mask hides. Biases count from that key: this changes no weight and keeps logits
-    /// near 0, where they are rounded less; the log-sum-exp gets the difference back. With a sink they count from the query's position:
-    /// that is near 0 itself.
+    /// near 0, where they are rounded less; the log-sum-exp gets the difference back. With a sink they count from the query's position, as
+    /// the sink's logit is not shifted.
     /// </summary>
     public readonly float* Nearest;
 
@@ -85,7 +85,7 @@ internal unsafe struct TileState<TVector, TSpec>
     /// <summary>Keys of the present block that the queries of each vector take: up to the last that one of them sees, or more.</summary>
     public readonly int* Counts;
 
-    /// <summary>The present block's part of Ot as far as it is summed up, where that takes more than one step.</summary>
+    /// <summary>The present block's part of Ot as far as it is summed up, where that takes more than one step; else unused.</summary>
     public readonly float* BlockSum;
 
     /// <summary>What lanes without a query write.</summary>
@@ -187,7 +187,7 @@ internal unsafe struct TileState<TVector, TSpec>
         LanePacking<TVector>.Pack<FloatElement>(starts, 0, call.HeadDim, Features.QueryScale<TSpec>(call), Query, Width, Stride);
     }
 
-    /// <summary>Masks and ALiBi of one block: bias[j][q] = log₂(e)·(M[q][j] − slope·(|origin[q] − j| − nearest[q])).</summary>
+    /// <summary>Masks and ALiBi of one block: bias[j][q] = log₂(e)·(M[q][j] − slope·max(|origin[q] − j| − nearest[q], 0)).</summary>
     /// <param name="call">The call.</param>
     /// <param name="first">The block's first key.</param>
     /// <param name="count">Its keys.</param>
@@ -405,7 +405,8 @@ internal unsafe struct TileState<TVector, TSpec>
 
     /// <summary>
     /// How far the key nearest to the origin is that no mask hides. Looks at some keys only: if all of them are hidden, what is seen is
-    /// further off than they are, and any lesser distance will do as well, but for rounding.
+    /// further off than they are, and any lesser distance will do as well, but for rounding. So it does where a mask hides by a very
+    /// negative number.
     /// </summary>
     [MethodImpl(MethodImplOptions.AggressiveOptimization)]
     private readonly int DistanceToSeen(in AttentionCall call, int row, int origin, int start, int limit)
@@ -413,33 +414,26 @@ internal unsafe struct TileState<TVector, TSpec>
         const int MaxDistance = 512;
         if (!Features.Uses<TSpec>(call, AttentionCall.MaskFeatures))
             return 0;
+        MaskRows rows = new(this, call, row);
         int before = origin - start, behind = limit - 1 - origin, last = Math.Min(MaxDistance, Math.Max(before, behind));
-        for (int distance = 0; distance <= last; distance++)
+        for (int next = 0; next <= last; next += TVector.Count)
         {
-            if ((distance <= before && !IsHidden(call, row, origin - distance)) || (distance <= behind && !IsHidden(call, row, origin + distance)))
-                return distance;
+            if (HideVector(origin - next - (TVector.Count - 1), before - next) && HideVector(origin + next, behind - next))
+                continue;
+            for (int distance = next; distance <= last && distance < next + TVector.Count; distance++)
+            {
+                if ((distance <= before && !rows.Hide<Lanes1>(origin - distance)) || (distance <= behind && !rows.Hide<Lanes1>(origin + distance)))
+                    return distance;
+            }
         }
 
         return last;
+
+        // Whether nothing is seen on one side, where so many keys are left behind the next one.
+        bool HideVector(int first, int left) => left < 0 || (left >= TVector.Count - 1 && rows.Hide<TVector>(first));
     }
 
-    /// <summary>Whether a mask hides a key from a query.</summary>
-    [MethodImpl(MethodImplOptions.AggressiveInlining)]
-    private readonly bool IsHidden(in AttentionCall call, int row, int key) =>
-        (Features.Uses<TSpec>(call, AttentionFeatures.PackedMask) && IsHidden<BitElement>(call.PackedMask, row, key))
-        || (Features.Uses<TSpec>(call, AttentionFeatures.BooleanMask) && IsHidden<BooleanElement>(call.BooleanMask, row, key))
-        || (Features.Uses<TSpec>(call, AttentionFeatures.AdditiveMask) && IsHidden<AdditiveElement>(call.AdditiveMask, row, key));
-
-    [MethodImpl(MethodImplOptions.AggressiveInlining)]
-    private readonly bool IsHidden<TElement>(in MaskOperand mask, int row, int key)
-        where TElement : struct, IMaskElement
-    {
-        float bias = 0;
-        TElement.Load(MaskRow<TElement>(mask, row), key, Lanes1.Create(1)).Store(ref bias);
-        return float.IsNegativeInfinity(bias);
-    }
-
-    /// <summary>Adds −slope·(|origin − j| − nearest) to the bias, or sets it.</summary>
+    /// <summary>Adds −slope·max(|origin − j| − nearest, 0) to the bias, −∞ stays; or sets it, where there is no mask and nearest is 0.</summary>
     [MethodImpl(MethodImplOptions.AggressiveOptimization)]
     private readonly void PackAlibi(in AttentionCall call, int first, int count, bool adds)
     {
@@ -472,10 +466,9 @@ internal unsafe struct TileState<TVector, TSpec>
 
             for (int j = 0; j < count; j++, bias += Stride, distance -= step)
             {
-                // A mask hides what is nearer than the nearest.
-                TVector length = TVector.Max(TVector.Max(distance, zero - distance) - nearest, zero);
-                TVector small = adds ? TVector.MultiplyAdd(rest, length, TVector.Load(ref *bias)) : rest * length;
-                TVector.MultiplyAdd(slope, length, small).Store(ref *bias);
+                TVector length = TVector.Max(TVector.Max(distance, zero - distance) - nearest, zero), mask = adds ? TVector.Load(ref *bias) : zero;
+                TVector sum = TVector.MultiplyAdd(slope, length, TVector.MultiplyAdd(rest, length, mask));
+                ScoreSteps<TVector>.Bias.Hide(mask, sum).Store(ref *bias);
             }
         }
     }
@@ -502,5 +495,31 @@ internal unsafe struct TileState<TVector, TSpec>
         }
 
         return range;
+    }
+
+    /// <summary>The rows of all masks for one query; null where there is none of a kind.</summary>
+    private readonly struct MaskRows(in TileState<TVector, TSpec> tile, in AttentionCall call, int row)
+    {
+        private readonly void* _additive = Features.Uses<TSpec>(call, AttentionFeatures.AdditiveMask) ? tile.MaskRow<AdditiveElement>(call.AdditiveMask, row) : null;
+        private readonly void* _boolean = Features.Uses<TSpec>(call, AttentionFeatures.BooleanMask) ? tile.MaskRow<BooleanElement>(call.BooleanMask, row) : null;
+        private readonly void* _packed = Features.Uses<TSpec>(call, AttentionFeatures.PackedMask) ? tile.MaskRow<BitElement>(call.PackedMask, row) : null;
+
+        /// <summary>Whether each of a vector of keys is hidden by some mask.</summary>
+        [MethodImpl(MethodImplOptions.AggressiveInlining)]
+        public bool Hide<T>(int first)
+            where T : struct, ILanes<T>
+        {
+            T seen = T.Create(1);
+            seen = See<T, AdditiveElement>(_additive, first, seen);
+            seen = See<T, BooleanElement>(_boolean, first, seen);
+            seen = See<T, BitElement>(_packed, first, seen);
+            return Vector128.Sum(T.FoldToFour(seen)) == 0;
+        }
+
+        [MethodImpl(MethodImplOptions.AggressiveInlining)]
+        private static T See<T, TElement>(void* row, int first, T seen)
+            where T : struct, ILanes<T>
+            where TElement : struct, IMaskElement =>
+            row == null ? seen : T.SelectGreaterOrEqual(T.Create(float.NegativeInfinity), TElement.Load(row, first, T.Create(1)), T.Create(0), seen);
     }
 }

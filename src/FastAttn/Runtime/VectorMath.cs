@@ -8,8 +8,8 @@ internal static class VectorMath
     /// <summary>Scores are in units of log₂. In double: factors of scores are rounded once.</summary>
     public const double Log2E = 1.442695040888963407;
 
-    /// <summary>Tangents are taken of x in units of ln 2 / 2: 2·log₂(e)·x.</summary>
-    public const double TanhUnit = 2 * Log2E;
+    /// <summary>z = <see cref="TanhScale"/>·x, where tanh x is (2^z − 1) / (2^z + 1).</summary>
+    public const double TanhScale = 2 * Log2E;
 
     /// <summary>The constants of 2^x, each in a register.</summary>
     /// <remarks>
@@ -114,9 +114,9 @@ internal static class VectorMath
 
     // From x = 9.02 on tanh rounds to 1.
     private static readonly float[] TanhValues =
-        [(float)(9.02 * TanhUnit), 12582912f + 127f, 0.00015403487f, 0.0013390735f, 0.009618238f, 0.055503574f, 0.2402265f, 0.6931472f, 1f, 2f];
+        [(float)(9.02 * TanhScale), 12582912f + 127f, 0.00015403487f, 0.0013390735f, 0.009618238f, 0.055503574f, 0.2402265f, 0.6931472f, 1f, 2f];
 
-    /// <summary>tanh x of z = <see cref="TanhUnit"/>·x, that is (2^z − 1) / (2^z + 1), within 3 ulp; NaN stays NaN.</summary>
+    /// <summary>(2^z − 1) / (2^z + 1), which is tanh of z / <see cref="TanhScale"/>, within 3 ulp; NaN stays NaN.</summary>
     /// <remarks>
     /// u / (u + 2) with u = 2^z − 1. With z = n + f, n an integer and f in [−½, ½], u is 2^n·g + (2^n − 1), where
     /// g = 2^f − 1 is a polynomial without a constant: nothing cancels where x is small. The coefficients minimise the

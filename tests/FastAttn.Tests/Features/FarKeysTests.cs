@@ -74,6 +74,22 @@ public static class FarKeysTests
     public static void Steepest_slope_leaves_the_nearest_key(int queryLength) =>
         Check(new FeatureCase(new Case(16, 16, AttentionMask.None, new(1, 2, 2, queryLength, 200)) { CausalOffset = 170 }) { AlibiSlopes = [float.MaxValue, 3e38f] });
 
+    /// <summary>A mask hides a key whatever else is added: here ALiBi is more than a float holds.</summary>
+    /// <param name="queryLength">As above.</param>
+    [Theory]
+    [InlineData(2)]
+    [InlineData(60)]
+    public static void Infinite_bias_does_not_show_a_hidden_key(int queryLength)
+    {
+        const int Keys = 40;
+        Check(new FeatureCase(new Case(16, 16, AttentionMask.None, new(1, 1, 1, queryLength, Keys)) { CausalOffset = 0 })
+        {
+            AlibiSlopes = [-3e38f],
+            BooleanMask = [.. Enumerable.Range(0, Keys).Select(static j => j == 20)],
+            BooleanMaskStrides = AttentionMaskStrides.Of(1, 1, 1, Keys),
+        });
+    }
+
     private static void Check(FeatureCase call)
     {
         Inputs inputs = call.Normal();
@@ -81,8 +97,13 @@ public static class FarKeysTests
         foreach (InstructionSet instructionSet in InstructionSets.Supported)
         {
             AttentionKernel bound = call.Kernel.For(instructionSet);
-            Difference difference = Difference.Between(call.Storage, exact, call.Run(bound, inputs));
+            Outputs<float> actual = call.Run(bound, inputs);
+            Difference difference = Difference.Between(call.Storage, exact, actual);
             Assert.True(difference.Output < 2e-6, $"{bound.Name}: {difference.Where}");
+
+            // Far from 0 it is rounded once.
+            foreach ((double sum, float computed) in exact.LogSumExp.Zip(actual.LogSumExp).Where(static pair => Math.Abs(pair.First) < float.MaxValue))
+                Assert.True(Math.Abs(sum - computed) <= 2e-6 + Math.Abs(sum) / (1 << 24), $"{bound.Name}: log-sum-exp is {computed:R}, exactly {sum:R}");
         }
     }
 }
