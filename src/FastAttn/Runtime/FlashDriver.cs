@@ -130,9 +130,8 @@ internal sealed unsafe class FlashDriver<TTiles, TVector, TSpec>(TileDriver? nar
         long keyStride = call.KeyStrides.Length, valueStride = call.ValueStrides.Length;
         float* keys = call.Key + tiles->Rows.KeyOffset(call.KeyStrides), values = call.Value + tiles->Rows.KeyOffset(call.ValueStrides);
         Prefetcher ahead = new(call.IsLarge);
-        for (int first = firstBlock; first < lastLimit; first += call.KeyBlock)
+        for (int first = firstBlock, count; (count = Math.Min(call.KeyBlock, lastLimit - first)) > 0; first += count)
         {
-            int count = Math.Min(call.KeyBlock, lastLimit - first);
             float* key = keys + first * keyStride, value = values + first * valueStride;
             if (count < TTiles.KeyRows || keyStride != call.HeadDim)
                 key = BlockStage.Copy(key, keyStride, call.HeadDim, count, stages.Key, call.HeadDim, Math.Max(count, TTiles.KeyRows));

@@ -29,9 +29,8 @@ internal static unsafe class RowDriver<TVector, TSpec>
         float* keys = call.Key + tile.Rows.KeyOffset(call.KeyStrides);
         float* values = call.Value + tile.Rows.KeyOffset(call.ValueStrides);
         int* start = (int*)tile.Lanes, limit = (int*)tile.NewMax;
-        for (int first = tile.FirstBlock(call.KeyBlock); first < tile.Range.LastLimit; first += call.KeyBlock)
+        for (int first = tile.FirstBlock(call.KeyBlock), count; (count = Math.Min(call.KeyBlock, tile.Range.LastLimit - first)) > 0; first += count)
         {
-            int count = Math.Min(call.KeyBlock, tile.Range.LastLimit - first);
             AskForBegin(values + first * call.ValueStrides.Length);
             DecodeTile<TVector>.Scores(
                 tile.Query, rowCount, keys + first * call.KeyStrides.Length, call.KeyStrides.Length, headDim, count, tile.Score);

@@ -74,6 +74,33 @@ public static class FarKeysTests
     public static void Steepest_slope_leaves_the_nearest_key(int queryLength) =>
         Check(new FeatureCase(new Case(16, 16, AttentionMask.None, new(1, 2, 2, queryLength, 200)) { CausalOffset = 170 }) { AlibiSlopes = [float.MaxValue, 3e38f] });
 
+    /// <summary>Key blocks end where 32 bits do. All keys are one row, repeated by a stride of 0: n of them give its value and log n.</summary>
+    /// <param name="queryLength">As above.</param>
+    [Theory]
+    [InlineData(1)]
+    [InlineData(20)]
+    public static void Window_reaches_the_last_of_all_keys_that_a_sequence_can_have(int queryLength)
+    {
+        const int Seen = 100;
+        float[] value = [2, 3, 5, 7], zeros = new float[queryLength * 4];
+        var shape = new AttentionShape(Batch: 1, QueryHeads: 1, KeyValueHeads: 1, queryLength, KeyLength: int.MaxValue);
+        var options = new AttentionOptions
+        {
+            Window = new(Seen - 1, 0),
+            CausalOffset = int.MaxValue - queryLength,
+            KeyStrides = new(4, 4, 0),
+            ValueStrides = new(4, 4, 0),
+        };
+        AttentionKernel kernel = ScaledDotProductAttention.GetKernel(headDim: 4, valueDim: 4, features: AttentionFeatures.Window);
+        foreach (InstructionSet instructionSet in InstructionSets.Supported)
+        {
+            float[] output = new float[zeros.Length], logSumExp = new float[queryLength];
+            kernel.For(instructionSet).Forward(zeros, zeros.AsSpan(0, 4), value, output, logSumExp, shape, options);
+            Assert.All(output, (o, i) => Assert.Equal(value[i % 4], o, 1e-5f));
+            Assert.All(logSumExp, static sum => Assert.Equal(MathF.Log(Seen), sum, 1e-5f));
+        }
+    }
+
     /// <summary>A mask hides a key whatever else is added: here ALiBi is more than a float holds.</summary>
     /// <param name="queryLength">As above.</param>
     [Theory]
