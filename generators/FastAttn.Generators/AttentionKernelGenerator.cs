@@ -3,6 +3,7 @@ using System.Collections.Immutable;
 using System.Linq;
 using System.Text;
 
+using FastAttn.Generators.Diagnostics;
 using FastAttn.Generators.Dialects;
 using FastAttn.Generators.Emit;
 using FastAttn.Generators.Model;
@@ -17,6 +18,10 @@ namespace FastAttn.Generators;
 /// set → source. Declarations of the same spec share a kernel, kernels of the same dimensions share tiles. The library asks
 /// for the tiles of its matrix product with an attribute of its own.
 /// </summary>
+/// <remarks>
+/// What is wrong with a declaration is reported here and not by an analyzer: a member without an implementing part is a declaration
+/// error (CS9248), with which the compiler leaves analyzers' diagnostics out, so that a build would never say why.
+/// </remarks>
 [Generator(LanguageNames.CSharp)]
 public sealed class AttentionKernelGenerator : IIncrementalGenerator
 {
@@ -27,8 +32,9 @@ public sealed class AttentionKernelGenerator : IIncrementalGenerator
     {
         context.RegisterPostInitializationOutput(static output => output.AddEmbeddedAttributeDefinition());
 
-        IncrementalValuesProvider<KernelDeclaration> declarations = Declarations(context, DeclarationParser.FixedAttribute, Steps.Declarations);
-        IncrementalValuesProvider<KernelDeclaration> anyDimension = Declarations(context, DeclarationParser.AnyDimensionAttribute, Steps.AnyDimensionDeclarations);
+        IncrementalValuesProvider<ParsedMember> parsed = Members(context, DeclarationParser.FixedAttribute);
+        IncrementalValuesProvider<KernelDeclaration> declarations = Declarations(parsed, Steps.Declarations);
+        IncrementalValuesProvider<KernelDeclaration> anyDimension = Declarations(Members(context, DeclarationParser.AnyDimensionAttribute), Steps.AnyDimensionDeclarations);
         IncrementalValueProvider<ImmutableArray<KernelDeclaration>> all = declarations.Collect().Combine(anyDimension.Collect())
             .Select(static (pair, _) => pair.Left.AddRange(pair.Right));
 
@@ -42,18 +48,20 @@ public sealed class AttentionKernelGenerator : IIncrementalGenerator
             .SelectMany(static (declared, _) => declared.IsEmpty ? [] : ProductPlans())
             .WithTrackingName(Steps.Products);
 
+        IncrementalValuesProvider<Problem> problems = parsed.SelectMany(static (member, _) => member.Problems).WithTrackingName(Steps.Problems);
+
+        context.RegisterSourceOutput(problems, static (output, problem) => output.ReportDiagnostic(problem.ToDiagnostic()));
         context.RegisterSourceOutput(members, static (output, member) => Add(output, member.FileName, MemberEmitter.Emit(member.Declaration)));
         context.RegisterSourceOutput(kernels, static (output, kernel) => Add(output, kernel.ClassName, KernelEmitter.Emit(kernel)));
         context.RegisterSourceOutput(plans, static (output, plan) => Add(output, plan.StructName, TilesEmitter.Emit(plan)));
         context.RegisterSourceOutput(products, static (output, plan) => Add(output, plan.StructName, ProductTilesEmitter.Emit(plan)));
     }
 
-    private static IncrementalValuesProvider<KernelDeclaration> Declarations(IncrementalGeneratorInitializationContext context, string attribute, string step) =>
-        context.SyntaxProvider
-            .ForAttributeWithMetadataName(attribute, static (_, _) => true, static (context, _) => DeclarationParser.Parse(context.TargetSymbol, context.TargetNode, context.Attributes[0], context.SemanticModel.Compilation))
-            .Where(static declaration => declaration is not null)
-            .Select(static (declaration, _) => declaration!)
-            .WithTrackingName(step);
+    private static IncrementalValuesProvider<ParsedMember> Members(IncrementalGeneratorInitializationContext context, string attribute) =>
+        context.SyntaxProvider.ForAttributeWithMetadataName(attribute, static (_, _) => true, DeclarationParser.Parse);
+
+    private static IncrementalValuesProvider<KernelDeclaration> Declarations(IncrementalValuesProvider<ParsedMember> members, string step) =>
+        members.Where(static member => member.Declaration is not null).Select(static (member, _) => member.Declaration!).WithTrackingName(step);
 
     private static IEnumerable<KernelPlan> Plans(ImmutableArray<KernelDeclaration> declarations)
     {
@@ -78,6 +86,7 @@ public sealed class AttentionKernelGenerator : IIncrementalGenerator
     {
         public const string Declarations = nameof(Declarations);
         public const string AnyDimensionDeclarations = nameof(AnyDimensionDeclarations);
+        public const string Problems = nameof(Problems);
         public const string Members = nameof(Members);
         public const string Kernels = nameof(Kernels);
         public const string Plans = nameof(Plans);

@@ -1,6 +1,6 @@
 namespace FastAttn.Cli;
 
-/// <summary>How a family of checkpoints names the tensors of an attention layer, behind a prefix.</summary>
+/// <summary>How a family of checkpoints names the tensors of an attention layer, after a prefix.</summary>
 /// <param name="Packed">Query, key and value as one; null where they are three.</param>
 /// <param name="Query">W_Q.</param>
 /// <param name="Key">W_K.</param>

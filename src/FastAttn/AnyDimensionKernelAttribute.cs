@@ -3,7 +3,7 @@ using System;
 namespace FastAttn;
 
 /// <summary>
-/// Declares a kernel whose dimensions are given at run time (<see cref="AttentionKernel.WithDimensions"/>). The generator
+/// Declares a kernel whose dimensions are given at run time (<see cref="AttentionKernel.With"/>). The generator
 /// reads it as an <see cref="AttentionKernelAttribute"/> without dimensions.
 /// </summary>
 [AttributeUsage(AttributeTargets.Property)]

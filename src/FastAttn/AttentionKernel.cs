@@ -64,7 +64,10 @@ public abstract class AttentionKernel
         }
     }
 
-    /// <summary>The kernel's name: element type, dimensions, mask and instruction set, as in <c>F32_D64_Causal_Avx2</c>.</summary>
+    /// <summary>
+    /// The name of the emitted code that runs, as in <c>F32_D64_Causal_Avx2</c>: element type, the dimensions, mask and features that it
+    /// was emitted for (<c>Any</c> for any dimensions), instruction set.
+    /// </summary>
     /// <exception cref="PlatformNotSupportedException">As <see cref="InstructionSet"/>.</exception>
     public string Name => $"{GetType().Name}_{InstructionSet}";
 
@@ -89,12 +92,7 @@ public abstract class AttentionKernel
     /// <exception cref="PlatformNotSupportedException">This process cannot run <paramref name="instructionSet"/>.</exception>
     public AttentionKernel For(InstructionSet instructionSet)
     {
-        if (!InstructionSets.IsSupported(instructionSet))
-        {
-            throw new PlatformNotSupportedException(
-                $"{instructionSet} cannot be run by this process, only {string.Join(", ", InstructionSets.Supported)}.");
-        }
-
+        InstructionSets.ThrowIfNotSupported(instructionSet);
         ref AttentionKernel? slot = ref _bound[(int)instructionSet];
         if (Volatile.Read(ref slot) is { } bound)
             return bound;
@@ -186,7 +184,8 @@ public abstract class AttentionKernel
 
     /// <summary>
     /// Computes <c>O = softmax(scale·Q·Kᵀ + M)·V</c> with masks, lengths, biases and sinks, and the logarithm of each query's
-    /// softmax denominator.
+    /// softmax denominator, <c>LSE = ln(Σ_j exp(s_j) + exp(sink))</c> over the scores <c>s</c> of the keys that it sees, after all that
+    /// changes them.
     /// </summary>
     /// <param name="query">Q: [B, H, L_q, d_k], or as <paramref name="options"/> say; every row contiguous.</param>
     /// <param name="key">K: [B, H_kv, L_k, d_k], likewise.</param>
@@ -237,21 +236,13 @@ public abstract class AttentionKernel
     [EditorBrowsable(EditorBrowsableState.Never)]
     protected abstract TileDriver CreateDriver(InstructionSet instructionSet);
 
-    /// <summary>A kernel that was emitted for any dimensions, for these.</summary>
-    internal AttentionKernel WithDimensions(int headDim, int valueDim)
+    /// <summary>This kernel for other dimensions, where it was emitted for any, and another mask, where it was emitted with windows.</summary>
+    internal AttentionKernel With(int headDim, int valueDim, AttentionMask mask)
     {
         var kernel = (AttentionKernel)MemberwiseClone();
         kernel._bound = new AttentionKernel?[_bound.Length];
         kernel.HeadDim = headDim;
         kernel.ValueDim = valueDim;
-        return kernel;
-    }
-
-    /// <summary>A kernel that was emitted with windows, under this mask.</summary>
-    internal AttentionKernel WithMask(AttentionMask mask)
-    {
-        var kernel = (AttentionKernel)MemberwiseClone();
-        kernel._bound = new AttentionKernel?[_bound.Length];
         kernel.Mask = mask;
         return kernel;
     }

@@ -13,33 +13,37 @@ namespace FastAttn;
 public readonly ref struct AttentionModifiers
 {
     /// <summary>
-    /// M, added to the scores: <c>softmax(scale·Q·Kᵀ + M)</c>. An element of −∞ hides its key.
+    /// M: [B, H, L_q, L_k], added to the scores: <c>softmax(scale·Q·Kᵀ + M)</c>. An element of −∞ hides its key. With a stride of 0 an axis
+    /// has size 1 and is repeated; rows may be shorter than L_k, which hides the other keys.
     /// </summary>
     public ReadOnlySpan<float> AdditiveMask { get; init; }
 
     /// <summary>Where rows of <see cref="AdditiveMask"/> stand.</summary>
     public AttentionMaskStrides AdditiveMaskStrides { get; init; }
 
-    /// <summary>Which keys a query may attend to: one byte each, true to attend.</summary>
+    /// <summary>Which keys a query may attend to: [B, H, L_q, L_k] as in <see cref="AdditiveMask"/>, one byte each, true to attend.</summary>
     public ReadOnlySpan<bool> BooleanMask { get; init; }
 
     /// <summary>Where rows of <see cref="BooleanMask"/> stand.</summary>
     public AttentionMaskStrides BooleanMaskStrides { get; init; }
 
-    /// <summary>Which keys a query may attend to: key <c>j</c> of a row is bit <c>j &amp; 7</c> of its byte <c>j &gt;&gt; 3</c>, 1 to attend.</summary>
+    /// <summary>
+    /// Which keys a query may attend to: [B, H, L_q, L_k] bits as in <see cref="AdditiveMask"/>; key <c>j</c> of a row is bit
+    /// <c>j &amp; 7</c> of its byte <c>j &gt;&gt; 3</c>, 1 to attend.
+    /// </summary>
     public ReadOnlySpan<byte> PackedMask { get; init; }
 
     /// <summary>Where rows of <see cref="PackedMask"/> stand, in bits.</summary>
     public AttentionMaskStrides PackedMaskStrides { get; init; }
 
-    /// <summary>For each sequence how many of its keys exist, 0 to the shape's key length (key padding); the rest is hidden.</summary>
+    /// <summary>[B]: for each sequence how many of its keys exist, 0 to the shape's key length (key padding); the rest is hidden.</summary>
     public ReadOnlySpan<int> KeyLengths { get; init; }
 
-    /// <summary>For each sequence its <see cref="AttentionOptions.CausalOffset"/>.</summary>
+    /// <summary>[B]: for each sequence its <see cref="AttentionOptions.CausalOffset"/>.</summary>
     public ReadOnlySpan<int> CausalOffsets { get; init; }
 
     /// <summary>
-    /// Sequences of different lengths without padding, one behind the other: sequence <c>b</c> has the queries
+    /// [B + 1]: sequences of different lengths without padding, one after the other: sequence <c>b</c> has the queries
     /// <c>QueryStarts[b]</c> to <c>QueryStarts[b + 1] − 1</c>, so there is one more start than there are sequences and the
     /// first is 0. Query and output are then [H, T, D] or [T, H, D] with T the last start, and the log-sum-exp is [H, T].
     /// No sequence may be longer than the shape's query length.
@@ -51,13 +55,13 @@ public readonly ref struct AttentionModifiers
     public ReadOnlySpan<int> KeyStarts { get; init; }
 
     /// <summary>
-    /// ALiBi (arXiv 2108.12409): for each query head a slope; <c>−slope·|i + offset − j|</c> is added to the score of query
+    /// [H]: ALiBi (arXiv 2108.12409), for each query head a slope; <c>−slope·|i + offset − j|</c> is added to the score of query
     /// <c>i</c> and key <c>j</c>. The offset is <see cref="AttentionOptions.CausalOffset"/>, with or without a causal mask.
     /// </summary>
     public ReadOnlySpan<float> AlibiSlopes { get; init; }
 
     /// <summary>
-    /// Attention sinks (arXiv 2309.17453, as learned by gpt-oss): for each query head one more logit in the softmax's
+    /// [H]: attention sinks (arXiv 2309.17453, as learned by gpt-oss), for each query head one more logit in the softmax's
     /// denominator, with no value; −∞ for none. It is part of the log-sum-exp.
     /// </summary>
     public ReadOnlySpan<float> Sinks { get; init; }

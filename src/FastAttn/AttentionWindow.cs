@@ -6,5 +6,5 @@ namespace FastAttn;
 /// (<see cref="AttentionOptions.CausalOffset"/>), with or without such a mask; blocks of keys outside are never read.
 /// </summary>
 /// <param name="Left">Keys before the query's own position, at least 0; null for all.</param>
-/// <param name="Right">Keys behind it, at least 0; null for all. A causal mask allows none whatever this says.</param>
+/// <param name="Right">Keys after it, at least 0; null for all. A causal mask allows none whatever this says.</param>
 public readonly record struct AttentionWindow(int? Left, int? Right);

@@ -53,4 +53,11 @@ public static class InstructionSets
         InstructionSet.Scalar => true,
         _ => false,
     };
+
+    /// <exception cref="PlatformNotSupportedException">This process cannot run it.</exception>
+    internal static void ThrowIfNotSupported(InstructionSet instructionSet)
+    {
+        if (!IsSupported(instructionSet))
+            throw new PlatformNotSupportedException($"{instructionSet} cannot be run by this process, only {string.Join(", ", Supported)}.");
+    }
 }

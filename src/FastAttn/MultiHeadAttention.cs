@@ -83,12 +83,7 @@ public sealed class MultiHeadAttention
     /// <exception cref="PlatformNotSupportedException">This process cannot run <paramref name="instructionSet"/>.</exception>
     public MultiHeadAttention For(InstructionSet instructionSet)
     {
-        if (!InstructionSets.IsSupported(instructionSet))
-        {
-            throw new PlatformNotSupportedException(
-                $"{instructionSet} cannot be run by this process, only {string.Join(", ", InstructionSets.Supported)}.");
-        }
-
+        InstructionSets.ThrowIfNotSupported(instructionSet);
         ref MultiHeadAttention? slot = ref _bound[(int)instructionSet];
         if (Volatile.Read(ref slot) is { } bound)
             return bound;
@@ -119,7 +114,7 @@ public sealed class MultiHeadAttention
     /// <param name="batch">Sequences B.</param>
     /// <param name="length">Tokens L of each sequence.</param>
     /// <param name="modifiers">
-    /// Masks, key lengths, biases and sinks; <c>default</c> for none. Rows of the output behind the end of a sequence that
+    /// Masks, key lengths, biases and sinks; <c>default</c> for none. Rows of the output after the end of a sequence that
     /// <see cref="AttentionModifiers.KeyLengths"/> makes shorter are those of its padding.
     /// </param>
     /// <param name="maxDegreeOfParallelism">The most threads that may work, the caller's included; 0 for all processors.</param>
@@ -132,11 +127,11 @@ public sealed class MultiHeadAttention
     public void Forward(
         ReadOnlySpan<float> input, Span<float> output, int batch, int length, in AttentionModifiers modifiers = default, int maxDegreeOfParallelism = 0)
     {
-        CheckSizes(batch, length, nameof(length), maxDegreeOfParallelism);
-        CheckOneInput(nameof(input));
-        CheckRows(nameof(input), input.Length, batch, length, _sizes.QueryInput);
-        CheckRows(nameof(output), output.Length, batch, length, _sizes.Model);
-        CheckModifiers(modifiers, batch, output);
+        LayerValidation.CheckSizes(_sizes, batch, length, nameof(length), maxDegreeOfParallelism);
+        LayerValidation.CheckOneInput(_sizes, nameof(input));
+        LayerValidation.CheckRows(nameof(input), input.Length, batch, length, _sizes.QueryInput);
+        LayerValidation.CheckRows(nameof(output), output.Length, batch, length, _sizes.Model);
+        CheckModifiers(modifiers, batch, length, length, output);
         Run(
             new()
             {
@@ -169,13 +164,13 @@ public sealed class MultiHeadAttention
         in AttentionModifiers modifiers = default,
         int maxDegreeOfParallelism = 0)
     {
-        CheckSizes(batch, queryLength, nameof(queryLength), maxDegreeOfParallelism);
-        CheckSizes(batch, keyLength, nameof(keyLength), maxDegreeOfParallelism);
-        CheckRows(nameof(query), query.Length, batch, queryLength, _sizes.QueryInput);
-        CheckRows(nameof(key), key.Length, batch, keyLength, _sizes.KeyInput);
-        CheckRows(nameof(value), value.Length, batch, keyLength, _sizes.ValueInput);
-        CheckRows(nameof(output), output.Length, batch, queryLength, _sizes.Model);
-        CheckModifiers(modifiers, batch, output);
+        LayerValidation.CheckSizes(_sizes, batch, queryLength, nameof(queryLength), maxDegreeOfParallelism);
+        LayerValidation.CheckSizes(_sizes, batch, keyLength, nameof(keyLength), maxDegreeOfParallelism);
+        LayerValidation.CheckRows(nameof(query), query.Length, batch, queryLength, _sizes.QueryInput);
+        LayerValidation.CheckRows(nameof(key), key.Length, batch, keyLength, _sizes.KeyInput);
+        LayerValidation.CheckRows(nameof(value), value.Length, batch, keyLength, _sizes.ValueInput);
+        LayerValidation.CheckRows(nameof(output), output.Length, batch, queryLength, _sizes.Model);
+        CheckModifiers(modifiers, batch, queryLength, keyLength, output);
         Run(
             new()
             {
@@ -197,14 +192,12 @@ public sealed class MultiHeadAttention
     public KeyValueCache ProjectMemory(
         ReadOnlySpan<float> key, ReadOnlySpan<float> value, int batch, int length, ReadOnlySpan<int> lengths = default, int maxDegreeOfParallelism = 0)
     {
-        CheckSizes(batch, length, nameof(length), maxDegreeOfParallelism);
-        CheckRows(nameof(key), key.Length, batch, length, _sizes.KeyInput);
-        CheckRows(nameof(value), value.Length, batch, length, _sizes.ValueInput);
-        CheckLengths(lengths, batch, length);
+        LayerValidation.CheckSizes(_sizes, batch, length, nameof(length), maxDegreeOfParallelism);
+        LayerValidation.CheckRows(nameof(key), key.Length, batch, length, _sizes.KeyInput);
+        LayerValidation.CheckRows(nameof(value), value.Length, batch, length, _sizes.ValueInput);
+        LayerValidation.CheckLengths(lengths, batch, length);
         KeyValueCache memory = CreateCache(batch, length, canGrow: false);
-        memory.Begin(length, lengths);
-        Run(new() { Key = key, Value = value, Batch = batch, KeyLength = length, Cache = memory, Appends = true, MaxThreads = maxDegreeOfParallelism }, default);
-        memory.Commit();
+        Run(new() { Key = key, Value = value, Batch = batch, KeyLength = length, Cache = memory, Appends = true, Lengths = lengths, MaxThreads = maxDegreeOfParallelism }, default);
         return memory;
     }
 
@@ -220,13 +213,13 @@ public sealed class MultiHeadAttention
     public void Attend(
         ReadOnlySpan<float> query, KeyValueCache memory, Span<float> output, int queryLength, in AttentionModifiers modifiers = default, int maxDegreeOfParallelism = 0)
     {
-        CheckCache(memory, nameof(memory));
-        CheckSizes(memory.Batch, queryLength, nameof(queryLength), maxDegreeOfParallelism);
-        CheckRows(nameof(query), query.Length, memory.Batch, queryLength, _sizes.QueryInput);
-        CheckRows(nameof(output), output.Length, memory.Batch, queryLength, _sizes.Model);
-        CheckModifiers(modifiers, memory.Batch, output);
+        LayerValidation.CheckCache(_sizes, memory, nameof(memory));
+        LayerValidation.CheckSizes(_sizes, memory.Batch, queryLength, nameof(queryLength), maxDegreeOfParallelism);
+        LayerValidation.CheckRows(nameof(query), query.Length, memory.Batch, queryLength, _sizes.QueryInput);
+        LayerValidation.CheckRows(nameof(output), output.Length, memory.Batch, queryLength, _sizes.Model);
         if (CallValidation.IsGiven(modifiers.KeyLengths))
             throw new ArgumentException("The memory has key lengths of its own; KeyLengths must not be given.", nameof(modifiers));
+        CheckModifiers(modifiers, memory.Batch, queryLength, KeyValueCache.Longest(memory.Lengths), output);
         Run(
             new() { Query = query, Output = output, Batch = memory.Batch, QueryLength = queryLength, Cache = memory, MaxThreads = maxDegreeOfParallelism },
             modifiers);
@@ -261,35 +254,26 @@ public sealed class MultiHeadAttention
         in AttentionModifiers modifiers = default,
         int maxDegreeOfParallelism = 0)
     {
-        CheckCache(cache, nameof(cache));
-        CheckSizes(cache.Batch, length, nameof(length), maxDegreeOfParallelism);
-        CheckOneInput(nameof(input));
-        CheckRows(nameof(input), input.Length, cache.Batch, length, _sizes.QueryInput);
-        CheckRows(nameof(output), output.Length, cache.Batch, length, _sizes.Model);
-        CheckLengths(lengths, cache.Batch, length);
-        CheckModifiers(modifiers, cache.Batch, output);
+        LayerValidation.CheckCache(_sizes, cache, nameof(cache));
+        LayerValidation.CheckSizes(_sizes, cache.Batch, length, nameof(length), maxDegreeOfParallelism);
+        LayerValidation.CheckOneInput(_sizes, nameof(input));
+        LayerValidation.CheckRows(nameof(input), input.Length, cache.Batch, length, _sizes.QueryInput);
+        LayerValidation.CheckRows(nameof(output), output.Length, cache.Batch, length, _sizes.Model);
+        LayerValidation.CheckLengths(lengths, cache.Batch, length);
         if (CallValidation.IsGiven(modifiers.KeyLengths) || CallValidation.IsGiven(modifiers.CausalOffsets))
             throw new ArgumentException("The cache has lengths of its own; KeyLengths and CausalOffsets must not be given.", nameof(modifiers));
-        long needed = cache.LengthAfter(length, lengths);
-        if (needed > cache.Capacity)
-        {
-            if (!cache.CanGrow)
-                throw new InvalidOperationException($"The cache is full: it has room for {cache.Capacity} tokens of a sequence and would hold {needed}.");
-            long most = KeyValueCache.Most(cache.Batch, cache.KeyValueHeads, cache.HeadDim, cache.ValueDim);
-            if (needed > most)
-                throw new InvalidOperationException($"The cache would hold {needed} tokens of a sequence, more than the {most} that a span can.");
-        }
-
-        cache.Begin(length, lengths);
+        CheckModifiers(modifiers, cache.Batch, length, LayerValidation.CheckRoom(cache, length, lengths), output);
         Run(
             new()
             {
                 Query = input, Key = input, Value = input, Output = output, Batch = cache.Batch, QueryLength = length, KeyLength = length,
-                Cache = cache, Appends = true, IsSelf = true, MaxThreads = maxDegreeOfParallelism,
+                Cache = cache, Appends = true, Lengths = lengths, IsSelf = true, MaxThreads = maxDegreeOfParallelism,
             },
             modifiers);
-        cache.Commit();
     }
+
+    private void CheckModifiers(in AttentionModifiers modifiers, int batch, int queryLength, int keyLength, ReadOnlySpan<float> output) =>
+        LayerValidation.CheckModifiers(modifiers, new(batch, _sizes.Heads, _sizes.KeyValueHeads, queryLength, keyLength), _options.Rotary is not null, output);
 
     private AttentionKernel Kernel(AttentionFeatures features) =>
         ScaledDotProductAttention.GetKernel(_sizes.Head, _sizes.Value, _options.Mask, features).For(InstructionSet);
@@ -301,8 +285,10 @@ public sealed class MultiHeadAttention
         KeyValueCache? cache = call.Cache;
         long queryTokens = (long)call.Batch * call.QueryLength, keyTokens = (long)call.Batch * call.KeyLength;
         long queries = Workspace.Aligned(queryTokens * _sizes.Queries), keys = Workspace.Aligned(keyTokens * _sizes.Keys), values = Workspace.Aligned(keyTokens * _sizes.Values);
-        ReadOnlySpan<int> starts = CallValidation.IsGiven(modifiers.CausalOffsets) ? modifiers.CausalOffsets : call.Appends ? cache!.Starts : default;
+        ReadOnlySpan<int> starts = CallValidation.IsGiven(modifiers.CausalOffsets) ? modifiers.CausalOffsets : call.Appends ? cache!.Lengths : default;
         ReserveRotary(call, starts);
+        if (call.Appends)
+            cache!.Begin(call.KeyLength, call.Lengths);
 
         Workspace workspace = Workspace.Rent(queries + keys + values + queryTokens * _sizes.Attended);
         try
@@ -329,22 +315,25 @@ public sealed class MultiHeadAttention
                 PrepareHeads(call, value, call.Appends ? cachedValues : value, call.KeyLength, _sizes.KeyValueHeads, _sizes.Value, [], null, call.Appends ? start : null, stored);
             }
 
-            if (queryTokens == 0)
-                return;
-            Span<float> result = new(attended, (int)(queryTokens * _sizes.Attended));
-            AttendHeads(
-                call,
-                modifiers,
-                new(query, (int)(queryTokens * _sizes.Queries)),
-                cache is null ? new ReadOnlySpan<float>(key, (int)(keyTokens * _sizes.Keys)) : cache.Keys,
-                cache is null ? new ReadOnlySpan<float>(value, (int)(keyTokens * _sizes.Values)) : cache.Values,
-                result);
-            fixed (float* output = call.Output)
+            if (queryTokens > 0)
             {
-                ProductCall ofOutput = new(_product, (int)queryTokens);
-                ofOutput.Add(new(attended, _sizes.Attended, _projections.Output, output, _sizes.Model));
-                ofOutput.Run(call.MaxThreads);
+                AttendHeads(
+                    call,
+                    modifiers,
+                    new(query, (int)(queryTokens * _sizes.Queries)),
+                    cache is null ? new ReadOnlySpan<float>(key, (int)(keyTokens * _sizes.Keys)) : cache.Keys,
+                    cache is null ? new ReadOnlySpan<float>(value, (int)(keyTokens * _sizes.Values)) : cache.Values,
+                    new(attended, (int)(queryTokens * _sizes.Attended)));
+                fixed (float* output = call.Output)
+                {
+                    ProductCall ofOutput = new(_product, (int)queryTokens);
+                    ofOutput.Add(new(attended, _sizes.Attended, _projections.Output, output, _sizes.Model));
+                    ofOutput.Run(call.MaxThreads);
+                }
             }
+
+            if (call.Appends)
+                cache!.Commit();
         }
         finally
         {
@@ -407,68 +396,5 @@ public sealed class MultiHeadAttention
         if (_options.Rotary is not { } rotary)
             return;
         rotary.Reserve(Math.Max((long)KeyValueCache.Longest(starts) + call.QueryLength, call.Appends ? KeyValueCache.Longest(starts) + (long)call.KeyLength : call.KeyLength), "length");
-    }
-
-    private void CheckOneInput(string name)
-    {
-        if (_sizes.KeyInput != _sizes.QueryInput || _sizes.ValueInput != _sizes.QueryInput)
-            throw new ArgumentException($"Self-attention needs inputs of one dimension; the layer has {_sizes.QueryInput}, {_sizes.KeyInput} and {_sizes.ValueInput}.", name);
-    }
-
-    private void CheckSizes(int batch, int length, string lengthName, int maxDegreeOfParallelism)
-    {
-        ArgumentOutOfRangeException.ThrowIfNegative(batch);
-        if (length < 0)
-            throw new ArgumentOutOfRangeException(lengthName, length, "Must not be negative.");
-        ArgumentOutOfRangeException.ThrowIfNegative(maxDegreeOfParallelism);
-        int widest = Math.Max(Math.Max(_sizes.Queries, _sizes.Attended), Math.Max(_sizes.Keys, _sizes.Values));
-        if ((Int128)batch * length * widest > Array.MaxLength)
-            throw new ArgumentOutOfRangeException(lengthName, length, $"Batch {batch} × length {length} × {widest} floats of a token's heads are more than a span can hold.");
-    }
-
-    private static void CheckRows(string name, int actual, int batch, int length, int width)
-    {
-        Int128 expected = (Int128)batch * length * width;
-        if (actual != expected)
-            throw new ArgumentException($"Has {actual} elements; batch {batch} × length {length} × dimension {width} need {expected}.", name);
-    }
-
-    private static void CheckLengths(ReadOnlySpan<int> lengths, int batch, int length)
-    {
-        if (lengths.IsEmpty)
-            return;
-        if (lengths.Length != batch)
-            throw new ArgumentException($"Has {lengths.Length} elements; batch {batch} needs as many.", nameof(lengths));
-        foreach (int own in lengths)
-        {
-            if (own < 0 || own > length)
-                throw new ArgumentOutOfRangeException(nameof(lengths), own, $"Lengths must be 0 to the length {length}.");
-        }
-    }
-
-    private void CheckModifiers(in AttentionModifiers modifiers, int batch, ReadOnlySpan<float> output)
-    {
-        // An output may be an input, but nothing of what modifies the attention.
-        CallValidation.CheckApart(nameof(output), output, default, default, default, modifiers);
-        if (CallValidation.IsGiven(modifiers.CausalOffsets) && modifiers.CausalOffsets.Length != batch)
-            throw new ArgumentException($"CausalOffsets has {modifiers.CausalOffsets.Length} elements; batch {batch} needs as many.", nameof(modifiers));
-        foreach (int offset in modifiers.CausalOffsets)
-        {
-            if (offset < 0 && _options.Rotary is not null)
-                throw new ArgumentOutOfRangeException(nameof(modifiers), offset, "CausalOffsets are positions of the rotary embedding and must not be negative.");
-        }
-
-        if (CallValidation.IsGiven(modifiers.QueryStarts) || CallValidation.IsGiven(modifiers.KeyStarts))
-            throw new ArgumentException("A layer takes sequences of one length; QueryStarts and KeyStarts must not be given.", nameof(modifiers));
-    }
-
-    private void CheckCache(KeyValueCache cache, string name)
-    {
-        ArgumentNullException.ThrowIfNull(cache, name);
-        if (cache.KeyValueHeads != _sizes.KeyValueHeads || cache.HeadDim != _sizes.Head || cache.ValueDim != _sizes.Value)
-        {
-            throw new ArgumentException(
-                $"Is of {cache.KeyValueHeads} heads of dimensions {cache.HeadDim} and {cache.ValueDim}; the layer has {_sizes.KeyValueHeads} of {_sizes.Head} and {_sizes.Value}.", name);
-        }
     }
 }

@@ -42,7 +42,7 @@ public readonly ref struct MultiHeadAttentionWeights
     /// <summary>h_kv·d_v floats.</summary>
     public ReadOnlySpan<float> ValueBias { get; init; }
 
-    /// <summary>The biases of query, key and value, one behind the other, in place of the three.</summary>
+    /// <summary>The biases of query, key and value, one after the other, in place of the three.</summary>
     public ReadOnlySpan<float> QueryKeyValueBias { get; init; }
 
     /// <summary>d_model floats.</summary>

@@ -172,9 +172,9 @@ public static class ScaledDotProductAttention
     private static AttentionKernel Derive(int headDim, int valueDim, AttentionMask mask, bool hasFeatures)
     {
         if (!hasFeatures)
-            return (mask == AttentionMask.None ? BuiltInKernels.FullAny : BuiltInKernels.CausalAny).WithDimensions(headDim, valueDim);
+            return (mask == AttentionMask.None ? BuiltInKernels.FullAny : BuiltInKernels.CausalAny).With(headDim, valueDim, mask);
         // Under a causal mask the windows of such a kernel end at the query's own position: one kernel serves both masks.
-        return (FindFeatured(headDim, valueDim) ?? BuiltInKernels.FeaturedAny.WithDimensions(headDim, valueDim)).WithMask(mask);
+        return (FindFeatured(headDim, valueDim) ?? BuiltInKernels.FeaturedAny).With(headDim, valueDim, mask);
     }
 
     private static AttentionKernel? FindFeatured(int headDim, int valueDim) => headDim != valueDim ? null : headDim switch

@@ -26,7 +26,7 @@ public sealed class BadFileTests
         { "structured", NpyBytes.File("{'descr': [('x', '<f4')], 'fortran_order': False, 'shape': (2, 3), }"), "structured dtype; expected '<f4'" },
         { "Fortran order", NpyBytes.File("{'descr': '<f4', 'fortran_order': True, 'shape': (2, 3), }"), "Fortran order; expected C order" },
         { "truncated data", NpyBytes.File(NpyBytes.Header2X3, dataBytes: 23), "truncated: has 23 bytes of data; shape (2, 3) needs 24" },
-        { "trailing data", NpyBytes.File(NpyBytes.Header2X3, dataBytes: 25), "1 bytes behind its data" },
+        { "trailing data", NpyBytes.File(NpyBytes.Header2X3, dataBytes: 25), "1 bytes after its data" },
         { "scalar", Shaped("()", 4), "has 0 axes; expected 2 to 4" },
         { "one axis", Shaped("(6,)"), "has 1 axes; expected 2 to 4: [L,D], [H,L,D] or [B,H,L,D]" },
         { "five axes", Shaped("(1, 1, 1, 2, 3)"), "has 5 axes" },

@@ -27,11 +27,11 @@ public sealed class CachingTests
     [Fact]
     public void Every_step_has_a_name_that_is_tracked()
     {
-        GeneratorRun run = GeneratorRun.Of(Declarations, Source.AnyDimensionAttribute, Source.ProductTilesAttribute, "namespace FastAttn { [ProductTiles] static partial class C { [AnyDimensionKernel] static partial AttentionKernel Any { get; } } }");
+        GeneratorRun run = GeneratorRun.Of(Declarations, Source.AnyDimensionAttribute, Source.ProductTilesAttribute, "namespace FastAttn { [ProductTiles] static partial class C { [AnyDimensionKernel] static partial AttentionKernel Any { get; } [AttentionKernel(0)] static partial AttentionKernel Wrong { get; } } }");
 
         Assert.Equal(GeneratorRun.StepNames.Order(StringComparer.Ordinal), run.TrackedSteps.Select(static step => step.Step).Distinct().Order(StringComparer.Ordinal));
         Assert.All(run.TrackedSteps, static step => Assert.Equal(IncrementalStepRunReason.New, step.Reason));
-        Assert.Equal(run.Files.Keys, run.Outputs.Select(static output => output.HintName).Order(StringComparer.Ordinal));
+        Assert.Equal(run.Files.Keys.Append("FATTN006").Order(StringComparer.Ordinal), run.Outputs.Select(static output => output.Name).Order(StringComparer.Ordinal));
     }
 
     [Fact]
@@ -132,7 +132,8 @@ public sealed class CachingTests
         GeneratorRun mistaken = GeneratorRun.Of(compilation).After(wrong);
 
         Assert.DoesNotContain(mistaken.Files.Keys, Is128);
-        Assert.All(mistaken.After(compilation).EmittedAnew(), static name => Assert.True(Is128(name), name));
+        Assert.Equal("FATTN006", Assert.Single(mistaken.Diagnostics).Id);
+        Assert.All(mistaken.After(compilation).EmittedAnew(), static name => Assert.True(Is128(name) || name == "FATTN006", name));
 
         static bool Is128(string name) => name.StartsWith("F32_D128", StringComparison.Ordinal) || name.Contains("Full128", StringComparison.Ordinal);
     }

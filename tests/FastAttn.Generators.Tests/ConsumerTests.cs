@@ -1,6 +1,5 @@
 using System.IO;
 using System.Linq;
-using System.Threading.Tasks;
 
 using FastAttn.Generators.Tests.Harness;
 
@@ -21,23 +20,35 @@ public sealed class ConsumerTests
     [InlineData(LanguageVersion.CSharp14)]
     [InlineData(LanguageVersion.Latest)]
     [InlineData(LanguageVersion.Preview)]
-    public Task Any_language_version_from_13_compiles(LanguageVersion version) => AssertCompilesAsync(new Consumer { LanguageVersion = version });
+    public void Any_language_version_from_13_compiles(LanguageVersion version) => AssertCompiles(new Consumer { LanguageVersion = version });
 
     [Theory]
     [InlineData(NullableContextOptions.Disable)]
     [InlineData(NullableContextOptions.Annotations)]
     [InlineData(NullableContextOptions.Warnings)]
     [InlineData(NullableContextOptions.Enable)]
-    public Task Any_nullable_context_compiles(NullableContextOptions nullable) => AssertCompilesAsync(new Consumer { Nullable = nullable });
+    public void Any_nullable_context_compiles(NullableContextOptions nullable) => AssertCompiles(new Consumer { Nullable = nullable });
+
+    /// <summary>Their author has said so, and cannot in an emitted file.</summary>
+    [Fact]
+    public void Names_and_modifiers_that_the_compiler_warns_of_compile() => AssertCompiles(new Consumer(), """
+        #pragma warning disable CS8981, CS0628 // A lower-case name; a protected member in a sealed class.
+        using FastAttn;
+
+        sealed partial class kernels
+        {
+            [AttentionKernel(64)] protected partial AttentionKernel K { get; }
+        }
+        """);
 
     [Fact]
-    public Task Checked_arithmetic_compiles() => AssertCompilesAsync(new Consumer { CheckOverflow = true });
+    public void Checked_arithmetic_compiles() => AssertCompiles(new Consumer { CheckOverflow = true });
 
     [Fact]
-    public Task An_oblivious_member_in_a_nullable_project_compiles() => AssertCompilesAsync(new Consumer(), "#nullable disable\n" + Kernels);
+    public void An_oblivious_member_in_a_nullable_project_compiles() => AssertCompiles(new Consumer(), "#nullable disable\n" + Kernels);
 
     [Fact]
-    public Task Implicit_usings_compile() => AssertCompilesAsync(new Consumer(), Kernels, """
+    public void Implicit_usings_compile() => AssertCompiles(new Consumer(), Kernels, """
         global using System;
         global using System.Collections.Generic;
         global using System.IO;
@@ -51,13 +62,13 @@ public sealed class ConsumerTests
         """);
 
     [Fact]
-    public Task An_executable_with_top_level_statements_compiles() => AssertCompilesAsync(
+    public void An_executable_with_top_level_statements_compiles() => AssertCompiles(
         new Consumer { OutputKind = OutputKind.ConsoleApplication },
         Kernels,
         "System.Console.WriteLine(Acme.Kernels.K0.HeadDim);");
 
     [Fact]
-    public Task A_project_that_requires_documentation_compiles() => AssertCompilesAsync(new Consumer { RequiresDocumentation = true }, """
+    public void A_project_that_requires_documentation_compiles() => AssertCompiles(new Consumer { RequiresDocumentation = true }, """
         using FastAttn;
 
         /// <summary>Ours.</summary>
@@ -79,19 +90,19 @@ public sealed class ConsumerTests
     }
 
     [Fact]
-    public Task A_project_that_complies_with_the_CLS_compiles() => AssertCompilesAsync(new Consumer(), "[assembly: global::System.CLSCompliant(true)]", Kernels.Replace("public", "internal", System.StringComparison.Ordinal));
+    public void A_project_that_complies_with_the_CLS_compiles() => AssertCompiles(new Consumer(), "[assembly: global::System.CLSCompliant(true)]", Kernels.Replace("public", "internal", System.StringComparison.Ordinal));
 
     [Theory]
     [InlineData(true)]
     [InlineData(false)]
-    public async Task The_same_kernels_in_a_visible_assembly_are_no_conflict(bool isMetadata)
+    public void The_same_kernels_in_a_visible_assembly_are_no_conflict(bool isMetadata)
     {
         const string InternalsVisible = """[assembly: global::System.Runtime.CompilerServices.InternalsVisibleTo("Consumer")]""";
         GeneratorRun core = GeneratorRun.Of(new Consumer { AssemblyName = "Core" }.Compile(InternalsVisible, Kernels));
         using MemoryStream assembly = core.Emit();
 
         MetadataReference reference = isMetadata ? MetadataReference.CreateFromStream(assembly) : core.Output.ToMetadataReference();
-        await AssertCompilesAsync(new Consumer { References = [reference] }, Kernels.Replace("Acme", "Shop", System.StringComparison.Ordinal));
+        AssertCompiles(new Consumer { References = [reference] }, Kernels.Replace("Acme", "Shop", System.StringComparison.Ordinal));
     }
 
     [Fact]
@@ -106,10 +117,10 @@ public sealed class ConsumerTests
         Assert.Contains(friend.GetDiagnostics(TestContext.Current.CancellationToken), static diagnostic => diagnostic.Id == "CS0234");
     }
 
-    private static async Task AssertCompilesAsync(Consumer consumer, params string[] sources)
+    private static void AssertCompiles(Consumer consumer, params string[] sources)
     {
         GeneratorRun run = GeneratorRun.Of(consumer.Compile(sources.Length == 0 ? [Kernels] : sources));
         Assert.NotEmpty(run.Files);
-        await run.AssertCompilesCleanlyAsync();
+        run.AssertCompilesCleanly();
     }
 }

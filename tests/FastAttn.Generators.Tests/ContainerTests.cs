@@ -1,5 +1,4 @@
 using System.Linq;
-using System.Threading.Tasks;
 
 using FastAttn.Generators.Tests.Harness;
 
@@ -41,12 +40,12 @@ public sealed class ContainerTests
     [InlineData("partial class @record")]
     [InlineData("partial class Größe")]
     [InlineData("partial class नमस्ते")]
-    public async Task Type(string declaration, string member = "")
+    public void Type(string declaration, string member = "")
     {
         GeneratorRun run = GeneratorRun.Of($$"""using FastAttn; namespace Acme; {{declaration}} { {{Kernel}} {{member}} } """);
 
         Assert.Equal(1 + 1 + 5, run.Files.Count);
-        await run.AssertMembersCompileCleanlyAsync();
+        run.AssertMembersCompileCleanly();
     }
 
     [Theory]
@@ -75,7 +74,7 @@ public sealed class ContainerTests
     [InlineData("public static partial AttentionKernel @partial()")]
     [InlineData("public static partial AttentionKernel Größe { get; }")]
     [InlineData("static public partial AttentionKernel K { get; }")]
-    public async Task Member_of_a_class(string declaration)
+    public void Member_of_a_class(string declaration)
     {
         GeneratorRun run = GeneratorRun.Of($$"""
             using FastAttn;
@@ -94,7 +93,7 @@ public sealed class ContainerTests
             """);
 
         Assert.Equal(1 + 1 + 5, run.Files.Count);
-        await run.AssertMembersCompileCleanlyAsync();
+        run.AssertMembersCompileCleanly();
     }
 
     [Theory]
@@ -109,12 +108,12 @@ public sealed class ContainerTests
     [InlineData("struct", "public readonly partial AttentionKernel K();")]
     [InlineData("record struct", "public readonly partial AttentionKernel K();")]
     [InlineData("record", "public partial AttentionKernel K { get; }")]
-    public async Task Member_of_another_kind_of_type(string keyword, string declaration)
+    public void Member_of_another_kind_of_type(string keyword, string declaration)
     {
         GeneratorRun run = GeneratorRun.Of($$"""using FastAttn; partial {{keyword}} C { [AttentionKernel(8)] {{declaration}} }""");
 
         Assert.Equal(1 + 1 + 5, run.Files.Count);
-        await run.AssertMembersCompileCleanlyAsync();
+        run.AssertMembersCompileCleanly();
     }
 
     [Theory]
@@ -129,7 +128,7 @@ public sealed class ContainerTests
     [InlineData("[AttentionKernel('\\b')]")]
     [InlineData("[AttentionKernel(8, ValueDim = 8, Mask = default)]")]
     [InlineData("[AttentionKernel(8, Mask = (AttentionMask)0)]")]
-    public async Task Spelling_of_the_attribute(string attribute)
+    public void Spelling_of_the_attribute(string attribute)
     {
         GeneratorRun run = GeneratorRun.Of($$"""
             using FastAttn;
@@ -147,11 +146,11 @@ public sealed class ContainerTests
             """);
 
         Assert.Contains("F32_D8.g.cs", run.Files.Keys);
-        await run.AssertMembersCompileCleanlyAsync();
+        run.AssertMembersCompileCleanly();
     }
 
     [Fact]
-    public async Task Nested_types()
+    public void Nested_types()
     {
         GeneratorRun run = GeneratorRun.Of($$"""
             using FastAttn;
@@ -169,11 +168,11 @@ public sealed class ContainerTests
             """);
 
         Assert.Contains("IOuter_1.Middle_1.Inner_1.Innermost.K.g.cs", run.Files.Keys);
-        await run.AssertMembersCompileCleanlyAsync();
+        run.AssertMembersCompileCleanly();
     }
 
     [Fact]
-    public async Task Names_that_differ_in_letter_case_arity_or_namespace_only()
+    public void Names_that_differ_in_letter_case_arity_or_namespace_only()
     {
         GeneratorRun run = GeneratorRun.Of($$"""
             using FastAttn;
@@ -192,11 +191,11 @@ public sealed class ContainerTests
             """);
 
         Assert.Equal(12, run.Files.Keys.Count(static name => !name.StartsWith("F32_", System.StringComparison.Ordinal)));
-        await run.AssertMembersCompileCleanlyAsync();
+        run.AssertMembersCompileCleanly();
     }
 
     [Fact]
-    public async Task Types_of_several_parts()
+    public void Types_of_several_parts()
     {
         GeneratorRun run = GeneratorRun.Of(
             $$"""using FastAttn; public sealed partial class C<T> where T : class { {{Kernel}} }""",
@@ -204,11 +203,11 @@ public sealed class ContainerTests
             "partial class C<T> : System.IDisposable { public void Dispose() { } }");
 
         Assert.Equal(2 + 1 + 5, run.Files.Count);
-        await run.AssertMembersCompileCleanlyAsync();
+        run.AssertMembersCompileCleanly();
     }
 
     [Fact]
-    public async Task Identifiers_with_unicode_escapes()
+    public void Identifiers_with_unicode_escapes()
     {
         GeneratorRun run = GeneratorRun.Of("""
             using FastAttn;
@@ -223,6 +222,6 @@ public sealed class ContainerTests
             """);
 
         Assert.Contains("Acme.C_1.K.g.cs", run.Files.Keys);
-        await run.AssertMembersCompileCleanlyAsync();
+        run.AssertMembersCompileCleanly();
     }
 }

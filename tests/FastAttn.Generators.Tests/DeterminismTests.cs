@@ -2,6 +2,7 @@ using System;
 using System.Globalization;
 using System.IO;
 using System.Linq;
+using System.Text;
 
 using FastAttn.Generators.Tests.Harness;
 
@@ -31,6 +32,31 @@ public sealed class DeterminismTests
         string[] sources = [.. Specs.Select(static (spec, i) => Source.Kernels(Source.Property(spec, $"K{i}")))];
 
         Assert.Equal(GeneratorRun.Of(sources).Files, GeneratorRun.Of(sources.Reverse()).Files);
+    }
+
+    /// <summary>File systems take such names for one.</summary>
+    [Fact]
+    public void Names_that_differ_in_case_alone_do_not_depend_on_the_order_of_files()
+    {
+        string[] sources = [Source.Kernels(Source.Property("64", "K")), Source.Kernels(Source.Property("8", "k"))];
+        GeneratorRun run = GeneratorRun.Of(sources);
+
+        Assert.Equal(run.Files, GeneratorRun.Of(sources.Reverse()).Files);
+        Assert.Equal(run.Files.Count, run.Files.Keys.Distinct(StringComparer.OrdinalIgnoreCase).Count());
+    }
+
+    /// <summary>Most file systems have room for 255 bytes, of which a Devanagari letter takes three.</summary>
+    [Theory]
+    [InlineData('a')]
+    [InlineData('\u0905')]
+    public void File_names_are_not_longer_than_file_systems_take(char letter)
+    {
+        string[] sources = [.. Specs.Select((spec, i) => Source.Kernels(Source.Property(spec, $"{new string(letter, 300)}{i}")))];
+        GeneratorRun run = GeneratorRun.Of(sources);
+
+        Assert.Equal(Specs.Length, run.Files.Keys.Count(static file => file.StartsWith("Acme", StringComparison.Ordinal)));
+        Assert.All(run.Files.Keys, static file => Assert.True(Encoding.UTF8.GetByteCount(file) <= 255, file));
+        Assert.Equal(run.Files, GeneratorRun.Of(sources.Reverse()).Files);
     }
 
     [Fact]

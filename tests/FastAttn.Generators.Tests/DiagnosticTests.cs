@@ -1,7 +1,6 @@
 using System;
 using System.Collections.Generic;
 using System.Linq;
-using System.Threading.Tasks;
 
 using FastAttn.Generators.Tests.Harness;
 
@@ -19,7 +18,7 @@ public sealed class DiagnosticTests
     [InlineData("static AttentionKernel K { get; }")]
     [InlineData("static AttentionKernel K() => null!;")]
     [InlineData("static AttentionKernel K => null!;")]
-    public Task A_member_that_is_not_partial(string member) => AssertReportsAsync(
+    public void A_member_that_is_not_partial(string member) => AssertReports(
         Type(member),
         ("FATTN001", "'K' must be a partial get-only property or a partial parameterless method: 'static partial AttentionKernel K { get; }'"));
 
@@ -33,7 +32,7 @@ public sealed class DiagnosticTests
     [InlineData("static partial dynamic K { get; }", "dynamic")]
     [InlineData("static partial AttentionKernel[] K { get; }", "AttentionKernel[]")]
     [InlineData("static partial Missing K { get; }", "Missing")]
-    public Task Another_type(string member, string type) => AssertReportsAsync(
+    public void Another_type(string member, string type) => AssertReports(
         Type(member),
         ("FATTN002", $"'K' must return 'FastAttn.AttentionKernel', not '{type}'"));
 
@@ -42,7 +41,7 @@ public sealed class DiagnosticTests
     [InlineData("public static partial AttentionKernel K<T>();", "K")]
     [InlineData("public static partial AttentionKernel K(params int[] sizes);", "K")]
     [InlineData("partial AttentionKernel this[int i] { get; }", "this[]")]
-    public Task Parameters(string member, string name) => AssertReportsAsync(
+    public void Parameters(string member, string name) => AssertReports(
         Type(member),
         ("FATTN003", $"'{name}' must have neither parameters nor type parameters: the kernel is chosen at compile time"));
 
@@ -51,12 +50,12 @@ public sealed class DiagnosticTests
     [InlineData("static partial AttentionKernel K { get; private set; }")]
     [InlineData("partial AttentionKernel K { get; init; }")]
     [InlineData("static partial AttentionKernel K { set; }")]
-    public Task Another_accessor_than_get(string member) => AssertReportsAsync(
+    public void Another_accessor_than_get(string member) => AssertReports(
         Type(member),
         ("FATTN004", "'K' must have a get accessor and no other: remove 'set' or 'init'"));
 
     [Fact]
-    public Task Types_that_are_not_partial() => AssertReportsAsync(
+    public void Types_that_are_not_partial() => AssertReports(
         "using FastAttn; class Outer { partial class Middle { struct Inner { [AttentionKernel(64)] static partial AttentionKernel K { get; } } } }",
         ("FATTN005", "Declare the containing type 'Inner' as partial, so that 'K' can be implemented"),
         ("FATTN005", "Declare the containing type 'Outer' as partial, so that 'K' can be implemented"));
@@ -68,7 +67,7 @@ public sealed class DiagnosticTests
     [InlineData("int.MaxValue", int.MaxValue)]
     [InlineData("int.MinValue", int.MinValue)]
     [InlineData("headDim: 0, ValueDim = 64", 0)]
-    public Task A_head_dimension_out_of_range(string arguments, int dimension) => AssertReportsAsync(
+    public void A_head_dimension_out_of_range(string arguments, int dimension) => AssertReports(
         Type("static partial AttentionKernel K { get; }", arguments),
         ("FATTN006", $"The head dimension of 'K' is {dimension}; it must be 1 to 1024"));
 
@@ -76,26 +75,26 @@ public sealed class DiagnosticTests
     [InlineData(0)]
     [InlineData(-7)]
     [InlineData(1025)]
-    public Task A_value_dimension_out_of_range(int dimension) => AssertReportsAsync(
+    public void A_value_dimension_out_of_range(int dimension) => AssertReports(
         Type("static partial AttentionKernel K { get; }", $"64, ValueDim = {dimension}"),
         ("FATTN007", $"ValueDim of 'K' is {dimension}; it must be 1 to 1024, or left out where it equals the head dimension"));
 
     [Theory]
     [InlineData("(AttentionMask)2", 2)]
     [InlineData("(AttentionMask)(-1)", -1)]
-    public Task A_mask_that_is_not_defined(string mask, int value) => AssertReportsAsync(
+    public void A_mask_that_is_not_defined(string mask, int value) => AssertReports(
         Type("static partial AttentionKernel K { get; }", $"64, Mask = {mask}"),
         ("FATTN008", $"Mask of 'K' is {value}; use a member of AttentionMask: None or Causal"));
 
     [Theory]
     [InlineData("(AttentionFeatures)512", 512)]
     [InlineData("AttentionFeatures.Sinks | (AttentionFeatures)(-1)", -1)]
-    public Task A_feature_that_is_not_defined(string features, int value) => AssertReportsAsync(
+    public void A_feature_that_is_not_defined(string features, int value) => AssertReports(
         Type("static partial AttentionKernel K { get; }", $"64, Features = {features}"),
         ("FATTN012", $"Features of 'K' are {value}; combine members of AttentionFeatures"));
 
     [Fact]
-    public Task Features_that_exclude_each_other() => AssertReportsAsync(
+    public void Features_that_exclude_each_other() => AssertReports(
         Type("static partial AttentionKernel K { get; }", "64, Features = AttentionFeatures.KeyLengths | AttentionFeatures.Ragged"),
         ("FATTN013", "'K' has both KeyLengths and Ragged, which exclude each other in a call: a batch is padded or it is not; remove one, or use AttentionFeatures.All"));
 
@@ -103,13 +102,13 @@ public sealed class DiagnosticTests
     [InlineData("static partial AttentionKernel K { get; }", LanguageVersion.CSharp12, "12.0")]
     [InlineData("public static partial AttentionKernel K();", LanguageVersion.CSharp12, "12.0")]
     [InlineData("static partial AttentionKernel K { get; }", LanguageVersion.CSharp7_3, "7.3")]
-    public Task A_language_version_without_partial_properties(string member, LanguageVersion version, string text) => AssertReportsAsync(
+    public void A_language_version_without_partial_properties(string member, LanguageVersion version, string text) => AssertReports(
         new Consumer { LanguageVersion = version, Nullable = NullableContextOptions.Disable },
         Type(member),
         ("FATTN009", $"'K' needs C# 13 or later; this project compiles as C# {text}: remove <LangVersion> or raise it"));
 
     [Fact]
-    public Task A_file_local_type() => AssertReportsAsync(
+    public void A_file_local_type() => AssertReports(
         "using FastAttn; file partial class Local { partial class Inner { [AttentionKernel(64)] public static partial AttentionKernel K { get; } } }",
         ("FATTN010", "'K' cannot be implemented in another file, since the containing type 'Local' is file-local: remove 'file'"));
 
@@ -124,12 +123,12 @@ public sealed class DiagnosticTests
     [InlineData("public static partial AttentionKernel K() => null!;")]
     [InlineData("public static extern partial AttentionKernel K();")]
     [InlineData("static partial AttentionKernel K { get; } = null!;")]
-    public Task An_implementation_by_hand(string members) => AssertReportsAsync(
+    public void An_implementation_by_hand(string members) => AssertReports(
         Type(members),
         ("FATTN011", "'K' has an implementation; declare it without one and leave it to the generator"));
 
     [Fact]
-    public Task Several_problems_of_one_member() => AssertReportsAsync(
+    public void Several_problems_of_one_member() => AssertReports(
         new Consumer { LanguageVersion = LanguageVersion.CSharp12 },
         "using FastAttn; class Kernels { [AttentionKernel(0, ValueDim = 2000, Mask = (AttentionMask)9)] public static partial string K(int size); }",
         ("FATTN002", "'K' must return 'FastAttn.AttentionKernel', not 'string'"),
@@ -141,7 +140,7 @@ public sealed class DiagnosticTests
         ("FATTN009", "'K' needs C# 13 or later; this project compiles as C# 12.0: remove <LangVersion> or raise it"));
 
     [Fact]
-    public async Task A_mistake_does_not_stop_the_other_members()
+    public void A_mistake_does_not_stop_the_other_members()
     {
         GeneratorRun run = GeneratorRun.Of(Source.Kernels(
             Source.Property("8", "First"),
@@ -151,9 +150,20 @@ public sealed class DiagnosticTests
         Assert.Contains("Acme.Kernels.First.g.cs", run.Files.Keys);
         Assert.Contains("Acme.Kernels.Last.g.cs", run.Files.Keys);
         Assert.DoesNotContain("Acme.Kernels.Wrong.g.cs", run.Files.Keys);
-        Diagnostic diagnostic = Assert.Single(await run.AnalyzeAsync());
-        Assert.Equal("AttentionKernel(8000)", Text(diagnostic));
+        Diagnostic diagnostic = Assert.Single(run.Diagnostics);
+        Assert.Equal("AttentionKernel(8000)", run.TextAt(diagnostic));
     }
+
+    /// <summary>Nor is it said twice.</summary>
+    [Fact]
+    public void Other_attributes_of_the_member_do_not_matter() => AssertReports(
+        "using FastAttn; partial class Kernels { [System.Obsolete, AttentionKernel(0)] [System.CLSCompliant(false)] static partial AttentionKernel K { get; } }",
+        ("FATTN006", "The head dimension of 'K' is 0; it must be 1 to 1024"));
+
+    [Fact]
+    public void A_mistake_in_generated_source_is_reported_too() => AssertReports(
+        $"// <auto-generated/>\n{Type("static partial AttentionKernel K { get; }", "0")}",
+        ("FATTN006", "The head dimension of 'K' is 0; it must be 1 to 1024"));
 
     /// <summary>What the compiler says is enough where the attribute's own arguments are wrong.</summary>
     [Theory]
@@ -173,33 +183,30 @@ public sealed class DiagnosticTests
     [InlineData("headDim: null")]
     [InlineData("dim: 64")]
     [InlineData("checked(int.MaxValue + 1)")]
-    public async Task Arguments_that_do_not_compile_break_nothing(string arguments)
+    public void Arguments_that_do_not_compile_break_nothing(string arguments)
     {
         GeneratorRun run = GeneratorRun.Of(Type("static partial AttentionKernel K { get; }", arguments));
 
         Assert.NotEmpty(run.Output.GetDeclarationDiagnostics(TestContext.Current.CancellationToken));
-        Assert.DoesNotContain(await run.AnalyzeAsync(), static diagnostic => diagnostic.Id != "FATTN006");
+        Assert.DoesNotContain(run.Diagnostics, static diagnostic => diagnostic.Id != "FATTN006");
     }
 
     private static string Type(string member, string arguments = "64") =>
         $"using FastAttn; partial class Kernels {{ [AttentionKernel({arguments})] {member} }}";
 
-    private static Task AssertReportsAsync(string source, params IEnumerable<(string Id, string Message)> expected) => AssertReportsAsync(new Consumer(), source, expected);
+    private static void AssertReports(string source, params IEnumerable<(string Id, string Message)> expected) => AssertReports(new Consumer(), source, expected);
 
-    private static async Task AssertReportsAsync(Consumer consumer, string source, params IEnumerable<(string Id, string Message)> expected)
+    private static void AssertReports(Consumer consumer, string source, params IEnumerable<(string Id, string Message)> expected)
     {
         GeneratorRun run = GeneratorRun.Of(consumer.Compile(source));
 
         Assert.Empty(run.Files);
-        IReadOnlyList<Diagnostic> diagnostics = await run.AnalyzeAsync();
-        Assert.Equal(expected, diagnostics.Select(static diagnostic => (diagnostic.Id, diagnostic.GetMessage(System.Globalization.CultureInfo.InvariantCulture))).Order());
-        Assert.All(diagnostics, static diagnostic =>
+        Assert.Equal(expected, run.Diagnostics.Select(static diagnostic => (diagnostic.Id, diagnostic.GetMessage(System.Globalization.CultureInfo.InvariantCulture))).Order());
+        Assert.All(run.Diagnostics, diagnostic =>
         {
-            Assert.StartsWith("AttentionKernel(", Text(diagnostic), StringComparison.Ordinal);
-            Assert.EndsWith(")", Text(diagnostic), StringComparison.Ordinal);
+            Assert.StartsWith("AttentionKernel(", run.TextAt(diagnostic), StringComparison.Ordinal);
+            Assert.EndsWith(")", run.TextAt(diagnostic), StringComparison.Ordinal);
             Assert.Equal(DiagnosticSeverity.Error, diagnostic.Severity);
         });
     }
-
-    private static string Text(Diagnostic diagnostic) => diagnostic.Location.SourceTree!.GetText().ToString(diagnostic.Location.SourceSpan);
 }

@@ -37,6 +37,41 @@ public sealed class EmittedKernelTests
         }
     }
 
+    /// <summary>The tiles for Arm name no instruction of it, so that they run here too.</summary>
+    [Theory]
+    [InlineData(31, 100)]
+    [InlineData(64, 64)]
+    public void Tiles_for_Arm_agree_with_the_reference(int head, int value)
+    {
+        string kernel = head == value ? $"F32_D{head}" : $"F32_D{head}V{value}";
+        using MemoryStream assembly = GeneratorRun.Of(Source.Properties($"{head}, ValueDim = {value}"), $$"""
+            using FastAttn;
+            using FastAttn.Generated;
+            using FastAttn.Runtime;
+
+            public sealed class OnArm() : AttentionKernel({{head}}, {{value}}, AttentionMask.None, AttentionFeatures.None)
+            {
+                protected override TileDriver CreateDriver(InstructionSet instructionSet) => TileDriver.Create<{{kernel}}_AdvSimd, Lanes4, NoMask>();
+
+                private readonly struct NoMask : IKernelSpec
+                {
+                    public static AttentionMask Mask => AttentionMask.None;
+
+                    public static AttentionFeatures Features => AttentionFeatures.None;
+                }
+            }
+            """).Emit();
+        var context = new AssemblyLoadContext(name: null, isCollectible: true);
+        try
+        {
+            AssertAgreesWithReference((AttentionKernel)Activator.CreateInstance(context.LoadFromStream(assembly).GetType("OnArm")!)!);
+        }
+        finally
+        {
+            context.Unload();
+        }
+    }
+
     private static void AssertAgreesWithReference(AttentionKernel kernel)
     {
         // More queries than a tile has lanes and more keys than a block, neither a multiple.

@@ -38,7 +38,7 @@ public sealed class SnapshotTests
     [Fact]
     public void Tiles_of_the_matrix_product() => Snapshot.Verify(
         GeneratorRun.Of(Source.ProductTilesAttribute, "namespace FastAttn { [ProductTiles] internal static class Product; }"),
-        ["F32_Product_Avx2.g.cs", "F32_Product_Vector128.g.cs", "F32_Product_Scalar.g.cs"]);
+        ["F32_Product_Avx512.g.cs", "F32_Product_Avx2.g.cs", "F32_Product_AdvSimd.g.cs", "F32_Product_Vector128.g.cs", "F32_Product_Scalar.g.cs"]);
 
     [Fact]
     public void Every_snapshot_is_of_a_test() => Assert.All(

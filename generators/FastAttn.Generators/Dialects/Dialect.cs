@@ -6,11 +6,11 @@ namespace FastAttn.Generators.Dialects;
 
 /// <summary>
 /// An instruction set as the emitter sees it. Emitted bodies name vectors through two aliases, <c>Vec</c> for the
-/// operations and <c>Lane</c> for the register, so that they read the same for all.
+/// operations and <c>VecF</c> for the register, so that they read the same for all.
 /// </summary>
 /// <param name="Name">The library's <c>InstructionSet</c> member.</param>
 /// <param name="OperationsType">What <c>Vec</c> stands for.</param>
-/// <param name="RegisterType">What <c>Lane</c> stands for.</param>
+/// <param name="RegisterType">What <c>VecF</c> stands for.</param>
 /// <param name="LanesType">The library's <c>ILanes</c> of this width.</param>
 /// <param name="Width">Floats in a register.</param>
 /// <param name="Registers">Architectural registers.</param>
@@ -40,7 +40,7 @@ internal sealed record Dialect(string Name, string OperationsType, string Regist
     private bool IsVector => Width > 1;
 
     /// <summary>A register of zeros.</summary>
-    public string Zero => IsVector ? "Lane.Zero" : "0f";
+    public string Zero => IsVector ? "VecF.Zero" : "0f";
 
     /// <summary>Reads a register from <paramref name="offset"/> floats past a reference.</summary>
     public string Load(string reference, int offset) => IsVector ? $"Vec.LoadUnsafe(ref {reference}, {offset})" : Element(reference, offset);

@@ -10,7 +10,10 @@ internal static class MemberEmitter
     public static string Emit(KernelDeclaration declaration)
     {
         var writer = new SourceWriter();
-        writer.Line(Header.File).Line();
+        writer.Line(Header.File).Line("""
+            // Warnings about names and modifiers are the declaration's.
+            #pragma warning disable
+            """).Line();
 
         if (declaration.Namespace.Length > 0)
             writer.Open($"namespace {declaration.Namespace}");

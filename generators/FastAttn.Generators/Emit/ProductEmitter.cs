@@ -21,7 +21,7 @@ internal sealed class ProductEmitter(SourceWriter writer, Dialect dialect, TileS
     /// <param name="row">The row.</param>
     /// <param name="initial">First value of the accumulator of vector v.</param>
     public void Declare(int row, Func<int, string> initial) =>
-        writer.Line($"Lane {string.Join(", ", Vectors(v => $"{Accumulator(row, v)} = {initial(v)}"))};");
+        writer.Line($"VecF {string.Join(", ", Vectors(v => $"{Accumulator(row, v)} = {initial(v)}"))};");
 
     /// <summary>The accumulator's name.</summary>
     public string Accumulator(int row, int vector) => $"{accumulator}{row}{vector}";
@@ -35,10 +35,10 @@ internal sealed class ProductEmitter(SourceWriter writer, Dialect dialect, TileS
         foreach (int step in Enumerable.Range(0, steps))
         {
             writer.Open(string.Empty);
-            writer.Line($"Lane {string.Join(", ", Vectors(v => $"b{v} = {dialect.Load("b", (step * width) + (v * dialect.Width))}"))};");
+            writer.Line($"VecF {string.Join(", ", Vectors(v => $"b{v} = {dialect.Load("b", (step * width) + (v * dialect.Width))}"))};");
             foreach (int row in Enumerable.Range(0, tile.Rows))
             {
-                writer.Line($"Lane a{row} = {dialect.Broadcast(scalar(row, step))};");
+                writer.Line($"VecF a{row} = {dialect.Broadcast(scalar(row, step))};");
                 writer.Line(string.Join(" ", Vectors(v => $"{Accumulator(row, v)} = {Dialect.MultiplyAdd($"a{row}", $"b{v}", Accumulator(row, v))};")));
             }
 

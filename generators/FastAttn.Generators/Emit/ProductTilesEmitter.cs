@@ -28,7 +28,7 @@ internal static class ProductTilesEmitter
             .Line($"""
                 using global::System.Runtime.CompilerServices;
                 using Prefetcher = global::FastAttn.Runtime.Prefetcher;
-                using Lane = {dialect.RegisterType};
+                using VecF = {dialect.RegisterType};
                 using Vec = {dialect.OperationsType};
                 """)
             .Line()
@@ -85,7 +85,7 @@ internal static class ProductTilesEmitter
     {
         Dialect dialect = plan.Dialect;
         var product = new ProductEmitter(writer, dialect, tile, tile.Vectors * dialect.Width, accumulator: "c");
-        writer.Line().Line($"/// <summary>C[m][n] = I[m][n] + Σ_k A[m][k]·B[k][n], {tile.Rows} rows × {tile.Vectors} vectors of columns.</summary>");
+        writer.Line().Line($"/// <summary>C[m][n] = I[m][n] + Σ_k A[m][k]·B[k][n], {tile.Rows} rows × {tile.VectorsText} of columns.</summary>");
         writer.Line(Header.Method("AggressiveOptimization"));
         writer.Open($"private static void Multiply{tile}({Parameters})");
         foreach (int row in Enumerable.Range(0, tile.Rows))

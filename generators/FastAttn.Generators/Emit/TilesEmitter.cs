@@ -24,7 +24,7 @@ internal static class TilesEmitter
             .Line($"""
                 using global::System.Runtime.CompilerServices;
                 using Prefetcher = global::FastAttn.Runtime.Prefetcher;
-                using Lane = {dialect.RegisterType};
+                using VecF = {dialect.RegisterType};
                 using Vec = {dialect.OperationsType};
                 """)
             .Line()
@@ -84,7 +84,7 @@ internal static class TilesEmitter
         bool isFixed = plan.Dimensions.AreFixed;
         string headDim = isFixed ? $"{plan.Dimensions.Head}" : "headDim";
 
-        writer.Line().Line($"/// <summary>S[j][q] = Σ_t K[j][t]·Qt[t][q] + bias[j][q] and max[q], {tile.Rows} keys × {tile.Vectors} vectors of queries at a time.</summary>");
+        writer.Line().Line($"/// <summary>S[j][q] = Σ_t K[j][t]·Qt[t][q] + bias[j][q] and max[q], {tile.Rows} keys × {tile.VectorsText} of queries at a time.</summary>");
         writer.Line(Header.Method("AggressiveOptimization"));
         writer.Open($"private static void Scores{tile}(ref float key, ref float query, ref float bias, ref float score, ref float max, int keyCount, {Unfixed(plan, "int headDim, ")}ref Prefetcher ahead)");
         writer.Line("bool isBiased = !Unsafe.IsNullRef(ref bias);");
@@ -114,7 +114,8 @@ internal static class TilesEmitter
             }
 
             writer.Open($"for (int t = 0; t < {headDim};)");
-            writer.Line($"int {(sumsInRegisters ? "" : "start = t, ")}end = t + {plan.SumLength} < {headDim} ? t + {plan.SumLength} : {headDim};");
+            bool isWhole = isFixed && plan.Dimensions.Head % plan.SumLength == 0;
+            writer.Line($"int {(sumsInRegisters ? "" : "start = t, ")}end = {(isWhole ? $"t + {plan.SumLength}" : $"t + {plan.SumLength} < {headDim} ? t + {plan.SumLength} : {headDim}")};");
         }
         else
         {
@@ -168,11 +169,11 @@ internal static class TilesEmitter
         {
             writer.Open($"if (t < {headDim})");
             writer.Line("continue;");
-            writer.Close();
+            writer.Close().Line();
         }
 
         writer.Line("// The running maximum. It is read only now: all registers belong to the sum until here.");
-        writer.Line($"Lane {string.Join(", ", product.Vectors(v => $"max{v} = {dialect.Load("max", v * dialect.Width)}"))};");
+        writer.Line($"VecF {string.Join(", ", product.Vectors(v => $"max{v} = {dialect.Load("max", v * dialect.Width)}"))};");
         foreach (int row in Enumerable.Range(0, tile.Rows))
             writer.Line(string.Join(" ", product.Vectors(v => $"max{v} = {dialect.Max($"max{v}", score.Accumulator(row, v))};")));
         writer.Line(string.Join(" ", product.Vectors(v => $"{dialect.Store($"max{v}", "max", v * dialect.Width)};")));
@@ -202,7 +203,7 @@ internal static class TilesEmitter
         int width = plan.Width;
         string valueDim = plan.Dimensions.AreFixed ? $"{plan.ValueColumns}" : "valueDim";
 
-        writer.Line().Line($"/// <summary>Ot[c][q] = alpha[q]·Ot[c][q] + Σ_j V[j][c]·P[j][q] of the vectors whose sum is complete, {tile.Rows} value columns × {tile.Vectors} vectors of queries at a time.</summary>");
+        writer.Line().Line($"/// <summary>Ot[c][q] = alpha[q]·Ot[c][q] + Σ_j V[j][c]·P[j][q] of the vectors whose sum is complete, {tile.Rows} value columns × {tile.VectorsText} of queries at a time.</summary>");
         writer.Line(Header.Method("AggressiveOptimization"));
         writer.Open($"private static void Values{tile}({(tile.Vectors > 1 ? "int complete, " : "")}bool continues, ref float value, ref float probability, ref float alpha, ref float sum, ref float output, int keyCount, {Unfixed(plan, "int valueDim, ")}ref Prefetcher ahead)");
         writer.Line("bool rescales = !Unsafe.IsNullRef(ref alpha);");
@@ -249,7 +250,7 @@ internal static class TilesEmitter
         {
             if (v > 0)
                 writer.Line().Open($"if (complete > {v})");
-            writer.Line($"Lane alpha{v} = {dialect.Load("alpha", v * dialect.Width)};");
+            writer.Line($"VecF alpha{v} = {dialect.Load("alpha", v * dialect.Width)};");
             foreach (int row in Enumerable.Range(0, tile.Rows))
                 writer.Line($"{product.Accumulator(row, v)} = {Dialect.MultiplyAdd(Output(row, v, dialect.Load), $"alpha{v}", product.Accumulator(row, v))};");
             if (v > 0)

@@ -8,8 +8,6 @@ internal readonly record struct Dimensions(int Head, int Value)
     public const int AtRunTime = 0;
     public const int Max = 1024;
 
-    public static Dimensions Any => new(AtRunTime, AtRunTime);
-
     public bool AreFixed => Head != AtRunTime;
 
     /// <summary>As in kernel names: <c>D64</c>, <c>D64V32</c>, <c>Any</c>.</summary>

@@ -6,7 +6,7 @@ using FastAttn.Generators.Dialects;
 namespace FastAttn.Generators.Model;
 
 /// <summary>
-/// Every size choice of one kernel on one instruction set; nowhere else is a number chosen.
+/// Every size choice of the code of one kernel on one instruction set. What depends on a call's sizes is chosen in the library's runtime.
 /// </summary>
 /// <param name="Dimensions">Head and value dimension.</param>
 /// <param name="Dialect">The instruction set.</param>

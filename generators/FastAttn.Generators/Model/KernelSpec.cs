@@ -15,5 +15,5 @@ internal readonly record struct KernelSpec(Dimensions Dimensions, MaskKind Mask,
     /// <summary>The names of the features, in the order of their values; the one name of all of them.</summary>
     public IEnumerable<string> FeatureNames => Features == KernelFeatures.None ? [] : $"{Features}".Replace(" ", string.Empty).Split(',');
 
-    public override string ToString() => string.Join(", ", new[] { $"{Dimensions}", $"mask {Mask}" }.Concat(FeatureNames));
+    public override string ToString() => $"{Dimensions}, mask {Mask}{(Features == KernelFeatures.None ? "" : $", features {string.Join(", ", FeatureNames)}")}";
 }

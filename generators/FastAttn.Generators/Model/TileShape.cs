@@ -5,8 +5,8 @@ namespace FastAttn.Generators.Model;
 /// <param name="Vectors">Vectors (NR).</param>
 internal readonly record struct TileShape(int Rows, int Vectors)
 {
-    /// <summary>Accumulators, a vector of each row of B, and one broadcast.</summary>
-    public int Registers => (Rows * Vectors) + Vectors + 1;
+    /// <summary>As in comments.</summary>
+    public string VectorsText => Vectors == 1 ? "1 vector" : $"{Vectors} vectors";
 
     public override string ToString() => $"{Rows}x{Vectors}";
 }

@@ -36,7 +36,7 @@ internal static class NpyFile
         if (found < expected)
             throw new InvalidDataException($"is truncated: has {found} bytes of data; shape {header.ShapeText} needs {expected}.");
         if (found > expected)
-            throw new InvalidDataException($"has {found - expected} bytes behind its data; shape {header.ShapeText} needs {expected} bytes.");
+            throw new InvalidDataException($"has {found - expected} bytes after its data; shape {header.ShapeText} needs {expected} bytes.");
 
         float[] data = GC.AllocateUninitializedArray<float>((int)count);
         for (int i = 0; i < data.Length; i += Chunk)

@@ -16,7 +16,7 @@ internal static class SafetensorsHeader
 
     /// <summary>Returns the tensors by name.</summary>
     /// <param name="json">The header.</param>
-    /// <param name="dataBytes">Bytes behind it.</param>
+    /// <param name="dataBytes">Bytes after it.</param>
     /// <exception cref="InvalidDataException">It is malformed, or a tensor does not lie inside the data, apart from all others.</exception>
     public static Dictionary<string, TensorInfo> Parse(ReadOnlyMemory<byte> json, long dataBytes)
     {

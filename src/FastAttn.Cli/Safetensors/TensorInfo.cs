@@ -7,7 +7,7 @@ namespace FastAttn.Cli.Safetensors;
 /// <param name="Type">Element type: <c>F32</c>, <c>F16</c>, <c>BF16</c> or another that this tool does not read.</param>
 /// <param name="Shape">The size of each axis.</param>
 /// <param name="Begin">First byte, from the end of the header.</param>
-/// <param name="End">The byte behind the last.</param>
+/// <param name="End">The byte after the last.</param>
 internal sealed record TensorInfo(string Name, string Type, long[] Shape, long Begin, long End)
 {
     public string ShapeText => $"[{string.Join(", ", Shape)}]";

@@ -2,10 +2,10 @@ using System;
 
 namespace FastAttn.Runtime;
 
-/// <summary>−log₂(e)·slope in two parts, so that its product with a distance is rounded where it is added alone, up to 4096 keys.</summary>
+/// <summary>−log₂(e)·slope as the sum of two floats. Products of the first with distances up to 4096 are exact, so that only sums are rounded.</summary>
 internal readonly struct AlibiSlope
 {
-    /// <summary>The first 12 bits: their product with 12 bits of a distance is exact.</summary>
+    /// <summary>Its first 12 significant bits.</summary>
     public readonly float High;
 
     /// <summary>The rest.</summary>

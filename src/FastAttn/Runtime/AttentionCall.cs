@@ -40,10 +40,10 @@ internal unsafe struct AttentionCall
     /// <summary>Keys before a query's own position that it sees.</summary>
     public long Left;
 
-    /// <summary>Keys behind a query's own position that it sees: 0 under a causal mask.</summary>
+    /// <summary>Keys after a query's own position that it sees: 0 under a causal mask.</summary>
     public long Right;
 
-    /// <summary>The first key that is in no row of some mask.</summary>
+    /// <summary>The length of the shortest mask's rows: the keys after them are hidden.</summary>
     public int MaskKeyLength;
 
     public float Softcap;

@@ -13,7 +13,7 @@ internal readonly unsafe struct BitElement : IMaskElement
     public static TVector Load<TVector>(void* row, long index, TVector scale)
         where TVector : struct, ILanes<TVector>
     {
-        // No byte behind the last bit is read.
+        // No byte after that of the last bit is read.
         byte* bytes = (byte*)row + (index >> 3);
         int shift = (int)(index & 7), end = shift + TVector.Count, bits = *bytes;
         if (end > 8)

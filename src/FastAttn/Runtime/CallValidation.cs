@@ -152,7 +152,7 @@ internal static class CallValidation
         CheckLayout(options);
         if (options.MaxDegreeOfParallelism < 0)
             throw new ArgumentOutOfRangeException(Options, options.MaxDegreeOfParallelism, "MaxDegreeOfParallelism is negative; 0 stands for all processors.");
-        CheckOptions(options);
+        CheckScoring(options.Softcap, options.Window);
         CheckModifiers(shape, options, modifiers);
 
         AttentionCall call = new() { Shape = shape, HeadDim = headDim, Uses = uses };
@@ -162,9 +162,9 @@ internal static class CallValidation
         call.CausalOffset = options.CausalOffset;
         call.QueryStrides = CheckBuffer(Query, query.Length, batch, shape.QueryHeads, queryTokens, headDim, options.QueryStrides, options.Layout);
         call.KeyStrides = CheckBuffer(Key, key.Length, batch, shape.KeyValueHeads, keyTokens, headDim, options.KeyStrides, options.Layout);
-        call.AdditiveMask.Strides = CheckMask(nameof(modifiers.AdditiveMask), modifiers.AdditiveMask, modifiers.AdditiveMaskStrides, shape);
-        call.BooleanMask.Strides = CheckMask(nameof(modifiers.BooleanMask), modifiers.BooleanMask, modifiers.BooleanMaskStrides, shape);
-        call.PackedMask.Strides = CheckMask(nameof(modifiers.PackedMask), modifiers.PackedMask, modifiers.PackedMaskStrides, shape, bitsPerElement: 8);
+        call.AdditiveMask.Strides = modifiers.AdditiveMaskStrides;
+        call.BooleanMask.Strides = modifiers.BooleanMaskStrides;
+        call.PackedMask.Strides = modifiers.PackedMaskStrides;
         SetVisibility(ref call, mask, options, modifiers);
         return call;
     }
@@ -190,16 +190,20 @@ internal static class CallValidation
             call.MaskKeyLength = Math.Min(call.MaskKeyLength, modifiers.PackedMaskStrides.KeyLength);
     }
 
-    private static void CheckOptions(in AttentionOptions options)
+    /// <summary>Checks what options say of scores; the parameter is <c>options</c>.</summary>
+    public static void CheckScoring(float? softcap, AttentionWindow? window)
     {
-        if (options.Softcap is { } softcap && !(softcap > 0 && float.IsFinite(softcap)))
+        if (softcap is { } cap && !(cap > 0 && float.IsFinite(cap)))
             throw new ArgumentOutOfRangeException(Options, softcap, "Softcap must be positive and finite; null stands for none.");
-        if (options.Window is { } window && (window.Left < 0 || window.Right < 0))
+        if (window is { } extents && (extents.Left < 0 || extents.Right < 0))
             throw new ArgumentOutOfRangeException(Options, window, "The window's extents must not be negative; null stands for all keys on that side.");
     }
 
-    private static void CheckModifiers(in AttentionShape shape, in AttentionOptions options, in AttentionModifiers modifiers)
+    public static void CheckModifiers(in AttentionShape shape, in AttentionOptions options, in AttentionModifiers modifiers)
     {
+        CheckMask(nameof(modifiers.AdditiveMask), modifiers.AdditiveMask, modifiers.AdditiveMaskStrides, shape);
+        CheckMask(nameof(modifiers.BooleanMask), modifiers.BooleanMask, modifiers.BooleanMaskStrides, shape);
+        CheckMask(nameof(modifiers.PackedMask), modifiers.PackedMask, modifiers.PackedMaskStrides, shape, bitsPerElement: 8);
         if (IsGiven(modifiers.KeyLengths))
         {
             if (IsGiven(modifiers.KeyStarts))
@@ -266,10 +270,10 @@ internal static class CallValidation
         }
     }
 
-    private static AttentionMaskStrides CheckMask<T>(string property, ReadOnlySpan<T> mask, in AttentionMaskStrides strides, in AttentionShape shape, int bitsPerElement = 1)
+    private static void CheckMask<T>(string property, ReadOnlySpan<T> mask, in AttentionMaskStrides strides, in AttentionShape shape, int bitsPerElement = 1)
     {
         if (!IsGiven(mask))
-            return strides;
+            return;
         if (strides.Batch < 0 || strides.Head < 0 || strides.Query < 0)
             throw new ArgumentOutOfRangeException(Modifiers, strides, $"The strides of {property} must not be negative.");
         if (strides.KeyLength < 0 || strides.KeyLength > shape.KeyLength)
@@ -277,12 +281,11 @@ internal static class CallValidation
         if (bitsPerElement > 1 && (strides.Batch % 8 != 0 || strides.Head % 8 != 0 || strides.Query % 8 != 0))
             throw new ArgumentException($"The strides of {property} are in bits and must be multiples of 8: rows begin with a new byte.", Modifiers);
         if (shape.Batch == 0 || shape.QueryHeads == 0 || shape.QueryLength == 0)
-            return strides;
+            return;
         long needed = Reach(shape.Batch, strides.Batch) + Reach(shape.QueryHeads, strides.Head) + Reach(shape.QueryLength, strides.Query) + strides.KeyLength;
         long elements = (needed + bitsPerElement - 1) / bitsPerElement;
         if (mask.Length < elements)
             throw new ArgumentException($"{property} has {mask.Length} elements; its strides {strides} reach element {elements}.", Modifiers);
-        return strides;
     }
 
     public static void CheckShape(in AttentionShape shape)

@@ -127,14 +127,14 @@ internal static unsafe class DecodeTile<TVector>
     }
 
     /// <summary>The softmax step of one query (<see cref="OnlineSoftmax"/>): p[j] = 2^(s[j] − m') in place; returns alpha.</summary>
-    /// <param name="score">Scores of the keys that the query sees. A vector behind them may be read.</param>
+    /// <param name="score">Scores of the keys that the query sees. A vector after them may be read.</param>
     /// <param name="count">How many.</param>
     /// <param name="max">The running maximum.</param>
     /// <param name="sum">The running sum.</param>
     [MethodImpl(MethodImplOptions.AggressiveOptimization)]
     public static float Step(float* score, int count, ref float max, ref float sum)
     {
-        // The last keys, of which there may be fewer than lanes: the lanes behind them are hidden.
+        // The last keys, of which there may be fewer than lanes: the lanes after them are hidden.
         int whole = count / TVector.Count * TVector.Count, left = count - whole;
         TVector last = TVector.SelectGreaterOrEqual(
             TVector.Load(ref s_lanes[0]), TVector.Create(left), TVector.Create(float.NegativeInfinity), TVector.Load(ref score[whole]));
@@ -173,7 +173,7 @@ internal static unsafe class DecodeTile<TVector>
     /// <param name="probability">P: <paramref name="rows"/> × <paramref name="count"/>.</param>
     /// <param name="rows">Queries.</param>
     /// <param name="start">For each query the first key of the block that it sees.</param>
-    /// <param name="limit">For each query the first key behind that it does not see.</param>
+    /// <param name="limit">For each query the first key after those that it sees.</param>
     /// <param name="value">First value of the block.</param>
     /// <param name="valueStride">From value to value.</param>
     /// <param name="valueDim">Floats in a value.</param>

@@ -29,7 +29,7 @@ internal unsafe struct HeadsWork : ITiledWork
     public int* Starts;
 
     /// <summary>
-    /// The position behind each sequence's last token, where tokens go to a cache and stand there at their positions; null where they
+    /// The position after each sequence's last token, where tokens go to a cache and stand there at their positions; null where they
     /// stand as in the source.
     /// </summary>
     public int* Ends;

@@ -12,7 +12,7 @@ namespace FastAttn.Runtime;
 /// <c>n = MaxVectors·lanes</c> floats apart whatever its width, so that the last of a tile's vectors are a tile too: of each row it reads
 /// and writes <c>vectors·lanes</c> floats.
 /// </para>
-/// <para>Every reference is to the first element of a block that is as large as the member's remarks say.</para>
+/// <para>Every reference is to the first element of a block that is as large as the parameter's description says.</para>
 /// </remarks>
 [EditorBrowsable(EditorBrowsableState.Never)]
 public interface IAttentionTiles

@@ -29,6 +29,9 @@ internal ref struct LayerCall
     /// <summary>Whether <see cref="Key"/> and <see cref="Value"/> are appended to the cache.</summary>
     public bool Appends;
 
+    /// <summary>For each sequence how many of its tokens are appended; all where empty.</summary>
+    public ReadOnlySpan<int> Lengths;
+
     /// <summary>Whether query, key and value are one input.</summary>
     public bool IsSelf;
 

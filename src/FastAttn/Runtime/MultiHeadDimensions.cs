@@ -54,10 +54,7 @@ internal readonly record struct MultiHeadDimensions(int Model, int Heads, int Ke
             throw new ArgumentException($"Rotary turns {rotary.Dimensions} dimensions; the head dimension is {dimensions.Head}.", nameof(options));
         if (!(options.NormEpsilon >= 0 && float.IsFinite(options.NormEpsilon)))
             throw new ArgumentOutOfRangeException(nameof(options), options.NormEpsilon, "NormEpsilon must be finite and not negative.");
-        if (options.Softcap is { } softcap && !(softcap > 0 && float.IsFinite(softcap)))
-            throw new ArgumentOutOfRangeException(nameof(options), softcap, "Softcap must be positive and finite; null stands for none.");
-        if (options.Window is { } window && (window.Left < 0 || window.Right < 0))
-            throw new ArgumentOutOfRangeException(nameof(options), window, "The window's extents must not be negative; null stands for all keys on that side.");
+        CallValidation.CheckScoring(options.Softcap, options.Window);
         if (options.Mask is not (AttentionMask.None or AttentionMask.Causal))
             throw new ArgumentOutOfRangeException(nameof(options), options.Mask, "The mask is not defined.");
         return dimensions;

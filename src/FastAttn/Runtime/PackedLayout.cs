@@ -33,7 +33,7 @@ internal readonly record struct PackedLayout(int KeyStart, int ValueStart, long 
         if (MemoryMarshal.AsBytes(packed).Overlaps(MemoryMarshal.AsBytes(output)))
             throw new ArgumentException("Overlaps packed.", nameof(output));
 
-        // Without tokens there is nothing behind the queries to point at.
+        // Without tokens there is nothing after the queries to point at.
         return tokens == 0 ? new(0, 0, token, headDim, valueDim, shape.QueryLength) : new((int)key, (int)value, token, headDim, valueDim, shape.QueryLength);
     }
 

@@ -4,7 +4,7 @@ namespace FastAttn.Runtime;
 
 /// <summary>
 /// The weights W [K, N] and bias of a linear projection <c>C = A·W + bias</c>, as the register tiles read them: in panels of
-/// columns, a panel's rows one behind the other. The last panel has as many vectors as its columns need; columns past N are 0.
+/// columns, a panel's rows one after the other. The last panel has as many vectors as its columns need; columns past N are 0.
 /// </summary>
 internal sealed unsafe class PackedMatrix
 {
@@ -53,7 +53,7 @@ internal sealed unsafe class PackedMatrix
     /// <summary>Panels.</summary>
     public int Panels => (int)(((long)Columns + PanelWidth - 1) / PanelWidth);
 
-    /// <summary>The panels, one behind the other, on a cache line.</summary>
+    /// <summary>The panels, one after the other, on a cache line.</summary>
     public float* Data { get; }
 
     /// <summary>The bias, padded with zeros to whole vectors.</summary>

@@ -63,7 +63,7 @@ internal unsafe struct TileState<TVector, TSpec>
     /// <summary>The first key that each lane sees.</summary>
     public readonly int* Starts;
 
-    /// <summary>The first key behind that which it does not see.</summary>
+    /// <summary>For each lane the first key after those that it sees.</summary>
     public readonly int* Limits;
 
     /// <summary>
@@ -143,11 +143,11 @@ internal unsafe struct TileState<TVector, TSpec>
         Range = FindRange(call);
     }
 
-    /// <summary>Whether queries may see other keys than their sequence has.</summary>
+    /// <summary>Whether a query may see fewer keys than its sequence has.</summary>
     public static bool HasRanges => TSpec.Mask != AttentionMask.None
         || (TSpec.Features & (AttentionFeatures.KeyLengths | AttentionFeatures.Window | AttentionCall.MaskFeatures)) != 0;
 
-    /// <summary>Whether queries may see no keys up to some key.</summary>
+    /// <summary>Whether the first key that a query sees may be another than key 0.</summary>
     public static bool HasStarts => (TSpec.Features & AttentionFeatures.Window) != 0;
 
     /// <summary>The first key of the first block that some query sees. Blocks begin at multiples of their size, so that results do not depend on the tile's other queries.</summary>
@@ -243,7 +243,7 @@ internal unsafe struct TileState<TVector, TSpec>
     }
 
     /// <summary>
-    /// Sets how many keys each vector takes. Its queries may see fewer than those of the vectors behind it, as on the diagonal of a
+    /// Sets how many keys each vector takes. Its queries may see fewer than those of the vectors after it, as on the diagonal of a
     /// causal mask: what is hidden from all of them need not be computed.
     /// </summary>
     /// <param name="first">The block's first key.</param>
@@ -415,21 +415,21 @@ internal unsafe struct TileState<TVector, TSpec>
         if (!Features.Uses<TSpec>(call, AttentionCall.MaskFeatures))
             return 0;
         MaskRows rows = new(this, call, row);
-        int before = origin - start, behind = limit - 1 - origin, last = Math.Min(MaxDistance, Math.Max(before, behind));
+        int before = origin - start, after = limit - 1 - origin, last = Math.Min(MaxDistance, Math.Max(before, after));
         for (int next = 0; next <= last; next += TVector.Count)
         {
-            if (HideVector(origin - next - (TVector.Count - 1), before - next) && HideVector(origin + next, behind - next))
+            if (HideVector(origin - next - (TVector.Count - 1), before - next) && HideVector(origin + next, after - next))
                 continue;
             for (int distance = next; distance <= last && distance < next + TVector.Count; distance++)
             {
-                if ((distance <= before && !rows.Hide<Lanes1>(origin - distance)) || (distance <= behind && !rows.Hide<Lanes1>(origin + distance)))
+                if ((distance <= before && !rows.Hide<Lanes1>(origin - distance)) || (distance <= after && !rows.Hide<Lanes1>(origin + distance)))
                     return distance;
             }
         }
 
         return last;
 
-        // Whether nothing is seen on one side, where so many keys are left behind the next one.
+        // Whether nothing is seen on one side, where so many keys are left past the next one.
         bool HideVector(int first, int left) => left < 0 || (left >= TVector.Count - 1 && rows.Hide<TVector>(first));
     }
 

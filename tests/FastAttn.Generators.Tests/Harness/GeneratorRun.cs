@@ -6,11 +6,11 @@ using System.Linq;
 using System.Reflection;
 using System.Threading.Tasks;
 
+using FastAttn.Generators.Diagnostics;
 using FastAttn.Generators.Model;
 
 using Microsoft.CodeAnalysis;
 using Microsoft.CodeAnalysis.CSharp;
-using Microsoft.CodeAnalysis.Diagnostics;
 using Microsoft.CodeAnalysis.Emit;
 
 using Xunit;
@@ -38,7 +38,8 @@ internal sealed class GeneratorRun
 
         // CS8785: the generator threw.
         Assert.Null(_result.Exception);
-        Assert.Empty(diagnostics);
+        Assert.All(diagnostics, static diagnostic => Assert.StartsWith("FATTN", diagnostic.Id, StringComparison.Ordinal));
+        Diagnostics = [.. diagnostics.OrderBy(static diagnostic => diagnostic.Location.SourceSpan.Start).ThenBy(static diagnostic => diagnostic.Id, StringComparer.Ordinal)];
         Files = _result.GeneratedSources
             .Where(static source => source.HintName != EmbeddedAttributeFile)
             .ToImmutableSortedDictionary(static source => source.HintName, static source => source.SourceText.ToString(), StringComparer.Ordinal);
@@ -46,6 +47,9 @@ internal sealed class GeneratorRun
 
     /// <summary>Text by hint name of what the generator emitted, the compiler's own embedded attribute aside.</summary>
     public ImmutableSortedDictionary<string, string> Files { get; }
+
+    /// <summary>What the generator says is wrong with the consumer's declarations.</summary>
+    public ImmutableArray<Diagnostic> Diagnostics { get; }
 
     /// <summary>The consumer together with the emitted files.</summary>
     public CSharpCompilation Output { get; }
@@ -57,12 +61,12 @@ internal sealed class GeneratorRun
         from output in step.Outputs
         select (name, output.Value, output.Reason);
 
-    /// <summary>What happened to each emitted file.</summary>
-    public IEnumerable<(string HintName, IncrementalStepRunReason Reason)> Outputs =>
+    /// <summary>What happened to each emitted file and each diagnostic.</summary>
+    public IEnumerable<(string Name, IncrementalStepRunReason Reason)> Outputs =>
         from steps in _result.TrackedOutputSteps.Values
         from step in steps
         from output in step.Outputs
-        select (HintName(step), output.Reason);
+        select (Name(step), output.Reason);
 
     /// <summary>The constants of the generator's own list.</summary>
     public static IEnumerable<string> StepNames { get; } =
@@ -83,6 +87,15 @@ internal sealed class GeneratorRun
         return run;
     }
 
+    /// <summary>The source that a diagnostic is about.</summary>
+    public string TextAt(Diagnostic diagnostic)
+    {
+        FileLinePositionSpan place = diagnostic.Location.GetLineSpan();
+        SyntaxTree tree = _input.SyntaxTrees.Single(tree => tree.FilePath == place.Path);
+        Assert.Equal(tree.GetLineSpan(diagnostic.Location.SourceSpan), place);
+        return tree.GetText().ToString(diagnostic.Location.SourceSpan);
+    }
+
     /// <summary>Runs the generator again, after an edit.</summary>
     public GeneratorRun After(CSharpCompilation edited) => new(_driver, edited);
 
@@ -90,35 +103,22 @@ internal sealed class GeneratorRun
     public void AssertNothingRanAgain()
     {
         Assert.All(TrackedSteps, static step => Assert.True(IsReused(step.Reason), $"{step.Step} ({step.Value}): {step.Reason}"));
-        Assert.All(Outputs, static output => Assert.True(output.Reason == IncrementalStepRunReason.Cached, $"{output.HintName}: {output.Reason}"));
+        Assert.All(Outputs, static output => Assert.True(output.Reason == IncrementalStepRunReason.Cached, $"{output.Name}: {output.Reason}"));
     }
 
     /// <summary>The files that this run emitted anew, and those that it took away.</summary>
     public IEnumerable<string> EmittedAnew() => Outputs
         .Where(static output => !IsReused(output.Reason))
-        .Select(static output => output.HintName)
+        .Select(static output => output.Name)
         .Order(StringComparer.Ordinal);
 
-    /// <summary>What the analyzer says about the consumer, the emitted members and kernels being part of it.</summary>
-    public async Task<ImmutableArray<Diagnostic>> AnalyzeAsync()
-    {
-        ImmutableArray<Diagnostic> diagnostics = await Output
-            .RemoveSyntaxTrees(Output.SyntaxTrees.Where(HoldsTiles))
-            .WithAnalyzers([new AttentionKernelAnalyzer()])
-            .GetAnalyzerDiagnosticsAsync(TestContext.Current.CancellationToken);
-
-        // AD0001: the analyzer threw.
-        Assert.DoesNotContain(diagnostics, static diagnostic => diagnostic.Id == "AD0001");
-        return [.. diagnostics.OrderBy(static diagnostic => diagnostic.Location.SourceSpan.Start).ThenBy(static diagnostic => diagnostic.Id, StringComparer.Ordinal)];
-    }
-
-    /// <summary>The consumer compiles without any error, warning or message, the analyzer's included.</summary>
-    public Task AssertCompilesCleanlyAsync() => AssertCleanAsync(Output.GetDiagnostics(TestContext.Current.CancellationToken));
+    /// <summary>The consumer compiles without any error, warning or message, the generator's included.</summary>
+    public void AssertCompilesCleanly() => AssertClean(Output.GetDiagnostics(TestContext.Current.CancellationToken));
 
     /// <summary>
     /// The same but for the bodies of tile methods, which take nine tenths of the time and differ with the dimensions alone.
     /// </summary>
-    public Task AssertMembersCompileCleanlyAsync() => AssertCleanAsync(
+    public void AssertMembersCompileCleanly() => AssertClean(
     [
         .. Output.GetDeclarationDiagnostics(TestContext.Current.CancellationToken),
         .. Output.SyntaxTrees
@@ -136,10 +136,10 @@ internal sealed class GeneratorRun
         return assembly;
     }
 
-    private async Task AssertCleanAsync(ImmutableArray<Diagnostic> diagnostics)
+    private void AssertClean(ImmutableArray<Diagnostic> diagnostics)
     {
         Assert.DoesNotContain(diagnostics, static diagnostic => diagnostic.Severity > DiagnosticSeverity.Hidden);
-        Assert.Empty(await AnalyzeAsync());
+        Assert.Empty(Diagnostics);
     }
 
     private static bool HoldsTiles(SyntaxTree tree) =>
@@ -147,18 +147,18 @@ internal sealed class GeneratorRun
 
     private static bool IsReused(IncrementalStepRunReason reason) => reason is IncrementalStepRunReason.Cached or IncrementalStepRunReason.Unchanged;
 
-    /// <summary>The file that an output step made, told by what it was made of.</summary>
-    private static string HintName(IncrementalGeneratorRunStep step)
+    /// <summary>The file that an output step made, or the id of what it reported, told by what it was made of.</summary>
+    private static string Name(IncrementalGeneratorRunStep step)
     {
         (IncrementalGeneratorRunStep source, int index) = step.Inputs.Single();
-        string name = source.Outputs[index].Value switch
+        return source.Outputs[index].Value switch
         {
-            MemberFile member => member.FileName,
-            KernelSpec kernel => kernel.ClassName,
-            KernelPlan plan => plan.StructName,
-            ProductPlan plan => plan.StructName,
+            Problem problem => problem.Descriptor.Id,
+            MemberFile member => $"{member.FileName}.g.cs",
+            KernelSpec kernel => $"{kernel.ClassName}.g.cs",
+            KernelPlan plan => $"{plan.StructName}.g.cs",
+            ProductPlan plan => $"{plan.StructName}.g.cs",
             object other => throw new InvalidOperationException($"An output is made of a {other.GetType()}."),
         };
-        return $"{name}.g.cs";
     }
 }

@@ -10,7 +10,7 @@ namespace FastAttn.Generated
 {
     using global::System.Runtime.CompilerServices;
     using Prefetcher = global::FastAttn.Runtime.Prefetcher;
-    using Lane = global::System.Runtime.Intrinsics.Vector256<float>;
+    using VecF = global::System.Runtime.Intrinsics.Vector256<float>;
     using Vec = global::System.Runtime.Intrinsics.Vector256;
 
     /// <summary>The register tiles for head and value dimension 64 on Avx2.</summary>
@@ -67,56 +67,56 @@ namespace FastAttn.Generated
                 // The sum over t in parts of 32 terms: rounding errors grow with the length of a sum.
                 for (int t = 0; t < 64;)
                 {
-                    int start = t, end = t + 32 < 64 ? t + 32 : 64;
-                    Lane s00 = Lane.Zero, s01 = Lane.Zero, s02 = Lane.Zero;
-                    Lane s10 = Lane.Zero, s11 = Lane.Zero, s12 = Lane.Zero;
-                    Lane s20 = Lane.Zero, s21 = Lane.Zero, s22 = Lane.Zero;
-                    Lane s30 = Lane.Zero, s31 = Lane.Zero, s32 = Lane.Zero;
+                    int start = t, end = t + 32;
+                    VecF s00 = VecF.Zero, s01 = VecF.Zero, s02 = VecF.Zero;
+                    VecF s10 = VecF.Zero, s11 = VecF.Zero, s12 = VecF.Zero;
+                    VecF s20 = VecF.Zero, s21 = VecF.Zero, s22 = VecF.Zero;
+                    VecF s30 = VecF.Zero, s31 = VecF.Zero, s32 = VecF.Zero;
                     // A key element times a vector of queries.
                     for (; t <= end - 4; t += 4)
                     {
                         {
-                            Lane b0 = Vec.LoadUnsafe(ref b, 0), b1 = Vec.LoadUnsafe(ref b, 8), b2 = Vec.LoadUnsafe(ref b, 16);
-                            Lane a0 = Vec.Create(a);
+                            VecF b0 = Vec.LoadUnsafe(ref b, 0), b1 = Vec.LoadUnsafe(ref b, 8), b2 = Vec.LoadUnsafe(ref b, 16);
+                            VecF a0 = Vec.Create(a);
                             s00 = Vec.MultiplyAddEstimate(a0, b0, s00); s01 = Vec.MultiplyAddEstimate(a0, b1, s01); s02 = Vec.MultiplyAddEstimate(a0, b2, s02);
-                            Lane a1 = Vec.Create(Unsafe.Add(ref a, 64));
+                            VecF a1 = Vec.Create(Unsafe.Add(ref a, 64));
                             s10 = Vec.MultiplyAddEstimate(a1, b0, s10); s11 = Vec.MultiplyAddEstimate(a1, b1, s11); s12 = Vec.MultiplyAddEstimate(a1, b2, s12);
-                            Lane a2 = Vec.Create(Unsafe.Add(ref a, 128));
+                            VecF a2 = Vec.Create(Unsafe.Add(ref a, 128));
                             s20 = Vec.MultiplyAddEstimate(a2, b0, s20); s21 = Vec.MultiplyAddEstimate(a2, b1, s21); s22 = Vec.MultiplyAddEstimate(a2, b2, s22);
-                            Lane a3 = Vec.Create(Unsafe.Add(ref a, 192));
+                            VecF a3 = Vec.Create(Unsafe.Add(ref a, 192));
                             s30 = Vec.MultiplyAddEstimate(a3, b0, s30); s31 = Vec.MultiplyAddEstimate(a3, b1, s31); s32 = Vec.MultiplyAddEstimate(a3, b2, s32);
                         }
                         {
-                            Lane b0 = Vec.LoadUnsafe(ref b, 24), b1 = Vec.LoadUnsafe(ref b, 32), b2 = Vec.LoadUnsafe(ref b, 40);
-                            Lane a0 = Vec.Create(Unsafe.Add(ref a, 1));
+                            VecF b0 = Vec.LoadUnsafe(ref b, 24), b1 = Vec.LoadUnsafe(ref b, 32), b2 = Vec.LoadUnsafe(ref b, 40);
+                            VecF a0 = Vec.Create(Unsafe.Add(ref a, 1));
                             s00 = Vec.MultiplyAddEstimate(a0, b0, s00); s01 = Vec.MultiplyAddEstimate(a0, b1, s01); s02 = Vec.MultiplyAddEstimate(a0, b2, s02);
-                            Lane a1 = Vec.Create(Unsafe.Add(ref a, 65));
+                            VecF a1 = Vec.Create(Unsafe.Add(ref a, 65));
                             s10 = Vec.MultiplyAddEstimate(a1, b0, s10); s11 = Vec.MultiplyAddEstimate(a1, b1, s11); s12 = Vec.MultiplyAddEstimate(a1, b2, s12);
-                            Lane a2 = Vec.Create(Unsafe.Add(ref a, 129));
+                            VecF a2 = Vec.Create(Unsafe.Add(ref a, 129));
                             s20 = Vec.MultiplyAddEstimate(a2, b0, s20); s21 = Vec.MultiplyAddEstimate(a2, b1, s21); s22 = Vec.MultiplyAddEstimate(a2, b2, s22);
-                            Lane a3 = Vec.Create(Unsafe.Add(ref a, 193));
+                            VecF a3 = Vec.Create(Unsafe.Add(ref a, 193));
                             s30 = Vec.MultiplyAddEstimate(a3, b0, s30); s31 = Vec.MultiplyAddEstimate(a3, b1, s31); s32 = Vec.MultiplyAddEstimate(a3, b2, s32);
                         }
                         {
-                            Lane b0 = Vec.LoadUnsafe(ref b, 48), b1 = Vec.LoadUnsafe(ref b, 56), b2 = Vec.LoadUnsafe(ref b, 64);
-                            Lane a0 = Vec.Create(Unsafe.Add(ref a, 2));
+                            VecF b0 = Vec.LoadUnsafe(ref b, 48), b1 = Vec.LoadUnsafe(ref b, 56), b2 = Vec.LoadUnsafe(ref b, 64);
+                            VecF a0 = Vec.Create(Unsafe.Add(ref a, 2));
                             s00 = Vec.MultiplyAddEstimate(a0, b0, s00); s01 = Vec.MultiplyAddEstimate(a0, b1, s01); s02 = Vec.MultiplyAddEstimate(a0, b2, s02);
-                            Lane a1 = Vec.Create(Unsafe.Add(ref a, 66));
+                            VecF a1 = Vec.Create(Unsafe.Add(ref a, 66));
                             s10 = Vec.MultiplyAddEstimate(a1, b0, s10); s11 = Vec.MultiplyAddEstimate(a1, b1, s11); s12 = Vec.MultiplyAddEstimate(a1, b2, s12);
-                            Lane a2 = Vec.Create(Unsafe.Add(ref a, 130));
+                            VecF a2 = Vec.Create(Unsafe.Add(ref a, 130));
                             s20 = Vec.MultiplyAddEstimate(a2, b0, s20); s21 = Vec.MultiplyAddEstimate(a2, b1, s21); s22 = Vec.MultiplyAddEstimate(a2, b2, s22);
-                            Lane a3 = Vec.Create(Unsafe.Add(ref a, 194));
+                            VecF a3 = Vec.Create(Unsafe.Add(ref a, 194));
                             s30 = Vec.MultiplyAddEstimate(a3, b0, s30); s31 = Vec.MultiplyAddEstimate(a3, b1, s31); s32 = Vec.MultiplyAddEstimate(a3, b2, s32);
                         }
                         {
-                            Lane b0 = Vec.LoadUnsafe(ref b, 72), b1 = Vec.LoadUnsafe(ref b, 80), b2 = Vec.LoadUnsafe(ref b, 88);
-                            Lane a0 = Vec.Create(Unsafe.Add(ref a, 3));
+                            VecF b0 = Vec.LoadUnsafe(ref b, 72), b1 = Vec.LoadUnsafe(ref b, 80), b2 = Vec.LoadUnsafe(ref b, 88);
+                            VecF a0 = Vec.Create(Unsafe.Add(ref a, 3));
                             s00 = Vec.MultiplyAddEstimate(a0, b0, s00); s01 = Vec.MultiplyAddEstimate(a0, b1, s01); s02 = Vec.MultiplyAddEstimate(a0, b2, s02);
-                            Lane a1 = Vec.Create(Unsafe.Add(ref a, 67));
+                            VecF a1 = Vec.Create(Unsafe.Add(ref a, 67));
                             s10 = Vec.MultiplyAddEstimate(a1, b0, s10); s11 = Vec.MultiplyAddEstimate(a1, b1, s11); s12 = Vec.MultiplyAddEstimate(a1, b2, s12);
-                            Lane a2 = Vec.Create(Unsafe.Add(ref a, 131));
+                            VecF a2 = Vec.Create(Unsafe.Add(ref a, 131));
                             s20 = Vec.MultiplyAddEstimate(a2, b0, s20); s21 = Vec.MultiplyAddEstimate(a2, b1, s21); s22 = Vec.MultiplyAddEstimate(a2, b2, s22);
-                            Lane a3 = Vec.Create(Unsafe.Add(ref a, 195));
+                            VecF a3 = Vec.Create(Unsafe.Add(ref a, 195));
                             s30 = Vec.MultiplyAddEstimate(a3, b0, s30); s31 = Vec.MultiplyAddEstimate(a3, b1, s31); s32 = Vec.MultiplyAddEstimate(a3, b2, s32);
                         }
                         a = ref Unsafe.Add(ref a, 4);
@@ -150,8 +150,9 @@ namespace FastAttn.Generated
                     {
                         continue;
                     }
+
                     // The running maximum. It is read only now: all registers belong to the sum until here.
-                    Lane max0 = Vec.LoadUnsafe(ref max, 0), max1 = Vec.LoadUnsafe(ref max, 8), max2 = Vec.LoadUnsafe(ref max, 16);
+                    VecF max0 = Vec.LoadUnsafe(ref max, 0), max1 = Vec.LoadUnsafe(ref max, 8), max2 = Vec.LoadUnsafe(ref max, 16);
                     max0 = Vec.MaxNative(max0, s00); max1 = Vec.MaxNative(max1, s01); max2 = Vec.MaxNative(max2, s02);
                     max0 = Vec.MaxNative(max0, s10); max1 = Vec.MaxNative(max1, s11); max2 = Vec.MaxNative(max2, s12);
                     max0 = Vec.MaxNative(max0, s20); max1 = Vec.MaxNative(max1, s21); max2 = Vec.MaxNative(max2, s22);
@@ -185,56 +186,56 @@ namespace FastAttn.Generated
                 // The sum over t in parts of 32 terms: rounding errors grow with the length of a sum.
                 for (int t = 0; t < 64;)
                 {
-                    int start = t, end = t + 32 < 64 ? t + 32 : 64;
-                    Lane s00 = Lane.Zero, s01 = Lane.Zero;
-                    Lane s10 = Lane.Zero, s11 = Lane.Zero;
-                    Lane s20 = Lane.Zero, s21 = Lane.Zero;
-                    Lane s30 = Lane.Zero, s31 = Lane.Zero;
+                    int start = t, end = t + 32;
+                    VecF s00 = VecF.Zero, s01 = VecF.Zero;
+                    VecF s10 = VecF.Zero, s11 = VecF.Zero;
+                    VecF s20 = VecF.Zero, s21 = VecF.Zero;
+                    VecF s30 = VecF.Zero, s31 = VecF.Zero;
                     // A key element times a vector of queries.
                     for (; t <= end - 4; t += 4)
                     {
                         {
-                            Lane b0 = Vec.LoadUnsafe(ref b, 0), b1 = Vec.LoadUnsafe(ref b, 8);
-                            Lane a0 = Vec.Create(a);
+                            VecF b0 = Vec.LoadUnsafe(ref b, 0), b1 = Vec.LoadUnsafe(ref b, 8);
+                            VecF a0 = Vec.Create(a);
                             s00 = Vec.MultiplyAddEstimate(a0, b0, s00); s01 = Vec.MultiplyAddEstimate(a0, b1, s01);
-                            Lane a1 = Vec.Create(Unsafe.Add(ref a, 64));
+                            VecF a1 = Vec.Create(Unsafe.Add(ref a, 64));
                             s10 = Vec.MultiplyAddEstimate(a1, b0, s10); s11 = Vec.MultiplyAddEstimate(a1, b1, s11);
-                            Lane a2 = Vec.Create(Unsafe.Add(ref a, 128));
+                            VecF a2 = Vec.Create(Unsafe.Add(ref a, 128));
                             s20 = Vec.MultiplyAddEstimate(a2, b0, s20); s21 = Vec.MultiplyAddEstimate(a2, b1, s21);
-                            Lane a3 = Vec.Create(Unsafe.Add(ref a, 192));
+                            VecF a3 = Vec.Create(Unsafe.Add(ref a, 192));
                             s30 = Vec.MultiplyAddEstimate(a3, b0, s30); s31 = Vec.MultiplyAddEstimate(a3, b1, s31);
                         }
                         {
-                            Lane b0 = Vec.LoadUnsafe(ref b, 24), b1 = Vec.LoadUnsafe(ref b, 32);
-                            Lane a0 = Vec.Create(Unsafe.Add(ref a, 1));
+                            VecF b0 = Vec.LoadUnsafe(ref b, 24), b1 = Vec.LoadUnsafe(ref b, 32);
+                            VecF a0 = Vec.Create(Unsafe.Add(ref a, 1));
                             s00 = Vec.MultiplyAddEstimate(a0, b0, s00); s01 = Vec.MultiplyAddEstimate(a0, b1, s01);
-                            Lane a1 = Vec.Create(Unsafe.Add(ref a, 65));
+                            VecF a1 = Vec.Create(Unsafe.Add(ref a, 65));
                             s10 = Vec.MultiplyAddEstimate(a1, b0, s10); s11 = Vec.MultiplyAddEstimate(a1, b1, s11);
-                            Lane a2 = Vec.Create(Unsafe.Add(ref a, 129));
+                            VecF a2 = Vec.Create(Unsafe.Add(ref a, 129));
                             s20 = Vec.MultiplyAddEstimate(a2, b0, s20); s21 = Vec.MultiplyAddEstimate(a2, b1, s21);
-                            Lane a3 = Vec.Create(Unsafe.Add(ref a, 193));
+                            VecF a3 = Vec.Create(Unsafe.Add(ref a, 193));
                             s30 = Vec.MultiplyAddEstimate(a3, b0, s30); s31 = Vec.MultiplyAddEstimate(a3, b1, s31);
                         }
                         {
-                            Lane b0 = Vec.LoadUnsafe(ref b, 48), b1 = Vec.LoadUnsafe(ref b, 56);
-                            Lane a0 = Vec.Create(Unsafe.Add(ref a, 2));
+                            VecF b0 = Vec.LoadUnsafe(ref b, 48), b1 = Vec.LoadUnsafe(ref b, 56);
+                            VecF a0 = Vec.Create(Unsafe.Add(ref a, 2));
                             s00 = Vec.MultiplyAddEstimate(a0, b0, s00); s01 = Vec.MultiplyAddEstimate(a0, b1, s01);
-                            Lane a1 = Vec.Create(Unsafe.Add(ref a, 66));
+                            VecF a1 = Vec.Create(Unsafe.Add(ref a, 66));
                             s10 = Vec.MultiplyAddEstimate(a1, b0, s10); s11 = Vec.MultiplyAddEstimate(a1, b1, s11);
-                            Lane a2 = Vec.Create(Unsafe.Add(ref a, 130));
+                            VecF a2 = Vec.Create(Unsafe.Add(ref a, 130));
                             s20 = Vec.MultiplyAddEstimate(a2, b0, s20); s21 = Vec.MultiplyAddEstimate(a2, b1, s21);
-                            Lane a3 = Vec.Create(Unsafe.Add(ref a, 194));
+                            VecF a3 = Vec.Create(Unsafe.Add(ref a, 194));
                             s30 = Vec.MultiplyAddEstimate(a3, b0, s30); s31 = Vec.MultiplyAddEstimate(a3, b1, s31);
                         }
                         {
-                            Lane b0 = Vec.LoadUnsafe(ref b, 72), b1 = Vec.LoadUnsafe(ref b, 80);
-                            Lane a0 = Vec.Create(Unsafe.Add(ref a, 3));
+                            VecF b0 = Vec.LoadUnsafe(ref b, 72), b1 = Vec.LoadUnsafe(ref b, 80);
+                            VecF a0 = Vec.Create(Unsafe.Add(ref a, 3));
                             s00 = Vec.MultiplyAddEstimate(a0, b0, s00); s01 = Vec.MultiplyAddEstimate(a0, b1, s01);
-                            Lane a1 = Vec.Create(Unsafe.Add(ref a, 67));
+                            VecF a1 = Vec.Create(Unsafe.Add(ref a, 67));
                             s10 = Vec.MultiplyAddEstimate(a1, b0, s10); s11 = Vec.MultiplyAddEstimate(a1, b1, s11);
-                            Lane a2 = Vec.Create(Unsafe.Add(ref a, 131));
+                            VecF a2 = Vec.Create(Unsafe.Add(ref a, 131));
                             s20 = Vec.MultiplyAddEstimate(a2, b0, s20); s21 = Vec.MultiplyAddEstimate(a2, b1, s21);
-                            Lane a3 = Vec.Create(Unsafe.Add(ref a, 195));
+                            VecF a3 = Vec.Create(Unsafe.Add(ref a, 195));
                             s30 = Vec.MultiplyAddEstimate(a3, b0, s30); s31 = Vec.MultiplyAddEstimate(a3, b1, s31);
                         }
                         a = ref Unsafe.Add(ref a, 4);
@@ -268,8 +269,9 @@ namespace FastAttn.Generated
                     {
                         continue;
                     }
+
                     // The running maximum. It is read only now: all registers belong to the sum until here.
-                    Lane max0 = Vec.LoadUnsafe(ref max, 0), max1 = Vec.LoadUnsafe(ref max, 8);
+                    VecF max0 = Vec.LoadUnsafe(ref max, 0), max1 = Vec.LoadUnsafe(ref max, 8);
                     max0 = Vec.MaxNative(max0, s00); max1 = Vec.MaxNative(max1, s01);
                     max0 = Vec.MaxNative(max0, s10); max1 = Vec.MaxNative(max1, s11);
                     max0 = Vec.MaxNative(max0, s20); max1 = Vec.MaxNative(max1, s21);
@@ -288,7 +290,7 @@ namespace FastAttn.Generated
             }
         }
 
-        /// <summary>S[j][q] = Σ_t K[j][t]·Qt[t][q] + bias[j][q] and max[q], 8 keys × 1 vectors of queries at a time.</summary>
+        /// <summary>S[j][q] = Σ_t K[j][t]·Qt[t][q] + bias[j][q] and max[q], 8 keys × 1 vector of queries at a time.</summary>
         [global::System.Runtime.CompilerServices.MethodImpl(global::System.Runtime.CompilerServices.MethodImplOptions.AggressiveOptimization)]
         private static void Scores8x1(ref float key, ref float query, ref float bias, ref float score, ref float max, int keyCount, ref Prefetcher ahead)
         {
@@ -303,92 +305,92 @@ namespace FastAttn.Generated
                 // The sum over t in parts of 32 terms: rounding errors grow with the length of a sum.
                 for (int t = 0; t < 64;)
                 {
-                    int start = t, end = t + 32 < 64 ? t + 32 : 64;
-                    Lane s00 = Lane.Zero;
-                    Lane s10 = Lane.Zero;
-                    Lane s20 = Lane.Zero;
-                    Lane s30 = Lane.Zero;
-                    Lane s40 = Lane.Zero;
-                    Lane s50 = Lane.Zero;
-                    Lane s60 = Lane.Zero;
-                    Lane s70 = Lane.Zero;
+                    int start = t, end = t + 32;
+                    VecF s00 = VecF.Zero;
+                    VecF s10 = VecF.Zero;
+                    VecF s20 = VecF.Zero;
+                    VecF s30 = VecF.Zero;
+                    VecF s40 = VecF.Zero;
+                    VecF s50 = VecF.Zero;
+                    VecF s60 = VecF.Zero;
+                    VecF s70 = VecF.Zero;
                     // A key element times a vector of queries.
                     for (; t <= end - 4; t += 4)
                     {
                         {
-                            Lane b0 = Vec.LoadUnsafe(ref b, 0);
-                            Lane a0 = Vec.Create(a);
+                            VecF b0 = Vec.LoadUnsafe(ref b, 0);
+                            VecF a0 = Vec.Create(a);
                             s00 = Vec.MultiplyAddEstimate(a0, b0, s00);
-                            Lane a1 = Vec.Create(Unsafe.Add(ref a, 64));
+                            VecF a1 = Vec.Create(Unsafe.Add(ref a, 64));
                             s10 = Vec.MultiplyAddEstimate(a1, b0, s10);
-                            Lane a2 = Vec.Create(Unsafe.Add(ref a, 128));
+                            VecF a2 = Vec.Create(Unsafe.Add(ref a, 128));
                             s20 = Vec.MultiplyAddEstimate(a2, b0, s20);
-                            Lane a3 = Vec.Create(Unsafe.Add(ref a, 192));
+                            VecF a3 = Vec.Create(Unsafe.Add(ref a, 192));
                             s30 = Vec.MultiplyAddEstimate(a3, b0, s30);
-                            Lane a4 = Vec.Create(Unsafe.Add(ref a, 256));
+                            VecF a4 = Vec.Create(Unsafe.Add(ref a, 256));
                             s40 = Vec.MultiplyAddEstimate(a4, b0, s40);
-                            Lane a5 = Vec.Create(Unsafe.Add(ref a, 320));
+                            VecF a5 = Vec.Create(Unsafe.Add(ref a, 320));
                             s50 = Vec.MultiplyAddEstimate(a5, b0, s50);
-                            Lane a6 = Vec.Create(Unsafe.Add(ref a, 384));
+                            VecF a6 = Vec.Create(Unsafe.Add(ref a, 384));
                             s60 = Vec.MultiplyAddEstimate(a6, b0, s60);
-                            Lane a7 = Vec.Create(Unsafe.Add(ref a, 448));
+                            VecF a7 = Vec.Create(Unsafe.Add(ref a, 448));
                             s70 = Vec.MultiplyAddEstimate(a7, b0, s70);
                         }
                         {
-                            Lane b0 = Vec.LoadUnsafe(ref b, 24);
-                            Lane a0 = Vec.Create(Unsafe.Add(ref a, 1));
+                            VecF b0 = Vec.LoadUnsafe(ref b, 24);
+                            VecF a0 = Vec.Create(Unsafe.Add(ref a, 1));
                             s00 = Vec.MultiplyAddEstimate(a0, b0, s00);
-                            Lane a1 = Vec.Create(Unsafe.Add(ref a, 65));
+                            VecF a1 = Vec.Create(Unsafe.Add(ref a, 65));
                             s10 = Vec.MultiplyAddEstimate(a1, b0, s10);
-                            Lane a2 = Vec.Create(Unsafe.Add(ref a, 129));
+                            VecF a2 = Vec.Create(Unsafe.Add(ref a, 129));
                             s20 = Vec.MultiplyAddEstimate(a2, b0, s20);
-                            Lane a3 = Vec.Create(Unsafe.Add(ref a, 193));
+                            VecF a3 = Vec.Create(Unsafe.Add(ref a, 193));
                             s30 = Vec.MultiplyAddEstimate(a3, b0, s30);
-                            Lane a4 = Vec.Create(Unsafe.Add(ref a, 257));
+                            VecF a4 = Vec.Create(Unsafe.Add(ref a, 257));
                             s40 = Vec.MultiplyAddEstimate(a4, b0, s40);
-                            Lane a5 = Vec.Create(Unsafe.Add(ref a, 321));
+                            VecF a5 = Vec.Create(Unsafe.Add(ref a, 321));
                             s50 = Vec.MultiplyAddEstimate(a5, b0, s50);
-                            Lane a6 = Vec.Create(Unsafe.Add(ref a, 385));
+                            VecF a6 = Vec.Create(Unsafe.Add(ref a, 385));
                             s60 = Vec.MultiplyAddEstimate(a6, b0, s60);
-                            Lane a7 = Vec.Create(Unsafe.Add(ref a, 449));
+                            VecF a7 = Vec.Create(Unsafe.Add(ref a, 449));
                             s70 = Vec.MultiplyAddEstimate(a7, b0, s70);
                         }
                         {
-                            Lane b0 = Vec.LoadUnsafe(ref b, 48);
-                            Lane a0 = Vec.Create(Unsafe.Add(ref a, 2));
+                            VecF b0 = Vec.LoadUnsafe(ref b, 48);
+                            VecF a0 = Vec.Create(Unsafe.Add(ref a, 2));
                             s00 = Vec.MultiplyAddEstimate(a0, b0, s00);
-                            Lane a1 = Vec.Create(Unsafe.Add(ref a, 66));
+                            VecF a1 = Vec.Create(Unsafe.Add(ref a, 66));
                             s10 = Vec.MultiplyAddEstimate(a1, b0, s10);
-                            Lane a2 = Vec.Create(Unsafe.Add(ref a, 130));
+                            VecF a2 = Vec.Create(Unsafe.Add(ref a, 130));
                             s20 = Vec.MultiplyAddEstimate(a2, b0, s20);
-                            Lane a3 = Vec.Create(Unsafe.Add(ref a, 194));
+                            VecF a3 = Vec.Create(Unsafe.Add(ref a, 194));
                             s30 = Vec.MultiplyAddEstimate(a3, b0, s30);
-                            Lane a4 = Vec.Create(Unsafe.Add(ref a, 258));
+                            VecF a4 = Vec.Create(Unsafe.Add(ref a, 258));
                             s40 = Vec.MultiplyAddEstimate(a4, b0, s40);
-                            Lane a5 = Vec.Create(Unsafe.Add(ref a, 322));
+                            VecF a5 = Vec.Create(Unsafe.Add(ref a, 322));
                             s50 = Vec.MultiplyAddEstimate(a5, b0, s50);
-                            Lane a6 = Vec.Create(Unsafe.Add(ref a, 386));
+                            VecF a6 = Vec.Create(Unsafe.Add(ref a, 386));
                             s60 = Vec.MultiplyAddEstimate(a6, b0, s60);
-                            Lane a7 = Vec.Create(Unsafe.Add(ref a, 450));
+                            VecF a7 = Vec.Create(Unsafe.Add(ref a, 450));
                             s70 = Vec.MultiplyAddEstimate(a7, b0, s70);
                         }
                         {
-                            Lane b0 = Vec.LoadUnsafe(ref b, 72);
-                            Lane a0 = Vec.Create(Unsafe.Add(ref a, 3));
+                            VecF b0 = Vec.LoadUnsafe(ref b, 72);
+                            VecF a0 = Vec.Create(Unsafe.Add(ref a, 3));
                             s00 = Vec.MultiplyAddEstimate(a0, b0, s00);
-                            Lane a1 = Vec.Create(Unsafe.Add(ref a, 67));
+                            VecF a1 = Vec.Create(Unsafe.Add(ref a, 67));
                             s10 = Vec.MultiplyAddEstimate(a1, b0, s10);
-                            Lane a2 = Vec.Create(Unsafe.Add(ref a, 131));
+                            VecF a2 = Vec.Create(Unsafe.Add(ref a, 131));
                             s20 = Vec.MultiplyAddEstimate(a2, b0, s20);
-                            Lane a3 = Vec.Create(Unsafe.Add(ref a, 195));
+                            VecF a3 = Vec.Create(Unsafe.Add(ref a, 195));
                             s30 = Vec.MultiplyAddEstimate(a3, b0, s30);
-                            Lane a4 = Vec.Create(Unsafe.Add(ref a, 259));
+                            VecF a4 = Vec.Create(Unsafe.Add(ref a, 259));
                             s40 = Vec.MultiplyAddEstimate(a4, b0, s40);
-                            Lane a5 = Vec.Create(Unsafe.Add(ref a, 323));
+                            VecF a5 = Vec.Create(Unsafe.Add(ref a, 323));
                             s50 = Vec.MultiplyAddEstimate(a5, b0, s50);
-                            Lane a6 = Vec.Create(Unsafe.Add(ref a, 387));
+                            VecF a6 = Vec.Create(Unsafe.Add(ref a, 387));
                             s60 = Vec.MultiplyAddEstimate(a6, b0, s60);
-                            Lane a7 = Vec.Create(Unsafe.Add(ref a, 451));
+                            VecF a7 = Vec.Create(Unsafe.Add(ref a, 451));
                             s70 = Vec.MultiplyAddEstimate(a7, b0, s70);
                         }
                         a = ref Unsafe.Add(ref a, 4);
@@ -434,8 +436,9 @@ namespace FastAttn.Generated
                     {
                         continue;
                     }
+
                     // The running maximum. It is read only now: all registers belong to the sum until here.
-                    Lane max0 = Vec.LoadUnsafe(ref max, 0);
+                    VecF max0 = Vec.LoadUnsafe(ref max, 0);
                     max0 = Vec.MaxNative(max0, s00);
                     max0 = Vec.MaxNative(max0, s10);
                     max0 = Vec.MaxNative(max0, s20);
@@ -471,10 +474,10 @@ namespace FastAttn.Generated
                 ref float part = ref Unsafe.Add(ref sum, c * 24);
                 ref float output0 = ref Unsafe.Add(ref output, c * 24);
 
-                Lane o00 = Lane.Zero, o01 = Lane.Zero, o02 = Lane.Zero;
-                Lane o10 = Lane.Zero, o11 = Lane.Zero, o12 = Lane.Zero;
-                Lane o20 = Lane.Zero, o21 = Lane.Zero, o22 = Lane.Zero;
-                Lane o30 = Lane.Zero, o31 = Lane.Zero, o32 = Lane.Zero;
+                VecF o00 = VecF.Zero, o01 = VecF.Zero, o02 = VecF.Zero;
+                VecF o10 = VecF.Zero, o11 = VecF.Zero, o12 = VecF.Zero;
+                VecF o20 = VecF.Zero, o21 = VecF.Zero, o22 = VecF.Zero;
+                VecF o30 = VecF.Zero, o31 = VecF.Zero, o32 = VecF.Zero;
                 if (continues)
                 {
                     // The sum so far.
@@ -489,47 +492,47 @@ namespace FastAttn.Generated
                 for (; j <= keyCount - 4; j += 4)
                 {
                     {
-                        Lane b0 = Vec.LoadUnsafe(ref b, 0), b1 = Vec.LoadUnsafe(ref b, 8), b2 = Vec.LoadUnsafe(ref b, 16);
-                        Lane a0 = Vec.Create(a);
+                        VecF b0 = Vec.LoadUnsafe(ref b, 0), b1 = Vec.LoadUnsafe(ref b, 8), b2 = Vec.LoadUnsafe(ref b, 16);
+                        VecF a0 = Vec.Create(a);
                         o00 = Vec.MultiplyAddEstimate(a0, b0, o00); o01 = Vec.MultiplyAddEstimate(a0, b1, o01); o02 = Vec.MultiplyAddEstimate(a0, b2, o02);
-                        Lane a1 = Vec.Create(Unsafe.Add(ref a, 1));
+                        VecF a1 = Vec.Create(Unsafe.Add(ref a, 1));
                         o10 = Vec.MultiplyAddEstimate(a1, b0, o10); o11 = Vec.MultiplyAddEstimate(a1, b1, o11); o12 = Vec.MultiplyAddEstimate(a1, b2, o12);
-                        Lane a2 = Vec.Create(Unsafe.Add(ref a, 2));
+                        VecF a2 = Vec.Create(Unsafe.Add(ref a, 2));
                         o20 = Vec.MultiplyAddEstimate(a2, b0, o20); o21 = Vec.MultiplyAddEstimate(a2, b1, o21); o22 = Vec.MultiplyAddEstimate(a2, b2, o22);
-                        Lane a3 = Vec.Create(Unsafe.Add(ref a, 3));
+                        VecF a3 = Vec.Create(Unsafe.Add(ref a, 3));
                         o30 = Vec.MultiplyAddEstimate(a3, b0, o30); o31 = Vec.MultiplyAddEstimate(a3, b1, o31); o32 = Vec.MultiplyAddEstimate(a3, b2, o32);
                     }
                     {
-                        Lane b0 = Vec.LoadUnsafe(ref b, 24), b1 = Vec.LoadUnsafe(ref b, 32), b2 = Vec.LoadUnsafe(ref b, 40);
-                        Lane a0 = Vec.Create(Unsafe.Add(ref a, 64));
+                        VecF b0 = Vec.LoadUnsafe(ref b, 24), b1 = Vec.LoadUnsafe(ref b, 32), b2 = Vec.LoadUnsafe(ref b, 40);
+                        VecF a0 = Vec.Create(Unsafe.Add(ref a, 64));
                         o00 = Vec.MultiplyAddEstimate(a0, b0, o00); o01 = Vec.MultiplyAddEstimate(a0, b1, o01); o02 = Vec.MultiplyAddEstimate(a0, b2, o02);
-                        Lane a1 = Vec.Create(Unsafe.Add(ref a, 65));
+                        VecF a1 = Vec.Create(Unsafe.Add(ref a, 65));
                         o10 = Vec.MultiplyAddEstimate(a1, b0, o10); o11 = Vec.MultiplyAddEstimate(a1, b1, o11); o12 = Vec.MultiplyAddEstimate(a1, b2, o12);
-                        Lane a2 = Vec.Create(Unsafe.Add(ref a, 66));
+                        VecF a2 = Vec.Create(Unsafe.Add(ref a, 66));
                         o20 = Vec.MultiplyAddEstimate(a2, b0, o20); o21 = Vec.MultiplyAddEstimate(a2, b1, o21); o22 = Vec.MultiplyAddEstimate(a2, b2, o22);
-                        Lane a3 = Vec.Create(Unsafe.Add(ref a, 67));
+                        VecF a3 = Vec.Create(Unsafe.Add(ref a, 67));
                         o30 = Vec.MultiplyAddEstimate(a3, b0, o30); o31 = Vec.MultiplyAddEstimate(a3, b1, o31); o32 = Vec.MultiplyAddEstimate(a3, b2, o32);
                     }
                     {
-                        Lane b0 = Vec.LoadUnsafe(ref b, 48), b1 = Vec.LoadUnsafe(ref b, 56), b2 = Vec.LoadUnsafe(ref b, 64);
-                        Lane a0 = Vec.Create(Unsafe.Add(ref a, 128));
+                        VecF b0 = Vec.LoadUnsafe(ref b, 48), b1 = Vec.LoadUnsafe(ref b, 56), b2 = Vec.LoadUnsafe(ref b, 64);
+                        VecF a0 = Vec.Create(Unsafe.Add(ref a, 128));
                         o00 = Vec.MultiplyAddEstimate(a0, b0, o00); o01 = Vec.MultiplyAddEstimate(a0, b1, o01); o02 = Vec.MultiplyAddEstimate(a0, b2, o02);
-                        Lane a1 = Vec.Create(Unsafe.Add(ref a, 129));
+                        VecF a1 = Vec.Create(Unsafe.Add(ref a, 129));
                         o10 = Vec.MultiplyAddEstimate(a1, b0, o10); o11 = Vec.MultiplyAddEstimate(a1, b1, o11); o12 = Vec.MultiplyAddEstimate(a1, b2, o12);
-                        Lane a2 = Vec.Create(Unsafe.Add(ref a, 130));
+                        VecF a2 = Vec.Create(Unsafe.Add(ref a, 130));
                         o20 = Vec.MultiplyAddEstimate(a2, b0, o20); o21 = Vec.MultiplyAddEstimate(a2, b1, o21); o22 = Vec.MultiplyAddEstimate(a2, b2, o22);
-                        Lane a3 = Vec.Create(Unsafe.Add(ref a, 131));
+                        VecF a3 = Vec.Create(Unsafe.Add(ref a, 131));
                         o30 = Vec.MultiplyAddEstimate(a3, b0, o30); o31 = Vec.MultiplyAddEstimate(a3, b1, o31); o32 = Vec.MultiplyAddEstimate(a3, b2, o32);
                     }
                     {
-                        Lane b0 = Vec.LoadUnsafe(ref b, 72), b1 = Vec.LoadUnsafe(ref b, 80), b2 = Vec.LoadUnsafe(ref b, 88);
-                        Lane a0 = Vec.Create(Unsafe.Add(ref a, 192));
+                        VecF b0 = Vec.LoadUnsafe(ref b, 72), b1 = Vec.LoadUnsafe(ref b, 80), b2 = Vec.LoadUnsafe(ref b, 88);
+                        VecF a0 = Vec.Create(Unsafe.Add(ref a, 192));
                         o00 = Vec.MultiplyAddEstimate(a0, b0, o00); o01 = Vec.MultiplyAddEstimate(a0, b1, o01); o02 = Vec.MultiplyAddEstimate(a0, b2, o02);
-                        Lane a1 = Vec.Create(Unsafe.Add(ref a, 193));
+                        VecF a1 = Vec.Create(Unsafe.Add(ref a, 193));
                         o10 = Vec.MultiplyAddEstimate(a1, b0, o10); o11 = Vec.MultiplyAddEstimate(a1, b1, o11); o12 = Vec.MultiplyAddEstimate(a1, b2, o12);
-                        Lane a2 = Vec.Create(Unsafe.Add(ref a, 194));
+                        VecF a2 = Vec.Create(Unsafe.Add(ref a, 194));
                         o20 = Vec.MultiplyAddEstimate(a2, b0, o20); o21 = Vec.MultiplyAddEstimate(a2, b1, o21); o22 = Vec.MultiplyAddEstimate(a2, b2, o22);
-                        Lane a3 = Vec.Create(Unsafe.Add(ref a, 195));
+                        VecF a3 = Vec.Create(Unsafe.Add(ref a, 195));
                         o30 = Vec.MultiplyAddEstimate(a3, b0, o30); o31 = Vec.MultiplyAddEstimate(a3, b1, o31); o32 = Vec.MultiplyAddEstimate(a3, b2, o32);
                     }
                     a = ref Unsafe.Add(ref a, 256);
@@ -538,14 +541,14 @@ namespace FastAttn.Generated
                 for (; j < keyCount; j++)
                 {
                     {
-                        Lane b0 = Vec.LoadUnsafe(ref b, 0), b1 = Vec.LoadUnsafe(ref b, 8), b2 = Vec.LoadUnsafe(ref b, 16);
-                        Lane a0 = Vec.Create(a);
+                        VecF b0 = Vec.LoadUnsafe(ref b, 0), b1 = Vec.LoadUnsafe(ref b, 8), b2 = Vec.LoadUnsafe(ref b, 16);
+                        VecF a0 = Vec.Create(a);
                         o00 = Vec.MultiplyAddEstimate(a0, b0, o00); o01 = Vec.MultiplyAddEstimate(a0, b1, o01); o02 = Vec.MultiplyAddEstimate(a0, b2, o02);
-                        Lane a1 = Vec.Create(Unsafe.Add(ref a, 1));
+                        VecF a1 = Vec.Create(Unsafe.Add(ref a, 1));
                         o10 = Vec.MultiplyAddEstimate(a1, b0, o10); o11 = Vec.MultiplyAddEstimate(a1, b1, o11); o12 = Vec.MultiplyAddEstimate(a1, b2, o12);
-                        Lane a2 = Vec.Create(Unsafe.Add(ref a, 2));
+                        VecF a2 = Vec.Create(Unsafe.Add(ref a, 2));
                         o20 = Vec.MultiplyAddEstimate(a2, b0, o20); o21 = Vec.MultiplyAddEstimate(a2, b1, o21); o22 = Vec.MultiplyAddEstimate(a2, b2, o22);
-                        Lane a3 = Vec.Create(Unsafe.Add(ref a, 3));
+                        VecF a3 = Vec.Create(Unsafe.Add(ref a, 3));
                         o30 = Vec.MultiplyAddEstimate(a3, b0, o30); o31 = Vec.MultiplyAddEstimate(a3, b1, o31); o32 = Vec.MultiplyAddEstimate(a3, b2, o32);
                     }
                     a = ref Unsafe.Add(ref a, 64);
@@ -558,7 +561,7 @@ namespace FastAttn.Generated
                 if (rescales)
                 {
                     // The output so far, rescaled to the new maximum. Last: the sum of a block is rounded at its own size.
-                    Lane alpha0 = Vec.LoadUnsafe(ref alpha, 0);
+                    VecF alpha0 = Vec.LoadUnsafe(ref alpha, 0);
                     o00 = Vec.MultiplyAddEstimate(Vec.LoadUnsafe(ref output0, 0), alpha0, o00);
                     o10 = Vec.MultiplyAddEstimate(Vec.LoadUnsafe(ref output0, 24), alpha0, o10);
                     o20 = Vec.MultiplyAddEstimate(Vec.LoadUnsafe(ref output0, 48), alpha0, o20);
@@ -566,7 +569,7 @@ namespace FastAttn.Generated
 
                     if (complete > 1)
                     {
-                        Lane alpha1 = Vec.LoadUnsafe(ref alpha, 8);
+                        VecF alpha1 = Vec.LoadUnsafe(ref alpha, 8);
                         o01 = Vec.MultiplyAddEstimate(Vec.LoadUnsafe(ref output1, 8), alpha1, o01);
                         o11 = Vec.MultiplyAddEstimate(Vec.LoadUnsafe(ref output1, 32), alpha1, o11);
                         o21 = Vec.MultiplyAddEstimate(Vec.LoadUnsafe(ref output1, 56), alpha1, o21);
@@ -575,7 +578,7 @@ namespace FastAttn.Generated
 
                     if (complete > 2)
                     {
-                        Lane alpha2 = Vec.LoadUnsafe(ref alpha, 16);
+                        VecF alpha2 = Vec.LoadUnsafe(ref alpha, 16);
                         o02 = Vec.MultiplyAddEstimate(Vec.LoadUnsafe(ref output2, 16), alpha2, o02);
                         o12 = Vec.MultiplyAddEstimate(Vec.LoadUnsafe(ref output2, 40), alpha2, o12);
                         o22 = Vec.MultiplyAddEstimate(Vec.LoadUnsafe(ref output2, 64), alpha2, o22);
@@ -603,10 +606,10 @@ namespace FastAttn.Generated
                 ref float part = ref Unsafe.Add(ref sum, c * 24);
                 ref float output0 = ref Unsafe.Add(ref output, c * 24);
 
-                Lane o00 = Lane.Zero, o01 = Lane.Zero;
-                Lane o10 = Lane.Zero, o11 = Lane.Zero;
-                Lane o20 = Lane.Zero, o21 = Lane.Zero;
-                Lane o30 = Lane.Zero, o31 = Lane.Zero;
+                VecF o00 = VecF.Zero, o01 = VecF.Zero;
+                VecF o10 = VecF.Zero, o11 = VecF.Zero;
+                VecF o20 = VecF.Zero, o21 = VecF.Zero;
+                VecF o30 = VecF.Zero, o31 = VecF.Zero;
                 if (continues)
                 {
                     // The sum so far.
@@ -621,47 +624,47 @@ namespace FastAttn.Generated
                 for (; j <= keyCount - 4; j += 4)
                 {
                     {
-                        Lane b0 = Vec.LoadUnsafe(ref b, 0), b1 = Vec.LoadUnsafe(ref b, 8);
-                        Lane a0 = Vec.Create(a);
+                        VecF b0 = Vec.LoadUnsafe(ref b, 0), b1 = Vec.LoadUnsafe(ref b, 8);
+                        VecF a0 = Vec.Create(a);
                         o00 = Vec.MultiplyAddEstimate(a0, b0, o00); o01 = Vec.MultiplyAddEstimate(a0, b1, o01);
-                        Lane a1 = Vec.Create(Unsafe.Add(ref a, 1));
+                        VecF a1 = Vec.Create(Unsafe.Add(ref a, 1));
                         o10 = Vec.MultiplyAddEstimate(a1, b0, o10); o11 = Vec.MultiplyAddEstimate(a1, b1, o11);
-                        Lane a2 = Vec.Create(Unsafe.Add(ref a, 2));
+                        VecF a2 = Vec.Create(Unsafe.Add(ref a, 2));
                         o20 = Vec.MultiplyAddEstimate(a2, b0, o20); o21 = Vec.MultiplyAddEstimate(a2, b1, o21);
-                        Lane a3 = Vec.Create(Unsafe.Add(ref a, 3));
+                        VecF a3 = Vec.Create(Unsafe.Add(ref a, 3));
                         o30 = Vec.MultiplyAddEstimate(a3, b0, o30); o31 = Vec.MultiplyAddEstimate(a3, b1, o31);
                     }
                     {
-                        Lane b0 = Vec.LoadUnsafe(ref b, 24), b1 = Vec.LoadUnsafe(ref b, 32);
-                        Lane a0 = Vec.Create(Unsafe.Add(ref a, 64));
+                        VecF b0 = Vec.LoadUnsafe(ref b, 24), b1 = Vec.LoadUnsafe(ref b, 32);
+                        VecF a0 = Vec.Create(Unsafe.Add(ref a, 64));
                         o00 = Vec.MultiplyAddEstimate(a0, b0, o00); o01 = Vec.MultiplyAddEstimate(a0, b1, o01);
-                        Lane a1 = Vec.Create(Unsafe.Add(ref a, 65));
+                        VecF a1 = Vec.Create(Unsafe.Add(ref a, 65));
                         o10 = Vec.MultiplyAddEstimate(a1, b0, o10); o11 = Vec.MultiplyAddEstimate(a1, b1, o11);
-                        Lane a2 = Vec.Create(Unsafe.Add(ref a, 66));
+                        VecF a2 = Vec.Create(Unsafe.Add(ref a, 66));
                         o20 = Vec.MultiplyAddEstimate(a2, b0, o20); o21 = Vec.MultiplyAddEstimate(a2, b1, o21);
-                        Lane a3 = Vec.Create(Unsafe.Add(ref a, 67));
+                        VecF a3 = Vec.Create(Unsafe.Add(ref a, 67));
                         o30 = Vec.MultiplyAddEstimate(a3, b0, o30); o31 = Vec.MultiplyAddEstimate(a3, b1, o31);
                     }
                     {
-                        Lane b0 = Vec.LoadUnsafe(ref b, 48), b1 = Vec.LoadUnsafe(ref b, 56);
-                        Lane a0 = Vec.Create(Unsafe.Add(ref a, 128));
+                        VecF b0 = Vec.LoadUnsafe(ref b, 48), b1 = Vec.LoadUnsafe(ref b, 56);
+                        VecF a0 = Vec.Create(Unsafe.Add(ref a, 128));
                         o00 = Vec.MultiplyAddEstimate(a0, b0, o00); o01 = Vec.MultiplyAddEstimate(a0, b1, o01);
-                        Lane a1 = Vec.Create(Unsafe.Add(ref a, 129));
+                        VecF a1 = Vec.Create(Unsafe.Add(ref a, 129));
                         o10 = Vec.MultiplyAddEstimate(a1, b0, o10); o11 = Vec.MultiplyAddEstimate(a1, b1, o11);
-                        Lane a2 = Vec.Create(Unsafe.Add(ref a, 130));
+                        VecF a2 = Vec.Create(Unsafe.Add(ref a, 130));
                         o20 = Vec.MultiplyAddEstimate(a2, b0, o20); o21 = Vec.MultiplyAddEstimate(a2, b1, o21);
-                        Lane a3 = Vec.Create(Unsafe.Add(ref a, 131));
+                        VecF a3 = Vec.Create(Unsafe.Add(ref a, 131));
                         o30 = Vec.MultiplyAddEstimate(a3, b0, o30); o31 = Vec.MultiplyAddEstimate(a3, b1, o31);
                     }
                     {
-                        Lane b0 = Vec.LoadUnsafe(ref b, 72), b1 = Vec.LoadUnsafe(ref b, 80);
-                        Lane a0 = Vec.Create(Unsafe.Add(ref a, 192));
+                        VecF b0 = Vec.LoadUnsafe(ref b, 72), b1 = Vec.LoadUnsafe(ref b, 80);
+                        VecF a0 = Vec.Create(Unsafe.Add(ref a, 192));
                         o00 = Vec.MultiplyAddEstimate(a0, b0, o00); o01 = Vec.MultiplyAddEstimate(a0, b1, o01);
-                        Lane a1 = Vec.Create(Unsafe.Add(ref a, 193));
+                        VecF a1 = Vec.Create(Unsafe.Add(ref a, 193));
                         o10 = Vec.MultiplyAddEstimate(a1, b0, o10); o11 = Vec.MultiplyAddEstimate(a1, b1, o11);
-                        Lane a2 = Vec.Create(Unsafe.Add(ref a, 194));
+                        VecF a2 = Vec.Create(Unsafe.Add(ref a, 194));
                         o20 = Vec.MultiplyAddEstimate(a2, b0, o20); o21 = Vec.MultiplyAddEstimate(a2, b1, o21);
-                        Lane a3 = Vec.Create(Unsafe.Add(ref a, 195));
+                        VecF a3 = Vec.Create(Unsafe.Add(ref a, 195));
                         o30 = Vec.MultiplyAddEstimate(a3, b0, o30); o31 = Vec.MultiplyAddEstimate(a3, b1, o31);
                     }
                     a = ref Unsafe.Add(ref a, 256);
@@ -670,14 +673,14 @@ namespace FastAttn.Generated
                 for (; j < keyCount; j++)
                 {
                     {
-                        Lane b0 = Vec.LoadUnsafe(ref b, 0), b1 = Vec.LoadUnsafe(ref b, 8);
-                        Lane a0 = Vec.Create(a);
+                        VecF b0 = Vec.LoadUnsafe(ref b, 0), b1 = Vec.LoadUnsafe(ref b, 8);
+                        VecF a0 = Vec.Create(a);
                         o00 = Vec.MultiplyAddEstimate(a0, b0, o00); o01 = Vec.MultiplyAddEstimate(a0, b1, o01);
-                        Lane a1 = Vec.Create(Unsafe.Add(ref a, 1));
+                        VecF a1 = Vec.Create(Unsafe.Add(ref a, 1));
                         o10 = Vec.MultiplyAddEstimate(a1, b0, o10); o11 = Vec.MultiplyAddEstimate(a1, b1, o11);
-                        Lane a2 = Vec.Create(Unsafe.Add(ref a, 2));
+                        VecF a2 = Vec.Create(Unsafe.Add(ref a, 2));
                         o20 = Vec.MultiplyAddEstimate(a2, b0, o20); o21 = Vec.MultiplyAddEstimate(a2, b1, o21);
-                        Lane a3 = Vec.Create(Unsafe.Add(ref a, 3));
+                        VecF a3 = Vec.Create(Unsafe.Add(ref a, 3));
                         o30 = Vec.MultiplyAddEstimate(a3, b0, o30); o31 = Vec.MultiplyAddEstimate(a3, b1, o31);
                     }
                     a = ref Unsafe.Add(ref a, 64);
@@ -689,7 +692,7 @@ namespace FastAttn.Generated
                 if (rescales)
                 {
                     // The output so far, rescaled to the new maximum. Last: the sum of a block is rounded at its own size.
-                    Lane alpha0 = Vec.LoadUnsafe(ref alpha, 0);
+                    VecF alpha0 = Vec.LoadUnsafe(ref alpha, 0);
                     o00 = Vec.MultiplyAddEstimate(Vec.LoadUnsafe(ref output0, 0), alpha0, o00);
                     o10 = Vec.MultiplyAddEstimate(Vec.LoadUnsafe(ref output0, 24), alpha0, o10);
                     o20 = Vec.MultiplyAddEstimate(Vec.LoadUnsafe(ref output0, 48), alpha0, o20);
@@ -697,7 +700,7 @@ namespace FastAttn.Generated
 
                     if (complete > 1)
                     {
-                        Lane alpha1 = Vec.LoadUnsafe(ref alpha, 8);
+                        VecF alpha1 = Vec.LoadUnsafe(ref alpha, 8);
                         o01 = Vec.MultiplyAddEstimate(Vec.LoadUnsafe(ref output1, 8), alpha1, o01);
                         o11 = Vec.MultiplyAddEstimate(Vec.LoadUnsafe(ref output1, 32), alpha1, o11);
                         o21 = Vec.MultiplyAddEstimate(Vec.LoadUnsafe(ref output1, 56), alpha1, o21);
@@ -712,7 +715,7 @@ namespace FastAttn.Generated
             }
         }
 
-        /// <summary>Ot[c][q] = alpha[q]·Ot[c][q] + Σ_j V[j][c]·P[j][q] of the vectors whose sum is complete, 8 value columns × 1 vectors of queries at a time.</summary>
+        /// <summary>Ot[c][q] = alpha[q]·Ot[c][q] + Σ_j V[j][c]·P[j][q] of the vectors whose sum is complete, 8 value columns × 1 vector of queries at a time.</summary>
         [global::System.Runtime.CompilerServices.MethodImpl(global::System.Runtime.CompilerServices.MethodImplOptions.AggressiveOptimization)]
         private static void Values8x1(bool continues, ref float value, ref float probability, ref float alpha, ref float sum, ref float output, int keyCount, ref Prefetcher ahead)
         {
@@ -725,14 +728,14 @@ namespace FastAttn.Generated
                 ref float part = ref Unsafe.Add(ref sum, c * 24);
                 ref float output0 = ref Unsafe.Add(ref output, c * 24);
 
-                Lane o00 = Lane.Zero;
-                Lane o10 = Lane.Zero;
-                Lane o20 = Lane.Zero;
-                Lane o30 = Lane.Zero;
-                Lane o40 = Lane.Zero;
-                Lane o50 = Lane.Zero;
-                Lane o60 = Lane.Zero;
-                Lane o70 = Lane.Zero;
+                VecF o00 = VecF.Zero;
+                VecF o10 = VecF.Zero;
+                VecF o20 = VecF.Zero;
+                VecF o30 = VecF.Zero;
+                VecF o40 = VecF.Zero;
+                VecF o50 = VecF.Zero;
+                VecF o60 = VecF.Zero;
+                VecF o70 = VecF.Zero;
                 if (continues)
                 {
                     // The sum so far.
@@ -751,79 +754,79 @@ namespace FastAttn.Generated
                 for (; j <= keyCount - 4; j += 4)
                 {
                     {
-                        Lane b0 = Vec.LoadUnsafe(ref b, 0);
-                        Lane a0 = Vec.Create(a);
+                        VecF b0 = Vec.LoadUnsafe(ref b, 0);
+                        VecF a0 = Vec.Create(a);
                         o00 = Vec.MultiplyAddEstimate(a0, b0, o00);
-                        Lane a1 = Vec.Create(Unsafe.Add(ref a, 1));
+                        VecF a1 = Vec.Create(Unsafe.Add(ref a, 1));
                         o10 = Vec.MultiplyAddEstimate(a1, b0, o10);
-                        Lane a2 = Vec.Create(Unsafe.Add(ref a, 2));
+                        VecF a2 = Vec.Create(Unsafe.Add(ref a, 2));
                         o20 = Vec.MultiplyAddEstimate(a2, b0, o20);
-                        Lane a3 = Vec.Create(Unsafe.Add(ref a, 3));
+                        VecF a3 = Vec.Create(Unsafe.Add(ref a, 3));
                         o30 = Vec.MultiplyAddEstimate(a3, b0, o30);
-                        Lane a4 = Vec.Create(Unsafe.Add(ref a, 4));
+                        VecF a4 = Vec.Create(Unsafe.Add(ref a, 4));
                         o40 = Vec.MultiplyAddEstimate(a4, b0, o40);
-                        Lane a5 = Vec.Create(Unsafe.Add(ref a, 5));
+                        VecF a5 = Vec.Create(Unsafe.Add(ref a, 5));
                         o50 = Vec.MultiplyAddEstimate(a5, b0, o50);
-                        Lane a6 = Vec.Create(Unsafe.Add(ref a, 6));
+                        VecF a6 = Vec.Create(Unsafe.Add(ref a, 6));
                         o60 = Vec.MultiplyAddEstimate(a6, b0, o60);
-                        Lane a7 = Vec.Create(Unsafe.Add(ref a, 7));
+                        VecF a7 = Vec.Create(Unsafe.Add(ref a, 7));
                         o70 = Vec.MultiplyAddEstimate(a7, b0, o70);
                     }
                     {
-                        Lane b0 = Vec.LoadUnsafe(ref b, 24);
-                        Lane a0 = Vec.Create(Unsafe.Add(ref a, 64));
+                        VecF b0 = Vec.LoadUnsafe(ref b, 24);
+                        VecF a0 = Vec.Create(Unsafe.Add(ref a, 64));
                         o00 = Vec.MultiplyAddEstimate(a0, b0, o00);
-                        Lane a1 = Vec.Create(Unsafe.Add(ref a, 65));
+                        VecF a1 = Vec.Create(Unsafe.Add(ref a, 65));
                         o10 = Vec.MultiplyAddEstimate(a1, b0, o10);
-                        Lane a2 = Vec.Create(Unsafe.Add(ref a, 66));
+                        VecF a2 = Vec.Create(Unsafe.Add(ref a, 66));
                         o20 = Vec.MultiplyAddEstimate(a2, b0, o20);
-                        Lane a3 = Vec.Create(Unsafe.Add(ref a, 67));
+                        VecF a3 = Vec.Create(Unsafe.Add(ref a, 67));
                         o30 = Vec.MultiplyAddEstimate(a3, b0, o30);
-                        Lane a4 = Vec.Create(Unsafe.Add(ref a, 68));
+                        VecF a4 = Vec.Create(Unsafe.Add(ref a, 68));
                         o40 = Vec.MultiplyAddEstimate(a4, b0, o40);
-                        Lane a5 = Vec.Create(Unsafe.Add(ref a, 69));
+                        VecF a5 = Vec.Create(Unsafe.Add(ref a, 69));
                         o50 = Vec.MultiplyAddEstimate(a5, b0, o50);
-                        Lane a6 = Vec.Create(Unsafe.Add(ref a, 70));
+                        VecF a6 = Vec.Create(Unsafe.Add(ref a, 70));
                         o60 = Vec.MultiplyAddEstimate(a6, b0, o60);
-                        Lane a7 = Vec.Create(Unsafe.Add(ref a, 71));
+                        VecF a7 = Vec.Create(Unsafe.Add(ref a, 71));
                         o70 = Vec.MultiplyAddEstimate(a7, b0, o70);
                     }
                     {
-                        Lane b0 = Vec.LoadUnsafe(ref b, 48);
-                        Lane a0 = Vec.Create(Unsafe.Add(ref a, 128));
+                        VecF b0 = Vec.LoadUnsafe(ref b, 48);
+                        VecF a0 = Vec.Create(Unsafe.Add(ref a, 128));
                         o00 = Vec.MultiplyAddEstimate(a0, b0, o00);
-                        Lane a1 = Vec.Create(Unsafe.Add(ref a, 129));
+                        VecF a1 = Vec.Create(Unsafe.Add(ref a, 129));
                         o10 = Vec.MultiplyAddEstimate(a1, b0, o10);
-                        Lane a2 = Vec.Create(Unsafe.Add(ref a, 130));
+                        VecF a2 = Vec.Create(Unsafe.Add(ref a, 130));
                         o20 = Vec.MultiplyAddEstimate(a2, b0, o20);
-                        Lane a3 = Vec.Create(Unsafe.Add(ref a, 131));
+                        VecF a3 = Vec.Create(Unsafe.Add(ref a, 131));
                         o30 = Vec.MultiplyAddEstimate(a3, b0, o30);
-                        Lane a4 = Vec.Create(Unsafe.Add(ref a, 132));
+                        VecF a4 = Vec.Create(Unsafe.Add(ref a, 132));
                         o40 = Vec.MultiplyAddEstimate(a4, b0, o40);
-                        Lane a5 = Vec.Create(Unsafe.Add(ref a, 133));
+                        VecF a5 = Vec.Create(Unsafe.Add(ref a, 133));
                         o50 = Vec.MultiplyAddEstimate(a5, b0, o50);
-                        Lane a6 = Vec.Create(Unsafe.Add(ref a, 134));
+                        VecF a6 = Vec.Create(Unsafe.Add(ref a, 134));
                         o60 = Vec.MultiplyAddEstimate(a6, b0, o60);
-                        Lane a7 = Vec.Create(Unsafe.Add(ref a, 135));
+                        VecF a7 = Vec.Create(Unsafe.Add(ref a, 135));
                         o70 = Vec.MultiplyAddEstimate(a7, b0, o70);
                     }
                     {
-                        Lane b0 = Vec.LoadUnsafe(ref b, 72);
-                        Lane a0 = Vec.Create(Unsafe.Add(ref a, 192));
+                        VecF b0 = Vec.LoadUnsafe(ref b, 72);
+                        VecF a0 = Vec.Create(Unsafe.Add(ref a, 192));
                         o00 = Vec.MultiplyAddEstimate(a0, b0, o00);
-                        Lane a1 = Vec.Create(Unsafe.Add(ref a, 193));
+                        VecF a1 = Vec.Create(Unsafe.Add(ref a, 193));
                         o10 = Vec.MultiplyAddEstimate(a1, b0, o10);
-                        Lane a2 = Vec.Create(Unsafe.Add(ref a, 194));
+                        VecF a2 = Vec.Create(Unsafe.Add(ref a, 194));
                         o20 = Vec.MultiplyAddEstimate(a2, b0, o20);
-                        Lane a3 = Vec.Create(Unsafe.Add(ref a, 195));
+                        VecF a3 = Vec.Create(Unsafe.Add(ref a, 195));
                         o30 = Vec.MultiplyAddEstimate(a3, b0, o30);
-                        Lane a4 = Vec.Create(Unsafe.Add(ref a, 196));
+                        VecF a4 = Vec.Create(Unsafe.Add(ref a, 196));
                         o40 = Vec.MultiplyAddEstimate(a4, b0, o40);
-                        Lane a5 = Vec.Create(Unsafe.Add(ref a, 197));
+                        VecF a5 = Vec.Create(Unsafe.Add(ref a, 197));
                         o50 = Vec.MultiplyAddEstimate(a5, b0, o50);
-                        Lane a6 = Vec.Create(Unsafe.Add(ref a, 198));
+                        VecF a6 = Vec.Create(Unsafe.Add(ref a, 198));
                         o60 = Vec.MultiplyAddEstimate(a6, b0, o60);
-                        Lane a7 = Vec.Create(Unsafe.Add(ref a, 199));
+                        VecF a7 = Vec.Create(Unsafe.Add(ref a, 199));
                         o70 = Vec.MultiplyAddEstimate(a7, b0, o70);
                     }
                     a = ref Unsafe.Add(ref a, 256);
@@ -832,22 +835,22 @@ namespace FastAttn.Generated
                 for (; j < keyCount; j++)
                 {
                     {
-                        Lane b0 = Vec.LoadUnsafe(ref b, 0);
-                        Lane a0 = Vec.Create(a);
+                        VecF b0 = Vec.LoadUnsafe(ref b, 0);
+                        VecF a0 = Vec.Create(a);
                         o00 = Vec.MultiplyAddEstimate(a0, b0, o00);
-                        Lane a1 = Vec.Create(Unsafe.Add(ref a, 1));
+                        VecF a1 = Vec.Create(Unsafe.Add(ref a, 1));
                         o10 = Vec.MultiplyAddEstimate(a1, b0, o10);
-                        Lane a2 = Vec.Create(Unsafe.Add(ref a, 2));
+                        VecF a2 = Vec.Create(Unsafe.Add(ref a, 2));
                         o20 = Vec.MultiplyAddEstimate(a2, b0, o20);
-                        Lane a3 = Vec.Create(Unsafe.Add(ref a, 3));
+                        VecF a3 = Vec.Create(Unsafe.Add(ref a, 3));
                         o30 = Vec.MultiplyAddEstimate(a3, b0, o30);
-                        Lane a4 = Vec.Create(Unsafe.Add(ref a, 4));
+                        VecF a4 = Vec.Create(Unsafe.Add(ref a, 4));
                         o40 = Vec.MultiplyAddEstimate(a4, b0, o40);
-                        Lane a5 = Vec.Create(Unsafe.Add(ref a, 5));
+                        VecF a5 = Vec.Create(Unsafe.Add(ref a, 5));
                         o50 = Vec.MultiplyAddEstimate(a5, b0, o50);
-                        Lane a6 = Vec.Create(Unsafe.Add(ref a, 6));
+                        VecF a6 = Vec.Create(Unsafe.Add(ref a, 6));
                         o60 = Vec.MultiplyAddEstimate(a6, b0, o60);
-                        Lane a7 = Vec.Create(Unsafe.Add(ref a, 7));
+                        VecF a7 = Vec.Create(Unsafe.Add(ref a, 7));
                         o70 = Vec.MultiplyAddEstimate(a7, b0, o70);
                     }
                     a = ref Unsafe.Add(ref a, 64);
@@ -857,7 +860,7 @@ namespace FastAttn.Generated
                 if (rescales)
                 {
                     // The output so far, rescaled to the new maximum. Last: the sum of a block is rounded at its own size.
-                    Lane alpha0 = Vec.LoadUnsafe(ref alpha, 0);
+                    VecF alpha0 = Vec.LoadUnsafe(ref alpha, 0);
                     o00 = Vec.MultiplyAddEstimate(Vec.LoadUnsafe(ref output0, 0), alpha0, o00);
                     o10 = Vec.MultiplyAddEstimate(Vec.LoadUnsafe(ref output0, 24), alpha0, o10);
                     o20 = Vec.MultiplyAddEstimate(Vec.LoadUnsafe(ref output0, 48), alpha0, o20);

@@ -10,7 +10,7 @@ namespace FastAttn.Generated
 {
     using global::System.Runtime.CompilerServices;
     using Prefetcher = global::FastAttn.Runtime.Prefetcher;
-    using Lane = global::System.Runtime.Intrinsics.Vector512<float>;
+    using VecF = global::System.Runtime.Intrinsics.Vector512<float>;
     using Vec = global::System.Runtime.Intrinsics.Vector512;
 
     /// <summary>The register tiles for head and value dimension 64 on Avx512.</summary>
@@ -65,62 +65,62 @@ namespace FastAttn.Generated
                 ref float destination = ref Unsafe.Add(ref score, j * 48);
 
                 // The sum over t in parts of 32 terms: rounding errors grow with the length of a sum.
-                Lane sum00 = Lane.Zero, sum01 = Lane.Zero, sum02 = Lane.Zero;
-                Lane sum10 = Lane.Zero, sum11 = Lane.Zero, sum12 = Lane.Zero;
-                Lane sum20 = Lane.Zero, sum21 = Lane.Zero, sum22 = Lane.Zero;
-                Lane sum30 = Lane.Zero, sum31 = Lane.Zero, sum32 = Lane.Zero;
+                VecF sum00 = VecF.Zero, sum01 = VecF.Zero, sum02 = VecF.Zero;
+                VecF sum10 = VecF.Zero, sum11 = VecF.Zero, sum12 = VecF.Zero;
+                VecF sum20 = VecF.Zero, sum21 = VecF.Zero, sum22 = VecF.Zero;
+                VecF sum30 = VecF.Zero, sum31 = VecF.Zero, sum32 = VecF.Zero;
                 for (int t = 0; t < 64;)
                 {
-                    int end = t + 32 < 64 ? t + 32 : 64;
-                    Lane s00 = Lane.Zero, s01 = Lane.Zero, s02 = Lane.Zero;
-                    Lane s10 = Lane.Zero, s11 = Lane.Zero, s12 = Lane.Zero;
-                    Lane s20 = Lane.Zero, s21 = Lane.Zero, s22 = Lane.Zero;
-                    Lane s30 = Lane.Zero, s31 = Lane.Zero, s32 = Lane.Zero;
+                    int end = t + 32;
+                    VecF s00 = VecF.Zero, s01 = VecF.Zero, s02 = VecF.Zero;
+                    VecF s10 = VecF.Zero, s11 = VecF.Zero, s12 = VecF.Zero;
+                    VecF s20 = VecF.Zero, s21 = VecF.Zero, s22 = VecF.Zero;
+                    VecF s30 = VecF.Zero, s31 = VecF.Zero, s32 = VecF.Zero;
                     // A key element times a vector of queries.
                     for (; t <= end - 4; t += 4)
                     {
                         {
-                            Lane b0 = Vec.LoadUnsafe(ref b, 0), b1 = Vec.LoadUnsafe(ref b, 16), b2 = Vec.LoadUnsafe(ref b, 32);
-                            Lane a0 = Vec.Create(a);
+                            VecF b0 = Vec.LoadUnsafe(ref b, 0), b1 = Vec.LoadUnsafe(ref b, 16), b2 = Vec.LoadUnsafe(ref b, 32);
+                            VecF a0 = Vec.Create(a);
                             s00 = Vec.MultiplyAddEstimate(a0, b0, s00); s01 = Vec.MultiplyAddEstimate(a0, b1, s01); s02 = Vec.MultiplyAddEstimate(a0, b2, s02);
-                            Lane a1 = Vec.Create(Unsafe.Add(ref a, 64));
+                            VecF a1 = Vec.Create(Unsafe.Add(ref a, 64));
                             s10 = Vec.MultiplyAddEstimate(a1, b0, s10); s11 = Vec.MultiplyAddEstimate(a1, b1, s11); s12 = Vec.MultiplyAddEstimate(a1, b2, s12);
-                            Lane a2 = Vec.Create(Unsafe.Add(ref a, 128));
+                            VecF a2 = Vec.Create(Unsafe.Add(ref a, 128));
                             s20 = Vec.MultiplyAddEstimate(a2, b0, s20); s21 = Vec.MultiplyAddEstimate(a2, b1, s21); s22 = Vec.MultiplyAddEstimate(a2, b2, s22);
-                            Lane a3 = Vec.Create(Unsafe.Add(ref a, 192));
+                            VecF a3 = Vec.Create(Unsafe.Add(ref a, 192));
                             s30 = Vec.MultiplyAddEstimate(a3, b0, s30); s31 = Vec.MultiplyAddEstimate(a3, b1, s31); s32 = Vec.MultiplyAddEstimate(a3, b2, s32);
                         }
                         {
-                            Lane b0 = Vec.LoadUnsafe(ref b, 48), b1 = Vec.LoadUnsafe(ref b, 64), b2 = Vec.LoadUnsafe(ref b, 80);
-                            Lane a0 = Vec.Create(Unsafe.Add(ref a, 1));
+                            VecF b0 = Vec.LoadUnsafe(ref b, 48), b1 = Vec.LoadUnsafe(ref b, 64), b2 = Vec.LoadUnsafe(ref b, 80);
+                            VecF a0 = Vec.Create(Unsafe.Add(ref a, 1));
                             s00 = Vec.MultiplyAddEstimate(a0, b0, s00); s01 = Vec.MultiplyAddEstimate(a0, b1, s01); s02 = Vec.MultiplyAddEstimate(a0, b2, s02);
-                            Lane a1 = Vec.Create(Unsafe.Add(ref a, 65));
+                            VecF a1 = Vec.Create(Unsafe.Add(ref a, 65));
                             s10 = Vec.MultiplyAddEstimate(a1, b0, s10); s11 = Vec.MultiplyAddEstimate(a1, b1, s11); s12 = Vec.MultiplyAddEstimate(a1, b2, s12);
-                            Lane a2 = Vec.Create(Unsafe.Add(ref a, 129));
+                            VecF a2 = Vec.Create(Unsafe.Add(ref a, 129));
                             s20 = Vec.MultiplyAddEstimate(a2, b0, s20); s21 = Vec.MultiplyAddEstimate(a2, b1, s21); s22 = Vec.MultiplyAddEstimate(a2, b2, s22);
-                            Lane a3 = Vec.Create(Unsafe.Add(ref a, 193));
+                            VecF a3 = Vec.Create(Unsafe.Add(ref a, 193));
                             s30 = Vec.MultiplyAddEstimate(a3, b0, s30); s31 = Vec.MultiplyAddEstimate(a3, b1, s31); s32 = Vec.MultiplyAddEstimate(a3, b2, s32);
                         }
                         {
-                            Lane b0 = Vec.LoadUnsafe(ref b, 96), b1 = Vec.LoadUnsafe(ref b, 112), b2 = Vec.LoadUnsafe(ref b, 128);
-                            Lane a0 = Vec.Create(Unsafe.Add(ref a, 2));
+                            VecF b0 = Vec.LoadUnsafe(ref b, 96), b1 = Vec.LoadUnsafe(ref b, 112), b2 = Vec.LoadUnsafe(ref b, 128);
+                            VecF a0 = Vec.Create(Unsafe.Add(ref a, 2));
                             s00 = Vec.MultiplyAddEstimate(a0, b0, s00); s01 = Vec.MultiplyAddEstimate(a0, b1, s01); s02 = Vec.MultiplyAddEstimate(a0, b2, s02);
-                            Lane a1 = Vec.Create(Unsafe.Add(ref a, 66));
+                            VecF a1 = Vec.Create(Unsafe.Add(ref a, 66));
                             s10 = Vec.MultiplyAddEstimate(a1, b0, s10); s11 = Vec.MultiplyAddEstimate(a1, b1, s11); s12 = Vec.MultiplyAddEstimate(a1, b2, s12);
-                            Lane a2 = Vec.Create(Unsafe.Add(ref a, 130));
+                            VecF a2 = Vec.Create(Unsafe.Add(ref a, 130));
                             s20 = Vec.MultiplyAddEstimate(a2, b0, s20); s21 = Vec.MultiplyAddEstimate(a2, b1, s21); s22 = Vec.MultiplyAddEstimate(a2, b2, s22);
-                            Lane a3 = Vec.Create(Unsafe.Add(ref a, 194));
+                            VecF a3 = Vec.Create(Unsafe.Add(ref a, 194));
                             s30 = Vec.MultiplyAddEstimate(a3, b0, s30); s31 = Vec.MultiplyAddEstimate(a3, b1, s31); s32 = Vec.MultiplyAddEstimate(a3, b2, s32);
                         }
                         {
-                            Lane b0 = Vec.LoadUnsafe(ref b, 144), b1 = Vec.LoadUnsafe(ref b, 160), b2 = Vec.LoadUnsafe(ref b, 176);
-                            Lane a0 = Vec.Create(Unsafe.Add(ref a, 3));
+                            VecF b0 = Vec.LoadUnsafe(ref b, 144), b1 = Vec.LoadUnsafe(ref b, 160), b2 = Vec.LoadUnsafe(ref b, 176);
+                            VecF a0 = Vec.Create(Unsafe.Add(ref a, 3));
                             s00 = Vec.MultiplyAddEstimate(a0, b0, s00); s01 = Vec.MultiplyAddEstimate(a0, b1, s01); s02 = Vec.MultiplyAddEstimate(a0, b2, s02);
-                            Lane a1 = Vec.Create(Unsafe.Add(ref a, 67));
+                            VecF a1 = Vec.Create(Unsafe.Add(ref a, 67));
                             s10 = Vec.MultiplyAddEstimate(a1, b0, s10); s11 = Vec.MultiplyAddEstimate(a1, b1, s11); s12 = Vec.MultiplyAddEstimate(a1, b2, s12);
-                            Lane a2 = Vec.Create(Unsafe.Add(ref a, 131));
+                            VecF a2 = Vec.Create(Unsafe.Add(ref a, 131));
                             s20 = Vec.MultiplyAddEstimate(a2, b0, s20); s21 = Vec.MultiplyAddEstimate(a2, b1, s21); s22 = Vec.MultiplyAddEstimate(a2, b2, s22);
-                            Lane a3 = Vec.Create(Unsafe.Add(ref a, 195));
+                            VecF a3 = Vec.Create(Unsafe.Add(ref a, 195));
                             s30 = Vec.MultiplyAddEstimate(a3, b0, s30); s31 = Vec.MultiplyAddEstimate(a3, b1, s31); s32 = Vec.MultiplyAddEstimate(a3, b2, s32);
                         }
                         a = ref Unsafe.Add(ref a, 4);
@@ -149,7 +149,7 @@ namespace FastAttn.Generated
                 Vec.StoreUnsafe(sum30, ref destination, 144); Vec.StoreUnsafe(sum31, ref destination, 160); Vec.StoreUnsafe(sum32, ref destination, 176);
 
                 // The running maximum. It is read only now: all registers belong to the sum until here.
-                Lane max0 = Vec.LoadUnsafe(ref max, 0), max1 = Vec.LoadUnsafe(ref max, 16), max2 = Vec.LoadUnsafe(ref max, 32);
+                VecF max0 = Vec.LoadUnsafe(ref max, 0), max1 = Vec.LoadUnsafe(ref max, 16), max2 = Vec.LoadUnsafe(ref max, 32);
                 max0 = Vec.MaxNative(max0, sum00); max1 = Vec.MaxNative(max1, sum01); max2 = Vec.MaxNative(max2, sum02);
                 max0 = Vec.MaxNative(max0, sum10); max1 = Vec.MaxNative(max1, sum11); max2 = Vec.MaxNative(max2, sum12);
                 max0 = Vec.MaxNative(max0, sum20); max1 = Vec.MaxNative(max1, sum21); max2 = Vec.MaxNative(max2, sum22);
@@ -180,62 +180,62 @@ namespace FastAttn.Generated
                 ref float destination = ref Unsafe.Add(ref score, j * 48);
 
                 // The sum over t in parts of 32 terms: rounding errors grow with the length of a sum.
-                Lane sum00 = Lane.Zero, sum01 = Lane.Zero;
-                Lane sum10 = Lane.Zero, sum11 = Lane.Zero;
-                Lane sum20 = Lane.Zero, sum21 = Lane.Zero;
-                Lane sum30 = Lane.Zero, sum31 = Lane.Zero;
+                VecF sum00 = VecF.Zero, sum01 = VecF.Zero;
+                VecF sum10 = VecF.Zero, sum11 = VecF.Zero;
+                VecF sum20 = VecF.Zero, sum21 = VecF.Zero;
+                VecF sum30 = VecF.Zero, sum31 = VecF.Zero;
                 for (int t = 0; t < 64;)
                 {
-                    int end = t + 32 < 64 ? t + 32 : 64;
-                    Lane s00 = Lane.Zero, s01 = Lane.Zero;
-                    Lane s10 = Lane.Zero, s11 = Lane.Zero;
-                    Lane s20 = Lane.Zero, s21 = Lane.Zero;
-                    Lane s30 = Lane.Zero, s31 = Lane.Zero;
+                    int end = t + 32;
+                    VecF s00 = VecF.Zero, s01 = VecF.Zero;
+                    VecF s10 = VecF.Zero, s11 = VecF.Zero;
+                    VecF s20 = VecF.Zero, s21 = VecF.Zero;
+                    VecF s30 = VecF.Zero, s31 = VecF.Zero;
                     // A key element times a vector of queries.
                     for (; t <= end - 4; t += 4)
                     {
                         {
-                            Lane b0 = Vec.LoadUnsafe(ref b, 0), b1 = Vec.LoadUnsafe(ref b, 16);
-                            Lane a0 = Vec.Create(a);
+                            VecF b0 = Vec.LoadUnsafe(ref b, 0), b1 = Vec.LoadUnsafe(ref b, 16);
+                            VecF a0 = Vec.Create(a);
                             s00 = Vec.MultiplyAddEstimate(a0, b0, s00); s01 = Vec.MultiplyAddEstimate(a0, b1, s01);
-                            Lane a1 = Vec.Create(Unsafe.Add(ref a, 64));
+                            VecF a1 = Vec.Create(Unsafe.Add(ref a, 64));
                             s10 = Vec.MultiplyAddEstimate(a1, b0, s10); s11 = Vec.MultiplyAddEstimate(a1, b1, s11);
-                            Lane a2 = Vec.Create(Unsafe.Add(ref a, 128));
+                            VecF a2 = Vec.Create(Unsafe.Add(ref a, 128));
                             s20 = Vec.MultiplyAddEstimate(a2, b0, s20); s21 = Vec.MultiplyAddEstimate(a2, b1, s21);
-                            Lane a3 = Vec.Create(Unsafe.Add(ref a, 192));
+                            VecF a3 = Vec.Create(Unsafe.Add(ref a, 192));
                             s30 = Vec.MultiplyAddEstimate(a3, b0, s30); s31 = Vec.MultiplyAddEstimate(a3, b1, s31);
                         }
                         {
-                            Lane b0 = Vec.LoadUnsafe(ref b, 48), b1 = Vec.LoadUnsafe(ref b, 64);
-                            Lane a0 = Vec.Create(Unsafe.Add(ref a, 1));
+                            VecF b0 = Vec.LoadUnsafe(ref b, 48), b1 = Vec.LoadUnsafe(ref b, 64);
+                            VecF a0 = Vec.Create(Unsafe.Add(ref a, 1));
                             s00 = Vec.MultiplyAddEstimate(a0, b0, s00); s01 = Vec.MultiplyAddEstimate(a0, b1, s01);
-                            Lane a1 = Vec.Create(Unsafe.Add(ref a, 65));
+                            VecF a1 = Vec.Create(Unsafe.Add(ref a, 65));
                             s10 = Vec.MultiplyAddEstimate(a1, b0, s10); s11 = Vec.MultiplyAddEstimate(a1, b1, s11);
-                            Lane a2 = Vec.Create(Unsafe.Add(ref a, 129));
+                            VecF a2 = Vec.Create(Unsafe.Add(ref a, 129));
                             s20 = Vec.MultiplyAddEstimate(a2, b0, s20); s21 = Vec.MultiplyAddEstimate(a2, b1, s21);
-                            Lane a3 = Vec.Create(Unsafe.Add(ref a, 193));
+                            VecF a3 = Vec.Create(Unsafe.Add(ref a, 193));
                             s30 = Vec.MultiplyAddEstimate(a3, b0, s30); s31 = Vec.MultiplyAddEstimate(a3, b1, s31);
                         }
                         {
-                            Lane b0 = Vec.LoadUnsafe(ref b, 96), b1 = Vec.LoadUnsafe(ref b, 112);
-                            Lane a0 = Vec.Create(Unsafe.Add(ref a, 2));
+                            VecF b0 = Vec.LoadUnsafe(ref b, 96), b1 = Vec.LoadUnsafe(ref b, 112);
+                            VecF a0 = Vec.Create(Unsafe.Add(ref a, 2));
                             s00 = Vec.MultiplyAddEstimate(a0, b0, s00); s01 = Vec.MultiplyAddEstimate(a0, b1, s01);
-                            Lane a1 = Vec.Create(Unsafe.Add(ref a, 66));
+                            VecF a1 = Vec.Create(Unsafe.Add(ref a, 66));
                             s10 = Vec.MultiplyAddEstimate(a1, b0, s10); s11 = Vec.MultiplyAddEstimate(a1, b1, s11);
-                            Lane a2 = Vec.Create(Unsafe.Add(ref a, 130));
+                            VecF a2 = Vec.Create(Unsafe.Add(ref a, 130));
                             s20 = Vec.MultiplyAddEstimate(a2, b0, s20); s21 = Vec.MultiplyAddEstimate(a2, b1, s21);
-                            Lane a3 = Vec.Create(Unsafe.Add(ref a, 194));
+                            VecF a3 = Vec.Create(Unsafe.Add(ref a, 194));
                             s30 = Vec.MultiplyAddEstimate(a3, b0, s30); s31 = Vec.MultiplyAddEstimate(a3, b1, s31);
                         }
                         {
-                            Lane b0 = Vec.LoadUnsafe(ref b, 144), b1 = Vec.LoadUnsafe(ref b, 160);
-                            Lane a0 = Vec.Create(Unsafe.Add(ref a, 3));
+                            VecF b0 = Vec.LoadUnsafe(ref b, 144), b1 = Vec.LoadUnsafe(ref b, 160);
+                            VecF a0 = Vec.Create(Unsafe.Add(ref a, 3));
                             s00 = Vec.MultiplyAddEstimate(a0, b0, s00); s01 = Vec.MultiplyAddEstimate(a0, b1, s01);
-                            Lane a1 = Vec.Create(Unsafe.Add(ref a, 67));
+                            VecF a1 = Vec.Create(Unsafe.Add(ref a, 67));
                             s10 = Vec.MultiplyAddEstimate(a1, b0, s10); s11 = Vec.MultiplyAddEstimate(a1, b1, s11);
-                            Lane a2 = Vec.Create(Unsafe.Add(ref a, 131));
+                            VecF a2 = Vec.Create(Unsafe.Add(ref a, 131));
                             s20 = Vec.MultiplyAddEstimate(a2, b0, s20); s21 = Vec.MultiplyAddEstimate(a2, b1, s21);
-                            Lane a3 = Vec.Create(Unsafe.Add(ref a, 195));
+                            VecF a3 = Vec.Create(Unsafe.Add(ref a, 195));
                             s30 = Vec.MultiplyAddEstimate(a3, b0, s30); s31 = Vec.MultiplyAddEstimate(a3, b1, s31);
                         }
                         a = ref Unsafe.Add(ref a, 4);
@@ -264,7 +264,7 @@ namespace FastAttn.Generated
                 Vec.StoreUnsafe(sum30, ref destination, 144); Vec.StoreUnsafe(sum31, ref destination, 160);
 
                 // The running maximum. It is read only now: all registers belong to the sum until here.
-                Lane max0 = Vec.LoadUnsafe(ref max, 0), max1 = Vec.LoadUnsafe(ref max, 16);
+                VecF max0 = Vec.LoadUnsafe(ref max, 0), max1 = Vec.LoadUnsafe(ref max, 16);
                 max0 = Vec.MaxNative(max0, sum00); max1 = Vec.MaxNative(max1, sum01);
                 max0 = Vec.MaxNative(max0, sum10); max1 = Vec.MaxNative(max1, sum11);
                 max0 = Vec.MaxNative(max0, sum20); max1 = Vec.MaxNative(max1, sum21);
@@ -282,7 +282,7 @@ namespace FastAttn.Generated
             }
         }
 
-        /// <summary>S[j][q] = Σ_t K[j][t]·Qt[t][q] + bias[j][q] and max[q], 8 keys × 1 vectors of queries at a time.</summary>
+        /// <summary>S[j][q] = Σ_t K[j][t]·Qt[t][q] + bias[j][q] and max[q], 8 keys × 1 vector of queries at a time.</summary>
         [global::System.Runtime.CompilerServices.MethodImpl(global::System.Runtime.CompilerServices.MethodImplOptions.AggressiveOptimization)]
         private static void Scores8x1(ref float key, ref float query, ref float bias, ref float score, ref float max, int keyCount, ref Prefetcher ahead)
         {
@@ -295,102 +295,102 @@ namespace FastAttn.Generated
                 ref float destination = ref Unsafe.Add(ref score, j * 48);
 
                 // The sum over t in parts of 32 terms: rounding errors grow with the length of a sum.
-                Lane sum00 = Lane.Zero;
-                Lane sum10 = Lane.Zero;
-                Lane sum20 = Lane.Zero;
-                Lane sum30 = Lane.Zero;
-                Lane sum40 = Lane.Zero;
-                Lane sum50 = Lane.Zero;
-                Lane sum60 = Lane.Zero;
-                Lane sum70 = Lane.Zero;
+                VecF sum00 = VecF.Zero;
+                VecF sum10 = VecF.Zero;
+                VecF sum20 = VecF.Zero;
+                VecF sum30 = VecF.Zero;
+                VecF sum40 = VecF.Zero;
+                VecF sum50 = VecF.Zero;
+                VecF sum60 = VecF.Zero;
+                VecF sum70 = VecF.Zero;
                 for (int t = 0; t < 64;)
                 {
-                    int end = t + 32 < 64 ? t + 32 : 64;
-                    Lane s00 = Lane.Zero;
-                    Lane s10 = Lane.Zero;
-                    Lane s20 = Lane.Zero;
-                    Lane s30 = Lane.Zero;
-                    Lane s40 = Lane.Zero;
-                    Lane s50 = Lane.Zero;
-                    Lane s60 = Lane.Zero;
-                    Lane s70 = Lane.Zero;
+                    int end = t + 32;
+                    VecF s00 = VecF.Zero;
+                    VecF s10 = VecF.Zero;
+                    VecF s20 = VecF.Zero;
+                    VecF s30 = VecF.Zero;
+                    VecF s40 = VecF.Zero;
+                    VecF s50 = VecF.Zero;
+                    VecF s60 = VecF.Zero;
+                    VecF s70 = VecF.Zero;
                     // A key element times a vector of queries.
                     for (; t <= end - 4; t += 4)
                     {
                         {
-                            Lane b0 = Vec.LoadUnsafe(ref b, 0);
-                            Lane a0 = Vec.Create(a);
+                            VecF b0 = Vec.LoadUnsafe(ref b, 0);
+                            VecF a0 = Vec.Create(a);
                             s00 = Vec.MultiplyAddEstimate(a0, b0, s00);
-                            Lane a1 = Vec.Create(Unsafe.Add(ref a, 64));
+                            VecF a1 = Vec.Create(Unsafe.Add(ref a, 64));
                             s10 = Vec.MultiplyAddEstimate(a1, b0, s10);
-                            Lane a2 = Vec.Create(Unsafe.Add(ref a, 128));
+                            VecF a2 = Vec.Create(Unsafe.Add(ref a, 128));
                             s20 = Vec.MultiplyAddEstimate(a2, b0, s20);
-                            Lane a3 = Vec.Create(Unsafe.Add(ref a, 192));
+                            VecF a3 = Vec.Create(Unsafe.Add(ref a, 192));
                             s30 = Vec.MultiplyAddEstimate(a3, b0, s30);
-                            Lane a4 = Vec.Create(Unsafe.Add(ref a, 256));
+                            VecF a4 = Vec.Create(Unsafe.Add(ref a, 256));
                             s40 = Vec.MultiplyAddEstimate(a4, b0, s40);
-                            Lane a5 = Vec.Create(Unsafe.Add(ref a, 320));
+                            VecF a5 = Vec.Create(Unsafe.Add(ref a, 320));
                             s50 = Vec.MultiplyAddEstimate(a5, b0, s50);
-                            Lane a6 = Vec.Create(Unsafe.Add(ref a, 384));
+                            VecF a6 = Vec.Create(Unsafe.Add(ref a, 384));
                             s60 = Vec.MultiplyAddEstimate(a6, b0, s60);
-                            Lane a7 = Vec.Create(Unsafe.Add(ref a, 448));
+                            VecF a7 = Vec.Create(Unsafe.Add(ref a, 448));
                             s70 = Vec.MultiplyAddEstimate(a7, b0, s70);
                         }
                         {
-                            Lane b0 = Vec.LoadUnsafe(ref b, 48);
-                            Lane a0 = Vec.Create(Unsafe.Add(ref a, 1));
+                            VecF b0 = Vec.LoadUnsafe(ref b, 48);
+                            VecF a0 = Vec.Create(Unsafe.Add(ref a, 1));
                             s00 = Vec.MultiplyAddEstimate(a0, b0, s00);
-                            Lane a1 = Vec.Create(Unsafe.Add(ref a, 65));
+                            VecF a1 = Vec.Create(Unsafe.Add(ref a, 65));
                             s10 = Vec.MultiplyAddEstimate(a1, b0, s10);
-                            Lane a2 = Vec.Create(Unsafe.Add(ref a, 129));
+                            VecF a2 = Vec.Create(Unsafe.Add(ref a, 129));
                             s20 = Vec.MultiplyAddEstimate(a2, b0, s20);
-                            Lane a3 = Vec.Create(Unsafe.Add(ref a, 193));
+                            VecF a3 = Vec.Create(Unsafe.Add(ref a, 193));
                             s30 = Vec.MultiplyAddEstimate(a3, b0, s30);
-                            Lane a4 = Vec.Create(Unsafe.Add(ref a, 257));
+                            VecF a4 = Vec.Create(Unsafe.Add(ref a, 257));
                             s40 = Vec.MultiplyAddEstimate(a4, b0, s40);
-                            Lane a5 = Vec.Create(Unsafe.Add(ref a, 321));
+                            VecF a5 = Vec.Create(Unsafe.Add(ref a, 321));
                             s50 = Vec.MultiplyAddEstimate(a5, b0, s50);
-                            Lane a6 = Vec.Create(Unsafe.Add(ref a, 385));
+                            VecF a6 = Vec.Create(Unsafe.Add(ref a, 385));
                             s60 = Vec.MultiplyAddEstimate(a6, b0, s60);
-                            Lane a7 = Vec.Create(Unsafe.Add(ref a, 449));
+                            VecF a7 = Vec.Create(Unsafe.Add(ref a, 449));
                             s70 = Vec.MultiplyAddEstimate(a7, b0, s70);
                         }
                         {
-                            Lane b0 = Vec.LoadUnsafe(ref b, 96);
-                            Lane a0 = Vec.Create(Unsafe.Add(ref a, 2));
+                            VecF b0 = Vec.LoadUnsafe(ref b, 96);
+                            VecF a0 = Vec.Create(Unsafe.Add(ref a, 2));
                             s00 = Vec.MultiplyAddEstimate(a0, b0, s00);
-                            Lane a1 = Vec.Create(Unsafe.Add(ref a, 66));
+                            VecF a1 = Vec.Create(Unsafe.Add(ref a, 66));
                             s10 = Vec.MultiplyAddEstimate(a1, b0, s10);
-                            Lane a2 = Vec.Create(Unsafe.Add(ref a, 130));
+                            VecF a2 = Vec.Create(Unsafe.Add(ref a, 130));
                             s20 = Vec.MultiplyAddEstimate(a2, b0, s20);
-                            Lane a3 = Vec.Create(Unsafe.Add(ref a, 194));
+                            VecF a3 = Vec.Create(Unsafe.Add(ref a, 194));
                             s30 = Vec.MultiplyAddEstimate(a3, b0, s30);
-                            Lane a4 = Vec.Create(Unsafe.Add(ref a, 258));
+                            VecF a4 = Vec.Create(Unsafe.Add(ref a, 258));
                             s40 = Vec.MultiplyAddEstimate(a4, b0, s40);
-                            Lane a5 = Vec.Create(Unsafe.Add(ref a, 322));
+                            VecF a5 = Vec.Create(Unsafe.Add(ref a, 322));
                             s50 = Vec.MultiplyAddEstimate(a5, b0, s50);
-                            Lane a6 = Vec.Create(Unsafe.Add(ref a, 386));
+                            VecF a6 = Vec.Create(Unsafe.Add(ref a, 386));
                             s60 = Vec.MultiplyAddEstimate(a6, b0, s60);
-                            Lane a7 = Vec.Create(Unsafe.Add(ref a, 450));
+                            VecF a7 = Vec.Create(Unsafe.Add(ref a, 450));
                             s70 = Vec.MultiplyAddEstimate(a7, b0, s70);
                         }
                         {
-                            Lane b0 = Vec.LoadUnsafe(ref b, 144);
-                            Lane a0 = Vec.Create(Unsafe.Add(ref a, 3));
+                            VecF b0 = Vec.LoadUnsafe(ref b, 144);
+                            VecF a0 = Vec.Create(Unsafe.Add(ref a, 3));
                             s00 = Vec.MultiplyAddEstimate(a0, b0, s00);
-                            Lane a1 = Vec.Create(Unsafe.Add(ref a, 67));
+                            VecF a1 = Vec.Create(Unsafe.Add(ref a, 67));
                             s10 = Vec.MultiplyAddEstimate(a1, b0, s10);
-                            Lane a2 = Vec.Create(Unsafe.Add(ref a, 131));
+                            VecF a2 = Vec.Create(Unsafe.Add(ref a, 131));
                             s20 = Vec.MultiplyAddEstimate(a2, b0, s20);
-                            Lane a3 = Vec.Create(Unsafe.Add(ref a, 195));
+                            VecF a3 = Vec.Create(Unsafe.Add(ref a, 195));
                             s30 = Vec.MultiplyAddEstimate(a3, b0, s30);
-                            Lane a4 = Vec.Create(Unsafe.Add(ref a, 259));
+                            VecF a4 = Vec.Create(Unsafe.Add(ref a, 259));
                             s40 = Vec.MultiplyAddEstimate(a4, b0, s40);
-                            Lane a5 = Vec.Create(Unsafe.Add(ref a, 323));
+                            VecF a5 = Vec.Create(Unsafe.Add(ref a, 323));
                             s50 = Vec.MultiplyAddEstimate(a5, b0, s50);
-                            Lane a6 = Vec.Create(Unsafe.Add(ref a, 387));
+                            VecF a6 = Vec.Create(Unsafe.Add(ref a, 387));
                             s60 = Vec.MultiplyAddEstimate(a6, b0, s60);
-                            Lane a7 = Vec.Create(Unsafe.Add(ref a, 451));
+                            VecF a7 = Vec.Create(Unsafe.Add(ref a, 451));
                             s70 = Vec.MultiplyAddEstimate(a7, b0, s70);
                         }
                         a = ref Unsafe.Add(ref a, 4);
@@ -431,7 +431,7 @@ namespace FastAttn.Generated
                 Vec.StoreUnsafe(sum70, ref destination, 336);
 
                 // The running maximum. It is read only now: all registers belong to the sum until here.
-                Lane max0 = Vec.LoadUnsafe(ref max, 0);
+                VecF max0 = Vec.LoadUnsafe(ref max, 0);
                 max0 = Vec.MaxNative(max0, sum00);
                 max0 = Vec.MaxNative(max0, sum10);
                 max0 = Vec.MaxNative(max0, sum20);
@@ -466,14 +466,14 @@ namespace FastAttn.Generated
                 ref float part = ref Unsafe.Add(ref sum, c * 48);
                 ref float output0 = ref Unsafe.Add(ref output, c * 48);
 
-                Lane o00 = Lane.Zero, o01 = Lane.Zero, o02 = Lane.Zero;
-                Lane o10 = Lane.Zero, o11 = Lane.Zero, o12 = Lane.Zero;
-                Lane o20 = Lane.Zero, o21 = Lane.Zero, o22 = Lane.Zero;
-                Lane o30 = Lane.Zero, o31 = Lane.Zero, o32 = Lane.Zero;
-                Lane o40 = Lane.Zero, o41 = Lane.Zero, o42 = Lane.Zero;
-                Lane o50 = Lane.Zero, o51 = Lane.Zero, o52 = Lane.Zero;
-                Lane o60 = Lane.Zero, o61 = Lane.Zero, o62 = Lane.Zero;
-                Lane o70 = Lane.Zero, o71 = Lane.Zero, o72 = Lane.Zero;
+                VecF o00 = VecF.Zero, o01 = VecF.Zero, o02 = VecF.Zero;
+                VecF o10 = VecF.Zero, o11 = VecF.Zero, o12 = VecF.Zero;
+                VecF o20 = VecF.Zero, o21 = VecF.Zero, o22 = VecF.Zero;
+                VecF o30 = VecF.Zero, o31 = VecF.Zero, o32 = VecF.Zero;
+                VecF o40 = VecF.Zero, o41 = VecF.Zero, o42 = VecF.Zero;
+                VecF o50 = VecF.Zero, o51 = VecF.Zero, o52 = VecF.Zero;
+                VecF o60 = VecF.Zero, o61 = VecF.Zero, o62 = VecF.Zero;
+                VecF o70 = VecF.Zero, o71 = VecF.Zero, o72 = VecF.Zero;
                 if (continues)
                 {
                     // The sum so far.
@@ -492,79 +492,79 @@ namespace FastAttn.Generated
                 for (; j <= keyCount - 4; j += 4)
                 {
                     {
-                        Lane b0 = Vec.LoadUnsafe(ref b, 0), b1 = Vec.LoadUnsafe(ref b, 16), b2 = Vec.LoadUnsafe(ref b, 32);
-                        Lane a0 = Vec.Create(a);
+                        VecF b0 = Vec.LoadUnsafe(ref b, 0), b1 = Vec.LoadUnsafe(ref b, 16), b2 = Vec.LoadUnsafe(ref b, 32);
+                        VecF a0 = Vec.Create(a);
                         o00 = Vec.MultiplyAddEstimate(a0, b0, o00); o01 = Vec.MultiplyAddEstimate(a0, b1, o01); o02 = Vec.MultiplyAddEstimate(a0, b2, o02);
-                        Lane a1 = Vec.Create(Unsafe.Add(ref a, 1));
+                        VecF a1 = Vec.Create(Unsafe.Add(ref a, 1));
                         o10 = Vec.MultiplyAddEstimate(a1, b0, o10); o11 = Vec.MultiplyAddEstimate(a1, b1, o11); o12 = Vec.MultiplyAddEstimate(a1, b2, o12);
-                        Lane a2 = Vec.Create(Unsafe.Add(ref a, 2));
+                        VecF a2 = Vec.Create(Unsafe.Add(ref a, 2));
                         o20 = Vec.MultiplyAddEstimate(a2, b0, o20); o21 = Vec.MultiplyAddEstimate(a2, b1, o21); o22 = Vec.MultiplyAddEstimate(a2, b2, o22);
-                        Lane a3 = Vec.Create(Unsafe.Add(ref a, 3));
+                        VecF a3 = Vec.Create(Unsafe.Add(ref a, 3));
                         o30 = Vec.MultiplyAddEstimate(a3, b0, o30); o31 = Vec.MultiplyAddEstimate(a3, b1, o31); o32 = Vec.MultiplyAddEstimate(a3, b2, o32);
-                        Lane a4 = Vec.Create(Unsafe.Add(ref a, 4));
+                        VecF a4 = Vec.Create(Unsafe.Add(ref a, 4));
                         o40 = Vec.MultiplyAddEstimate(a4, b0, o40); o41 = Vec.MultiplyAddEstimate(a4, b1, o41); o42 = Vec.MultiplyAddEstimate(a4, b2, o42);
-                        Lane a5 = Vec.Create(Unsafe.Add(ref a, 5));
+                        VecF a5 = Vec.Create(Unsafe.Add(ref a, 5));
                         o50 = Vec.MultiplyAddEstimate(a5, b0, o50); o51 = Vec.MultiplyAddEstimate(a5, b1, o51); o52 = Vec.MultiplyAddEstimate(a5, b2, o52);
-                        Lane a6 = Vec.Create(Unsafe.Add(ref a, 6));
+                        VecF a6 = Vec.Create(Unsafe.Add(ref a, 6));
                         o60 = Vec.MultiplyAddEstimate(a6, b0, o60); o61 = Vec.MultiplyAddEstimate(a6, b1, o61); o62 = Vec.MultiplyAddEstimate(a6, b2, o62);
-                        Lane a7 = Vec.Create(Unsafe.Add(ref a, 7));
+                        VecF a7 = Vec.Create(Unsafe.Add(ref a, 7));
                         o70 = Vec.MultiplyAddEstimate(a7, b0, o70); o71 = Vec.MultiplyAddEstimate(a7, b1, o71); o72 = Vec.MultiplyAddEstimate(a7, b2, o72);
                     }
                     {
-                        Lane b0 = Vec.LoadUnsafe(ref b, 48), b1 = Vec.LoadUnsafe(ref b, 64), b2 = Vec.LoadUnsafe(ref b, 80);
-                        Lane a0 = Vec.Create(Unsafe.Add(ref a, 64));
+                        VecF b0 = Vec.LoadUnsafe(ref b, 48), b1 = Vec.LoadUnsafe(ref b, 64), b2 = Vec.LoadUnsafe(ref b, 80);
+                        VecF a0 = Vec.Create(Unsafe.Add(ref a, 64));
                         o00 = Vec.MultiplyAddEstimate(a0, b0, o00); o01 = Vec.MultiplyAddEstimate(a0, b1, o01); o02 = Vec.MultiplyAddEstimate(a0, b2, o02);
-                        Lane a1 = Vec.Create(Unsafe.Add(ref a, 65));
+                        VecF a1 = Vec.Create(Unsafe.Add(ref a, 65));
                         o10 = Vec.MultiplyAddEstimate(a1, b0, o10); o11 = Vec.MultiplyAddEstimate(a1, b1, o11); o12 = Vec.MultiplyAddEstimate(a1, b2, o12);
-                        Lane a2 = Vec.Create(Unsafe.Add(ref a, 66));
+                        VecF a2 = Vec.Create(Unsafe.Add(ref a, 66));
                         o20 = Vec.MultiplyAddEstimate(a2, b0, o20); o21 = Vec.MultiplyAddEstimate(a2, b1, o21); o22 = Vec.MultiplyAddEstimate(a2, b2, o22);
-                        Lane a3 = Vec.Create(Unsafe.Add(ref a, 67));
+                        VecF a3 = Vec.Create(Unsafe.Add(ref a, 67));
                         o30 = Vec.MultiplyAddEstimate(a3, b0, o30); o31 = Vec.MultiplyAddEstimate(a3, b1, o31); o32 = Vec.MultiplyAddEstimate(a3, b2, o32);
-                        Lane a4 = Vec.Create(Unsafe.Add(ref a, 68));
+                        VecF a4 = Vec.Create(Unsafe.Add(ref a, 68));
                         o40 = Vec.MultiplyAddEstimate(a4, b0, o40); o41 = Vec.MultiplyAddEstimate(a4, b1, o41); o42 = Vec.MultiplyAddEstimate(a4, b2, o42);
-                        Lane a5 = Vec.Create(Unsafe.Add(ref a, 69));
+                        VecF a5 = Vec.Create(Unsafe.Add(ref a, 69));
                         o50 = Vec.MultiplyAddEstimate(a5, b0, o50); o51 = Vec.MultiplyAddEstimate(a5, b1, o51); o52 = Vec.MultiplyAddEstimate(a5, b2, o52);
-                        Lane a6 = Vec.Create(Unsafe.Add(ref a, 70));
+                        VecF a6 = Vec.Create(Unsafe.Add(ref a, 70));
                         o60 = Vec.MultiplyAddEstimate(a6, b0, o60); o61 = Vec.MultiplyAddEstimate(a6, b1, o61); o62 = Vec.MultiplyAddEstimate(a6, b2, o62);
-                        Lane a7 = Vec.Create(Unsafe.Add(ref a, 71));
+                        VecF a7 = Vec.Create(Unsafe.Add(ref a, 71));
                         o70 = Vec.MultiplyAddEstimate(a7, b0, o70); o71 = Vec.MultiplyAddEstimate(a7, b1, o71); o72 = Vec.MultiplyAddEstimate(a7, b2, o72);
                     }
                     {
-                        Lane b0 = Vec.LoadUnsafe(ref b, 96), b1 = Vec.LoadUnsafe(ref b, 112), b2 = Vec.LoadUnsafe(ref b, 128);
-                        Lane a0 = Vec.Create(Unsafe.Add(ref a, 128));
+                        VecF b0 = Vec.LoadUnsafe(ref b, 96), b1 = Vec.LoadUnsafe(ref b, 112), b2 = Vec.LoadUnsafe(ref b, 128);
+                        VecF a0 = Vec.Create(Unsafe.Add(ref a, 128));
                         o00 = Vec.MultiplyAddEstimate(a0, b0, o00); o01 = Vec.MultiplyAddEstimate(a0, b1, o01); o02 = Vec.MultiplyAddEstimate(a0, b2, o02);
-                        Lane a1 = Vec.Create(Unsafe.Add(ref a, 129));
+                        VecF a1 = Vec.Create(Unsafe.Add(ref a, 129));
                         o10 = Vec.MultiplyAddEstimate(a1, b0, o10); o11 = Vec.MultiplyAddEstimate(a1, b1, o11); o12 = Vec.MultiplyAddEstimate(a1, b2, o12);
-                        Lane a2 = Vec.Create(Unsafe.Add(ref a, 130));
+                        VecF a2 = Vec.Create(Unsafe.Add(ref a, 130));
                         o20 = Vec.MultiplyAddEstimate(a2, b0, o20); o21 = Vec.MultiplyAddEstimate(a2, b1, o21); o22 = Vec.MultiplyAddEstimate(a2, b2, o22);
-                        Lane a3 = Vec.Create(Unsafe.Add(ref a, 131));
+                        VecF a3 = Vec.Create(Unsafe.Add(ref a, 131));
                         o30 = Vec.MultiplyAddEstimate(a3, b0, o30); o31 = Vec.MultiplyAddEstimate(a3, b1, o31); o32 = Vec.MultiplyAddEstimate(a3, b2, o32);
-                        Lane a4 = Vec.Create(Unsafe.Add(ref a, 132));
+                        VecF a4 = Vec.Create(Unsafe.Add(ref a, 132));
                         o40 = Vec.MultiplyAddEstimate(a4, b0, o40); o41 = Vec.MultiplyAddEstimate(a4, b1, o41); o42 = Vec.MultiplyAddEstimate(a4, b2, o42);
-                        Lane a5 = Vec.Create(Unsafe.Add(ref a, 133));
+                        VecF a5 = Vec.Create(Unsafe.Add(ref a, 133));
                         o50 = Vec.MultiplyAddEstimate(a5, b0, o50); o51 = Vec.MultiplyAddEstimate(a5, b1, o51); o52 = Vec.MultiplyAddEstimate(a5, b2, o52);
-                        Lane a6 = Vec.Create(Unsafe.Add(ref a, 134));
+                        VecF a6 = Vec.Create(Unsafe.Add(ref a, 134));
                         o60 = Vec.MultiplyAddEstimate(a6, b0, o60); o61 = Vec.MultiplyAddEstimate(a6, b1, o61); o62 = Vec.MultiplyAddEstimate(a6, b2, o62);
-                        Lane a7 = Vec.Create(Unsafe.Add(ref a, 135));
+                        VecF a7 = Vec.Create(Unsafe.Add(ref a, 135));
                         o70 = Vec.MultiplyAddEstimate(a7, b0, o70); o71 = Vec.MultiplyAddEstimate(a7, b1, o71); o72 = Vec.MultiplyAddEstimate(a7, b2, o72);
                     }
                     {
-                        Lane b0 = Vec.LoadUnsafe(ref b, 144), b1 = Vec.LoadUnsafe(ref b, 160), b2 = Vec.LoadUnsafe(ref b, 176);
-                        Lane a0 = Vec.Create(Unsafe.Add(ref a, 192));
+                        VecF b0 = Vec.LoadUnsafe(ref b, 144), b1 = Vec.LoadUnsafe(ref b, 160), b2 = Vec.LoadUnsafe(ref b, 176);
+                        VecF a0 = Vec.Create(Unsafe.Add(ref a, 192));
                         o00 = Vec.MultiplyAddEstimate(a0, b0, o00); o01 = Vec.MultiplyAddEstimate(a0, b1, o01); o02 = Vec.MultiplyAddEstimate(a0, b2, o02);
-                        Lane a1 = Vec.Create(Unsafe.Add(ref a, 193));
+                        VecF a1 = Vec.Create(Unsafe.Add(ref a, 193));
                         o10 = Vec.MultiplyAddEstimate(a1, b0, o10); o11 = Vec.MultiplyAddEstimate(a1, b1, o11); o12 = Vec.MultiplyAddEstimate(a1, b2, o12);
-                        Lane a2 = Vec.Create(Unsafe.Add(ref a, 194));
+                        VecF a2 = Vec.Create(Unsafe.Add(ref a, 194));
                         o20 = Vec.MultiplyAddEstimate(a2, b0, o20); o21 = Vec.MultiplyAddEstimate(a2, b1, o21); o22 = Vec.MultiplyAddEstimate(a2, b2, o22);
-                        Lane a3 = Vec.Create(Unsafe.Add(ref a, 195));
+                        VecF a3 = Vec.Create(Unsafe.Add(ref a, 195));
                         o30 = Vec.MultiplyAddEstimate(a3, b0, o30); o31 = Vec.MultiplyAddEstimate(a3, b1, o31); o32 = Vec.MultiplyAddEstimate(a3, b2, o32);
-                        Lane a4 = Vec.Create(Unsafe.Add(ref a, 196));
+                        VecF a4 = Vec.Create(Unsafe.Add(ref a, 196));
                         o40 = Vec.MultiplyAddEstimate(a4, b0, o40); o41 = Vec.MultiplyAddEstimate(a4, b1, o41); o42 = Vec.MultiplyAddEstimate(a4, b2, o42);
-                        Lane a5 = Vec.Create(Unsafe.Add(ref a, 197));
+                        VecF a5 = Vec.Create(Unsafe.Add(ref a, 197));
                         o50 = Vec.MultiplyAddEstimate(a5, b0, o50); o51 = Vec.MultiplyAddEstimate(a5, b1, o51); o52 = Vec.MultiplyAddEstimate(a5, b2, o52);
-                        Lane a6 = Vec.Create(Unsafe.Add(ref a, 198));
+                        VecF a6 = Vec.Create(Unsafe.Add(ref a, 198));
                         o60 = Vec.MultiplyAddEstimate(a6, b0, o60); o61 = Vec.MultiplyAddEstimate(a6, b1, o61); o62 = Vec.MultiplyAddEstimate(a6, b2, o62);
-                        Lane a7 = Vec.Create(Unsafe.Add(ref a, 199));
+                        VecF a7 = Vec.Create(Unsafe.Add(ref a, 199));
                         o70 = Vec.MultiplyAddEstimate(a7, b0, o70); o71 = Vec.MultiplyAddEstimate(a7, b1, o71); o72 = Vec.MultiplyAddEstimate(a7, b2, o72);
                     }
                     a = ref Unsafe.Add(ref a, 256);
@@ -573,22 +573,22 @@ namespace FastAttn.Generated
                 for (; j < keyCount; j++)
                 {
                     {
-                        Lane b0 = Vec.LoadUnsafe(ref b, 0), b1 = Vec.LoadUnsafe(ref b, 16), b2 = Vec.LoadUnsafe(ref b, 32);
-                        Lane a0 = Vec.Create(a);
+                        VecF b0 = Vec.LoadUnsafe(ref b, 0), b1 = Vec.LoadUnsafe(ref b, 16), b2 = Vec.LoadUnsafe(ref b, 32);
+                        VecF a0 = Vec.Create(a);
                         o00 = Vec.MultiplyAddEstimate(a0, b0, o00); o01 = Vec.MultiplyAddEstimate(a0, b1, o01); o02 = Vec.MultiplyAddEstimate(a0, b2, o02);
-                        Lane a1 = Vec.Create(Unsafe.Add(ref a, 1));
+                        VecF a1 = Vec.Create(Unsafe.Add(ref a, 1));
                         o10 = Vec.MultiplyAddEstimate(a1, b0, o10); o11 = Vec.MultiplyAddEstimate(a1, b1, o11); o12 = Vec.MultiplyAddEstimate(a1, b2, o12);
-                        Lane a2 = Vec.Create(Unsafe.Add(ref a, 2));
+                        VecF a2 = Vec.Create(Unsafe.Add(ref a, 2));
                         o20 = Vec.MultiplyAddEstimate(a2, b0, o20); o21 = Vec.MultiplyAddEstimate(a2, b1, o21); o22 = Vec.MultiplyAddEstimate(a2, b2, o22);
-                        Lane a3 = Vec.Create(Unsafe.Add(ref a, 3));
+                        VecF a3 = Vec.Create(Unsafe.Add(ref a, 3));
                         o30 = Vec.MultiplyAddEstimate(a3, b0, o30); o31 = Vec.MultiplyAddEstimate(a3, b1, o31); o32 = Vec.MultiplyAddEstimate(a3, b2, o32);
-                        Lane a4 = Vec.Create(Unsafe.Add(ref a, 4));
+                        VecF a4 = Vec.Create(Unsafe.Add(ref a, 4));
                         o40 = Vec.MultiplyAddEstimate(a4, b0, o40); o41 = Vec.MultiplyAddEstimate(a4, b1, o41); o42 = Vec.MultiplyAddEstimate(a4, b2, o42);
-                        Lane a5 = Vec.Create(Unsafe.Add(ref a, 5));
+                        VecF a5 = Vec.Create(Unsafe.Add(ref a, 5));
                         o50 = Vec.MultiplyAddEstimate(a5, b0, o50); o51 = Vec.MultiplyAddEstimate(a5, b1, o51); o52 = Vec.MultiplyAddEstimate(a5, b2, o52);
-                        Lane a6 = Vec.Create(Unsafe.Add(ref a, 6));
+                        VecF a6 = Vec.Create(Unsafe.Add(ref a, 6));
                         o60 = Vec.MultiplyAddEstimate(a6, b0, o60); o61 = Vec.MultiplyAddEstimate(a6, b1, o61); o62 = Vec.MultiplyAddEstimate(a6, b2, o62);
-                        Lane a7 = Vec.Create(Unsafe.Add(ref a, 7));
+                        VecF a7 = Vec.Create(Unsafe.Add(ref a, 7));
                         o70 = Vec.MultiplyAddEstimate(a7, b0, o70); o71 = Vec.MultiplyAddEstimate(a7, b1, o71); o72 = Vec.MultiplyAddEstimate(a7, b2, o72);
                     }
                     a = ref Unsafe.Add(ref a, 64);
@@ -601,7 +601,7 @@ namespace FastAttn.Generated
                 if (rescales)
                 {
                     // The output so far, rescaled to the new maximum. Last: the sum of a block is rounded at its own size.
-                    Lane alpha0 = Vec.LoadUnsafe(ref alpha, 0);
+                    VecF alpha0 = Vec.LoadUnsafe(ref alpha, 0);
                     o00 = Vec.MultiplyAddEstimate(Vec.LoadUnsafe(ref output0, 0), alpha0, o00);
                     o10 = Vec.MultiplyAddEstimate(Vec.LoadUnsafe(ref output0, 48), alpha0, o10);
                     o20 = Vec.MultiplyAddEstimate(Vec.LoadUnsafe(ref output0, 96), alpha0, o20);
@@ -613,7 +613,7 @@ namespace FastAttn.Generated
 
                     if (complete > 1)
                     {
-                        Lane alpha1 = Vec.LoadUnsafe(ref alpha, 16);
+                        VecF alpha1 = Vec.LoadUnsafe(ref alpha, 16);
                         o01 = Vec.MultiplyAddEstimate(Vec.LoadUnsafe(ref output1, 16), alpha1, o01);
                         o11 = Vec.MultiplyAddEstimate(Vec.LoadUnsafe(ref output1, 64), alpha1, o11);
                         o21 = Vec.MultiplyAddEstimate(Vec.LoadUnsafe(ref output1, 112), alpha1, o21);
@@ -626,7 +626,7 @@ namespace FastAttn.Generated
 
                     if (complete > 2)
                     {
-                        Lane alpha2 = Vec.LoadUnsafe(ref alpha, 32);
+                        VecF alpha2 = Vec.LoadUnsafe(ref alpha, 32);
                         o02 = Vec.MultiplyAddEstimate(Vec.LoadUnsafe(ref output2, 32), alpha2, o02);
                         o12 = Vec.MultiplyAddEstimate(Vec.LoadUnsafe(ref output2, 80), alpha2, o12);
                         o22 = Vec.MultiplyAddEstimate(Vec.LoadUnsafe(ref output2, 128), alpha2, o22);
@@ -662,14 +662,14 @@ namespace FastAttn.Generated
                 ref float part = ref Unsafe.Add(ref sum, c * 48);
                 ref float output0 = ref Unsafe.Add(ref output, c * 48);
 
-                Lane o00 = Lane.Zero, o01 = Lane.Zero;
-                Lane o10 = Lane.Zero, o11 = Lane.Zero;
-                Lane o20 = Lane.Zero, o21 = Lane.Zero;
-                Lane o30 = Lane.Zero, o31 = Lane.Zero;
-                Lane o40 = Lane.Zero, o41 = Lane.Zero;
-                Lane o50 = Lane.Zero, o51 = Lane.Zero;
-                Lane o60 = Lane.Zero, o61 = Lane.Zero;
-                Lane o70 = Lane.Zero, o71 = Lane.Zero;
+                VecF o00 = VecF.Zero, o01 = VecF.Zero;
+                VecF o10 = VecF.Zero, o11 = VecF.Zero;
+                VecF o20 = VecF.Zero, o21 = VecF.Zero;
+                VecF o30 = VecF.Zero, o31 = VecF.Zero;
+                VecF o40 = VecF.Zero, o41 = VecF.Zero;
+                VecF o50 = VecF.Zero, o51 = VecF.Zero;
+                VecF o60 = VecF.Zero, o61 = VecF.Zero;
+                VecF o70 = VecF.Zero, o71 = VecF.Zero;
                 if (continues)
                 {
                     // The sum so far.
@@ -688,79 +688,79 @@ namespace FastAttn.Generated
                 for (; j <= keyCount - 4; j += 4)
                 {
                     {
-                        Lane b0 = Vec.LoadUnsafe(ref b, 0), b1 = Vec.LoadUnsafe(ref b, 16);
-                        Lane a0 = Vec.Create(a);
+                        VecF b0 = Vec.LoadUnsafe(ref b, 0), b1 = Vec.LoadUnsafe(ref b, 16);
+                        VecF a0 = Vec.Create(a);
                         o00 = Vec.MultiplyAddEstimate(a0, b0, o00); o01 = Vec.MultiplyAddEstimate(a0, b1, o01);
-                        Lane a1 = Vec.Create(Unsafe.Add(ref a, 1));
+                        VecF a1 = Vec.Create(Unsafe.Add(ref a, 1));
                         o10 = Vec.MultiplyAddEstimate(a1, b0, o10); o11 = Vec.MultiplyAddEstimate(a1, b1, o11);
-                        Lane a2 = Vec.Create(Unsafe.Add(ref a, 2));
+                        VecF a2 = Vec.Create(Unsafe.Add(ref a, 2));
                         o20 = Vec.MultiplyAddEstimate(a2, b0, o20); o21 = Vec.MultiplyAddEstimate(a2, b1, o21);
-                        Lane a3 = Vec.Create(Unsafe.Add(ref a, 3));
+                        VecF a3 = Vec.Create(Unsafe.Add(ref a, 3));
                         o30 = Vec.MultiplyAddEstimate(a3, b0, o30); o31 = Vec.MultiplyAddEstimate(a3, b1, o31);
-                        Lane a4 = Vec.Create(Unsafe.Add(ref a, 4));
+                        VecF a4 = Vec.Create(Unsafe.Add(ref a, 4));
                         o40 = Vec.MultiplyAddEstimate(a4, b0, o40); o41 = Vec.MultiplyAddEstimate(a4, b1, o41);
-                        Lane a5 = Vec.Create(Unsafe.Add(ref a, 5));
+                        VecF a5 = Vec.Create(Unsafe.Add(ref a, 5));
                         o50 = Vec.MultiplyAddEstimate(a5, b0, o50); o51 = Vec.MultiplyAddEstimate(a5, b1, o51);
-                        Lane a6 = Vec.Create(Unsafe.Add(ref a, 6));
+                        VecF a6 = Vec.Create(Unsafe.Add(ref a, 6));
                         o60 = Vec.MultiplyAddEstimate(a6, b0, o60); o61 = Vec.MultiplyAddEstimate(a6, b1, o61);
-                        Lane a7 = Vec.Create(Unsafe.Add(ref a, 7));
+                        VecF a7 = Vec.Create(Unsafe.Add(ref a, 7));
                         o70 = Vec.MultiplyAddEstimate(a7, b0, o70); o71 = Vec.MultiplyAddEstimate(a7, b1, o71);
                     }
                     {
-                        Lane b0 = Vec.LoadUnsafe(ref b, 48), b1 = Vec.LoadUnsafe(ref b, 64);
-                        Lane a0 = Vec.Create(Unsafe.Add(ref a, 64));
+                        VecF b0 = Vec.LoadUnsafe(ref b, 48), b1 = Vec.LoadUnsafe(ref b, 64);
+                        VecF a0 = Vec.Create(Unsafe.Add(ref a, 64));
                         o00 = Vec.MultiplyAddEstimate(a0, b0, o00); o01 = Vec.MultiplyAddEstimate(a0, b1, o01);
-                        Lane a1 = Vec.Create(Unsafe.Add(ref a, 65));
+                        VecF a1 = Vec.Create(Unsafe.Add(ref a, 65));
                         o10 = Vec.MultiplyAddEstimate(a1, b0, o10); o11 = Vec.MultiplyAddEstimate(a1, b1, o11);
-                        Lane a2 = Vec.Create(Unsafe.Add(ref a, 66));
+                        VecF a2 = Vec.Create(Unsafe.Add(ref a, 66));
                         o20 = Vec.MultiplyAddEstimate(a2, b0, o20); o21 = Vec.MultiplyAddEstimate(a2, b1, o21);
-                        Lane a3 = Vec.Create(Unsafe.Add(ref a, 67));
+                        VecF a3 = Vec.Create(Unsafe.Add(ref a, 67));
                         o30 = Vec.MultiplyAddEstimate(a3, b0, o30); o31 = Vec.MultiplyAddEstimate(a3, b1, o31);
-                        Lane a4 = Vec.Create(Unsafe.Add(ref a, 68));
+                        VecF a4 = Vec.Create(Unsafe.Add(ref a, 68));
                         o40 = Vec.MultiplyAddEstimate(a4, b0, o40); o41 = Vec.MultiplyAddEstimate(a4, b1, o41);
-                        Lane a5 = Vec.Create(Unsafe.Add(ref a, 69));
+                        VecF a5 = Vec.Create(Unsafe.Add(ref a, 69));
                         o50 = Vec.MultiplyAddEstimate(a5, b0, o50); o51 = Vec.MultiplyAddEstimate(a5, b1, o51);
-                        Lane a6 = Vec.Create(Unsafe.Add(ref a, 70));
+                        VecF a6 = Vec.Create(Unsafe.Add(ref a, 70));
                         o60 = Vec.MultiplyAddEstimate(a6, b0, o60); o61 = Vec.MultiplyAddEstimate(a6, b1, o61);
-                        Lane a7 = Vec.Create(Unsafe.Add(ref a, 71));
+                        VecF a7 = Vec.Create(Unsafe.Add(ref a, 71));
                         o70 = Vec.MultiplyAddEstimate(a7, b0, o70); o71 = Vec.MultiplyAddEstimate(a7, b1, o71);
                     }
                     {
-                        Lane b0 = Vec.LoadUnsafe(ref b, 96), b1 = Vec.LoadUnsafe(ref b, 112);
-                        Lane a0 = Vec.Create(Unsafe.Add(ref a, 128));
+                        VecF b0 = Vec.LoadUnsafe(ref b, 96), b1 = Vec.LoadUnsafe(ref b, 112);
+                        VecF a0 = Vec.Create(Unsafe.Add(ref a, 128));
                         o00 = Vec.MultiplyAddEstimate(a0, b0, o00); o01 = Vec.MultiplyAddEstimate(a0, b1, o01);
-                        Lane a1 = Vec.Create(Unsafe.Add(ref a, 129));
+                        VecF a1 = Vec.Create(Unsafe.Add(ref a, 129));
                         o10 = Vec.MultiplyAddEstimate(a1, b0, o10); o11 = Vec.MultiplyAddEstimate(a1, b1, o11);
-                        Lane a2 = Vec.Create(Unsafe.Add(ref a, 130));
+                        VecF a2 = Vec.Create(Unsafe.Add(ref a, 130));
                         o20 = Vec.MultiplyAddEstimate(a2, b0, o20); o21 = Vec.MultiplyAddEstimate(a2, b1, o21);
-                        Lane a3 = Vec.Create(Unsafe.Add(ref a, 131));
+                        VecF a3 = Vec.Create(Unsafe.Add(ref a, 131));
                         o30 = Vec.MultiplyAddEstimate(a3, b0, o30); o31 = Vec.MultiplyAddEstimate(a3, b1, o31);
-                        Lane a4 = Vec.Create(Unsafe.Add(ref a, 132));
+                        VecF a4 = Vec.Create(Unsafe.Add(ref a, 132));
                         o40 = Vec.MultiplyAddEstimate(a4, b0, o40); o41 = Vec.MultiplyAddEstimate(a4, b1, o41);
-                        Lane a5 = Vec.Create(Unsafe.Add(ref a, 133));
+                        VecF a5 = Vec.Create(Unsafe.Add(ref a, 133));
                         o50 = Vec.MultiplyAddEstimate(a5, b0, o50); o51 = Vec.MultiplyAddEstimate(a5, b1, o51);
-                        Lane a6 = Vec.Create(Unsafe.Add(ref a, 134));
+                        VecF a6 = Vec.Create(Unsafe.Add(ref a, 134));
                         o60 = Vec.MultiplyAddEstimate(a6, b0, o60); o61 = Vec.MultiplyAddEstimate(a6, b1, o61);
-                        Lane a7 = Vec.Create(Unsafe.Add(ref a, 135));
+                        VecF a7 = Vec.Create(Unsafe.Add(ref a, 135));
                         o70 = Vec.MultiplyAddEstimate(a7, b0, o70); o71 = Vec.MultiplyAddEstimate(a7, b1, o71);
                     }
                     {
-                        Lane b0 = Vec.LoadUnsafe(ref b, 144), b1 = Vec.LoadUnsafe(ref b, 160);
-                        Lane a0 = Vec.Create(Unsafe.Add(ref a, 192));
+                        VecF b0 = Vec.LoadUnsafe(ref b, 144), b1 = Vec.LoadUnsafe(ref b, 160);
+                        VecF a0 = Vec.Create(Unsafe.Add(ref a, 192));
                         o00 = Vec.MultiplyAddEstimate(a0, b0, o00); o01 = Vec.MultiplyAddEstimate(a0, b1, o01);
-                        Lane a1 = Vec.Create(Unsafe.Add(ref a, 193));
+                        VecF a1 = Vec.Create(Unsafe.Add(ref a, 193));
                         o10 = Vec.MultiplyAddEstimate(a1, b0, o10); o11 = Vec.MultiplyAddEstimate(a1, b1, o11);
-                        Lane a2 = Vec.Create(Unsafe.Add(ref a, 194));
+                        VecF a2 = Vec.Create(Unsafe.Add(ref a, 194));
                         o20 = Vec.MultiplyAddEstimate(a2, b0, o20); o21 = Vec.MultiplyAddEstimate(a2, b1, o21);
-                        Lane a3 = Vec.Create(Unsafe.Add(ref a, 195));
+                        VecF a3 = Vec.Create(Unsafe.Add(ref a, 195));
                         o30 = Vec.MultiplyAddEstimate(a3, b0, o30); o31 = Vec.MultiplyAddEstimate(a3, b1, o31);
-                        Lane a4 = Vec.Create(Unsafe.Add(ref a, 196));
+                        VecF a4 = Vec.Create(Unsafe.Add(ref a, 196));
                         o40 = Vec.MultiplyAddEstimate(a4, b0, o40); o41 = Vec.MultiplyAddEstimate(a4, b1, o41);
-                        Lane a5 = Vec.Create(Unsafe.Add(ref a, 197));
+                        VecF a5 = Vec.Create(Unsafe.Add(ref a, 197));
                         o50 = Vec.MultiplyAddEstimate(a5, b0, o50); o51 = Vec.MultiplyAddEstimate(a5, b1, o51);
-                        Lane a6 = Vec.Create(Unsafe.Add(ref a, 198));
+                        VecF a6 = Vec.Create(Unsafe.Add(ref a, 198));
                         o60 = Vec.MultiplyAddEstimate(a6, b0, o60); o61 = Vec.MultiplyAddEstimate(a6, b1, o61);
-                        Lane a7 = Vec.Create(Unsafe.Add(ref a, 199));
+                        VecF a7 = Vec.Create(Unsafe.Add(ref a, 199));
                         o70 = Vec.MultiplyAddEstimate(a7, b0, o70); o71 = Vec.MultiplyAddEstimate(a7, b1, o71);
                     }
                     a = ref Unsafe.Add(ref a, 256);
@@ -769,22 +769,22 @@ namespace FastAttn.Generated
                 for (; j < keyCount; j++)
                 {
                     {
-                        Lane b0 = Vec.LoadUnsafe(ref b, 0), b1 = Vec.LoadUnsafe(ref b, 16);
-                        Lane a0 = Vec.Create(a);
+                        VecF b0 = Vec.LoadUnsafe(ref b, 0), b1 = Vec.LoadUnsafe(ref b, 16);
+                        VecF a0 = Vec.Create(a);
                         o00 = Vec.MultiplyAddEstimate(a0, b0, o00); o01 = Vec.MultiplyAddEstimate(a0, b1, o01);
-                        Lane a1 = Vec.Create(Unsafe.Add(ref a, 1));
+                        VecF a1 = Vec.Create(Unsafe.Add(ref a, 1));
                         o10 = Vec.MultiplyAddEstimate(a1, b0, o10); o11 = Vec.MultiplyAddEstimate(a1, b1, o11);
-                        Lane a2 = Vec.Create(Unsafe.Add(ref a, 2));
+                        VecF a2 = Vec.Create(Unsafe.Add(ref a, 2));
                         o20 = Vec.MultiplyAddEstimate(a2, b0, o20); o21 = Vec.MultiplyAddEstimate(a2, b1, o21);
-                        Lane a3 = Vec.Create(Unsafe.Add(ref a, 3));
+                        VecF a3 = Vec.Create(Unsafe.Add(ref a, 3));
                         o30 = Vec.MultiplyAddEstimate(a3, b0, o30); o31 = Vec.MultiplyAddEstimate(a3, b1, o31);
-                        Lane a4 = Vec.Create(Unsafe.Add(ref a, 4));
+                        VecF a4 = Vec.Create(Unsafe.Add(ref a, 4));
                         o40 = Vec.MultiplyAddEstimate(a4, b0, o40); o41 = Vec.MultiplyAddEstimate(a4, b1, o41);
-                        Lane a5 = Vec.Create(Unsafe.Add(ref a, 5));
+                        VecF a5 = Vec.Create(Unsafe.Add(ref a, 5));
                         o50 = Vec.MultiplyAddEstimate(a5, b0, o50); o51 = Vec.MultiplyAddEstimate(a5, b1, o51);
-                        Lane a6 = Vec.Create(Unsafe.Add(ref a, 6));
+                        VecF a6 = Vec.Create(Unsafe.Add(ref a, 6));
                         o60 = Vec.MultiplyAddEstimate(a6, b0, o60); o61 = Vec.MultiplyAddEstimate(a6, b1, o61);
-                        Lane a7 = Vec.Create(Unsafe.Add(ref a, 7));
+                        VecF a7 = Vec.Create(Unsafe.Add(ref a, 7));
                         o70 = Vec.MultiplyAddEstimate(a7, b0, o70); o71 = Vec.MultiplyAddEstimate(a7, b1, o71);
                     }
                     a = ref Unsafe.Add(ref a, 64);
@@ -796,7 +796,7 @@ namespace FastAttn.Generated
                 if (rescales)
                 {
                     // The output so far, rescaled to the new maximum. Last: the sum of a block is rounded at its own size.
-                    Lane alpha0 = Vec.LoadUnsafe(ref alpha, 0);
+                    VecF alpha0 = Vec.LoadUnsafe(ref alpha, 0);
                     o00 = Vec.MultiplyAddEstimate(Vec.LoadUnsafe(ref output0, 0), alpha0, o00);
                     o10 = Vec.MultiplyAddEstimate(Vec.LoadUnsafe(ref output0, 48), alpha0, o10);
                     o20 = Vec.MultiplyAddEstimate(Vec.LoadUnsafe(ref output0, 96), alpha0, o20);
@@ -808,7 +808,7 @@ namespace FastAttn.Generated
 
                     if (complete > 1)
                     {
-                        Lane alpha1 = Vec.LoadUnsafe(ref alpha, 16);
+                        VecF alpha1 = Vec.LoadUnsafe(ref alpha, 16);
                         o01 = Vec.MultiplyAddEstimate(Vec.LoadUnsafe(ref output1, 16), alpha1, o01);
                         o11 = Vec.MultiplyAddEstimate(Vec.LoadUnsafe(ref output1, 64), alpha1, o11);
                         o21 = Vec.MultiplyAddEstimate(Vec.LoadUnsafe(ref output1, 112), alpha1, o21);
@@ -831,7 +831,7 @@ namespace FastAttn.Generated
             }
         }
 
-        /// <summary>Ot[c][q] = alpha[q]·Ot[c][q] + Σ_j V[j][c]·P[j][q] of the vectors whose sum is complete, 8 value columns × 1 vectors of queries at a time.</summary>
+        /// <summary>Ot[c][q] = alpha[q]·Ot[c][q] + Σ_j V[j][c]·P[j][q] of the vectors whose sum is complete, 8 value columns × 1 vector of queries at a time.</summary>
         [global::System.Runtime.CompilerServices.MethodImpl(global::System.Runtime.CompilerServices.MethodImplOptions.AggressiveOptimization)]
         private static void Values8x1(bool continues, ref float value, ref float probability, ref float alpha, ref float sum, ref float output, int keyCount, ref Prefetcher ahead)
         {
@@ -844,14 +844,14 @@ namespace FastAttn.Generated
                 ref float part = ref Unsafe.Add(ref sum, c * 48);
                 ref float output0 = ref Unsafe.Add(ref output, c * 48);
 
-                Lane o00 = Lane.Zero;
-                Lane o10 = Lane.Zero;
-                Lane o20 = Lane.Zero;
-                Lane o30 = Lane.Zero;
-                Lane o40 = Lane.Zero;
-                Lane o50 = Lane.Zero;
-                Lane o60 = Lane.Zero;
-                Lane o70 = Lane.Zero;
+                VecF o00 = VecF.Zero;
+                VecF o10 = VecF.Zero;
+                VecF o20 = VecF.Zero;
+                VecF o30 = VecF.Zero;
+                VecF o40 = VecF.Zero;
+                VecF o50 = VecF.Zero;
+                VecF o60 = VecF.Zero;
+                VecF o70 = VecF.Zero;
                 if (continues)
                 {
                     // The sum so far.
@@ -870,79 +870,79 @@ namespace FastAttn.Generated
                 for (; j <= keyCount - 4; j += 4)
                 {
                     {
-                        Lane b0 = Vec.LoadUnsafe(ref b, 0);
-                        Lane a0 = Vec.Create(a);
+                        VecF b0 = Vec.LoadUnsafe(ref b, 0);
+                        VecF a0 = Vec.Create(a);
                         o00 = Vec.MultiplyAddEstimate(a0, b0, o00);
-                        Lane a1 = Vec.Create(Unsafe.Add(ref a, 1));
+                        VecF a1 = Vec.Create(Unsafe.Add(ref a, 1));
                         o10 = Vec.MultiplyAddEstimate(a1, b0, o10);
-                        Lane a2 = Vec.Create(Unsafe.Add(ref a, 2));
+                        VecF a2 = Vec.Create(Unsafe.Add(ref a, 2));
                         o20 = Vec.MultiplyAddEstimate(a2, b0, o20);
-                        Lane a3 = Vec.Create(Unsafe.Add(ref a, 3));
+                        VecF a3 = Vec.Create(Unsafe.Add(ref a, 3));
                         o30 = Vec.MultiplyAddEstimate(a3, b0, o30);
-                        Lane a4 = Vec.Create(Unsafe.Add(ref a, 4));
+                        VecF a4 = Vec.Create(Unsafe.Add(ref a, 4));
                         o40 = Vec.MultiplyAddEstimate(a4, b0, o40);
-                        Lane a5 = Vec.Create(Unsafe.Add(ref a, 5));
+                        VecF a5 = Vec.Create(Unsafe.Add(ref a, 5));
                         o50 = Vec.MultiplyAddEstimate(a5, b0, o50);
-                        Lane a6 = Vec.Create(Unsafe.Add(ref a, 6));
+                        VecF a6 = Vec.Create(Unsafe.Add(ref a, 6));
                         o60 = Vec.MultiplyAddEstimate(a6, b0, o60);
-                        Lane a7 = Vec.Create(Unsafe.Add(ref a, 7));
+                        VecF a7 = Vec.Create(Unsafe.Add(ref a, 7));
                         o70 = Vec.MultiplyAddEstimate(a7, b0, o70);
                     }
                     {
-                        Lane b0 = Vec.LoadUnsafe(ref b, 48);
-                        Lane a0 = Vec.Create(Unsafe.Add(ref a, 64));
+                        VecF b0 = Vec.LoadUnsafe(ref b, 48);
+                        VecF a0 = Vec.Create(Unsafe.Add(ref a, 64));
                         o00 = Vec.MultiplyAddEstimate(a0, b0, o00);
-                        Lane a1 = Vec.Create(Unsafe.Add(ref a, 65));
+                        VecF a1 = Vec.Create(Unsafe.Add(ref a, 65));
                         o10 = Vec.MultiplyAddEstimate(a1, b0, o10);
-                        Lane a2 = Vec.Create(Unsafe.Add(ref a, 66));
+                        VecF a2 = Vec.Create(Unsafe.Add(ref a, 66));
                         o20 = Vec.MultiplyAddEstimate(a2, b0, o20);
-                        Lane a3 = Vec.Create(Unsafe.Add(ref a, 67));
+                        VecF a3 = Vec.Create(Unsafe.Add(ref a, 67));
                         o30 = Vec.MultiplyAddEstimate(a3, b0, o30);
-                        Lane a4 = Vec.Create(Unsafe.Add(ref a, 68));
+                        VecF a4 = Vec.Create(Unsafe.Add(ref a, 68));
                         o40 = Vec.MultiplyAddEstimate(a4, b0, o40);
-                        Lane a5 = Vec.Create(Unsafe.Add(ref a, 69));
+                        VecF a5 = Vec.Create(Unsafe.Add(ref a, 69));
                         o50 = Vec.MultiplyAddEstimate(a5, b0, o50);
-                        Lane a6 = Vec.Create(Unsafe.Add(ref a, 70));
+                        VecF a6 = Vec.Create(Unsafe.Add(ref a, 70));
                         o60 = Vec.MultiplyAddEstimate(a6, b0, o60);
-                        Lane a7 = Vec.Create(Unsafe.Add(ref a, 71));
+                        VecF a7 = Vec.Create(Unsafe.Add(ref a, 71));
                         o70 = Vec.MultiplyAddEstimate(a7, b0, o70);
                     }
                     {
-                        Lane b0 = Vec.LoadUnsafe(ref b, 96);
-                        Lane a0 = Vec.Create(Unsafe.Add(ref a, 128));
+                        VecF b0 = Vec.LoadUnsafe(ref b, 96);
+                        VecF a0 = Vec.Create(Unsafe.Add(ref a, 128));
                         o00 = Vec.MultiplyAddEstimate(a0, b0, o00);
-                        Lane a1 = Vec.Create(Unsafe.Add(ref a, 129));
+                        VecF a1 = Vec.Create(Unsafe.Add(ref a, 129));
                         o10 = Vec.MultiplyAddEstimate(a1, b0, o10);
-                        Lane a2 = Vec.Create(Unsafe.Add(ref a, 130));
+                        VecF a2 = Vec.Create(Unsafe.Add(ref a, 130));
                         o20 = Vec.MultiplyAddEstimate(a2, b0, o20);
-                        Lane a3 = Vec.Create(Unsafe.Add(ref a, 131));
+                        VecF a3 = Vec.Create(Unsafe.Add(ref a, 131));
                         o30 = Vec.MultiplyAddEstimate(a3, b0, o30);
-                        Lane a4 = Vec.Create(Unsafe.Add(ref a, 132));
+                        VecF a4 = Vec.Create(Unsafe.Add(ref a, 132));
                         o40 = Vec.MultiplyAddEstimate(a4, b0, o40);
-                        Lane a5 = Vec.Create(Unsafe.Add(ref a, 133));
+                        VecF a5 = Vec.Create(Unsafe.Add(ref a, 133));
                         o50 = Vec.MultiplyAddEstimate(a5, b0, o50);
-                        Lane a6 = Vec.Create(Unsafe.Add(ref a, 134));
+                        VecF a6 = Vec.Create(Unsafe.Add(ref a, 134));
                         o60 = Vec.MultiplyAddEstimate(a6, b0, o60);
-                        Lane a7 = Vec.Create(Unsafe.Add(ref a, 135));
+                        VecF a7 = Vec.Create(Unsafe.Add(ref a, 135));
                         o70 = Vec.MultiplyAddEstimate(a7, b0, o70);
                     }
                     {
-                        Lane b0 = Vec.LoadUnsafe(ref b, 144);
-                        Lane a0 = Vec.Create(Unsafe.Add(ref a, 192));
+                        VecF b0 = Vec.LoadUnsafe(ref b, 144);
+                        VecF a0 = Vec.Create(Unsafe.Add(ref a, 192));
                         o00 = Vec.MultiplyAddEstimate(a0, b0, o00);
-                        Lane a1 = Vec.Create(Unsafe.Add(ref a, 193));
+                        VecF a1 = Vec.Create(Unsafe.Add(ref a, 193));
                         o10 = Vec.MultiplyAddEstimate(a1, b0, o10);
-                        Lane a2 = Vec.Create(Unsafe.Add(ref a, 194));
+                        VecF a2 = Vec.Create(Unsafe.Add(ref a, 194));
                         o20 = Vec.MultiplyAddEstimate(a2, b0, o20);
-                        Lane a3 = Vec.Create(Unsafe.Add(ref a, 195));
+                        VecF a3 = Vec.Create(Unsafe.Add(ref a, 195));
                         o30 = Vec.MultiplyAddEstimate(a3, b0, o30);
-                        Lane a4 = Vec.Create(Unsafe.Add(ref a, 196));
+                        VecF a4 = Vec.Create(Unsafe.Add(ref a, 196));
                         o40 = Vec.MultiplyAddEstimate(a4, b0, o40);
-                        Lane a5 = Vec.Create(Unsafe.Add(ref a, 197));
+                        VecF a5 = Vec.Create(Unsafe.Add(ref a, 197));
                         o50 = Vec.MultiplyAddEstimate(a5, b0, o50);
-                        Lane a6 = Vec.Create(Unsafe.Add(ref a, 198));
+                        VecF a6 = Vec.Create(Unsafe.Add(ref a, 198));
                         o60 = Vec.MultiplyAddEstimate(a6, b0, o60);
-                        Lane a7 = Vec.Create(Unsafe.Add(ref a, 199));
+                        VecF a7 = Vec.Create(Unsafe.Add(ref a, 199));
                         o70 = Vec.MultiplyAddEstimate(a7, b0, o70);
                     }
                     a = ref Unsafe.Add(ref a, 256);
@@ -951,22 +951,22 @@ namespace FastAttn.Generated
                 for (; j < keyCount; j++)
                 {
                     {
-                        Lane b0 = Vec.LoadUnsafe(ref b, 0);
-                        Lane a0 = Vec.Create(a);
+                        VecF b0 = Vec.LoadUnsafe(ref b, 0);
+                        VecF a0 = Vec.Create(a);
                         o00 = Vec.MultiplyAddEstimate(a0, b0, o00);
-                        Lane a1 = Vec.Create(Unsafe.Add(ref a, 1));
+                        VecF a1 = Vec.Create(Unsafe.Add(ref a, 1));
                         o10 = Vec.MultiplyAddEstimate(a1, b0, o10);
-                        Lane a2 = Vec.Create(Unsafe.Add(ref a, 2));
+                        VecF a2 = Vec.Create(Unsafe.Add(ref a, 2));
                         o20 = Vec.MultiplyAddEstimate(a2, b0, o20);
-                        Lane a3 = Vec.Create(Unsafe.Add(ref a, 3));
+                        VecF a3 = Vec.Create(Unsafe.Add(ref a, 3));
                         o30 = Vec.MultiplyAddEstimate(a3, b0, o30);
-                        Lane a4 = Vec.Create(Unsafe.Add(ref a, 4));
+                        VecF a4 = Vec.Create(Unsafe.Add(ref a, 4));
                         o40 = Vec.MultiplyAddEstimate(a4, b0, o40);
-                        Lane a5 = Vec.Create(Unsafe.Add(ref a, 5));
+                        VecF a5 = Vec.Create(Unsafe.Add(ref a, 5));
                         o50 = Vec.MultiplyAddEstimate(a5, b0, o50);
-                        Lane a6 = Vec.Create(Unsafe.Add(ref a, 6));
+                        VecF a6 = Vec.Create(Unsafe.Add(ref a, 6));
                         o60 = Vec.MultiplyAddEstimate(a6, b0, o60);
-                        Lane a7 = Vec.Create(Unsafe.Add(ref a, 7));
+                        VecF a7 = Vec.Create(Unsafe.Add(ref a, 7));
                         o70 = Vec.MultiplyAddEstimate(a7, b0, o70);
                     }
                     a = ref Unsafe.Add(ref a, 64);
@@ -976,7 +976,7 @@ namespace FastAttn.Generated
                 if (rescales)
                 {
                     // The output so far, rescaled to the new maximum. Last: the sum of a block is rounded at its own size.
-                    Lane alpha0 = Vec.LoadUnsafe(ref alpha, 0);
+                    VecF alpha0 = Vec.LoadUnsafe(ref alpha, 0);
                     o00 = Vec.MultiplyAddEstimate(Vec.LoadUnsafe(ref output0, 0), alpha0, o00);
                     o10 = Vec.MultiplyAddEstimate(Vec.LoadUnsafe(ref output0, 48), alpha0, o10);
                     o20 = Vec.MultiplyAddEstimate(Vec.LoadUnsafe(ref output0, 96), alpha0, o20);

@@ -6,7 +6,7 @@ namespace FastAttn.Generated
 {
     using global::FastAttn.Runtime;
 
-    /// <summary>softmax(scale·Q·Kᵀ + M)·V in float32 for head and value dimension 128, mask Causal, Window, Softcap.</summary>
+    /// <summary>softmax(scale·Q·Kᵀ + M)·V in float32 for head and value dimension 128, mask Causal, features Window, Softcap.</summary>
     [global::Microsoft.CodeAnalysis.Embedded]
     [global::System.CodeDom.Compiler.GeneratedCode("FastAttn.Generators", "0.0.0.0")]
     internal sealed class F32_D128_Causal_Window_Softcap : global::FastAttn.AttentionKernel

@@ -6,7 +6,7 @@ namespace FastAttn.Generated
 {
     using global::FastAttn.Runtime;
 
-    /// <summary>softmax(scale·Q·Kᵀ + M)·V in float32 for head and value dimension 64, mask None, KeyLengths.</summary>
+    /// <summary>softmax(scale·Q·Kᵀ + M)·V in float32 for head and value dimension 64, mask None, features KeyLengths.</summary>
     [global::Microsoft.CodeAnalysis.Embedded]
     [global::System.CodeDom.Compiler.GeneratedCode("FastAttn.Generators", "0.0.0.0")]
     internal sealed class F32_D64_KeyLengths : global::FastAttn.AttentionKernel

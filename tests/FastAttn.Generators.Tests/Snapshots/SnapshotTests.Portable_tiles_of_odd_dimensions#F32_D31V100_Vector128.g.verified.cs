@@ -10,7 +10,7 @@ namespace FastAttn.Generated
 {
     using global::System.Runtime.CompilerServices;
     using Prefetcher = global::FastAttn.Runtime.Prefetcher;
-    using Lane = global::System.Runtime.Intrinsics.Vector128<float>;
+    using VecF = global::System.Runtime.Intrinsics.Vector128<float>;
     using Vec = global::System.Runtime.Intrinsics.Vector128;
 
     /// <summary>The register tiles for head dimension 31, value dimension 100 on Vector128.</summary>
@@ -66,55 +66,55 @@ namespace FastAttn.Generated
                 for (int t = 0; t < 31;)
                 {
                     int start = t, end = t + 16 < 31 ? t + 16 : 31;
-                    Lane s00 = Lane.Zero, s01 = Lane.Zero;
-                    Lane s10 = Lane.Zero, s11 = Lane.Zero;
-                    Lane s20 = Lane.Zero, s21 = Lane.Zero;
-                    Lane s30 = Lane.Zero, s31 = Lane.Zero;
+                    VecF s00 = VecF.Zero, s01 = VecF.Zero;
+                    VecF s10 = VecF.Zero, s11 = VecF.Zero;
+                    VecF s20 = VecF.Zero, s21 = VecF.Zero;
+                    VecF s30 = VecF.Zero, s31 = VecF.Zero;
                     // A key element times a vector of queries.
                     for (; t <= end - 4; t += 4)
                     {
                         {
-                            Lane b0 = Vec.LoadUnsafe(ref b, 0), b1 = Vec.LoadUnsafe(ref b, 4);
-                            Lane a0 = Vec.Create(a);
+                            VecF b0 = Vec.LoadUnsafe(ref b, 0), b1 = Vec.LoadUnsafe(ref b, 4);
+                            VecF a0 = Vec.Create(a);
                             s00 = Vec.MultiplyAddEstimate(a0, b0, s00); s01 = Vec.MultiplyAddEstimate(a0, b1, s01);
-                            Lane a1 = Vec.Create(Unsafe.Add(ref a, 31));
+                            VecF a1 = Vec.Create(Unsafe.Add(ref a, 31));
                             s10 = Vec.MultiplyAddEstimate(a1, b0, s10); s11 = Vec.MultiplyAddEstimate(a1, b1, s11);
-                            Lane a2 = Vec.Create(Unsafe.Add(ref a, 62));
+                            VecF a2 = Vec.Create(Unsafe.Add(ref a, 62));
                             s20 = Vec.MultiplyAddEstimate(a2, b0, s20); s21 = Vec.MultiplyAddEstimate(a2, b1, s21);
-                            Lane a3 = Vec.Create(Unsafe.Add(ref a, 93));
+                            VecF a3 = Vec.Create(Unsafe.Add(ref a, 93));
                             s30 = Vec.MultiplyAddEstimate(a3, b0, s30); s31 = Vec.MultiplyAddEstimate(a3, b1, s31);
                         }
                         {
-                            Lane b0 = Vec.LoadUnsafe(ref b, 8), b1 = Vec.LoadUnsafe(ref b, 12);
-                            Lane a0 = Vec.Create(Unsafe.Add(ref a, 1));
+                            VecF b0 = Vec.LoadUnsafe(ref b, 8), b1 = Vec.LoadUnsafe(ref b, 12);
+                            VecF a0 = Vec.Create(Unsafe.Add(ref a, 1));
                             s00 = Vec.MultiplyAddEstimate(a0, b0, s00); s01 = Vec.MultiplyAddEstimate(a0, b1, s01);
-                            Lane a1 = Vec.Create(Unsafe.Add(ref a, 32));
+                            VecF a1 = Vec.Create(Unsafe.Add(ref a, 32));
                             s10 = Vec.MultiplyAddEstimate(a1, b0, s10); s11 = Vec.MultiplyAddEstimate(a1, b1, s11);
-                            Lane a2 = Vec.Create(Unsafe.Add(ref a, 63));
+                            VecF a2 = Vec.Create(Unsafe.Add(ref a, 63));
                             s20 = Vec.MultiplyAddEstimate(a2, b0, s20); s21 = Vec.MultiplyAddEstimate(a2, b1, s21);
-                            Lane a3 = Vec.Create(Unsafe.Add(ref a, 94));
+                            VecF a3 = Vec.Create(Unsafe.Add(ref a, 94));
                             s30 = Vec.MultiplyAddEstimate(a3, b0, s30); s31 = Vec.MultiplyAddEstimate(a3, b1, s31);
                         }
                         {
-                            Lane b0 = Vec.LoadUnsafe(ref b, 16), b1 = Vec.LoadUnsafe(ref b, 20);
-                            Lane a0 = Vec.Create(Unsafe.Add(ref a, 2));
+                            VecF b0 = Vec.LoadUnsafe(ref b, 16), b1 = Vec.LoadUnsafe(ref b, 20);
+                            VecF a0 = Vec.Create(Unsafe.Add(ref a, 2));
                             s00 = Vec.MultiplyAddEstimate(a0, b0, s00); s01 = Vec.MultiplyAddEstimate(a0, b1, s01);
-                            Lane a1 = Vec.Create(Unsafe.Add(ref a, 33));
+                            VecF a1 = Vec.Create(Unsafe.Add(ref a, 33));
                             s10 = Vec.MultiplyAddEstimate(a1, b0, s10); s11 = Vec.MultiplyAddEstimate(a1, b1, s11);
-                            Lane a2 = Vec.Create(Unsafe.Add(ref a, 64));
+                            VecF a2 = Vec.Create(Unsafe.Add(ref a, 64));
                             s20 = Vec.MultiplyAddEstimate(a2, b0, s20); s21 = Vec.MultiplyAddEstimate(a2, b1, s21);
-                            Lane a3 = Vec.Create(Unsafe.Add(ref a, 95));
+                            VecF a3 = Vec.Create(Unsafe.Add(ref a, 95));
                             s30 = Vec.MultiplyAddEstimate(a3, b0, s30); s31 = Vec.MultiplyAddEstimate(a3, b1, s31);
                         }
                         {
-                            Lane b0 = Vec.LoadUnsafe(ref b, 24), b1 = Vec.LoadUnsafe(ref b, 28);
-                            Lane a0 = Vec.Create(Unsafe.Add(ref a, 3));
+                            VecF b0 = Vec.LoadUnsafe(ref b, 24), b1 = Vec.LoadUnsafe(ref b, 28);
+                            VecF a0 = Vec.Create(Unsafe.Add(ref a, 3));
                             s00 = Vec.MultiplyAddEstimate(a0, b0, s00); s01 = Vec.MultiplyAddEstimate(a0, b1, s01);
-                            Lane a1 = Vec.Create(Unsafe.Add(ref a, 34));
+                            VecF a1 = Vec.Create(Unsafe.Add(ref a, 34));
                             s10 = Vec.MultiplyAddEstimate(a1, b0, s10); s11 = Vec.MultiplyAddEstimate(a1, b1, s11);
-                            Lane a2 = Vec.Create(Unsafe.Add(ref a, 65));
+                            VecF a2 = Vec.Create(Unsafe.Add(ref a, 65));
                             s20 = Vec.MultiplyAddEstimate(a2, b0, s20); s21 = Vec.MultiplyAddEstimate(a2, b1, s21);
-                            Lane a3 = Vec.Create(Unsafe.Add(ref a, 96));
+                            VecF a3 = Vec.Create(Unsafe.Add(ref a, 96));
                             s30 = Vec.MultiplyAddEstimate(a3, b0, s30); s31 = Vec.MultiplyAddEstimate(a3, b1, s31);
                         }
                         a = ref Unsafe.Add(ref a, 4);
@@ -123,14 +123,14 @@ namespace FastAttn.Generated
                     for (; t < end; t++)
                     {
                         {
-                            Lane b0 = Vec.LoadUnsafe(ref b, 0), b1 = Vec.LoadUnsafe(ref b, 4);
-                            Lane a0 = Vec.Create(a);
+                            VecF b0 = Vec.LoadUnsafe(ref b, 0), b1 = Vec.LoadUnsafe(ref b, 4);
+                            VecF a0 = Vec.Create(a);
                             s00 = Vec.MultiplyAddEstimate(a0, b0, s00); s01 = Vec.MultiplyAddEstimate(a0, b1, s01);
-                            Lane a1 = Vec.Create(Unsafe.Add(ref a, 31));
+                            VecF a1 = Vec.Create(Unsafe.Add(ref a, 31));
                             s10 = Vec.MultiplyAddEstimate(a1, b0, s10); s11 = Vec.MultiplyAddEstimate(a1, b1, s11);
-                            Lane a2 = Vec.Create(Unsafe.Add(ref a, 62));
+                            VecF a2 = Vec.Create(Unsafe.Add(ref a, 62));
                             s20 = Vec.MultiplyAddEstimate(a2, b0, s20); s21 = Vec.MultiplyAddEstimate(a2, b1, s21);
-                            Lane a3 = Vec.Create(Unsafe.Add(ref a, 93));
+                            VecF a3 = Vec.Create(Unsafe.Add(ref a, 93));
                             s30 = Vec.MultiplyAddEstimate(a3, b0, s30); s31 = Vec.MultiplyAddEstimate(a3, b1, s31);
                         }
                         a = ref Unsafe.Add(ref a, 1);
@@ -164,8 +164,9 @@ namespace FastAttn.Generated
                     {
                         continue;
                     }
+
                     // The running maximum. It is read only now: all registers belong to the sum until here.
-                    Lane max0 = Vec.LoadUnsafe(ref max, 0), max1 = Vec.LoadUnsafe(ref max, 4);
+                    VecF max0 = Vec.LoadUnsafe(ref max, 0), max1 = Vec.LoadUnsafe(ref max, 4);
                     max0 = Vec.MaxNative(max0, s00); max1 = Vec.MaxNative(max1, s01);
                     max0 = Vec.MaxNative(max0, s10); max1 = Vec.MaxNative(max1, s11);
                     max0 = Vec.MaxNative(max0, s20); max1 = Vec.MaxNative(max1, s21);
@@ -184,7 +185,7 @@ namespace FastAttn.Generated
             }
         }
 
-        /// <summary>S[j][q] = Σ_t K[j][t]·Qt[t][q] + bias[j][q] and max[q], 8 keys × 1 vectors of queries at a time.</summary>
+        /// <summary>S[j][q] = Σ_t K[j][t]·Qt[t][q] + bias[j][q] and max[q], 8 keys × 1 vector of queries at a time.</summary>
         [global::System.Runtime.CompilerServices.MethodImpl(global::System.Runtime.CompilerServices.MethodImplOptions.AggressiveOptimization)]
         private static void Scores8x1(ref float key, ref float query, ref float bias, ref float score, ref float max, int keyCount, ref Prefetcher ahead)
         {
@@ -200,91 +201,91 @@ namespace FastAttn.Generated
                 for (int t = 0; t < 31;)
                 {
                     int start = t, end = t + 16 < 31 ? t + 16 : 31;
-                    Lane s00 = Lane.Zero;
-                    Lane s10 = Lane.Zero;
-                    Lane s20 = Lane.Zero;
-                    Lane s30 = Lane.Zero;
-                    Lane s40 = Lane.Zero;
-                    Lane s50 = Lane.Zero;
-                    Lane s60 = Lane.Zero;
-                    Lane s70 = Lane.Zero;
+                    VecF s00 = VecF.Zero;
+                    VecF s10 = VecF.Zero;
+                    VecF s20 = VecF.Zero;
+                    VecF s30 = VecF.Zero;
+                    VecF s40 = VecF.Zero;
+                    VecF s50 = VecF.Zero;
+                    VecF s60 = VecF.Zero;
+                    VecF s70 = VecF.Zero;
                     // A key element times a vector of queries.
                     for (; t <= end - 4; t += 4)
                     {
                         {
-                            Lane b0 = Vec.LoadUnsafe(ref b, 0);
-                            Lane a0 = Vec.Create(a);
+                            VecF b0 = Vec.LoadUnsafe(ref b, 0);
+                            VecF a0 = Vec.Create(a);
                             s00 = Vec.MultiplyAddEstimate(a0, b0, s00);
-                            Lane a1 = Vec.Create(Unsafe.Add(ref a, 31));
+                            VecF a1 = Vec.Create(Unsafe.Add(ref a, 31));
                             s10 = Vec.MultiplyAddEstimate(a1, b0, s10);
-                            Lane a2 = Vec.Create(Unsafe.Add(ref a, 62));
+                            VecF a2 = Vec.Create(Unsafe.Add(ref a, 62));
                             s20 = Vec.MultiplyAddEstimate(a2, b0, s20);
-                            Lane a3 = Vec.Create(Unsafe.Add(ref a, 93));
+                            VecF a3 = Vec.Create(Unsafe.Add(ref a, 93));
                             s30 = Vec.MultiplyAddEstimate(a3, b0, s30);
-                            Lane a4 = Vec.Create(Unsafe.Add(ref a, 124));
+                            VecF a4 = Vec.Create(Unsafe.Add(ref a, 124));
                             s40 = Vec.MultiplyAddEstimate(a4, b0, s40);
-                            Lane a5 = Vec.Create(Unsafe.Add(ref a, 155));
+                            VecF a5 = Vec.Create(Unsafe.Add(ref a, 155));
                             s50 = Vec.MultiplyAddEstimate(a5, b0, s50);
-                            Lane a6 = Vec.Create(Unsafe.Add(ref a, 186));
+                            VecF a6 = Vec.Create(Unsafe.Add(ref a, 186));
                             s60 = Vec.MultiplyAddEstimate(a6, b0, s60);
-                            Lane a7 = Vec.Create(Unsafe.Add(ref a, 217));
+                            VecF a7 = Vec.Create(Unsafe.Add(ref a, 217));
                             s70 = Vec.MultiplyAddEstimate(a7, b0, s70);
                         }
                         {
-                            Lane b0 = Vec.LoadUnsafe(ref b, 8);
-                            Lane a0 = Vec.Create(Unsafe.Add(ref a, 1));
+                            VecF b0 = Vec.LoadUnsafe(ref b, 8);
+                            VecF a0 = Vec.Create(Unsafe.Add(ref a, 1));
                             s00 = Vec.MultiplyAddEstimate(a0, b0, s00);
-                            Lane a1 = Vec.Create(Unsafe.Add(ref a, 32));
+                            VecF a1 = Vec.Create(Unsafe.Add(ref a, 32));
                             s10 = Vec.MultiplyAddEstimate(a1, b0, s10);
-                            Lane a2 = Vec.Create(Unsafe.Add(ref a, 63));
+                            VecF a2 = Vec.Create(Unsafe.Add(ref a, 63));
                             s20 = Vec.MultiplyAddEstimate(a2, b0, s20);
-                            Lane a3 = Vec.Create(Unsafe.Add(ref a, 94));
+                            VecF a3 = Vec.Create(Unsafe.Add(ref a, 94));
                             s30 = Vec.MultiplyAddEstimate(a3, b0, s30);
-                            Lane a4 = Vec.Create(Unsafe.Add(ref a, 125));
+                            VecF a4 = Vec.Create(Unsafe.Add(ref a, 125));
                             s40 = Vec.MultiplyAddEstimate(a4, b0, s40);
-                            Lane a5 = Vec.Create(Unsafe.Add(ref a, 156));
+                            VecF a5 = Vec.Create(Unsafe.Add(ref a, 156));
                             s50 = Vec.MultiplyAddEstimate(a5, b0, s50);
-                            Lane a6 = Vec.Create(Unsafe.Add(ref a, 187));
+                            VecF a6 = Vec.Create(Unsafe.Add(ref a, 187));
                             s60 = Vec.MultiplyAddEstimate(a6, b0, s60);
-                            Lane a7 = Vec.Create(Unsafe.Add(ref a, 218));
+                            VecF a7 = Vec.Create(Unsafe.Add(ref a, 218));
                             s70 = Vec.MultiplyAddEstimate(a7, b0, s70);
                         }
                         {
-                            Lane b0 = Vec.LoadUnsafe(ref b, 16);
-                            Lane a0 = Vec.Create(Unsafe.Add(ref a, 2));
+                            VecF b0 = Vec.LoadUnsafe(ref b, 16);
+                            VecF a0 = Vec.Create(Unsafe.Add(ref a, 2));
                             s00 = Vec.MultiplyAddEstimate(a0, b0, s00);
-                            Lane a1 = Vec.Create(Unsafe.Add(ref a, 33));
+                            VecF a1 = Vec.Create(Unsafe.Add(ref a, 33));
                             s10 = Vec.MultiplyAddEstimate(a1, b0, s10);
-                            Lane a2 = Vec.Create(Unsafe.Add(ref a, 64));
+                            VecF a2 = Vec.Create(Unsafe.Add(ref a, 64));
                             s20 = Vec.MultiplyAddEstimate(a2, b0, s20);
-                            Lane a3 = Vec.Create(Unsafe.Add(ref a, 95));
+                            VecF a3 = Vec.Create(Unsafe.Add(ref a, 95));
                             s30 = Vec.MultiplyAddEstimate(a3, b0, s30);
-                            Lane a4 = Vec.Create(Unsafe.Add(ref a, 126));
+                            VecF a4 = Vec.Create(Unsafe.Add(ref a, 126));
                             s40 = Vec.MultiplyAddEstimate(a4, b0, s40);
-                            Lane a5 = Vec.Create(Unsafe.Add(ref a, 157));
+                            VecF a5 = Vec.Create(Unsafe.Add(ref a, 157));
                             s50 = Vec.MultiplyAddEstimate(a5, b0, s50);
-                            Lane a6 = Vec.Create(Unsafe.Add(ref a, 188));
+                            VecF a6 = Vec.Create(Unsafe.Add(ref a, 188));
                             s60 = Vec.MultiplyAddEstimate(a6, b0, s60);
-                            Lane a7 = Vec.Create(Unsafe.Add(ref a, 219));
+                            VecF a7 = Vec.Create(Unsafe.Add(ref a, 219));
                             s70 = Vec.MultiplyAddEstimate(a7, b0, s70);
                         }
                         {
-                            Lane b0 = Vec.LoadUnsafe(ref b, 24);
-                            Lane a0 = Vec.Create(Unsafe.Add(ref a, 3));
+                            VecF b0 = Vec.LoadUnsafe(ref b, 24);
+                            VecF a0 = Vec.Create(Unsafe.Add(ref a, 3));
                             s00 = Vec.MultiplyAddEstimate(a0, b0, s00);
-                            Lane a1 = Vec.Create(Unsafe.Add(ref a, 34));
+                            VecF a1 = Vec.Create(Unsafe.Add(ref a, 34));
                             s10 = Vec.MultiplyAddEstimate(a1, b0, s10);
-                            Lane a2 = Vec.Create(Unsafe.Add(ref a, 65));
+                            VecF a2 = Vec.Create(Unsafe.Add(ref a, 65));
                             s20 = Vec.MultiplyAddEstimate(a2, b0, s20);
-                            Lane a3 = Vec.Create(Unsafe.Add(ref a, 96));
+                            VecF a3 = Vec.Create(Unsafe.Add(ref a, 96));
                             s30 = Vec.MultiplyAddEstimate(a3, b0, s30);
-                            Lane a4 = Vec.Create(Unsafe.Add(ref a, 127));
+                            VecF a4 = Vec.Create(Unsafe.Add(ref a, 127));
                             s40 = Vec.MultiplyAddEstimate(a4, b0, s40);
-                            Lane a5 = Vec.Create(Unsafe.Add(ref a, 158));
+                            VecF a5 = Vec.Create(Unsafe.Add(ref a, 158));
                             s50 = Vec.MultiplyAddEstimate(a5, b0, s50);
-                            Lane a6 = Vec.Create(Unsafe.Add(ref a, 189));
+                            VecF a6 = Vec.Create(Unsafe.Add(ref a, 189));
                             s60 = Vec.MultiplyAddEstimate(a6, b0, s60);
-                            Lane a7 = Vec.Create(Unsafe.Add(ref a, 220));
+                            VecF a7 = Vec.Create(Unsafe.Add(ref a, 220));
                             s70 = Vec.MultiplyAddEstimate(a7, b0, s70);
                         }
                         a = ref Unsafe.Add(ref a, 4);
@@ -293,22 +294,22 @@ namespace FastAttn.Generated
                     for (; t < end; t++)
                     {
                         {
-                            Lane b0 = Vec.LoadUnsafe(ref b, 0);
-                            Lane a0 = Vec.Create(a);
+                            VecF b0 = Vec.LoadUnsafe(ref b, 0);
+                            VecF a0 = Vec.Create(a);
                             s00 = Vec.MultiplyAddEstimate(a0, b0, s00);
-                            Lane a1 = Vec.Create(Unsafe.Add(ref a, 31));
+                            VecF a1 = Vec.Create(Unsafe.Add(ref a, 31));
                             s10 = Vec.MultiplyAddEstimate(a1, b0, s10);
-                            Lane a2 = Vec.Create(Unsafe.Add(ref a, 62));
+                            VecF a2 = Vec.Create(Unsafe.Add(ref a, 62));
                             s20 = Vec.MultiplyAddEstimate(a2, b0, s20);
-                            Lane a3 = Vec.Create(Unsafe.Add(ref a, 93));
+                            VecF a3 = Vec.Create(Unsafe.Add(ref a, 93));
                             s30 = Vec.MultiplyAddEstimate(a3, b0, s30);
-                            Lane a4 = Vec.Create(Unsafe.Add(ref a, 124));
+                            VecF a4 = Vec.Create(Unsafe.Add(ref a, 124));
                             s40 = Vec.MultiplyAddEstimate(a4, b0, s40);
-                            Lane a5 = Vec.Create(Unsafe.Add(ref a, 155));
+                            VecF a5 = Vec.Create(Unsafe.Add(ref a, 155));
                             s50 = Vec.MultiplyAddEstimate(a5, b0, s50);
-                            Lane a6 = Vec.Create(Unsafe.Add(ref a, 186));
+                            VecF a6 = Vec.Create(Unsafe.Add(ref a, 186));
                             s60 = Vec.MultiplyAddEstimate(a6, b0, s60);
-                            Lane a7 = Vec.Create(Unsafe.Add(ref a, 217));
+                            VecF a7 = Vec.Create(Unsafe.Add(ref a, 217));
                             s70 = Vec.MultiplyAddEstimate(a7, b0, s70);
                         }
                         a = ref Unsafe.Add(ref a, 1);
@@ -354,8 +355,9 @@ namespace FastAttn.Generated
                     {
                         continue;
                     }
+
                     // The running maximum. It is read only now: all registers belong to the sum until here.
-                    Lane max0 = Vec.LoadUnsafe(ref max, 0);
+                    VecF max0 = Vec.LoadUnsafe(ref max, 0);
                     max0 = Vec.MaxNative(max0, s00);
                     max0 = Vec.MaxNative(max0, s10);
                     max0 = Vec.MaxNative(max0, s20);
@@ -391,10 +393,10 @@ namespace FastAttn.Generated
                 ref float part = ref Unsafe.Add(ref sum, c * 8);
                 ref float output0 = ref Unsafe.Add(ref output, c * 8);
 
-                Lane o00 = Lane.Zero, o01 = Lane.Zero;
-                Lane o10 = Lane.Zero, o11 = Lane.Zero;
-                Lane o20 = Lane.Zero, o21 = Lane.Zero;
-                Lane o30 = Lane.Zero, o31 = Lane.Zero;
+                VecF o00 = VecF.Zero, o01 = VecF.Zero;
+                VecF o10 = VecF.Zero, o11 = VecF.Zero;
+                VecF o20 = VecF.Zero, o21 = VecF.Zero;
+                VecF o30 = VecF.Zero, o31 = VecF.Zero;
                 if (continues)
                 {
                     // The sum so far.
@@ -409,47 +411,47 @@ namespace FastAttn.Generated
                 for (; j <= keyCount - 4; j += 4)
                 {
                     {
-                        Lane b0 = Vec.LoadUnsafe(ref b, 0), b1 = Vec.LoadUnsafe(ref b, 4);
-                        Lane a0 = Vec.Create(a);
+                        VecF b0 = Vec.LoadUnsafe(ref b, 0), b1 = Vec.LoadUnsafe(ref b, 4);
+                        VecF a0 = Vec.Create(a);
                         o00 = Vec.MultiplyAddEstimate(a0, b0, o00); o01 = Vec.MultiplyAddEstimate(a0, b1, o01);
-                        Lane a1 = Vec.Create(Unsafe.Add(ref a, 1));
+                        VecF a1 = Vec.Create(Unsafe.Add(ref a, 1));
                         o10 = Vec.MultiplyAddEstimate(a1, b0, o10); o11 = Vec.MultiplyAddEstimate(a1, b1, o11);
-                        Lane a2 = Vec.Create(Unsafe.Add(ref a, 2));
+                        VecF a2 = Vec.Create(Unsafe.Add(ref a, 2));
                         o20 = Vec.MultiplyAddEstimate(a2, b0, o20); o21 = Vec.MultiplyAddEstimate(a2, b1, o21);
-                        Lane a3 = Vec.Create(Unsafe.Add(ref a, 3));
+                        VecF a3 = Vec.Create(Unsafe.Add(ref a, 3));
                         o30 = Vec.MultiplyAddEstimate(a3, b0, o30); o31 = Vec.MultiplyAddEstimate(a3, b1, o31);
                     }
                     {
-                        Lane b0 = Vec.LoadUnsafe(ref b, 8), b1 = Vec.LoadUnsafe(ref b, 12);
-                        Lane a0 = Vec.Create(Unsafe.Add(ref a, 104));
+                        VecF b0 = Vec.LoadUnsafe(ref b, 8), b1 = Vec.LoadUnsafe(ref b, 12);
+                        VecF a0 = Vec.Create(Unsafe.Add(ref a, 104));
                         o00 = Vec.MultiplyAddEstimate(a0, b0, o00); o01 = Vec.MultiplyAddEstimate(a0, b1, o01);
-                        Lane a1 = Vec.Create(Unsafe.Add(ref a, 105));
+                        VecF a1 = Vec.Create(Unsafe.Add(ref a, 105));
                         o10 = Vec.MultiplyAddEstimate(a1, b0, o10); o11 = Vec.MultiplyAddEstimate(a1, b1, o11);
-                        Lane a2 = Vec.Create(Unsafe.Add(ref a, 106));
+                        VecF a2 = Vec.Create(Unsafe.Add(ref a, 106));
                         o20 = Vec.MultiplyAddEstimate(a2, b0, o20); o21 = Vec.MultiplyAddEstimate(a2, b1, o21);
-                        Lane a3 = Vec.Create(Unsafe.Add(ref a, 107));
+                        VecF a3 = Vec.Create(Unsafe.Add(ref a, 107));
                         o30 = Vec.MultiplyAddEstimate(a3, b0, o30); o31 = Vec.MultiplyAddEstimate(a3, b1, o31);
                     }
                     {
-                        Lane b0 = Vec.LoadUnsafe(ref b, 16), b1 = Vec.LoadUnsafe(ref b, 20);
-                        Lane a0 = Vec.Create(Unsafe.Add(ref a, 208));
+                        VecF b0 = Vec.LoadUnsafe(ref b, 16), b1 = Vec.LoadUnsafe(ref b, 20);
+                        VecF a0 = Vec.Create(Unsafe.Add(ref a, 208));
                         o00 = Vec.MultiplyAddEstimate(a0, b0, o00); o01 = Vec.MultiplyAddEstimate(a0, b1, o01);
-                        Lane a1 = Vec.Create(Unsafe.Add(ref a, 209));
+                        VecF a1 = Vec.Create(Unsafe.Add(ref a, 209));
                         o10 = Vec.MultiplyAddEstimate(a1, b0, o10); o11 = Vec.MultiplyAddEstimate(a1, b1, o11);
-                        Lane a2 = Vec.Create(Unsafe.Add(ref a, 210));
+                        VecF a2 = Vec.Create(Unsafe.Add(ref a, 210));
                         o20 = Vec.MultiplyAddEstimate(a2, b0, o20); o21 = Vec.MultiplyAddEstimate(a2, b1, o21);
-                        Lane a3 = Vec.Create(Unsafe.Add(ref a, 211));
+                        VecF a3 = Vec.Create(Unsafe.Add(ref a, 211));
                         o30 = Vec.MultiplyAddEstimate(a3, b0, o30); o31 = Vec.MultiplyAddEstimate(a3, b1, o31);
                     }
                     {
-                        Lane b0 = Vec.LoadUnsafe(ref b, 24), b1 = Vec.LoadUnsafe(ref b, 28);
-                        Lane a0 = Vec.Create(Unsafe.Add(ref a, 312));
+                        VecF b0 = Vec.LoadUnsafe(ref b, 24), b1 = Vec.LoadUnsafe(ref b, 28);
+                        VecF a0 = Vec.Create(Unsafe.Add(ref a, 312));
                         o00 = Vec.MultiplyAddEstimate(a0, b0, o00); o01 = Vec.MultiplyAddEstimate(a0, b1, o01);
-                        Lane a1 = Vec.Create(Unsafe.Add(ref a, 313));
+                        VecF a1 = Vec.Create(Unsafe.Add(ref a, 313));
                         o10 = Vec.MultiplyAddEstimate(a1, b0, o10); o11 = Vec.MultiplyAddEstimate(a1, b1, o11);
-                        Lane a2 = Vec.Create(Unsafe.Add(ref a, 314));
+                        VecF a2 = Vec.Create(Unsafe.Add(ref a, 314));
                         o20 = Vec.MultiplyAddEstimate(a2, b0, o20); o21 = Vec.MultiplyAddEstimate(a2, b1, o21);
-                        Lane a3 = Vec.Create(Unsafe.Add(ref a, 315));
+                        VecF a3 = Vec.Create(Unsafe.Add(ref a, 315));
                         o30 = Vec.MultiplyAddEstimate(a3, b0, o30); o31 = Vec.MultiplyAddEstimate(a3, b1, o31);
                     }
                     a = ref Unsafe.Add(ref a, 416);
@@ -458,14 +460,14 @@ namespace FastAttn.Generated
                 for (; j < keyCount; j++)
                 {
                     {
-                        Lane b0 = Vec.LoadUnsafe(ref b, 0), b1 = Vec.LoadUnsafe(ref b, 4);
-                        Lane a0 = Vec.Create(a);
+                        VecF b0 = Vec.LoadUnsafe(ref b, 0), b1 = Vec.LoadUnsafe(ref b, 4);
+                        VecF a0 = Vec.Create(a);
                         o00 = Vec.MultiplyAddEstimate(a0, b0, o00); o01 = Vec.MultiplyAddEstimate(a0, b1, o01);
-                        Lane a1 = Vec.Create(Unsafe.Add(ref a, 1));
+                        VecF a1 = Vec.Create(Unsafe.Add(ref a, 1));
                         o10 = Vec.MultiplyAddEstimate(a1, b0, o10); o11 = Vec.MultiplyAddEstimate(a1, b1, o11);
-                        Lane a2 = Vec.Create(Unsafe.Add(ref a, 2));
+                        VecF a2 = Vec.Create(Unsafe.Add(ref a, 2));
                         o20 = Vec.MultiplyAddEstimate(a2, b0, o20); o21 = Vec.MultiplyAddEstimate(a2, b1, o21);
-                        Lane a3 = Vec.Create(Unsafe.Add(ref a, 3));
+                        VecF a3 = Vec.Create(Unsafe.Add(ref a, 3));
                         o30 = Vec.MultiplyAddEstimate(a3, b0, o30); o31 = Vec.MultiplyAddEstimate(a3, b1, o31);
                     }
                     a = ref Unsafe.Add(ref a, 104);
@@ -477,7 +479,7 @@ namespace FastAttn.Generated
                 if (rescales)
                 {
                     // The output so far, rescaled to the new maximum. Last: the sum of a block is rounded at its own size.
-                    Lane alpha0 = Vec.LoadUnsafe(ref alpha, 0);
+                    VecF alpha0 = Vec.LoadUnsafe(ref alpha, 0);
                     o00 = Vec.MultiplyAddEstimate(Vec.LoadUnsafe(ref output0, 0), alpha0, o00);
                     o10 = Vec.MultiplyAddEstimate(Vec.LoadUnsafe(ref output0, 8), alpha0, o10);
                     o20 = Vec.MultiplyAddEstimate(Vec.LoadUnsafe(ref output0, 16), alpha0, o20);
@@ -485,7 +487,7 @@ namespace FastAttn.Generated
 
                     if (complete > 1)
                     {
-                        Lane alpha1 = Vec.LoadUnsafe(ref alpha, 4);
+                        VecF alpha1 = Vec.LoadUnsafe(ref alpha, 4);
                         o01 = Vec.MultiplyAddEstimate(Vec.LoadUnsafe(ref output1, 4), alpha1, o01);
                         o11 = Vec.MultiplyAddEstimate(Vec.LoadUnsafe(ref output1, 12), alpha1, o11);
                         o21 = Vec.MultiplyAddEstimate(Vec.LoadUnsafe(ref output1, 20), alpha1, o21);
@@ -500,7 +502,7 @@ namespace FastAttn.Generated
             }
         }
 
-        /// <summary>Ot[c][q] = alpha[q]·Ot[c][q] + Σ_j V[j][c]·P[j][q] of the vectors whose sum is complete, 8 value columns × 1 vectors of queries at a time.</summary>
+        /// <summary>Ot[c][q] = alpha[q]·Ot[c][q] + Σ_j V[j][c]·P[j][q] of the vectors whose sum is complete, 8 value columns × 1 vector of queries at a time.</summary>
         [global::System.Runtime.CompilerServices.MethodImpl(global::System.Runtime.CompilerServices.MethodImplOptions.AggressiveOptimization)]
         private static void Values8x1(bool continues, ref float value, ref float probability, ref float alpha, ref float sum, ref float output, int keyCount, ref Prefetcher ahead)
         {
@@ -513,14 +515,14 @@ namespace FastAttn.Generated
                 ref float part = ref Unsafe.Add(ref sum, c * 8);
                 ref float output0 = ref Unsafe.Add(ref output, c * 8);
 
-                Lane o00 = Lane.Zero;
-                Lane o10 = Lane.Zero;
-                Lane o20 = Lane.Zero;
-                Lane o30 = Lane.Zero;
-                Lane o40 = Lane.Zero;
-                Lane o50 = Lane.Zero;
-                Lane o60 = Lane.Zero;
-                Lane o70 = Lane.Zero;
+                VecF o00 = VecF.Zero;
+                VecF o10 = VecF.Zero;
+                VecF o20 = VecF.Zero;
+                VecF o30 = VecF.Zero;
+                VecF o40 = VecF.Zero;
+                VecF o50 = VecF.Zero;
+                VecF o60 = VecF.Zero;
+                VecF o70 = VecF.Zero;
                 if (continues)
                 {
                     // The sum so far.
@@ -539,79 +541,79 @@ namespace FastAttn.Generated
                 for (; j <= keyCount - 4; j += 4)
                 {
                     {
-                        Lane b0 = Vec.LoadUnsafe(ref b, 0);
-                        Lane a0 = Vec.Create(a);
+                        VecF b0 = Vec.LoadUnsafe(ref b, 0);
+                        VecF a0 = Vec.Create(a);
                         o00 = Vec.MultiplyAddEstimate(a0, b0, o00);
-                        Lane a1 = Vec.Create(Unsafe.Add(ref a, 1));
+                        VecF a1 = Vec.Create(Unsafe.Add(ref a, 1));
                         o10 = Vec.MultiplyAddEstimate(a1, b0, o10);
-                        Lane a2 = Vec.Create(Unsafe.Add(ref a, 2));
+                        VecF a2 = Vec.Create(Unsafe.Add(ref a, 2));
                         o20 = Vec.MultiplyAddEstimate(a2, b0, o20);
-                        Lane a3 = Vec.Create(Unsafe.Add(ref a, 3));
+                        VecF a3 = Vec.Create(Unsafe.Add(ref a, 3));
                         o30 = Vec.MultiplyAddEstimate(a3, b0, o30);
-                        Lane a4 = Vec.Create(Unsafe.Add(ref a, 4));
+                        VecF a4 = Vec.Create(Unsafe.Add(ref a, 4));
                         o40 = Vec.MultiplyAddEstimate(a4, b0, o40);
-                        Lane a5 = Vec.Create(Unsafe.Add(ref a, 5));
+                        VecF a5 = Vec.Create(Unsafe.Add(ref a, 5));
                         o50 = Vec.MultiplyAddEstimate(a5, b0, o50);
-                        Lane a6 = Vec.Create(Unsafe.Add(ref a, 6));
+                        VecF a6 = Vec.Create(Unsafe.Add(ref a, 6));
                         o60 = Vec.MultiplyAddEstimate(a6, b0, o60);
-                        Lane a7 = Vec.Create(Unsafe.Add(ref a, 7));
+                        VecF a7 = Vec.Create(Unsafe.Add(ref a, 7));
                         o70 = Vec.MultiplyAddEstimate(a7, b0, o70);
                     }
                     {
-                        Lane b0 = Vec.LoadUnsafe(ref b, 8);
-                        Lane a0 = Vec.Create(Unsafe.Add(ref a, 104));
+                        VecF b0 = Vec.LoadUnsafe(ref b, 8);
+                        VecF a0 = Vec.Create(Unsafe.Add(ref a, 104));
                         o00 = Vec.MultiplyAddEstimate(a0, b0, o00);
-                        Lane a1 = Vec.Create(Unsafe.Add(ref a, 105));
+                        VecF a1 = Vec.Create(Unsafe.Add(ref a, 105));
                         o10 = Vec.MultiplyAddEstimate(a1, b0, o10);
-                        Lane a2 = Vec.Create(Unsafe.Add(ref a, 106));
+                        VecF a2 = Vec.Create(Unsafe.Add(ref a, 106));
                         o20 = Vec.MultiplyAddEstimate(a2, b0, o20);
-                        Lane a3 = Vec.Create(Unsafe.Add(ref a, 107));
+                        VecF a3 = Vec.Create(Unsafe.Add(ref a, 107));
                         o30 = Vec.MultiplyAddEstimate(a3, b0, o30);
-                        Lane a4 = Vec.Create(Unsafe.Add(ref a, 108));
+                        VecF a4 = Vec.Create(Unsafe.Add(ref a, 108));
                         o40 = Vec.MultiplyAddEstimate(a4, b0, o40);
-                        Lane a5 = Vec.Create(Unsafe.Add(ref a, 109));
+                        VecF a5 = Vec.Create(Unsafe.Add(ref a, 109));
                         o50 = Vec.MultiplyAddEstimate(a5, b0, o50);
-                        Lane a6 = Vec.Create(Unsafe.Add(ref a, 110));
+                        VecF a6 = Vec.Create(Unsafe.Add(ref a, 110));
                         o60 = Vec.MultiplyAddEstimate(a6, b0, o60);
-                        Lane a7 = Vec.Create(Unsafe.Add(ref a, 111));
+                        VecF a7 = Vec.Create(Unsafe.Add(ref a, 111));
                         o70 = Vec.MultiplyAddEstimate(a7, b0, o70);
                     }
                     {
-                        Lane b0 = Vec.LoadUnsafe(ref b, 16);
-                        Lane a0 = Vec.Create(Unsafe.Add(ref a, 208));
+                        VecF b0 = Vec.LoadUnsafe(ref b, 16);
+                        VecF a0 = Vec.Create(Unsafe.Add(ref a, 208));
                         o00 = Vec.MultiplyAddEstimate(a0, b0, o00);
-                        Lane a1 = Vec.Create(Unsafe.Add(ref a, 209));
+                        VecF a1 = Vec.Create(Unsafe.Add(ref a, 209));
                         o10 = Vec.MultiplyAddEstimate(a1, b0, o10);
-                        Lane a2 = Vec.Create(Unsafe.Add(ref a, 210));
+                        VecF a2 = Vec.Create(Unsafe.Add(ref a, 210));
                         o20 = Vec.MultiplyAddEstimate(a2, b0, o20);
-                        Lane a3 = Vec.Create(Unsafe.Add(ref a, 211));
+                        VecF a3 = Vec.Create(Unsafe.Add(ref a, 211));
                         o30 = Vec.MultiplyAddEstimate(a3, b0, o30);
-                        Lane a4 = Vec.Create(Unsafe.Add(ref a, 212));
+                        VecF a4 = Vec.Create(Unsafe.Add(ref a, 212));
                         o40 = Vec.MultiplyAddEstimate(a4, b0, o40);
-                        Lane a5 = Vec.Create(Unsafe.Add(ref a, 213));
+                        VecF a5 = Vec.Create(Unsafe.Add(ref a, 213));
                         o50 = Vec.MultiplyAddEstimate(a5, b0, o50);
-                        Lane a6 = Vec.Create(Unsafe.Add(ref a, 214));
+                        VecF a6 = Vec.Create(Unsafe.Add(ref a, 214));
                         o60 = Vec.MultiplyAddEstimate(a6, b0, o60);
-                        Lane a7 = Vec.Create(Unsafe.Add(ref a, 215));
+                        VecF a7 = Vec.Create(Unsafe.Add(ref a, 215));
                         o70 = Vec.MultiplyAddEstimate(a7, b0, o70);
                     }
                     {
-                        Lane b0 = Vec.LoadUnsafe(ref b, 24);
-                        Lane a0 = Vec.Create(Unsafe.Add(ref a, 312));
+                        VecF b0 = Vec.LoadUnsafe(ref b, 24);
+                        VecF a0 = Vec.Create(Unsafe.Add(ref a, 312));
                         o00 = Vec.MultiplyAddEstimate(a0, b0, o00);
-                        Lane a1 = Vec.Create(Unsafe.Add(ref a, 313));
+                        VecF a1 = Vec.Create(Unsafe.Add(ref a, 313));
                         o10 = Vec.MultiplyAddEstimate(a1, b0, o10);
-                        Lane a2 = Vec.Create(Unsafe.Add(ref a, 314));
+                        VecF a2 = Vec.Create(Unsafe.Add(ref a, 314));
                         o20 = Vec.MultiplyAddEstimate(a2, b0, o20);
-                        Lane a3 = Vec.Create(Unsafe.Add(ref a, 315));
+                        VecF a3 = Vec.Create(Unsafe.Add(ref a, 315));
                         o30 = Vec.MultiplyAddEstimate(a3, b0, o30);
-                        Lane a4 = Vec.Create(Unsafe.Add(ref a, 316));
+                        VecF a4 = Vec.Create(Unsafe.Add(ref a, 316));
                         o40 = Vec.MultiplyAddEstimate(a4, b0, o40);
-                        Lane a5 = Vec.Create(Unsafe.Add(ref a, 317));
+                        VecF a5 = Vec.Create(Unsafe.Add(ref a, 317));
                         o50 = Vec.MultiplyAddEstimate(a5, b0, o50);
-                        Lane a6 = Vec.Create(Unsafe.Add(ref a, 318));
+                        VecF a6 = Vec.Create(Unsafe.Add(ref a, 318));
                         o60 = Vec.MultiplyAddEstimate(a6, b0, o60);
-                        Lane a7 = Vec.Create(Unsafe.Add(ref a, 319));
+                        VecF a7 = Vec.Create(Unsafe.Add(ref a, 319));
                         o70 = Vec.MultiplyAddEstimate(a7, b0, o70);
                     }
                     a = ref Unsafe.Add(ref a, 416);
@@ -620,22 +622,22 @@ namespace FastAttn.Generated
                 for (; j < keyCount; j++)
                 {
                     {
-                        Lane b0 = Vec.LoadUnsafe(ref b, 0);
-                        Lane a0 = Vec.Create(a);
+                        VecF b0 = Vec.LoadUnsafe(ref b, 0);
+                        VecF a0 = Vec.Create(a);
                         o00 = Vec.MultiplyAddEstimate(a0, b0, o00);
-                        Lane a1 = Vec.Create(Unsafe.Add(ref a, 1));
+                        VecF a1 = Vec.Create(Unsafe.Add(ref a, 1));
                         o10 = Vec.MultiplyAddEstimate(a1, b0, o10);
-                        Lane a2 = Vec.Create(Unsafe.Add(ref a, 2));
+                        VecF a2 = Vec.Create(Unsafe.Add(ref a, 2));
                         o20 = Vec.MultiplyAddEstimate(a2, b0, o20);
-                        Lane a3 = Vec.Create(Unsafe.Add(ref a, 3));
+                        VecF a3 = Vec.Create(Unsafe.Add(ref a, 3));
                         o30 = Vec.MultiplyAddEstimate(a3, b0, o30);
-                        Lane a4 = Vec.Create(Unsafe.Add(ref a, 4));
+                        VecF a4 = Vec.Create(Unsafe.Add(ref a, 4));
                         o40 = Vec.MultiplyAddEstimate(a4, b0, o40);
-                        Lane a5 = Vec.Create(Unsafe.Add(ref a, 5));
+                        VecF a5 = Vec.Create(Unsafe.Add(ref a, 5));
                         o50 = Vec.MultiplyAddEstimate(a5, b0, o50);
-                        Lane a6 = Vec.Create(Unsafe.Add(ref a, 6));
+                        VecF a6 = Vec.Create(Unsafe.Add(ref a, 6));
                         o60 = Vec.MultiplyAddEstimate(a6, b0, o60);
-                        Lane a7 = Vec.Create(Unsafe.Add(ref a, 7));
+                        VecF a7 = Vec.Create(Unsafe.Add(ref a, 7));
                         o70 = Vec.MultiplyAddEstimate(a7, b0, o70);
                     }
                     a = ref Unsafe.Add(ref a, 104);
@@ -645,7 +647,7 @@ namespace FastAttn.Generated
                 if (rescales)
                 {
                     // The output so far, rescaled to the new maximum. Last: the sum of a block is rounded at its own size.
-                    Lane alpha0 = Vec.LoadUnsafe(ref alpha, 0);
+                    VecF alpha0 = Vec.LoadUnsafe(ref alpha, 0);
                     o00 = Vec.MultiplyAddEstimate(Vec.LoadUnsafe(ref output0, 0), alpha0, o00);
                     o10 = Vec.MultiplyAddEstimate(Vec.LoadUnsafe(ref output0, 8), alpha0, o10);
                     o20 = Vec.MultiplyAddEstimate(Vec.LoadUnsafe(ref output0, 16), alpha0, o20);

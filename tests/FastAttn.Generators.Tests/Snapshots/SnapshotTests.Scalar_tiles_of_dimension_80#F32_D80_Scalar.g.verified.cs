@@ -10,7 +10,7 @@ namespace FastAttn.Generated
 {
     using global::System.Runtime.CompilerServices;
     using Prefetcher = global::FastAttn.Runtime.Prefetcher;
-    using Lane = global::System.Single;
+    using VecF = global::System.Single;
     using Vec = global::System.Single;
 
     /// <summary>The register tiles for head and value dimension 80 on Scalar.</summary>
@@ -66,55 +66,55 @@ namespace FastAttn.Generated
                 for (int t = 0; t < 80;)
                 {
                     int start = t, end = t + 32 < 80 ? t + 32 : 80;
-                    Lane s00 = 0f, s01 = 0f;
-                    Lane s10 = 0f, s11 = 0f;
-                    Lane s20 = 0f, s21 = 0f;
-                    Lane s30 = 0f, s31 = 0f;
+                    VecF s00 = 0f, s01 = 0f;
+                    VecF s10 = 0f, s11 = 0f;
+                    VecF s20 = 0f, s21 = 0f;
+                    VecF s30 = 0f, s31 = 0f;
                     // A key element times a vector of queries.
                     for (; t <= end - 4; t += 4)
                     {
                         {
-                            Lane b0 = b, b1 = Unsafe.Add(ref b, 1);
-                            Lane a0 = a;
+                            VecF b0 = b, b1 = Unsafe.Add(ref b, 1);
+                            VecF a0 = a;
                             s00 = Vec.MultiplyAddEstimate(a0, b0, s00); s01 = Vec.MultiplyAddEstimate(a0, b1, s01);
-                            Lane a1 = Unsafe.Add(ref a, 80);
+                            VecF a1 = Unsafe.Add(ref a, 80);
                             s10 = Vec.MultiplyAddEstimate(a1, b0, s10); s11 = Vec.MultiplyAddEstimate(a1, b1, s11);
-                            Lane a2 = Unsafe.Add(ref a, 160);
+                            VecF a2 = Unsafe.Add(ref a, 160);
                             s20 = Vec.MultiplyAddEstimate(a2, b0, s20); s21 = Vec.MultiplyAddEstimate(a2, b1, s21);
-                            Lane a3 = Unsafe.Add(ref a, 240);
+                            VecF a3 = Unsafe.Add(ref a, 240);
                             s30 = Vec.MultiplyAddEstimate(a3, b0, s30); s31 = Vec.MultiplyAddEstimate(a3, b1, s31);
                         }
                         {
-                            Lane b0 = Unsafe.Add(ref b, 2), b1 = Unsafe.Add(ref b, 3);
-                            Lane a0 = Unsafe.Add(ref a, 1);
+                            VecF b0 = Unsafe.Add(ref b, 2), b1 = Unsafe.Add(ref b, 3);
+                            VecF a0 = Unsafe.Add(ref a, 1);
                             s00 = Vec.MultiplyAddEstimate(a0, b0, s00); s01 = Vec.MultiplyAddEstimate(a0, b1, s01);
-                            Lane a1 = Unsafe.Add(ref a, 81);
+                            VecF a1 = Unsafe.Add(ref a, 81);
                             s10 = Vec.MultiplyAddEstimate(a1, b0, s10); s11 = Vec.MultiplyAddEstimate(a1, b1, s11);
-                            Lane a2 = Unsafe.Add(ref a, 161);
+                            VecF a2 = Unsafe.Add(ref a, 161);
                             s20 = Vec.MultiplyAddEstimate(a2, b0, s20); s21 = Vec.MultiplyAddEstimate(a2, b1, s21);
-                            Lane a3 = Unsafe.Add(ref a, 241);
+                            VecF a3 = Unsafe.Add(ref a, 241);
                             s30 = Vec.MultiplyAddEstimate(a3, b0, s30); s31 = Vec.MultiplyAddEstimate(a3, b1, s31);
                         }
                         {
-                            Lane b0 = Unsafe.Add(ref b, 4), b1 = Unsafe.Add(ref b, 5);
-                            Lane a0 = Unsafe.Add(ref a, 2);
+                            VecF b0 = Unsafe.Add(ref b, 4), b1 = Unsafe.Add(ref b, 5);
+                            VecF a0 = Unsafe.Add(ref a, 2);
                             s00 = Vec.MultiplyAddEstimate(a0, b0, s00); s01 = Vec.MultiplyAddEstimate(a0, b1, s01);
-                            Lane a1 = Unsafe.Add(ref a, 82);
+                            VecF a1 = Unsafe.Add(ref a, 82);
                             s10 = Vec.MultiplyAddEstimate(a1, b0, s10); s11 = Vec.MultiplyAddEstimate(a1, b1, s11);
-                            Lane a2 = Unsafe.Add(ref a, 162);
+                            VecF a2 = Unsafe.Add(ref a, 162);
                             s20 = Vec.MultiplyAddEstimate(a2, b0, s20); s21 = Vec.MultiplyAddEstimate(a2, b1, s21);
-                            Lane a3 = Unsafe.Add(ref a, 242);
+                            VecF a3 = Unsafe.Add(ref a, 242);
                             s30 = Vec.MultiplyAddEstimate(a3, b0, s30); s31 = Vec.MultiplyAddEstimate(a3, b1, s31);
                         }
                         {
-                            Lane b0 = Unsafe.Add(ref b, 6), b1 = Unsafe.Add(ref b, 7);
-                            Lane a0 = Unsafe.Add(ref a, 3);
+                            VecF b0 = Unsafe.Add(ref b, 6), b1 = Unsafe.Add(ref b, 7);
+                            VecF a0 = Unsafe.Add(ref a, 3);
                             s00 = Vec.MultiplyAddEstimate(a0, b0, s00); s01 = Vec.MultiplyAddEstimate(a0, b1, s01);
-                            Lane a1 = Unsafe.Add(ref a, 83);
+                            VecF a1 = Unsafe.Add(ref a, 83);
                             s10 = Vec.MultiplyAddEstimate(a1, b0, s10); s11 = Vec.MultiplyAddEstimate(a1, b1, s11);
-                            Lane a2 = Unsafe.Add(ref a, 163);
+                            VecF a2 = Unsafe.Add(ref a, 163);
                             s20 = Vec.MultiplyAddEstimate(a2, b0, s20); s21 = Vec.MultiplyAddEstimate(a2, b1, s21);
-                            Lane a3 = Unsafe.Add(ref a, 243);
+                            VecF a3 = Unsafe.Add(ref a, 243);
                             s30 = Vec.MultiplyAddEstimate(a3, b0, s30); s31 = Vec.MultiplyAddEstimate(a3, b1, s31);
                         }
                         a = ref Unsafe.Add(ref a, 4);
@@ -148,8 +148,9 @@ namespace FastAttn.Generated
                     {
                         continue;
                     }
+
                     // The running maximum. It is read only now: all registers belong to the sum until here.
-                    Lane max0 = max, max1 = Unsafe.Add(ref max, 1);
+                    VecF max0 = max, max1 = Unsafe.Add(ref max, 1);
                     max0 = max0 > s00 ? max0 : s00; max1 = max1 > s01 ? max1 : s01;
                     max0 = max0 > s10 ? max0 : s10; max1 = max1 > s11 ? max1 : s11;
                     max0 = max0 > s20 ? max0 : s20; max1 = max1 > s21 ? max1 : s21;
@@ -168,7 +169,7 @@ namespace FastAttn.Generated
             }
         }
 
-        /// <summary>S[j][q] = Σ_t K[j][t]·Qt[t][q] + bias[j][q] and max[q], 8 keys × 1 vectors of queries at a time.</summary>
+        /// <summary>S[j][q] = Σ_t K[j][t]·Qt[t][q] + bias[j][q] and max[q], 8 keys × 1 vector of queries at a time.</summary>
         [global::System.Runtime.CompilerServices.MethodImpl(global::System.Runtime.CompilerServices.MethodImplOptions.AggressiveOptimization)]
         private static void Scores8x1(ref float key, ref float query, ref float bias, ref float score, ref float max, int keyCount, ref Prefetcher ahead)
         {
@@ -184,91 +185,91 @@ namespace FastAttn.Generated
                 for (int t = 0; t < 80;)
                 {
                     int start = t, end = t + 32 < 80 ? t + 32 : 80;
-                    Lane s00 = 0f;
-                    Lane s10 = 0f;
-                    Lane s20 = 0f;
-                    Lane s30 = 0f;
-                    Lane s40 = 0f;
-                    Lane s50 = 0f;
-                    Lane s60 = 0f;
-                    Lane s70 = 0f;
+                    VecF s00 = 0f;
+                    VecF s10 = 0f;
+                    VecF s20 = 0f;
+                    VecF s30 = 0f;
+                    VecF s40 = 0f;
+                    VecF s50 = 0f;
+                    VecF s60 = 0f;
+                    VecF s70 = 0f;
                     // A key element times a vector of queries.
                     for (; t <= end - 4; t += 4)
                     {
                         {
-                            Lane b0 = b;
-                            Lane a0 = a;
+                            VecF b0 = b;
+                            VecF a0 = a;
                             s00 = Vec.MultiplyAddEstimate(a0, b0, s00);
-                            Lane a1 = Unsafe.Add(ref a, 80);
+                            VecF a1 = Unsafe.Add(ref a, 80);
                             s10 = Vec.MultiplyAddEstimate(a1, b0, s10);
-                            Lane a2 = Unsafe.Add(ref a, 160);
+                            VecF a2 = Unsafe.Add(ref a, 160);
                             s20 = Vec.MultiplyAddEstimate(a2, b0, s20);
-                            Lane a3 = Unsafe.Add(ref a, 240);
+                            VecF a3 = Unsafe.Add(ref a, 240);
                             s30 = Vec.MultiplyAddEstimate(a3, b0, s30);
-                            Lane a4 = Unsafe.Add(ref a, 320);
+                            VecF a4 = Unsafe.Add(ref a, 320);
                             s40 = Vec.MultiplyAddEstimate(a4, b0, s40);
-                            Lane a5 = Unsafe.Add(ref a, 400);
+                            VecF a5 = Unsafe.Add(ref a, 400);
                             s50 = Vec.MultiplyAddEstimate(a5, b0, s50);
-                            Lane a6 = Unsafe.Add(ref a, 480);
+                            VecF a6 = Unsafe.Add(ref a, 480);
                             s60 = Vec.MultiplyAddEstimate(a6, b0, s60);
-                            Lane a7 = Unsafe.Add(ref a, 560);
+                            VecF a7 = Unsafe.Add(ref a, 560);
                             s70 = Vec.MultiplyAddEstimate(a7, b0, s70);
                         }
                         {
-                            Lane b0 = Unsafe.Add(ref b, 2);
-                            Lane a0 = Unsafe.Add(ref a, 1);
+                            VecF b0 = Unsafe.Add(ref b, 2);
+                            VecF a0 = Unsafe.Add(ref a, 1);
                             s00 = Vec.MultiplyAddEstimate(a0, b0, s00);
-                            Lane a1 = Unsafe.Add(ref a, 81);
+                            VecF a1 = Unsafe.Add(ref a, 81);
                             s10 = Vec.MultiplyAddEstimate(a1, b0, s10);
-                            Lane a2 = Unsafe.Add(ref a, 161);
+                            VecF a2 = Unsafe.Add(ref a, 161);
                             s20 = Vec.MultiplyAddEstimate(a2, b0, s20);
-                            Lane a3 = Unsafe.Add(ref a, 241);
+                            VecF a3 = Unsafe.Add(ref a, 241);
                             s30 = Vec.MultiplyAddEstimate(a3, b0, s30);
-                            Lane a4 = Unsafe.Add(ref a, 321);
+                            VecF a4 = Unsafe.Add(ref a, 321);
                             s40 = Vec.MultiplyAddEstimate(a4, b0, s40);
-                            Lane a5 = Unsafe.Add(ref a, 401);
+                            VecF a5 = Unsafe.Add(ref a, 401);
                             s50 = Vec.MultiplyAddEstimate(a5, b0, s50);
-                            Lane a6 = Unsafe.Add(ref a, 481);
+                            VecF a6 = Unsafe.Add(ref a, 481);
                             s60 = Vec.MultiplyAddEstimate(a6, b0, s60);
-                            Lane a7 = Unsafe.Add(ref a, 561);
+                            VecF a7 = Unsafe.Add(ref a, 561);
                             s70 = Vec.MultiplyAddEstimate(a7, b0, s70);
                         }
                         {
-                            Lane b0 = Unsafe.Add(ref b, 4);
-                            Lane a0 = Unsafe.Add(ref a, 2);
+                            VecF b0 = Unsafe.Add(ref b, 4);
+                            VecF a0 = Unsafe.Add(ref a, 2);
                             s00 = Vec.MultiplyAddEstimate(a0, b0, s00);
-                            Lane a1 = Unsafe.Add(ref a, 82);
+                            VecF a1 = Unsafe.Add(ref a, 82);
                             s10 = Vec.MultiplyAddEstimate(a1, b0, s10);
-                            Lane a2 = Unsafe.Add(ref a, 162);
+                            VecF a2 = Unsafe.Add(ref a, 162);
                             s20 = Vec.MultiplyAddEstimate(a2, b0, s20);
-                            Lane a3 = Unsafe.Add(ref a, 242);
+                            VecF a3 = Unsafe.Add(ref a, 242);
                             s30 = Vec.MultiplyAddEstimate(a3, b0, s30);
-                            Lane a4 = Unsafe.Add(ref a, 322);
+                            VecF a4 = Unsafe.Add(ref a, 322);
                             s40 = Vec.MultiplyAddEstimate(a4, b0, s40);
-                            Lane a5 = Unsafe.Add(ref a, 402);
+                            VecF a5 = Unsafe.Add(ref a, 402);
                             s50 = Vec.MultiplyAddEstimate(a5, b0, s50);
-                            Lane a6 = Unsafe.Add(ref a, 482);
+                            VecF a6 = Unsafe.Add(ref a, 482);
                             s60 = Vec.MultiplyAddEstimate(a6, b0, s60);
-                            Lane a7 = Unsafe.Add(ref a, 562);
+                            VecF a7 = Unsafe.Add(ref a, 562);
                             s70 = Vec.MultiplyAddEstimate(a7, b0, s70);
                         }
                         {
-                            Lane b0 = Unsafe.Add(ref b, 6);
-                            Lane a0 = Unsafe.Add(ref a, 3);
+                            VecF b0 = Unsafe.Add(ref b, 6);
+                            VecF a0 = Unsafe.Add(ref a, 3);
                             s00 = Vec.MultiplyAddEstimate(a0, b0, s00);
-                            Lane a1 = Unsafe.Add(ref a, 83);
+                            VecF a1 = Unsafe.Add(ref a, 83);
                             s10 = Vec.MultiplyAddEstimate(a1, b0, s10);
-                            Lane a2 = Unsafe.Add(ref a, 163);
+                            VecF a2 = Unsafe.Add(ref a, 163);
                             s20 = Vec.MultiplyAddEstimate(a2, b0, s20);
-                            Lane a3 = Unsafe.Add(ref a, 243);
+                            VecF a3 = Unsafe.Add(ref a, 243);
                             s30 = Vec.MultiplyAddEstimate(a3, b0, s30);
-                            Lane a4 = Unsafe.Add(ref a, 323);
+                            VecF a4 = Unsafe.Add(ref a, 323);
                             s40 = Vec.MultiplyAddEstimate(a4, b0, s40);
-                            Lane a5 = Unsafe.Add(ref a, 403);
+                            VecF a5 = Unsafe.Add(ref a, 403);
                             s50 = Vec.MultiplyAddEstimate(a5, b0, s50);
-                            Lane a6 = Unsafe.Add(ref a, 483);
+                            VecF a6 = Unsafe.Add(ref a, 483);
                             s60 = Vec.MultiplyAddEstimate(a6, b0, s60);
-                            Lane a7 = Unsafe.Add(ref a, 563);
+                            VecF a7 = Unsafe.Add(ref a, 563);
                             s70 = Vec.MultiplyAddEstimate(a7, b0, s70);
                         }
                         a = ref Unsafe.Add(ref a, 4);
@@ -314,8 +315,9 @@ namespace FastAttn.Generated
                     {
                         continue;
                     }
+
                     // The running maximum. It is read only now: all registers belong to the sum until here.
-                    Lane max0 = max;
+                    VecF max0 = max;
                     max0 = max0 > s00 ? max0 : s00;
                     max0 = max0 > s10 ? max0 : s10;
                     max0 = max0 > s20 ? max0 : s20;
@@ -351,10 +353,10 @@ namespace FastAttn.Generated
                 ref float part = ref Unsafe.Add(ref sum, c * 2);
                 ref float output0 = ref Unsafe.Add(ref output, c * 2);
 
-                Lane o00 = 0f, o01 = 0f;
-                Lane o10 = 0f, o11 = 0f;
-                Lane o20 = 0f, o21 = 0f;
-                Lane o30 = 0f, o31 = 0f;
+                VecF o00 = 0f, o01 = 0f;
+                VecF o10 = 0f, o11 = 0f;
+                VecF o20 = 0f, o21 = 0f;
+                VecF o30 = 0f, o31 = 0f;
                 if (continues)
                 {
                     // The sum so far.
@@ -369,47 +371,47 @@ namespace FastAttn.Generated
                 for (; j <= keyCount - 4; j += 4)
                 {
                     {
-                        Lane b0 = b, b1 = Unsafe.Add(ref b, 1);
-                        Lane a0 = a;
+                        VecF b0 = b, b1 = Unsafe.Add(ref b, 1);
+                        VecF a0 = a;
                         o00 = Vec.MultiplyAddEstimate(a0, b0, o00); o01 = Vec.MultiplyAddEstimate(a0, b1, o01);
-                        Lane a1 = Unsafe.Add(ref a, 1);
+                        VecF a1 = Unsafe.Add(ref a, 1);
                         o10 = Vec.MultiplyAddEstimate(a1, b0, o10); o11 = Vec.MultiplyAddEstimate(a1, b1, o11);
-                        Lane a2 = Unsafe.Add(ref a, 2);
+                        VecF a2 = Unsafe.Add(ref a, 2);
                         o20 = Vec.MultiplyAddEstimate(a2, b0, o20); o21 = Vec.MultiplyAddEstimate(a2, b1, o21);
-                        Lane a3 = Unsafe.Add(ref a, 3);
+                        VecF a3 = Unsafe.Add(ref a, 3);
                         o30 = Vec.MultiplyAddEstimate(a3, b0, o30); o31 = Vec.MultiplyAddEstimate(a3, b1, o31);
                     }
                     {
-                        Lane b0 = Unsafe.Add(ref b, 2), b1 = Unsafe.Add(ref b, 3);
-                        Lane a0 = Unsafe.Add(ref a, 80);
+                        VecF b0 = Unsafe.Add(ref b, 2), b1 = Unsafe.Add(ref b, 3);
+                        VecF a0 = Unsafe.Add(ref a, 80);
                         o00 = Vec.MultiplyAddEstimate(a0, b0, o00); o01 = Vec.MultiplyAddEstimate(a0, b1, o01);
-                        Lane a1 = Unsafe.Add(ref a, 81);
+                        VecF a1 = Unsafe.Add(ref a, 81);
                         o10 = Vec.MultiplyAddEstimate(a1, b0, o10); o11 = Vec.MultiplyAddEstimate(a1, b1, o11);
-                        Lane a2 = Unsafe.Add(ref a, 82);
+                        VecF a2 = Unsafe.Add(ref a, 82);
                         o20 = Vec.MultiplyAddEstimate(a2, b0, o20); o21 = Vec.MultiplyAddEstimate(a2, b1, o21);
-                        Lane a3 = Unsafe.Add(ref a, 83);
+                        VecF a3 = Unsafe.Add(ref a, 83);
                         o30 = Vec.MultiplyAddEstimate(a3, b0, o30); o31 = Vec.MultiplyAddEstimate(a3, b1, o31);
                     }
                     {
-                        Lane b0 = Unsafe.Add(ref b, 4), b1 = Unsafe.Add(ref b, 5);
-                        Lane a0 = Unsafe.Add(ref a, 160);
+                        VecF b0 = Unsafe.Add(ref b, 4), b1 = Unsafe.Add(ref b, 5);
+                        VecF a0 = Unsafe.Add(ref a, 160);
                         o00 = Vec.MultiplyAddEstimate(a0, b0, o00); o01 = Vec.MultiplyAddEstimate(a0, b1, o01);
-                        Lane a1 = Unsafe.Add(ref a, 161);
+                        VecF a1 = Unsafe.Add(ref a, 161);
                         o10 = Vec.MultiplyAddEstimate(a1, b0, o10); o11 = Vec.MultiplyAddEstimate(a1, b1, o11);
-                        Lane a2 = Unsafe.Add(ref a, 162);
+                        VecF a2 = Unsafe.Add(ref a, 162);
                         o20 = Vec.MultiplyAddEstimate(a2, b0, o20); o21 = Vec.MultiplyAddEstimate(a2, b1, o21);
-                        Lane a3 = Unsafe.Add(ref a, 163);
+                        VecF a3 = Unsafe.Add(ref a, 163);
                         o30 = Vec.MultiplyAddEstimate(a3, b0, o30); o31 = Vec.MultiplyAddEstimate(a3, b1, o31);
                     }
                     {
-                        Lane b0 = Unsafe.Add(ref b, 6), b1 = Unsafe.Add(ref b, 7);
-                        Lane a0 = Unsafe.Add(ref a, 240);
+                        VecF b0 = Unsafe.Add(ref b, 6), b1 = Unsafe.Add(ref b, 7);
+                        VecF a0 = Unsafe.Add(ref a, 240);
                         o00 = Vec.MultiplyAddEstimate(a0, b0, o00); o01 = Vec.MultiplyAddEstimate(a0, b1, o01);
-                        Lane a1 = Unsafe.Add(ref a, 241);
+                        VecF a1 = Unsafe.Add(ref a, 241);
                         o10 = Vec.MultiplyAddEstimate(a1, b0, o10); o11 = Vec.MultiplyAddEstimate(a1, b1, o11);
-                        Lane a2 = Unsafe.Add(ref a, 242);
+                        VecF a2 = Unsafe.Add(ref a, 242);
                         o20 = Vec.MultiplyAddEstimate(a2, b0, o20); o21 = Vec.MultiplyAddEstimate(a2, b1, o21);
-                        Lane a3 = Unsafe.Add(ref a, 243);
+                        VecF a3 = Unsafe.Add(ref a, 243);
                         o30 = Vec.MultiplyAddEstimate(a3, b0, o30); o31 = Vec.MultiplyAddEstimate(a3, b1, o31);
                     }
                     a = ref Unsafe.Add(ref a, 320);
@@ -418,14 +420,14 @@ namespace FastAttn.Generated
                 for (; j < keyCount; j++)
                 {
                     {
-                        Lane b0 = b, b1 = Unsafe.Add(ref b, 1);
-                        Lane a0 = a;
+                        VecF b0 = b, b1 = Unsafe.Add(ref b, 1);
+                        VecF a0 = a;
                         o00 = Vec.MultiplyAddEstimate(a0, b0, o00); o01 = Vec.MultiplyAddEstimate(a0, b1, o01);
-                        Lane a1 = Unsafe.Add(ref a, 1);
+                        VecF a1 = Unsafe.Add(ref a, 1);
                         o10 = Vec.MultiplyAddEstimate(a1, b0, o10); o11 = Vec.MultiplyAddEstimate(a1, b1, o11);
-                        Lane a2 = Unsafe.Add(ref a, 2);
+                        VecF a2 = Unsafe.Add(ref a, 2);
                         o20 = Vec.MultiplyAddEstimate(a2, b0, o20); o21 = Vec.MultiplyAddEstimate(a2, b1, o21);
-                        Lane a3 = Unsafe.Add(ref a, 3);
+                        VecF a3 = Unsafe.Add(ref a, 3);
                         o30 = Vec.MultiplyAddEstimate(a3, b0, o30); o31 = Vec.MultiplyAddEstimate(a3, b1, o31);
                     }
                     a = ref Unsafe.Add(ref a, 80);
@@ -437,7 +439,7 @@ namespace FastAttn.Generated
                 if (rescales)
                 {
                     // The output so far, rescaled to the new maximum. Last: the sum of a block is rounded at its own size.
-                    Lane alpha0 = alpha;
+                    VecF alpha0 = alpha;
                     o00 = Vec.MultiplyAddEstimate(output0, alpha0, o00);
                     o10 = Vec.MultiplyAddEstimate(Unsafe.Add(ref output0, 2), alpha0, o10);
                     o20 = Vec.MultiplyAddEstimate(Unsafe.Add(ref output0, 4), alpha0, o20);
@@ -445,7 +447,7 @@ namespace FastAttn.Generated
 
                     if (complete > 1)
                     {
-                        Lane alpha1 = Unsafe.Add(ref alpha, 1);
+                        VecF alpha1 = Unsafe.Add(ref alpha, 1);
                         o01 = Vec.MultiplyAddEstimate(Unsafe.Add(ref output1, 1), alpha1, o01);
                         o11 = Vec.MultiplyAddEstimate(Unsafe.Add(ref output1, 3), alpha1, o11);
                         o21 = Vec.MultiplyAddEstimate(Unsafe.Add(ref output1, 5), alpha1, o21);
@@ -460,7 +462,7 @@ namespace FastAttn.Generated
             }
         }
 
-        /// <summary>Ot[c][q] = alpha[q]·Ot[c][q] + Σ_j V[j][c]·P[j][q] of the vectors whose sum is complete, 8 value columns × 1 vectors of queries at a time.</summary>
+        /// <summary>Ot[c][q] = alpha[q]·Ot[c][q] + Σ_j V[j][c]·P[j][q] of the vectors whose sum is complete, 8 value columns × 1 vector of queries at a time.</summary>
         [global::System.Runtime.CompilerServices.MethodImpl(global::System.Runtime.CompilerServices.MethodImplOptions.AggressiveOptimization)]
         private static void Values8x1(bool continues, ref float value, ref float probability, ref float alpha, ref float sum, ref float output, int keyCount, ref Prefetcher ahead)
         {
@@ -473,14 +475,14 @@ namespace FastAttn.Generated
                 ref float part = ref Unsafe.Add(ref sum, c * 2);
                 ref float output0 = ref Unsafe.Add(ref output, c * 2);
 
-                Lane o00 = 0f;
-                Lane o10 = 0f;
-                Lane o20 = 0f;
-                Lane o30 = 0f;
-                Lane o40 = 0f;
-                Lane o50 = 0f;
-                Lane o60 = 0f;
-                Lane o70 = 0f;
+                VecF o00 = 0f;
+                VecF o10 = 0f;
+                VecF o20 = 0f;
+                VecF o30 = 0f;
+                VecF o40 = 0f;
+                VecF o50 = 0f;
+                VecF o60 = 0f;
+                VecF o70 = 0f;
                 if (continues)
                 {
                     // The sum so far.
@@ -499,79 +501,79 @@ namespace FastAttn.Generated
                 for (; j <= keyCount - 4; j += 4)
                 {
                     {
-                        Lane b0 = b;
-                        Lane a0 = a;
+                        VecF b0 = b;
+                        VecF a0 = a;
                         o00 = Vec.MultiplyAddEstimate(a0, b0, o00);
-                        Lane a1 = Unsafe.Add(ref a, 1);
+                        VecF a1 = Unsafe.Add(ref a, 1);
                         o10 = Vec.MultiplyAddEstimate(a1, b0, o10);
-                        Lane a2 = Unsafe.Add(ref a, 2);
+                        VecF a2 = Unsafe.Add(ref a, 2);
                         o20 = Vec.MultiplyAddEstimate(a2, b0, o20);
-                        Lane a3 = Unsafe.Add(ref a, 3);
+                        VecF a3 = Unsafe.Add(ref a, 3);
                         o30 = Vec.MultiplyAddEstimate(a3, b0, o30);
-                        Lane a4 = Unsafe.Add(ref a, 4);
+                        VecF a4 = Unsafe.Add(ref a, 4);
                         o40 = Vec.MultiplyAddEstimate(a4, b0, o40);
-                        Lane a5 = Unsafe.Add(ref a, 5);
+                        VecF a5 = Unsafe.Add(ref a, 5);
                         o50 = Vec.MultiplyAddEstimate(a5, b0, o50);
-                        Lane a6 = Unsafe.Add(ref a, 6);
+                        VecF a6 = Unsafe.Add(ref a, 6);
                         o60 = Vec.MultiplyAddEstimate(a6, b0, o60);
-                        Lane a7 = Unsafe.Add(ref a, 7);
+                        VecF a7 = Unsafe.Add(ref a, 7);
                         o70 = Vec.MultiplyAddEstimate(a7, b0, o70);
                     }
                     {
-                        Lane b0 = Unsafe.Add(ref b, 2);
-                        Lane a0 = Unsafe.Add(ref a, 80);
+                        VecF b0 = Unsafe.Add(ref b, 2);
+                        VecF a0 = Unsafe.Add(ref a, 80);
                         o00 = Vec.MultiplyAddEstimate(a0, b0, o00);
-                        Lane a1 = Unsafe.Add(ref a, 81);
+                        VecF a1 = Unsafe.Add(ref a, 81);
                         o10 = Vec.MultiplyAddEstimate(a1, b0, o10);
-                        Lane a2 = Unsafe.Add(ref a, 82);
+                        VecF a2 = Unsafe.Add(ref a, 82);
                         o20 = Vec.MultiplyAddEstimate(a2, b0, o20);
-                        Lane a3 = Unsafe.Add(ref a, 83);
+                        VecF a3 = Unsafe.Add(ref a, 83);
                         o30 = Vec.MultiplyAddEstimate(a3, b0, o30);
-                        Lane a4 = Unsafe.Add(ref a, 84);
+                        VecF a4 = Unsafe.Add(ref a, 84);
                         o40 = Vec.MultiplyAddEstimate(a4, b0, o40);
-                        Lane a5 = Unsafe.Add(ref a, 85);
+                        VecF a5 = Unsafe.Add(ref a, 85);
                         o50 = Vec.MultiplyAddEstimate(a5, b0, o50);
-                        Lane a6 = Unsafe.Add(ref a, 86);
+                        VecF a6 = Unsafe.Add(ref a, 86);
                         o60 = Vec.MultiplyAddEstimate(a6, b0, o60);
-                        Lane a7 = Unsafe.Add(ref a, 87);
+                        VecF a7 = Unsafe.Add(ref a, 87);
                         o70 = Vec.MultiplyAddEstimate(a7, b0, o70);
                     }
                     {
-                        Lane b0 = Unsafe.Add(ref b, 4);
-                        Lane a0 = Unsafe.Add(ref a, 160);
+                        VecF b0 = Unsafe.Add(ref b, 4);
+                        VecF a0 = Unsafe.Add(ref a, 160);
                         o00 = Vec.MultiplyAddEstimate(a0, b0, o00);
-                        Lane a1 = Unsafe.Add(ref a, 161);
+                        VecF a1 = Unsafe.Add(ref a, 161);
                         o10 = Vec.MultiplyAddEstimate(a1, b0, o10);
-                        Lane a2 = Unsafe.Add(ref a, 162);
+                        VecF a2 = Unsafe.Add(ref a, 162);
                         o20 = Vec.MultiplyAddEstimate(a2, b0, o20);
-                        Lane a3 = Unsafe.Add(ref a, 163);
+                        VecF a3 = Unsafe.Add(ref a, 163);
                         o30 = Vec.MultiplyAddEstimate(a3, b0, o30);
-                        Lane a4 = Unsafe.Add(ref a, 164);
+                        VecF a4 = Unsafe.Add(ref a, 164);
                         o40 = Vec.MultiplyAddEstimate(a4, b0, o40);
-                        Lane a5 = Unsafe.Add(ref a, 165);
+                        VecF a5 = Unsafe.Add(ref a, 165);
                         o50 = Vec.MultiplyAddEstimate(a5, b0, o50);
-                        Lane a6 = Unsafe.Add(ref a, 166);
+                        VecF a6 = Unsafe.Add(ref a, 166);
                         o60 = Vec.MultiplyAddEstimate(a6, b0, o60);
-                        Lane a7 = Unsafe.Add(ref a, 167);
+                        VecF a7 = Unsafe.Add(ref a, 167);
                         o70 = Vec.MultiplyAddEstimate(a7, b0, o70);
                     }
                     {
-                        Lane b0 = Unsafe.Add(ref b, 6);
-                        Lane a0 = Unsafe.Add(ref a, 240);
+                        VecF b0 = Unsafe.Add(ref b, 6);
+                        VecF a0 = Unsafe.Add(ref a, 240);
                         o00 = Vec.MultiplyAddEstimate(a0, b0, o00);
-                        Lane a1 = Unsafe.Add(ref a, 241);
+                        VecF a1 = Unsafe.Add(ref a, 241);
                         o10 = Vec.MultiplyAddEstimate(a1, b0, o10);
-                        Lane a2 = Unsafe.Add(ref a, 242);
+                        VecF a2 = Unsafe.Add(ref a, 242);
                         o20 = Vec.MultiplyAddEstimate(a2, b0, o20);
-                        Lane a3 = Unsafe.Add(ref a, 243);
+                        VecF a3 = Unsafe.Add(ref a, 243);
                         o30 = Vec.MultiplyAddEstimate(a3, b0, o30);
-                        Lane a4 = Unsafe.Add(ref a, 244);
+                        VecF a4 = Unsafe.Add(ref a, 244);
                         o40 = Vec.MultiplyAddEstimate(a4, b0, o40);
-                        Lane a5 = Unsafe.Add(ref a, 245);
+                        VecF a5 = Unsafe.Add(ref a, 245);
                         o50 = Vec.MultiplyAddEstimate(a5, b0, o50);
-                        Lane a6 = Unsafe.Add(ref a, 246);
+                        VecF a6 = Unsafe.Add(ref a, 246);
                         o60 = Vec.MultiplyAddEstimate(a6, b0, o60);
-                        Lane a7 = Unsafe.Add(ref a, 247);
+                        VecF a7 = Unsafe.Add(ref a, 247);
                         o70 = Vec.MultiplyAddEstimate(a7, b0, o70);
                     }
                     a = ref Unsafe.Add(ref a, 320);
@@ -580,22 +582,22 @@ namespace FastAttn.Generated
                 for (; j < keyCount; j++)
                 {
                     {
-                        Lane b0 = b;
-                        Lane a0 = a;
+                        VecF b0 = b;
+                        VecF a0 = a;
                         o00 = Vec.MultiplyAddEstimate(a0, b0, o00);
-                        Lane a1 = Unsafe.Add(ref a, 1);
+                        VecF a1 = Unsafe.Add(ref a, 1);
                         o10 = Vec.MultiplyAddEstimate(a1, b0, o10);
-                        Lane a2 = Unsafe.Add(ref a, 2);
+                        VecF a2 = Unsafe.Add(ref a, 2);
                         o20 = Vec.MultiplyAddEstimate(a2, b0, o20);
-                        Lane a3 = Unsafe.Add(ref a, 3);
+                        VecF a3 = Unsafe.Add(ref a, 3);
                         o30 = Vec.MultiplyAddEstimate(a3, b0, o30);
-                        Lane a4 = Unsafe.Add(ref a, 4);
+                        VecF a4 = Unsafe.Add(ref a, 4);
                         o40 = Vec.MultiplyAddEstimate(a4, b0, o40);
-                        Lane a5 = Unsafe.Add(ref a, 5);
+                        VecF a5 = Unsafe.Add(ref a, 5);
                         o50 = Vec.MultiplyAddEstimate(a5, b0, o50);
-                        Lane a6 = Unsafe.Add(ref a, 6);
+                        VecF a6 = Unsafe.Add(ref a, 6);
                         o60 = Vec.MultiplyAddEstimate(a6, b0, o60);
-                        Lane a7 = Unsafe.Add(ref a, 7);
+                        VecF a7 = Unsafe.Add(ref a, 7);
                         o70 = Vec.MultiplyAddEstimate(a7, b0, o70);
                     }
                     a = ref Unsafe.Add(ref a, 80);
@@ -605,7 +607,7 @@ namespace FastAttn.Generated
                 if (rescales)
                 {
                     // The output so far, rescaled to the new maximum. Last: the sum of a block is rounded at its own size.
-                    Lane alpha0 = alpha;
+                    VecF alpha0 = alpha;
                     o00 = Vec.MultiplyAddEstimate(output0, alpha0, o00);
                     o10 = Vec.MultiplyAddEstimate(Unsafe.Add(ref output0, 2), alpha0, o10);
                     o20 = Vec.MultiplyAddEstimate(Unsafe.Add(ref output0, 4), alpha0, o20);

@@ -10,7 +10,7 @@ namespace FastAttn.Generated
 {
     using global::System.Runtime.CompilerServices;
     using Prefetcher = global::FastAttn.Runtime.Prefetcher;
-    using Lane = global::System.Runtime.Intrinsics.Vector256<float>;
+    using VecF = global::System.Runtime.Intrinsics.Vector256<float>;
     using Vec = global::System.Runtime.Intrinsics.Vector256;
 
     /// <summary>The register tiles for any head and value dimension on Avx2.</summary>
@@ -71,22 +71,22 @@ namespace FastAttn.Generated
                 for (int t = 0; t < headDim;)
                 {
                     int start = t, end = t + 32 < headDim ? t + 32 : headDim;
-                    Lane s00 = Lane.Zero, s01 = Lane.Zero, s02 = Lane.Zero;
-                    Lane s10 = Lane.Zero, s11 = Lane.Zero, s12 = Lane.Zero;
-                    Lane s20 = Lane.Zero, s21 = Lane.Zero, s22 = Lane.Zero;
-                    Lane s30 = Lane.Zero, s31 = Lane.Zero, s32 = Lane.Zero;
+                    VecF s00 = VecF.Zero, s01 = VecF.Zero, s02 = VecF.Zero;
+                    VecF s10 = VecF.Zero, s11 = VecF.Zero, s12 = VecF.Zero;
+                    VecF s20 = VecF.Zero, s21 = VecF.Zero, s22 = VecF.Zero;
+                    VecF s30 = VecF.Zero, s31 = VecF.Zero, s32 = VecF.Zero;
                     // A key element times a vector of queries.
                     for (; t < end; t++)
                     {
                         {
-                            Lane b0 = Vec.LoadUnsafe(ref b, 0), b1 = Vec.LoadUnsafe(ref b, 8), b2 = Vec.LoadUnsafe(ref b, 16);
-                            Lane a0 = Vec.Create(Unsafe.Add(ref row0, t));
+                            VecF b0 = Vec.LoadUnsafe(ref b, 0), b1 = Vec.LoadUnsafe(ref b, 8), b2 = Vec.LoadUnsafe(ref b, 16);
+                            VecF a0 = Vec.Create(Unsafe.Add(ref row0, t));
                             s00 = Vec.MultiplyAddEstimate(a0, b0, s00); s01 = Vec.MultiplyAddEstimate(a0, b1, s01); s02 = Vec.MultiplyAddEstimate(a0, b2, s02);
-                            Lane a1 = Vec.Create(Unsafe.Add(ref row1, t));
+                            VecF a1 = Vec.Create(Unsafe.Add(ref row1, t));
                             s10 = Vec.MultiplyAddEstimate(a1, b0, s10); s11 = Vec.MultiplyAddEstimate(a1, b1, s11); s12 = Vec.MultiplyAddEstimate(a1, b2, s12);
-                            Lane a2 = Vec.Create(Unsafe.Add(ref row2, t));
+                            VecF a2 = Vec.Create(Unsafe.Add(ref row2, t));
                             s20 = Vec.MultiplyAddEstimate(a2, b0, s20); s21 = Vec.MultiplyAddEstimate(a2, b1, s21); s22 = Vec.MultiplyAddEstimate(a2, b2, s22);
-                            Lane a3 = Vec.Create(Unsafe.Add(ref row3, t));
+                            VecF a3 = Vec.Create(Unsafe.Add(ref row3, t));
                             s30 = Vec.MultiplyAddEstimate(a3, b0, s30); s31 = Vec.MultiplyAddEstimate(a3, b1, s31); s32 = Vec.MultiplyAddEstimate(a3, b2, s32);
                         }
                         b = ref Unsafe.Add(ref b, 24);
@@ -119,8 +119,9 @@ namespace FastAttn.Generated
                     {
                         continue;
                     }
+
                     // The running maximum. It is read only now: all registers belong to the sum until here.
-                    Lane max0 = Vec.LoadUnsafe(ref max, 0), max1 = Vec.LoadUnsafe(ref max, 8), max2 = Vec.LoadUnsafe(ref max, 16);
+                    VecF max0 = Vec.LoadUnsafe(ref max, 0), max1 = Vec.LoadUnsafe(ref max, 8), max2 = Vec.LoadUnsafe(ref max, 16);
                     max0 = Vec.MaxNative(max0, s00); max1 = Vec.MaxNative(max1, s01); max2 = Vec.MaxNative(max2, s02);
                     max0 = Vec.MaxNative(max0, s10); max1 = Vec.MaxNative(max1, s11); max2 = Vec.MaxNative(max2, s12);
                     max0 = Vec.MaxNative(max0, s20); max1 = Vec.MaxNative(max1, s21); max2 = Vec.MaxNative(max2, s22);
@@ -158,22 +159,22 @@ namespace FastAttn.Generated
                 for (int t = 0; t < headDim;)
                 {
                     int start = t, end = t + 32 < headDim ? t + 32 : headDim;
-                    Lane s00 = Lane.Zero, s01 = Lane.Zero;
-                    Lane s10 = Lane.Zero, s11 = Lane.Zero;
-                    Lane s20 = Lane.Zero, s21 = Lane.Zero;
-                    Lane s30 = Lane.Zero, s31 = Lane.Zero;
+                    VecF s00 = VecF.Zero, s01 = VecF.Zero;
+                    VecF s10 = VecF.Zero, s11 = VecF.Zero;
+                    VecF s20 = VecF.Zero, s21 = VecF.Zero;
+                    VecF s30 = VecF.Zero, s31 = VecF.Zero;
                     // A key element times a vector of queries.
                     for (; t < end; t++)
                     {
                         {
-                            Lane b0 = Vec.LoadUnsafe(ref b, 0), b1 = Vec.LoadUnsafe(ref b, 8);
-                            Lane a0 = Vec.Create(Unsafe.Add(ref row0, t));
+                            VecF b0 = Vec.LoadUnsafe(ref b, 0), b1 = Vec.LoadUnsafe(ref b, 8);
+                            VecF a0 = Vec.Create(Unsafe.Add(ref row0, t));
                             s00 = Vec.MultiplyAddEstimate(a0, b0, s00); s01 = Vec.MultiplyAddEstimate(a0, b1, s01);
-                            Lane a1 = Vec.Create(Unsafe.Add(ref row1, t));
+                            VecF a1 = Vec.Create(Unsafe.Add(ref row1, t));
                             s10 = Vec.MultiplyAddEstimate(a1, b0, s10); s11 = Vec.MultiplyAddEstimate(a1, b1, s11);
-                            Lane a2 = Vec.Create(Unsafe.Add(ref row2, t));
+                            VecF a2 = Vec.Create(Unsafe.Add(ref row2, t));
                             s20 = Vec.MultiplyAddEstimate(a2, b0, s20); s21 = Vec.MultiplyAddEstimate(a2, b1, s21);
-                            Lane a3 = Vec.Create(Unsafe.Add(ref row3, t));
+                            VecF a3 = Vec.Create(Unsafe.Add(ref row3, t));
                             s30 = Vec.MultiplyAddEstimate(a3, b0, s30); s31 = Vec.MultiplyAddEstimate(a3, b1, s31);
                         }
                         b = ref Unsafe.Add(ref b, 24);
@@ -206,8 +207,9 @@ namespace FastAttn.Generated
                     {
                         continue;
                     }
+
                     // The running maximum. It is read only now: all registers belong to the sum until here.
-                    Lane max0 = Vec.LoadUnsafe(ref max, 0), max1 = Vec.LoadUnsafe(ref max, 8);
+                    VecF max0 = Vec.LoadUnsafe(ref max, 0), max1 = Vec.LoadUnsafe(ref max, 8);
                     max0 = Vec.MaxNative(max0, s00); max1 = Vec.MaxNative(max1, s01);
                     max0 = Vec.MaxNative(max0, s10); max1 = Vec.MaxNative(max1, s11);
                     max0 = Vec.MaxNative(max0, s20); max1 = Vec.MaxNative(max1, s21);
@@ -226,7 +228,7 @@ namespace FastAttn.Generated
             }
         }
 
-        /// <summary>S[j][q] = Σ_t K[j][t]·Qt[t][q] + bias[j][q] and max[q], 8 keys × 1 vectors of queries at a time.</summary>
+        /// <summary>S[j][q] = Σ_t K[j][t]·Qt[t][q] + bias[j][q] and max[q], 8 keys × 1 vector of queries at a time.</summary>
         [global::System.Runtime.CompilerServices.MethodImpl(global::System.Runtime.CompilerServices.MethodImplOptions.AggressiveOptimization)]
         private static void Scores8x1(ref float key, ref float query, ref float bias, ref float score, ref float max, int keyCount, int headDim, ref Prefetcher ahead)
         {
@@ -249,34 +251,34 @@ namespace FastAttn.Generated
                 for (int t = 0; t < headDim;)
                 {
                     int start = t, end = t + 32 < headDim ? t + 32 : headDim;
-                    Lane s00 = Lane.Zero;
-                    Lane s10 = Lane.Zero;
-                    Lane s20 = Lane.Zero;
-                    Lane s30 = Lane.Zero;
-                    Lane s40 = Lane.Zero;
-                    Lane s50 = Lane.Zero;
-                    Lane s60 = Lane.Zero;
-                    Lane s70 = Lane.Zero;
+                    VecF s00 = VecF.Zero;
+                    VecF s10 = VecF.Zero;
+                    VecF s20 = VecF.Zero;
+                    VecF s30 = VecF.Zero;
+                    VecF s40 = VecF.Zero;
+                    VecF s50 = VecF.Zero;
+                    VecF s60 = VecF.Zero;
+                    VecF s70 = VecF.Zero;
                     // A key element times a vector of queries.
                     for (; t < end; t++)
                     {
                         {
-                            Lane b0 = Vec.LoadUnsafe(ref b, 0);
-                            Lane a0 = Vec.Create(Unsafe.Add(ref row0, t));
+                            VecF b0 = Vec.LoadUnsafe(ref b, 0);
+                            VecF a0 = Vec.Create(Unsafe.Add(ref row0, t));
                             s00 = Vec.MultiplyAddEstimate(a0, b0, s00);
-                            Lane a1 = Vec.Create(Unsafe.Add(ref row1, t));
+                            VecF a1 = Vec.Create(Unsafe.Add(ref row1, t));
                             s10 = Vec.MultiplyAddEstimate(a1, b0, s10);
-                            Lane a2 = Vec.Create(Unsafe.Add(ref row2, t));
+                            VecF a2 = Vec.Create(Unsafe.Add(ref row2, t));
                             s20 = Vec.MultiplyAddEstimate(a2, b0, s20);
-                            Lane a3 = Vec.Create(Unsafe.Add(ref row3, t));
+                            VecF a3 = Vec.Create(Unsafe.Add(ref row3, t));
                             s30 = Vec.MultiplyAddEstimate(a3, b0, s30);
-                            Lane a4 = Vec.Create(Unsafe.Add(ref row4, t));
+                            VecF a4 = Vec.Create(Unsafe.Add(ref row4, t));
                             s40 = Vec.MultiplyAddEstimate(a4, b0, s40);
-                            Lane a5 = Vec.Create(Unsafe.Add(ref row5, t));
+                            VecF a5 = Vec.Create(Unsafe.Add(ref row5, t));
                             s50 = Vec.MultiplyAddEstimate(a5, b0, s50);
-                            Lane a6 = Vec.Create(Unsafe.Add(ref row6, t));
+                            VecF a6 = Vec.Create(Unsafe.Add(ref row6, t));
                             s60 = Vec.MultiplyAddEstimate(a6, b0, s60);
-                            Lane a7 = Vec.Create(Unsafe.Add(ref row7, t));
+                            VecF a7 = Vec.Create(Unsafe.Add(ref row7, t));
                             s70 = Vec.MultiplyAddEstimate(a7, b0, s70);
                         }
                         b = ref Unsafe.Add(ref b, 24);
@@ -321,8 +323,9 @@ namespace FastAttn.Generated
                     {
                         continue;
                     }
+
                     // The running maximum. It is read only now: all registers belong to the sum until here.
-                    Lane max0 = Vec.LoadUnsafe(ref max, 0);
+                    VecF max0 = Vec.LoadUnsafe(ref max, 0);
                     max0 = Vec.MaxNative(max0, s00);
                     max0 = Vec.MaxNative(max0, s10);
                     max0 = Vec.MaxNative(max0, s20);
@@ -358,10 +361,10 @@ namespace FastAttn.Generated
                 ref float part = ref Unsafe.Add(ref sum, c * 24);
                 ref float output0 = ref Unsafe.Add(ref output, c * 24);
 
-                Lane o00 = Lane.Zero, o01 = Lane.Zero, o02 = Lane.Zero;
-                Lane o10 = Lane.Zero, o11 = Lane.Zero, o12 = Lane.Zero;
-                Lane o20 = Lane.Zero, o21 = Lane.Zero, o22 = Lane.Zero;
-                Lane o30 = Lane.Zero, o31 = Lane.Zero, o32 = Lane.Zero;
+                VecF o00 = VecF.Zero, o01 = VecF.Zero, o02 = VecF.Zero;
+                VecF o10 = VecF.Zero, o11 = VecF.Zero, o12 = VecF.Zero;
+                VecF o20 = VecF.Zero, o21 = VecF.Zero, o22 = VecF.Zero;
+                VecF o30 = VecF.Zero, o31 = VecF.Zero, o32 = VecF.Zero;
                 if (continues)
                 {
                     // The sum so far.
@@ -376,14 +379,14 @@ namespace FastAttn.Generated
                 for (; j < keyCount; j++)
                 {
                     {
-                        Lane b0 = Vec.LoadUnsafe(ref b, 0), b1 = Vec.LoadUnsafe(ref b, 8), b2 = Vec.LoadUnsafe(ref b, 16);
-                        Lane a0 = Vec.Create(a);
+                        VecF b0 = Vec.LoadUnsafe(ref b, 0), b1 = Vec.LoadUnsafe(ref b, 8), b2 = Vec.LoadUnsafe(ref b, 16);
+                        VecF a0 = Vec.Create(a);
                         o00 = Vec.MultiplyAddEstimate(a0, b0, o00); o01 = Vec.MultiplyAddEstimate(a0, b1, o01); o02 = Vec.MultiplyAddEstimate(a0, b2, o02);
-                        Lane a1 = Vec.Create(Unsafe.Add(ref a, 1));
+                        VecF a1 = Vec.Create(Unsafe.Add(ref a, 1));
                         o10 = Vec.MultiplyAddEstimate(a1, b0, o10); o11 = Vec.MultiplyAddEstimate(a1, b1, o11); o12 = Vec.MultiplyAddEstimate(a1, b2, o12);
-                        Lane a2 = Vec.Create(Unsafe.Add(ref a, 2));
+                        VecF a2 = Vec.Create(Unsafe.Add(ref a, 2));
                         o20 = Vec.MultiplyAddEstimate(a2, b0, o20); o21 = Vec.MultiplyAddEstimate(a2, b1, o21); o22 = Vec.MultiplyAddEstimate(a2, b2, o22);
-                        Lane a3 = Vec.Create(Unsafe.Add(ref a, 3));
+                        VecF a3 = Vec.Create(Unsafe.Add(ref a, 3));
                         o30 = Vec.MultiplyAddEstimate(a3, b0, o30); o31 = Vec.MultiplyAddEstimate(a3, b1, o31); o32 = Vec.MultiplyAddEstimate(a3, b2, o32);
                     }
                     a = ref Unsafe.Add(ref a, valueDim);
@@ -396,7 +399,7 @@ namespace FastAttn.Generated
                 if (rescales)
                 {
                     // The output so far, rescaled to the new maximum. Last: the sum of a block is rounded at its own size.
-                    Lane alpha0 = Vec.LoadUnsafe(ref alpha, 0);
+                    VecF alpha0 = Vec.LoadUnsafe(ref alpha, 0);
                     o00 = Vec.MultiplyAddEstimate(Vec.LoadUnsafe(ref output0, 0), alpha0, o00);
                     o10 = Vec.MultiplyAddEstimate(Vec.LoadUnsafe(ref output0, 24), alpha0, o10);
                     o20 = Vec.MultiplyAddEstimate(Vec.LoadUnsafe(ref output0, 48), alpha0, o20);
@@ -404,7 +407,7 @@ namespace FastAttn.Generated
 
                     if (complete > 1)
                     {
-                        Lane alpha1 = Vec.LoadUnsafe(ref alpha, 8);
+                        VecF alpha1 = Vec.LoadUnsafe(ref alpha, 8);
                         o01 = Vec.MultiplyAddEstimate(Vec.LoadUnsafe(ref output1, 8), alpha1, o01);
                         o11 = Vec.MultiplyAddEstimate(Vec.LoadUnsafe(ref output1, 32), alpha1, o11);
                         o21 = Vec.MultiplyAddEstimate(Vec.LoadUnsafe(ref output1, 56), alpha1, o21);
@@ -413,7 +416,7 @@ namespace FastAttn.Generated
 
                     if (complete > 2)
                     {
-                        Lane alpha2 = Vec.LoadUnsafe(ref alpha, 16);
+                        VecF alpha2 = Vec.LoadUnsafe(ref alpha, 16);
                         o02 = Vec.MultiplyAddEstimate(Vec.LoadUnsafe(ref output2, 16), alpha2, o02);
                         o12 = Vec.MultiplyAddEstimate(Vec.LoadUnsafe(ref output2, 40), alpha2, o12);
                         o22 = Vec.MultiplyAddEstimate(Vec.LoadUnsafe(ref output2, 64), alpha2, o22);
@@ -441,10 +444,10 @@ namespace FastAttn.Generated
                 ref float part = ref Unsafe.Add(ref sum, c * 24);
                 ref float output0 = ref Unsafe.Add(ref output, c * 24);
 
-                Lane o00 = Lane.Zero, o01 = Lane.Zero;
-                Lane o10 = Lane.Zero, o11 = Lane.Zero;
-                Lane o20 = Lane.Zero, o21 = Lane.Zero;
-                Lane o30 = Lane.Zero, o31 = Lane.Zero;
+                VecF o00 = VecF.Zero, o01 = VecF.Zero;
+                VecF o10 = VecF.Zero, o11 = VecF.Zero;
+                VecF o20 = VecF.Zero, o21 = VecF.Zero;
+                VecF o30 = VecF.Zero, o31 = VecF.Zero;
                 if (continues)
                 {
                     // The sum so far.
@@ -459,14 +462,14 @@ namespace FastAttn.Generated
                 for (; j < keyCount; j++)
                 {
                     {
-                        Lane b0 = Vec.LoadUnsafe(ref b, 0), b1 = Vec.LoadUnsafe(ref b, 8);
-                        Lane a0 = Vec.Create(a);
+                        VecF b0 = Vec.LoadUnsafe(ref b, 0), b1 = Vec.LoadUnsafe(ref b, 8);
+                        VecF a0 = Vec.Create(a);
                         o00 = Vec.MultiplyAddEstimate(a0, b0, o00); o01 = Vec.MultiplyAddEstimate(a0, b1, o01);
-                        Lane a1 = Vec.Create(Unsafe.Add(ref a, 1));
+                        VecF a1 = Vec.Create(Unsafe.Add(ref a, 1));
                         o10 = Vec.MultiplyAddEstimate(a1, b0, o10); o11 = Vec.MultiplyAddEstimate(a1, b1, o11);
-                        Lane a2 = Vec.Create(Unsafe.Add(ref a, 2));
+                        VecF a2 = Vec.Create(Unsafe.Add(ref a, 2));
                         o20 = Vec.MultiplyAddEstimate(a2, b0, o20); o21 = Vec.MultiplyAddEstimate(a2, b1, o21);
-                        Lane a3 = Vec.Create(Unsafe.Add(ref a, 3));
+                        VecF a3 = Vec.Create(Unsafe.Add(ref a, 3));
                         o30 = Vec.MultiplyAddEstimate(a3, b0, o30); o31 = Vec.MultiplyAddEstimate(a3, b1, o31);
                     }
                     a = ref Unsafe.Add(ref a, valueDim);
@@ -478,7 +481,7 @@ namespace FastAttn.Generated
                 if (rescales)
                 {
                     // The output so far, rescaled to the new maximum. Last: the sum of a block is rounded at its own size.
-                    Lane alpha0 = Vec.LoadUnsafe(ref alpha, 0);
+                    VecF alpha0 = Vec.LoadUnsafe(ref alpha, 0);
                     o00 = Vec.MultiplyAddEstimate(Vec.LoadUnsafe(ref output0, 0), alpha0, o00);
                     o10 = Vec.MultiplyAddEstimate(Vec.LoadUnsafe(ref output0, 24), alpha0, o10);
                     o20 = Vec.MultiplyAddEstimate(Vec.LoadUnsafe(ref output0, 48), alpha0, o20);
@@ -486,7 +489,7 @@ namespace FastAttn.Generated
 
                     if (complete > 1)
                     {
-                        Lane alpha1 = Vec.LoadUnsafe(ref alpha, 8);
+                        VecF alpha1 = Vec.LoadUnsafe(ref alpha, 8);
                         o01 = Vec.MultiplyAddEstimate(Vec.LoadUnsafe(ref output1, 8), alpha1, o01);
                         o11 = Vec.MultiplyAddEstimate(Vec.LoadUnsafe(ref output1, 32), alpha1, o11);
                         o21 = Vec.MultiplyAddEstimate(Vec.LoadUnsafe(ref output1, 56), alpha1, o21);
@@ -501,7 +504,7 @@ namespace FastAttn.Generated
             }
         }
 
-        /// <summary>Ot[c][q] = alpha[q]·Ot[c][q] + Σ_j V[j][c]·P[j][q] of the vectors whose sum is complete, 8 value columns × 1 vectors of queries at a time.</summary>
+        /// <summary>Ot[c][q] = alpha[q]·Ot[c][q] + Σ_j V[j][c]·P[j][q] of the vectors whose sum is complete, 8 value columns × 1 vector of queries at a time.</summary>
         [global::System.Runtime.CompilerServices.MethodImpl(global::System.Runtime.CompilerServices.MethodImplOptions.AggressiveOptimization)]
         private static void Values8x1(bool continues, ref float value, ref float probability, ref float alpha, ref float sum, ref float output, int keyCount, int valueDim, ref Prefetcher ahead)
         {
@@ -514,14 +517,14 @@ namespace FastAttn.Generated
                 ref float part = ref Unsafe.Add(ref sum, c * 24);
                 ref float output0 = ref Unsafe.Add(ref output, c * 24);
 
-                Lane o00 = Lane.Zero;
-                Lane o10 = Lane.Zero;
-                Lane o20 = Lane.Zero;
-                Lane o30 = Lane.Zero;
-                Lane o40 = Lane.Zero;
-                Lane o50 = Lane.Zero;
-                Lane o60 = Lane.Zero;
-                Lane o70 = Lane.Zero;
+                VecF o00 = VecF.Zero;
+                VecF o10 = VecF.Zero;
+                VecF o20 = VecF.Zero;
+                VecF o30 = VecF.Zero;
+                VecF o40 = VecF.Zero;
+                VecF o50 = VecF.Zero;
+                VecF o60 = VecF.Zero;
+                VecF o70 = VecF.Zero;
                 if (continues)
                 {
                     // The sum so far.
@@ -540,22 +543,22 @@ namespace FastAttn.Generated
                 for (; j < keyCount; j++)
                 {
                     {
-                        Lane b0 = Vec.LoadUnsafe(ref b, 0);
-                        Lane a0 = Vec.Create(a);
+                        VecF b0 = Vec.LoadUnsafe(ref b, 0);
+                        VecF a0 = Vec.Create(a);
                         o00 = Vec.MultiplyAddEstimate(a0, b0, o00);
-                        Lane a1 = Vec.Create(Unsafe.Add(ref a, 1));
+                        VecF a1 = Vec.Create(Unsafe.Add(ref a, 1));
                         o10 = Vec.MultiplyAddEstimate(a1, b0, o10);
-                        Lane a2 = Vec.Create(Unsafe.Add(ref a, 2));
+                        VecF a2 = Vec.Create(Unsafe.Add(ref a, 2));
                         o20 = Vec.MultiplyAddEstimate(a2, b0, o20);
-                        Lane a3 = Vec.Create(Unsafe.Add(ref a, 3));
+                        VecF a3 = Vec.Create(Unsafe.Add(ref a, 3));
                         o30 = Vec.MultiplyAddEstimate(a3, b0, o30);
-                        Lane a4 = Vec.Create(Unsafe.Add(ref a, 4));
+                        VecF a4 = Vec.Create(Unsafe.Add(ref a, 4));
                         o40 = Vec.MultiplyAddEstimate(a4, b0, o40);
-                        Lane a5 = Vec.Create(Unsafe.Add(ref a, 5));
+                        VecF a5 = Vec.Create(Unsafe.Add(ref a, 5));
                         o50 = Vec.MultiplyAddEstimate(a5, b0, o50);
-                        Lane a6 = Vec.Create(Unsafe.Add(ref a, 6));
+                        VecF a6 = Vec.Create(Unsafe.Add(ref a, 6));
                         o60 = Vec.MultiplyAddEstimate(a6, b0, o60);
-                        Lane a7 = Vec.Create(Unsafe.Add(ref a, 7));
+                        VecF a7 = Vec.Create(Unsafe.Add(ref a, 7));
                         o70 = Vec.MultiplyAddEstimate(a7, b0, o70);
                     }
                     a = ref Unsafe.Add(ref a, valueDim);
@@ -565,7 +568,7 @@ namespace FastAttn.Generated
                 if (rescales)
                 {
                     // The output so far, rescaled to the new maximum. Last: the sum of a block is rounded at its own size.
-                    Lane alpha0 = Vec.LoadUnsafe(ref alpha, 0);
+                    VecF alpha0 = Vec.LoadUnsafe(ref alpha, 0);
                     o00 = Vec.MultiplyAddEstimate(Vec.LoadUnsafe(ref output0, 0), alpha0, o00);
                     o10 = Vec.MultiplyAddEstimate(Vec.LoadUnsafe(ref output0, 24), alpha0, o10);
                     o20 = Vec.MultiplyAddEstimate(Vec.LoadUnsafe(ref output0, 48), alpha0, o20);

@@ -9,7 +9,7 @@ namespace FastAttn.Generated
 {
     using global::System.Runtime.CompilerServices;
     using Prefetcher = global::FastAttn.Runtime.Prefetcher;
-    using Lane = global::System.Single;
+    using VecF = global::System.Single;
     using Vec = global::System.Single;
 
     /// <summary>The register tiles of the packed matrix product on Scalar.</summary>
@@ -64,63 +64,63 @@ namespace FastAttn.Generated
         {
             ref float row0 = ref a;
             ref float start0 = ref initial;
-            Lane c00 = start0, c01 = Unsafe.Add(ref start0, 1);
+            VecF c00 = start0, c01 = Unsafe.Add(ref start0, 1);
             ref float row1 = ref Unsafe.Add(ref a, aStride);
             ref float start1 = ref Unsafe.Add(ref initial, initialStride);
-            Lane c10 = start1, c11 = Unsafe.Add(ref start1, 1);
+            VecF c10 = start1, c11 = Unsafe.Add(ref start1, 1);
             ref float row2 = ref Unsafe.Add(ref a, 2 * aStride);
             ref float start2 = ref Unsafe.Add(ref initial, 2 * initialStride);
-            Lane c20 = start2, c21 = Unsafe.Add(ref start2, 1);
+            VecF c20 = start2, c21 = Unsafe.Add(ref start2, 1);
             ref float row3 = ref Unsafe.Add(ref a, 3 * aStride);
             ref float start3 = ref Unsafe.Add(ref initial, 3 * initialStride);
-            Lane c30 = start3, c31 = Unsafe.Add(ref start3, 1);
+            VecF c30 = start3, c31 = Unsafe.Add(ref start3, 1);
 
             // An element of A times a vector of B.
             nint k = 0;
             for (; k <= depth - 4; k += 4)
             {
                 {
-                    Lane b0 = b, b1 = Unsafe.Add(ref b, 1);
-                    Lane a0 = Unsafe.Add(ref row0, k);
+                    VecF b0 = b, b1 = Unsafe.Add(ref b, 1);
+                    VecF a0 = Unsafe.Add(ref row0, k);
                     c00 = Vec.MultiplyAddEstimate(a0, b0, c00); c01 = Vec.MultiplyAddEstimate(a0, b1, c01);
-                    Lane a1 = Unsafe.Add(ref row1, k);
+                    VecF a1 = Unsafe.Add(ref row1, k);
                     c10 = Vec.MultiplyAddEstimate(a1, b0, c10); c11 = Vec.MultiplyAddEstimate(a1, b1, c11);
-                    Lane a2 = Unsafe.Add(ref row2, k);
+                    VecF a2 = Unsafe.Add(ref row2, k);
                     c20 = Vec.MultiplyAddEstimate(a2, b0, c20); c21 = Vec.MultiplyAddEstimate(a2, b1, c21);
-                    Lane a3 = Unsafe.Add(ref row3, k);
+                    VecF a3 = Unsafe.Add(ref row3, k);
                     c30 = Vec.MultiplyAddEstimate(a3, b0, c30); c31 = Vec.MultiplyAddEstimate(a3, b1, c31);
                 }
                 {
-                    Lane b0 = Unsafe.Add(ref b, 2), b1 = Unsafe.Add(ref b, 3);
-                    Lane a0 = Unsafe.Add(ref row0, k + 1);
+                    VecF b0 = Unsafe.Add(ref b, 2), b1 = Unsafe.Add(ref b, 3);
+                    VecF a0 = Unsafe.Add(ref row0, k + 1);
                     c00 = Vec.MultiplyAddEstimate(a0, b0, c00); c01 = Vec.MultiplyAddEstimate(a0, b1, c01);
-                    Lane a1 = Unsafe.Add(ref row1, k + 1);
+                    VecF a1 = Unsafe.Add(ref row1, k + 1);
                     c10 = Vec.MultiplyAddEstimate(a1, b0, c10); c11 = Vec.MultiplyAddEstimate(a1, b1, c11);
-                    Lane a2 = Unsafe.Add(ref row2, k + 1);
+                    VecF a2 = Unsafe.Add(ref row2, k + 1);
                     c20 = Vec.MultiplyAddEstimate(a2, b0, c20); c21 = Vec.MultiplyAddEstimate(a2, b1, c21);
-                    Lane a3 = Unsafe.Add(ref row3, k + 1);
+                    VecF a3 = Unsafe.Add(ref row3, k + 1);
                     c30 = Vec.MultiplyAddEstimate(a3, b0, c30); c31 = Vec.MultiplyAddEstimate(a3, b1, c31);
                 }
                 {
-                    Lane b0 = Unsafe.Add(ref b, 4), b1 = Unsafe.Add(ref b, 5);
-                    Lane a0 = Unsafe.Add(ref row0, k + 2);
+                    VecF b0 = Unsafe.Add(ref b, 4), b1 = Unsafe.Add(ref b, 5);
+                    VecF a0 = Unsafe.Add(ref row0, k + 2);
                     c00 = Vec.MultiplyAddEstimate(a0, b0, c00); c01 = Vec.MultiplyAddEstimate(a0, b1, c01);
-                    Lane a1 = Unsafe.Add(ref row1, k + 2);
+                    VecF a1 = Unsafe.Add(ref row1, k + 2);
                     c10 = Vec.MultiplyAddEstimate(a1, b0, c10); c11 = Vec.MultiplyAddEstimate(a1, b1, c11);
-                    Lane a2 = Unsafe.Add(ref row2, k + 2);
+                    VecF a2 = Unsafe.Add(ref row2, k + 2);
                     c20 = Vec.MultiplyAddEstimate(a2, b0, c20); c21 = Vec.MultiplyAddEstimate(a2, b1, c21);
-                    Lane a3 = Unsafe.Add(ref row3, k + 2);
+                    VecF a3 = Unsafe.Add(ref row3, k + 2);
                     c30 = Vec.MultiplyAddEstimate(a3, b0, c30); c31 = Vec.MultiplyAddEstimate(a3, b1, c31);
                 }
                 {
-                    Lane b0 = Unsafe.Add(ref b, 6), b1 = Unsafe.Add(ref b, 7);
-                    Lane a0 = Unsafe.Add(ref row0, k + 3);
+                    VecF b0 = Unsafe.Add(ref b, 6), b1 = Unsafe.Add(ref b, 7);
+                    VecF a0 = Unsafe.Add(ref row0, k + 3);
                     c00 = Vec.MultiplyAddEstimate(a0, b0, c00); c01 = Vec.MultiplyAddEstimate(a0, b1, c01);
-                    Lane a1 = Unsafe.Add(ref row1, k + 3);
+                    VecF a1 = Unsafe.Add(ref row1, k + 3);
                     c10 = Vec.MultiplyAddEstimate(a1, b0, c10); c11 = Vec.MultiplyAddEstimate(a1, b1, c11);
-                    Lane a2 = Unsafe.Add(ref row2, k + 3);
+                    VecF a2 = Unsafe.Add(ref row2, k + 3);
                     c20 = Vec.MultiplyAddEstimate(a2, b0, c20); c21 = Vec.MultiplyAddEstimate(a2, b1, c21);
-                    Lane a3 = Unsafe.Add(ref row3, k + 3);
+                    VecF a3 = Unsafe.Add(ref row3, k + 3);
                     c30 = Vec.MultiplyAddEstimate(a3, b0, c30); c31 = Vec.MultiplyAddEstimate(a3, b1, c31);
                 }
                 b = ref Unsafe.Add(ref b, 8);
@@ -130,14 +130,14 @@ namespace FastAttn.Generated
             for (; k < depth; k++)
             {
                 {
-                    Lane b0 = b, b1 = Unsafe.Add(ref b, 1);
-                    Lane a0 = Unsafe.Add(ref row0, k);
+                    VecF b0 = b, b1 = Unsafe.Add(ref b, 1);
+                    VecF a0 = Unsafe.Add(ref row0, k);
                     c00 = Vec.MultiplyAddEstimate(a0, b0, c00); c01 = Vec.MultiplyAddEstimate(a0, b1, c01);
-                    Lane a1 = Unsafe.Add(ref row1, k);
+                    VecF a1 = Unsafe.Add(ref row1, k);
                     c10 = Vec.MultiplyAddEstimate(a1, b0, c10); c11 = Vec.MultiplyAddEstimate(a1, b1, c11);
-                    Lane a2 = Unsafe.Add(ref row2, k);
+                    VecF a2 = Unsafe.Add(ref row2, k);
                     c20 = Vec.MultiplyAddEstimate(a2, b0, c20); c21 = Vec.MultiplyAddEstimate(a2, b1, c21);
-                    Lane a3 = Unsafe.Add(ref row3, k);
+                    VecF a3 = Unsafe.Add(ref row3, k);
                     c30 = Vec.MultiplyAddEstimate(a3, b0, c30); c31 = Vec.MultiplyAddEstimate(a3, b1, c31);
                 }
                 b = ref Unsafe.Add(ref b, 2);
@@ -159,41 +159,41 @@ namespace FastAttn.Generated
         {
             ref float row0 = ref a;
             ref float start0 = ref initial;
-            Lane c00 = start0, c01 = Unsafe.Add(ref start0, 1);
+            VecF c00 = start0, c01 = Unsafe.Add(ref start0, 1);
             ref float row1 = ref Unsafe.Add(ref a, aStride);
             ref float start1 = ref Unsafe.Add(ref initial, initialStride);
-            Lane c10 = start1, c11 = Unsafe.Add(ref start1, 1);
+            VecF c10 = start1, c11 = Unsafe.Add(ref start1, 1);
 
             // An element of A times a vector of B.
             nint k = 0;
             for (; k <= depth - 4; k += 4)
             {
                 {
-                    Lane b0 = b, b1 = Unsafe.Add(ref b, 1);
-                    Lane a0 = Unsafe.Add(ref row0, k);
+                    VecF b0 = b, b1 = Unsafe.Add(ref b, 1);
+                    VecF a0 = Unsafe.Add(ref row0, k);
                     c00 = Vec.MultiplyAddEstimate(a0, b0, c00); c01 = Vec.MultiplyAddEstimate(a0, b1, c01);
-                    Lane a1 = Unsafe.Add(ref row1, k);
+                    VecF a1 = Unsafe.Add(ref row1, k);
                     c10 = Vec.MultiplyAddEstimate(a1, b0, c10); c11 = Vec.MultiplyAddEstimate(a1, b1, c11);
                 }
                 {
-                    Lane b0 = Unsafe.Add(ref b, 2), b1 = Unsafe.Add(ref b, 3);
-                    Lane a0 = Unsafe.Add(ref row0, k + 1);
+                    VecF b0 = Unsafe.Add(ref b, 2), b1 = Unsafe.Add(ref b, 3);
+                    VecF a0 = Unsafe.Add(ref row0, k + 1);
                     c00 = Vec.MultiplyAddEstimate(a0, b0, c00); c01 = Vec.MultiplyAddEstimate(a0, b1, c01);
-                    Lane a1 = Unsafe.Add(ref row1, k + 1);
+                    VecF a1 = Unsafe.Add(ref row1, k + 1);
                     c10 = Vec.MultiplyAddEstimate(a1, b0, c10); c11 = Vec.MultiplyAddEstimate(a1, b1, c11);
                 }
                 {
-                    Lane b0 = Unsafe.Add(ref b, 4), b1 = Unsafe.Add(ref b, 5);
-                    Lane a0 = Unsafe.Add(ref row0, k + 2);
+                    VecF b0 = Unsafe.Add(ref b, 4), b1 = Unsafe.Add(ref b, 5);
+                    VecF a0 = Unsafe.Add(ref row0, k + 2);
                     c00 = Vec.MultiplyAddEstimate(a0, b0, c00); c01 = Vec.MultiplyAddEstimate(a0, b1, c01);
-                    Lane a1 = Unsafe.Add(ref row1, k + 2);
+                    VecF a1 = Unsafe.Add(ref row1, k + 2);
                     c10 = Vec.MultiplyAddEstimate(a1, b0, c10); c11 = Vec.MultiplyAddEstimate(a1, b1, c11);
                 }
                 {
-                    Lane b0 = Unsafe.Add(ref b, 6), b1 = Unsafe.Add(ref b, 7);
-                    Lane a0 = Unsafe.Add(ref row0, k + 3);
+                    VecF b0 = Unsafe.Add(ref b, 6), b1 = Unsafe.Add(ref b, 7);
+                    VecF a0 = Unsafe.Add(ref row0, k + 3);
                     c00 = Vec.MultiplyAddEstimate(a0, b0, c00); c01 = Vec.MultiplyAddEstimate(a0, b1, c01);
-                    Lane a1 = Unsafe.Add(ref row1, k + 3);
+                    VecF a1 = Unsafe.Add(ref row1, k + 3);
                     c10 = Vec.MultiplyAddEstimate(a1, b0, c10); c11 = Vec.MultiplyAddEstimate(a1, b1, c11);
                 }
                 b = ref Unsafe.Add(ref b, 8);
@@ -203,10 +203,10 @@ namespace FastAttn.Generated
             for (; k < depth; k++)
             {
                 {
-                    Lane b0 = b, b1 = Unsafe.Add(ref b, 1);
-                    Lane a0 = Unsafe.Add(ref row0, k);
+                    VecF b0 = b, b1 = Unsafe.Add(ref b, 1);
+                    VecF a0 = Unsafe.Add(ref row0, k);
                     c00 = Vec.MultiplyAddEstimate(a0, b0, c00); c01 = Vec.MultiplyAddEstimate(a0, b1, c01);
-                    Lane a1 = Unsafe.Add(ref row1, k);
+                    VecF a1 = Unsafe.Add(ref row1, k);
                     c10 = Vec.MultiplyAddEstimate(a1, b0, c10); c11 = Vec.MultiplyAddEstimate(a1, b1, c11);
                 }
                 b = ref Unsafe.Add(ref b, 2);
@@ -224,30 +224,30 @@ namespace FastAttn.Generated
         {
             ref float row0 = ref a;
             ref float start0 = ref initial;
-            Lane c00 = start0, c01 = Unsafe.Add(ref start0, 1);
+            VecF c00 = start0, c01 = Unsafe.Add(ref start0, 1);
 
             // An element of A times a vector of B.
             nint k = 0;
             for (; k <= depth - 4; k += 4)
             {
                 {
-                    Lane b0 = b, b1 = Unsafe.Add(ref b, 1);
-                    Lane a0 = Unsafe.Add(ref row0, k);
+                    VecF b0 = b, b1 = Unsafe.Add(ref b, 1);
+                    VecF a0 = Unsafe.Add(ref row0, k);
                     c00 = Vec.MultiplyAddEstimate(a0, b0, c00); c01 = Vec.MultiplyAddEstimate(a0, b1, c01);
                 }
                 {
-                    Lane b0 = Unsafe.Add(ref b, 2), b1 = Unsafe.Add(ref b, 3);
-                    Lane a0 = Unsafe.Add(ref row0, k + 1);
+                    VecF b0 = Unsafe.Add(ref b, 2), b1 = Unsafe.Add(ref b, 3);
+                    VecF a0 = Unsafe.Add(ref row0, k + 1);
                     c00 = Vec.MultiplyAddEstimate(a0, b0, c00); c01 = Vec.MultiplyAddEstimate(a0, b1, c01);
                 }
                 {
-                    Lane b0 = Unsafe.Add(ref b, 4), b1 = Unsafe.Add(ref b, 5);
-                    Lane a0 = Unsafe.Add(ref row0, k + 2);
+                    VecF b0 = Unsafe.Add(ref b, 4), b1 = Unsafe.Add(ref b, 5);
+                    VecF a0 = Unsafe.Add(ref row0, k + 2);
                     c00 = Vec.MultiplyAddEstimate(a0, b0, c00); c01 = Vec.MultiplyAddEstimate(a0, b1, c01);
                 }
                 {
-                    Lane b0 = Unsafe.Add(ref b, 6), b1 = Unsafe.Add(ref b, 7);
-                    Lane a0 = Unsafe.Add(ref row0, k + 3);
+                    VecF b0 = Unsafe.Add(ref b, 6), b1 = Unsafe.Add(ref b, 7);
+                    VecF a0 = Unsafe.Add(ref row0, k + 3);
                     c00 = Vec.MultiplyAddEstimate(a0, b0, c00); c01 = Vec.MultiplyAddEstimate(a0, b1, c01);
                 }
                 b = ref Unsafe.Add(ref b, 8);
@@ -257,8 +257,8 @@ namespace FastAttn.Generated
             for (; k < depth; k++)
             {
                 {
-                    Lane b0 = b, b1 = Unsafe.Add(ref b, 1);
-                    Lane a0 = Unsafe.Add(ref row0, k);
+                    VecF b0 = b, b1 = Unsafe.Add(ref b, 1);
+                    VecF a0 = Unsafe.Add(ref row0, k);
                     c00 = Vec.MultiplyAddEstimate(a0, b0, c00); c01 = Vec.MultiplyAddEstimate(a0, b1, c01);
                 }
                 b = ref Unsafe.Add(ref b, 2);
@@ -279,113 +279,113 @@ namespace FastAttn.Generated
             }
         }
 
-        /// <summary>C[m][n] = I[m][n] + Σ_k A[m][k]·B[k][n], 8 rows × 1 vectors of columns.</summary>
+        /// <summary>C[m][n] = I[m][n] + Σ_k A[m][k]·B[k][n], 8 rows × 1 vector of columns.</summary>
         [global::System.Runtime.CompilerServices.MethodImpl(global::System.Runtime.CompilerServices.MethodImplOptions.AggressiveOptimization)]
         private static void Multiply8x1(ref float a, nint aStride, ref float b, ref float initial, nint initialStride, ref float c, nint cStride, nint depth, ref float next)
         {
             ref float row0 = ref a;
             ref float start0 = ref initial;
-            Lane c00 = start0;
+            VecF c00 = start0;
             ref float row1 = ref Unsafe.Add(ref a, aStride);
             ref float start1 = ref Unsafe.Add(ref initial, initialStride);
-            Lane c10 = start1;
+            VecF c10 = start1;
             ref float row2 = ref Unsafe.Add(ref a, 2 * aStride);
             ref float start2 = ref Unsafe.Add(ref initial, 2 * initialStride);
-            Lane c20 = start2;
+            VecF c20 = start2;
             ref float row3 = ref Unsafe.Add(ref a, 3 * aStride);
             ref float start3 = ref Unsafe.Add(ref initial, 3 * initialStride);
-            Lane c30 = start3;
+            VecF c30 = start3;
             ref float row4 = ref Unsafe.Add(ref a, 4 * aStride);
             ref float start4 = ref Unsafe.Add(ref initial, 4 * initialStride);
-            Lane c40 = start4;
+            VecF c40 = start4;
             ref float row5 = ref Unsafe.Add(ref a, 5 * aStride);
             ref float start5 = ref Unsafe.Add(ref initial, 5 * initialStride);
-            Lane c50 = start5;
+            VecF c50 = start5;
             ref float row6 = ref Unsafe.Add(ref a, 6 * aStride);
             ref float start6 = ref Unsafe.Add(ref initial, 6 * initialStride);
-            Lane c60 = start6;
+            VecF c60 = start6;
             ref float row7 = ref Unsafe.Add(ref a, 7 * aStride);
             ref float start7 = ref Unsafe.Add(ref initial, 7 * initialStride);
-            Lane c70 = start7;
+            VecF c70 = start7;
 
             // An element of A times a vector of B.
             nint k = 0;
             for (; k <= depth - 4; k += 4)
             {
                 {
-                    Lane b0 = b;
-                    Lane a0 = Unsafe.Add(ref row0, k);
+                    VecF b0 = b;
+                    VecF a0 = Unsafe.Add(ref row0, k);
                     c00 = Vec.MultiplyAddEstimate(a0, b0, c00);
-                    Lane a1 = Unsafe.Add(ref row1, k);
+                    VecF a1 = Unsafe.Add(ref row1, k);
                     c10 = Vec.MultiplyAddEstimate(a1, b0, c10);
-                    Lane a2 = Unsafe.Add(ref row2, k);
+                    VecF a2 = Unsafe.Add(ref row2, k);
                     c20 = Vec.MultiplyAddEstimate(a2, b0, c20);
-                    Lane a3 = Unsafe.Add(ref row3, k);
+                    VecF a3 = Unsafe.Add(ref row3, k);
                     c30 = Vec.MultiplyAddEstimate(a3, b0, c30);
-                    Lane a4 = Unsafe.Add(ref row4, k);
+                    VecF a4 = Unsafe.Add(ref row4, k);
                     c40 = Vec.MultiplyAddEstimate(a4, b0, c40);
-                    Lane a5 = Unsafe.Add(ref row5, k);
+                    VecF a5 = Unsafe.Add(ref row5, k);
                     c50 = Vec.MultiplyAddEstimate(a5, b0, c50);
-                    Lane a6 = Unsafe.Add(ref row6, k);
+                    VecF a6 = Unsafe.Add(ref row6, k);
                     c60 = Vec.MultiplyAddEstimate(a6, b0, c60);
-                    Lane a7 = Unsafe.Add(ref row7, k);
+                    VecF a7 = Unsafe.Add(ref row7, k);
                     c70 = Vec.MultiplyAddEstimate(a7, b0, c70);
                 }
                 {
-                    Lane b0 = Unsafe.Add(ref b, 1);
-                    Lane a0 = Unsafe.Add(ref row0, k + 1);
+                    VecF b0 = Unsafe.Add(ref b, 1);
+                    VecF a0 = Unsafe.Add(ref row0, k + 1);
                     c00 = Vec.MultiplyAddEstimate(a0, b0, c00);
-                    Lane a1 = Unsafe.Add(ref row1, k + 1);
+                    VecF a1 = Unsafe.Add(ref row1, k + 1);
                     c10 = Vec.MultiplyAddEstimate(a1, b0, c10);
-                    Lane a2 = Unsafe.Add(ref row2, k + 1);
+                    VecF a2 = Unsafe.Add(ref row2, k + 1);
                     c20 = Vec.MultiplyAddEstimate(a2, b0, c20);
-                    Lane a3 = Unsafe.Add(ref row3, k + 1);
+                    VecF a3 = Unsafe.Add(ref row3, k + 1);
                     c30 = Vec.MultiplyAddEstimate(a3, b0, c30);
-                    Lane a4 = Unsafe.Add(ref row4, k + 1);
+                    VecF a4 = Unsafe.Add(ref row4, k + 1);
                     c40 = Vec.MultiplyAddEstimate(a4, b0, c40);
-                    Lane a5 = Unsafe.Add(ref row5, k + 1);
+                    VecF a5 = Unsafe.Add(ref row5, k + 1);
                     c50 = Vec.MultiplyAddEstimate(a5, b0, c50);
-                    Lane a6 = Unsafe.Add(ref row6, k + 1);
+                    VecF a6 = Unsafe.Add(ref row6, k + 1);
                     c60 = Vec.MultiplyAddEstimate(a6, b0, c60);
-                    Lane a7 = Unsafe.Add(ref row7, k + 1);
+                    VecF a7 = Unsafe.Add(ref row7, k + 1);
                     c70 = Vec.MultiplyAddEstimate(a7, b0, c70);
                 }
                 {
-                    Lane b0 = Unsafe.Add(ref b, 2);
-                    Lane a0 = Unsafe.Add(ref row0, k + 2);
+                    VecF b0 = Unsafe.Add(ref b, 2);
+                    VecF a0 = Unsafe.Add(ref row0, k + 2);
                     c00 = Vec.MultiplyAddEstimate(a0, b0, c00);
-                    Lane a1 = Unsafe.Add(ref row1, k + 2);
+                    VecF a1 = Unsafe.Add(ref row1, k + 2);
                     c10 = Vec.MultiplyAddEstimate(a1, b0, c10);
-                    Lane a2 = Unsafe.Add(ref row2, k + 2);
+                    VecF a2 = Unsafe.Add(ref row2, k + 2);
                     c20 = Vec.MultiplyAddEstimate(a2, b0, c20);
-                    Lane a3 = Unsafe.Add(ref row3, k + 2);
+                    VecF a3 = Unsafe.Add(ref row3, k + 2);
                     c30 = Vec.MultiplyAddEstimate(a3, b0, c30);
-                    Lane a4 = Unsafe.Add(ref row4, k + 2);
+                    VecF a4 = Unsafe.Add(ref row4, k + 2);
                     c40 = Vec.MultiplyAddEstimate(a4, b0, c40);
-                    Lane a5 = Unsafe.Add(ref row5, k + 2);
+                    VecF a5 = Unsafe.Add(ref row5, k + 2);
                     c50 = Vec.MultiplyAddEstimate(a5, b0, c50);
-                    Lane a6 = Unsafe.Add(ref row6, k + 2);
+                    VecF a6 = Unsafe.Add(ref row6, k + 2);
                     c60 = Vec.MultiplyAddEstimate(a6, b0, c60);
-                    Lane a7 = Unsafe.Add(ref row7, k + 2);
+                    VecF a7 = Unsafe.Add(ref row7, k + 2);
                     c70 = Vec.MultiplyAddEstimate(a7, b0, c70);
                 }
                 {
-                    Lane b0 = Unsafe.Add(ref b, 3);
-                    Lane a0 = Unsafe.Add(ref row0, k + 3);
+                    VecF b0 = Unsafe.Add(ref b, 3);
+                    VecF a0 = Unsafe.Add(ref row0, k + 3);
                     c00 = Vec.MultiplyAddEstimate(a0, b0, c00);
-                    Lane a1 = Unsafe.Add(ref row1, k + 3);
+                    VecF a1 = Unsafe.Add(ref row1, k + 3);
                     c10 = Vec.MultiplyAddEstimate(a1, b0, c10);
-                    Lane a2 = Unsafe.Add(ref row2, k + 3);
+                    VecF a2 = Unsafe.Add(ref row2, k + 3);
                     c20 = Vec.MultiplyAddEstimate(a2, b0, c20);
-                    Lane a3 = Unsafe.Add(ref row3, k + 3);
+                    VecF a3 = Unsafe.Add(ref row3, k + 3);
                     c30 = Vec.MultiplyAddEstimate(a3, b0, c30);
-                    Lane a4 = Unsafe.Add(ref row4, k + 3);
+                    VecF a4 = Unsafe.Add(ref row4, k + 3);
                     c40 = Vec.MultiplyAddEstimate(a4, b0, c40);
-                    Lane a5 = Unsafe.Add(ref row5, k + 3);
+                    VecF a5 = Unsafe.Add(ref row5, k + 3);
                     c50 = Vec.MultiplyAddEstimate(a5, b0, c50);
-                    Lane a6 = Unsafe.Add(ref row6, k + 3);
+                    VecF a6 = Unsafe.Add(ref row6, k + 3);
                     c60 = Vec.MultiplyAddEstimate(a6, b0, c60);
-                    Lane a7 = Unsafe.Add(ref row7, k + 3);
+                    VecF a7 = Unsafe.Add(ref row7, k + 3);
                     c70 = Vec.MultiplyAddEstimate(a7, b0, c70);
                 }
                 b = ref Unsafe.Add(ref b, 4);
@@ -395,22 +395,22 @@ namespace FastAttn.Generated
             for (; k < depth; k++)
             {
                 {
-                    Lane b0 = b;
-                    Lane a0 = Unsafe.Add(ref row0, k);
+                    VecF b0 = b;
+                    VecF a0 = Unsafe.Add(ref row0, k);
                     c00 = Vec.MultiplyAddEstimate(a0, b0, c00);
-                    Lane a1 = Unsafe.Add(ref row1, k);
+                    VecF a1 = Unsafe.Add(ref row1, k);
                     c10 = Vec.MultiplyAddEstimate(a1, b0, c10);
-                    Lane a2 = Unsafe.Add(ref row2, k);
+                    VecF a2 = Unsafe.Add(ref row2, k);
                     c20 = Vec.MultiplyAddEstimate(a2, b0, c20);
-                    Lane a3 = Unsafe.Add(ref row3, k);
+                    VecF a3 = Unsafe.Add(ref row3, k);
                     c30 = Vec.MultiplyAddEstimate(a3, b0, c30);
-                    Lane a4 = Unsafe.Add(ref row4, k);
+                    VecF a4 = Unsafe.Add(ref row4, k);
                     c40 = Vec.MultiplyAddEstimate(a4, b0, c40);
-                    Lane a5 = Unsafe.Add(ref row5, k);
+                    VecF a5 = Unsafe.Add(ref row5, k);
                     c50 = Vec.MultiplyAddEstimate(a5, b0, c50);
-                    Lane a6 = Unsafe.Add(ref row6, k);
+                    VecF a6 = Unsafe.Add(ref row6, k);
                     c60 = Vec.MultiplyAddEstimate(a6, b0, c60);
-                    Lane a7 = Unsafe.Add(ref row7, k);
+                    VecF a7 = Unsafe.Add(ref row7, k);
                     c70 = Vec.MultiplyAddEstimate(a7, b0, c70);
                 }
                 b = ref Unsafe.Add(ref b, 1);
@@ -434,69 +434,69 @@ namespace FastAttn.Generated
             end7 = c70;
         }
 
-        /// <summary>C[m][n] = I[m][n] + Σ_k A[m][k]·B[k][n], 4 rows × 1 vectors of columns.</summary>
+        /// <summary>C[m][n] = I[m][n] + Σ_k A[m][k]·B[k][n], 4 rows × 1 vector of columns.</summary>
         [global::System.Runtime.CompilerServices.MethodImpl(global::System.Runtime.CompilerServices.MethodImplOptions.AggressiveOptimization)]
         private static void Multiply4x1(ref float a, nint aStride, ref float b, ref float initial, nint initialStride, ref float c, nint cStride, nint depth, ref float next)
         {
             ref float row0 = ref a;
             ref float start0 = ref initial;
-            Lane c00 = start0;
+            VecF c00 = start0;
             ref float row1 = ref Unsafe.Add(ref a, aStride);
             ref float start1 = ref Unsafe.Add(ref initial, initialStride);
-            Lane c10 = start1;
+            VecF c10 = start1;
             ref float row2 = ref Unsafe.Add(ref a, 2 * aStride);
             ref float start2 = ref Unsafe.Add(ref initial, 2 * initialStride);
-            Lane c20 = start2;
+            VecF c20 = start2;
             ref float row3 = ref Unsafe.Add(ref a, 3 * aStride);
             ref float start3 = ref Unsafe.Add(ref initial, 3 * initialStride);
-            Lane c30 = start3;
+            VecF c30 = start3;
 
             // An element of A times a vector of B.
             nint k = 0;
             for (; k <= depth - 4; k += 4)
             {
                 {
-                    Lane b0 = b;
-                    Lane a0 = Unsafe.Add(ref row0, k);
+                    VecF b0 = b;
+                    VecF a0 = Unsafe.Add(ref row0, k);
                     c00 = Vec.MultiplyAddEstimate(a0, b0, c00);
-                    Lane a1 = Unsafe.Add(ref row1, k);
+                    VecF a1 = Unsafe.Add(ref row1, k);
                     c10 = Vec.MultiplyAddEstimate(a1, b0, c10);
-                    Lane a2 = Unsafe.Add(ref row2, k);
+                    VecF a2 = Unsafe.Add(ref row2, k);
                     c20 = Vec.MultiplyAddEstimate(a2, b0, c20);
-                    Lane a3 = Unsafe.Add(ref row3, k);
+                    VecF a3 = Unsafe.Add(ref row3, k);
                     c30 = Vec.MultiplyAddEstimate(a3, b0, c30);
                 }
                 {
-                    Lane b0 = Unsafe.Add(ref b, 1);
-                    Lane a0 = Unsafe.Add(ref row0, k + 1);
+                    VecF b0 = Unsafe.Add(ref b, 1);
+                    VecF a0 = Unsafe.Add(ref row0, k + 1);
                     c00 = Vec.MultiplyAddEstimate(a0, b0, c00);
-                    Lane a1 = Unsafe.Add(ref row1, k + 1);
+                    VecF a1 = Unsafe.Add(ref row1, k + 1);
                     c10 = Vec.MultiplyAddEstimate(a1, b0, c10);
-                    Lane a2 = Unsafe.Add(ref row2, k + 1);
+                    VecF a2 = Unsafe.Add(ref row2, k + 1);
                     c20 = Vec.MultiplyAddEstimate(a2, b0, c20);
-                    Lane a3 = Unsafe.Add(ref row3, k + 1);
+                    VecF a3 = Unsafe.Add(ref row3, k + 1);
                     c30 = Vec.MultiplyAddEstimate(a3, b0, c30);
                 }
                 {
-                    Lane b0 = Unsafe.Add(ref b, 2);
-                    Lane a0 = Unsafe.Add(ref row0, k + 2);
+                    VecF b0 = Unsafe.Add(ref b, 2);
+                    VecF a0 = Unsafe.Add(ref row0, k + 2);
                     c00 = Vec.MultiplyAddEstimate(a0, b0, c00);
-                    Lane a1 = Unsafe.Add(ref row1, k + 2);
+                    VecF a1 = Unsafe.Add(ref row1, k + 2);
                     c10 = Vec.MultiplyAddEstimate(a1, b0, c10);
-                    Lane a2 = Unsafe.Add(ref row2, k + 2);
+                    VecF a2 = Unsafe.Add(ref row2, k + 2);
                     c20 = Vec.MultiplyAddEstimate(a2, b0, c20);
-                    Lane a3 = Unsafe.Add(ref row3, k + 2);
+                    VecF a3 = Unsafe.Add(ref row3, k + 2);
                     c30 = Vec.MultiplyAddEstimate(a3, b0, c30);
                 }
                 {
-                    Lane b0 = Unsafe.Add(ref b, 3);
-                    Lane a0 = Unsafe.Add(ref row0, k + 3);
+                    VecF b0 = Unsafe.Add(ref b, 3);
+                    VecF a0 = Unsafe.Add(ref row0, k + 3);
                     c00 = Vec.MultiplyAddEstimate(a0, b0, c00);
-                    Lane a1 = Unsafe.Add(ref row1, k + 3);
+                    VecF a1 = Unsafe.Add(ref row1, k + 3);
                     c10 = Vec.MultiplyAddEstimate(a1, b0, c10);
-                    Lane a2 = Unsafe.Add(ref row2, k + 3);
+                    VecF a2 = Unsafe.Add(ref row2, k + 3);
                     c20 = Vec.MultiplyAddEstimate(a2, b0, c20);
-                    Lane a3 = Unsafe.Add(ref row3, k + 3);
+                    VecF a3 = Unsafe.Add(ref row3, k + 3);
                     c30 = Vec.MultiplyAddEstimate(a3, b0, c30);
                 }
                 b = ref Unsafe.Add(ref b, 4);
@@ -506,14 +506,14 @@ namespace FastAttn.Generated
             for (; k < depth; k++)
             {
                 {
-                    Lane b0 = b;
-                    Lane a0 = Unsafe.Add(ref row0, k);
+                    VecF b0 = b;
+                    VecF a0 = Unsafe.Add(ref row0, k);
                     c00 = Vec.MultiplyAddEstimate(a0, b0, c00);
-                    Lane a1 = Unsafe.Add(ref row1, k);
+                    VecF a1 = Unsafe.Add(ref row1, k);
                     c10 = Vec.MultiplyAddEstimate(a1, b0, c10);
-                    Lane a2 = Unsafe.Add(ref row2, k);
+                    VecF a2 = Unsafe.Add(ref row2, k);
                     c20 = Vec.MultiplyAddEstimate(a2, b0, c20);
-                    Lane a3 = Unsafe.Add(ref row3, k);
+                    VecF a3 = Unsafe.Add(ref row3, k);
                     c30 = Vec.MultiplyAddEstimate(a3, b0, c30);
                 }
                 b = ref Unsafe.Add(ref b, 1);
@@ -529,47 +529,47 @@ namespace FastAttn.Generated
             end3 = c30;
         }
 
-        /// <summary>C[m][n] = I[m][n] + Σ_k A[m][k]·B[k][n], 2 rows × 1 vectors of columns.</summary>
+        /// <summary>C[m][n] = I[m][n] + Σ_k A[m][k]·B[k][n], 2 rows × 1 vector of columns.</summary>
         [global::System.Runtime.CompilerServices.MethodImpl(global::System.Runtime.CompilerServices.MethodImplOptions.AggressiveOptimization)]
         private static void Multiply2x1(ref float a, nint aStride, ref float b, ref float initial, nint initialStride, ref float c, nint cStride, nint depth, ref float next)
         {
             ref float row0 = ref a;
             ref float start0 = ref initial;
-            Lane c00 = start0;
+            VecF c00 = start0;
             ref float row1 = ref Unsafe.Add(ref a, aStride);
             ref float start1 = ref Unsafe.Add(ref initial, initialStride);
-            Lane c10 = start1;
+            VecF c10 = start1;
 
             // An element of A times a vector of B.
             nint k = 0;
             for (; k <= depth - 4; k += 4)
             {
                 {
-                    Lane b0 = b;
-                    Lane a0 = Unsafe.Add(ref row0, k);
+                    VecF b0 = b;
+                    VecF a0 = Unsafe.Add(ref row0, k);
                     c00 = Vec.MultiplyAddEstimate(a0, b0, c00);
-                    Lane a1 = Unsafe.Add(ref row1, k);
+                    VecF a1 = Unsafe.Add(ref row1, k);
                     c10 = Vec.MultiplyAddEstimate(a1, b0, c10);
                 }
                 {
-                    Lane b0 = Unsafe.Add(ref b, 1);
-                    Lane a0 = Unsafe.Add(ref row0, k + 1);
+                    VecF b0 = Unsafe.Add(ref b, 1);
+                    VecF a0 = Unsafe.Add(ref row0, k + 1);
                     c00 = Vec.MultiplyAddEstimate(a0, b0, c00);
-                    Lane a1 = Unsafe.Add(ref row1, k + 1);
+                    VecF a1 = Unsafe.Add(ref row1, k + 1);
                     c10 = Vec.MultiplyAddEstimate(a1, b0, c10);
                 }
                 {
-                    Lane b0 = Unsafe.Add(ref b, 2);
-                    Lane a0 = Unsafe.Add(ref row0, k + 2);
+                    VecF b0 = Unsafe.Add(ref b, 2);
+                    VecF a0 = Unsafe.Add(ref row0, k + 2);
                     c00 = Vec.MultiplyAddEstimate(a0, b0, c00);
-                    Lane a1 = Unsafe.Add(ref row1, k + 2);
+                    VecF a1 = Unsafe.Add(ref row1, k + 2);
                     c10 = Vec.MultiplyAddEstimate(a1, b0, c10);
                 }
                 {
-                    Lane b0 = Unsafe.Add(ref b, 3);
-                    Lane a0 = Unsafe.Add(ref row0, k + 3);
+                    VecF b0 = Unsafe.Add(ref b, 3);
+                    VecF a0 = Unsafe.Add(ref row0, k + 3);
                     c00 = Vec.MultiplyAddEstimate(a0, b0, c00);
-                    Lane a1 = Unsafe.Add(ref row1, k + 3);
+                    VecF a1 = Unsafe.Add(ref row1, k + 3);
                     c10 = Vec.MultiplyAddEstimate(a1, b0, c10);
                 }
                 b = ref Unsafe.Add(ref b, 4);
@@ -579,10 +579,10 @@ namespace FastAttn.Generated
             for (; k < depth; k++)
             {
                 {
-                    Lane b0 = b;
-                    Lane a0 = Unsafe.Add(ref row0, k);
+                    VecF b0 = b;
+                    VecF a0 = Unsafe.Add(ref row0, k);
                     c00 = Vec.MultiplyAddEstimate(a0, b0, c00);
-                    Lane a1 = Unsafe.Add(ref row1, k);
+                    VecF a1 = Unsafe.Add(ref row1, k);
                     c10 = Vec.MultiplyAddEstimate(a1, b0, c10);
                 }
                 b = ref Unsafe.Add(ref b, 1);
@@ -594,36 +594,36 @@ namespace FastAttn.Generated
             end1 = c10;
         }
 
-        /// <summary>C[m][n] = I[m][n] + Σ_k A[m][k]·B[k][n], 1 rows × 1 vectors of columns.</summary>
+        /// <summary>C[m][n] = I[m][n] + Σ_k A[m][k]·B[k][n], 1 rows × 1 vector of columns.</summary>
         [global::System.Runtime.CompilerServices.MethodImpl(global::System.Runtime.CompilerServices.MethodImplOptions.AggressiveOptimization)]
         private static void Multiply1x1(ref float a, nint aStride, ref float b, ref float initial, nint initialStride, ref float c, nint cStride, nint depth, ref float next)
         {
             ref float row0 = ref a;
             ref float start0 = ref initial;
-            Lane c00 = start0;
+            VecF c00 = start0;
 
             // An element of A times a vector of B.
             nint k = 0;
             for (; k <= depth - 4; k += 4)
             {
                 {
-                    Lane b0 = b;
-                    Lane a0 = Unsafe.Add(ref row0, k);
+                    VecF b0 = b;
+                    VecF a0 = Unsafe.Add(ref row0, k);
                     c00 = Vec.MultiplyAddEstimate(a0, b0, c00);
                 }
                 {
-                    Lane b0 = Unsafe.Add(ref b, 1);
-                    Lane a0 = Unsafe.Add(ref row0, k + 1);
+                    VecF b0 = Unsafe.Add(ref b, 1);
+                    VecF a0 = Unsafe.Add(ref row0, k + 1);
                     c00 = Vec.MultiplyAddEstimate(a0, b0, c00);
                 }
                 {
-                    Lane b0 = Unsafe.Add(ref b, 2);
-                    Lane a0 = Unsafe.Add(ref row0, k + 2);
+                    VecF b0 = Unsafe.Add(ref b, 2);
+                    VecF a0 = Unsafe.Add(ref row0, k + 2);
                     c00 = Vec.MultiplyAddEstimate(a0, b0, c00);
                 }
                 {
-                    Lane b0 = Unsafe.Add(ref b, 3);
-                    Lane a0 = Unsafe.Add(ref row0, k + 3);
+                    VecF b0 = Unsafe.Add(ref b, 3);
+                    VecF a0 = Unsafe.Add(ref row0, k + 3);
                     c00 = Vec.MultiplyAddEstimate(a0, b0, c00);
                 }
                 b = ref Unsafe.Add(ref b, 4);
@@ -633,8 +633,8 @@ namespace FastAttn.Generated
             for (; k < depth; k++)
             {
                 {
-                    Lane b0 = b;
-                    Lane a0 = Unsafe.Add(ref row0, k);
+                    VecF b0 = b;
+                    VecF a0 = Unsafe.Add(ref row0, k);
                     c00 = Vec.MultiplyAddEstimate(a0, b0, c00);
                 }
                 b = ref Unsafe.Add(ref b, 1);

@@ -9,7 +9,7 @@ namespace FastAttn.Generated
 {
     using global::System.Runtime.CompilerServices;
     using Prefetcher = global::FastAttn.Runtime.Prefetcher;
-    using Lane = global::System.Runtime.Intrinsics.Vector128<float>;
+    using VecF = global::System.Runtime.Intrinsics.Vector128<float>;
     using Vec = global::System.Runtime.Intrinsics.Vector128;
 
     /// <summary>The register tiles of the packed matrix product on Vector128.</summary>
@@ -64,63 +64,63 @@ namespace FastAttn.Generated
         {
             ref float row0 = ref a;
             ref float start0 = ref initial;
-            Lane c00 = Vec.LoadUnsafe(ref start0, 0), c01 = Vec.LoadUnsafe(ref start0, 4);
+            VecF c00 = Vec.LoadUnsafe(ref start0, 0), c01 = Vec.LoadUnsafe(ref start0, 4);
             ref float row1 = ref Unsafe.Add(ref a, aStride);
             ref float start1 = ref Unsafe.Add(ref initial, initialStride);
-            Lane c10 = Vec.LoadUnsafe(ref start1, 0), c11 = Vec.LoadUnsafe(ref start1, 4);
+            VecF c10 = Vec.LoadUnsafe(ref start1, 0), c11 = Vec.LoadUnsafe(ref start1, 4);
             ref float row2 = ref Unsafe.Add(ref a, 2 * aStride);
             ref float start2 = ref Unsafe.Add(ref initial, 2 * initialStride);
-            Lane c20 = Vec.LoadUnsafe(ref start2, 0), c21 = Vec.LoadUnsafe(ref start2, 4);
+            VecF c20 = Vec.LoadUnsafe(ref start2, 0), c21 = Vec.LoadUnsafe(ref start2, 4);
             ref float row3 = ref Unsafe.Add(ref a, 3 * aStride);
             ref float start3 = ref Unsafe.Add(ref initial, 3 * initialStride);
-            Lane c30 = Vec.LoadUnsafe(ref start3, 0), c31 = Vec.LoadUnsafe(ref start3, 4);
+            VecF c30 = Vec.LoadUnsafe(ref start3, 0), c31 = Vec.LoadUnsafe(ref start3, 4);
 
             // An element of A times a vector of B.
             nint k = 0;
             for (; k <= depth - 4; k += 4)
             {
                 {
-                    Lane b0 = Vec.LoadUnsafe(ref b, 0), b1 = Vec.LoadUnsafe(ref b, 4);
-                    Lane a0 = Vec.Create(Unsafe.Add(ref row0, k));
+                    VecF b0 = Vec.LoadUnsafe(ref b, 0), b1 = Vec.LoadUnsafe(ref b, 4);
+                    VecF a0 = Vec.Create(Unsafe.Add(ref row0, k));
                     c00 = Vec.MultiplyAddEstimate(a0, b0, c00); c01 = Vec.MultiplyAddEstimate(a0, b1, c01);
-                    Lane a1 = Vec.Create(Unsafe.Add(ref row1, k));
+                    VecF a1 = Vec.Create(Unsafe.Add(ref row1, k));
                     c10 = Vec.MultiplyAddEstimate(a1, b0, c10); c11 = Vec.MultiplyAddEstimate(a1, b1, c11);
-                    Lane a2 = Vec.Create(Unsafe.Add(ref row2, k));
+                    VecF a2 = Vec.Create(Unsafe.Add(ref row2, k));
                     c20 = Vec.MultiplyAddEstimate(a2, b0, c20); c21 = Vec.MultiplyAddEstimate(a2, b1, c21);
-                    Lane a3 = Vec.Create(Unsafe.Add(ref row3, k));
+                    VecF a3 = Vec.Create(Unsafe.Add(ref row3, k));
                     c30 = Vec.MultiplyAddEstimate(a3, b0, c30); c31 = Vec.MultiplyAddEstimate(a3, b1, c31);
                 }
                 {
-                    Lane b0 = Vec.LoadUnsafe(ref b, 8), b1 = Vec.LoadUnsafe(ref b, 12);
-                    Lane a0 = Vec.Create(Unsafe.Add(ref row0, k + 1));
+                    VecF b0 = Vec.LoadUnsafe(ref b, 8), b1 = Vec.LoadUnsafe(ref b, 12);
+                    VecF a0 = Vec.Create(Unsafe.Add(ref row0, k + 1));
                     c00 = Vec.MultiplyAddEstimate(a0, b0, c00); c01 = Vec.MultiplyAddEstimate(a0, b1, c01);
-                    Lane a1 = Vec.Create(Unsafe.Add(ref row1, k + 1));
+                    VecF a1 = Vec.Create(Unsafe.Add(ref row1, k + 1));
                     c10 = Vec.MultiplyAddEstimate(a1, b0, c10); c11 = Vec.MultiplyAddEstimate(a1, b1, c11);
-                    Lane a2 = Vec.Create(Unsafe.Add(ref row2, k + 1));
+                    VecF a2 = Vec.Create(Unsafe.Add(ref row2, k + 1));
                     c20 = Vec.MultiplyAddEstimate(a2, b0, c20); c21 = Vec.MultiplyAddEstimate(a2, b1, c21);
-                    Lane a3 = Vec.Create(Unsafe.Add(ref row3, k + 1));
+                    VecF a3 = Vec.Create(Unsafe.Add(ref row3, k + 1));
                     c30 = Vec.MultiplyAddEstimate(a3, b0, c30); c31 = Vec.MultiplyAddEstimate(a3, b1, c31);
                 }
                 {
-                    Lane b0 = Vec.LoadUnsafe(ref b, 16), b1 = Vec.LoadUnsafe(ref b, 20);
-                    Lane a0 = Vec.Create(Unsafe.Add(ref row0, k + 2));
+                    VecF b0 = Vec.LoadUnsafe(ref b, 16), b1 = Vec.LoadUnsafe(ref b, 20);
+                    VecF a0 = Vec.Create(Unsafe.Add(ref row0, k + 2));
                     c00 = Vec.MultiplyAddEstimate(a0, b0, c00); c01 = Vec.MultiplyAddEstimate(a0, b1, c01);
-                    Lane a1 = Vec.Create(Unsafe.Add(ref row1, k + 2));
+                    VecF a1 = Vec.Create(Unsafe.Add(ref row1, k + 2));
                     c10 = Vec.MultiplyAddEstimate(a1, b0, c10); c11 = Vec.MultiplyAddEstimate(a1, b1, c11);
-                    Lane a2 = Vec.Create(Unsafe.Add(ref row2, k + 2));
+                    VecF a2 = Vec.Create(Unsafe.Add(ref row2, k + 2));
                     c20 = Vec.MultiplyAddEstimate(a2, b0, c20); c21 = Vec.MultiplyAddEstimate(a2, b1, c21);
-                    Lane a3 = Vec.Create(Unsafe.Add(ref row3, k + 2));
+                    VecF a3 = Vec.Create(Unsafe.Add(ref row3, k + 2));
                     c30 = Vec.MultiplyAddEstimate(a3, b0, c30); c31 = Vec.MultiplyAddEstimate(a3, b1, c31);
                 }
                 {
-                    Lane b0 = Vec.LoadUnsafe(ref b, 24), b1 = Vec.LoadUnsafe(ref b, 28);
-                    Lane a0 = Vec.Create(Unsafe.Add(ref row0, k + 3));
+                    VecF b0 = Vec.LoadUnsafe(ref b, 24), b1 = Vec.LoadUnsafe(ref b, 28);
+                    VecF a0 = Vec.Create(Unsafe.Add(ref row0, k + 3));
                     c00 = Vec.MultiplyAddEstimate(a0, b0, c00); c01 = Vec.MultiplyAddEstimate(a0, b1, c01);
-                    Lane a1 = Vec.Create(Unsafe.Add(ref row1, k + 3));
+                    VecF a1 = Vec.Create(Unsafe.Add(ref row1, k + 3));
                     c10 = Vec.MultiplyAddEstimate(a1, b0, c10); c11 = Vec.MultiplyAddEstimate(a1, b1, c11);
-                    Lane a2 = Vec.Create(Unsafe.Add(ref row2, k + 3));
+                    VecF a2 = Vec.Create(Unsafe.Add(ref row2, k + 3));
                     c20 = Vec.MultiplyAddEstimate(a2, b0, c20); c21 = Vec.MultiplyAddEstimate(a2, b1, c21);
-                    Lane a3 = Vec.Create(Unsafe.Add(ref row3, k + 3));
+                    VecF a3 = Vec.Create(Unsafe.Add(ref row3, k + 3));
                     c30 = Vec.MultiplyAddEstimate(a3, b0, c30); c31 = Vec.MultiplyAddEstimate(a3, b1, c31);
                 }
                 b = ref Unsafe.Add(ref b, 32);
@@ -130,14 +130,14 @@ namespace FastAttn.Generated
             for (; k < depth; k++)
             {
                 {
-                    Lane b0 = Vec.LoadUnsafe(ref b, 0), b1 = Vec.LoadUnsafe(ref b, 4);
-                    Lane a0 = Vec.Create(Unsafe.Add(ref row0, k));
+                    VecF b0 = Vec.LoadUnsafe(ref b, 0), b1 = Vec.LoadUnsafe(ref b, 4);
+                    VecF a0 = Vec.Create(Unsafe.Add(ref row0, k));
                     c00 = Vec.MultiplyAddEstimate(a0, b0, c00); c01 = Vec.MultiplyAddEstimate(a0, b1, c01);
-                    Lane a1 = Vec.Create(Unsafe.Add(ref row1, k));
+                    VecF a1 = Vec.Create(Unsafe.Add(ref row1, k));
                     c10 = Vec.MultiplyAddEstimate(a1, b0, c10); c11 = Vec.MultiplyAddEstimate(a1, b1, c11);
-                    Lane a2 = Vec.Create(Unsafe.Add(ref row2, k));
+                    VecF a2 = Vec.Create(Unsafe.Add(ref row2, k));
                     c20 = Vec.MultiplyAddEstimate(a2, b0, c20); c21 = Vec.MultiplyAddEstimate(a2, b1, c21);
-                    Lane a3 = Vec.Create(Unsafe.Add(ref row3, k));
+                    VecF a3 = Vec.Create(Unsafe.Add(ref row3, k));
                     c30 = Vec.MultiplyAddEstimate(a3, b0, c30); c31 = Vec.MultiplyAddEstimate(a3, b1, c31);
                 }
                 b = ref Unsafe.Add(ref b, 8);
@@ -159,41 +159,41 @@ namespace FastAttn.Generated
         {
             ref float row0 = ref a;
             ref float start0 = ref initial;
-            Lane c00 = Vec.LoadUnsafe(ref start0, 0), c01 = Vec.LoadUnsafe(ref start0, 4);
+            VecF c00 = Vec.LoadUnsafe(ref start0, 0), c01 = Vec.LoadUnsafe(ref start0, 4);
             ref float row1 = ref Unsafe.Add(ref a, aStride);
             ref float start1 = ref Unsafe.Add(ref initial, initialStride);
-            Lane c10 = Vec.LoadUnsafe(ref start1, 0), c11 = Vec.LoadUnsafe(ref start1, 4);
+            VecF c10 = Vec.LoadUnsafe(ref start1, 0), c11 = Vec.LoadUnsafe(ref start1, 4);
 
             // An element of A times a vector of B.
             nint k = 0;
             for (; k <= depth - 4; k += 4)
             {
                 {
-                    Lane b0 = Vec.LoadUnsafe(ref b, 0), b1 = Vec.LoadUnsafe(ref b, 4);
-                    Lane a0 = Vec.Create(Unsafe.Add(ref row0, k));
+                    VecF b0 = Vec.LoadUnsafe(ref b, 0), b1 = Vec.LoadUnsafe(ref b, 4);
+                    VecF a0 = Vec.Create(Unsafe.Add(ref row0, k));
                     c00 = Vec.MultiplyAddEstimate(a0, b0, c00); c01 = Vec.MultiplyAddEstimate(a0, b1, c01);
-                    Lane a1 = Vec.Create(Unsafe.Add(ref row1, k));
+                    VecF a1 = Vec.Create(Unsafe.Add(ref row1, k));
                     c10 = Vec.MultiplyAddEstimate(a1, b0, c10); c11 = Vec.MultiplyAddEstimate(a1, b1, c11);
                 }
                 {
-                    Lane b0 = Vec.LoadUnsafe(ref b, 8), b1 = Vec.LoadUnsafe(ref b, 12);
-                    Lane a0 = Vec.Create(Unsafe.Add(ref row0, k + 1));
+                    VecF b0 = Vec.LoadUnsafe(ref b, 8), b1 = Vec.LoadUnsafe(ref b, 12);
+                    VecF a0 = Vec.Create(Unsafe.Add(ref row0, k + 1));
                     c00 = Vec.MultiplyAddEstimate(a0, b0, c00); c01 = Vec.MultiplyAddEstimate(a0, b1, c01);
-                    Lane a1 = Vec.Create(Unsafe.Add(ref row1, k + 1));
+                    VecF a1 = Vec.Create(Unsafe.Add(ref row1, k + 1));
                     c10 = Vec.MultiplyAddEstimate(a1, b0, c10); c11 = Vec.MultiplyAddEstimate(a1, b1, c11);
                 }
                 {
-                    Lane b0 = Vec.LoadUnsafe(ref b, 16), b1 = Vec.LoadUnsafe(ref b, 20);
-                    Lane a0 = Vec.Create(Unsafe.Add(ref row0, k + 2));
+                    VecF b0 = Vec.LoadUnsafe(ref b, 16), b1 = Vec.LoadUnsafe(ref b, 20);
+                    VecF a0 = Vec.Create(Unsafe.Add(ref row0, k + 2));
                     c00 = Vec.MultiplyAddEstimate(a0, b0, c00); c01 = Vec.MultiplyAddEstimate(a0, b1, c01);
-                    Lane a1 = Vec.Create(Unsafe.Add(ref row1, k + 2));
+                    VecF a1 = Vec.Create(Unsafe.Add(ref row1, k + 2));
                     c10 = Vec.MultiplyAddEstimate(a1, b0, c10); c11 = Vec.MultiplyAddEstimate(a1, b1, c11);
                 }
                 {
-                    Lane b0 = Vec.LoadUnsafe(ref b, 24), b1 = Vec.LoadUnsafe(ref b, 28);
-                    Lane a0 = Vec.Create(Unsafe.Add(ref row0, k + 3));
+                    VecF b0 = Vec.LoadUnsafe(ref b, 24), b1 = Vec.LoadUnsafe(ref b, 28);
+                    VecF a0 = Vec.Create(Unsafe.Add(ref row0, k + 3));
                     c00 = Vec.MultiplyAddEstimate(a0, b0, c00); c01 = Vec.MultiplyAddEstimate(a0, b1, c01);
-                    Lane a1 = Vec.Create(Unsafe.Add(ref row1, k + 3));
+                    VecF a1 = Vec.Create(Unsafe.Add(ref row1, k + 3));
                     c10 = Vec.MultiplyAddEstimate(a1, b0, c10); c11 = Vec.MultiplyAddEstimate(a1, b1, c11);
                 }
                 b = ref Unsafe.Add(ref b, 32);
@@ -203,10 +203,10 @@ namespace FastAttn.Generated
             for (; k < depth; k++)
             {
                 {
-                    Lane b0 = Vec.LoadUnsafe(ref b, 0), b1 = Vec.LoadUnsafe(ref b, 4);
-                    Lane a0 = Vec.Create(Unsafe.Add(ref row0, k));
+                    VecF b0 = Vec.LoadUnsafe(ref b, 0), b1 = Vec.LoadUnsafe(ref b, 4);
+                    VecF a0 = Vec.Create(Unsafe.Add(ref row0, k));
                     c00 = Vec.MultiplyAddEstimate(a0, b0, c00); c01 = Vec.MultiplyAddEstimate(a0, b1, c01);
-                    Lane a1 = Vec.Create(Unsafe.Add(ref row1, k));
+                    VecF a1 = Vec.Create(Unsafe.Add(ref row1, k));
                     c10 = Vec.MultiplyAddEstimate(a1, b0, c10); c11 = Vec.MultiplyAddEstimate(a1, b1, c11);
                 }
                 b = ref Unsafe.Add(ref b, 8);
@@ -224,30 +224,30 @@ namespace FastAttn.Generated
         {
             ref float row0 = ref a;
             ref float start0 = ref initial;
-            Lane c00 = Vec.LoadUnsafe(ref start0, 0), c01 = Vec.LoadUnsafe(ref start0, 4);
+            VecF c00 = Vec.LoadUnsafe(ref start0, 0), c01 = Vec.LoadUnsafe(ref start0, 4);
 
             // An element of A times a vector of B.
             nint k = 0;
             for (; k <= depth - 4; k += 4)
             {
                 {
-                    Lane b0 = Vec.LoadUnsafe(ref b, 0), b1 = Vec.LoadUnsafe(ref b, 4);
-                    Lane a0 = Vec.Create(Unsafe.Add(ref row0, k));
+                    VecF b0 = Vec.LoadUnsafe(ref b, 0), b1 = Vec.LoadUnsafe(ref b, 4);
+                    VecF a0 = Vec.Create(Unsafe.Add(ref row0, k));
                     c00 = Vec.MultiplyAddEstimate(a0, b0, c00); c01 = Vec.MultiplyAddEstimate(a0, b1, c01);
                 }
                 {
-                    Lane b0 = Vec.LoadUnsafe(ref b, 8), b1 = Vec.LoadUnsafe(ref b, 12);
-                    Lane a0 = Vec.Create(Unsafe.Add(ref row0, k + 1));
+                    VecF b0 = Vec.LoadUnsafe(ref b, 8), b1 = Vec.LoadUnsafe(ref b, 12);
+                    VecF a0 = Vec.Create(Unsafe.Add(ref row0, k + 1));
                     c00 = Vec.MultiplyAddEstimate(a0, b0, c00); c01 = Vec.MultiplyAddEstimate(a0, b1, c01);
                 }
                 {
-                    Lane b0 = Vec.LoadUnsafe(ref b, 16), b1 = Vec.LoadUnsafe(ref b, 20);
-                    Lane a0 = Vec.Create(Unsafe.Add(ref row0, k + 2));
+                    VecF b0 = Vec.LoadUnsafe(ref b, 16), b1 = Vec.LoadUnsafe(ref b, 20);
+                    VecF a0 = Vec.Create(Unsafe.Add(ref row0, k + 2));
                     c00 = Vec.MultiplyAddEstimate(a0, b0, c00); c01 = Vec.MultiplyAddEstimate(a0, b1, c01);
                 }
                 {
-                    Lane b0 = Vec.LoadUnsafe(ref b, 24), b1 = Vec.LoadUnsafe(ref b, 28);
-                    Lane a0 = Vec.Create(Unsafe.Add(ref row0, k + 3));
+                    VecF b0 = Vec.LoadUnsafe(ref b, 24), b1 = Vec.LoadUnsafe(ref b, 28);
+                    VecF a0 = Vec.Create(Unsafe.Add(ref row0, k + 3));
                     c00 = Vec.MultiplyAddEstimate(a0, b0, c00); c01 = Vec.MultiplyAddEstimate(a0, b1, c01);
                 }
                 b = ref Unsafe.Add(ref b, 32);
@@ -257,8 +257,8 @@ namespace FastAttn.Generated
             for (; k < depth; k++)
             {
                 {
-                    Lane b0 = Vec.LoadUnsafe(ref b, 0), b1 = Vec.LoadUnsafe(ref b, 4);
-                    Lane a0 = Vec.Create(Unsafe.Add(ref row0, k));
+                    VecF b0 = Vec.LoadUnsafe(ref b, 0), b1 = Vec.LoadUnsafe(ref b, 4);
+                    VecF a0 = Vec.Create(Unsafe.Add(ref row0, k));
                     c00 = Vec.MultiplyAddEstimate(a0, b0, c00); c01 = Vec.MultiplyAddEstimate(a0, b1, c01);
                 }
                 b = ref Unsafe.Add(ref b, 8);
@@ -279,113 +279,113 @@ namespace FastAttn.Generated
             }
         }
 
-        /// <summary>C[m][n] = I[m][n] + Σ_k A[m][k]·B[k][n], 8 rows × 1 vectors of columns.</summary>
+        /// <summary>C[m][n] = I[m][n] + Σ_k A[m][k]·B[k][n], 8 rows × 1 vector of columns.</summary>
         [global::System.Runtime.CompilerServices.MethodImpl(global::System.Runtime.CompilerServices.MethodImplOptions.AggressiveOptimization)]
         private static void Multiply8x1(ref float a, nint aStride, ref float b, ref float initial, nint initialStride, ref float c, nint cStride, nint depth, ref float next)
         {
             ref float row0 = ref a;
             ref float start0 = ref initial;
-            Lane c00 = Vec.LoadUnsafe(ref start0, 0);
+            VecF c00 = Vec.LoadUnsafe(ref start0, 0);
             ref float row1 = ref Unsafe.Add(ref a, aStride);
             ref float start1 = ref Unsafe.Add(ref initial, initialStride);
-            Lane c10 = Vec.LoadUnsafe(ref start1, 0);
+            VecF c10 = Vec.LoadUnsafe(ref start1, 0);
             ref float row2 = ref Unsafe.Add(ref a, 2 * aStride);
             ref float start2 = ref Unsafe.Add(ref initial, 2 * initialStride);
-            Lane c20 = Vec.LoadUnsafe(ref start2, 0);
+            VecF c20 = Vec.LoadUnsafe(ref start2, 0);
             ref float row3 = ref Unsafe.Add(ref a, 3 * aStride);
             ref float start3 = ref Unsafe.Add(ref initial, 3 * initialStride);
-            Lane c30 = Vec.LoadUnsafe(ref start3, 0);
+            VecF c30 = Vec.LoadUnsafe(ref start3, 0);
             ref float row4 = ref Unsafe.Add(ref a, 4 * aStride);
             ref float start4 = ref Unsafe.Add(ref initial, 4 * initialStride);
-            Lane c40 = Vec.LoadUnsafe(ref start4, 0);
+            VecF c40 = Vec.LoadUnsafe(ref start4, 0);
             ref float row5 = ref Unsafe.Add(ref a, 5 * aStride);
             ref float start5 = ref Unsafe.Add(ref initial, 5 * initialStride);
-            Lane c50 = Vec.LoadUnsafe(ref start5, 0);
+            VecF c50 = Vec.LoadUnsafe(ref start5, 0);
             ref float row6 = ref Unsafe.Add(ref a, 6 * aStride);
             ref float start6 = ref Unsafe.Add(ref initial, 6 * initialStride);
-            Lane c60 = Vec.LoadUnsafe(ref start6, 0);
+            VecF c60 = Vec.LoadUnsafe(ref start6, 0);
             ref float row7 = ref Unsafe.Add(ref a, 7 * aStride);
             ref float start7 = ref Unsafe.Add(ref initial, 7 * initialStride);
-            Lane c70 = Vec.LoadUnsafe(ref start7, 0);
+            VecF c70 = Vec.LoadUnsafe(ref start7, 0);
 
             // An element of A times a vector of B.
             nint k = 0;
             for (; k <= depth - 4; k += 4)
             {
                 {
-                    Lane b0 = Vec.LoadUnsafe(ref b, 0);
-                    Lane a0 = Vec.Create(Unsafe.Add(ref row0, k));
+                    VecF b0 = Vec.LoadUnsafe(ref b, 0);
+                    VecF a0 = Vec.Create(Unsafe.Add(ref row0, k));
                     c00 = Vec.MultiplyAddEstimate(a0, b0, c00);
-                    Lane a1 = Vec.Create(Unsafe.Add(ref row1, k));
+                    VecF a1 = Vec.Create(Unsafe.Add(ref row1, k));
                     c10 = Vec.MultiplyAddEstimate(a1, b0, c10);
-                    Lane a2 = Vec.Create(Unsafe.Add(ref row2, k));
+                    VecF a2 = Vec.Create(Unsafe.Add(ref row2, k));
                     c20 = Vec.MultiplyAddEstimate(a2, b0, c20);
-                    Lane a3 = Vec.Create(Unsafe.Add(ref row3, k));
+                    VecF a3 = Vec.Create(Unsafe.Add(ref row3, k));
                     c30 = Vec.MultiplyAddEstimate(a3, b0, c30);
-                    Lane a4 = Vec.Create(Unsafe.Add(ref row4, k));
+                    VecF a4 = Vec.Create(Unsafe.Add(ref row4, k));
                     c40 = Vec.MultiplyAddEstimate(a4, b0, c40);
-                    Lane a5 = Vec.Create(Unsafe.Add(ref row5, k));
+                    VecF a5 = Vec.Create(Unsafe.Add(ref row5, k));
                     c50 = Vec.MultiplyAddEstimate(a5, b0, c50);
-                    Lane a6 = Vec.Create(Unsafe.Add(ref row6, k));
+                    VecF a6 = Vec.Create(Unsafe.Add(ref row6, k));
                     c60 = Vec.MultiplyAddEstimate(a6, b0, c60);
-                    Lane a7 = Vec.Create(Unsafe.Add(ref row7, k));
+                    VecF a7 = Vec.Create(Unsafe.Add(ref row7, k));
                     c70 = Vec.MultiplyAddEstimate(a7, b0, c70);
                 }
                 {
-                    Lane b0 = Vec.LoadUnsafe(ref b, 4);
-                    Lane a0 = Vec.Create(Unsafe.Add(ref row0, k + 1));
+                    VecF b0 = Vec.LoadUnsafe(ref b, 4);
+                    VecF a0 = Vec.Create(Unsafe.Add(ref row0, k + 1));
                     c00 = Vec.MultiplyAddEstimate(a0, b0, c00);
-                    Lane a1 = Vec.Create(Unsafe.Add(ref row1, k + 1));
+                    VecF a1 = Vec.Create(Unsafe.Add(ref row1, k + 1));
                     c10 = Vec.MultiplyAddEstimate(a1, b0, c10);
-                    Lane a2 = Vec.Create(Unsafe.Add(ref row2, k + 1));
+                    VecF a2 = Vec.Create(Unsafe.Add(ref row2, k + 1));
                     c20 = Vec.MultiplyAddEstimate(a2, b0, c20);
-                    Lane a3 = Vec.Create(Unsafe.Add(ref row3, k + 1));
+                    VecF a3 = Vec.Create(Unsafe.Add(ref row3, k + 1));
                     c30 = Vec.MultiplyAddEstimate(a3, b0, c30);
-                    Lane a4 = Vec.Create(Unsafe.Add(ref row4, k + 1));
+                    VecF a4 = Vec.Create(Unsafe.Add(ref row4, k + 1));
                     c40 = Vec.MultiplyAddEstimate(a4, b0, c40);
-                    Lane a5 = Vec.Create(Unsafe.Add(ref row5, k + 1));
+                    VecF a5 = Vec.Create(Unsafe.Add(ref row5, k + 1));
                     c50 = Vec.MultiplyAddEstimate(a5, b0, c50);
-                    Lane a6 = Vec.Create(Unsafe.Add(ref row6, k + 1));
+                    VecF a6 = Vec.Create(Unsafe.Add(ref row6, k + 1));
                     c60 = Vec.MultiplyAddEstimate(a6, b0, c60);
-                    Lane a7 = Vec.Create(Unsafe.Add(ref row7, k + 1));
+                    VecF a7 = Vec.Create(Unsafe.Add(ref row7, k + 1));
                     c70 = Vec.MultiplyAddEstimate(a7, b0, c70);
                 }
                 {
-                    Lane b0 = Vec.LoadUnsafe(ref b, 8);
-                    Lane a0 = Vec.Create(Unsafe.Add(ref row0, k + 2));
+                    VecF b0 = Vec.LoadUnsafe(ref b, 8);
+                    VecF a0 = Vec.Create(Unsafe.Add(ref row0, k + 2));
                     c00 = Vec.MultiplyAddEstimate(a0, b0, c00);
-                    Lane a1 = Vec.Create(Unsafe.Add(ref row1, k + 2));
+                    VecF a1 = Vec.Create(Unsafe.Add(ref row1, k + 2));
                     c10 = Vec.MultiplyAddEstimate(a1, b0, c10);
-                    Lane a2 = Vec.Create(Unsafe.Add(ref row2, k + 2));
+                    VecF a2 = Vec.Create(Unsafe.Add(ref row2, k + 2));
                     c20 = Vec.MultiplyAddEstimate(a2, b0, c20);
-                    Lane a3 = Vec.Create(Unsafe.Add(ref row3, k + 2));
+                    VecF a3 = Vec.Create(Unsafe.Add(ref row3, k + 2));
                     c30 = Vec.MultiplyAddEstimate(a3, b0, c30);
-                    Lane a4 = Vec.Create(Unsafe.Add(ref row4, k + 2));
+                    VecF a4 = Vec.Create(Unsafe.Add(ref row4, k + 2));
                     c40 = Vec.MultiplyAddEstimate(a4, b0, c40);
-                    Lane a5 = Vec.Create(Unsafe.Add(ref row5, k + 2));
+                    VecF a5 = Vec.Create(Unsafe.Add(ref row5, k + 2));
                     c50 = Vec.MultiplyAddEstimate(a5, b0, c50);
-                    Lane a6 = Vec.Create(Unsafe.Add(ref row6, k + 2));
+                    VecF a6 = Vec.Create(Unsafe.Add(ref row6, k + 2));
                     c60 = Vec.MultiplyAddEstimate(a6, b0, c60);
-                    Lane a7 = Vec.Create(Unsafe.Add(ref row7, k + 2));
+                    VecF a7 = Vec.Create(Unsafe.Add(ref row7, k + 2));
                     c70 = Vec.MultiplyAddEstimate(a7, b0, c70);
                 }
                 {
-                    Lane b0 = Vec.LoadUnsafe(ref b, 12);
-                    Lane a0 = Vec.Create(Unsafe.Add(ref row0, k + 3));
+                    VecF b0 = Vec.LoadUnsafe(ref b, 12);
+                    VecF a0 = Vec.Create(Unsafe.Add(ref row0, k + 3));
                     c00 = Vec.MultiplyAddEstimate(a0, b0, c00);
-                    Lane a1 = Vec.Create(Unsafe.Add(ref row1, k + 3));
+                    VecF a1 = Vec.Create(Unsafe.Add(ref row1, k + 3));
                     c10 = Vec.MultiplyAddEstimate(a1, b0, c10);
-                    Lane a2 = Vec.Create(Unsafe.Add(ref row2, k + 3));
+                    VecF a2 = Vec.Create(Unsafe.Add(ref row2, k + 3));
                     c20 = Vec.MultiplyAddEstimate(a2, b0, c20);
-                    Lane a3 = Vec.Create(Unsafe.Add(ref row3, k + 3));
+                    VecF a3 = Vec.Create(Unsafe.Add(ref row3, k + 3));
                     c30 = Vec.MultiplyAddEstimate(a3, b0, c30);
-                    Lane a4 = Vec.Create(Unsafe.Add(ref row4, k + 3));
+                    VecF a4 = Vec.Create(Unsafe.Add(ref row4, k + 3));
                     c40 = Vec.MultiplyAddEstimate(a4, b0, c40);
-                    Lane a5 = Vec.Create(Unsafe.Add(ref row5, k + 3));
+                    VecF a5 = Vec.Create(Unsafe.Add(ref row5, k + 3));
                     c50 = Vec.MultiplyAddEstimate(a5, b0, c50);
-                    Lane a6 = Vec.Create(Unsafe.Add(ref row6, k + 3));
+                    VecF a6 = Vec.Create(Unsafe.Add(ref row6, k + 3));
                     c60 = Vec.MultiplyAddEstimate(a6, b0, c60);
-                    Lane a7 = Vec.Create(Unsafe.Add(ref row7, k + 3));
+                    VecF a7 = Vec.Create(Unsafe.Add(ref row7, k + 3));
                     c70 = Vec.MultiplyAddEstimate(a7, b0, c70);
                 }
                 b = ref Unsafe.Add(ref b, 16);
@@ -395,22 +395,22 @@ namespace FastAttn.Generated
             for (; k < depth; k++)
             {
                 {
-                    Lane b0 = Vec.LoadUnsafe(ref b, 0);
-                    Lane a0 = Vec.Create(Unsafe.Add(ref row0, k));
+                    VecF b0 = Vec.LoadUnsafe(ref b, 0);
+                    VecF a0 = Vec.Create(Unsafe.Add(ref row0, k));
                     c00 = Vec.MultiplyAddEstimate(a0, b0, c00);
-                    Lane a1 = Vec.Create(Unsafe.Add(ref row1, k));
+                    VecF a1 = Vec.Create(Unsafe.Add(ref row1, k));
                     c10 = Vec.MultiplyAddEstimate(a1, b0, c10);
-                    Lane a2 = Vec.Create(Unsafe.Add(ref row2, k));
+                    VecF a2 = Vec.Create(Unsafe.Add(ref row2, k));
                     c20 = Vec.MultiplyAddEstimate(a2, b0, c20);
-                    Lane a3 = Vec.Create(Unsafe.Add(ref row3, k));
+                    VecF a3 = Vec.Create(Unsafe.Add(ref row3, k));
                     c30 = Vec.MultiplyAddEstimate(a3, b0, c30);
-                    Lane a4 = Vec.Create(Unsafe.Add(ref row4, k));
+                    VecF a4 = Vec.Create(Unsafe.Add(ref row4, k));
                     c40 = Vec.MultiplyAddEstimate(a4, b0, c40);
-                    Lane a5 = Vec.Create(Unsafe.Add(ref row5, k));
+                    VecF a5 = Vec.Create(Unsafe.Add(ref row5, k));
                     c50 = Vec.MultiplyAddEstimate(a5, b0, c50);
-                    Lane a6 = Vec.Create(Unsafe.Add(ref row6, k));
+                    VecF a6 = Vec.Create(Unsafe.Add(ref row6, k));
                     c60 = Vec.MultiplyAddEstimate(a6, b0, c60);
-                    Lane a7 = Vec.Create(Unsafe.Add(ref row7, k));
+                    VecF a7 = Vec.Create(Unsafe.Add(ref row7, k));
                     c70 = Vec.MultiplyAddEstimate(a7, b0, c70);
                 }
                 b = ref Unsafe.Add(ref b, 4);
@@ -434,69 +434,69 @@ namespace FastAttn.Generated
             Vec.StoreUnsafe(c70, ref end7, 0);
         }
 
-        /// <summary>C[m][n] = I[m][n] + Σ_k A[m][k]·B[k][n], 4 rows × 1 vectors of columns.</summary>
+        /// <summary>C[m][n] = I[m][n] + Σ_k A[m][k]·B[k][n], 4 rows × 1 vector of columns.</summary>
         [global::System.Runtime.CompilerServices.MethodImpl(global::System.Runtime.CompilerServices.MethodImplOptions.AggressiveOptimization)]
         private static void Multiply4x1(ref float a, nint aStride, ref float b, ref float initial, nint initialStride, ref float c, nint cStride, nint depth, ref float next)
         {
             ref float row0 = ref a;
             ref float start0 = ref initial;
-            Lane c00 = Vec.LoadUnsafe(ref start0, 0);
+            VecF c00 = Vec.LoadUnsafe(ref start0, 0);
             ref float row1 = ref Unsafe.Add(ref a, aStride);
             ref float start1 = ref Unsafe.Add(ref initial, initialStride);
-            Lane c10 = Vec.LoadUnsafe(ref start1, 0);
+            VecF c10 = Vec.LoadUnsafe(ref start1, 0);
             ref float row2 = ref Unsafe.Add(ref a, 2 * aStride);
             ref float start2 = ref Unsafe.Add(ref initial, 2 * initialStride);
-            Lane c20 = Vec.LoadUnsafe(ref start2, 0);
+            VecF c20 = Vec.LoadUnsafe(ref start2, 0);
             ref float row3 = ref Unsafe.Add(ref a, 3 * aStride);
             ref float start3 = ref Unsafe.Add(ref initial, 3 * initialStride);
-            Lane c30 = Vec.LoadUnsafe(ref start3, 0);
+            VecF c30 = Vec.LoadUnsafe(ref start3, 0);
 
             // An element of A times a vector of B.
             nint k = 0;
             for (; k <= depth - 4; k += 4)
             {
                 {
-                    Lane b0 = Vec.LoadUnsafe(ref b, 0);
-                    Lane a0 = Vec.Create(Unsafe.Add(ref row0, k));
+                    VecF b0 = Vec.LoadUnsafe(ref b, 0);
+                    VecF a0 = Vec.Create(Unsafe.Add(ref row0, k));
                     c00 = Vec.MultiplyAddEstimate(a0, b0, c00);
-                    Lane a1 = Vec.Create(Unsafe.Add(ref row1, k));
+                    VecF a1 = Vec.Create(Unsafe.Add(ref row1, k));
                     c10 = Vec.MultiplyAddEstimate(a1, b0, c10);
-                    Lane a2 = Vec.Create(Unsafe.Add(ref row2, k));
+                    VecF a2 = Vec.Create(Unsafe.Add(ref row2, k));
                     c20 = Vec.MultiplyAddEstimate(a2, b0, c20);
-                    Lane a3 = Vec.Create(Unsafe.Add(ref row3, k));
+                    VecF a3 = Vec.Create(Unsafe.Add(ref row3, k));
                     c30 = Vec.MultiplyAddEstimate(a3, b0, c30);
                 }
                 {
-                    Lane b0 = Vec.LoadUnsafe(ref b, 4);
-                    Lane a0 = Vec.Create(Unsafe.Add(ref row0, k + 1));
+                    VecF b0 = Vec.LoadUnsafe(ref b, 4);
+                    VecF a0 = Vec.Create(Unsafe.Add(ref row0, k + 1));
                     c00 = Vec.MultiplyAddEstimate(a0, b0, c00);
-                    Lane a1 = Vec.Create(Unsafe.Add(ref row1, k + 1));
+                    VecF a1 = Vec.Create(Unsafe.Add(ref row1, k + 1));
                     c10 = Vec.MultiplyAddEstimate(a1, b0, c10);
-                    Lane a2 = Vec.Create(Unsafe.Add(ref row2, k + 1));
+                    VecF a2 = Vec.Create(Unsafe.Add(ref row2, k + 1));
                     c20 = Vec.MultiplyAddEstimate(a2, b0, c20);
-                    Lane a3 = Vec.Create(Unsafe.Add(ref row3, k + 1));
+                    VecF a3 = Vec.Create(Unsafe.Add(ref row3, k + 1));
                     c30 = Vec.MultiplyAddEstimate(a3, b0, c30);
                 }
                 {
-                    Lane b0 = Vec.LoadUnsafe(ref b, 8);
-                    Lane a0 = Vec.Create(Unsafe.Add(ref row0, k + 2));
+                    VecF b0 = Vec.LoadUnsafe(ref b, 8);
+                    VecF a0 = Vec.Create(Unsafe.Add(ref row0, k + 2));
                     c00 = Vec.MultiplyAddEstimate(a0, b0, c00);
-                    Lane a1 = Vec.Create(Unsafe.Add(ref row1, k + 2));
+                    VecF a1 = Vec.Create(Unsafe.Add(ref row1, k + 2));
                     c10 = Vec.MultiplyAddEstimate(a1, b0, c10);
-                    Lane a2 = Vec.Create(Unsafe.Add(ref row2, k + 2));
+                    VecF a2 = Vec.Create(Unsafe.Add(ref row2, k + 2));
                     c20 = Vec.MultiplyAddEstimate(a2, b0, c20);
-                    Lane a3 = Vec.Create(Unsafe.Add(ref row3, k + 2));
+                    VecF a3 = Vec.Create(Unsafe.Add(ref row3, k + 2));
                     c30 = Vec.MultiplyAddEstimate(a3, b0, c30);
                 }
                 {
-                    Lane b0 = Vec.LoadUnsafe(ref b, 12);
-                    Lane a0 = Vec.Create(Unsafe.Add(ref row0, k + 3));
+                    VecF b0 = Vec.LoadUnsafe(ref b, 12);
+                    VecF a0 = Vec.Create(Unsafe.Add(ref row0, k + 3));
                     c00 = Vec.MultiplyAddEstimate(a0, b0, c00);
-                    Lane a1 = Vec.Create(Unsafe.Add(ref row1, k + 3));
+                    VecF a1 = Vec.Create(Unsafe.Add(ref row1, k + 3));
                     c10 = Vec.MultiplyAddEstimate(a1, b0, c10);
-                    Lane a2 = Vec.Create(Unsafe.Add(ref row2, k + 3));
+                    VecF a2 = Vec.Create(Unsafe.Add(ref row2, k + 3));
                     c20 = Vec.MultiplyAddEstimate(a2, b0, c20);
-                    Lane a3 = Vec.Create(Unsafe.Add(ref row3, k + 3));
+                    VecF a3 = Vec.Create(Unsafe.Add(ref row3, k + 3));
                     c30 = Vec.MultiplyAddEstimate(a3, b0, c30);
                 }
                 b = ref Unsafe.Add(ref b, 16);
@@ -506,14 +506,14 @@ namespace FastAttn.Generated
             for (; k < depth; k++)
             {
                 {
-                    Lane b0 = Vec.LoadUnsafe(ref b, 0);
-                    Lane a0 = Vec.Create(Unsafe.Add(ref row0, k));
+                    VecF b0 = Vec.LoadUnsafe(ref b, 0);
+                    VecF a0 = Vec.Create(Unsafe.Add(ref row0, k));
                     c00 = Vec.MultiplyAddEstimate(a0, b0, c00);
-                    Lane a1 = Vec.Create(Unsafe.Add(ref row1, k));
+                    VecF a1 = Vec.Create(Unsafe.Add(ref row1, k));
                     c10 = Vec.MultiplyAddEstimate(a1, b0, c10);
-                    Lane a2 = Vec.Create(Unsafe.Add(ref row2, k));
+                    VecF a2 = Vec.Create(Unsafe.Add(ref row2, k));
                     c20 = Vec.MultiplyAddEstimate(a2, b0, c20);
-                    Lane a3 = Vec.Create(Unsafe.Add(ref row3, k));
+                    VecF a3 = Vec.Create(Unsafe.Add(ref row3, k));
                     c30 = Vec.MultiplyAddEstimate(a3, b0, c30);
                 }
                 b = ref Unsafe.Add(ref b, 4);
@@ -529,47 +529,47 @@ namespace FastAttn.Generated
             Vec.StoreUnsafe(c30, ref end3, 0);
         }
 
-        /// <summary>C[m][n] = I[m][n] + Σ_k A[m][k]·B[k][n], 2 rows × 1 vectors of columns.</summary>
+        /// <summary>C[m][n] = I[m][n] + Σ_k A[m][k]·B[k][n], 2 rows × 1 vector of columns.</summary>
         [global::System.Runtime.CompilerServices.MethodImpl(global::System.Runtime.CompilerServices.MethodImplOptions.AggressiveOptimization)]
         private static void Multiply2x1(ref float a, nint aStride, ref float b, ref float initial, nint initialStride, ref float c, nint cStride, nint depth, ref float next)
         {
             ref float row0 = ref a;
             ref float start0 = ref initial;
-            Lane c00 = Vec.LoadUnsafe(ref start0, 0);
+            VecF c00 = Vec.LoadUnsafe(ref start0, 0);
             ref float row1 = ref Unsafe.Add(ref a, aStride);
             ref float start1 = ref Unsafe.Add(ref initial, initialStride);
-            Lane c10 = Vec.LoadUnsafe(ref start1, 0);
+            VecF c10 = Vec.LoadUnsafe(ref start1, 0);
 
             // An element of A times a vector of B.
             nint k = 0;
             for (; k <= depth - 4; k += 4)
             {
                 {
-                    Lane b0 = Vec.LoadUnsafe(ref b, 0);
-                    Lane a0 = Vec.Create(Unsafe.Add(ref row0, k));
+                    VecF b0 = Vec.LoadUnsafe(ref b, 0);
+                    VecF a0 = Vec.Create(Unsafe.Add(ref row0, k));
                     c00 = Vec.MultiplyAddEstimate(a0, b0, c00);
-                    Lane a1 = Vec.Create(Unsafe.Add(ref row1, k));
+                    VecF a1 = Vec.Create(Unsafe.Add(ref row1, k));
                     c10 = Vec.MultiplyAddEstimate(a1, b0, c10);
                 }
                 {
-                    Lane b0 = Vec.LoadUnsafe(ref b, 4);
-                    Lane a0 = Vec.Create(Unsafe.Add(ref row0, k + 1));
+                    VecF b0 = Vec.LoadUnsafe(ref b, 4);
+                    VecF a0 = Vec.Create(Unsafe.Add(ref row0, k + 1));
                     c00 = Vec.MultiplyAddEstimate(a0, b0, c00);
-                    Lane a1 = Vec.Create(Unsafe.Add(ref row1, k + 1));
+                    VecF a1 = Vec.Create(Unsafe.Add(ref row1, k + 1));
                     c10 = Vec.MultiplyAddEstimate(a1, b0, c10);
                 }
                 {
-                    Lane b0 = Vec.LoadUnsafe(ref b, 8);
-                    Lane a0 = Vec.Create(Unsafe.Add(ref row0, k + 2));
+                    VecF b0 = Vec.LoadUnsafe(ref b, 8);
+                    VecF a0 = Vec.Create(Unsafe.Add(ref row0, k + 2));
                     c00 = Vec.MultiplyAddEstimate(a0, b0, c00);
-                    Lane a1 = Vec.Create(Unsafe.Add(ref row1, k + 2));
+                    VecF a1 = Vec.Create(Unsafe.Add(ref row1, k + 2));
                     c10 = Vec.MultiplyAddEstimate(a1, b0, c10);
                 }
                 {
-                    Lane b0 = Vec.LoadUnsafe(ref b, 12);
-                    Lane a0 = Vec.Create(Unsafe.Add(ref row0, k + 3));
+                    VecF b0 = Vec.LoadUnsafe(ref b, 12);
+                    VecF a0 = Vec.Create(Unsafe.Add(ref row0, k + 3));
                     c00 = Vec.MultiplyAddEstimate(a0, b0, c00);
-                    Lane a1 = Vec.Create(Unsafe.Add(ref row1, k + 3));
+                    VecF a1 = Vec.Create(Unsafe.Add(ref row1, k + 3));
                     c10 = Vec.MultiplyAddEstimate(a1, b0, c10);
                 }
                 b = ref Unsafe.Add(ref b, 16);
@@ -579,10 +579,10 @@ namespace FastAttn.Generated
             for (; k < depth; k++)
             {
                 {
-                    Lane b0 = Vec.LoadUnsafe(ref b, 0);
-                    Lane a0 = Vec.Create(Unsafe.Add(ref row0, k));
+                    VecF b0 = Vec.LoadUnsafe(ref b, 0);
+                    VecF a0 = Vec.Create(Unsafe.Add(ref row0, k));
                     c00 = Vec.MultiplyAddEstimate(a0, b0, c00);
-                    Lane a1 = Vec.Create(Unsafe.Add(ref row1, k));
+                    VecF a1 = Vec.Create(Unsafe.Add(ref row1, k));
                     c10 = Vec.MultiplyAddEstimate(a1, b0, c10);
                 }
                 b = ref Unsafe.Add(ref b, 4);
@@ -594,36 +594,36 @@ namespace FastAttn.Generated
             Vec.StoreUnsafe(c10, ref end1, 0);
         }
 
-        /// <summary>C[m][n] = I[m][n] + Σ_k A[m][k]·B[k][n], 1 rows × 1 vectors of columns.</summary>
+        /// <summary>C[m][n] = I[m][n] + Σ_k A[m][k]·B[k][n], 1 rows × 1 vector of columns.</summary>
         [global::System.Runtime.CompilerServices.MethodImpl(global::System.Runtime.CompilerServices.MethodImplOptions.AggressiveOptimization)]
         private static void Multiply1x1(ref float a, nint aStride, ref float b, ref float initial, nint initialStride, ref float c, nint cStride, nint depth, ref float next)
         {
             ref float row0 = ref a;
             ref float start0 = ref initial;
-            Lane c00 = Vec.LoadUnsafe(ref start0, 0);
+            VecF c00 = Vec.LoadUnsafe(ref start0, 0);
 
             // An element of A times a vector of B.
             nint k = 0;
             for (; k <= depth - 4; k += 4)
             {
                 {
-                    Lane b0 = Vec.LoadUnsafe(ref b, 0);
-                    Lane a0 = Vec.Create(Unsafe.Add(ref row0, k));
+                    VecF b0 = Vec.LoadUnsafe(ref b, 0);
+                    VecF a0 = Vec.Create(Unsafe.Add(ref row0, k));
                     c00 = Vec.MultiplyAddEstimate(a0, b0, c00);
                 }
                 {
-                    Lane b0 = Vec.LoadUnsafe(ref b, 4);
-                    Lane a0 = Vec.Create(Unsafe.Add(ref row0, k + 1));
+                    VecF b0 = Vec.LoadUnsafe(ref b, 4);
+                    VecF a0 = Vec.Create(Unsafe.Add(ref row0, k + 1));
                     c00 = Vec.MultiplyAddEstimate(a0, b0, c00);
                 }
                 {
-                    Lane b0 = Vec.LoadUnsafe(ref b, 8);
-                    Lane a0 = Vec.Create(Unsafe.Add(ref row0, k + 2));
+                    VecF b0 = Vec.LoadUnsafe(ref b, 8);
+                    VecF a0 = Vec.Create(Unsafe.Add(ref row0, k + 2));
                     c00 = Vec.MultiplyAddEstimate(a0, b0, c00);
                 }
                 {
-                    Lane b0 = Vec.LoadUnsafe(ref b, 12);
-                    Lane a0 = Vec.Create(Unsafe.Add(ref row0, k + 3));
+                    VecF b0 = Vec.LoadUnsafe(ref b, 12);
+                    VecF a0 = Vec.Create(Unsafe.Add(ref row0, k + 3));
                     c00 = Vec.MultiplyAddEstimate(a0, b0, c00);
                 }
                 b = ref Unsafe.Add(ref b, 16);
@@ -633,8 +633,8 @@ namespace FastAttn.Generated
             for (; k < depth; k++)
             {
                 {
-                    Lane b0 = Vec.LoadUnsafe(ref b, 0);
-                    Lane a0 = Vec.Create(Unsafe.Add(ref row0, k));
+                    VecF b0 = Vec.LoadUnsafe(ref b, 0);
+                    VecF a0 = Vec.Create(Unsafe.Add(ref row0, k));
                     c00 = Vec.MultiplyAddEstimate(a0, b0, c00);
                 }
                 b = ref Unsafe.Add(ref b, 4);

@@ -136,6 +136,13 @@ public static class LayerArgumentTests
         Refused("maxDegreeOfParallelism", output => Valid.Forward(tokens, output, cache, 3, maxDegreeOfParallelism: -1), 72);
         Assert.Equal([0, 0], cache.Lengths.ToArray());
 
+        // Nor does a refused call make a cache larger.
+        KeyValueCache small = Valid.CreateCache(2, 2);
+        Refused("modifiers", output => Valid.Forward(tokens, output, small, 3, modifiers: new() { Sinks = [1] }), 72);
+        Refused("modifiers", output => Valid.Forward(tokens, output, small, 3, modifiers: new() { AlibiSlopes = [1] }), 72);
+        Refused("modifiers", output => Valid.Forward(tokens, output, small, 3, modifiers: new() { BooleanMask = [true], BooleanMaskStrides = AttentionMaskStrides.Of(2, 1, 3, 3) }), 72);
+        Assert.Equal(2, small.Capacity);
+
         Assert.Throws<ArgumentOutOfRangeException>("batch", static () => Valid.CreateCache(-1, 8));
         Assert.Throws<ArgumentOutOfRangeException>("capacity", static () => Valid.CreateCache(2, -8));
         Assert.Throws<ArgumentOutOfRangeException>("capacity", static () => Valid.CreateCache(1 << 20, 1 << 20));

@@ -1,0 +1,92 @@
+using System;
+using System.Diagnostics.CodeAnalysis;
+
+namespace FastAttn.Runtime;
+
+/// <summary>Checks the arguments of a layer's call, before anything is read or written.</summary>
+[SuppressMessage("Usage", "CA2208:Instantiate argument exceptions correctly", Justification = "The names are those of the public method's parameters.")]
+[SuppressMessage("Usage", "MA0015:Specify the parameter name in ArgumentException", Justification = "The names are those of the public method's parameters.")]
+internal static class LayerValidation
+{
+    /// <summary>Self-attention projects queries, keys and values from the same rows.</summary>
+    public static void CheckOneInput(in MultiHeadDimensions sizes, string name)
+    {
+        if (sizes.KeyInput != sizes.QueryInput || sizes.ValueInput != sizes.QueryInput)
+            throw new ArgumentException($"Self-attention needs inputs of one dimension; the layer has {sizes.QueryInput}, {sizes.KeyInput} and {sizes.ValueInput}.", name);
+    }
+
+    public static void CheckSizes(in MultiHeadDimensions sizes, int batch, int length, string lengthName, int maxDegreeOfParallelism)
+    {
+        ArgumentOutOfRangeException.ThrowIfNegative(batch);
+        if (length < 0)
+            throw new ArgumentOutOfRangeException(lengthName, length, "Must not be negative.");
+        ArgumentOutOfRangeException.ThrowIfNegative(maxDegreeOfParallelism);
+        int widest = Math.Max(Math.Max(sizes.Queries, sizes.Attended), Math.Max(sizes.Keys, sizes.Values));
+        if ((Int128)batch * length * widest > Array.MaxLength)
+            throw new ArgumentOutOfRangeException(lengthName, length, $"Batch {batch} × length {length} × {widest} floats of a token's heads are more than a span can hold.");
+    }
+
+    public static void CheckRows(string name, int actual, int batch, int length, int width)
+    {
+        Int128 expected = (Int128)batch * length * width;
+        if (actual != expected)
+            throw new ArgumentException($"Has {actual} elements; batch {batch} × length {length} × dimension {width} need {expected}.", name);
+    }
+
+    public static void CheckLengths(ReadOnlySpan<int> lengths, int batch, int length)
+    {
+        if (lengths.IsEmpty)
+            return;
+        if (lengths.Length != batch)
+            throw new ArgumentException($"Has {lengths.Length} elements; batch {batch} needs as many.", nameof(lengths));
+        foreach (int own in lengths)
+        {
+            if (own < 0 || own > length)
+                throw new ArgumentOutOfRangeException(nameof(lengths), own, $"Lengths must be 0 to the length {length}.");
+        }
+    }
+
+    /// <param name="modifiers">What modifies the attention.</param>
+    /// <param name="shape">The attention's sizes.</param>
+    /// <param name="isRotary">Whether causal offsets are positions of a rotary embedding.</param>
+    /// <param name="output">It may be an input, but nothing of what modifies the attention.</param>
+    public static void CheckModifiers(in AttentionModifiers modifiers, in AttentionShape shape, bool isRotary, ReadOnlySpan<float> output)
+    {
+        CallValidation.CheckApart(nameof(output), output, default, default, default, modifiers);
+        if (CallValidation.IsGiven(modifiers.QueryStarts) || CallValidation.IsGiven(modifiers.KeyStarts))
+            throw new ArgumentException("A layer takes sequences of one length; QueryStarts and KeyStarts must not be given.", nameof(modifiers));
+        CallValidation.CheckModifiers(shape, default, modifiers);
+        foreach (int offset in modifiers.CausalOffsets)
+        {
+            if (offset < 0 && isRotary)
+                throw new ArgumentOutOfRangeException(nameof(modifiers), offset, "CausalOffsets are positions of the rotary embedding and must not be negative.");
+        }
+    }
+
+    public static void CheckCache(in MultiHeadDimensions sizes, KeyValueCache cache, string name)
+    {
+        ArgumentNullException.ThrowIfNull(cache, name);
+        if (cache.KeyValueHeads != sizes.KeyValueHeads || cache.HeadDim != sizes.Head || cache.ValueDim != sizes.Value)
+        {
+            throw new ArgumentException(
+                $"Is of {cache.KeyValueHeads} heads of dimensions {cache.HeadDim} and {cache.ValueDim}; the layer has {sizes.KeyValueHeads} of {sizes.Head} and {sizes.Value}.", name);
+        }
+    }
+
+    /// <summary>Returns the length of the longest sequence after an append.</summary>
+    /// <exception cref="InvalidOperationException">The cache has no room for that.</exception>
+    public static int CheckRoom(KeyValueCache cache, int length, ReadOnlySpan<int> lengths)
+    {
+        long needed = cache.LengthAfter(length, lengths);
+        if (needed > cache.Capacity)
+        {
+            if (!cache.CanGrow)
+                throw new InvalidOperationException($"The cache is full: it has room for {cache.Capacity} tokens of a sequence and would hold {needed}.");
+            long most = KeyValueCache.Most(cache.Batch, cache.KeyValueHeads, cache.HeadDim, cache.ValueDim);
+            if (needed > most)
+                throw new InvalidOperationException($"The cache would hold {needed} tokens of a sequence, more than the {most} that a span can.");
+        }
+
+        return (int)needed;
+    }
+}
