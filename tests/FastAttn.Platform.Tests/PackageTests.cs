@@ -29,7 +29,7 @@ public sealed class PackageTests(PackageFeed feed)
                 "FastAttn.nuspec",
                 "README.md",
                 "analyzers/dotnet/cs/FastAttn.Generators.dll",
-                "buildTransitive/FastAttn.targets",
+                "buildTransitive/net10.0/FastAttn.targets",
                 "lib/net10.0/FastAttn.dll",
                 "lib/net10.0/FastAttn.xml",
             ],
@@ -108,6 +108,31 @@ public sealed class PackageTests(PackageFeed feed)
         ConsumerReport.Line line = Assert.Single(report.Kernels);
         Assert.Equal((InstructionSets.Supported[0], $"F32_D64_Causal_{InstructionSets.Supported[0]}"), (line.InstructionSet, line.Kernel));
         line.ShouldBeRight();
+    }
+
+    /// <summary>The compiler alone would say that a member lacks its implementing part, and not why.</summary>
+    [Fact]
+    public async Task A_build_says_what_is_wrong_with_a_declaration()
+    {
+        _ = await feed.Package;
+        CommandResult build = await Command.Dotnet(feed.MistakenProject, "build", "-c", "Release", "-o", feed.NewFolder("mistaken"));
+
+        Assert.NotEqual(0, build.ExitCode);
+        foreach (string id in (string[])["FATTN002", "FATTN004", "FATTN006", "FATTN013"])
+        {
+            string line = build.Lines.FirstOrDefault(line => line.Contains($"error {id}", StringComparison.Ordinal)) ?? build.Describe();
+            Assert.Matches($@"Program\.cs\(\d+,\d+\): error {id}: '?[\w ]+'?", line);
+        }
+    }
+
+    [Fact]
+    public async Task A_project_for_an_older_framework_is_told_so()
+    {
+        _ = await feed.Package;
+        CommandResult restore = await Command.Dotnet(feed.MistakenProject, "restore", "-p:TargetFramework=net8.0");
+
+        Assert.NotEqual(0, restore.ExitCode);
+        Assert.True(restore.Output.Contains("NU1202", StringComparison.Ordinal), restore.Describe());
     }
 
     private async Task<ZipArchive> OpenPackage(string extension) =>

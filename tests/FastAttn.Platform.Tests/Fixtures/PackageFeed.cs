@@ -1,5 +1,6 @@
 using System;
 using System.IO;
+using System.Linq;
 using System.Threading;
 using System.Threading.Tasks;
 
@@ -29,13 +30,12 @@ public sealed class PackageFeed : IDisposable
     /// <summary>The executable of the program Consumer, run by the JIT.</summary>
     public Task<string> Consumer => _consumer.Value;
 
-    /// <summary>
-    /// Arguments of a build of the checkout's projects: they share outputs and intermediates here, and the analyzers
-    /// have seen the same sources when the checkout was built.
-    /// </summary>
+    /// <summary>Arguments of a build of the checkout's projects: outputs go here. The analyzers saw the same sources when the checkout was built.</summary>
     public string[] InArtifacts => ["--artifacts-path", Path.Combine(_root.FullName, "artifacts"), "-p:RunAnalyzers=false"];
 
     public string ConsumerProject => Path.Combine(_root.FullName, "Programs", "Consumer");
+
+    public string MistakenProject => Path.Combine(_root.FullName, "Programs", "Mistaken");
 
     public string ConsumerOfConsumerProject => Path.Combine(_root.FullName, "Programs", "ConsumerOfConsumer");
 
@@ -46,23 +46,35 @@ public sealed class PackageFeed : IDisposable
 
     private async Task<string> Pack()
     {
-        string feed = Path.Combine(_root.FullName, "feed");
+        // As a maintainer packs, with outputs where they usually go, but in a copy.
+        string feed = Path.Combine(_root.FullName, "feed"), checkout = Path.Combine(_root.FullName, "checkout");
+        foreach (string file in Directory.GetFiles(Paths.RepositoryRoot))
+            Copy(file, Paths.RepositoryRoot, checkout);
+        foreach (string file in Paths.SourcesOfPackage.SelectMany(static folder => Directory.GetFiles(folder, "*", SearchOption.AllDirectories)))
+            Copy(file, Paths.RepositoryRoot, checkout);
         // A version that no other package source can have.
         CommandResult pack = await Command.Dotnet(
-            Paths.RepositoryRoot, ["pack", Paths.Library, "-c", "Release", "-p:PackageVersion=0.0.0-checkout", .. InArtifacts, "-o", feed]);
+            checkout, "pack", Path.Combine("src", "FastAttn"), "-c", "Release", "-p:PackageVersion=0.0.0-checkout", "-p:RunAnalyzers=false", "-o", feed);
         pack.ShouldSucceedWherePackagesCanBeHad();
         Assert.Empty(pack.Warnings);
         string package = Assert.Single(Directory.GetFiles(feed, "*.nupkg"));
 
         // Above the programs' folders: NuGet and MSBuild look upwards.
         foreach (string file in Directory.GetFiles(Paths.Programs, "*", SearchOption.AllDirectories))
-        {
-            string copy = Path.Combine(_root.FullName, "Programs", Path.GetRelativePath(Paths.Programs, file));
-            Directory.CreateDirectory(Path.GetDirectoryName(copy)!);
-            File.Copy(file, copy);
-        }
+            Copy(file, Paths.Programs, Path.Combine(_root.FullName, "Programs"));
 
         return package;
+    }
+
+    /// <summary>Copies a file to the same place below another folder, unless a build made it.</summary>
+    private static void Copy(string file, string from, string to)
+    {
+        string place = Path.GetRelativePath(from, file);
+        if (place.Split(Path.DirectorySeparatorChar).Any(static part => part is "bin" or "obj"))
+            return;
+        string copy = Path.Combine(to, place);
+        Directory.CreateDirectory(Path.GetDirectoryName(copy)!);
+        File.Copy(file, copy);
     }
 
     private async Task<string> BuildConsumer()

@@ -11,7 +11,8 @@ internal static class Paths
 {
     public static string RepositoryRoot { get; } = Metadata("RepositoryRoot");
 
-    public static string Library { get; } = Path.Combine(RepositoryRoot, "src", "FastAttn");
+    /// <summary>The folders whose projects make the package.</summary>
+    public static string[] SourcesOfPackage { get; } = [Path.Combine(RepositoryRoot, "src", "FastAttn"), Path.Combine(RepositoryRoot, "generators", "FastAttn.Generators")];
 
     public static string BehaviourTestsProject { get; } = Path.Combine(RepositoryRoot, "tests", "FastAttn.Tests");
 
