@@ -18,14 +18,14 @@ public readonly ref struct AttentionModifiers
     /// </summary>
     public ReadOnlySpan<float> AdditiveMask { get; init; }
 
-    /// <summary>Where rows of <see cref="AdditiveMask"/> stand.</summary>
-    public AttentionMaskStrides AdditiveMaskStrides { get; init; }
+    /// <summary>Where rows of <see cref="AdditiveMask"/> stand; null where it is contiguous and of the shape's full size.</summary>
+    public AttentionMaskStrides? AdditiveMaskStrides { get; init; }
 
     /// <summary>Which keys a query may attend to: [B, H, L_q, L_k] as in <see cref="AdditiveMask"/>, one byte each, true to attend.</summary>
     public ReadOnlySpan<bool> BooleanMask { get; init; }
 
-    /// <summary>Where rows of <see cref="BooleanMask"/> stand.</summary>
-    public AttentionMaskStrides BooleanMaskStrides { get; init; }
+    /// <summary>Where rows of <see cref="BooleanMask"/> stand; null as for <see cref="AdditiveMaskStrides"/>.</summary>
+    public AttentionMaskStrides? BooleanMaskStrides { get; init; }
 
     /// <summary>
     /// Which keys a query may attend to: [B, H, L_q, L_k] bits as in <see cref="AdditiveMask"/>; key <c>j</c> of a row is bit
@@ -33,8 +33,8 @@ public readonly ref struct AttentionModifiers
     /// </summary>
     public ReadOnlySpan<byte> PackedMask { get; init; }
 
-    /// <summary>Where rows of <see cref="PackedMask"/> stand, in bits.</summary>
-    public AttentionMaskStrides PackedMaskStrides { get; init; }
+    /// <summary>Where rows of <see cref="PackedMask"/> stand, in bits; null as for <see cref="AdditiveMaskStrides"/>, each row beginning with a new byte.</summary>
+    public AttentionMaskStrides? PackedMaskStrides { get; init; }
 
     /// <summary>[B]: for each sequence how many of its keys exist, 0 to the shape's key length (key padding); the rest is hidden.</summary>
     public ReadOnlySpan<int> KeyLengths { get; init; }

@@ -3,11 +3,11 @@ namespace FastAttn;
 /// <summary>What a call may change; <c>default</c> is the usual attention.</summary>
 public readonly record struct AttentionOptions
 {
-    /// <summary>The factor of Q·Kᵀ; <c>1/√headDim</c> where null. Use 1 for none.</summary>
+    /// <summary>The factor of Q·Kᵀ, finite; <c>1/√headDim</c> where null. Use 1 for none.</summary>
     public float? Scale { get; init; }
 
     /// <summary>
-    /// c, positive and finite: scores become <c>c·tanh(scale·q·k / c)</c>, before any mask (Gemma 2, arXiv 2408.00118);
+    /// c, 10⁻²⁰ to 10²⁰: scores become <c>c·tanh(scale·q·k / c)</c>, before any mask (Gemma 2, arXiv 2408.00118);
     /// null for none.
     /// </summary>
     public float? Softcap { get; init; }

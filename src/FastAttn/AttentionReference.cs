@@ -42,6 +42,22 @@ public static class AttentionReference
         where T : unmanaged, IBinaryFloatingPointIeee754<T> =>
         Forward(query, key, value, output, logSumExp, shape, headDim, valueDim, default, mask, options);
 
+    /// <summary>Computes the output alone, with masks, lengths, biases and sinks in any combination.</summary>
+    /// <inheritdoc cref="Forward{T}(ReadOnlySpan{float}, ReadOnlySpan{float}, ReadOnlySpan{float}, Span{T}, Span{T}, AttentionShape, int, int, in AttentionModifiers, AttentionMask, AttentionOptions)"/>
+    public static void Forward<T>(
+        ReadOnlySpan<float> query,
+        ReadOnlySpan<float> key,
+        ReadOnlySpan<float> value,
+        Span<T> output,
+        AttentionShape shape,
+        int headDim,
+        int valueDim,
+        in AttentionModifiers modifiers = default,
+        AttentionMask mask = AttentionMask.None,
+        AttentionOptions options = default)
+        where T : unmanaged, IBinaryFloatingPointIeee754<T> =>
+        Forward(query, key, value, output, default, wantsLogSumExp: false, shape, headDim, valueDim, modifiers, mask, options);
+
     /// <summary>As the other overload, with masks, lengths, biases and sinks in any combination.</summary>
     /// <typeparam name="T"><see cref="double"/> for an oracle, <see cref="float"/> for what naive code gives.</typeparam>
     /// <param name="query">Q: [B, H, L_q, d_k], or as <paramref name="options"/> say.</param>
@@ -69,11 +85,27 @@ public static class AttentionReference
         in AttentionModifiers modifiers,
         AttentionMask mask = AttentionMask.None,
         AttentionOptions options = default)
+        where T : unmanaged, IBinaryFloatingPointIeee754<T> =>
+        Forward(query, key, value, output, logSumExp, wantsLogSumExp: true, shape, headDim, valueDim, modifiers, mask, options);
+
+    private static void Forward<T>(
+        ReadOnlySpan<float> query,
+        ReadOnlySpan<float> key,
+        ReadOnlySpan<float> value,
+        Span<T> output,
+        Span<T> logSumExp,
+        bool wantsLogSumExp,
+        in AttentionShape shape,
+        int headDim,
+        int valueDim,
+        in AttentionModifiers modifiers,
+        AttentionMask mask,
+        in AttentionOptions options)
         where T : unmanaged, IBinaryFloatingPointIeee754<T>
     {
         ScaledDotProductAttention.CheckDimensions(headDim, valueDim, mask);
         AttentionCall call = CallValidation.Check<T>(
-            headDim, valueDim, mask, AttentionFeatures.All, query, key, value, output, logSumExp, true, shape, modifiers, options);
+            headDim, valueDim, mask, AttentionFeatures.All, query, key, value, output, logSumExp, wantsLogSumExp, shape, modifiers, options);
         var scores = new T[shape.KeyLength];
         for (int b = 0; b < shape.Batch; b++)
         {
@@ -88,7 +120,7 @@ public static class AttentionReference
                     for (int j = 0; j < s.Length; j++)
                     {
                         s[j] = Score<T>(q, Row(key, call.KeyStrides, sequence.Batch, keyValueHead, sequence.KeyStart + j, headDim), options);
-                        s[j] = Masked(Softcapped(s[j], options), b, h, i, j, sequence, mask, modifiers, options);
+                        s[j] = Masked(Softcapped(s[j], options), b, h, i, j, sequence, call, mask, modifiers, options);
                     }
 
                     T max = T.NegativeInfinity;
@@ -102,7 +134,8 @@ public static class AttentionReference
                     int row = (sequence.Batch * shape.QueryHeads + h) * call.QueryTokens + sequence.QueryStart + i;
                     if (T.IsNegativeInfinity(max))
                     {
-                        logSumExp[row] = T.NegativeInfinity;
+                        if (wantsLogSumExp)
+                            logSumExp[row] = T.NegativeInfinity;
                         continue;
                     }
 
@@ -115,7 +148,7 @@ public static class AttentionReference
 
                     for (int j = 0; j < s.Length; j++)
                     {
-                        if (!Sees(b, h, i, j, sequence, mask, modifiers, options))
+                        if (!Sees(b, h, i, j, sequence, call, mask, modifiers, options))
                             continue;
                         ReadOnlySpan<float> v = Row(value, call.ValueStrides, sequence.Batch, keyValueHead, sequence.KeyStart + j, valueDim);
                         for (int c = 0; c < valueDim; c++)
@@ -124,7 +157,8 @@ public static class AttentionReference
 
                     for (int c = 0; c < valueDim; c++)
                         o[c] /= sum;
-                    logSumExp[row] = max + T.Log(sum);
+                    if (wantsLogSumExp)
+                        logSumExp[row] = max + T.Log(sum);
                 }
             }
         }
@@ -174,7 +208,7 @@ public static class AttentionReference
                         if (stage >= AttentionScoreStage.Softcapped)
                             s[j] = Softcapped(s[j], options);
                         if (stage >= AttentionScoreStage.Masked)
-                            s[j] = Masked(s[j], b, h, i, j, sequence, mask, modifiers, options);
+                            s[j] = Masked(s[j], b, h, i, j, sequence, call, mask, modifiers, options);
                     }
 
                     if (stage == AttentionScoreStage.Probabilities)
@@ -199,20 +233,20 @@ public static class AttentionReference
         options.Softcap is { } cap ? T.CreateChecked(cap) * T.Tanh(score / T.CreateChecked(cap)) : score;
 
     private static T Masked<T>(
-        T score, int batch, int head, int i, int j, in Sequence sequence, AttentionMask mask, in AttentionModifiers modifiers, in AttentionOptions options)
+        T score, int batch, int head, int i, int j, in Sequence sequence, in AttentionCall call, AttentionMask mask, in AttentionModifiers modifiers, in AttentionOptions options)
         where T : unmanaged, IBinaryFloatingPointIeee754<T>
     {
-        if (!Sees(batch, head, i, j, sequence, mask, modifiers, options))
+        if (!Sees(batch, head, i, j, sequence, call, mask, modifiers, options))
             return T.NegativeInfinity;
         if (!modifiers.AdditiveMask.IsEmpty)
-            score += T.CreateTruncating(modifiers.AdditiveMask[(int)Element(modifiers.AdditiveMaskStrides, batch, head, i, j)]);
+            score += T.CreateTruncating(modifiers.AdditiveMask[(int)Element(call.AdditiveMask.Strides, batch, head, i, j)]);
         if (!modifiers.AlibiSlopes.IsEmpty)
             score -= T.CreateTruncating(modifiers.AlibiSlopes[head]) * T.CreateTruncating(Math.Abs((long)i + sequence.CausalOffset - j));
         return score;
     }
 
     /// <summary>Whether query i sees key j.</summary>
-    private static bool Sees(int batch, int head, int i, int j, in Sequence sequence, AttentionMask mask, in AttentionModifiers modifiers, in AttentionOptions options)
+    private static bool Sees(int batch, int head, int i, int j, in Sequence sequence, in AttentionCall call, AttentionMask mask, in AttentionModifiers modifiers, in AttentionOptions options)
     {
         long own = (long)i + sequence.CausalOffset;
         if (j >= sequence.KeyLength)
@@ -221,23 +255,23 @@ public static class AttentionReference
             return false;
         if (options.Window is { } window && (j < own - (window.Left ?? AttentionCall.Unbounded) || j > own + (window.Right ?? AttentionCall.Unbounded)))
             return false;
-        if (IsPresent(modifiers.AdditiveMask, modifiers.AdditiveMaskStrides)
-            && (j >= modifiers.AdditiveMaskStrides.KeyLength || float.IsNegativeInfinity(modifiers.AdditiveMask[(int)Element(modifiers.AdditiveMaskStrides, batch, head, i, j)])))
+        if (IsPresent(modifiers.AdditiveMask, call.AdditiveMask.Strides)
+            && (j >= call.AdditiveMask.Strides.KeyLength || float.IsNegativeInfinity(modifiers.AdditiveMask[(int)Element(call.AdditiveMask.Strides, batch, head, i, j)])))
         {
             return false;
         }
 
-        if (IsPresent(modifiers.BooleanMask, modifiers.BooleanMaskStrides)
-            && (j >= modifiers.BooleanMaskStrides.KeyLength || !modifiers.BooleanMask[(int)Element(modifiers.BooleanMaskStrides, batch, head, i, j)]))
+        if (IsPresent(modifiers.BooleanMask, call.BooleanMask.Strides)
+            && (j >= call.BooleanMask.Strides.KeyLength || !modifiers.BooleanMask[(int)Element(call.BooleanMask.Strides, batch, head, i, j)]))
         {
             return false;
         }
 
-        if (!IsPresent(modifiers.PackedMask, modifiers.PackedMaskStrides))
+        if (!IsPresent(modifiers.PackedMask, call.PackedMask.Strides))
             return true;
-        if (j >= modifiers.PackedMaskStrides.KeyLength)
+        if (j >= call.PackedMask.Strides.KeyLength)
             return false;
-        long bit = Element(modifiers.PackedMaskStrides, batch, head, i, j);
+        long bit = Element(call.PackedMask.Strides, batch, head, i, j);
         return (modifiers.PackedMask[(int)(bit >> 3)] >> (int)(bit & 7) & 1) != 0;
     }
 

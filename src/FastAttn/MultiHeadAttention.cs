@@ -273,7 +273,7 @@ public sealed class MultiHeadAttention
     }
 
     private void CheckModifiers(in AttentionModifiers modifiers, int batch, int queryLength, int keyLength, ReadOnlySpan<float> output) =>
-        LayerValidation.CheckModifiers(modifiers, new(batch, _sizes.Heads, _sizes.KeyValueHeads, queryLength, keyLength), _options.Rotary is not null, output);
+        LayerValidation.CheckModifiers(modifiers, new(batch, _sizes.Heads, _sizes.KeyValueHeads, queryLength, keyLength), _options.Rotary, output);
 
     private AttentionKernel Kernel(AttentionFeatures features) =>
         ScaledDotProductAttention.GetKernel(_sizes.Head, _sizes.Value, _options.Mask, features).For(InstructionSet);

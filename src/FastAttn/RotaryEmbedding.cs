@@ -77,10 +77,13 @@ public sealed class RotaryEmbedding
             Turn(heads.Slice(i * headDim, headDim), position + i / headCount);
     }
 
+    /// <summary>Positions of which a table can have entries.</summary>
+    internal long MaxPositions => Array.MaxLength / Dimensions;
+
     /// <summary>Computes the table for positions below a count.</summary>
     internal void Reserve(long positions, string parameter)
     {
-        long most = Array.MaxLength / Dimensions;
+        long most = MaxPositions;
         if (positions > most)
             throw new ArgumentOutOfRangeException(parameter, positions, $"Positions must be below {most}: a table holds no more.");
         if (positions * Dimensions <= Volatile.Read(ref _table).Length)

@@ -152,7 +152,7 @@ internal static class CallValidation
         CheckLayout(options);
         if (options.MaxDegreeOfParallelism < 0)
             throw new ArgumentOutOfRangeException(Options, options.MaxDegreeOfParallelism, "MaxDegreeOfParallelism is negative; 0 stands for all processors.");
-        CheckScoring(options.Softcap, options.Window);
+        CheckScoring(options.Scale, options.Softcap, options.Window);
         CheckModifiers(shape, options, modifiers);
 
         AttentionCall call = new() { Shape = shape, HeadDim = headDim, Uses = uses };
@@ -162,9 +162,7 @@ internal static class CallValidation
         call.CausalOffset = options.CausalOffset;
         call.QueryStrides = CheckBuffer(Query, query.Length, batch, shape.QueryHeads, queryTokens, headDim, options.QueryStrides, options.Layout);
         call.KeyStrides = CheckBuffer(Key, key.Length, batch, shape.KeyValueHeads, keyTokens, headDim, options.KeyStrides, options.Layout);
-        call.AdditiveMask.Strides = modifiers.AdditiveMaskStrides;
-        call.BooleanMask.Strides = modifiers.BooleanMaskStrides;
-        call.PackedMask.Strides = modifiers.PackedMaskStrides;
+        (call.AdditiveMask.Strides, call.BooleanMask.Strides, call.PackedMask.Strides) = StridesOf(modifiers, shape);
         SetVisibility(ref call, mask, options, modifiers);
         return call;
     }
@@ -176,6 +174,12 @@ internal static class CallValidation
     /// <summary>Whether a span was given, be it empty.</summary>
     public static bool IsGiven<T>(ReadOnlySpan<T> span) => !Unsafe.IsNullRef(in MemoryMarshal.GetReference(span));
 
+    /// <summary>The strides of the masks: those that are given, else those of a contiguous mask of the shape's size.</summary>
+    private static (AttentionMaskStrides Additive, AttentionMaskStrides Boolean, AttentionMaskStrides Packed) StridesOf(in AttentionModifiers modifiers, in AttentionShape shape) => (
+        !IsGiven(modifiers.AdditiveMask) ? default : modifiers.AdditiveMaskStrides ?? AttentionMaskStrides.Of(shape.Batch, shape.QueryHeads, shape.QueryLength, shape.KeyLength),
+        !IsGiven(modifiers.BooleanMask) ? default : modifiers.BooleanMaskStrides ?? AttentionMaskStrides.Of(shape.Batch, shape.QueryHeads, shape.QueryLength, shape.KeyLength),
+        !IsGiven(modifiers.PackedMask) ? default : modifiers.PackedMaskStrides ?? AttentionMaskStrides.OfPacked(shape.Batch, shape.QueryHeads, shape.QueryLength, shape.KeyLength));
+
     private static void SetVisibility(ref AttentionCall call, AttentionMask mask, in AttentionOptions options, in AttentionModifiers modifiers)
     {
         call.Softcap = options.Softcap ?? 0;
@@ -183,27 +187,31 @@ internal static class CallValidation
         call.Right = mask == AttentionMask.Causal ? 0 : options.Window?.Right ?? AttentionCall.Unbounded;
         call.MaskKeyLength = int.MaxValue;
         if (IsGiven(modifiers.AdditiveMask))
-            call.MaskKeyLength = Math.Min(call.MaskKeyLength, modifiers.AdditiveMaskStrides.KeyLength);
+            call.MaskKeyLength = Math.Min(call.MaskKeyLength, call.AdditiveMask.Strides.KeyLength);
         if (IsGiven(modifiers.BooleanMask))
-            call.MaskKeyLength = Math.Min(call.MaskKeyLength, modifiers.BooleanMaskStrides.KeyLength);
+            call.MaskKeyLength = Math.Min(call.MaskKeyLength, call.BooleanMask.Strides.KeyLength);
         if (IsGiven(modifiers.PackedMask))
-            call.MaskKeyLength = Math.Min(call.MaskKeyLength, modifiers.PackedMaskStrides.KeyLength);
+            call.MaskKeyLength = Math.Min(call.MaskKeyLength, call.PackedMask.Strides.KeyLength);
     }
 
     /// <summary>Checks what options say of scores; the parameter is <c>options</c>.</summary>
-    public static void CheckScoring(float? softcap, AttentionWindow? window)
+    public static void CheckScoring(float? scale, float? softcap, AttentionWindow? window)
     {
-        if (softcap is { } cap && !(cap > 0 && float.IsFinite(cap)))
-            throw new ArgumentOutOfRangeException(Options, softcap, "Softcap must be positive and finite; null stands for none.");
+        const float LeastSoftcap = 1e-20f, MostSoftcap = 1e20f;
+        if (scale is { } factor && !float.IsFinite(factor))
+            throw new ArgumentOutOfRangeException(Options, scale, "Scale must be finite; null stands for 1/√headDim.");
+        if (softcap is { } cap && !(cap >= LeastSoftcap && cap <= MostSoftcap))
+            throw new ArgumentOutOfRangeException(Options, softcap, $"Softcap must be {LeastSoftcap} to {MostSoftcap}; null stands for none.");
         if (window is { } extents && (extents.Left < 0 || extents.Right < 0))
             throw new ArgumentOutOfRangeException(Options, window, "The window's extents must not be negative; null stands for all keys on that side.");
     }
 
     public static void CheckModifiers(in AttentionShape shape, in AttentionOptions options, in AttentionModifiers modifiers)
     {
-        CheckMask(nameof(modifiers.AdditiveMask), modifiers.AdditiveMask, modifiers.AdditiveMaskStrides, shape);
-        CheckMask(nameof(modifiers.BooleanMask), modifiers.BooleanMask, modifiers.BooleanMaskStrides, shape);
-        CheckMask(nameof(modifiers.PackedMask), modifiers.PackedMask, modifiers.PackedMaskStrides, shape, bitsPerElement: 8);
+        (AttentionMaskStrides additive, AttentionMaskStrides boolean, AttentionMaskStrides packed) = StridesOf(modifiers, shape);
+        CheckMask(nameof(modifiers.AdditiveMask), modifiers.AdditiveMask, additive, shape);
+        CheckMask(nameof(modifiers.BooleanMask), modifiers.BooleanMask, boolean, shape);
+        CheckMask(nameof(modifiers.PackedMask), modifiers.PackedMask, packed, shape, bitsPerElement: 8);
         if (IsGiven(modifiers.KeyLengths))
         {
             if (IsGiven(modifiers.KeyStarts))
@@ -282,10 +290,10 @@ internal static class CallValidation
             throw new ArgumentException($"The strides of {property} are in bits and must be multiples of 8: rows begin with a new byte.", Modifiers);
         if (shape.Batch == 0 || shape.QueryHeads == 0 || shape.QueryLength == 0)
             return;
-        long needed = Reach(shape.Batch, strides.Batch) + Reach(shape.QueryHeads, strides.Head) + Reach(shape.QueryLength, strides.Query) + strides.KeyLength;
-        long elements = (needed + bitsPerElement - 1) / bitsPerElement;
-        if (mask.Length < elements)
-            throw new ArgumentException($"{property} has {mask.Length} elements; its strides {strides} reach element {elements}.", Modifiers);
+        long row = ((long)strides.KeyLength + bitsPerElement - 1) / bitsPerElement;
+        long needed = Reach(shape.Batch, strides.Batch / bitsPerElement) + Reach(shape.QueryHeads, strides.Head / bitsPerElement) + Reach(shape.QueryLength, strides.Query / bitsPerElement) + row;
+        if (mask.Length < needed)
+            throw new ArgumentException($"{property} has {mask.Length} elements; its strides {strides} reach element {needed}.", Modifiers);
     }
 
     public static void CheckShape(in AttentionShape shape)

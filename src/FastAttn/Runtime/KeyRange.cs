@@ -23,5 +23,5 @@ internal readonly record struct KeyRange(int FirstStart, int LastStart, int Firs
 
     /// <summary>Whether some query does not see all of these keys.</summary>
     [MethodImpl(MethodImplOptions.AggressiveInlining)]
-    public bool Hides(int first, int count) => FirstLimit < first + count || LastStart > first;
+    public bool Hides(int first, int count) => FirstLimit < (long)first + count || LastStart > first;
 }

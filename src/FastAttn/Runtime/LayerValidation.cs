@@ -48,9 +48,9 @@ internal static class LayerValidation
 
     /// <param name="modifiers">What modifies the attention.</param>
     /// <param name="shape">The attention's sizes.</param>
-    /// <param name="isRotary">Whether causal offsets are positions of a rotary embedding.</param>
+    /// <param name="rotary">The embedding whose positions causal offsets are; null for none.</param>
     /// <param name="output">It may be an input, but nothing of what modifies the attention.</param>
-    public static void CheckModifiers(in AttentionModifiers modifiers, in AttentionShape shape, bool isRotary, ReadOnlySpan<float> output)
+    public static void CheckModifiers(in AttentionModifiers modifiers, in AttentionShape shape, RotaryEmbedding? rotary, ReadOnlySpan<float> output)
     {
         CallValidation.CheckApart(nameof(output), output, default, default, default, modifiers);
         if (CallValidation.IsGiven(modifiers.QueryStarts) || CallValidation.IsGiven(modifiers.KeyStarts))
@@ -58,8 +58,8 @@ internal static class LayerValidation
         CallValidation.CheckModifiers(shape, default, modifiers);
         foreach (int offset in modifiers.CausalOffsets)
         {
-            if (offset < 0 && isRotary)
-                throw new ArgumentOutOfRangeException(nameof(modifiers), offset, "CausalOffsets are positions of the rotary embedding and must not be negative.");
+            if (rotary is not null && (offset < 0 || offset + (long)shape.QueryLength > rotary.MaxPositions))
+                throw new ArgumentOutOfRangeException(nameof(modifiers), offset, $"CausalOffsets are positions of the rotary embedding; with {shape.QueryLength} queries they must be 0 to {rotary.MaxPositions - shape.QueryLength}.");
         }
     }
 

@@ -54,7 +54,7 @@ internal readonly record struct MultiHeadDimensions(int Model, int Heads, int Ke
             throw new ArgumentException($"Rotary turns {rotary.Dimensions} dimensions; the head dimension is {dimensions.Head}.", nameof(options));
         if (!(options.NormEpsilon >= 0 && float.IsFinite(options.NormEpsilon)))
             throw new ArgumentOutOfRangeException(nameof(options), options.NormEpsilon, "NormEpsilon must be finite and not negative.");
-        CallValidation.CheckScoring(options.Softcap, options.Window);
+        CallValidation.CheckScoring(options.Scale, options.Softcap, options.Window);
         if (options.Mask is not (AttentionMask.None or AttentionMask.Causal))
             throw new ArgumentOutOfRangeException(nameof(options), options.Mask, "The mask is not defined.");
         return dimensions;

@@ -169,10 +169,10 @@ internal unsafe struct TileState<TVector, TSpec>
             return;
         for (int q = 0; q < Tile.RowCount; q++)
         {
-            float sink = (float)(call.Sinks[Rows.Head(q)] * VectorMath.Log2E);
-            if (sink < OnlineSoftmax.NoMax)
+            float sink = call.Sinks[Rows.Head(q)];
+            if (float.IsNegativeInfinity(sink))
                 continue;
-            Max[q] = sink;
+            Max[q] = (float)Math.Clamp(sink * VectorMath.Log2E, float.MinValue, float.MaxValue);
             Sum[q] = 1;
         }
     }

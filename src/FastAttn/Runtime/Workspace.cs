@@ -5,11 +5,17 @@ using System.Threading;
 namespace FastAttn.Runtime;
 
 /// <summary>
-/// Scratch memory of one worker, aligned to a cache line. It is kept between calls, so that there are as many as
-/// workers were ever busy at once.
+/// Scratch memory of one worker, aligned to a cache line. It is kept between calls, up to <see cref="MostKept"/>, so that there are as
+/// many as workers were ever busy at once.
 /// </summary>
 internal sealed unsafe class Workspace
 {
+    /// <summary>
+    /// Floats that are kept: 256 MiB. What is more serves layers of some 10,000 tokens and more; asking the system for it anew costs
+    /// such a call a tenth at most.
+    /// </summary>
+    internal const long MostKept = 64 << 20;
+
     private const int Alignment = 64;
     private static readonly Lock Gate = new();
     private static Workspace?[] s_idle = new Workspace?[Environment.ProcessorCount];
@@ -56,6 +62,8 @@ internal sealed unsafe class Workspace
     /// <summary>Gives it back.</summary>
     public void Return()
     {
+        if (_capacity > (nuint)MostKept)
+            Free();
         lock (Gate)
         {
             if (s_idleCount == s_idle.Length)
@@ -71,10 +79,15 @@ internal sealed unsafe class Workspace
     {
         if (floats <= _capacity)
             return;
+        Free();
+        Memory = (float*)NativeMemory.AlignedAlloc(checked(floats * sizeof(float)), Alignment);
+        _capacity = floats;
+    }
+
+    private void Free()
+    {
         NativeMemory.AlignedFree(Memory);
         Memory = null;
         _capacity = 0;
-        Memory = (float*)NativeMemory.AlignedAlloc(checked(floats * sizeof(float)), Alignment);
-        _capacity = floats;
     }
 }

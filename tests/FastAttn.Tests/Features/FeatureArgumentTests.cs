@@ -21,12 +21,13 @@ public static class FeatureArgumentTests
     {
         foreach (FeatureCase valid in (FeatureCase[])[
             Plain,
-            Plain with { KeyLengths = [0, Keys], AlibiSlopes = new float[Heads], Sinks = [1, -1, float.NegativeInfinity, 0], Softcap = float.Epsilon, Window = new(0, int.MaxValue) },
-            Plain with { CausalOffsets = [int.MinValue, int.MaxValue], Window = new(null, null), Softcap = float.MaxValue },
+            Plain with { KeyLengths = [0, Keys], AlibiSlopes = new float[Heads], Sinks = [1, -1, float.NegativeInfinity, 0], Softcap = 1e-20f, Window = new(0, int.MaxValue) },
+            Plain with { CausalOffsets = [int.MinValue, int.MaxValue], Window = new(null, null), Softcap = 1e20f },
             Plain with { QueryStarts = [0, 0, Queries], KeyStarts = [0, Keys, Keys] },
             Plain with { AdditiveMask = new float[2 * Heads * Queries * Keys], AdditiveMaskStrides = AttentionMaskStrides.Of(2, Heads, Queries, Keys) },
             Plain with { AdditiveMask = new float[Keys + 1], AdditiveMaskStrides = new(0, 0, 0, Keys), BooleanMask = [], BooleanMaskStrides = new(0, 0, 0, 0) },
-            Plain with { PackedMask = new byte[1 + 2 * (Queries - 1)], PackedMaskStrides = new(0, 0, 16, Keys) }])
+            Plain with { PackedMask = new byte[1 + 2 * (Queries - 1)], PackedMaskStrides = new(0, 0, 16, Keys) },
+            Plain with { AdditiveMask = new float[2 * Heads * Queries * Keys], BooleanMask = new bool[2 * Heads * Queries * Keys], PackedMask = new byte[2 * Heads * Queries] }])
         {
             var call = new Call(valid);
             foreach ((string name, _, Action run) in call.Runs)
@@ -51,6 +52,19 @@ public static class FeatureArgumentTests
         AttentionMaskStrides packed = AttentionMaskStrides.OfPacked(2, Heads, Queries, Keys);
         foreach (int wrong in (int[])[0, 1, 2 * Heads * Queries - 1])
             Refused<ArgumentException>("modifiers", Plain with { PackedMask = new byte[wrong], PackedMaskStrides = packed });
+    }
+
+    /// <summary>Nothing says that it is shared by heads or queries.</summary>
+    [Fact]
+    public static void Mask_without_strides_has_the_size_of_the_shape()
+    {
+        foreach (int wrong in (int[])[0, Queries * Keys, 2 * Heads * Queries * Keys - 1])
+        {
+            Refused<ArgumentException>("modifiers", Plain with { AdditiveMask = new float[wrong] });
+            Refused<ArgumentException>("modifiers", Plain with { BooleanMask = new bool[wrong] });
+        }
+
+        Refused<ArgumentException>("modifiers", Plain with { PackedMask = new byte[2 * Heads * Queries - 1] });
     }
 
     [Fact]
@@ -145,11 +159,23 @@ public static class FeatureArgumentTests
     }
 
     [Fact]
-    public static void Softcap_that_is_not_positive_and_finite_is_refused()
+    public static void Softcap_out_of_range_is_refused()
     {
-        foreach (float wrong in (float[])[0, -0f, -1, float.NaN, float.PositiveInfinity, float.NegativeInfinity])
+        foreach (float wrong in (float[])[0, -0f, -1, float.NaN, float.PositiveInfinity, float.NegativeInfinity, 9e-21f, 1.1e20f])
             Refused<ArgumentOutOfRangeException>("options", Plain with { Softcap = wrong });
     }
+
+    [Fact]
+    public static void Scale_that_is_not_finite_is_refused()
+    {
+        foreach (float wrong in (float[])[float.NaN, float.PositiveInfinity, float.NegativeInfinity])
+            Refused<ArgumentOutOfRangeException>("options", Plain with { Call = Plain.Call with { Scale = wrong } });
+    }
+
+    /// <summary>Bits reach further than bytes: a mask may have 2³⁴ of them.</summary>
+    [Fact]
+    public static void Packed_mask_that_its_strides_reach_past_is_refused() =>
+        Refused<ArgumentException>("modifiers", Plain with { PackedMask = new byte[(1 << 28) + 1], PackedMaskStrides = new(1L << 45, 0, 0, 1) });
 
     [Fact]
     public static void Negative_extent_of_a_window_is_refused()

@@ -81,6 +81,15 @@ public static class HandWorkedTests
         },
         static (i, j) => (i + j) % 2 == 0 ? Weights[j] : 0);
 
+    /// <summary>As a contiguous mask of the whole shape.</summary>
+    [Fact]
+    public static void Masks_without_strides_have_a_row_for_each_query()
+    {
+        Check(static call => call with { AdditiveMask = Array.ConvertAll(Masks.Of(1, call.Call.Shape.QueryLength, 3, static (_, i, j) => i % 3 == j), static triples => triples ? Log(3) : 0) }, static (i, j) => i % 3 == j ? 3 * Weights[j] : Weights[j]);
+        Check(static call => call with { BooleanMask = Masks.Of(1, call.Call.Shape.QueryLength, 3, static (_, i, j) => i % 3 != j) }, static (i, j) => i % 3 != j ? Weights[j] : 0);
+        Check(static call => call with { PackedMask = [.. Enumerable.Range(0, call.Call.Shape.QueryLength).Select(static i => (byte)~(1 << (i % 3)))] }, static (i, j) => i % 3 != j ? Weights[j] : 0);
+    }
+
     /// <summary>Key j is bit j of the first byte.</summary>
     [Fact]
     public static void Packed_mask_hides_where_a_bit_is_0() => Check(
@@ -171,6 +180,11 @@ public static class HandWorkedTests
         (double Output, double Sum)[] expected = [(1.0 / 2, 2), (0.25 / 3.25, 3.25), (10, 4.0 / 9), (40.0 / 13, 13)];
         Check(call, new([1, 1, 1, 1], [0, Log(4)], [1, 10]), expected);
     }
+
+    /// <summary>log₂(e) times such a sink is more than a float holds.</summary>
+    [Fact]
+    public static void Largest_sink_leaves_nothing() => Check(
+        new FeatureCase(new Case(1, 1, AttentionMask.None, new(1, 1, 1, 1, 3)) { Scale = 1 }) { Sinks = [float.MaxValue] }, new([1], Logits, Values), [(0, double.PositiveInfinity)], checkLogSumExp: false);
 
     [Fact]
     public static void Causal_offsets_belong_to_the_sequence()

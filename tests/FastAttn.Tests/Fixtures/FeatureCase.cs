@@ -13,15 +13,15 @@ internal sealed record FeatureCase(Case Call)
 
     public float[]? AdditiveMask { get; init; }
 
-    public AttentionMaskStrides AdditiveMaskStrides { get; init; }
+    public AttentionMaskStrides? AdditiveMaskStrides { get; init; }
 
     public bool[]? BooleanMask { get; init; }
 
-    public AttentionMaskStrides BooleanMaskStrides { get; init; }
+    public AttentionMaskStrides? BooleanMaskStrides { get; init; }
 
     public byte[]? PackedMask { get; init; }
 
-    public AttentionMaskStrides PackedMaskStrides { get; init; }
+    public AttentionMaskStrides? PackedMaskStrides { get; init; }
 
     public int[]? KeyLengths { get; init; }
 
@@ -107,10 +107,10 @@ internal sealed record FeatureCase(Case Call)
         AppendList("sinks", Sinks);
         return text.ToString();
 
-        void AppendMask<T>(string name, T[]? mask, AttentionMaskStrides strides)
+        void AppendMask<T>(string name, T[]? mask, AttentionMaskStrides? strides)
         {
             if (mask is not null)
-                text.Append($", {name} mask of {mask.Length} at ({strides.Batch}, {strides.Head}, {strides.Query}) of {strides.KeyLength}");
+                text.Append($", {name} mask of {mask.Length} at {strides}");
         }
 
         void AppendList<T>(string name, T[]? list)

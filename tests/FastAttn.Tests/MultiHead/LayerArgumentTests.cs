@@ -88,6 +88,8 @@ public static class LayerArgumentTests
         Refused("modifiers", output => Valid.Forward(tokens, output, 2, 5, new() { QueryStarts = [0, 1, 2], KeyStarts = [0, 1, 2] }), 120);
         MultiHeadAttention rotary = new Layer(Options with { Rotary = new(4) }).Build(), cross = new Layer(Options with { ValueInputDim = 13 }).Build();
         Refused("modifiers", output => rotary.Forward(tokens, output, 2, 5, new() { CausalOffsets = [0, -1] }), 120);
+        Refused("modifiers", output => rotary.Forward(tokens, output, 2, 5, new() { CausalOffsets = [0, int.MaxValue] }), 120);
+        Refused("modifiers", output => rotary.Forward(tokens, tokens, tokens, output, 2, 5, 5, new() { CausalOffsets = [int.MaxValue, 0] }), 120);
         Refused("input", output => cross.Forward(tokens, output, 2, 5), 120);
     }
 
