@@ -1,3 +1,4 @@
+using System;
 using System.CommandLine;
 using System.CommandLine.Invocation;
 using System.IO;
@@ -13,6 +14,14 @@ namespace FastAttn.Benchmarks;
 /// <summary>The program's entry, apart from the process that it runs in.</summary>
 internal static class BenchmarkCommandLine
 {
+    /// <summary>One line, where what was asked for is at fault: an argument, a file that cannot be written, the forced instruction set.</summary>
+    private static string? InputProblem(Exception exception) => exception switch
+    {
+        InputException or IOException or UnauthorizedAccessException or PlatformNotSupportedException => exception.Message.ReplaceLineEndings(" "),
+        TypeInitializationException { InnerException: { } inner } => InputProblem(inner),
+        _ => null,
+    };
+
     /// <summary>Parses the arguments, runs the command and returns the <see cref="ExitCode"/>.</summary>
     /// <param name="args">The arguments.</param>
     /// <param name="error">Takes one line where something is wrong.</param>
@@ -41,9 +50,9 @@ internal static class BenchmarkCommandLine
 
             return parsed.Invoke(new InvocationConfiguration { EnableDefaultExceptionHandler = false });
         }
-        catch (InputException e)
+        catch (Exception e) when (InputProblem(e) is { } problem)
         {
-            error.WriteLine(e.Message);
+            error.WriteLine(problem);
             return ExitCode.BadInput;
         }
     }

@@ -25,7 +25,7 @@ internal sealed class InfoCommand : Command
         // Throws where the environment asks for one that cannot run: before anything is printed.
         InstructionSet instructionSet = InstructionSets.Default;
 
-        output.WriteLine($"processor         {CpuName.Read()}, {Environment.ProcessorCount} cores");
+        output.WriteLine($"processor         {CpuName.Read()}, {Environment.ProcessorCount} processors");
         output.WriteLine($"runtime           {RuntimeInformation.FrameworkDescription}, {RuntimeInformation.RuntimeIdentifier}");
         output.WriteLine($"instruction sets  {string.Join(", ", InstructionSets.Supported)}");
         output.WriteLine($"default           {instructionSet}");

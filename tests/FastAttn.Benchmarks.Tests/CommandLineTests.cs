@@ -22,6 +22,7 @@ public sealed class CommandLineTests
     [InlineData("no-such-folder", "compare", "no-such-folder", "another")]
     [InlineData("'twice' is unknown", "readme", "twice")]
     [InlineData("'endless'", "bdn", "--job", "endless")]
+    [InlineData("no-such-folder", "quick", "--filter", "prefill 512 d64", "--json", "no-such-folder/quick.jsonl")]
     public void A_bad_argument_is_one_line_and_exit_code_2(string message, params string[] args)
     {
         using var error = new StringWriter();

@@ -1,4 +1,5 @@
 using System;
+using System.IO;
 using System.Linq;
 
 using FastAttn.Benchmarks.Compare;
@@ -29,7 +30,7 @@ public sealed class ComparisonTests
         string text = Compare(SampleResults.Create(), SampleResults.Create(prefill: SampleResults.Quiet(8)));
 
         Assert.Contains("▲ 1.25 |", Row(text, SampleResults.Prefill), StringComparison.Ordinal);
-        Assert.Contains("No regression beyond noise.", text, StringComparison.Ordinal);
+        Assert.Contains("No regression beyond noise among the ", text, StringComparison.Ordinal);
     }
 
     [Fact]
@@ -39,7 +40,34 @@ public sealed class ComparisonTests
         string text = Compare(SampleResults.Create(), SampleResults.Create(prefill: noisy));
 
         Assert.EndsWith("| 0.87 |", Row(text, SampleResults.Prefill), StringComparison.Ordinal);
-        Assert.Contains("No regression beyond noise.", text, StringComparison.Ordinal);
+        Assert.Contains("No regression beyond noise among the ", text, StringComparison.Ordinal);
+    }
+
+    /// <summary>Two threads against one say nothing of the code.</summary>
+    [Fact]
+    public void Runs_with_other_numbers_of_threads_share_the_figures_of_one_thread()
+    {
+        ReportResults two = SampleResults.Create(), one = two with
+        {
+            Figures = [.. two.Figures.Where(static figure => figure.Threads == 1)],
+            Bandwidths = [.. two.Bandwidths.Where(static figure => figure.Threads == 1)],
+        };
+        string text = Compare(two, one);
+
+        Assert.Contains("No regression beyond noise among the 4 figures that both have.", text, StringComparison.Ordinal);
+        Assert.Contains("| r0 | Sample CPU | 1, 2 |", text, StringComparison.Ordinal);
+        Assert.Contains("| r1 | Sample CPU | 1 |", text, StringComparison.Ordinal);
+    }
+
+    [Fact]
+    public void Folders_of_one_name_are_told_apart_by_those_above()
+    {
+        using var folder = new TemporaryFolder();
+        string[] folders = [Path.Combine(folder.Path, "before", "cpu"), Path.Combine(folder.Path, "after", "cpu")];
+        foreach (string results in folders)
+            ResultsFile.Write(SampleResults.Create(), new DirectoryInfo(results));
+
+        Assert.Equal(["before/cpu", "after/cpu"], Column.ReadAll(folders).Select(static column => column.Label));
     }
 
     [Fact]

@@ -138,9 +138,9 @@ public sealed class AttributeTargetTests
     }
 
     /// <summary>What does not compile anyhow is not made worse: emitted files have no errors.</summary>
-    private static void AssertNoNewErrors(GeneratorRun run) => Assert.Empty(
+    private static void AssertNoNewErrors(GeneratorRun run) => Assert.DoesNotContain(
         run.Output.SyntaxTrees
             .Where(static tree => tree.FilePath.EndsWith(".g.cs", System.StringComparison.Ordinal))
-            .SelectMany(tree => run.Output.GetSemanticModel(tree).GetDiagnostics())
-            .Where(static diagnostic => diagnostic.Severity == DiagnosticSeverity.Error));
+            .SelectMany(tree => run.Output.GetSemanticModel(tree).GetDiagnostics()),
+        static diagnostic => diagnostic.Severity == DiagnosticSeverity.Error);
 }

@@ -22,7 +22,7 @@ internal static class CompareCommand
 
     private static void Run(string[] folders, DirectoryInfo? output, bool png)
     {
-        var comparison = new Comparison([.. folders.Select(Column.Read)]);
+        var comparison = new Comparison(Column.ReadAll(folders));
         string text = comparison.ToMarkdown();
         Console.Out.Write(text);
         if (output is null)

@@ -29,7 +29,8 @@ internal sealed class Comparison(IReadOnlyList<Column> columns)
             text.Append("`change` is the speed of the last column over that of the first, each relative to the limit that its own run measured. ")
                 .Append("A change beyond the runs' noise (the quartile ranges of times and limits, at least 3%) is marked: ▼ slower, ▲ faster.\n\n");
             string slower = string.Concat(Slower().Select(line => $"- {line}\n"));
-            text.Append(slower.Length == 0 ? "No regression beyond noise.\n" : $"Regressions beyond noise:\n\n{slower}");
+            string compared = $"among the {ThreadChoices.Sum(allThreads => Cases.Count(@case => ChangeOf(@case, allThreads) is not null))} figures that both have";
+            text.Append(slower.Length == 0 ? $"No regression beyond noise {compared}.\n" : $"Regressions beyond noise, {compared}:\n\n{slower}");
         }
 
         return text.ToString();
@@ -42,11 +43,10 @@ internal sealed class Comparison(IReadOnlyList<Column> columns)
         var table = new MarkdownTable(("results", false), ("CPU", false), ("threads", true), ("peak, GFLOP/s", true), ("reading, GB/s", true), ("commit", false), ("date", false));
         foreach ((string label, ReportResults results) in columns)
         {
-            int threads = results.MatrixThreads[^1];
             table.Add(
                 label,
                 results.Machine.Cpu,
-                $"1, {threads}",
+                string.Join(", ", results.MatrixThreads),
                 string.Join(", ", results.MatrixThreads.Select(count => SpeedTable.Number(results.PeakOf(results.Machine.InstructionSet, count).Median, "F0"))),
                 string.Join(", ", results.MatrixThreads.Select(count => SpeedTable.Number(results.BandwidthOf(count).Median, "F1"))),
                 results.Commit,
@@ -82,7 +82,7 @@ internal sealed class Comparison(IReadOnlyList<Column> columns)
     private Change? ChangeOf(string @case, bool allThreads)
     {
         Column before = columns[0], after = columns[^1];
-        return before.Figure(@case, allThreads) is { } then && after.Figure(@case, allThreads) is { } now
+        return before.Figure(@case, allThreads) is { } then && after.Figure(@case, allThreads) is { } now && then.Threads == now.Threads
             && before.Results.LimitOf(then) is { } limitThen && after.Results.LimitOf(now) is { } limitNow
             ? Change.Of(then.Milliseconds, limitThen, now.Milliseconds, limitNow)
             : null;
@@ -117,7 +117,7 @@ internal sealed class Comparison(IReadOnlyList<Column> columns)
         // A share may exceed its limit a little, where the clock rose.
         double max = columns.Max(column => Values(column, allThreads, figure => 100 * column.Results.ShareOf(figure)).Select(value => value.Value).DefaultIfEmpty(0).Max());
         return Dots(
-            "share", "Share of each CPU's own limit", "share of the measured peak, for decode of the read bandwidth", Axis.Linear(Math.Max(100, max), 10, "%"), allThreads, null, "How near FastAttn comes to each CPU's own limits.");
+            "share", "Share of each CPU's own limit", "share of the measured peak, for decode of the read bandwidth", Axis.Linear(Math.Max(100, max), 20, "%"), allThreads, null, "How near FastAttn comes to each CPU's own limits.");
     }
 
     private NamedPlot Dots(string name, string title, string xTitle, Axis x, bool allThreads, Func<CaseFigure, double?>? value, string message)

@@ -55,14 +55,20 @@ internal static class ReportPlots
 
     private static NamedPlot? ShareOfPeakPlot(ReportResults results)
     {
-        CaseFigure[] figures = [.. results.Own.Where(figure => figure is { Threads: 1, Group: ReportSuite.Prefill or ReportSuite.Odd })];
+        // Odd sizes go on below prefill's lengths: with half the heads they would make zigzags among them.
+        CaseFigure[] prefill = [.. results.Own.Where(figure => figure is { Threads: 1, Group: ReportSuite.Prefill })];
+        CaseFigure[] figures =
+        [
+            .. prefill,
+            .. results.Own.Where(figure => figure is { Threads: 1, Group: ReportSuite.Odd } && !Array.Exists(prefill, other => other.HeadDim == figure.HeadDim && other.QueryLength <= figure.QueryLength)),
+        ];
         if (figures.Length == 0)
             return null;
         // More than all only where the machine was slower while it measured the peak.
         double max = figures.Max(figure => 100 * results.ShareOf(figure)!.Value);
         var chart = new LineChart(
             $"Share of the {results.Machine.InstructionSet} peak, no mask, one thread",
-            "tokens L", Axis.Logarithmic(figures.Select(figure => (double)figure.QueryLength).Distinct().Where(IsTickOfLength)),
+            "tokens L", Axis.Logarithmic(figures.Select(figure => (double)figure.QueryLength).Distinct().Where(static length => length != 1000)), // 1024 has the tick.
             "share of the measured multiply-add peak", Axis.Linear(Math.Max(100, max), 10, "%"));
         foreach (IGrouping<int, CaseFigure> dim in figures.GroupBy(figure => figure.HeadDim).OrderBy(dim => dim.Key))
         {
@@ -73,9 +79,6 @@ internal static class ReportPlots
         return new NamedPlot(
             ShareOfPeak, "Which head dimensions and lengths reach the core's peak.", chart.Plot, LineChart.Width, LineChart.Height);
     }
-
-    // 1000 and 1024 are one tick.
-    private static bool IsTickOfLength(double length) => length != 1000;
 
     // The odd sizes, a third of all cases, have a plot of their own; so have the keys, over which time is plotted.
     private static NamedPlot? RelativePlot(ReportResults results, int threads, bool isOdd)

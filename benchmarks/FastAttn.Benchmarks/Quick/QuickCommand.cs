@@ -18,8 +18,8 @@ internal static class QuickCommand
         var json = new Option<FileInfo?>("--json") { Description = "Also write the cases to this file, one JSON object a line.", HelpName = "FILE" };
         var threads = new Option<int>("--threads") { Description = "Threads that a call may use.", DefaultValueFactory = _ => 1, HelpName = "N" };
         var isa = new Option<InstructionSet?>("--isa") { Description = "Run this instruction set only.", HelpName = "NAME" };
-        var rounds = new Option<int>("--rounds") { DefaultValueFactory = _ => DefaultRounds, Hidden = true };
-        var filter = new Option<string>("--filter") { DefaultValueFactory = _ => "", Hidden = true };
+        var rounds = new Option<int>("--rounds") { Description = "Rounds; fewer for a first look.", DefaultValueFactory = _ => DefaultRounds, HelpName = "N" };
+        var filter = new Option<string>("--filter") { Description = "Only cases with this text in their name or instruction set.", DefaultValueFactory = _ => "", HelpName = "TEXT" };
         threads.Validators.Add(Options.RequirePositive);
         rounds.Validators.Add(Options.RequirePositive);
         isa.AcceptOnlyFromAmong(StringComparer.OrdinalIgnoreCase, [.. InstructionSets.Supported.Select(supported => supported.ToString())]);
@@ -48,13 +48,11 @@ internal static class QuickCommand
         if (cases.Count == 0)
             throw new InputException($"--filter {filter}: no case has this in its name.");
 
+        using FileStream? stream = json?.Create();
         QuickResult result = new QuickRunner(cases, threads, rounds, Console.Error).Run();
         QuickReport.Write(Console.Out, result);
-        if (json is not null)
-        {
-            using FileStream stream = json.Create();
+        if (stream is not null)
             JsonLines.Write(stream, result.Cases);
-        }
     }
 
     private static IReadOnlyList<InstructionSet> Chosen(InstructionSet? only) =>

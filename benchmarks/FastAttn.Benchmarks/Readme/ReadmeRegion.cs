@@ -35,6 +35,7 @@ internal static class ReadmeRegion
             """
             How many times as fast as other libraries FastAttn is (× columns; below 1, in bold, it is slower), and what it reaches of the limit that
             the same run measured: of the multiply-add peak, for decode of the read bandwidth. A case is batch × heads × tokens, or queries:keys.
+            Empty: too slow to be measured there.
 
             """);
         foreach ((string folder, ReportResults results) in all)
@@ -61,6 +62,8 @@ internal static class ReadmeRegion
             text.Append($"{ThreadText.Of(threads)} ({limits}):\n\n").Append(SpeedTable.Of(results, threads, figure => Groups.Contains(figure.Group))).Append('\n');
         }
 
+        int compared = results.Own.Sum(figure => results.OtherLibraries.Count(library => results.FastestOf(library, figure) is not null));
+        text.Append($"Of all {compared} comparisons, those of odd sizes, short calls and masks included, another library is faster in {SpeedTable.Behind(results).Count()}.\n\n");
         string path = $"benchmarks/results/{folder}";
         text.Append($"![Speed relative to each peer]({path}/{ReportPlots.RelativeName(1, isOdd: false)}.svg)\n\n");
         text.Append($"![Share of the peak over tokens]({path}/{ReportPlots.ShareOfPeak}.svg)\n\n");

@@ -55,6 +55,7 @@ internal static class ReportCommand
         DateTimeOffset date = DateTimeOffset.UtcNow;
         MachineDescription machine = MachineReader.Read();
         DirectoryInfo folder = output ?? new DirectoryInfo(Path.Combine(Checkout.Results, CpuFolder.NameOf(machine.Cpu)));
+        folder.Create(); // Now, not after ten minutes, shows that it can be.
         var notes = new List<string>();
         void Say(string text) => Console.Error.WriteLine($"{deadline.Elapsed:mm\\:ss} {text}");
 

@@ -12,10 +12,11 @@ internal static class SpeedTable
 {
     public static MarkdownTable Of(ReportResults results, int threads, Func<CaseFigure, bool> isChosen)
     {
-        IReadOnlyList<string> libraries = results.OtherLibraries;
+        CaseFigure[] figures = [.. results.Own.Where(figure => figure.Threads == threads && isChosen(figure))];
+        string[] libraries = [.. results.OtherLibraries.Where(library => figures.Any(figure => results.FastestOf(library, figure) is not null))];
         var table = new MarkdownTable([
             ("case", false), ("ms", true), ("spread", true), ("GFLOP/s", true), ("of the limit", true), .. libraries.Select(library => ($"× {library}", true))]);
-        foreach (CaseFigure figure in results.Own.Where(figure => figure.Threads == threads && isChosen(figure)))
+        foreach (CaseFigure figure in figures)
         {
             table.Add([
                 figure.Case,
@@ -46,13 +47,13 @@ internal static class SpeedTable
     public static string Share(ReportResults results, CaseFigure figure) =>
         results.ShareOf(figure) is { } share ? $"{Number(100 * share, "F0")}%{(figure.IsDecode ? " of bandwidth" : "")}" : "";
 
-    // A case that FastAttn loses is in bold.
+    // A case that FastAttn loses is in bold, unless it is 1.00 to two places.
     private static string Ratio(CaseFigure? other, CaseFigure own)
     {
         if (other is null)
             return "";
         double ratio = other.Milliseconds.Median / own.Milliseconds.Median;
         string text = Number(ratio, ratio < 9.95 ? "F2" : "F0");
-        return ratio < 1 ? $"**{text}**" : text;
+        return ratio < 0.995 ? $"**{text}**" : text;
     }
 }

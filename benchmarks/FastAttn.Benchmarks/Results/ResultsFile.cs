@@ -53,7 +53,8 @@ internal static class ResultsFile
             int schema = JsonDocument.Parse(text).RootElement.GetProperty("schemaVersion").GetInt32();
             if (schema != ReportResults.CurrentSchema)
                 throw new InputException($"{path}: has schema {schema}, this program reads {ReportResults.CurrentSchema}.");
-            return JsonSerializer.Deserialize<ReportResults>(text, Indented)!;
+            ReportResults results = JsonSerializer.Deserialize<ReportResults>(text, Indented)!;
+            return results is { Peaks.Count: > 0, Bandwidths.Count: > 0 } ? results : throw new InputException($"{path}: has no measured limits.");
         }
         catch (Exception e) when (e is IOException or UnauthorizedAccessException)
         {

@@ -22,7 +22,7 @@ internal sealed record MemberFile(string FileName, KernelDeclaration Declaration
         var used = new HashSet<string>(StringComparer.OrdinalIgnoreCase);
         foreach (IGrouping<string, KernelDeclaration> group in declarations.Distinct().GroupBy(Name, StringComparer.OrdinalIgnoreCase))
         {
-            bool isAmbiguous = group.Select(Name).Distinct().Count() > 1;
+            bool isAmbiguous = group.Select(Name).Distinct(StringComparer.Ordinal).Count() > 1;
             foreach (KernelDeclaration declaration in group)
             {
                 string name = Name(declaration);
