@@ -8,7 +8,7 @@ namespace FastAttn;
 
 /// <summary>
 /// The state of a softmax over some of the keys, as its output and log-sum-exp tell it: states over disjoint sets of keys
-/// merge to the state over their union (arXiv 2501.01005, §2.2).
+/// merge to the state over their union (arXiv 2501.01005, §2.2). Any number of threads may call at once, on buffers of their own.
 /// </summary>
 public static class AttentionState
 {

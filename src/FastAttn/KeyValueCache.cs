@@ -5,7 +5,8 @@ namespace FastAttn;
 /// <summary>
 /// Projected keys and values of a <see cref="MultiHeadAttention"/> layer that are kept between calls: of the tokens before the
 /// next ones (<see cref="MultiHeadAttention.CreateCache"/>), or of an encoder's memory
-/// (<see cref="MultiHeadAttention.ProjectMemory"/>). Calls that append to one cache must not overlap.
+/// (<see cref="MultiHeadAttention.ProjectMemory"/>). Calls that change it (an append, <see cref="Truncate"/>, <see cref="Clear"/>) must
+/// not overlap with any other that takes it; any number of <see cref="MultiHeadAttention.Attend"/> may run at once.
 /// </summary>
 public sealed class KeyValueCache
 {

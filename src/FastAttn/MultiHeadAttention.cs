@@ -237,7 +237,10 @@ public sealed class MultiHeadAttention
     /// For each sequence how many of them exist, as in prompts of different lengths; all where empty. The rest is not appended, and its
     /// rows of the output are those of padding.
     /// </param>
-    /// <param name="modifiers">Masks, biases and sinks; <c>default</c> for none. Key lengths and causal offsets are those of the cache.</param>
+    /// <param name="modifiers">
+    /// Masks, biases and sinks; <c>default</c> for none. Key lengths and causal offsets are those of the cache. Keys are the tokens of the
+    /// cache, then these: a mask's L_k is the length of the longest sequence afterwards.
+    /// </param>
     /// <param name="maxDegreeOfParallelism">The most threads that may work, the caller's included; 0 for all processors.</param>
     /// <remarks>
     /// The first of the tokens has the position of the sequence's length in the cache before the call, for the rotary

@@ -14,21 +14,21 @@ using Xunit;
 
 namespace FastAttn.Generators.Tests;
 
-/// <summary>The README is what users see first: its commands and its program are true.</summary>
+/// <summary>The READMEs of the repository and the package are what users see first: their commands and programs are true.</summary>
 public sealed class ReadmeTests
 {
-    private static readonly string[] Lines = File.ReadAllLines(Path.Combine(AppContext.BaseDirectory, "README.md"));
-
     [Fact]
     public void First_block_is_two_commands() => Assert.Equal(
         ["dotnet run -c Release --project src/FastAttn.Cli -- run", "dotnet test --solution FastAttn.sln -c Release"],
-        Block("```sh"));
+        Blocks("README.md", "```sh")[0]);
 
-    [Fact]
-    public void Example_compiles_and_runs()
+    [Theory]
+    [InlineData("README.md")]
+    [InlineData("README.package.md")]
+    public void Example_compiles_and_runs(string file)
     {
         // Later blocks go on where the first one ends; its declarations stay last, as C# wants them.
-        string[][] blocks = Blocks("```csharp");
+        string[][] blocks = Blocks(file, "```csharp");
         int declarations = Array.FindIndex(blocks[0], static line => line.StartsWith("static partial class", StringComparison.Ordinal));
         IEnumerable<string> lines = blocks[0][..declarations].Concat(blocks[1..].SelectMany(static block => block)).Concat(blocks[0][declarations..]);
         CSharpCompilation program = new Consumer().Compile([string.Join("\n", lines)]);
@@ -56,11 +56,13 @@ public sealed class ReadmeTests
         Assert.InRange(float.Parse(line[1]), -6, 6);
     }
 
-    private static string[] Block(string opening) => Blocks(opening)[0];
-
-    private static string[][] Blocks(string opening) =>
-    [
-        .. Lines.Index().Where(line => line.Item == opening)
-            .Select(static line => Lines.Skip(line.Index + 1).TakeWhile(static text => text != "```").ToArray()),
-    ];
+    private static string[][] Blocks(string file, string opening)
+    {
+        string[] lines = File.ReadAllLines(Path.Combine(AppContext.BaseDirectory, file));
+        return
+        [
+            .. lines.Index().Where(line => line.Item == opening)
+                .Select(line => lines.Skip(line.Index + 1).TakeWhile(static text => text != "```").ToArray()),
+        ];
+    }
 }

@@ -25,10 +25,6 @@ public static class Exp2Tests
                 (nameof(Lanes8), Apply<Lanes8>, InstructionSets.IsSupported(InstructionSet.Avx2)),
                 (nameof(Lanes4), Apply<Lanes4>, InstructionSets.IsSupported(InstructionSet.Vector128)),
                 (nameof(Lanes1), Apply<Lanes1>, true),
-                ($"two {nameof(Lanes16)}", ApplyTwo<Lanes16>, InstructionSets.IsSupported(InstructionSet.Avx512)),
-                ($"two {nameof(Lanes8)}", ApplyTwo<Lanes8>, InstructionSets.IsSupported(InstructionSet.Avx2)),
-                ($"two {nameof(Lanes4)}", ApplyTwo<Lanes4>, InstructionSets.IsSupported(InstructionSet.Vector128)),
-                ($"two {nameof(Lanes1)}", ApplyTwo<Lanes1>, true),
             ];
             return Array.ConvertAll(Array.FindAll(all, static item => item.IsUsed), static item => (item.Name, item.Function));
         }
@@ -126,18 +122,5 @@ public static class Exp2Tests
         VectorMath.Exp2Constants<TVector> constants = new();
         for (int i = 0; i < values.Length; i += TVector.Count)
             VectorMath.Exp2(TVector.Load(ref values[i]), constants).Store(ref values[i]);
-    }
-
-    private static void ApplyTwo<TVector>(Span<float> values)
-        where TVector : struct, ILanes<TVector>
-    {
-        VectorMath.Exp2Constants<TVector> constants = new();
-        for (int i = 0; i < values.Length; i += 2 * TVector.Count)
-        {
-            TVector a = TVector.Load(ref values[i]), b = TVector.Load(ref values[i + TVector.Count]);
-            VectorMath.Exp2(ref a, ref b, constants);
-            a.Store(ref values[i]);
-            b.Store(ref values[i + TVector.Count]);
-        }
     }
 }

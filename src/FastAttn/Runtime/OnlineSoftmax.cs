@@ -40,8 +40,7 @@ internal static class OnlineSoftmax
         for (; j + 2 <= keyCount; j += 2)
         {
             ref float next = ref Unsafe.Add(ref s, stride);
-            TVector p0 = TVector.Load(ref s) - m, p1 = TVector.Load(ref next) - m;
-            VectorMath.Exp2(ref p0, ref p1, constants);
+            TVector p0 = VectorMath.Exp2(TVector.Load(ref s) - m, constants), p1 = VectorMath.Exp2(TVector.Load(ref next) - m, constants);
             p0.Store(ref s);
             p1.Store(ref next);
             l += p0 + p1;

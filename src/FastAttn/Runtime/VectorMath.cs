@@ -43,10 +43,9 @@ internal static class VectorMath
     /// <summary>2^x for x ≤ 0, within 2 ulp (1.1 measured, 1.0 with fused multiply-adds); 0 below 2^−126; NaN stays NaN.</summary>
     /// <remarks>
     /// x = n + f with n an integer and f in [−½, ½]; 2^f is a polynomial of degree 6 whose constant is exactly 1,
-    /// so that 2^0 = 1 and no register holds it: two powers in step take all 16 of AVX2. The other coefficients minimise the
-    /// largest relative error on [−½, ½] (Lawson's reweighted least squares: 2·10^−9 before rounding). Degree 5 is up to 1.83 ulp
-    /// off, which shows in outputs of few keys. 2^n·f is exact and known before the polynomial is: one rounding and one step less than
-    /// the polynomial times f.
+    /// so that 2^0 = 1 and no register holds it. The other coefficients minimise the largest relative error on [−½, ½] (Lawson's
+    /// reweighted least squares: 2·10^−9 before rounding). Degree 5 is up to 1.83 ulp off, which shows in outputs of few keys.
+    /// 2^n·f is exact and known before the polynomial is: one rounding and one step less than the polynomial times f.
     /// </remarks>
     [MethodImpl(MethodImplOptions.AggressiveInlining)]
     public static TVector Exp2<TVector>(TVector x, in Exp2Constants<TVector> k)
@@ -63,29 +62,6 @@ internal static class VectorMath
         p = TVector.MultiplyAdd(p, f, k.C1);
         TVector power = TVector.ShiftToExponent(shifted);
         return TVector.MultiplyAdd(p, f * power, power);
-    }
-
-    /// <summary>Two powers of 2 in step, which keeps twice as much arithmetic under way.</summary>
-    [MethodImpl(MethodImplOptions.AggressiveInlining)]
-    public static void Exp2<TVector>(ref TVector x, ref TVector y, in Exp2Constants<TVector> k)
-        where TVector : struct, ILanes<TVector>
-    {
-        TVector a = TVector.Max(k.Floor, x), b = TVector.Max(k.Floor, y);
-        TVector shiftedA = a + k.Round, shiftedB = b + k.Round;
-        TVector f = a - (shiftedA - k.Round), g = b - (shiftedB - k.Round);
-
-        TVector p = TVector.MultiplyAdd(k.C6, f, k.C5), r = TVector.MultiplyAdd(k.C6, g, k.C5);
-        p = TVector.MultiplyAdd(p, f, k.C4);
-        r = TVector.MultiplyAdd(r, g, k.C4);
-        p = TVector.MultiplyAdd(p, f, k.C3);
-        r = TVector.MultiplyAdd(r, g, k.C3);
-        p = TVector.MultiplyAdd(p, f, k.C2);
-        r = TVector.MultiplyAdd(r, g, k.C2);
-        p = TVector.MultiplyAdd(p, f, k.C1);
-        r = TVector.MultiplyAdd(r, g, k.C1);
-        TVector powerA = TVector.ShiftToExponent(shiftedA), powerB = TVector.ShiftToExponent(shiftedB);
-        x = TVector.MultiplyAdd(p, f * powerA, powerA);
-        y = TVector.MultiplyAdd(r, g * powerB, powerB);
     }
 
     /// <summary>The constants of <see cref="TanhOfLog2"/>, each in a register.</summary>
