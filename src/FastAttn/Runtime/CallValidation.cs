@@ -155,7 +155,7 @@ internal static class CallValidation
         CheckScoring(options.Scale, options.Softcap, options.Window);
         CheckModifiers(shape, options, modifiers);
 
-        AttentionCall call = new() { Shape = shape, HeadDim = headDim, Uses = uses };
+        AttentionCall call = new() { Shape = LongestOf(shape, modifiers), HeadDim = headDim, Uses = uses };
         (int batch, int queryTokens, int keyTokens) = TokensOf(call, shape, modifiers);
         call.QueryTokens = queryTokens;
         call.Scale = options.Scale ?? 1 / Math.Sqrt(headDim);
@@ -170,6 +170,20 @@ internal static class CallValidation
     /// <summary>Batch and tokens as buffers have them: sequences that follow each other without padding are one axis of tokens.</summary>
     private static (int Batch, int QueryTokens, int KeyTokens) TokensOf(in AttentionCall call, in AttentionShape shape, in AttentionModifiers modifiers) =>
         (call.Uses & AttentionFeatures.Ragged) != 0 ? (1, modifiers.QueryStarts[^1], modifiers.KeyStarts[^1]) : (shape.Batch, shape.QueryLength, shape.KeyLength);
+
+    /// <summary>The shape with the lengths of the longest sequences, where they are ragged: those of the caller may be mere bounds.</summary>
+    private static AttentionShape LongestOf(in AttentionShape shape, in AttentionModifiers modifiers)
+    {
+        return IsGiven(modifiers.QueryStarts) ? shape with { QueryLength = Longest(modifiers.QueryStarts), KeyLength = Longest(modifiers.KeyStarts) } : shape;
+
+        static int Longest(ReadOnlySpan<int> starts)
+        {
+            int longest = 0;
+            for (int b = 1; b < starts.Length; b++)
+                longest = Math.Max(longest, starts[b] - starts[b - 1]);
+            return longest;
+        }
+    }
 
     /// <summary>Whether a span was given, be it empty.</summary>
     public static bool IsGiven<T>(ReadOnlySpan<T> span) => !Unsafe.IsNullRef(in MemoryMarshal.GetReference(span));

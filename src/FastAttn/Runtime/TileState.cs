@@ -10,7 +10,7 @@ namespace FastAttn.Runtime;
 /// </summary>
 /// <typeparam name="TVector">The vector.</typeparam>
 /// <typeparam name="TSpec">What the kernel was declared for.</typeparam>
-internal unsafe struct TileState<TVector, TSpec>
+internal unsafe partial struct TileState<TVector, TSpec>
     where TVector : struct, ILanes<TVector>
     where TSpec : struct, IKernelSpec
 {
@@ -375,103 +375,9 @@ internal unsafe struct TileState<TVector, TSpec>
     [MethodImpl(MethodImplOptions.AggressiveInlining)]
     private readonly int RowOf(int lane) => Math.Min(lane, Tile.RowCount - 1);
 
-    /// <summary>What ALiBi adds to the logits of a query between its position and its origin, in units of log₂; 0 without ALiBi.</summary>
-    [MethodImpl(MethodImplOptions.AggressiveInlining)]
-    private readonly double Shift(in AttentionCall call, int row) =>
-        Features.Uses<TSpec>(call, AttentionFeatures.Alibi) ? -VectorMath.Log2E * call.AlibiSlopes[Rows.Head(row)] * (Math.Abs(Position(row) - Origins[row]) + (double)Nearest[row]) : 0;
-
     /// <summary>The query's position among the keys.</summary>
     [MethodImpl(MethodImplOptions.AggressiveInlining)]
     private readonly long Position(int row) => (long)Rows.Position(row) + Sequence.CausalOffset;
-
-    [MethodImpl(MethodImplOptions.AggressiveOptimization)]
-    private readonly void FindOrigins(in AttentionCall call)
-    {
-        bool hasSinks = Features.Uses<TSpec>(call, AttentionFeatures.Sinks);
-        for (int q = 0; q < Width; q++)
-        {
-            if (q >= Tile.RowCount)
-            {
-                (Origins[q], Nearest[q]) = (Origins[q - 1], Nearest[q - 1]);
-                continue;
-            }
-
-            int row = q, start = HasStarts ? Starts[row] : 0, limit = HasRanges ? Limits[row] : Sequence.KeyLength;
-            bool hasSink = hasSinks && !float.IsNegativeInfinity(call.Sinks[Rows.Head(row)]), counts = !hasSink && start < limit;
-            Origins[q] = counts ? Math.Clamp(Position(row), start, limit - 1) : Position(row);
-            Nearest[q] = counts ? DistanceToSeen(call, row, (int)Origins[q], start, limit) : 0;
-        }
-    }
-
-    /// <summary>
-    /// How far the key nearest to the origin is that no mask hides. Looks at some keys only: if all of them are hidden, what is seen is
-    /// further off than they are, and any lesser distance will do as well, but for rounding. So it does where a mask hides by a very
-    /// negative number.
-    /// </summary>
-    [MethodImpl(MethodImplOptions.AggressiveOptimization)]
-    private readonly int DistanceToSeen(in AttentionCall call, int row, int origin, int start, int limit)
-    {
-        const int MaxDistance = 512;
-        if (!Features.Uses<TSpec>(call, AttentionCall.MaskFeatures))
-            return 0;
-        MaskRows rows = new(this, call, row);
-        int before = origin - start, after = limit - 1 - origin, last = Math.Min(MaxDistance, Math.Max(before, after));
-        for (int next = 0; next <= last; next += TVector.Count)
-        {
-            if (HideVector(origin - next - (TVector.Count - 1), before - next) && HideVector(origin + next, after - next))
-                continue;
-            for (int distance = next; distance <= last && distance < next + TVector.Count; distance++)
-            {
-                if ((distance <= before && !rows.Hide<Lanes1>(origin - distance)) || (distance <= after && !rows.Hide<Lanes1>(origin + distance)))
-                    return distance;
-            }
-        }
-
-        return last;
-
-        // Whether nothing is seen on one side, where so many keys are left past the next one.
-        bool HideVector(int first, int left) => left < 0 || (left >= TVector.Count - 1 && rows.Hide<TVector>(first));
-    }
-
-    /// <summary>Adds −slope·max(|origin − j| − nearest, 0) to the bias, −∞ stays; or sets it, where there is no mask and nearest is 0.</summary>
-    [MethodImpl(MethodImplOptions.AggressiveOptimization)]
-    private readonly void PackAlibi(in AttentionCall call, int first, int count, bool adds)
-    {
-        float* position = Lanes, high = Alpha, low = NewMax;
-        float least = float.PositiveInfinity, most = float.NegativeInfinity;
-        for (int q = 0; q < Width; q++)
-        {
-            position[q] = Origins[q] - first;
-            AlibiSlope slope = new(call.AlibiSlopes[Rows.Head(RowOf(q))]);
-            high[q] = slope.High;
-            low[q] = slope.Low;
-            least = Math.Min(least, position[q]);
-            most = Math.Max(most, position[q]);
-        }
-
-        // Most blocks lie on one side of all queries: there the distance is origin − j or j − origin.
-        bool isBefore = least >= count - 1, isBehind = most <= 0;
-        TVector step = TVector.Create(isBehind ? -1 : 1), zero = TVector.Create(0);
-        for (int q = 0; q < Width; q += TVector.Count)
-        {
-            TVector slope = TVector.Load(ref high[q]), rest = TVector.Load(ref low[q]), nearest = TVector.Load(ref Nearest[q]);
-            TVector distance = TVector.Load(ref position[q]) * step;
-            float* bias = Bias + q;
-            if (!adds && (isBefore || isBehind))
-            {
-                for (int j = 0; j < count; j++, bias += Stride, distance -= step)
-                    TVector.MultiplyAdd(slope, distance, rest * distance).Store(ref *bias);
-                continue;
-            }
-
-            for (int j = 0; j < count; j++, bias += Stride, distance -= step)
-            {
-                TVector length = TVector.Max(TVector.Max(distance, zero - distance) - nearest, zero), mask = adds ? TVector.Load(ref *bias) : zero;
-                TVector sum = TVector.MultiplyAdd(slope, length, TVector.MultiplyAdd(rest, length, mask));
-                ScoreSteps<TVector>.Bias.Hide(mask, sum).Store(ref *bias);
-            }
-        }
-    }
 
     [MethodImpl(MethodImplOptions.AggressiveOptimization)]
     private readonly KeyRange FindRange(in AttentionCall call)
@@ -495,31 +401,5 @@ internal unsafe struct TileState<TVector, TSpec>
         }
 
         return range;
-    }
-
-    /// <summary>The rows of all masks for one query; null where there is none of a kind.</summary>
-    private readonly struct MaskRows(in TileState<TVector, TSpec> tile, in AttentionCall call, int row)
-    {
-        private readonly void* _additive = Features.Uses<TSpec>(call, AttentionFeatures.AdditiveMask) ? tile.MaskRow<AdditiveElement>(call.AdditiveMask, row) : null;
-        private readonly void* _boolean = Features.Uses<TSpec>(call, AttentionFeatures.BooleanMask) ? tile.MaskRow<BooleanElement>(call.BooleanMask, row) : null;
-        private readonly void* _packed = Features.Uses<TSpec>(call, AttentionFeatures.PackedMask) ? tile.MaskRow<BitElement>(call.PackedMask, row) : null;
-
-        /// <summary>Whether each of a vector of keys is hidden by some mask.</summary>
-        [MethodImpl(MethodImplOptions.AggressiveInlining)]
-        public bool Hide<T>(int first)
-            where T : struct, ILanes<T>
-        {
-            T seen = T.Create(1);
-            seen = See<T, AdditiveElement>(_additive, first, seen);
-            seen = See<T, BooleanElement>(_boolean, first, seen);
-            seen = See<T, BitElement>(_packed, first, seen);
-            return Vector128.Sum(T.FoldToFour(seen)) == 0;
-        }
-
-        [MethodImpl(MethodImplOptions.AggressiveInlining)]
-        private static T See<T, TElement>(void* row, int first, T seen)
-            where T : struct, ILanes<T>
-            where TElement : struct, IMaskElement =>
-            row == null ? seen : T.SelectGreaterOrEqual(T.Create(float.NegativeInfinity), TElement.Load(row, first, T.Create(1)), T.Create(0), seen);
     }
 }

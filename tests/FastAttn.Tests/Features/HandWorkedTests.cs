@@ -207,6 +207,17 @@ public static class HandWorkedTests
         Check(causal, new([1, 1, 1], [0, 7, 0, Log(2)], [1, float.NaN, 1, 10]), [(0, 0), (1, 1), (21.0 / 3, 3)]);
     }
 
+    /// <summary>The shape's lengths are bounds: looser ones cost nothing.</summary>
+    [Fact]
+    public static void Ragged_sequences_may_be_far_shorter_than_the_shape_says()
+    {
+        float[] output = new float[3];
+        ScaledDotProductAttention.Forward(
+            [1, 1, 1], [0, 7, 0, Log(2)], [1, 5, 1, 10], output, new(3, 1, 1, int.MaxValue, int.MaxValue), headDim: 1,
+            new AttentionModifiers { QueryStarts = [0, 2, 2, 3], KeyStarts = [0, 1, 2, 4] }, options: new() { Scale = 1 });
+        AssertClose("ragged", [1, 1, 21.0 / 3], output);
+    }
+
     /// <summary>A state of weight 1 and one of weight 3.</summary>
     [Fact]
     public static void Merged_states_weigh_as_their_sums()
