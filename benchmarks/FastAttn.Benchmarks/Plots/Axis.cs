@@ -35,6 +35,7 @@ internal sealed class Axis
     public static Axis LogarithmicAround(IEnumerable<double> values, string unit = "")
     {
         const int MaxTicks = 10;
+        const double MinFactor = 2.5; // Nearer ticks' texts would meet.
         double[] positive = [.. values.Where(value => value > 0).DefaultIfEmpty(1)];
         int low = (int)Math.Floor(Math.Log10(positive.Min())), high = (int)Math.Ceiling(Math.Log10(positive.Max()));
         double[] all = [.. from power in Enumerable.Range(low, high - low + 1) from digit in Digits select digit * Math.Pow(10, power)];
@@ -42,8 +43,10 @@ internal sealed class Axis
         double min = all.Where(tick => tick <= positive.Min()).Max(), max = all.Where(tick => tick >= positive.Max()).Min();
         double[] inside = [.. all.Where(tick => tick >= min && tick <= max)];
         if (inside.Length > MaxTicks)
-            inside = [.. inside.Where(tick => tick == min || tick == max || Math.Abs(Math.Log10(tick) - Math.Round(Math.Log10(tick))) < 1e-9)];
+            inside = [.. inside.Where(tick => tick == min || tick == max || (IsPowerOfTen(tick) && tick > MinFactor * min && MinFactor * tick < max))];
         return Logarithmic(inside, unit);
+
+        static bool IsPowerOfTen(double tick) => Math.Abs(Math.Log10(tick) - Math.Round(Math.Log10(tick))) < 1e-9;
     }
 
     public double Min => At(_ticks[0]);

@@ -83,9 +83,7 @@ internal static class ReportCommand
             startups,
             notes);
         ResultsFile.Write(results, folder);
-        IReadOnlyList<NamedPlot> plots = ReportPlots.Of(results);
-        PlotFile.WriteAll(plots, folder, png, Console.Error);
-        ReportMarkdown.Write(results, plots, folder);
+        ReportMarkdown.WriteWithPlots(results, folder, png, Console.Error);
         Say($"wrote {folder.FullName}");
     }
 }

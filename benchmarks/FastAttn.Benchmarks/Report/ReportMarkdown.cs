@@ -16,6 +16,18 @@ internal static class ReportMarkdown
 {
     public const string FileName = "report.md";
 
+    /// <summary>Writes the plots and <c>report.md</c>.</summary>
+    /// <param name="results">The figures.</param>
+    /// <param name="folder">Where to.</param>
+    /// <param name="png">Whether plots as PNG too.</param>
+    /// <param name="error">Takes a line where plots cannot be drawn.</param>
+    public static void WriteWithPlots(ReportResults results, DirectoryInfo folder, bool png, TextWriter error)
+    {
+        IReadOnlyList<NamedPlot> plots = ReportPlots.Of(results);
+        PlotFile.WriteAll(plots, folder, png, error);
+        Write(results, plots, folder);
+    }
+
     public static void Write(ReportResults results, IReadOnlyList<NamedPlot> plots, DirectoryInfo folder) =>
         File.WriteAllText(Path.Combine(folder.FullName, FileName), Compose(results, plots));
 
