@@ -36,7 +36,7 @@ internal sealed unsafe class FlashDriver<TTiles, TVector, TSpec>(TileDriver? nar
     {
         int blockRows = BlockRows(call), valueColumns = ValueColumns(call);
         TileState<TVector, TSpec> tile = new(null, null, call, blockRows, valueColumns, RegisterRows);
-        long own = call.Partition.TileRows / RegisterRows * tile.Floats + tile.SharedFloats + StageFloats(blockRows, call.HeadDim) + StageFloats(blockRows, valueColumns);
+        long own = call.Partition.TileRows / RegisterRows * tile.Floats + tile.SharedFloats + StageFloats(StagedKeys(call), call.HeadDim) + StageFloats(blockRows, valueColumns);
         return Math.Max(own, narrower?.WorkspaceFloats(call) ?? 0);
     }
 
@@ -59,7 +59,7 @@ internal sealed unsafe class FlashDriver<TTiles, TVector, TSpec>(TileDriver? nar
 
         int blockRows = BlockRows(call), valueColumns = ValueColumns(call), tileCount = (rowCount + RegisterRows - 1) / RegisterRows;
         float* memory = workspace.Memory;
-        Stages stages = new(memory, memory + StageFloats(blockRows, call.HeadDim));
+        Stages stages = new(memory, memory + StageFloats(StagedKeys(call), call.HeadDim));
         float* shared = stages.Value + StageFloats(blockRows, valueColumns);
         memory = shared + new TileState<TVector, TSpec>(null, null, call, blockRows, valueColumns, RegisterRows).SharedFloats;
         TileState<TVector, TSpec>* tiles = stackalloc TileState<TVector, TSpec>[tileCount];
@@ -298,8 +298,13 @@ internal sealed unsafe class FlashDriver<TTiles, TVector, TSpec>(TileDriver? nar
         ahead.Add(call.Output + rows.Offset(firstRow, call.OutputStrides), call.OutputStrides.Length, call.ValueDim, count);
     }
 
+    /// <summary>Keys that are copied at once: few queries read them where they lie.</summary>
     [MethodImpl(MethodImplOptions.AggressiveInlining)]
-    private static int BlockRows(in AttentionCall call) => Math.Max(Math.Min(call.KeyBlock, call.Shape.KeyLength), TTiles.KeyRows);
+    private static int StagedKeys(in AttentionCall call) => Math.Max(Math.Min(call.KeyBlock, call.Shape.KeyLength), TTiles.KeyRows);
+
+    /// <summary>Keys in the largest block, be the queries few or many.</summary>
+    [MethodImpl(MethodImplOptions.AggressiveInlining)]
+    private static int BlockRows(in AttentionCall call) => Math.Max(Math.Min(RowDriver<TVector, TSpec>.KeyBlock(call), call.Shape.KeyLength), TTiles.KeyRows);
 
     [MethodImpl(MethodImplOptions.AggressiveInlining)]
     private static int ValueColumns(in AttentionCall call) => (call.ValueDim + TTiles.ValueRows - 1) / TTiles.ValueRows * TTiles.ValueRows;
