@@ -21,6 +21,7 @@ internal static class DeclarationParser
     public const string AnyDimensionAttribute = "FastAttn.AnyDimensionKernelAttribute";
     public const string ProductAttribute = "FastAttn.ProductTilesAttribute";
 
+    /// <summary>Returns the declaration, or what is wrong with it.</summary>
     /// <param name="context">The annotated member, and the part of it that carries the attribute.</param>
     /// <param name="cancellation">Stops it.</param>
     public static ParsedMember Parse(GeneratorAttributeSyntaxContext context, CancellationToken cancellation)

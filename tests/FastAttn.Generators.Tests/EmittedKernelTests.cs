@@ -20,21 +20,15 @@ public sealed class EmittedKernelTests
     [InlineData(64, 64, AttentionMask.Causal)]
     public void Emitted_kernel_agrees_with_the_reference(int head, int value, AttentionMask mask)
     {
-        using MemoryStream assembly = GeneratorRun.Of(Source.Properties($"{head}, ValueDim = {value}, Mask = AttentionMask.{mask}")).Emit();
-        var context = new AssemblyLoadContext(name: null, isCollectible: true);
-        try
+        Load(GeneratorRun.Of(Source.Properties($"{head}, ValueDim = {value}, Mask = AttentionMask.{mask}")), assembly =>
         {
-            PropertyInfo property = context.LoadFromStream(assembly).GetType("Acme.Kernels")!.GetProperty("K0")!;
+            PropertyInfo property = assembly.GetType("Acme.Kernels")!.GetProperty("K0")!;
             var kernel = (AttentionKernel)property.GetValue(null)!;
 
             Assert.Same(kernel, property.GetValue(null));
             Assert.Equal((head, value, mask), (kernel.HeadDim, kernel.ValueDim, kernel.Mask));
             Assert.All(InstructionSets.Supported, set => AssertAgreesWithReference(kernel.For(set)));
-        }
-        finally
-        {
-            context.Unload();
-        }
+        });
     }
 
     /// <summary>The tiles for Arm name no instruction of it, so that they run here too.</summary>
@@ -44,7 +38,7 @@ public sealed class EmittedKernelTests
     public void Tiles_for_Arm_agree_with_the_reference(int head, int value)
     {
         string kernel = head == value ? $"F32_D{head}" : $"F32_D{head}V{value}";
-        using MemoryStream assembly = GeneratorRun.Of(Source.Properties($"{head}, ValueDim = {value}"), $$"""
+        GeneratorRun run = GeneratorRun.Of(Source.Properties($"{head}, ValueDim = {value}"), $$"""
             using FastAttn;
             using FastAttn.Generated;
             using FastAttn.Runtime;
@@ -60,11 +54,18 @@ public sealed class EmittedKernelTests
                     public static AttentionFeatures Features => AttentionFeatures.None;
                 }
             }
-            """).Emit();
+            """);
+        Load(run, static assembly => AssertAgreesWithReference((AttentionKernel)Activator.CreateInstance(assembly.GetType("OnArm")!)!));
+    }
+
+    /// <summary>Loads the consumer's assembly for as long as <paramref name="use"/> takes.</summary>
+    private static void Load(GeneratorRun run, Action<Assembly> use)
+    {
+        using MemoryStream assembly = run.Emit();
         var context = new AssemblyLoadContext(name: null, isCollectible: true);
         try
         {
-            AssertAgreesWithReference((AttentionKernel)Activator.CreateInstance(context.LoadFromStream(assembly).GetType("OnArm")!)!);
+            use(context.LoadFromStream(assembly));
         }
         finally
         {

@@ -46,6 +46,7 @@ internal static class LayerValidation
         }
     }
 
+    /// <summary>All that the attention itself would refuse later, and what a layer does not take.</summary>
     /// <param name="modifiers">What modifies the attention.</param>
     /// <param name="shape">The attention's sizes.</param>
     /// <param name="rotary">The embedding whose positions causal offsets are; null for none.</param>

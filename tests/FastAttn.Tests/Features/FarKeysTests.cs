@@ -96,8 +96,10 @@ public static class FarKeysTests
         {
             float[] output = new float[zeros.Length], logSumExp = new float[queryLength];
             kernel.For(instructionSet).Forward(zeros, zeros.AsSpan(0, 4), value, output, logSumExp, shape, options);
-            Assert.All(output, (o, i) => Assert.Equal(value[i % 4], o, 1e-5f));
-            Assert.All(logSumExp, static sum => Assert.Equal(MathF.Log(Seen), sum, 1e-5f));
+
+            // All weights are 1 and all sums exact: of the outputs up to 7 two roundings are left, of log 100 some three.
+            Assert.All(output, (o, i) => Assert.Equal(value[i % 4], o, 1e-6f));
+            Assert.All(logSumExp, static sum => Assert.Equal(MathF.Log(Seen), sum, 1.5e-6f));
         }
     }
 
