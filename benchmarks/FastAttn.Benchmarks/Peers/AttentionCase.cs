@@ -13,18 +13,21 @@ namespace FastAttn.Benchmarks.Peers;
 public sealed record AttentionCase(
     string Group, AttentionShape Shape, int HeadDim, AttentionMask Mask = AttentionMask.None, AttentionFeatures Features = AttentionFeatures.None)
 {
+    /// <summary>Whether its boolean mask is the causal one, as exported models bring it; otherwise it hides keys here and there.</summary>
+    public bool HasCausalTensor { get; init; }
+
     /// <summary>Group and sizes, as in <c>prefill 1x8x512 d64</c>: unique in a run, and what <c>compare</c> joins on.</summary>
     public string Name
     {
         get
         {
             string lengths = Shape.QueryLength == Shape.KeyLength ? $"{Shape.QueryLength}" : $"{Shape.QueryLength}:{Shape.KeyLength}";
-            return $"{Group} {Shape.Batch}x{Shape.QueryHeads}x{lengths} d{HeadDim}{FeatureText}{(HasPadding && Mask == AttentionMask.Causal ? ", causal" : "")}";
+            return $"{Group} {Shape.Batch}x{Shape.QueryHeads}x{lengths} d{HeadDim}{FeatureText}{(HasCausalTensor || (HasPadding && Mask == AttentionMask.Causal) ? ", causal" : "")}";
         }
     }
 
-    /// <summary>Masks with an element a pair are counted as if they hid nothing: their time is that.</summary>
-    public double Flops => FlopCount.Forward(Shape, HeadDim, HeadDim, Mask, HasPadding ? FeatureInputs.ExistingKeys(Shape) : null);
+    /// <summary>Masks with an element a pair are counted as if they hid nothing, but for a causal one.</summary>
+    public double Flops => FlopCount.Forward(Shape, HeadDim, HeadDim, HasCausalTensor ? AttentionMask.Causal : Mask, HasPadding ? FeatureInputs.ExistingKeys(Shape) : null);
 
     /// <summary>Bytes of K and V.</summary>
     public double KeyValueBytes => 2.0 * sizeof(float) * AttentionBuffers.KeyElements(Shape, HeadDim);

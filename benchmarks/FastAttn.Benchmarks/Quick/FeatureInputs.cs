@@ -21,23 +21,23 @@ internal sealed class FeatureInputs
     private readonly AttentionFeatures _features;
 
     public FeatureInputs(QuickCase @case)
-        : this(@case.Shape, @case.Features, @case.Lengths)
+        : this(@case.Shape, @case.Features, @case.Lengths, isCausal: false)
     {
     }
 
     public FeatureInputs(AttentionCase @case)
-        : this(@case.Shape, @case.Features, [])
+        : this(@case.Shape, @case.Features, [], @case.HasCausalTensor)
     {
     }
 
-    private FeatureInputs(AttentionShape shape, AttentionFeatures features, ImmutableArray<int> lengths)
+    private FeatureInputs(AttentionShape shape, AttentionFeatures features, ImmutableArray<int> lengths, bool isCausal)
     {
         (int length, int heads) = (shape.KeyLength, shape.QueryHeads);
         int rows = shape.QueryLength;
         var random = new Random(4);
         _features = features;
         _additive = Has(AttentionFeatures.AdditiveMask) ? [.. Enumerable.Range(0, rows * length).Select(_ => random.NextSingle())] : [];
-        _boolean = Has(AttentionFeatures.BooleanMask) ? [.. Enumerable.Range(0, rows * length).Select(_ => random.Next(8) != 0)] : [];
+        _boolean = Has(AttentionFeatures.BooleanMask) ? [.. Enumerable.Range(0, rows * length).Select(i => isCausal ? i % length <= i / length : random.Next(8) != 0)] : [];
         _packed = Has(AttentionFeatures.PackedMask) ? new byte[rows * ((length + 7) / 8)] : [];
         random.NextBytes(_packed);
         _slopes = Has(AttentionFeatures.Alibi) ? [.. Enumerable.Range(1, heads).Select(head => MathF.Pow(2, -8f * head / heads))] : [];

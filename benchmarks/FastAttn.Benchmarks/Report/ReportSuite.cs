@@ -40,6 +40,7 @@ internal static class ReportSuite
         new(Decode, new AttentionShape(1, Heads, Heads, 1, 32768), 128),
         .. from features in new[] { AttentionFeatures.AdditiveMask, AttentionFeatures.BooleanMask, AttentionFeatures.PackedMask }
            select new AttentionCase(Masks, new AttentionShape(batch: 1, Heads, 1024), 64, AttentionMask.None, features),
+        new(Masks, new AttentionShape(batch: 1, Heads, 1024), 64, AttentionMask.None, AttentionFeatures.BooleanMask) { HasCausalTensor = true },
         .. from mask in new[] { AttentionMask.None, AttentionMask.Causal }
            select new AttentionCase(Masks, new AttentionShape(batch: 4, Heads, 512), 64, mask, AttentionFeatures.KeyLengths),
         // Four heads: the long ones take half of the run as it is.

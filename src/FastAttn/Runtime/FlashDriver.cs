@@ -180,7 +180,8 @@ internal sealed unsafe class FlashDriver<TTiles, TVector, TSpec>(TileDriver? nar
     {
         // A register tile has so many keys at least. Some may be past those that its queries see: that counts as hiding.
         int computed = Math.Max(seen, TTiles.KeyRows);
-        bool hides = TileState<TVector, TSpec>.HasRanges && tile.Range.Hides(first, computed);
+        bool hides = TileState<TVector, TSpec>.HasRanges && tile.Unmasked.Hides(first, computed);
+        bool differ = TileState<TVector, TSpec>.HasRanges && tile.Range.Hides(first, computed) && !careful;
         bool hasBias = Features.Uses<TSpec>(call, AttentionCall.BiasFeatures), capped = Features.Uses<TSpec>(call, AttentionFeatures.Softcap);
         if (hasBias)
             tile.PackBias(call, first, seen, computed);
@@ -189,7 +190,7 @@ internal sealed unsafe class FlashDriver<TTiles, TVector, TSpec>(TileDriver? nar
         bool fuses = hasBias && !capped && !careful;
         new Span<float>(tile.Max, tile.Width).CopyTo(new Span<float>(tile.NewMax, tile.Width));
         float* max = hides || capped || hasBias != fuses ? tile.Lanes : tile.NewMax;
-        tile.CountKeys(first, seen, TTiles.KeyRows, differ: hides && !careful);
+        tile.CountKeys(first, seen, TTiles.KeyRows, differ);
 
         // As in TakeValues.
         for (int v = 0, from = 0, vectors = tile.Width / TVector.Count; v < vectors; v++)

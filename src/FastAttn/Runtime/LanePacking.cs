@@ -43,6 +43,20 @@ internal static unsafe class LanePacking<TVector>
         }
     }
 
+    /// <summary>X[t][q] = scale·row[firstColumn + t]: as <see cref="Pack"/> where all lanes have one row.</summary>
+    [MethodImpl(MethodImplOptions.AggressiveOptimization)]
+    public static void Repeat<TElement>(void* row, long firstColumn, int columns, float scale, float* destination, int width, int stride, bool overlay)
+        where TElement : struct, IMaskElement
+    {
+        float element = 0;
+        for (int t = 0; t < columns; t++, destination += stride)
+        {
+            TElement.Load(row, firstColumn + t, Lanes1.Create(scale)).Store(ref element);
+            for (int q = 0; q < width; q += TVector.Count)
+                Store<TElement>(TVector.Create(element), destination + q, overlay);
+        }
+    }
+
     /// <summary>Row q[t] = factor[q]·X[t][q].</summary>
     /// <param name="source">X: <paramref name="columns"/> rows.</param>
     /// <param name="width">Lanes.</param>

@@ -27,6 +27,9 @@ internal readonly struct TileRowMap
         _queryTokens = _ragged ? call.QueryTokens : call.Shape.QueryLength;
     }
 
+    /// <summary>Whether all rows are of one query head, so that they follow each other in memory.</summary>
+    public bool IsOneHead => !_folded;
+
     /// <summary>Position in its sequence of row <paramref name="row"/> of the tile.</summary>
     [MethodImpl(MethodImplOptions.AggressiveInlining)]
     public int Position(int row) => (int)(_folded ? (_firstRow + row) % _sequence.QueryLength : _firstRow + row);

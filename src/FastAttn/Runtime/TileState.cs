@@ -18,8 +18,11 @@ internal unsafe partial struct TileState<TVector, TSpec>
     public readonly Sequence Sequence;
     public readonly TileRowMap Rows;
 
-    /// <summary>The keys that its queries see.</summary>
+    /// <summary>The keys that its queries see: none at the ends of their ranges is hidden by a mask.</summary>
     public readonly KeyRange Range;
+
+    /// <summary>The keys that they would see if no mask hid any.</summary>
+    public readonly KeyRange Unmasked;
 
     /// <summary>Lanes, a whole number of vectors.</summary>
     public readonly int Width;
@@ -140,7 +143,7 @@ internal unsafe partial struct TileState<TVector, TSpec>
         Tile = tile;
         Sequence = sequence;
         Rows = new(call, tile, sequence);
-        Range = FindRange(call);
+        (Unmasked, Range) = FindRanges(call);
     }
 
     /// <summary>Whether a query may see fewer keys than its sequence has.</summary>
@@ -148,7 +151,7 @@ internal unsafe partial struct TileState<TVector, TSpec>
         || (TSpec.Features & (AttentionFeatures.KeyLengths | AttentionFeatures.Window | AttentionCall.MaskFeatures)) != 0;
 
     /// <summary>Whether the first key that a query sees may be another than key 0.</summary>
-    public static bool HasStarts => (TSpec.Features & AttentionFeatures.Window) != 0;
+    public static bool HasStarts => (TSpec.Features & (AttentionFeatures.Window | AttentionCall.MaskFeatures)) != 0;
 
     /// <summary>The first key of the first block that some query sees. Blocks begin at multiples of their size, so that results do not depend on the tile's other queries.</summary>
     [MethodImpl(MethodImplOptions.AggressiveInlining)]
@@ -355,22 +358,6 @@ internal unsafe partial struct TileState<TVector, TSpec>
         return Alpha;
     }
 
-    /// <summary>The start of a row of a mask.</summary>
-    public readonly void* MaskRow<TElement>(in MaskOperand mask, int row)
-        where TElement : struct, IMaskElement => (byte*)mask.Start + Rows.MaskOffset(row, mask.Strides) * TElement.Bits / 8;
-
-    /// <summary>bias[j][q] = log₂(e)·M[q][j] of one block, laid over the masks that are there already.</summary>
-    [MethodImpl(MethodImplOptions.AggressiveOptimization)]
-    private readonly void PackMask<TElement>(in MaskOperand mask, int first, int count, ref bool overlay)
-        where TElement : struct, IMaskElement
-    {
-        void** starts = stackalloc void*[Width];
-        for (int q = 0; q < Width; q++)
-            starts[q] = MaskRow<TElement>(mask, RowOf(q));
-        LanePacking<TVector>.Pack<TElement>(starts, first, count, (float)VectorMath.Log2E, Bias, Width, Stride, overlay);
-        overlay = true;
-    }
-
     /// <summary>The row that a lane reads: lanes without a query read the last.</summary>
     [MethodImpl(MethodImplOptions.AggressiveInlining)]
     private readonly int RowOf(int lane) => Math.Min(lane, Tile.RowCount - 1);
@@ -380,13 +367,13 @@ internal unsafe partial struct TileState<TVector, TSpec>
     private readonly long Position(int row) => (long)Rows.Position(row) + Sequence.CausalOffset;
 
     [MethodImpl(MethodImplOptions.AggressiveOptimization)]
-    private readonly KeyRange FindRange(in AttentionCall call)
+    private readonly (KeyRange Unmasked, KeyRange Range) FindRanges(in AttentionCall call)
     {
         int keyLength = Sequence.KeyLength;
         if (!HasRanges)
-            return new(0, 0, keyLength, keyLength);
+            return (default, new(0, 0, keyLength, keyLength));
         keyLength = Math.Min(keyLength, call.MaskKeyLength);
-        KeyRange range = KeyRange.None;
+        KeyRange unmasked = KeyRange.None, range = KeyRange.None;
         for (int q = 0; q < Width; q++)
         {
             Starts[q] = Limits[q] = 0;
@@ -395,11 +382,13 @@ internal unsafe partial struct TileState<TVector, TSpec>
             long position = Position(q);
             int limit = (int)Math.Clamp(position + call.Right + 1, 0, keyLength);
             int start = HasStarts ? (int)Math.Clamp(position - call.Left, 0, limit) : 0;
+            unmasked = unmasked.With(start, limit);
+            (start, limit) = WithoutHidden(call, q, start, limit);
+            range = range.With(start, limit);
             Starts[q] = start;
             Limits[q] = limit;
-            range = range.With(start, limit);
         }
 
-        return range;
+        return (unmasked, range);
     }
 }

@@ -34,6 +34,36 @@ public static class EquivalenceTests
         static (call, _, _) => call,
         coversAllKeys: true);
 
+    /// <summary>A causal mask, padding and a window as a tensor, in each of its forms: what it hides at the ends of a row is not computed either.</summary>
+    [Fact]
+    public static void Explicit_masks_equal_the_declared_ones() => ForCalls(static (call, random) =>
+    {
+        AttentionShape shape = call.Call.Shape;
+        (int queries, int keys) = (shape.QueryLength, shape.KeyLength);
+        int left = random.Next(keys + 1), offset = call.Call.CausalOffset ?? keys - queries;
+        int[] lengths = [.. Enumerable.Range(0, shape.Batch).Select(_ => random.Next(keys + 1))];
+        FeatureCase plain = call with { Call = call.Call with { Mask = AttentionMask.None, CausalOffset = offset } };
+        FeatureCase declared = random.Next(3) switch
+        {
+            0 => plain with { Call = plain.Call with { Mask = AttentionMask.Causal } },
+            1 => plain with { KeyLengths = lengths },
+            _ => plain with { Window = new(left, 0) },
+        };
+        bool[] mask = Masks.Of(shape.Batch, queries, keys, (b, i, j) => declared switch
+        {
+            { KeyLengths: not null } => j < lengths[b],
+            { Window: not null } => j <= i + offset && j >= i + offset - left,
+            _ => j <= i + offset,
+        });
+        FeatureCase @explicit = random.Next(3) switch
+        {
+            0 => plain with { AdditiveMask = Masks.Additive(mask), AdditiveMaskStrides = AttentionMaskStrides.Of(shape.Batch, 1, queries, keys) },
+            1 => plain with { BooleanMask = mask, BooleanMaskStrides = AttentionMaskStrides.Of(shape.Batch, 1, queries, keys) },
+            _ => plain with { PackedMask = Masks.Packed(mask, keys), PackedMaskStrides = AttentionMaskStrides.OfPacked(shape.Batch, 1, queries, keys) },
+        };
+        return (@explicit, declared);
+    });
+
     [Fact]
     public static void Window_as_wide_as_all_keys_equals_none() => ForCalls(static (call, random) =>
     {

@@ -25,6 +25,9 @@ internal sealed unsafe partial class GuardedBuffer : IDisposable
             Unix.Open(First, usable);
     }
 
+    /// <summary>Floats in a page, which is a guard.</summary>
+    public static int PageFloats => Environment.SystemPageSize / sizeof(float);
+
     private float* First { get; }
 
     /// <summary>Floats right behind the first guard, or right before the second.</summary>
@@ -33,6 +36,9 @@ internal sealed unsafe partial class GuardedBuffer : IDisposable
         ArgumentOutOfRangeException.ThrowIfGreaterThan(count, _capacity);
         return new(atEnd ? First + _capacity - count : First, count);
     }
+
+    /// <summary>Floats up to the second guard and a page behind them, which cannot be touched.</summary>
+    public Span<float> TakeAndPageBehind(int count) => new(First + _capacity - count, count + PageFloats);
 
     /// <summary>The same of other elements: a copy of <paramref name="source"/>.</summary>
     public ReadOnlySpan<T> Copy<T>(ReadOnlySpan<T> source, bool atEnd)

@@ -1,0 +1,96 @@
+using System;
+using System.Runtime.CompilerServices;
+using System.Runtime.Intrinsics;
+
+namespace FastAttn.Runtime;
+
+/// <content>Masks: which keys a query may see at all, and what is added to a block of scores.</content>
+internal unsafe partial struct TileState<TVector, TSpec>
+{
+    /// <summary>The start of a row of a mask.</summary>
+    public readonly void* MaskRow<TElement>(in MaskOperand mask, int row)
+        where TElement : struct, IMaskElement => (byte*)mask.Start + Rows.MaskOffset(row, mask.Strides) * TElement.Bits / 8;
+
+    /// <summary>
+    /// A query's range without the keys at its ends that some mask hides. They are not computed then, so that a causal mask or padding
+    /// that comes as a tensor costs about what it does where it is declared.
+    /// </summary>
+    [MethodImpl(MethodImplOptions.AggressiveOptimization)]
+    private readonly (int Start, int Limit) WithoutHidden(in AttentionCall call, int row, int start, int limit)
+    {
+        if (Features.Uses<TSpec>(call, AttentionFeatures.AdditiveMask))
+            Narrow((int*)MaskRow<AdditiveElement>(call.AdditiveMask, row), BitConverter.SingleToInt32Bits(float.NegativeInfinity), ref start, ref limit);
+        if (Features.Uses<TSpec>(call, AttentionFeatures.BooleanMask))
+            Narrow((byte*)MaskRow<BooleanElement>(call.BooleanMask, row), (byte)0, ref start, ref limit);
+        if (Features.Uses<TSpec>(call, AttentionFeatures.PackedMask))
+        {
+            var bytes = (byte*)MaskRow<BitElement>(call.PackedMask, row);
+            while (start < limit && IsHidden(bytes, limit - 1))
+                limit -= limit % 8 == 0 && limit - start >= 8 && bytes[limit / 8 - 1] == 0 ? 8 : 1;
+            while (start < limit && IsHidden(bytes, start))
+                start += start % 8 == 0 && limit - start >= 8 && bytes[start / 8] == 0 ? 8 : 1;
+        }
+
+        return (start, limit);
+
+        static void Narrow<T>(T* row, T hidden, ref int start, ref int limit)
+            where T : unmanaged, IEquatable<T>
+        {
+            ReadOnlySpan<T> elements = new(row + start, limit - start);
+            limit = start + elements.LastIndexOfAnyExcept(hidden) + 1;
+            if (start < limit)
+                start += elements.IndexOfAnyExcept(hidden);
+        }
+
+        static bool IsHidden(byte* bytes, int key) => (bytes[key / 8] >> key % 8 & 1) == 0;
+    }
+
+    /// <summary>bias[j][q] = log₂(e)·M[q][j] of one block, laid over the masks that are there already.</summary>
+    [MethodImpl(MethodImplOptions.AggressiveOptimization)]
+    private readonly void PackMask<TElement>(in MaskOperand mask, int first, int count, ref bool overlay)
+        where TElement : struct, IMaskElement
+    {
+        const float Scale = (float)VectorMath.Log2E;
+        byte* row = (byte*)MaskRow<TElement>(mask, 0);
+        long step = mask.Strides.Query * TElement.Bits / 8;
+        if (step == 0 && (mask.Strides.Head == 0 || Rows.IsOneHead))
+        {
+            LanePacking<TVector>.Repeat<TElement>(row, first, count, Scale, Bias, Width, Stride, overlay);
+        }
+        else
+        {
+            void** starts = stackalloc void*[Width];
+            for (int q = 0; q < Width; q++)
+                starts[q] = Rows.IsOneHead ? row + RowOf(q) * step : MaskRow<TElement>(mask, RowOf(q));
+            LanePacking<TVector>.Pack<TElement>(starts, first, count, Scale, Bias, Width, Stride, overlay);
+        }
+
+        overlay = true;
+    }
+
+    /// <summary>The rows of all masks for one query; null where there is none of a kind.</summary>
+    private readonly struct MaskRows(in TileState<TVector, TSpec> tile, in AttentionCall call, int row)
+    {
+        private readonly void* _additive = Features.Uses<TSpec>(call, AttentionFeatures.AdditiveMask) ? tile.MaskRow<AdditiveElement>(call.AdditiveMask, row) : null;
+        private readonly void* _boolean = Features.Uses<TSpec>(call, AttentionFeatures.BooleanMask) ? tile.MaskRow<BooleanElement>(call.BooleanMask, row) : null;
+        private readonly void* _packed = Features.Uses<TSpec>(call, AttentionFeatures.PackedMask) ? tile.MaskRow<BitElement>(call.PackedMask, row) : null;
+
+        /// <summary>Whether each of a vector of keys is hidden by some mask.</summary>
+        [MethodImpl(MethodImplOptions.AggressiveInlining)]
+        public bool Hide<T>(int first)
+            where T : struct, ILanes<T>
+        {
+            T seen = T.Create(1);
+            seen = See<T, AdditiveElement>(_additive, first, seen);
+            seen = See<T, BooleanElement>(_boolean, first, seen);
+            seen = See<T, BitElement>(_packed, first, seen);
+            return Vector128.Sum(T.FoldToFour(seen)) == 0;
+        }
+
+        [MethodImpl(MethodImplOptions.AggressiveInlining)]
+        private static T See<T, TElement>(void* row, int first, T seen)
+            where T : struct, ILanes<T>
+            where TElement : struct, IMaskElement =>
+            row == null ? seen : T.SelectGreaterOrEqual(T.Create(float.NegativeInfinity), TElement.Load(row, first, T.Create(1)), T.Create(0), seen);
+    }
+}
