@@ -22,10 +22,10 @@ internal static unsafe class DecodeTile<TVector>
     private static readonly float[] s_lanes = [.. Enumerable.Range(0, TVector.Count)];
 
     /// <summary>
-    /// Whether a sequence has few queries: at most half a vector's lanes, up to where this was measured to be faster. The heads
+    /// Whether a sequence of so many queries has few: at most half a vector's lanes, up to where this was measured to be faster. The heads
     /// of a group do not count, so that grouped heads give the same bits as repeated ones.
     /// </summary>
-    public static bool Suits(in Sequence sequence) => sequence.QueryLength <= TVector.Count / 2;
+    public static bool Suits(int queryLength) => queryLength <= TVector.Count / 2;
 
     /// <summary>S[q][j] = Σ_t K[j][t]·Q[q][t].</summary>
     /// <param name="query">Scaled queries: <paramref name="rows"/> × <paramref name="headDim"/>.</param>

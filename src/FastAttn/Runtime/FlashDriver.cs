@@ -6,7 +6,8 @@ namespace FastAttn.Runtime;
 /// <summary>
 /// Attention of one query tile, key block by key block (FlashAttention 2, arXiv 2307.08691, with queries in lanes):
 /// scores, mask, softmax step, values; then the division by the sum. A query tile is some register tiles, so that a
-/// block of keys and values is brought near, or copied, once for all of them.
+/// block of keys and values is brought near, or copied, once for all of them. Sequences of few queries are left to
+/// <see cref="RowDriver{TVector, TSpec}"/>.
 /// </summary>
 /// <typeparam name="TTiles">The register tiles.</typeparam>
 /// <typeparam name="TVector">The vector that they use.</typeparam>
@@ -34,10 +35,14 @@ internal sealed unsafe class FlashDriver<TTiles, TVector, TSpec>(TileDriver? nar
 
     internal override long WorkspaceFloats(in AttentionCall call)
     {
+        // The shape's lengths are the longest: any of a ragged batch may be short.
+        if (DecodeTile<TVector>.Suits(call.Shape.QueryLength))
+            return RowDriver<TVector, TSpec>.WorkspaceFloats(call);
+        long few = (call.Uses & AttentionFeatures.Ragged) != 0 ? RowDriver<TVector, TSpec>.WorkspaceFloats(call) : 0;
         int blockRows = BlockRows(call), valueColumns = ValueColumns(call);
         TileState<TVector, TSpec> tile = new(null, null, call, blockRows, valueColumns, RegisterRows);
-        long own = call.Partition.TileRows / RegisterRows * tile.Floats + tile.SharedFloats + StageFloats(StagedKeys(call), call.HeadDim) + StageFloats(blockRows, valueColumns);
-        return Math.Max(own, narrower?.WorkspaceFloats(call) ?? 0);
+        long many = call.Partition.TileRows / RegisterRows * tile.Floats + tile.SharedFloats + StageFloats(blockRows, call.HeadDim) + StageFloats(blockRows, valueColumns);
+        return Math.Max(few, Math.Max(many, narrower?.WorkspaceFloats(call) ?? 0));
     }
 
     [MethodImpl(MethodImplOptions.AggressiveOptimization)]
@@ -48,7 +53,13 @@ internal sealed unsafe class FlashDriver<TTiles, TVector, TSpec>(TileDriver? nar
         if (tile.FirstRow >= streamRows)
             return; // A shorter sequence of a ragged batch.
         int rowCount = (int)Math.Min(tile.RowCount, streamRows - tile.FirstRow);
-        if (narrower is not null && rowCount <= TVector.Count / 2 && !DecodeTile<TVector>.Suits(sequence))
+        if (DecodeTile<TVector>.Suits(sequence.QueryLength))
+        {
+            RowDriver<TVector, TSpec>.Run(call, tile with { RowCount = rowCount }, sequence, workspace);
+            return;
+        }
+
+        if (narrower is not null && rowCount <= TVector.Count / 2)
         {
             // To the same values: a lane is a query, and what happens in it is the same in any width.
             narrower.Run(call, tile, nextTile, workspace);
@@ -59,7 +70,7 @@ internal sealed unsafe class FlashDriver<TTiles, TVector, TSpec>(TileDriver? nar
 
         int blockRows = BlockRows(call), valueColumns = ValueColumns(call), tileCount = (rowCount + RegisterRows - 1) / RegisterRows;
         float* memory = workspace.Memory;
-        Stages stages = new(memory, memory + StageFloats(StagedKeys(call), call.HeadDim));
+        Stages stages = new(memory, memory + StageFloats(blockRows, call.HeadDim));
         float* shared = stages.Value + StageFloats(blockRows, valueColumns);
         memory = shared + new TileState<TVector, TSpec>(null, null, call, blockRows, valueColumns, RegisterRows).SharedFloats;
         TileState<TVector, TSpec>* tiles = stackalloc TileState<TVector, TSpec>[tileCount];
@@ -81,39 +92,27 @@ internal sealed unsafe class FlashDriver<TTiles, TVector, TSpec>(TileDriver? nar
     private static bool Take(
         in AttentionCall call, TileState<TVector, TSpec>* tiles, int tileCount, in QueryTile nextTile, bool isFirstOfHead, in Stages stages, bool careful)
     {
-        bool byRows = DecodeTile<TVector>.Suits(tiles->Sequence);
         for (int i = 0; i < tileCount; i++)
         {
             ref readonly TileState<TVector, TSpec> tile = ref tiles[i];
             bool seesKeys = tile.FirstBlock(call.KeyBlock) < tile.Range.LastLimit;
-            tile.Begin(call, clears: byRows ? tile.FloatsByRows(call) : seesKeys ? 0 : tile.ValueColumns * tile.Stride);
+            tile.Begin(call, clears: seesKeys ? 0 : tile.ValueColumns * tile.Stride);
         }
 
-        if (byRows)
-        {
-            for (int i = 0; i < tileCount; i++)
-                RowDriver<TVector, TSpec>.TakeKeys(call, tiles[i], stages.Value, careful);
-        }
-        else
-        {
-            TakeKeys(call, tiles, tileCount, nextTile, isFirstOfHead, stages, careful);
-        }
+        TakeKeys(call, tiles, tileCount, nextTile, isFirstOfHead, stages, careful);
 
         bool isFinite = true;
         for (int i = 0; i < tileCount; i++)
         {
-            if (byRows)
-                RowDriver<TVector, TSpec>.Finish(call, tiles[i]);
-            else
-                tiles[i].Finish(call);
+            tiles[i].Finish(call);
             if (TileState<TVector, TSpec>.HasRanges)
-                isFinite &= tiles[i].IsFinite(call, inLanes: !byRows);
+                isFinite &= tiles[i].IsFinite(call, inLanes: true);
         }
 
         return isFinite;
     }
 
-    /// <summary>Many queries: a lane for each, in register tiles.</summary>
+    /// <summary>Takes all keys into the states, block by block.</summary>
     [MethodImpl(MethodImplOptions.AggressiveOptimization)]
     private static void TakeKeys(
         in AttentionCall call, TileState<TVector, TSpec>* tiles, int tileCount, in QueryTile nextTile, bool isFirstOfHead, in Stages stages, bool careful)
@@ -299,13 +298,9 @@ internal sealed unsafe class FlashDriver<TTiles, TVector, TSpec>(TileDriver? nar
         ahead.Add(call.Output + rows.Offset(firstRow, call.OutputStrides), call.OutputStrides.Length, call.ValueDim, count);
     }
 
-    /// <summary>Keys that are copied at once: few queries read them where they lie.</summary>
+    /// <summary>Keys in the largest block that a register tile is given.</summary>
     [MethodImpl(MethodImplOptions.AggressiveInlining)]
-    private static int StagedKeys(in AttentionCall call) => Math.Max(Math.Min(call.KeyBlock, call.Shape.KeyLength), TTiles.KeyRows);
-
-    /// <summary>Keys in the largest block, be the queries few or many.</summary>
-    [MethodImpl(MethodImplOptions.AggressiveInlining)]
-    private static int BlockRows(in AttentionCall call) => Math.Max(Math.Min(RowDriver<TVector, TSpec>.KeyBlock(call), call.Shape.KeyLength), TTiles.KeyRows);
+    private static int BlockRows(in AttentionCall call) => Math.Max(Math.Min(call.KeyBlock, call.Shape.KeyLength), TTiles.KeyRows);
 
     [MethodImpl(MethodImplOptions.AggressiveInlining)]
     private static int ValueColumns(in AttentionCall call) => (call.ValueDim + TTiles.ValueRows - 1) / TTiles.ValueRows * TTiles.ValueRows;

@@ -20,17 +20,71 @@ internal static unsafe class RowDriver<TVector, TSpec>
     /// </summary>
     private const int BlocksAtOnce = 16;
 
+    /// <summary>Queries of a group of heads that are worked on together: memory for scores is so many times a block.</summary>
+    private const int MostRows = 64;
+
+    /// <summary>Floats of scratch memory that a call needs.</summary>
+    public static long WorkspaceFloats(in AttentionCall call)
+    {
+        TileState<TVector, TSpec> tile = new(null, null, call, BlockRows(call), call.ValueDim, Stride(call));
+        return tile.Floats + tile.SharedFloats + StageFloats(call);
+    }
+
+    /// <summary>Computes the rows of a tile.</summary>
+    /// <param name="call">The call.</param>
+    /// <param name="tile">The rows.</param>
+    /// <param name="sequence">Their sequence.</param>
+    /// <param name="workspace">Scratch memory.</param>
+    [MethodImpl(MethodImplOptions.AggressiveOptimization)]
+    public static void Run(in AttentionCall call, in QueryTile tile, in Sequence sequence, Workspace workspace)
+    {
+        int blockRows = BlockRows(call), stride = Stride(call);
+        float* stage = workspace.Memory, memory = stage + StageFloats(call);
+        float* shared = memory + new TileState<TVector, TSpec>(null, null, call, blockRows, call.ValueDim, stride).Floats;
+        for (int first = 0; first < tile.RowCount; first += MostRows)
+        {
+            QueryTile rows = tile with { FirstRow = tile.FirstRow + first, RowCount = Math.Min(MostRows, tile.RowCount - first) };
+            TileState<TVector, TSpec> state = new(memory, shared, call, blockRows, call.ValueDim, stride, rows, sequence);
+
+            // As with many queries: again, where something has reached a query that it may not see.
+            if (!Take(call, state, stage, careful: false))
+                Take(call, state, stage, careful: true);
+        }
+    }
+
+    /// <summary>Computes the rows; returns whether nothing has reached a query that it may not see.</summary>
+    [MethodImpl(MethodImplOptions.AggressiveOptimization)]
+    private static bool Take(in AttentionCall call, in TileState<TVector, TSpec> tile, float* valueStage, bool careful)
+    {
+        tile.Begin(call, clears: tile.FloatsByRows(call));
+        TakeKeys(call, tile, valueStage, careful);
+        Finish(call, tile);
+        return !TileState<TVector, TSpec>.HasRanges || tile.IsFinite(call, inLanes: false);
+    }
+
     /// <summary>Keys in a block here.</summary>
     [MethodImpl(MethodImplOptions.AggressiveInlining)]
-    public static int KeyBlock(in AttentionCall call) => BlocksAtOnce * call.KeyBlock;
+    private static int KeyBlock(in AttentionCall call) => BlocksAtOnce * call.KeyBlock;
+
+    /// <summary>Keys in the largest block.</summary>
+    [MethodImpl(MethodImplOptions.AggressiveInlining)]
+    private static int BlockRows(in AttentionCall call) => Math.Min(KeyBlock(call), call.Shape.KeyLength);
+
+    /// <summary>Room for the rows, in whole vectors.</summary>
+    [MethodImpl(MethodImplOptions.AggressiveInlining)]
+    private static int Stride(in AttentionCall call)
+    {
+        long rows = Math.Min(MostRows, Math.Min(call.Partition.TileRows, call.Partition.Rows));
+        return (int)((rows + TVector.Count - 1) / TVector.Count * TVector.Count);
+    }
+
+    /// <summary>Floats of a copy of a block of values.</summary>
+    [MethodImpl(MethodImplOptions.AggressiveInlining)]
+    private static long StageFloats(in AttentionCall call) => Workspace.Aligned((long)BlockRows(call) * call.ValueDim);
 
     /// <summary>Takes all keys into the state, whose output has a row a query here.</summary>
-    /// <param name="call">The call.</param>
-    /// <param name="tile">The state.</param>
-    /// <param name="valueStage">Memory for a block of values.</param>
-    /// <param name="careful">Whether values that are not finite are kept from queries that do not see them.</param>
     [MethodImpl(MethodImplOptions.AggressiveOptimization)]
-    public static void TakeKeys(in AttentionCall call, in TileState<TVector, TSpec> tile, float* valueStage, bool careful)
+    private static void TakeKeys(in AttentionCall call, in TileState<TVector, TSpec> tile, float* valueStage, bool careful)
     {
         int headDim = call.HeadDim, valueDim = call.ValueDim, rowCount = tile.Tile.RowCount;
         float scale = Features.QueryScale<TSpec>(call);
@@ -87,7 +141,7 @@ internal static unsafe class RowDriver<TVector, TSpec>
 
     /// <summary>O[q][c] = O[q][c] / l[q].</summary>
     [MethodImpl(MethodImplOptions.AggressiveOptimization)]
-    public static void Finish(in AttentionCall call, in TileState<TVector, TSpec> tile)
+    private static void Finish(in AttentionCall call, in TileState<TVector, TSpec> tile)
     {
         float* inverse = tile.FinishSums(call);
         for (int q = 0; q < tile.Tile.RowCount; q++)
