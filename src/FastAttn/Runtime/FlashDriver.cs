@@ -145,7 +145,8 @@ internal sealed unsafe class FlashDriver<TTiles, TVector, TSpec>(TileDriver? nar
             {
                 ref readonly TileState<TVector, TSpec> tile = ref tiles[i];
                 int seen = Seen(call, tile, first);
-                if (seen <= 0)
+                bool isFirst = first == tile.FirstBlock(call.KeyBlock);
+                if (seen <= 0 || (!isFirst && Features.Uses<TSpec>(call, AttentionCall.MaskFeatures) && tile.HidesAll(call, first, seen)))
                     continue;
 
                 // The query tiles after the first of a head find keys and values in a cache; asking again costs some 3% of a long
@@ -165,8 +166,7 @@ internal sealed unsafe class FlashDriver<TTiles, TVector, TSpec>(TileDriver? nar
                     ahead.Add(keys + (first + count) * keyStride, keyStride, call.HeadDim, Math.Min(call.KeyBlock, lastLimit - first - count));
                 AddMask(call, tile, first + count, Math.Min(call.KeyBlock, lastLimit - first - count), ref ahead);
                 ahead.Spread(valueColumns / TTiles.ValueRows);
-                float* alpha = first == tile.FirstBlock(call.KeyBlock) ? null : tile.Alpha;
-                TakeValues(tile, value, valueColumns, alpha, ref ahead);
+                TakeValues(tile, value, valueColumns, isFirst ? null : tile.Alpha, ref ahead);
                 if (careful)
                     tile.AddVisibleNonFinite(call, values + first * valueStride, first, seen, inLanes: true);
             }

@@ -97,6 +97,8 @@ internal static unsafe class RowDriver<TVector, TSpec>
         int keyBlock = KeyBlock(call);
         for (int first = tile.FirstBlock(keyBlock), count; (count = Math.Min(keyBlock, tile.Range.LastLimit - first)) > 0; first += count)
         {
+            if (Features.Uses<TSpec>(call, AttentionCall.MaskFeatures) && tile.HidesAll(call, first, count))
+                continue;
             AskForBegin(values + first * call.ValueStrides.Length);
             DecodeTile<TVector>.Scores(
                 tile.Query, rowCount, keys + first * call.KeyStrides.Length, call.KeyStrides.Length, headDim, count, tile.Score);

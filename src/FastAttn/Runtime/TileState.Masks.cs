@@ -11,6 +11,22 @@ internal unsafe partial struct TileState<TVector, TSpec>
     public readonly void* MaskRow<TElement>(in MaskOperand mask, int row)
         where TElement : struct, IMaskElement => (byte*)mask.Start + Rows.MaskOffset(row, mask.Strides) * TElement.Bits / 8;
 
+    /// <summary>Whether no query sees any key of a block. If one does, that is mostly seen at the first key of the first query.</summary>
+    [MethodImpl(MethodImplOptions.AggressiveOptimization)]
+    public readonly bool HidesAll(in AttentionCall call, int first, int count)
+    {
+        for (int q = 0; q < Tile.RowCount; q++)
+        {
+            (int start, int limit) = (Math.Max(Starts[q], first), Math.Min(Limits[q], first + count));
+            if (start < limit)
+                (start, limit) = WithoutHidden(call, q, start, limit);
+            if (start < limit)
+                return false;
+        }
+
+        return true;
+    }
+
     /// <summary>
     /// A query's range without the keys at its ends that some mask hides. They are not computed then, so that a causal mask or padding
     /// that comes as a tensor costs about what it does where it is declared.

@@ -25,9 +25,6 @@ internal sealed unsafe partial class GuardedBuffer : IDisposable
             Unix.Open(First, usable);
     }
 
-    /// <summary>Floats in a page, which is a guard.</summary>
-    public static int PageFloats => Environment.SystemPageSize / sizeof(float);
-
     private float* First { get; }
 
     /// <summary>Floats right behind the first guard, or right before the second.</summary>
@@ -36,9 +33,6 @@ internal sealed unsafe partial class GuardedBuffer : IDisposable
         ArgumentOutOfRangeException.ThrowIfGreaterThan(count, _capacity);
         return new(atEnd ? First + _capacity - count : First, count);
     }
-
-    /// <summary>Floats up to the second guard and a page behind them, which cannot be touched.</summary>
-    public Span<float> TakeAndPageBehind(int count) => new(First + _capacity - count, count + PageFloats);
 
     /// <summary>The same of other elements: a copy of <paramref name="source"/>.</summary>
     public ReadOnlySpan<T> Copy<T>(ReadOnlySpan<T> source, bool atEnd)
@@ -49,6 +43,18 @@ internal sealed unsafe partial class GuardedBuffer : IDisposable
         Span<T> copy = new((byte*)First + (atEnd ? usable - bytes : 0), source.Length);
         source.CopyTo(copy);
         return copy;
+    }
+
+    /// <summary>Closes a part as well, of whole pages.</summary>
+    public void Close(int first, int count)
+    {
+        nuint page = (nuint)Environment.SystemPageSize, start = (nuint)first * sizeof(float), length = (nuint)count * sizeof(float);
+        if (start % page != 0 || length % page != 0 || (nuint)_capacity * sizeof(float) < start + length)
+            throw new ArgumentException($"{count} floats after {first} are no pages of this buffer.", nameof(count));
+        if (OperatingSystem.IsWindows())
+            Windows.Close((byte*)First + start, length);
+        else
+            Unix.Close((byte*)First + start, length);
     }
 
     /// <summary>Fills all that may be touched.</summary>
@@ -84,13 +90,17 @@ internal sealed unsafe partial class GuardedBuffer : IDisposable
             return (nint)pages == -1 ? throw new InvalidOperationException("The system gives no pages.") : pages;
         }
 
-        public static void Open(void* address, nuint length)
-        {
-            if (Protect(address, length, ReadWrite) != 0)
-                throw new InvalidOperationException("The system gives no pages.");
-        }
+        public static void Open(void* address, nuint length) => Set(address, length, ReadWrite);
+
+        public static void Close(void* address, nuint length) => Set(address, length, 0);
 
         public static void Release(void* address, nuint length) => _ = Unmap(address, length);
+
+        private static void Set(void* address, nuint length, int protection)
+        {
+            if (Protect(address, length, protection) != 0)
+                throw new InvalidOperationException("The system does not protect its pages.");
+        }
 
         [LibraryImport("libc", EntryPoint = "mmap")]
         private static partial void* Map(void* address, nuint length, int protection, int flags, int file, nint offset);
@@ -118,10 +128,19 @@ internal sealed unsafe partial class GuardedBuffer : IDisposable
                 throw new InvalidOperationException("The system gives no pages.");
         }
 
+        public static void Close(void* address, nuint length)
+        {
+            if (Protect(address, length, NoAccess, out _) == 0)
+                throw new InvalidOperationException("The system does not protect its pages.");
+        }
+
         public static void Release(void* address) => _ = Free(address, 0, ReleaseAll);
 
         [LibraryImport("kernel32", EntryPoint = "VirtualAlloc")]
         private static partial void* Allocate(void* address, nuint length, uint kind, uint protection);
+
+        [LibraryImport("kernel32", EntryPoint = "VirtualProtect")]
+        private static partial int Protect(void* address, nuint length, uint protection, out uint old);
 
         [LibraryImport("kernel32", EntryPoint = "VirtualFree")]
         private static partial int Free(void* address, nuint length, uint kind);
