@@ -1,6 +1,5 @@
 using System;
 using System.Runtime.CompilerServices;
-using System.Runtime.Intrinsics;
 
 namespace FastAttn.Runtime;
 
@@ -32,33 +31,18 @@ internal unsafe partial struct TileState<TVector, TSpec>
     }
 
     /// <summary>
-    /// How far the key nearest to the origin is that no mask hides. Looks at some keys only: if all of them are hidden, what is seen is
-    /// further off than they are, and any lesser distance will do as well, but for rounding. So it does where a mask hides by a very
-    /// negative number.
+    /// How far the key nearest to the origin is that no mask hides, or less: any lesser distance will do as well, but for rounding. So it
+    /// does where a mask hides by a very negative number, and past the distances that a float holds.
     /// </summary>
     [MethodImpl(MethodImplOptions.AggressiveOptimization)]
     private readonly int DistanceToSeen(in AttentionCall call, int row, int origin, int start, int limit)
     {
-        const int MaxDistance = 512;
+        const int MaxDistance = 1 << 24;
         if (!Features.Uses<TSpec>(call, AttentionCall.MaskFeatures))
             return 0;
-        MaskRows rows = new(this, call, row);
-        int before = origin - start, after = limit - 1 - origin, last = Math.Min(MaxDistance, Math.Max(before, after));
-        for (int next = 0; next <= last; next += TVector.Count)
-        {
-            if (HideVector(origin - next - (TVector.Count - 1), before - next) && HideVector(origin + next, after - next))
-                continue;
-            for (int distance = next; distance <= last && distance < next + TVector.Count; distance++)
-            {
-                if ((distance <= before && !rows.Hide<Lanes1>(origin - distance)) || (distance <= after && !rows.Hide<Lanes1>(origin + distance)))
-                    return distance;
-            }
-        }
-
-        return last;
-
-        // Whether nothing is seen on one side, where so many keys are left past the next one.
-        bool HideVector(int first, int left) => left < 0 || (left >= TVector.Count - 1 && rows.Hide<TVector>(first));
+        (int Start, int Limit) before = WithoutHidden(call, row, start, origin + 1), after = WithoutHidden(call, row, origin, limit);
+        int distance = before.Start < before.Limit ? origin - (before.Limit - 1) : MaxDistance;
+        return Math.Min(distance, after.Start < after.Limit ? after.Start - origin : MaxDistance);
     }
 
     /// <summary>Adds −slope·max(|origin − j| − nearest, 0) to the bias, −∞ stays; or sets it, where there is no mask and nearest is 0.</summary>

@@ -1,6 +1,5 @@
 using System;
 using System.Runtime.CompilerServices;
-using System.Runtime.Intrinsics;
 
 namespace FastAttn.Runtime;
 
@@ -82,31 +81,5 @@ internal unsafe partial struct TileState<TVector, TSpec>
         }
 
         overlay = true;
-    }
-
-    /// <summary>The rows of all masks for one query; null where there is none of a kind.</summary>
-    private readonly struct MaskRows(in TileState<TVector, TSpec> tile, in AttentionCall call, int row)
-    {
-        private readonly void* _additive = Features.Uses<TSpec>(call, AttentionFeatures.AdditiveMask) ? tile.MaskRow<AdditiveElement>(call.AdditiveMask, row) : null;
-        private readonly void* _boolean = Features.Uses<TSpec>(call, AttentionFeatures.BooleanMask) ? tile.MaskRow<BooleanElement>(call.BooleanMask, row) : null;
-        private readonly void* _packed = Features.Uses<TSpec>(call, AttentionFeatures.PackedMask) ? tile.MaskRow<BitElement>(call.PackedMask, row) : null;
-
-        /// <summary>Whether each of a vector of keys is hidden by some mask.</summary>
-        [MethodImpl(MethodImplOptions.AggressiveInlining)]
-        public bool Hide<T>(int first)
-            where T : struct, ILanes<T>
-        {
-            T seen = T.Create(1);
-            seen = See<T, AdditiveElement>(_additive, first, seen);
-            seen = See<T, BooleanElement>(_boolean, first, seen);
-            seen = See<T, BitElement>(_packed, first, seen);
-            return Vector128.Sum(T.FoldToFour(seen)) == 0;
-        }
-
-        [MethodImpl(MethodImplOptions.AggressiveInlining)]
-        private static T See<T, TElement>(void* row, int first, T seen)
-            where T : struct, ILanes<T>
-            where TElement : struct, IMaskElement =>
-            row == null ? seen : T.SelectGreaterOrEqual(T.Create(float.NegativeInfinity), TElement.Load(row, first, T.Create(1)), T.Create(0), seen);
     }
 }
