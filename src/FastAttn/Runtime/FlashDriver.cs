@@ -106,7 +106,7 @@ internal sealed unsafe class FlashDriver<TTiles, TVector, TSpec>(TileDriver? nar
         {
             tiles[i].Finish(call);
             if (TileState<TVector, TSpec>.HasRanges)
-                isFinite &= tiles[i].IsFinite(call, inLanes: true);
+                isFinite &= tiles[i].IsFinite(tiles[i].ValueColumns, tiles[i].Width);
         }
 
         return isFinite;
@@ -121,7 +121,8 @@ internal sealed unsafe class FlashDriver<TTiles, TVector, TSpec>(TileDriver? nar
         for (int i = 0; i < tileCount; i++)
         {
             tiles[i].PackQuery(call);
-            firstBlock = Math.Min(firstBlock, tiles[i].FirstBlock(call.KeyBlock));
+            if (tiles[i].Range.LastLimit > 0)
+                firstBlock = Math.Min(firstBlock, tiles[i].FirstBlock(call.KeyBlock));
             lastLimit = Math.Max(lastLimit, tiles[i].Range.LastLimit);
         }
 
@@ -129,8 +130,15 @@ internal sealed unsafe class FlashDriver<TTiles, TVector, TSpec>(TileDriver? nar
         long keyStride = call.KeyStrides.Length, valueStride = call.ValueStrides.Length;
         float* keys = call.Key + tiles->Rows.KeyOffset(call.KeyStrides), values = call.Value + tiles->Rows.KeyOffset(call.ValueStrides);
         Prefetcher ahead = new(call.IsLarge);
+        int* seenBy = stackalloc int[tileCount];
         for (int first = firstBlock, count; (count = Math.Min(call.KeyBlock, lastLimit - first)) > 0; first += count)
         {
+            int mostSeen = 0;
+            for (int i = 0; i < tileCount; i++)
+                mostSeen = Math.Max(mostSeen, seenBy[i] = Seen(call, tiles[i], first));
+            if (mostSeen == 0)
+                continue;
+
             float* key = keys + first * keyStride, value = values + first * valueStride;
             if (count < TTiles.KeyRows || keyStride != call.HeadDim)
                 key = BlockStage.Copy(key, keyStride, call.HeadDim, count, stages.Key, call.HeadDim, Math.Max(count, TTiles.KeyRows));
@@ -144,9 +152,8 @@ internal sealed unsafe class FlashDriver<TTiles, TVector, TSpec>(TileDriver? nar
             for (int i = 0; i < tileCount; i++)
             {
                 ref readonly TileState<TVector, TSpec> tile = ref tiles[i];
-                int seen = Seen(call, tile, first);
-                bool isFirst = first == tile.FirstBlock(call.KeyBlock);
-                if (seen <= 0 || (!isFirst && Features.Uses<TSpec>(call, AttentionCall.MaskFeatures) && tile.HidesAll(call, first, seen)))
+                int seen = seenBy[i];
+                if (seen == 0)
                     continue;
 
                 // The query tiles after the first of a head find keys and values in a cache; asking again costs some 3% of a long
@@ -166,7 +173,7 @@ internal sealed unsafe class FlashDriver<TTiles, TVector, TSpec>(TileDriver? nar
                     ahead.Add(keys + (first + count) * keyStride, keyStride, call.HeadDim, Math.Min(call.KeyBlock, lastLimit - first - count));
                 AddMask(call, tile, first + count, Math.Min(call.KeyBlock, lastLimit - first - count), ref ahead);
                 ahead.Spread(valueColumns / TTiles.ValueRows);
-                TakeValues(tile, value, valueColumns, isFirst ? null : tile.Alpha, ref ahead);
+                TakeValues(tile, value, valueColumns, first == tile.FirstBlock(call.KeyBlock) ? null : tile.Alpha, ref ahead);
                 if (careful)
                     tile.AddVisibleNonFinite(call, values + first * valueStride, first, seen, inLanes: true);
             }
@@ -179,6 +186,7 @@ internal sealed unsafe class FlashDriver<TTiles, TVector, TSpec>(TileDriver? nar
     {
         // A register tile has so many keys at least. Some may be past those that its queries see: that counts as hiding.
         int computed = Math.Max(seen, TTiles.KeyRows);
+        // What masks hide, their bias hides; the rest is hidden after the product. Either need not be computed for whole vectors.
         bool hides = TileState<TVector, TSpec>.HasRanges && tile.Unmasked.Hides(first, computed);
         bool differ = TileState<TVector, TSpec>.HasRanges && tile.Range.Hides(first, computed) && !careful;
         bool hasBias = Features.Uses<TSpec>(call, AttentionCall.BiasFeatures), capped = Features.Uses<TSpec>(call, AttentionFeatures.Softcap);
@@ -249,10 +257,16 @@ internal sealed unsafe class FlashDriver<TTiles, TVector, TSpec>(TileDriver? nar
         }
     }
 
-    /// <summary>Keys of a block up to the last that some query of the tile sees; 0 or less if that is none.</summary>
+    /// <summary>
+    /// Keys of a block up to the last that some query of the tile may see; 0 if that is none. The first block is taken even where masks
+    /// that hide in turn leave none of it: it is what sets the output.
+    /// </summary>
     [MethodImpl(MethodImplOptions.AggressiveInlining)]
-    private static int Seen(in AttentionCall call, in TileState<TVector, TSpec> tile, int first) =>
-        first < tile.FirstBlock(call.KeyBlock) ? 0 : Math.Min(call.KeyBlock, tile.Range.LastLimit - first);
+    private static int Seen(in AttentionCall call, in TileState<TVector, TSpec> tile, int first)
+    {
+        int firstBlock = tile.FirstBlock(call.KeyBlock), seen = Math.Min(call.KeyBlock, tile.Range.LastLimit - first);
+        return seen <= 0 || first < firstBlock || (first > firstBlock && tile.MasksHide(call, first, seen)) ? 0 : seen;
+    }
 
     /// <summary>Asks for a mask's rows of the next block. Of bits there are too few to be waited for.</summary>
     [MethodImpl(MethodImplOptions.AggressiveInlining)]

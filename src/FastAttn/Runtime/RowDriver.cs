@@ -39,7 +39,7 @@ internal static unsafe class RowDriver<TVector, TSpec>
     public static void Run(in AttentionCall call, in QueryTile tile, in Sequence sequence, Workspace workspace)
     {
         int blockRows = BlockRows(call), stride = Stride(call);
-        float* stage = workspace.Memory, memory = stage + StageFloats(call);
+        float* valueStage = workspace.Memory, memory = valueStage + StageFloats(call);
         float* shared = memory + new TileState<TVector, TSpec>(null, null, call, blockRows, call.ValueDim, stride).Floats;
         for (int first = 0; first < tile.RowCount; first += MostRows)
         {
@@ -47,8 +47,8 @@ internal static unsafe class RowDriver<TVector, TSpec>
             TileState<TVector, TSpec> state = new(memory, shared, call, blockRows, call.ValueDim, stride, rows, sequence);
 
             // As with many queries: again, where something has reached a query that it may not see.
-            if (!Take(call, state, stage, careful: false))
-                Take(call, state, stage, careful: true);
+            if (!Take(call, state, valueStage, careful: false))
+                Take(call, state, valueStage, careful: true);
         }
     }
 
@@ -56,10 +56,11 @@ internal static unsafe class RowDriver<TVector, TSpec>
     [MethodImpl(MethodImplOptions.AggressiveOptimization)]
     private static bool Take(in AttentionCall call, in TileState<TVector, TSpec> tile, float* valueStage, bool careful)
     {
-        tile.Begin(call, clears: tile.FloatsByRows(call));
+        int outputs = (tile.Tile.RowCount * call.ValueDim + TVector.Count - 1) / TVector.Count * TVector.Count;
+        tile.Begin(call, clears: outputs);
         TakeKeys(call, tile, valueStage, careful);
         Finish(call, tile);
-        return !TileState<TVector, TSpec>.HasRanges || tile.IsFinite(call, inLanes: false);
+        return !TileState<TVector, TSpec>.HasRanges || tile.IsFinite(rows: 1, outputs);
     }
 
     /// <summary>Keys in a block here.</summary>
@@ -97,7 +98,7 @@ internal static unsafe class RowDriver<TVector, TSpec>
         int keyBlock = KeyBlock(call);
         for (int first = tile.FirstBlock(keyBlock), count; (count = Math.Min(keyBlock, tile.Range.LastLimit - first)) > 0; first += count)
         {
-            if (Features.Uses<TSpec>(call, AttentionCall.MaskFeatures) && tile.HidesAll(call, first, count))
+            if (tile.MasksHide(call, first, count))
                 continue;
             AskForBegin(values + first * call.ValueStrides.Length);
             DecodeTile<TVector>.Scores(

@@ -27,7 +27,7 @@ internal readonly struct TileRowMap
         _queryTokens = _ragged ? call.QueryTokens : call.Shape.QueryLength;
     }
 
-    /// <summary>Whether all rows are of one query head, so that they follow each other in memory.</summary>
+    /// <summary>Whether all rows are of one query head, so that each is a query stride behind the last.</summary>
     public bool IsOneHead => !_folded;
 
     /// <summary>Position in its sequence of row <paramref name="row"/> of the tile.</summary>

@@ -10,10 +10,12 @@ internal unsafe partial struct TileState<TVector, TSpec>
     public readonly void* MaskRow<TElement>(in MaskOperand mask, int row)
         where TElement : struct, IMaskElement => (byte*)mask.Start + Rows.MaskOffset(row, mask.Strides) * TElement.Bits / 8;
 
-    /// <summary>Whether no query sees any key of a block. If one does, that is mostly seen at the first key of the first query.</summary>
+    /// <summary>Whether some mask hides all keys of a block from each query. Where none does, the first query mostly shows it.</summary>
     [MethodImpl(MethodImplOptions.AggressiveOptimization)]
-    public readonly bool HidesAll(in AttentionCall call, int first, int count)
+    public readonly bool MasksHide(in AttentionCall call, int first, int count)
     {
+        if (!Features.Uses<TSpec>(call, AttentionCall.MaskFeatures))
+            return false;
         for (int q = 0; q < Tile.RowCount; q++)
         {
             (int start, int limit) = (Math.Max(Starts[q], first), Math.Min(Limits[q], first + count));
@@ -60,6 +62,14 @@ internal unsafe partial struct TileState<TVector, TSpec>
         static bool IsHidden(byte* bytes, int key) => (bytes[key / 8] >> key % 8 & 1) == 0;
     }
 
+    /// <summary>Whether each mask of the call has one row for all queries.</summary>
+    private readonly bool ShareMasks(in AttentionCall call) =>
+        (!Features.Uses<TSpec>(call, AttentionFeatures.AdditiveMask) || IsOneRow(call.AdditiveMask))
+        && (!Features.Uses<TSpec>(call, AttentionFeatures.BooleanMask) || IsOneRow(call.BooleanMask))
+        && (!Features.Uses<TSpec>(call, AttentionFeatures.PackedMask) || IsOneRow(call.PackedMask));
+
+    private readonly bool IsOneRow(in MaskOperand mask) => mask.Strides.Query == 0 && (mask.Strides.Head == 0 || Rows.IsOneHead);
+
     /// <summary>bias[j][q] = log₂(e)·M[q][j] of one block, laid over the masks that are there already.</summary>
     [MethodImpl(MethodImplOptions.AggressiveOptimization)]
     private readonly void PackMask<TElement>(in MaskOperand mask, int first, int count, ref bool overlay)
@@ -67,14 +77,15 @@ internal unsafe partial struct TileState<TVector, TSpec>
     {
         const float Scale = (float)VectorMath.Log2E;
         byte* row = (byte*)MaskRow<TElement>(mask, 0);
-        long step = mask.Strides.Query * TElement.Bits / 8;
-        if (step == 0 && (mask.Strides.Head == 0 || Rows.IsOneHead))
+        if (IsOneRow(mask))
         {
             LanePacking<TVector>.Repeat<TElement>(row, first, count, Scale, Bias, Width, Stride, overlay);
         }
         else
         {
+            // The rows of one head without a division for each.
             void** starts = stackalloc void*[Width];
+            long step = mask.Strides.Query * TElement.Bits / 8;
             for (int q = 0; q < Width; q++)
                 starts[q] = Rows.IsOneHead ? row + RowOf(q) * step : MaskRow<TElement>(mask, RowOf(q));
             LanePacking<TVector>.Pack<TElement>(starts, first, count, Scale, Bias, Width, Stride, overlay);

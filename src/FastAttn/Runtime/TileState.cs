@@ -6,7 +6,8 @@ namespace FastAttn.Runtime;
 
 /// <summary>
 /// The queries of one register tile, a lane each, and their online softmax: scores of the present block, running maximum
-/// m, running sum l and output Ot, in a worker's memory.
+/// m, running sum l and output Ot, in a worker's memory. Few queries (<see cref="RowDriver{TVector, TSpec}"/>) have a row each
+/// instead: of Q, S, the bias and O.
 /// </summary>
 /// <typeparam name="TVector">The vector.</typeparam>
 /// <typeparam name="TSpec">What the kernel was declared for.</typeparam>
@@ -18,7 +19,7 @@ internal unsafe partial struct TileState<TVector, TSpec>
     public readonly Sequence Sequence;
     public readonly TileRowMap Rows;
 
-    /// <summary>The keys that its queries see: none at the ends of their ranges is hidden by a mask.</summary>
+    /// <summary>The keys that its queries see: the ends of their ranges are narrowed by each mask in turn.</summary>
     public readonly KeyRange Range;
 
     /// <summary>The keys that they would see if no mask hid any.</summary>
@@ -312,10 +313,11 @@ internal unsafe partial struct TileState<TVector, TSpec>
     }
 
     /// <summary>Whether all of the output is finite.</summary>
+    /// <param name="rows">Rows of it, <see cref="Stride"/> apart.</param>
+    /// <param name="columns">Floats in a row, whole vectors.</param>
     [MethodImpl(MethodImplOptions.AggressiveOptimization)]
-    public readonly bool IsFinite(in AttentionCall call, bool inLanes)
+    public readonly bool IsFinite(int rows, int columns)
     {
-        (int rows, int columns) = inLanes ? (ValueColumns, Width) : (1, FloatsByRows(call));
         TVector sum = TVector.Create(0);
         float* row = Output;
         for (int c = 0; c < rows; c++, row += Stride)
@@ -326,11 +328,6 @@ internal unsafe partial struct TileState<TVector, TSpec>
 
         return Vector128.Sum(TVector.FoldToFour(sum)) == 0;
     }
-
-    /// <summary>Floats of the output where a row is a query, in whole vectors.</summary>
-    [MethodImpl(MethodImplOptions.AggressiveInlining)]
-    public readonly int FloatsByRows(in AttentionCall call) =>
-        (Tile.RowCount * call.ValueDim + TVector.Count - 1) / TVector.Count * TVector.Count;
 
     /// <summary>O[q][c] = Ot[c][q] / l[q].</summary>
     [MethodImpl(MethodImplOptions.AggressiveOptimization)]
@@ -371,9 +368,15 @@ internal unsafe partial struct TileState<TVector, TSpec>
     {
         int keyLength = Sequence.KeyLength;
         if (!HasRanges)
-            return (default, new(0, 0, keyLength, keyLength));
+        {
+            KeyRange all = new(0, 0, keyLength, keyLength);
+            return (all, all);
+        }
+
         keyLength = Math.Min(keyLength, call.MaskKeyLength);
         KeyRange unmasked = KeyRange.None, range = KeyRange.None;
+        bool shareMasks = ShareMasks(call);
+        (int Start, int Limit) last = default;
         for (int q = 0; q < Width; q++)
         {
             Starts[q] = Limits[q] = 0;
@@ -383,7 +386,9 @@ internal unsafe partial struct TileState<TVector, TSpec>
             int limit = (int)Math.Clamp(position + call.Right + 1, 0, keyLength);
             int start = HasStarts ? (int)Math.Clamp(position - call.Left, 0, limit) : 0;
             unmasked = unmasked.With(start, limit);
-            (start, limit) = WithoutHidden(call, q, start, limit);
+            bool isLast = q > 0 && shareMasks && last == (start, limit);
+            last = (start, limit);
+            (start, limit) = isLast ? (Starts[q - 1], Limits[q - 1]) : WithoutHidden(call, q, start, limit);
             range = range.With(start, limit);
             Starts[q] = start;
             Limits[q] = limit;
