@@ -5,21 +5,29 @@ namespace FastAttn.Tests.Fixtures;
 /// <summary>Masks as arrays.</summary>
 internal static class Masks
 {
-    /// <summary>Draws a mask [batch, heads, queries, keys] in which a share of the keys is hidden, here and there or in runs.</summary>
+    /// <summary>Draws a mask [batch, heads, queries, keys] in which a share of the keys is hidden: here and there, in runs, or all but one range.</summary>
     public static bool[] Draw(Random random, int batch, int heads, int queries, int keys)
     {
         var mask = new bool[batch * heads * queries * keys];
         double share = random.Next(4) switch { 0 => 0.05, 1 => 0.5, 2 => 0.9, _ => 0.99 };
-        bool inRuns = random.Next(2) == 0;
+        int kind = random.Next(3);
         for (int row = 0; row < mask.Length; row += Math.Max(keys, 1))
         {
             Span<bool> bits = mask.AsSpan(row, keys);
             if (random.Next(8) == 0)
                 continue; // A row without keys.
+            if (kind == 2)
+            {
+                // As padding, windows and documents make it.
+                int start = random.Next(keys + 1);
+                bits.Slice(start, random.Next(keys - start + 1)).Fill(true);
+                continue;
+            }
+
             bool current = random.NextDouble() < share;
             for (int j = 0; j < bits.Length; j++)
             {
-                if (!inRuns || random.Next(20) == 0)
+                if (kind == 0 || random.Next(20) == 0)
                     current = random.NextDouble() < share;
                 bits[j] = current;
             }
