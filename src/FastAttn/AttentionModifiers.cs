@@ -8,8 +8,9 @@ namespace FastAttn;
 /// <remarks>
 /// Scores become weights in the order of ONNX Attention-24: scale, softcap (<see cref="AttentionOptions.Softcap"/>), masks
 /// and biases, softmax. A key that any mask, length or window hides is hidden, and what it and its value hold never
-/// reaches the output. Any combination is possible where the kernel has the features. Keys that are
-/// hidden at the ends of a query's row, or from many queries together, are not computed. A very negative number in place of −∞ hides nothing.
+/// reaches the output. Any combination is possible where the kernel has the features. Most of what is hidden from neighbouring
+/// queries alike, such as padding or the keys after a causal position, is not computed, whatever hides it. A very negative number
+/// in place of −∞ hides nothing.
 /// </remarks>
 public readonly ref struct AttentionModifiers
 {

@@ -7,7 +7,7 @@ namespace FastAttn.Runtime;
 
 /// <summary>
 /// Attention of few queries, as in decoding: with a lane for each query most lanes would idle, so here the lanes are the
-/// head dimension. Keys and values stream through once for all query heads of a group; the limit is memory bandwidth, and
+/// head dimension. Keys and values stream through once for up to 64 queries of a group of heads; the limit is memory bandwidth, and
 /// plain code comes near it.
 /// </summary>
 /// <remarks>

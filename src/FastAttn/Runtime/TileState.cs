@@ -31,7 +31,7 @@ internal unsafe partial struct TileState<TVector, TSpec>
     /// <summary>Floats from row to row of what has a lane for each query: the width of the widest tile.</summary>
     public readonly int Stride;
 
-    /// <summary>Value dimension, rounded up to whole value tiles.</summary>
+    /// <summary>Value dimension, rounded up to whole value tiles where queries are in lanes.</summary>
     public readonly int ValueColumns;
 
     /// <summary>Floats of memory that the tile has for itself.</summary>
@@ -376,7 +376,7 @@ internal unsafe partial struct TileState<TVector, TSpec>
         keyLength = Math.Min(keyLength, call.MaskKeyLength);
         KeyRange unmasked = KeyRange.None, range = KeyRange.None;
         bool shareMasks = ShareMasks(call);
-        (int Start, int Limit) last = default;
+        (int Start, int Limit) previous = default;
         for (int q = 0; q < Width; q++)
         {
             Starts[q] = Limits[q] = 0;
@@ -386,9 +386,9 @@ internal unsafe partial struct TileState<TVector, TSpec>
             int limit = (int)Math.Clamp(position + call.Right + 1, 0, keyLength);
             int start = HasStarts ? (int)Math.Clamp(position - call.Left, 0, limit) : 0;
             unmasked = unmasked.With(start, limit);
-            bool isLast = q > 0 && shareMasks && last == (start, limit);
-            last = (start, limit);
-            (start, limit) = isLast ? (Starts[q - 1], Limits[q - 1]) : WithoutHidden(call, q, start, limit);
+            bool isSame = q > 0 && shareMasks && previous == (start, limit);
+            previous = (start, limit);
+            (start, limit) = isSame ? (Starts[q - 1], Limits[q - 1]) : WithoutHidden(call, q, start, limit);
             range = range.With(start, limit);
             Starts[q] = start;
             Limits[q] = limit;

@@ -6,7 +6,7 @@ using Xunit;
 
 namespace FastAttn.Tests.Features;
 
-/// <summary>Keys that masks hide from all queries cost nothing where they fill blocks or stand at the end: they are not even read.</summary>
+/// <summary>Keys that masks hide from all queries are not computed where they fill blocks or stand at the end: they are not even read.</summary>
 public static class HiddenKeysTests
 {
     private const int HeadDim = 64;
