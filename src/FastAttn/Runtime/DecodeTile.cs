@@ -136,9 +136,9 @@ internal static unsafe class DecodeTile<TVector>
     /// <param name="score">Scores of the keys that the query sees. A vector after them may be read.</param>
     /// <param name="count">How many.</param>
     /// <param name="max">The running maximum.</param>
-    /// <param name="sum">The running sum.</param>
+    /// <param name="sum">The sum of these p.</param>
     [MethodImpl(MethodImplOptions.AggressiveOptimization)]
-    public static float Step(float* score, int count, ref float max, ref float sum)
+    public static float Step(float* score, int count, ref float max, out float sum)
     {
         // The last keys, of which there may be fewer than lanes: the lanes after them are hidden.
         int whole = count / TVector.Count * TVector.Count, left = count - whole;
@@ -176,7 +176,7 @@ internal static unsafe class DecodeTile<TVector>
             score[whole + i] = lanes[i];
 
         float alpha = Exp(max - newMax);
-        sum = sum * alpha + Sum(total + last);
+        sum = Sum(total + last);
         max = newMax;
         return alpha;
     }
@@ -207,16 +207,26 @@ internal static unsafe class DecodeTile<TVector>
         }
     }
 
-    /// <summary>y[i] = factor·y[i] + x[i].</summary>
+    /// <summary>O[i] = factor·O[i] + B[i], with what that rounds off (<see cref="OnlineSoftmax.Add"/>).</summary>
     [MethodImpl(MethodImplOptions.AggressiveOptimization)]
-    public static void Rescale(float* y, float factor, float* x, int count)
+    public static void AddBlock(float* output, float factor, float* rest, float* blockSum, int count)
     {
-        TVector f = TVector.Create(factor);
-        int i = 0;
-        for (; i + TVector.Count <= count; i += TVector.Count)
-            TVector.MultiplyAdd(TVector.Load(ref y[i]), f, TVector.Load(ref x[i])).Store(ref y[i]);
-        for (; i < count; i++)
-            y[i] = y[i] * factor + x[i];
+        int whole = count / TVector.Count * TVector.Count;
+        for (int i = 0; i < whole; i += TVector.Count)
+            OnlineSoftmax.Add(ref output[i], TVector.Create(factor), ref rest[i], TVector.Load(ref blockSum[i]));
+        for (int i = whole; i < count; i++)
+            OnlineSoftmax.Add(ref output[i], Lanes1.Create(factor), ref rest[i], Lanes1.Load(ref blockSum[i]));
+    }
+
+    /// <summary>O[i] += rest[i].</summary>
+    [MethodImpl(MethodImplOptions.AggressiveOptimization)]
+    public static void AddRest(float* output, float* rest, int count)
+    {
+        int whole = count / TVector.Count * TVector.Count;
+        for (int i = 0; i < whole; i += TVector.Count)
+            OnlineSoftmax.WithRest<TVector>(ref output[i], ref rest[i]).Store(ref output[i]);
+        for (int i = whole; i < count; i++)
+            OnlineSoftmax.WithRest<Lanes1>(ref output[i], ref rest[i]).Store(ref output[i]);
     }
 
     /// <summary>O[q][c] += Σ_j P[q][j]·V[j][c] over the keys from <paramref name="first"/> to <paramref name="end"/> that each query sees.</summary>

@@ -14,6 +14,25 @@ internal static class OnlineSoftmax
     /// </summary>
     public const float NoMax = float.MinValue;
 
+    /// <summary>total = factor·total + term, and rest += what that sum rounds off (Knuth's two-sum).</summary>
+    [MethodImpl(MethodImplOptions.AggressiveInlining)]
+    public static void Add<TVector>(ref float total, TVector factor, ref float rest, TVector term)
+        where TVector : struct, ILanes<TVector>
+    {
+        TVector before = TVector.Load(ref total) * factor, sum = before + term, added = sum - before;
+        TVector.MultiplyAdd(TVector.Load(ref rest), factor, before - (sum - added) + (term - added)).Store(ref rest);
+        sum.Store(ref total);
+    }
+
+    /// <summary>total + rest; the total alone where that is ±∞, whose rest is NaN.</summary>
+    [MethodImpl(MethodImplOptions.AggressiveInlining)]
+    public static TVector WithRest<TVector>(ref float total, ref float rest)
+        where TVector : struct, ILanes<TVector>
+    {
+        TVector sum = TVector.Load(ref total), whole = sum + TVector.Load(ref rest);
+        return TVector.SelectGreaterOrEqual(whole, whole, whole, sum);
+    }
+
     /// <summary>
     /// Takes one block of scores into the state: P[j][q] = e^(S[j][q] − m'[q]) in place, alpha[q] = e^(m[q] − m'[q]),
     /// l[q] = alpha[q]·l[q] + Σ_j P[j][q], the sum first, m[q] = m'[q], for the queries of one vector.

@@ -93,6 +93,10 @@ internal static unsafe class RowDriver<TVector, TSpec>
         float* values = call.Value + tile.Rows.KeyOffset(call.ValueStrides);
         int* start = (int*)tile.Lanes, limit = (int*)tile.NewMax;
         int keyBlock = KeyBlock(call);
+        bool isOneBlock = tile.Range.LastLimit - tile.FirstBlock(keyBlock) <= keyBlock;
+        new Span<float>(stages.SumRest, rowCount).Clear();
+        if (!isOneBlock)
+            new Span<float>(stages.OutputRest, rowCount * valueDim).Clear();
         for (int first = tile.FirstBlock(keyBlock), count; (count = Math.Min(keyBlock, tile.Range.LastLimit - first)) > 0; first += count)
         {
             if (tile.MasksHide(call, first, count))
@@ -107,7 +111,8 @@ internal static unsafe class RowDriver<TVector, TSpec>
                 float* score = tile.Score + (long)q * count + start[q];
                 int seen = limit[q] - start[q];
                 ChangeScores(call, tile, q, score, first + start[q], seen, tile.Bias + (long)q * count + start[q]);
-                tile.Alpha[q] = DecodeTile<TVector>.Step(score, seen, ref tile.Max[q], ref tile.Sum[q]);
+                tile.Alpha[q] = DecodeTile<TVector>.Step(score, seen, ref tile.Max[q], out float sum);
+                OnlineSoftmax.Add(ref tile.Sum[q], Lanes1.Create(tile.Alpha[q]), ref stages.SumRest[q], Lanes1.Create(sum));
             }
 
             float* block = values + first * call.ValueStrides.Length, value = block;
@@ -120,12 +125,21 @@ internal static unsafe class RowDriver<TVector, TSpec>
             }
 
             AskForBegin(keys + (first + count) * call.KeyStrides.Length);
-            DecodeTile<TVector>.Values(tile.Score, rowCount, start, limit, value, valueStride, valueDim, count, stages.BlockSum, stages.PartSum);
-            for (int q = 0; q < rowCount; q++)
-                DecodeTile<TVector>.Rescale(tile.Output + (long)q * valueDim, tile.Alpha[q], stages.BlockSum + (long)q * valueDim, valueDim);
+            DecodeTile<TVector>.Values(
+                tile.Score, rowCount, start, limit, value, valueStride, valueDim, count, isOneBlock ? tile.Output : stages.BlockSum, stages.PartSum);
+            for (int q = 0; q < rowCount && !isOneBlock; q++)
+            {
+                long row = (long)q * valueDim;
+                DecodeTile<TVector>.AddBlock(tile.Output + row, tile.Alpha[q], stages.OutputRest + row, stages.BlockSum + row, valueDim);
+            }
+
             if (careful)
                 tile.AddVisibleNonFinite(call, block, first, count, inLanes: false);
         }
+
+        DecodeTile<TVector>.AddRest(tile.Sum, stages.SumRest, rowCount);
+        if (!isOneBlock)
+            DecodeTile<TVector>.AddRest(tile.Output, stages.OutputRest, rowCount * valueDim);
     }
 
     /// <summary>
@@ -194,6 +208,12 @@ internal static unsafe class RowDriver<TVector, TSpec>
         /// <summary>What a part of a block adds to that.</summary>
         public readonly float* PartSum;
 
+        /// <summary>What the additions of blocks have rounded off O.</summary>
+        public readonly float* OutputRest;
+
+        /// <summary>What they have rounded off l.</summary>
+        public readonly float* SumRest;
+
         public readonly long Floats;
 
         public Stages(float* memory, in AttentionCall call)
@@ -202,7 +222,9 @@ internal static unsafe class RowDriver<TVector, TSpec>
             Value = memory;
             BlockSum = Value + values;
             PartSum = BlockSum + sums;
-            Floats = values + 2 * sums;
+            OutputRest = PartSum + sums;
+            SumRest = OutputRest + sums;
+            Floats = values + 3 * sums + Workspace.Aligned(Stride(call));
         }
     }
 }

@@ -73,6 +73,14 @@ internal unsafe partial struct TileState<TVector, TSpec>
     /// <summary>See <see cref="TotalOutput"/>.</summary>
     public readonly float* TotalSum;
 
+    /// <summary>
+    /// What the additions of parts have rounded off the total of outputs (<see cref="OnlineSoftmax.Add"/>).
+    /// </summary>
+    public readonly float* OutputRest;
+
+    /// <summary>The same of the sum of weights.</summary>
+    public readonly float* SumRest;
+
     /// <summary>By how much sums and outputs shrink for the present block.</summary>
     public readonly float* Alpha;
 
@@ -135,6 +143,8 @@ internal unsafe partial struct TileState<TVector, TSpec>
         TotalOutput = Take(memory, ref used, HasParts ? (long)valueColumns * stride : 0);
         TotalMax = Take(memory, ref used, HasParts ? stride : 0);
         TotalSum = Take(memory, ref used, HasParts ? stride : 0);
+        OutputRest = Take(memory, ref used, HasParts ? (long)valueColumns * stride : 0);
+        SumRest = Take(memory, ref used, HasParts ? stride : 0);
         Score = Take(shared, ref sharedUsed, (long)(blockRows + 1) * stride);
         NewMax = Take(shared, ref sharedUsed, stride);
         Alpha = Take(shared, ref sharedUsed, stride);
@@ -195,6 +205,8 @@ internal unsafe partial struct TileState<TVector, TSpec>
             new Span<float>(TotalOutput, ValueColumns * Stride).Clear();
             new Span<float>(TotalMax, Width).Fill(OnlineSoftmax.NoMax);
             new Span<float>(TotalSum, Width).Clear();
+            new Span<float>(OutputRest, ValueColumns * Stride).Clear();
+            new Span<float>(SumRest, Width).Clear();
         }
 
         if (Features.Uses<TSpec>(call, AttentionFeatures.Alibi))
@@ -317,18 +329,24 @@ internal unsafe partial struct TileState<TVector, TSpec>
     public readonly void AddPart(bool isLast)
     {
         VectorMath.ExpConstants<TVector> constants = new();
-        float* output = isLast ? Output : TotalOutput, sum = isLast ? Sum : TotalSum;
         for (int q = 0; q < Width; q += TVector.Count)
         {
             TVector m = TVector.Load(ref Max[q]), factor = VectorMath.Exp(TVector.Load(ref TotalMax[q]) - m, constants);
-            TVector.MultiplyAdd(TVector.Load(ref TotalSum[q]), factor, TVector.Load(ref Sum[q])).Store(ref sum[q]);
             m.Store(ref TotalMax[q]);
+            Add(ref TotalSum[q], factor, ref SumRest[q], ref Sum[q], isLast);
             for (long i = q; i < (long)ValueColumns * Stride; i += Stride)
-                TVector.MultiplyAdd(TVector.Load(ref TotalOutput[i]), factor, TVector.Load(ref Output[i])).Store(ref output[i]);
+                Add(ref TotalOutput[i], factor, ref OutputRest[i], ref Output[i], isLast);
         }
 
         if (!isLast)
             new Span<float>(Sum, Width).Clear();
+
+        static void Add(ref float total, TVector factor, ref float rest, ref float part, bool isLast)
+        {
+            OnlineSoftmax.Add(ref total, factor, ref rest, TVector.Load(ref part));
+            if (isLast)
+                OnlineSoftmax.WithRest<TVector>(ref total, ref rest).Store(ref part);
+        }
     }
 
     /// <summary>Adds the products with NaN and ±∞ that were left out of a block, to the queries that see them.</summary>
