@@ -1,5 +1,8 @@
 using System;
+using System.Numerics;
 using System.Text;
+
+using FastAttn.Tests.Oracle;
 
 namespace FastAttn.Tests.Fixtures;
 
@@ -22,6 +25,8 @@ internal sealed record FeatureCase(Case Call)
     public byte[]? PackedMask { get; init; }
 
     public AttentionMaskStrides? PackedMaskStrides { get; init; }
+
+    public int[]? QueryLengths { get; init; }
 
     public int[]? KeyLengths { get; init; }
 
@@ -73,19 +78,21 @@ internal sealed record FeatureCase(Case Call)
         return outputs;
     }
 
+    /// <summary>The call as the oracle computes it.</summary>
+    public BatchedCall Batched(Inputs inputs) =>
+        new(inputs.Query, inputs.Key, inputs.Value, Call.HeadDim, Call.ValueDim, Call.Mask, Call.Shape, Modifiers, Options);
+
     /// <summary>The formula in double.</summary>
-    public Outputs<double> Exact(Inputs inputs)
+    public Outputs<double> Exact(Inputs inputs) => Compute<double>(inputs);
+
+    /// <summary>The formula in float32, in three passes.</summary>
+    public Outputs<float> Naive(Inputs inputs) => Compute<float>(inputs);
+
+    /// <summary>The library's reference.</summary>
+    public Outputs<double> Reference(Inputs inputs)
     {
         Outputs<double> outputs = new(new double[Storage.OutputRows.Elements], new double[Storage.LogSumExpElements]);
         AttentionReference.Forward<double>(inputs.Query, inputs.Key, inputs.Value, outputs.Output, outputs.LogSumExp, Call.Shape, Call.HeadDim, Call.ValueDim, Modifiers, Call.Mask, Options);
-        return outputs;
-    }
-
-    /// <summary>The formula in float32, in three passes.</summary>
-    public Outputs<float> Naive(Inputs inputs)
-    {
-        Outputs<float> outputs = new(new float[Storage.OutputRows.Elements], new float[Storage.LogSumExpElements]);
-        AttentionReference.Forward<float>(inputs.Query, inputs.Key, inputs.Value, outputs.Output, outputs.LogSumExp, Call.Shape, Call.HeadDim, Call.ValueDim, Modifiers, Call.Mask, Options);
         return outputs;
     }
 
@@ -99,6 +106,7 @@ internal sealed record FeatureCase(Case Call)
         AppendMask("additive", AdditiveMask, AdditiveMaskStrides);
         AppendMask("boolean", BooleanMask, BooleanMaskStrides);
         AppendMask("packed", PackedMask, PackedMaskStrides);
+        AppendList("query lengths", QueryLengths);
         AppendList("key lengths", KeyLengths);
         AppendList("causal offsets", CausalOffsets);
         AppendList("query starts", QueryStarts);
@@ -118,6 +126,13 @@ internal sealed record FeatureCase(Case Call)
             if (list is not null)
                 text.Append($", {name} [{string.Join(", ", list)}]");
         }
+    }
+
+    private Outputs<T> Compute<T>(Inputs inputs)
+        where T : struct, IBinaryFloatingPointIeee754<T>
+    {
+        (T[] output, T[] logSumExp) = Batched(inputs).Attend<T>(Storage.OutputRows.Elements);
+        return new(output, logSumExp);
     }
 
     /// <summary>Absent where null: an array's conversion gives a span that is present, though empty.</summary>
