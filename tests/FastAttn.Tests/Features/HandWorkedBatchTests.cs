@@ -40,6 +40,20 @@ public static class HandWorkedBatchTests
         return (weights.Select(static (weight, j) => weight * (j + 1)).Sum() / weights.Sum(), weights.Sum());
     });
 
+    /// <summary>Where the queries have lengths too, rows of padding are zeros.</summary>
+    [Fact]
+    public static void Queries_that_do_not_exist_have_zeros()
+    {
+        CheckPadded(
+            static call => call with { Call = call.Call with { Mask = AttentionMask.Causal }, QueryLengths = call.KeyLengths },
+            static (i, keys) => i < keys ? (Mean(0, i + 1), i + 1) : (0, 0));
+
+        // All queries but the first, of which the first stands at the second key.
+        CheckPadded(
+            static call => call with { Window = new(0, 0), QueryLengths = [Math.Max(0, call.KeyLengths![0] - 1)] },
+            static (i, keys) => i < keys - 1 ? (i + 2, 1) : (0, 0));
+    }
+
     [Fact]
     public static void Packed_tokens_with_padding_are_as_if_alone()
     {
@@ -70,8 +84,9 @@ public static class HandWorkedBatchTests
         {
             FeatureCase plain = new(new Case(1, 1, AttentionMask.None, new(1, 1, 1, queries, queries - 1)));
             FeatureCase shorter = plain with { Call = plain.Call with { Shape = new(2, 1, 1, queries, queries + 1) }, KeyLengths = [queries, queries - 1] };
+            FeatureCase both = shorter with { Call = plain.Call with { Shape = new(2, 1, 1, queries, queries) }, QueryLengths = [queries, 2], KeyLengths = [queries, 1] };
             FeatureCase ragged = plain with { Call = plain.Call with { Shape = new(2, 1, 1, queries, queries) }, QueryStarts = [0, 1, 1 + queries], KeyStarts = [0, 1, queries] };
-            foreach (FeatureCase call in (FeatureCase[])[plain, shorter, ragged])
+            foreach (FeatureCase call in (FeatureCase[])[plain, shorter, both, ragged])
             {
                 MustBeRefused(call with { Call = call.Call with { Mask = AttentionMask.Causal } });
                 MustBeRefused(call with { Window = new(3, 3) });
@@ -80,6 +95,12 @@ public static class HandWorkedBatchTests
                 MustBeTaken(call with { Call = call.Call with { Mask = AttentionMask.Causal, CausalOffset = 0 } });
                 MustBeTaken(call with { Call = call.Call with { Mask = AttentionMask.Causal }, CausalOffsets = new int[call.Call.Shape.Batch] });
             }
+
+            // All keys and some of the queries: which keys they stand at is for the caller to say.
+            FeatureCase ambiguous = both with { Call = both.Call with { Mask = AttentionMask.Causal }, KeyLengths = null };
+            MustBeRefused(ambiguous);
+            MustBeTaken(ambiguous with { KeyLengths = [queries, 2] });
+            MustBeTaken(ambiguous with { QueryLengths = [queries, queries] });
 
             // A sequence without queries or without keys has no diagonal.
             MustBeTaken(shorter with { Call = shorter.Call with { Mask = AttentionMask.Causal }, KeyLengths = [queries, 0] });
@@ -220,7 +241,7 @@ public static class HandWorkedBatchTests
 
     private static void MustBeRefused(FeatureCase call)
     {
-        foreach (Action run in Calls(call))
+        foreach (Action run in Calls(call with { LeavesOffsetsOut = true }))
         {
             Exception? exception = Record.Exception(run);
             Assert.True(exception is ArgumentException && exception.Message.Contains("CausalOffset", StringComparison.Ordinal), $"{call}: {exception?.ToString() ?? "no exception"}");

@@ -1,4 +1,5 @@
 using System;
+using System.Linq;
 using System.Numerics;
 using System.Text;
 
@@ -26,9 +27,9 @@ internal sealed record FeatureCase(Case Call)
 
     public AttentionMaskStrides? PackedMaskStrides { get; init; }
 
-    public int[]? QueryLengths { get; init; }
-
     public int[]? KeyLengths { get; init; }
+
+    public int[]? QueryLengths { get; init; }
 
     public int[]? CausalOffsets { get; init; }
 
@@ -49,14 +50,45 @@ internal sealed record FeatureCase(Case Call)
         PackedMask = Span(PackedMask),
         PackedMaskStrides = PackedMaskStrides,
         KeyLengths = Span(KeyLengths),
-        CausalOffsets = Span(CausalOffsets),
+        QueryLengths = Span(QueryLengths),
+        CausalOffsets = Span(GivenOffsets),
         QueryStarts = Span(QueryStarts),
         KeyStarts = Span(KeyStarts),
         AlibiSlopes = Span(AlibiSlopes),
         Sinks = Span(Sinks),
     };
 
-    public AttentionOptions Options => Storage.Options with { Softcap = Softcap, Window = Window };
+    public AttentionOptions Options => Storage.Options with { CausalOffset = GivenOffsets is null ? Call.CausalOffset : null, Softcap = Softcap, Window = Window };
+
+    /// <summary>Whether only those offsets are given that the case has, be it that the call is then refused.</summary>
+    public bool LeavesOffsetsOut { get; init; }
+
+    /// <summary>
+    /// The offsets that the call gives. Where a sequence has more queries than keys, whose default is refused, it gives keys − queries:
+    /// its first queries stand before the first key.
+    /// </summary>
+    public int[]? GivenOffsets
+    {
+        get
+        {
+            bool usesDiagonal = Call.Mask == AttentionMask.Causal || Window is not null || AlibiSlopes is not null;
+            if (LeavesOffsetsOut || CausalOffsets is not null || Call.CausalOffset is not null || !usesDiagonal || IsSquare)
+                return CausalOffsets;
+            for (int sequence = 0; sequence < Call.Shape.Batch; sequence++)
+            {
+                if (KeysOf(sequence) < QueriesOf(sequence))
+                    return [.. Enumerable.Range(0, Call.Shape.Batch).Select(b => KeysOf(b) - QueriesOf(b))];
+            }
+
+            return null;
+        }
+    }
+
+    private bool IsSquare => Call.Shape.QueryLength == Call.Shape.KeyLength && QueryLengths is null && QueryStarts is null;
+
+    private int QueriesOf(int b) => QueryStarts is { } starts ? starts[b + 1] - starts[b] : QueryLengths?[b] ?? Call.Shape.QueryLength;
+
+    private int KeysOf(int b) => KeyStarts is { } starts ? starts[b + 1] - starts[b] : KeyLengths?[b] ?? Call.Shape.KeyLength;
 
     /// <summary>As the buffers have it: a ragged batch is one sequence of all tokens, with a log-sum-exp [H, T].</summary>
     public Case Storage => QueryStarts is { } queries && KeyStarts is { } keys
@@ -106,9 +138,9 @@ internal sealed record FeatureCase(Case Call)
         AppendMask("additive", AdditiveMask, AdditiveMaskStrides);
         AppendMask("boolean", BooleanMask, BooleanMaskStrides);
         AppendMask("packed", PackedMask, PackedMaskStrides);
-        AppendList("query lengths", QueryLengths);
         AppendList("key lengths", KeyLengths);
-        AppendList("causal offsets", CausalOffsets);
+        AppendList("query lengths", QueryLengths);
+        AppendList("causal offsets", GivenOffsets);
         AppendList("query starts", QueryStarts);
         AppendList("key starts", KeyStarts);
         AppendList("slopes", AlibiSlopes);

@@ -44,7 +44,7 @@ internal sealed class BatchedCall
         _additiveStrides = modifiers.AdditiveMaskStrides ?? WholeMask(shape.KeyLength);
         _booleanStrides = modifiers.BooleanMaskStrides ?? WholeMask(shape.KeyLength);
         _packedStrides = modifiers.PackedMaskStrides ?? WholeMask((shape.KeyLength + 7L) / 8 * 8);
-        _queryLengths = Copy(QueryLengthsOf(modifiers));
+        _queryLengths = Copy(modifiers.QueryLengths);
         _keyLengths = Copy(modifiers.KeyLengths);
         _causalOffsets = Copy(modifiers.CausalOffsets);
         (_queryStarts, _keyStarts) = (Copy(modifiers.QueryStarts), Copy(modifiers.KeyStarts));
@@ -132,8 +132,6 @@ internal sealed class BatchedCall
 
         float[] Without(float[] buffer, bool[] isNeeded) => [.. buffer.Zip(isNeeded, (element, needed) => needed ? element : poison)];
     }
-
-    private static ReadOnlySpan<int> QueryLengthsOf(in AttentionModifiers modifiers) => default;
 
     /// <summary>One query head of one sequence, as if there were no other.</summary>
     private LoneHead HeadAt(int b, int h)

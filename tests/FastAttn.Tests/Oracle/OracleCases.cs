@@ -28,7 +28,7 @@ internal static class OracleCases
         FeatureCase drawn = FeatureCases.Draw(random, call, features & ~DrawnHere);
         if (drawn.Window is { Left: null, Right: null })
             drawn = drawn with { Window = new(3, null) };
-        drawn = WithLengths(random, drawn);
+        drawn = WithLengths(random, drawn) with { LeavesOffsetsOut = true };
 
         // Either logits or masks are huge: a sum of both would be a matter of rounding.
         bool hasHugeLogits = random.Next(8) == 0;
@@ -70,12 +70,10 @@ internal static class OracleCases
         {
             0 or 1 => call,
             2 or 3 => call with { KeyLengths = Lengths(shape.KeyLength) },
-            4 => call with { QueryLengths = QueryLengths(), KeyLengths = Lengths(shape.KeyLength) },
-            5 => call with { QueryLengths = QueryLengths() },
+            4 => call with { QueryLengths = Lengths(shape.QueryLength), KeyLengths = Lengths(shape.KeyLength) },
+            5 => call with { QueryLengths = Lengths(shape.QueryLength) },
             _ => call with { QueryStarts = Starts(shape.QueryLength), KeyStarts = Starts(shape.KeyLength) },
         };
-
-        int[]? QueryLengths() => null;
 
         int[] Lengths(int longest) => [.. Enumerable.Range(0, shape.Batch).Select(_ => random.Next(6) switch { 0 => 0, 1 => longest, _ => random.Next(longest + 1) })];
 
