@@ -37,7 +37,7 @@ public static class HandWorkedBatchTests
     public static void Alibi_over_padding_counts_from_the_same_token() => CheckPadded(static call => call with { AlibiSlopes = [Ln2] }, static (i, keys) =>
     {
         double[] weights = [.. Enumerable.Range(0, keys).Select(j => Math.Pow(2, -Math.Abs(i - j)))];
-        return (weights.Select(static (weight, j) => weight * (j + 1)).Sum() / weights.Sum(), weights.Sum());
+        return (keys == 0 ? 0 : weights.Select(static (weight, j) => weight * (j + 1)).Sum() / weights.Sum(), weights.Sum());
     });
 
     /// <summary>Where the queries have lengths too, rows of padding are zeros.</summary>

@@ -65,9 +65,11 @@ internal sealed class BatchedCall
             bool matters = _isCausal || _options.Window is not null || _slopes is not null;
             if (!matters || _causalOffsets is not null || _options.CausalOffset is not null)
                 return false;
+
+            // A sequence without queries or keys has no diagonal.
+            bool isOpen = _shape.QueryLength == _shape.KeyLength && _queryLengths is not null && _keyLengths is null;
             return Enumerable.Range(0, _shape.Batch).Any(b =>
-                (_queryLengths is not null && _keyLengths is null && _shape.QueryLength == _shape.KeyLength && _queryLengths[b] != _shape.QueryLength)
-                || (QueriesOf(b) > 0 && KeysOf(b) > 0 && OffsetOf(b) < 0));
+                QueriesOf(b) > 0 && KeysOf(b) > 0 && (OffsetOf(b) < 0 || (isOpen && QueriesOf(b) != _shape.QueryLength)));
         }
     }
 
