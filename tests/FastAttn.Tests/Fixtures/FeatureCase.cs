@@ -1,6 +1,9 @@
 using System;
 using System.Linq;
+using System.Numerics;
 using System.Text;
+
+using FastAttn.Tests.Oracle;
 
 namespace FastAttn.Tests.Fixtures;
 
@@ -57,6 +60,9 @@ internal sealed record FeatureCase(Case Call)
 
     public AttentionOptions Options => Storage.Options with { CausalOffset = GivenOffsets is null ? Call.CausalOffset : null, Softcap = Softcap, Window = Window };
 
+    /// <summary>Whether only those offsets are given that the case has, be it that the call is then refused.</summary>
+    public bool LeavesOffsetsOut { get; init; }
+
     /// <summary>
     /// The offsets that the call gives. Where a sequence has more queries than keys, whose default is refused, it gives keys − queries:
     /// its first queries stand before the first key.
@@ -66,7 +72,7 @@ internal sealed record FeatureCase(Case Call)
         get
         {
             bool usesDiagonal = Call.Mask == AttentionMask.Causal || Window is not null || AlibiSlopes is not null;
-            if (CausalOffsets is not null || Call.CausalOffset is not null || !usesDiagonal || IsSquare)
+            if (LeavesOffsetsOut || CausalOffsets is not null || Call.CausalOffset is not null || !usesDiagonal || IsSquare)
                 return CausalOffsets;
             for (int sequence = 0; sequence < Call.Shape.Batch; sequence++)
             {
@@ -104,19 +110,21 @@ internal sealed record FeatureCase(Case Call)
         return outputs;
     }
 
+    /// <summary>The call as the oracle computes it.</summary>
+    public BatchedCall Batched(Inputs inputs) =>
+        new(inputs.Query, inputs.Key, inputs.Value, Call.HeadDim, Call.ValueDim, Call.Mask, Call.Shape, Modifiers, Options);
+
     /// <summary>The formula in double.</summary>
-    public Outputs<double> Exact(Inputs inputs)
+    public Outputs<double> Exact(Inputs inputs) => Compute<double>(inputs);
+
+    /// <summary>The formula in float32, in three passes.</summary>
+    public Outputs<float> Naive(Inputs inputs) => Compute<float>(inputs);
+
+    /// <summary>The library's reference.</summary>
+    public Outputs<double> Reference(Inputs inputs)
     {
         Outputs<double> outputs = new(new double[Storage.OutputRows.Elements], new double[Storage.LogSumExpElements]);
         AttentionReference.Forward<double>(inputs.Query, inputs.Key, inputs.Value, outputs.Output, outputs.LogSumExp, Call.Shape, Call.HeadDim, Call.ValueDim, Modifiers, Call.Mask, Options);
-        return outputs;
-    }
-
-    /// <summary>The formula in float32, in three passes.</summary>
-    public Outputs<float> Naive(Inputs inputs)
-    {
-        Outputs<float> outputs = new(new float[Storage.OutputRows.Elements], new float[Storage.LogSumExpElements]);
-        AttentionReference.Forward<float>(inputs.Query, inputs.Key, inputs.Value, outputs.Output, outputs.LogSumExp, Call.Shape, Call.HeadDim, Call.ValueDim, Modifiers, Call.Mask, Options);
         return outputs;
     }
 
@@ -150,6 +158,13 @@ internal sealed record FeatureCase(Case Call)
             if (list is not null)
                 text.Append($", {name} [{string.Join(", ", list)}]");
         }
+    }
+
+    private Outputs<T> Compute<T>(Inputs inputs)
+        where T : struct, IBinaryFloatingPointIeee754<T>
+    {
+        (T[] output, T[] logSumExp) = Batched(inputs).Attend<T>(Storage.OutputRows.Elements);
+        return new(output, logSumExp);
     }
 
     /// <summary>Absent where null: an array's conversion gives a span that is present, though empty.</summary>
