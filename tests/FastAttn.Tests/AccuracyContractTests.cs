@@ -10,7 +10,7 @@ using Xunit;
 namespace FastAttn.Tests;
 
 /// <summary>
-/// The contract on N(0, 1) inputs (design, §4), as a distribution: over a hundred draws of a shape the largest error of an output is at most
+/// The contract on N(0, 1) inputs as a distribution: over a hundred draws of a shape the largest error of an output is at most
 /// 1.25 times that of float32 in three passes over the same draws, and at most 1.5e-6, both against double.
 /// </summary>
 /// <remarks>
@@ -19,6 +19,9 @@ namespace FastAttn.Tests;
 /// </remarks>
 public sealed class AccuracyContractTests(ITestOutputHelper log)
 {
+    // Largest errors of more numbers differ less by luck.
+    private const int Heads = 8;
+
     private const double Ratio = 1.25, Largest = 1.5e-6;
 
     /// <summary>Few queries and many, few keys, which average nothing, and many.</summary>
@@ -39,7 +42,7 @@ public sealed class AccuracyContractTests(ITestOutputHelper log)
         double naive = 0;
         for (int seed = 0; seed < Budget.Draws(100, 20); seed++)
         {
-            var call = new Case(dim, dim, AttentionMask.None, new(1, 1, 1, queries, keys)) { Seed = seed };
+            var call = new Case(dim, dim, AttentionMask.None, new(1, Heads, Heads, queries, keys)) { Seed = seed };
             Inputs inputs = Inputs.Normal(call);
             Outputs<double> exact = Evaluate.Exact(call, inputs);
             naive = Math.Max(naive, ErrorOf(exact, InThreePasses(call, inputs)));
