@@ -12,7 +12,7 @@ public enum AttentionFeatures
     /// <summary>Nothing.</summary>
     None = 0,
 
-    /// <summary><see cref="AttentionModifiers.KeyLengths"/>: padded batches.</summary>
+    /// <summary><see cref="AttentionModifiers.KeyLengths"/> and <see cref="AttentionModifiers.QueryLengths"/>: padded batches.</summary>
     KeyLengths = 1 << 0,
 
     /// <summary><see cref="AttentionModifiers.QueryStarts"/> and <see cref="AttentionModifiers.KeyStarts"/>: batches without padding.</summary>

@@ -266,7 +266,7 @@ public abstract class AttentionKernel
         call.Partition = TilePartition.Of(shape, driver.RegisterRows, driver.QueryTiles(call), ThreadBudget.Of(options.MaxDegreeOfParallelism));
 
         fixed (float* q = query, k = key, v = value, o = output, lse = logSumExp, additive = modifiers.AdditiveMask, slopes = modifiers.AlibiSlopes, sinks = modifiers.Sinks)
-        fixed (int* keyLengths = modifiers.KeyLengths, causalOffsets = modifiers.CausalOffsets, queryStarts = modifiers.QueryStarts, keyStarts = modifiers.KeyStarts)
+        fixed (int* keyLengths = modifiers.KeyLengths, queryLengths = modifiers.QueryLengths, causalOffsets = modifiers.CausalOffsets, queryStarts = modifiers.QueryStarts, keyStarts = modifiers.KeyStarts)
         fixed (bool* boolean = modifiers.BooleanMask)
         fixed (byte* bits = modifiers.PackedMask)
         {
@@ -279,6 +279,7 @@ public abstract class AttentionKernel
             call.BooleanMask.Start = boolean;
             call.PackedMask.Start = bits;
             call.KeyLengths = keyLengths;
+            call.QueryLengths = queryLengths;
             call.CausalOffsets = causalOffsets;
             call.QueryStarts = queryStarts;
             call.KeyStarts = keyStarts;

@@ -9,7 +9,10 @@ namespace FastAttn;
 /// <param name="Batch">Elements from one sequence to the next; 0 if all share one mask.</param>
 /// <param name="Head">Elements from one query head to the next; 0 if all share one mask.</param>
 /// <param name="Query">Elements from one query to the next; 0 if all share one row.</param>
-/// <param name="KeyLength">Elements in a row; keys past them are masked.</param>
+/// <param name="KeyLength">
+/// Elements in a row. 1 is an axis of size 1: the element stands for all keys, as numpy and PyTorch repeat it. Other rows that are shorter
+/// than the call's keys hide the keys after them, as in ONNX Attention-24.
+/// </param>
 /// <remarks>Strides are not negative. An element of a packed mask is a bit, and its strides are multiples of 8.</remarks>
 public readonly record struct AttentionMaskStrides(long Batch, long Head, long Query, int KeyLength)
 {
@@ -17,7 +20,7 @@ public readonly record struct AttentionMaskStrides(long Batch, long Head, long Q
     /// <param name="batch">Sequences, or 1.</param>
     /// <param name="heads">Query heads, or 1.</param>
     /// <param name="queryLength">Queries, or 1.</param>
-    /// <param name="keyLength">Keys; fewer than the call has mask the rest.</param>
+    /// <param name="keyLength">Keys, or 1. From 2 on, fewer than the call has hide the rest; 0 hides all.</param>
     /// <exception cref="ArgumentOutOfRangeException">A size is negative.</exception>
     public static AttentionMaskStrides Of(int batch, int heads, int queryLength, int keyLength) => Of(batch, heads, queryLength, keyLength, keyLength);
 
@@ -25,6 +28,9 @@ public readonly record struct AttentionMaskStrides(long Batch, long Head, long Q
     /// <inheritdoc cref="Of(int, int, int, int)"/>
     public static AttentionMaskStrides OfPacked(int batch, int heads, int queryLength, int keyLength) =>
         Of(batch, heads, queryLength, keyLength, (keyLength + 7L) & ~7L);
+
+    /// <summary>Whether a row has one element, for all keys.</summary>
+    internal bool RepeatsKeys => KeyLength == 1;
 
     private static AttentionMaskStrides Of(int batch, int heads, int queryLength, int keyLength, long row)
     {

@@ -15,8 +15,9 @@ namespace FastAttn;
 public readonly ref struct AttentionModifiers
 {
     /// <summary>
-    /// M: [B, H, L_q, L_k], added to the scores: <c>softmax(scale·Q·Kᵀ + M)</c>. An element of −∞ hides its key. With a stride of 0 an axis
-    /// has size 1 and is repeated; rows may be shorter than L_k, which hides the other keys.
+    /// M: [B, H, L_q, L_k], added to the scores: <c>softmax(scale·Q·Kᵀ + M)</c>. An element of −∞ hides its key. Any axis may have
+    /// size 1 and is repeated then (<see cref="AttentionMaskStrides"/>); rows of 2 or more elements may be shorter than L_k, which hides the keys
+    /// after them.
     /// </summary>
     public ReadOnlySpan<float> AdditiveMask { get; init; }
 
@@ -40,6 +41,13 @@ public readonly ref struct AttentionModifiers
 
     /// <summary>[B]: for each sequence how many of its keys exist, 0 to the shape's key length (key padding); the rest is hidden.</summary>
     public ReadOnlySpan<int> KeyLengths { get; init; }
+
+    /// <summary>
+    /// [B]: for each sequence how many of its queries exist, 0 to the shape's query length; all where it is not given. Rows of the output
+    /// after them are zeros, and their log-sum-exp is −∞. Without it the rows after the end of a padded sequence are those that the formula
+    /// gives for what stands there.
+    /// </summary>
+    public ReadOnlySpan<int> QueryLengths { get; init; }
 
     /// <summary>[B]: for each sequence its <see cref="AttentionOptions.CausalOffset"/>.</summary>
     public ReadOnlySpan<int> CausalOffsets { get; init; }

@@ -19,10 +19,23 @@ public readonly record struct AttentionOptions
 
     /// <summary>
     /// For <see cref="AttentionMask.Causal"/>: query <c>i</c> sees key <c>j</c> where <c>j &lt;= i + CausalOffset</c>.
-    /// Where null it is <c>keyLength − queryLength</c> of each sequence: the last query sees the last key, as after a cache.
-    /// PyTorch's <c>is_causal</c> is 0. Any value is valid. Windows and ALiBi count distances from the same diagonal;
-    /// without any of them it is ignored.
+    /// Any value is valid. Windows and ALiBi count distances from the same diagonal; without any of them it is ignored.
     /// </summary>
+    /// <remarks>
+    /// <para>Where null, each sequence has the diagonal that it has alone:</para>
+    /// <list type="table">
+    /// <listheader><term>call</term><description>offset</description></listheader>
+    /// <item><term>shape with as many keys as queries, padded (<see cref="AttentionModifiers.KeyLengths"/>) or not</term><description>0</description></item>
+    /// <item><term>any other shape; <see cref="AttentionModifiers.QueryLengths"/>; ragged</term><description>the sequence's keys − its queries: its last query sees its last key, as after a cache</description></item>
+    /// <item><term><see cref="MultiHeadAttention"/> with a cache</term><description>the tokens that were in the cache before</description></item>
+    /// <item><term><see cref="MultiHeadAttention"/> without a cache</term><description>0: query <c>i</c> has the position of key <c>i</c></description></item>
+    /// </list>
+    /// <para>
+    /// Where the diagonal matters, a sequence of more queries than keys in the second row, and <see cref="AttentionModifiers.QueryLengths"/>
+    /// without <see cref="AttentionModifiers.KeyLengths"/> in a square shape, are refused: they can be meant in more than one way. PyTorch's
+    /// <c>is_causal</c> is 0 for every shape.
+    /// </para>
+    /// </remarks>
     public int? CausalOffset { get; init; }
 
     /// <summary>

@@ -113,6 +113,13 @@ public static class AttentionReference
             for (int h = 0; h < shape.QueryHeads; h++)
             {
                 int keyValueHead = h / call.GroupSize;
+                for (int i = sequence.QueryLength; i < call.Shape.QueryLength && !modifiers.QueryLengths.IsEmpty; i++)
+                {
+                    output.Slice((int)Start(call.OutputStrides, b, h, i), valueDim).Clear();
+                    if (wantsLogSumExp)
+                        logSumExp[(b * shape.QueryHeads + h) * shape.QueryLength + i] = T.NegativeInfinity;
+                }
+
                 for (int i = 0; i < sequence.QueryLength; i++)
                 {
                     options.CancellationToken.ThrowIfCancellationRequested();
@@ -251,27 +258,27 @@ public static class AttentionReference
     private static bool Sees(int batch, int head, int i, int j, in Sequence sequence, in AttentionCall call, AttentionMask mask, in AttentionModifiers modifiers, in AttentionOptions options)
     {
         long own = (long)i + sequence.CausalOffset;
-        if (j >= sequence.KeyLength)
+        if (i >= sequence.QueryLength || j >= sequence.KeyLength)
             return false;
         if (mask == AttentionMask.Causal && j > own)
             return false;
         if (options.Window is { } window && (j < own - (window.Left ?? AttentionCall.Unbounded) || j > own + (window.Right ?? AttentionCall.Unbounded)))
             return false;
         if (IsPresent(modifiers.AdditiveMask, call.AdditiveMask.Strides)
-            && (j >= call.AdditiveMask.Strides.KeyLength || float.IsNegativeInfinity(modifiers.AdditiveMask[(int)Element(call.AdditiveMask.Strides, batch, head, i, j)])))
+            && (HidesRest(call.AdditiveMask.Strides, j) || float.IsNegativeInfinity(modifiers.AdditiveMask[(int)Element(call.AdditiveMask.Strides, batch, head, i, j)])))
         {
             return false;
         }
 
         if (IsPresent(modifiers.BooleanMask, call.BooleanMask.Strides)
-            && (j >= call.BooleanMask.Strides.KeyLength || !modifiers.BooleanMask[(int)Element(call.BooleanMask.Strides, batch, head, i, j)]))
+            && (HidesRest(call.BooleanMask.Strides, j) || !modifiers.BooleanMask[(int)Element(call.BooleanMask.Strides, batch, head, i, j)]))
         {
             return false;
         }
 
         if (!IsPresent(modifiers.PackedMask, call.PackedMask.Strides))
             return true;
-        if (j >= call.PackedMask.Strides.KeyLength)
+        if (HidesRest(call.PackedMask.Strides, j))
             return false;
         long bit = Element(call.PackedMask.Strides, batch, head, i, j);
         return (modifiers.PackedMask[(int)(bit >> 3)] >> (int)(bit & 7) & 1) != 0;
@@ -280,8 +287,11 @@ public static class AttentionReference
     private static bool IsPresent<TElement>(ReadOnlySpan<TElement> mask, in AttentionMaskStrides strides) =>
         !mask.IsEmpty || (CallValidation.IsGiven(mask) && strides.KeyLength == 0);
 
+    /// <summary>Whether a key is past the end of a mask's rows, which hides it.</summary>
+    private static bool HidesRest(in AttentionMaskStrides strides, int key) => key >= strides.KeyLength && !strides.RepeatsKeys;
+
     private static long Element(in AttentionMaskStrides strides, int batch, int head, int query, int key) =>
-        batch * strides.Batch + head * strides.Head + query * strides.Query + key;
+        batch * strides.Batch + head * strides.Head + query * strides.Query + (strides.RepeatsKeys ? 0 : key);
 
     private static void Softmax<T>(Span<T> scores, T sink)
         where T : unmanaged, IBinaryFloatingPointIeee754<T>
@@ -306,9 +316,9 @@ public static class AttentionReference
     {
         bool isRagged = !modifiers.QueryStarts.IsEmpty;
         int queryStart = isRagged ? modifiers.QueryStarts[index] : 0, keyStart = isRagged ? modifiers.KeyStarts[index] : 0;
-        int queryLength = isRagged ? modifiers.QueryStarts[index + 1] - queryStart : shape.QueryLength;
+        int queryLength = isRagged ? modifiers.QueryStarts[index + 1] - queryStart : modifiers.QueryLengths.IsEmpty ? shape.QueryLength : modifiers.QueryLengths[index];
         int keyLength = isRagged ? modifiers.KeyStarts[index + 1] - keyStart : modifiers.KeyLengths.IsEmpty ? shape.KeyLength : modifiers.KeyLengths[index];
-        int offset = !modifiers.CausalOffsets.IsEmpty ? modifiers.CausalOffsets[index] : options.CausalOffset ?? keyLength - queryLength;
+        int offset = !modifiers.CausalOffsets.IsEmpty ? modifiers.CausalOffsets[index] : options.CausalOffset ?? Sequence.DefaultOffset(CallValidation.IsSelfAttention(shape, modifiers), queryLength, keyLength);
         return new(isRagged ? 0 : index, index, queryStart, queryLength, keyStart, keyLength, offset);
     }
 

@@ -14,7 +14,8 @@ public static class AttentionState
 {
     /// <summary>
     /// Merges another state into this one: <c>LSE = ln(e^LSE₁ + e^LSE₂)</c> and <c>O = e^(LSE₁−LSE)·O₁ + e^(LSE₂−LSE)·O₂</c>
-    /// for each query. Merging is associative and commutative up to rounding; a state of no keys (0 and −∞) changes nothing.
+    /// for each query. Merging is associative and commutative up to rounding. A state of no keys, whose log-sum-exp is −∞, changes nothing,
+    /// whatever its output holds; +∞, FlashAttention 2's mark of such a state, means the same. Two of them merge to 0 and −∞.
     /// </summary>
     /// <param name="output">O₁, then O: [B, H, L_q, d_v], or [B, L_q, H, d_v], or as strides of the options say.</param>
     /// <param name="logSumExp">LSE₁, then LSE: [B, H, L_q].</param>
@@ -49,9 +50,15 @@ public static class AttentionState
 
     private static float MergeRow(Span<float> output, float logSumExp, ReadOnlySpan<float> otherOutput, float otherLogSumExp)
     {
-        if (float.IsNegativeInfinity(otherLogSumExp))
-            return logSumExp;
-        if (float.IsNegativeInfinity(logSumExp))
+        if (float.IsInfinity(otherLogSumExp))
+        {
+            if (!float.IsInfinity(logSumExp))
+                return logSumExp;
+            output.Clear();
+            return float.NegativeInfinity;
+        }
+
+        if (float.IsInfinity(logSumExp))
         {
             otherOutput.CopyTo(output);
             return otherLogSumExp;

@@ -42,7 +42,7 @@ public static class AttentionTests
         bool is3D = random.Next(2) == 0, isCausal = random.Next(2) == 0 && !peerSeesAll;
         bool hasLengths = past == 0 && random.Next(4) == 0;
         int heads = keyValueHeads * group;
-        float[] query = Draw.Normal(random, batch * heads * queryLength * headDim), key = Draw.Normal(random, batch * keyValueHeads * newKeys * headDim), value = Draw.Normal(random, batch * keyValueHeads * newKeys * valueDim);
+        float[] query = Draw.Normal(random, batch * heads * queryLength * headDim), key = Draw.Normal(random, batch * keyValueHeads * newKeys * headDim), value = Draw.Values(random, batch * keyValueHeads * newKeys * valueDim);
         float[] pastKey = Draw.Normal(random, batch * keyValueHeads * past * headDim), pastValue = Draw.Normal(random, batch * keyValueHeads * past * valueDim);
 
         var attributes = new Dictionary<string, object>(StringComparer.Ordinal) { ["is_causal"] = isCausal ? 1L : 0L };
@@ -76,7 +76,9 @@ public static class AttentionTests
         PeerTensor? mask = null, lengths = null;
         if (hasLengths)
         {
+            // The last query stands at the last key that exists, also where ONNX Runtime sees more queries than keys or as many.
             call = call with { KeyLengths = [.. Enumerable.Range(0, batch).Select(_ => 1 + random.Next(keys))] };
+            call = call with { CausalOffsets = [.. call.KeyLengths.Select(length => length - queryLength)] };
             lengths = new("lengths", [batch], Integers: [.. call.KeyLengths.Select(static length => (long)length)]);
         }
 

@@ -15,6 +15,16 @@ internal static class Draw
         return numbers;
     }
 
+    /// <summary>N(0, 1), N(1, 1) or one number.</summary>
+    public static float[] Values(Random random, int count)
+    {
+        float[] numbers = Normal(random, count);
+        (float factor, float mean) = random.Next(4) switch { 0 => (1, 1), 1 => (0, One(random, 0.1f, -3f)), _ => (1f, 0f) };
+        foreach (ref float number in numbers.AsSpan())
+            number = factor * number + mean;
+        return numbers;
+    }
+
     /// <summary>Mostly short; one in eight goes past several tiles of queries and blocks of keys.</summary>
     public static int Length(Random random) => random.Next(8) switch { 0 => 200 + random.Next(501), < 4 => 1 + random.Next(20), _ => 1 + random.Next(150) };
 

@@ -1,6 +1,8 @@
 using System;
 using System.Linq;
 
+using FastAttn.Tests.Oracle;
+
 namespace FastAttn.Peer.Tests;
 
 /// <summary>One call in this library's terms; what is null is absent.</summary>
@@ -28,6 +30,8 @@ internal sealed record PeerCall(int HeadDim, int ValueDim, AttentionMask Mask, A
 
     public int[]? KeyLengths { get; init; }
 
+    public int[]? CausalOffsets { get; init; }
+
     public AttentionModifiers Modifiers => new()
     {
         AdditiveMask = Span(AdditiveMask),
@@ -35,6 +39,7 @@ internal sealed record PeerCall(int HeadDim, int ValueDim, AttentionMask Mask, A
         BooleanMask = Span(BooleanMask),
         BooleanMaskStrides = BooleanMaskStrides,
         KeyLengths = Span(KeyLengths),
+        CausalOffsets = Span(CausalOffsets),
     };
 
     private int OutputElements => Shape.Batch * Shape.QueryHeads * Shape.QueryLength * ValueDim;
@@ -49,12 +54,7 @@ internal sealed record PeerCall(int HeadDim, int ValueDim, AttentionMask Mask, A
     }
 
     /// <summary>O in double.</summary>
-    public double[] Exact()
-    {
-        double[] output = new double[OutputElements], logSumExp = new double[Shape.Batch * Shape.QueryHeads * Shape.QueryLength];
-        AttentionReference.Forward<double>(Query, Key, Value, output, logSumExp, Shape, HeadDim, ValueDim, Modifiers, Mask, Options);
-        return output;
-    }
+    public double[] Exact() => new BatchedCall(Query, Key, Value, HeadDim, ValueDim, Mask, Shape, Modifiers, Options).Attend<double>(OutputElements).Output;
 
     /// <summary>The scores at some stage in double.</summary>
     public double[] Scores(AttentionScoreStage stage)
@@ -72,7 +72,9 @@ internal sealed record PeerCall(int HeadDim, int ValueDim, AttentionMask Mask, A
             text += $", additive mask {AdditiveMaskStrides}";
         if (BooleanMask is not null)
             text += $", boolean mask {BooleanMaskStrides}";
-        return KeyLengths is null ? text : $"{text}, key lengths [{string.Join(", ", KeyLengths)}]";
+        if (KeyLengths is not null)
+            text += $", key lengths [{string.Join(", ", KeyLengths)}]";
+        return CausalOffsets is null ? text : $"{text}, offsets [{string.Join(", ", CausalOffsets)}]";
     }
 
     private static ReadOnlySpan<T> Span<T>(T[]? array) => array is null ? default : array.AsSpan();

@@ -61,7 +61,7 @@ public static class ReferenceTests
     {
         // Values that name their batch and head.
         var call = new Case(1, 1, AttentionMask.None, new(2, 6, 2, 1, 1));
-        Outputs<double> exact = Evaluate.Exact(call, new(new float[12], new float[4], [0, 1, 10, 11]));
+        Outputs<double> exact = new FeatureCase(call).Reference(new(new float[12], new float[4], [0, 1, 10, 11]));
         Assert.Equal([0, 0, 0, 1, 1, 1, 10, 10, 10, 11, 11, 11], exact.Output);
     }
 

@@ -2,7 +2,7 @@ using System;
 
 namespace FastAttn.Runtime;
 
-/// <summary>−log₂(e)·slope as the sum of two floats. Products of the first with distances up to 4096 are exact, so that only sums are rounded.</summary>
+/// <summary>−slope as the sum of two floats. Products of the first with distances up to 4096 are exact, so that only sums are rounded.</summary>
 internal readonly struct AlibiSlope
 {
     /// <summary>Its first 12 significant bits.</summary>
@@ -15,8 +15,7 @@ internal readonly struct AlibiSlope
     public AlibiSlope(float slope)
     {
         const uint First12Bits = 0xFFFFF000;
-        double exact = Math.Clamp(-VectorMath.Log2E * slope, float.MinValue, float.MaxValue);
-        High = BitConverter.UInt32BitsToSingle(BitConverter.SingleToUInt32Bits((float)exact) & First12Bits);
-        Low = (float)(exact - High);
+        High = BitConverter.UInt32BitsToSingle(BitConverter.SingleToUInt32Bits(-slope) & First12Bits);
+        Low = -slope - High;
     }
 }

@@ -1,3 +1,4 @@
+using System;
 using System.Runtime.CompilerServices;
 
 namespace FastAttn.Runtime;
@@ -28,8 +29,11 @@ internal unsafe struct AttentionCall
     public AttentionStrides OutputStrides;
     public double Scale;
 
-    /// <summary>Offset of the diagonal for all sequences; by their lengths where null.</summary>
+    /// <summary>Offset of the diagonal for all sequences; <see cref="Sequence.DefaultOffset"/> where null.</summary>
     public int? CausalOffset;
+
+    /// <summary>Whether it is self-attention whose sequences are padded to one length, or need not be.</summary>
+    public bool IsSelfAttention;
 
     /// <summary>What this call uses, all of it declared by the kernel; the members below are valid where it says so.</summary>
     public AttentionFeatures Uses;
@@ -51,6 +55,10 @@ internal unsafe struct AttentionCall
     public MaskOperand BooleanMask;
     public MaskOperand PackedMask;
     public int* KeyLengths;
+
+    /// <summary>[B], or null where every query exists.</summary>
+    public int* QueryLengths;
+
     public int* CausalOffsets;
     public int* QueryStarts;
     public int* KeyStarts;
@@ -91,11 +99,20 @@ internal unsafe struct AttentionCall
         Sequence sequence = new(index, index, 0, Shape.QueryLength, 0, Shape.KeyLength, 0);
         if ((Uses & AttentionFeatures.Ragged) != 0)
             sequence = new(0, index, QueryStarts[index], QueryStarts[index + 1] - QueryStarts[index], KeyStarts[index], KeyStarts[index + 1] - KeyStarts[index], 0);
-        if ((Uses & AttentionFeatures.KeyLengths) != 0)
+        if (KeyLengths != null)
             sequence = sequence with { KeyLength = KeyLengths[index] };
+        if (QueryLengths != null)
+            sequence = sequence with { QueryLength = QueryLengths[index] };
         return sequence with
         {
-            CausalOffset = CausalOffsets != null ? CausalOffsets[index] : CausalOffset ?? sequence.KeyLength - sequence.QueryLength,
+            CausalOffset = CausalOffsets != null ? CausalOffsets[index] : CausalOffset ?? Sequence.DefaultOffset(IsSelfAttention, sequence.QueryLength, sequence.KeyLength),
         };
     }
+
+    /// <summary>
+    /// The queries that a sequence would have alone, by which the driver is chosen, so that its bits do not depend on how far it is padded:
+    /// those that are said to exist, else in self-attention as many as keys exist.
+    /// </summary>
+    public readonly int OwnQueries(in Sequence sequence) =>
+        IsSelfAttention && KeyLengths != null ? Math.Min(sequence.QueryLength, sequence.KeyLength) : sequence.QueryLength;
 }

@@ -17,7 +17,7 @@ internal static class CallValidation
     public static AttentionFeatures FeaturesOf(in AttentionOptions options, in AttentionModifiers modifiers)
     {
         AttentionFeatures features = AttentionFeatures.None;
-        Add(IsGiven(modifiers.KeyLengths), AttentionFeatures.KeyLengths, ref features);
+        Add(IsGiven(modifiers.KeyLengths) || IsGiven(modifiers.QueryLengths), AttentionFeatures.KeyLengths, ref features);
         Add(IsGiven(modifiers.QueryStarts) || IsGiven(modifiers.KeyStarts), AttentionFeatures.Ragged, ref features);
         Add(options.Window is not null, AttentionFeatures.Window, ref features);
         Add(IsGiven(modifiers.AdditiveMask), AttentionFeatures.AdditiveMask, ref features);
@@ -154,8 +154,9 @@ internal static class CallValidation
             throw new ArgumentOutOfRangeException(Options, options.MaxDegreeOfParallelism, "MaxDegreeOfParallelism is negative; 0 stands for all processors.");
         CheckScoring(options.Scale, options.Softcap, options.Window);
         CheckModifiers(shape, options, modifiers);
+        CheckDiagonal(mask, uses, shape, options, modifiers);
 
-        AttentionCall call = new() { Shape = LongestOf(shape, modifiers), HeadDim = headDim, Uses = uses };
+        AttentionCall call = new() { Shape = LongestOf(shape, modifiers), HeadDim = headDim, Uses = uses, IsSelfAttention = IsSelfAttention(shape, modifiers) };
         (int batch, int queryTokens, int keyTokens) = TokensOf(call, shape, modifiers);
         call.QueryTokens = queryTokens;
         call.Scale = options.Scale ?? 1 / Math.Sqrt(headDim);
@@ -194,18 +195,45 @@ internal static class CallValidation
         !IsGiven(modifiers.BooleanMask) ? default : modifiers.BooleanMaskStrides ?? AttentionMaskStrides.Of(shape.Batch, shape.QueryHeads, shape.QueryLength, shape.KeyLength),
         !IsGiven(modifiers.PackedMask) ? default : modifiers.PackedMaskStrides ?? AttentionMaskStrides.OfPacked(shape.Batch, shape.QueryHeads, shape.QueryLength, shape.KeyLength));
 
+    /// <summary>Whether a call is self-attention of sequences that are, or may be, padded to one length.</summary>
+    public static bool IsSelfAttention(in AttentionShape shape, in AttentionModifiers modifiers) =>
+        shape.QueryLength == shape.KeyLength && !IsGiven(modifiers.QueryLengths) && !IsGiven(modifiers.QueryStarts);
+
+    /// <summary>Refuses calls whose diagonal matters and could be meant in more than one way.</summary>
+    private static void CheckDiagonal(AttentionMask mask, AttentionFeatures uses, in AttentionShape shape, in AttentionOptions options, in AttentionModifiers modifiers)
+    {
+        bool matters = mask == AttentionMask.Causal || (uses & (AttentionFeatures.Window | AttentionFeatures.Alibi)) != 0;
+        if (!matters || options.CausalOffset is not null || IsGiven(modifiers.CausalOffsets) || IsSelfAttention(shape, modifiers))
+            return;
+        bool isSquare = shape.QueryLength == shape.KeyLength && IsGiven(modifiers.QueryLengths) && !IsGiven(modifiers.KeyLengths);
+        for (int b = 0; b < shape.Batch; b++)
+        {
+            int queries = IsGiven(modifiers.QueryStarts) ? modifiers.QueryStarts[b + 1] - modifiers.QueryStarts[b] : IsGiven(modifiers.QueryLengths) ? modifiers.QueryLengths[b] : shape.QueryLength;
+            int keys = IsGiven(modifiers.KeyStarts) ? modifiers.KeyStarts[b + 1] - modifiers.KeyStarts[b] : IsGiven(modifiers.KeyLengths) ? modifiers.KeyLengths[b] : shape.KeyLength;
+            if (queries == 0 || keys == 0)
+                continue;
+            if (isSquare && queries != keys)
+                throw new ArgumentException($"Sequence {b} has {queries} of {shape.QueryLength} queries and all {keys} keys. Set KeyLengths too, or CausalOffset (CausalOffsets for each sequence) to say at which key its first query stands.", Modifiers);
+            if (Sequence.DefaultOffset(isSelfAttention: false, queries, keys) < 0)
+                throw new ArgumentException($"Sequence {b} has {queries} queries but {keys} keys, so that its first query would stand before the first key. Set CausalOffset (CausalOffsets for each sequence) to say at which key it stands.", Options);
+        }
+    }
+
     private static void SetVisibility(ref AttentionCall call, AttentionMask mask, in AttentionOptions options, in AttentionModifiers modifiers)
     {
         call.Softcap = options.Softcap ?? 0;
         call.Left = options.Window?.Left ?? AttentionCall.Unbounded;
         call.Right = mask == AttentionMask.Causal ? 0 : options.Window?.Right ?? AttentionCall.Unbounded;
         call.MaskKeyLength = int.MaxValue;
-        if (IsGiven(modifiers.AdditiveMask))
-            call.MaskKeyLength = Math.Min(call.MaskKeyLength, call.AdditiveMask.Strides.KeyLength);
-        if (IsGiven(modifiers.BooleanMask))
-            call.MaskKeyLength = Math.Min(call.MaskKeyLength, call.BooleanMask.Strides.KeyLength);
-        if (IsGiven(modifiers.PackedMask))
-            call.MaskKeyLength = Math.Min(call.MaskKeyLength, call.PackedMask.Strides.KeyLength);
+        Limit(ref call, IsGiven(modifiers.AdditiveMask), call.AdditiveMask.Strides);
+        Limit(ref call, IsGiven(modifiers.BooleanMask), call.BooleanMask.Strides);
+        Limit(ref call, IsGiven(modifiers.PackedMask), call.PackedMask.Strides);
+
+        static void Limit(ref AttentionCall call, bool isGiven, in AttentionMaskStrides strides)
+        {
+            if (isGiven && !strides.RepeatsKeys)
+                call.MaskKeyLength = Math.Min(call.MaskKeyLength, strides.KeyLength);
+        }
     }
 
     /// <summary>Checks what options say of scores; the parameter is <c>options</c>.</summary>
@@ -230,12 +258,14 @@ internal static class CallValidation
         {
             if (IsGiven(modifiers.KeyStarts))
                 throw new ArgumentException("KeyLengths and KeyStarts exclude each other: sequences without padding have the lengths between their starts.", Modifiers);
-            CheckCount(nameof(modifiers.KeyLengths), modifiers.KeyLengths.Length, shape.Batch, "batch");
-            foreach (int length in modifiers.KeyLengths)
-            {
-                if (length < 0 || length > shape.KeyLength)
-                    throw new ArgumentOutOfRangeException(Modifiers, length, $"KeyLengths must be 0 to the shape's key length {shape.KeyLength}.");
-            }
+            CheckLengths(nameof(modifiers.KeyLengths), modifiers.KeyLengths, shape.Batch, shape.KeyLength);
+        }
+
+        if (IsGiven(modifiers.QueryLengths))
+        {
+            if (IsGiven(modifiers.QueryStarts))
+                throw new ArgumentException("QueryLengths and QueryStarts exclude each other: sequences without padding have the lengths between their starts.", Modifiers);
+            CheckLengths(nameof(modifiers.QueryLengths), modifiers.QueryLengths, shape.Batch, shape.QueryLength);
         }
 
         if (IsGiven(modifiers.CausalOffsets))
@@ -278,6 +308,17 @@ internal static class CallValidation
         }
     }
 
+    private static void CheckLengths(string property, ReadOnlySpan<int> lengths, int batch, int longest)
+    {
+        if (lengths.Length != batch)
+            throw new ArgumentException($"{property} has {lengths.Length} elements; batch {batch} needs as many.", Modifiers);
+        foreach (int length in lengths)
+        {
+            if (length < 0 || length > longest)
+                throw new ArgumentOutOfRangeException(Modifiers, length, $"{property} must be 0 to the shape's {longest}.");
+        }
+    }
+
     private static void CheckStarts(string property, ReadOnlySpan<int> starts, int batch, int longest)
     {
         if (starts.Length != batch + 1L)
@@ -298,7 +339,7 @@ internal static class CallValidation
             return;
         if (strides.Batch < 0 || strides.Head < 0 || strides.Query < 0)
             throw new ArgumentOutOfRangeException(Modifiers, strides, $"The strides of {property} must not be negative.");
-        if (strides.KeyLength < 0 || strides.KeyLength > shape.KeyLength)
+        if (strides.KeyLength < 0 || strides.KeyLength > Math.Max(shape.KeyLength, 1))
             throw new ArgumentOutOfRangeException(Modifiers, strides, $"A row of {property} has {strides.KeyLength} elements; it must be 0 to the shape's key length {shape.KeyLength}.");
         if (bitsPerElement > 1 && (strides.Batch % 8 != 0 || strides.Head % 8 != 0 || strides.Query % 8 != 0))
             throw new ArgumentException($"The strides of {property} are in bits and must be multiples of 8: rows begin with a new byte.", Modifiers);
@@ -394,6 +435,7 @@ internal static class CallValidation
         CheckOne(name, nameof(modifiers.BooleanMask), written, modifiers.BooleanMask);
         CheckOne(name, nameof(modifiers.PackedMask), written, modifiers.PackedMask);
         CheckOne(name, nameof(modifiers.KeyLengths), written, modifiers.KeyLengths);
+        CheckOne(name, nameof(modifiers.QueryLengths), written, modifiers.QueryLengths);
         CheckOne(name, nameof(modifiers.CausalOffsets), written, modifiers.CausalOffsets);
         CheckOne(name, nameof(modifiers.QueryStarts), written, modifiers.QueryStarts);
         CheckOne(name, nameof(modifiers.KeyStarts), written, modifiers.KeyStarts);

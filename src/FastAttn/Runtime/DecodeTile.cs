@@ -19,6 +19,12 @@ namespace FastAttn.Runtime;
 internal static unsafe class DecodeTile<TVector>
     where TVector : struct, ILanes<TVector>
 {
+    /// <summary>
+    /// Keys of a block whose weights, and products with values, are summed before they are added to those of the block: rounding errors
+    /// grow with the length of a sum, most where its terms have one sign.
+    /// </summary>
+    private const int KeysPerPart = 128;
+
     private static readonly float[] s_lanes = [.. Enumerable.Range(0, TVector.Count)];
 
     /// <summary>
@@ -89,10 +95,10 @@ internal static unsafe class DecodeTile<TVector>
         }
     }
 
-    /// <summary>S[j] = c·log₂(e)·tanh(x), where S[j] comes as x·<see cref="VectorMath.TanhScale"/>.</summary>
+    /// <summary>S[j] = c·tanh(x), where S[j] comes as x·<see cref="VectorMath.TanhScale"/>.</summary>
     /// <param name="score">S.</param>
     /// <param name="count">Its length.</param>
-    /// <param name="factor">c·log₂(e).</param>
+    /// <param name="factor">c.</param>
     [MethodImpl(MethodImplOptions.AggressiveOptimization)]
     public static void Softcap(float* score, int count, float factor)
     {
@@ -103,7 +109,7 @@ internal static unsafe class DecodeTile<TVector>
 
     /// <summary>S[j] += M[j]; −∞ where M is, whatever S holds.</summary>
     /// <param name="score">S.</param>
-    /// <param name="mask">M, in units of log₂.</param>
+    /// <param name="mask">M.</param>
     /// <param name="count">Their length.</param>
     [MethodImpl(MethodImplOptions.AggressiveOptimization)]
     public static void AddMask(float* score, float* mask, int count)
@@ -117,7 +123,7 @@ internal static unsafe class DecodeTile<TVector>
     /// <param name="count">Its length.</param>
     /// <param name="origin">From which distances are measured, relative to the first of these keys.</param>
     /// <param name="nearest">The distance from which they count: a mask hides what is nearer.</param>
-    /// <param name="slope">−log₂(e)·slope.</param>
+    /// <param name="slope">−slope.</param>
     [MethodImpl(MethodImplOptions.AggressiveOptimization)]
     public static void AddAlibi(float* score, int count, float origin, float nearest, AlibiSlope slope)
     {
@@ -126,20 +132,20 @@ internal static unsafe class DecodeTile<TVector>
         AddAlibi<Lanes1>(score, whole, count, origin, nearest, slope);
     }
 
-    /// <summary>The softmax step of one query (<see cref="OnlineSoftmax"/>): p[j] = 2^(s[j] − m') in place; returns alpha.</summary>
+    /// <summary>The softmax step of one query (<see cref="OnlineSoftmax"/>): p[j] = e^(s[j] − m') in place; returns alpha.</summary>
     /// <param name="score">Scores of the keys that the query sees. A vector after them may be read.</param>
     /// <param name="count">How many.</param>
     /// <param name="max">The running maximum.</param>
-    /// <param name="sum">The running sum.</param>
+    /// <param name="sum">The sum of these p.</param>
     [MethodImpl(MethodImplOptions.AggressiveOptimization)]
-    public static float Step(float* score, int count, ref float max, ref float sum)
+    public static float Step(float* score, int count, ref float max, out float sum)
     {
         // The last keys, of which there may be fewer than lanes: the lanes after them are hidden.
         int whole = count / TVector.Count * TVector.Count, left = count - whole;
         TVector last = TVector.SelectGreaterOrEqual(
             TVector.Load(ref s_lanes[0]), TVector.Create(left), TVector.Create(float.NegativeInfinity), TVector.Load(ref score[whole]));
 
-        // A NaN may be lost here, but it comes back as its own power of 2.
+        // A NaN may be lost here, but it comes back as its own weight.
         TVector most = TVector.Max(TVector.Create(max), last);
         for (int j = 0; j < whole; j += TVector.Count)
             most = TVector.Max(most, TVector.Load(ref score[j]));
@@ -149,27 +155,33 @@ internal static unsafe class DecodeTile<TVector>
         for (int i = 1; i < TVector.Count; i++)
             newMax = newMax > lanes[i] ? newMax : lanes[i];
 
-        VectorMath.Exp2Constants<TVector> constants = new();
+        VectorMath.ExpConstants<TVector> constants = new();
         TVector m = TVector.Create(newMax), total = TVector.Create(0);
-        for (int j = 0; j < whole; j += TVector.Count)
+        for (int j = 0; j < whole;)
         {
-            TVector p = VectorMath.Exp2(TVector.Load(ref score[j]) - m, constants);
-            p.Store(ref score[j]);
-            total += p;
+            TVector part = TVector.Create(0);
+            for (int end = Math.Min(j + KeysPerPart, whole); j < end; j += TVector.Count)
+            {
+                TVector p = VectorMath.Exp(TVector.Load(ref score[j]) - m, constants);
+                p.Store(ref score[j]);
+                part += p;
+            }
+
+            total += part;
         }
 
-        last = VectorMath.Exp2(last - m, constants);
+        last = VectorMath.Exp(last - m, constants);
         last.Store(ref *lanes);
         for (int i = 0; i < left; i++)
             score[whole + i] = lanes[i];
 
-        float alpha = Exp2(max - newMax);
-        sum = sum * alpha + Sum(total + last);
+        float alpha = Exp(max - newMax);
+        sum = Sum(total + last);
         max = newMax;
         return alpha;
     }
 
-    /// <summary>O[q][c] += Σ_j P[q][j]·V[j][c] over the keys that each query sees.</summary>
+    /// <summary>B[q][c] = Σ_j P[q][j]·V[j][c] over the keys of a block that each query sees.</summary>
     /// <param name="probability">P: <paramref name="rows"/> × <paramref name="count"/>.</param>
     /// <param name="rows">Queries.</param>
     /// <param name="start">For each query the first key of the block that it sees.</param>
@@ -178,12 +190,52 @@ internal static unsafe class DecodeTile<TVector>
     /// <param name="valueStride">From value to value.</param>
     /// <param name="valueDim">Floats in a value.</param>
     /// <param name="count">Keys in the block.</param>
-    /// <param name="output">O: <paramref name="rows"/> × <paramref name="valueDim"/>.</param>
+    /// <param name="blockSum">B, written: <paramref name="rows"/> × <paramref name="valueDim"/>.</param>
+    /// <param name="partSum">As much memory for the sum of a part.</param>
     [MethodImpl(MethodImplOptions.AggressiveOptimization)]
-    public static void Values(float* probability, int rows, int* start, int* limit, float* value, long valueStride, int valueDim, int count, float* output)
+    public static void Values(
+        float* probability, int rows, int* start, int* limit, float* value, long valueStride, int valueDim, int count, float* blockSum, float* partSum)
+    {
+        int sums = rows * valueDim;
+        for (int first = 0; first < count; first += KeysPerPart)
+        {
+            float* sum = first == 0 ? blockSum : partSum;
+            new Span<float>(sum, sums).Clear();
+            AddValues(probability, rows, start, limit, value + first * valueStride, valueStride, valueDim, first, Math.Min(first + KeysPerPart, count), count, sum);
+            if (first > 0)
+                Add(1, partSum, sums, blockSum);
+        }
+    }
+
+    /// <summary>O[i] = factor·O[i] + B[i], with what that rounds off (<see cref="OnlineSoftmax.Add"/>).</summary>
+    [MethodImpl(MethodImplOptions.AggressiveOptimization)]
+    public static void AddBlock(float* output, float factor, float* rest, float* blockSum, int count)
+    {
+        int whole = count / TVector.Count * TVector.Count;
+        for (int i = 0; i < whole; i += TVector.Count)
+            OnlineSoftmax.Add(ref output[i], TVector.Create(factor), ref rest[i], TVector.Load(ref blockSum[i]));
+        for (int i = whole; i < count; i++)
+            OnlineSoftmax.Add(ref output[i], Lanes1.Create(factor), ref rest[i], Lanes1.Load(ref blockSum[i]));
+    }
+
+    /// <summary>O[i] += rest[i].</summary>
+    [MethodImpl(MethodImplOptions.AggressiveOptimization)]
+    public static void AddRest(float* output, float* rest, int count)
+    {
+        int whole = count / TVector.Count * TVector.Count;
+        for (int i = 0; i < whole; i += TVector.Count)
+            OnlineSoftmax.WithRest<TVector>(ref output[i], ref rest[i]).Store(ref output[i]);
+        for (int i = whole; i < count; i++)
+            OnlineSoftmax.WithRest<Lanes1>(ref output[i], ref rest[i]).Store(ref output[i]);
+    }
+
+    /// <summary>O[q][c] += Σ_j P[q][j]·V[j][c] over the keys from <paramref name="first"/> to <paramref name="end"/> that each query sees.</summary>
+    [MethodImpl(MethodImplOptions.AggressiveOptimization)]
+    private static void AddValues(
+        float* probability, int rows, int* start, int* limit, float* value, long valueStride, int valueDim, int first, int end, int count, float* output)
     {
         int whole = valueDim / TVector.Count * TVector.Count;
-        for (int j = 0; j < count; j += 4, value += 4 * valueStride)
+        for (int j = first; j < end; j += 4, value += 4 * valueStride)
         {
             float* v1 = value + valueStride, v2 = v1 + valueStride, v3 = v2 + valueStride;
             float* o = output;
@@ -278,10 +330,10 @@ internal static unsafe class DecodeTile<TVector>
     }
 
     [MethodImpl(MethodImplOptions.AggressiveInlining)]
-    private static float Exp2(float x)
+    private static float Exp(float x)
     {
         float result = 0;
-        VectorMath.Exp2(new Lanes1(x), new VectorMath.Exp2Constants<Lanes1>()).Store(ref result);
+        VectorMath.Exp(new Lanes1(x), new VectorMath.ExpConstants<Lanes1>()).Store(ref result);
         return result;
     }
 }

@@ -10,11 +10,8 @@ internal static class Features
     public static bool Uses<TSpec>(in AttentionCall call, AttentionFeatures features)
         where TSpec : struct, IKernelSpec => (TSpec.Features & features) != 0 && (call.Uses & features) != 0;
 
-    /// <summary>What queries are multiplied by: scores are in units of log₂, or of the argument of the softcap's hyperbolic tangent.</summary>
+    /// <summary>What queries are multiplied by: scores come out of the product scaled, or in units of the argument of the softcap's hyperbolic tangent.</summary>
     public static float QueryScale<TSpec>(in AttentionCall call)
         where TSpec : struct, IKernelSpec =>
-            (float)(Uses<TSpec>(call, AttentionFeatures.Softcap) ? call.Scale / call.Softcap * VectorMath.TanhScale : call.Scale * VectorMath.Log2E);
-
-    /// <summary>What the softcap's hyperbolic tangent is multiplied by to be a score.</summary>
-    public static float SoftcapFactor(in AttentionCall call) => (float)(call.Softcap * VectorMath.Log2E);
+            (float)(Uses<TSpec>(call, AttentionFeatures.Softcap) ? call.Scale / call.Softcap * VectorMath.TanhScale : call.Scale);
 }

@@ -38,7 +38,7 @@ internal sealed unsafe class FlashDriver<TTiles, TVector, TSpec>(TileDriver? nar
         // The shape's lengths are the longest: any of a ragged batch may be short.
         if (DecodeTile<TVector>.Suits(call.Shape.QueryLength))
             return RowDriver<TVector, TSpec>.WorkspaceFloats(call);
-        long few = (call.Uses & AttentionFeatures.Ragged) != 0 ? RowDriver<TVector, TSpec>.WorkspaceFloats(call) : 0;
+        long few = (call.Uses & (AttentionFeatures.Ragged | AttentionFeatures.KeyLengths)) != 0 ? RowDriver<TVector, TSpec>.WorkspaceFloats(call) : 0;
         int blockRows = BlockRows(call), valueColumns = ValueColumns(call);
         TileState<TVector, TSpec> tile = new(null, null, call, blockRows, valueColumns, RegisterRows);
         long many = call.Partition.TileRows / RegisterRows * tile.Floats + tile.SharedFloats + StageFloats(blockRows, call.HeadDim) + StageFloats(blockRows, valueColumns);
@@ -50,10 +50,12 @@ internal sealed unsafe class FlashDriver<TTiles, TVector, TSpec>(TileDriver? nar
     {
         Sequence sequence = call.SequenceAt(tile.Batch);
         long streamRows = call.Partition.RowsOf(sequence, call.Shape);
+        if (call.QueryLengths != null && tile.FirstRow + tile.RowCount > streamRows)
+            PaddingRows.Clear(call, tile, sequence, streamRows);
         if (tile.FirstRow >= streamRows)
-            return; // A shorter sequence of a ragged batch.
+            return; // A shorter sequence.
         int rowCount = (int)Math.Min(tile.RowCount, streamRows - tile.FirstRow);
-        if (DecodeTile<TVector>.Suits(sequence.QueryLength))
+        if (DecodeTile<TVector>.Suits(call.OwnQueries(sequence)))
         {
             RowDriver<TVector, TSpec>.Run(call, tile with { RowCount = rowCount }, sequence, workspace);
             return;
@@ -62,7 +64,7 @@ internal sealed unsafe class FlashDriver<TTiles, TVector, TSpec>(TileDriver? nar
         if (narrower is not null && rowCount <= TVector.Count / 2)
         {
             // To the same values: a lane is a query, and what happens in it is the same in any width.
-            narrower.Run(call, tile, nextTile, workspace);
+            narrower.Run(call, tile with { RowCount = rowCount }, nextTile, workspace);
             return;
         }
 
@@ -131,6 +133,11 @@ internal sealed unsafe class FlashDriver<TTiles, TVector, TSpec>(TileDriver? nar
         float* keys = call.Key + tiles->Rows.KeyOffset(call.KeyStrides), values = call.Value + tiles->Rows.KeyOffset(call.ValueStrides);
         Prefetcher ahead = new(call.IsLarge);
         int* seenBy = stackalloc int[tileCount];
+
+        // For each tile the part of the keys that it is in; −1 before the first.
+        int keysPerPart = TileState<TVector, TSpec>.KeysPerPart(call);
+        int* parts = stackalloc int[tileCount];
+        new Span<int>(parts, tileCount).Fill(-1);
         for (int first = firstBlock, count; (count = Math.Min(call.KeyBlock, lastLimit - first)) > 0; first += count)
         {
             int mostSeen = 0;
@@ -156,6 +163,11 @@ internal sealed unsafe class FlashDriver<TTiles, TVector, TSpec>(TileDriver? nar
                 if (seen == 0)
                     continue;
 
+                bool beginsPart = parts[i] != first / keysPerPart;
+                if (beginsPart && parts[i] >= 0)
+                    tile.AddPart(isLast: false);
+                parts[i] = first / keysPerPart;
+
                 // The query tiles after the first of a head find keys and values in a cache; asking again costs some 3% of a long
                 // head's time. Rows that are apart the CPU does not foresee: without asking they cost up to 80%.
                 ahead.Clear();
@@ -173,10 +185,16 @@ internal sealed unsafe class FlashDriver<TTiles, TVector, TSpec>(TileDriver? nar
                     ahead.Add(keys + (first + count) * keyStride, keyStride, call.HeadDim, Math.Min(call.KeyBlock, lastLimit - first - count));
                 AddMask(call, tile, first + count, Math.Min(call.KeyBlock, lastLimit - first - count), ref ahead);
                 ahead.Spread(valueColumns / TTiles.ValueRows);
-                TakeValues(tile, value, valueColumns, first == tile.FirstBlock(call.KeyBlock) ? null : tile.Alpha, ref ahead);
+                TakeValues(tile, value, valueColumns, beginsPart ? null : tile.Alpha, ref ahead);
                 if (careful)
                     tile.AddVisibleNonFinite(call, values + first * valueStride, first, seen, inLanes: true);
             }
+        }
+
+        for (int i = 0; i < tileCount; i++)
+        {
+            if (tiles[i].HasParts)
+                tiles[i].AddPart(isLast: true);
         }
     }
 
@@ -275,7 +293,7 @@ internal sealed unsafe class FlashDriver<TTiles, TVector, TSpec>(TileDriver? nar
         if (count <= 0)
             return;
         if (Features.Uses<TSpec>(call, AttentionFeatures.AdditiveMask))
-            AddMask<AdditiveElement>(call.AdditiveMask, tile, first, count, ref ahead);
+            AddMask<FloatElement>(call.AdditiveMask, tile, first, count, ref ahead);
         if (Features.Uses<TSpec>(call, AttentionFeatures.BooleanMask))
             AddMask<BooleanElement>(call.BooleanMask, tile, first, count, ref ahead);
     }
@@ -285,6 +303,8 @@ internal sealed unsafe class FlashDriver<TTiles, TVector, TSpec>(TileDriver? nar
         where TElement : struct, IMaskElement
     {
         const int Byte = 8;
+        if (mask.Strides.RepeatsKeys)
+            return;
         ahead.AddBytes(
             (byte*)tile.MaskRow<TElement>(mask, 0) + (long)first * TElement.Bits / Byte,
             mask.Strides.Query * TElement.Bits / Byte,

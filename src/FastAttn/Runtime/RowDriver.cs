@@ -27,7 +27,7 @@ internal static unsafe class RowDriver<TVector, TSpec>
     public static long WorkspaceFloats(in AttentionCall call)
     {
         TileState<TVector, TSpec> tile = new(null, null, call, BlockRows(call), call.ValueDim, Stride(call));
-        return tile.Floats + tile.SharedFloats + StageFloats(call);
+        return tile.Floats + tile.SharedFloats + new Stages(null, call).Floats;
     }
 
     /// <summary>Computes the rows of a tile.</summary>
@@ -39,7 +39,8 @@ internal static unsafe class RowDriver<TVector, TSpec>
     public static void Run(in AttentionCall call, in QueryTile tile, in Sequence sequence, Workspace workspace)
     {
         int blockRows = BlockRows(call), stride = Stride(call);
-        float* valueStage = workspace.Memory, memory = valueStage + StageFloats(call);
+        Stages stages = new(workspace.Memory, call);
+        float* memory = workspace.Memory + stages.Floats;
         float* shared = memory + new TileState<TVector, TSpec>(null, null, call, blockRows, call.ValueDim, stride).Floats;
         for (int first = 0; first < tile.RowCount; first += MostRows)
         {
@@ -47,18 +48,18 @@ internal static unsafe class RowDriver<TVector, TSpec>
             TileState<TVector, TSpec> state = new(memory, shared, call, blockRows, call.ValueDim, stride, rows, sequence);
 
             // As with many queries: again, where something has reached a query that it may not see.
-            if (!Take(call, state, valueStage, careful: false))
-                Take(call, state, valueStage, careful: true);
+            if (!Take(call, state, stages, careful: false))
+                Take(call, state, stages, careful: true);
         }
     }
 
     /// <summary>Computes the rows; returns whether nothing has reached a query that it may not see.</summary>
     [MethodImpl(MethodImplOptions.AggressiveOptimization)]
-    private static bool Take(in AttentionCall call, in TileState<TVector, TSpec> tile, float* valueStage, bool careful)
+    private static bool Take(in AttentionCall call, in TileState<TVector, TSpec> tile, in Stages stages, bool careful)
     {
         int outputs = (tile.Tile.RowCount * call.ValueDim + TVector.Count - 1) / TVector.Count * TVector.Count;
         tile.Begin(call, clears: outputs);
-        TakeKeys(call, tile, valueStage, careful);
+        TakeKeys(call, tile, stages, careful);
         Finish(call, tile);
         return !TileState<TVector, TSpec>.HasRanges || tile.IsFinite(rows: 1, outputs);
     }
@@ -79,13 +80,9 @@ internal static unsafe class RowDriver<TVector, TSpec>
         return (int)((rows + TVector.Count - 1) / TVector.Count * TVector.Count);
     }
 
-    /// <summary>Floats of a copy of a block of values.</summary>
-    [MethodImpl(MethodImplOptions.AggressiveInlining)]
-    private static long StageFloats(in AttentionCall call) => Workspace.Aligned((long)BlockRows(call) * call.ValueDim);
-
     /// <summary>Takes all keys into the state, whose output has a row a query here.</summary>
     [MethodImpl(MethodImplOptions.AggressiveOptimization)]
-    private static void TakeKeys(in AttentionCall call, in TileState<TVector, TSpec> tile, float* valueStage, bool careful)
+    private static void TakeKeys(in AttentionCall call, in TileState<TVector, TSpec> tile, in Stages stages, bool careful)
     {
         int headDim = call.HeadDim, valueDim = call.ValueDim, rowCount = tile.Tile.RowCount;
         float scale = Features.QueryScale<TSpec>(call);
@@ -96,6 +93,10 @@ internal static unsafe class RowDriver<TVector, TSpec>
         float* values = call.Value + tile.Rows.KeyOffset(call.ValueStrides);
         int* start = (int*)tile.Lanes, limit = (int*)tile.NewMax;
         int keyBlock = KeyBlock(call);
+        bool isOneBlock = tile.Range.LastLimit - tile.FirstBlock(keyBlock) <= keyBlock;
+        new Span<float>(stages.SumRest, rowCount).Clear();
+        if (!isOneBlock)
+            new Span<float>(stages.OutputRest, rowCount * valueDim).Clear();
         for (int first = tile.FirstBlock(keyBlock), count; (count = Math.Min(keyBlock, tile.Range.LastLimit - first)) > 0; first += count)
         {
             if (tile.MasksHide(call, first, count))
@@ -110,25 +111,35 @@ internal static unsafe class RowDriver<TVector, TSpec>
                 float* score = tile.Score + (long)q * count + start[q];
                 int seen = limit[q] - start[q];
                 ChangeScores(call, tile, q, score, first + start[q], seen, tile.Bias + (long)q * count + start[q]);
-                float alpha = DecodeTile<TVector>.Step(score, seen, ref tile.Max[q], ref tile.Sum[q]);
-                float* output = tile.Output + (long)q * valueDim;
-                DecodeTile<TVector>.Scale(output, alpha, output, valueDim);
+                tile.Alpha[q] = DecodeTile<TVector>.Step(score, seen, ref tile.Max[q], out float sum);
+                OnlineSoftmax.Add(ref tile.Sum[q], Lanes1.Create(tile.Alpha[q]), ref stages.SumRest[q], Lanes1.Create(sum));
             }
 
             float* block = values + first * call.ValueStrides.Length, value = block;
             long valueStride = call.ValueStrides.Length;
             if (careful)
             {
-                value = BlockStage.Copy(block, valueStride, valueDim, count, valueStage, valueDim, count);
+                value = BlockStage.Copy(block, valueStride, valueDim, count, stages.Value, valueDim, count);
                 valueStride = valueDim;
                 BlockStage.ZeroNonFinite(new(value, count * valueDim));
             }
 
             AskForBegin(keys + (first + count) * call.KeyStrides.Length);
-            DecodeTile<TVector>.Values(tile.Score, rowCount, start, limit, value, valueStride, valueDim, count, tile.Output);
+            DecodeTile<TVector>.Values(
+                tile.Score, rowCount, start, limit, value, valueStride, valueDim, count, isOneBlock ? tile.Output : stages.BlockSum, stages.PartSum);
+            for (int q = 0; q < rowCount && !isOneBlock; q++)
+            {
+                long row = (long)q * valueDim;
+                DecodeTile<TVector>.AddBlock(tile.Output + row, tile.Alpha[q], stages.OutputRest + row, stages.BlockSum + row, valueDim);
+            }
+
             if (careful)
                 tile.AddVisibleNonFinite(call, block, first, count, inLanes: false);
         }
+
+        DecodeTile<TVector>.AddRest(tile.Sum, stages.SumRest, rowCount);
+        if (!isOneBlock)
+            DecodeTile<TVector>.AddRest(tile.Output, stages.OutputRest, rowCount * valueDim);
     }
 
     /// <summary>
@@ -156,13 +167,13 @@ internal static unsafe class RowDriver<TVector, TSpec>
     private static void ChangeScores(in AttentionCall call, in TileState<TVector, TSpec> tile, int row, float* score, int first, int count, float* mask)
     {
         if (Features.Uses<TSpec>(call, AttentionFeatures.Softcap))
-            DecodeTile<TVector>.Softcap(score, count, Features.SoftcapFactor(call));
+            DecodeTile<TVector>.Softcap(score, count, call.Softcap);
 
         if (Features.Uses<TSpec>(call, AttentionCall.MaskFeatures))
         {
             bool overlay = false;
             if (Features.Uses<TSpec>(call, AttentionFeatures.AdditiveMask))
-                CopyMask<AdditiveElement>(call.AdditiveMask, tile, row, first, count, mask, ref overlay);
+                CopyMask<FloatElement>(call.AdditiveMask, tile, row, first, count, mask, ref overlay);
             if (Features.Uses<TSpec>(call, AttentionFeatures.BooleanMask))
                 CopyMask<BooleanElement>(call.BooleanMask, tile, row, first, count, mask, ref overlay);
             if (Features.Uses<TSpec>(call, AttentionFeatures.PackedMask))
@@ -178,7 +189,42 @@ internal static unsafe class RowDriver<TVector, TSpec>
     private static void CopyMask<TElement>(in MaskOperand operand, in TileState<TVector, TSpec> tile, int row, int first, int count, float* mask, ref bool overlay)
         where TElement : struct, IMaskElement
     {
-        LanePacking<TVector>.Copy<TElement>(tile.MaskRow<TElement>(operand, row), first, count, (float)VectorMath.Log2E, mask, overlay);
+        void* elements = tile.MaskRow<TElement>(operand, row);
+        if (operand.Strides.RepeatsKeys)
+            LanePacking<TVector>.Copy<RepeatedElement<TElement>>(elements, first, count, scale: 1, mask, overlay);
+        else
+            LanePacking<TVector>.Copy<TElement>(elements, first, count, scale: 1, mask, overlay);
         overlay = true;
+    }
+
+    /// <summary>Memory for a copy of a block of values, and for sums over its keys.</summary>
+    private readonly struct Stages
+    {
+        public readonly float* Value;
+
+        /// <summary>What a block of keys adds to O.</summary>
+        public readonly float* BlockSum;
+
+        /// <summary>What a part of a block adds to that.</summary>
+        public readonly float* PartSum;
+
+        /// <summary>What the additions of blocks have rounded off O.</summary>
+        public readonly float* OutputRest;
+
+        /// <summary>What they have rounded off l.</summary>
+        public readonly float* SumRest;
+
+        public readonly long Floats;
+
+        public Stages(float* memory, in AttentionCall call)
+        {
+            long values = Workspace.Aligned((long)BlockRows(call) * call.ValueDim), sums = Workspace.Aligned((long)Stride(call) * call.ValueDim);
+            Value = memory;
+            BlockSum = Value + values;
+            PartSum = BlockSum + sums;
+            OutputRest = PartSum + sums;
+            SumRest = OutputRest + sums;
+            Floats = values + 3 * sums + Workspace.Aligned(Stride(call));
+        }
     }
 }

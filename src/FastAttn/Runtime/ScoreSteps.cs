@@ -44,7 +44,7 @@ internal static unsafe class ScoreSteps<TVector>
         }
     }
 
-    /// <summary>S = c·log₂(e)·tanh(x), where S comes as x·<see cref="VectorMath.TanhScale"/>.</summary>
+    /// <summary>S = c·tanh(x), where S comes as x·<see cref="VectorMath.TanhScale"/>.</summary>
     public readonly struct Softcap(float factor) : IStep
     {
         private readonly VectorMath.TanhConstants<TVector> _constants = new();
@@ -82,7 +82,7 @@ internal static unsafe class ScoreSteps<TVector>
             TVector.SelectGreaterOrEqual(TVector.Create(float.NegativeInfinity), bias, bias, sum);
     }
 
-    /// <summary>S = c·log₂(e)·tanh(x) + bias, rounded once where multiply-adds are fused; −∞ where the bias is, whatever S holds.</summary>
+    /// <summary>S = c·tanh(x) + bias, rounded once where multiply-adds are fused; −∞ where the bias is, whatever S holds.</summary>
     public struct SoftcapAndBias(float factor, Bias bias) : IStep
     {
         private readonly VectorMath.TanhConstants<TVector> _constants = new();

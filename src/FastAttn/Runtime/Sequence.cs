@@ -4,8 +4,15 @@ namespace FastAttn.Runtime;
 /// <param name="Batch">Its number where buffers have a batch axis, else 0.</param>
 /// <param name="Index">Its number in the call.</param>
 /// <param name="QueryStart">The token that its queries begin with.</param>
-/// <param name="QueryLength">Its queries.</param>
+/// <param name="QueryLength">Its queries that exist.</param>
 /// <param name="KeyStart">The token that its keys begin with.</param>
 /// <param name="KeyLength">Its keys that exist.</param>
 /// <param name="CausalOffset">Query i stands at key i + offset.</param>
-internal readonly record struct Sequence(int Batch, int Index, int QueryStart, int QueryLength, int KeyStart, int KeyLength, int CausalOffset);
+internal readonly record struct Sequence(int Batch, int Index, int QueryStart, int QueryLength, int KeyStart, int KeyLength, int CausalOffset)
+{
+    /// <summary>The offset where the caller gives none: alone, self-attention has 0, and the last query of a rectangular call sees the last key.</summary>
+    /// <param name="isSelfAttention">Whether the call is padded self-attention (<see cref="CallValidation.IsSelfAttention"/>).</param>
+    /// <param name="queryLength">The sequence's queries.</param>
+    /// <param name="keyLength">Its keys.</param>
+    public static int DefaultOffset(bool isSelfAttention, int queryLength, int keyLength) => isSelfAttention ? 0 : keyLength - queryLength;
+}

@@ -6,10 +6,10 @@ namespace FastAttn.Runtime;
 /// <content>ALiBi: from which key distances are measured, and what is added to a block of scores.</content>
 internal unsafe partial struct TileState<TVector, TSpec>
 {
-    /// <summary>What ALiBi adds to the logits of a query between its position and its origin, in units of log₂; 0 without ALiBi.</summary>
+    /// <summary>What ALiBi adds to the logits of a query between its position and its origin; 0 without ALiBi.</summary>
     [MethodImpl(MethodImplOptions.AggressiveInlining)]
     private readonly double Shift(in AttentionCall call, int row) =>
-        Features.Uses<TSpec>(call, AttentionFeatures.Alibi) ? -VectorMath.Log2E * call.AlibiSlopes[Rows.Head(row)] * (Math.Abs(Position(row) - Origins[row]) + (double)Nearest[row]) : 0;
+        Features.Uses<TSpec>(call, AttentionFeatures.Alibi) ? -(double)call.AlibiSlopes[Rows.Head(row)] * (Math.Abs(Position(row) - Origins[row]) + (double)Nearest[row]) : 0;
 
     [MethodImpl(MethodImplOptions.AggressiveOptimization)]
     private readonly void FindOrigins(in AttentionCall call)

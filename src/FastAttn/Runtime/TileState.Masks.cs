@@ -36,12 +36,14 @@ internal unsafe partial struct TileState<TVector, TSpec>
     private readonly (int Start, int Limit) WithoutHidden(in AttentionCall call, int row, int start, int limit)
     {
         if (Features.Uses<TSpec>(call, AttentionFeatures.AdditiveMask))
-            Narrow((int*)MaskRow<AdditiveElement>(call.AdditiveMask, row), BitConverter.SingleToInt32Bits(float.NegativeInfinity), ref start, ref limit);
+            Narrow((int*)MaskRow<FloatElement>(call.AdditiveMask, row), BitConverter.SingleToInt32Bits(float.NegativeInfinity), call.AdditiveMask.Strides, ref start, ref limit);
         if (Features.Uses<TSpec>(call, AttentionFeatures.BooleanMask))
-            Narrow((byte*)MaskRow<BooleanElement>(call.BooleanMask, row), (byte)0, ref start, ref limit);
+            Narrow((byte*)MaskRow<BooleanElement>(call.BooleanMask, row), (byte)0, call.BooleanMask.Strides, ref start, ref limit);
         if (Features.Uses<TSpec>(call, AttentionFeatures.PackedMask))
         {
             var bytes = (byte*)MaskRow<BitElement>(call.PackedMask, row);
+            if (call.PackedMask.Strides.RepeatsKeys)
+                return (start, IsHidden(bytes, 0) ? start : limit);
             while (start < limit && IsHidden(bytes, limit - 1))
                 limit -= limit % 8 == 0 && limit - start >= 8 && bytes[limit / 8 - 1] == 0 ? 8 : 1;
             while (start < limit && IsHidden(bytes, start))
@@ -50,9 +52,15 @@ internal unsafe partial struct TileState<TVector, TSpec>
 
         return (start, limit);
 
-        static void Narrow<T>(T* row, T hidden, ref int start, ref int limit)
+        static void Narrow<T>(T* row, T hidden, in AttentionMaskStrides strides, ref int start, ref int limit)
             where T : unmanaged, IEquatable<T>
         {
+            if (strides.RepeatsKeys)
+            {
+                limit = row->Equals(hidden) ? start : limit;
+                return;
+            }
+
             ReadOnlySpan<T> elements = new(row + start, limit - start);
             limit = start + elements.LastIndexOfAnyExcept(hidden) + 1;
             if (start < limit)
@@ -70,12 +78,23 @@ internal unsafe partial struct TileState<TVector, TSpec>
 
     private readonly bool IsOneRow(in MaskOperand mask) => mask.Strides.Query == 0 && (mask.Strides.Head == 0 || Rows.IsOneHead);
 
-    /// <summary>bias[j][q] = log₂(e)·M[q][j] of one block, laid over the masks that are there already.</summary>
+    /// <summary>bias[j][q] = M[q][j] of one block, laid over the masks that are there already.</summary>
     [MethodImpl(MethodImplOptions.AggressiveOptimization)]
     private readonly void PackMask<TElement>(in MaskOperand mask, int first, int count, ref bool overlay)
         where TElement : struct, IMaskElement
     {
-        const float Scale = (float)VectorMath.Log2E;
+        if (mask.Strides.RepeatsKeys)
+            PackRows<RepeatedElement<TElement>>(mask, first, count, overlay);
+        else
+            PackRows<TElement>(mask, first, count, overlay);
+        overlay = true;
+    }
+
+    [MethodImpl(MethodImplOptions.AggressiveOptimization)]
+    private readonly void PackRows<TElement>(in MaskOperand mask, int first, int count, bool overlay)
+        where TElement : struct, IMaskElement
+    {
+        const float Scale = 1;
         byte* row = (byte*)MaskRow<TElement>(mask, 0);
         if (IsOneRow(mask))
         {
@@ -90,7 +109,5 @@ internal unsafe partial struct TileState<TVector, TSpec>
                 starts[q] = Rows.IsOneHead ? row + RowOf(q) * step : MaskRow<TElement>(mask, RowOf(q));
             LanePacking<TVector>.Pack<TElement>(starts, first, count, Scale, Bias, Width, Stride, overlay);
         }
-
-        overlay = true;
     }
 }

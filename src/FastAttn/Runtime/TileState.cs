@@ -58,6 +58,29 @@ internal unsafe partial struct TileState<TVector, TSpec>
     /// <summary>l.</summary>
     public readonly float* Sum;
 
+    /// <summary>Whether a call has more keys than a part.</summary>
+    public readonly bool HasParts;
+
+    /// <summary>
+    /// Ot, m and l of the key blocks before the present part, where the keys are more than a part has: blocks are added to those of their
+    /// part, parts to these, since rounding errors grow with the number of terms.
+    /// </summary>
+    public readonly float* TotalOutput;
+
+    /// <summary>See <see cref="TotalOutput"/>.</summary>
+    public readonly float* TotalMax;
+
+    /// <summary>See <see cref="TotalOutput"/>.</summary>
+    public readonly float* TotalSum;
+
+    /// <summary>
+    /// What the additions of parts have rounded off the total of outputs (<see cref="OnlineSoftmax.Add"/>).
+    /// </summary>
+    public readonly float* OutputRest;
+
+    /// <summary>The same of the sum of weights.</summary>
+    public readonly float* SumRest;
+
     /// <summary>By how much sums and outputs shrink for the present block.</summary>
     public readonly float* Alpha;
 
@@ -83,7 +106,7 @@ internal unsafe partial struct TileState<TVector, TSpec>
     /// </summary>
     public readonly float* Nearest;
 
-    /// <summary>What is added to scores, in units of log₂, where there is a mask or ALiBi. Rows of queries have it by rows.</summary>
+    /// <summary>What is added to scores where there is a mask or ALiBi. Rows of queries have it by rows.</summary>
     public readonly float* Bias;
 
     /// <summary>Keys of the present block that the queries of each vector take: up to the last that one of them sees, or more.</summary>
@@ -116,6 +139,12 @@ internal unsafe partial struct TileState<TVector, TSpec>
         Limits = (int*)Take(memory, ref used, stride);
         Origins = (long*)Take(memory, ref used, 2 * stride);
         Nearest = Take(memory, ref used, stride);
+        HasParts = call.Shape.KeyLength > KeysPerPart(call);
+        TotalOutput = Take(memory, ref used, HasParts ? (long)valueColumns * stride : 0);
+        TotalMax = Take(memory, ref used, HasParts ? stride : 0);
+        TotalSum = Take(memory, ref used, HasParts ? stride : 0);
+        OutputRest = Take(memory, ref used, HasParts ? (long)valueColumns * stride : 0);
+        SumRest = Take(memory, ref used, HasParts ? stride : 0);
         Score = Take(shared, ref sharedUsed, (long)(blockRows + 1) * stride);
         NewMax = Take(shared, ref sharedUsed, stride);
         Alpha = Take(shared, ref sharedUsed, stride);
@@ -154,6 +183,10 @@ internal unsafe partial struct TileState<TVector, TSpec>
     /// <summary>Whether the first key that a query sees may be another than key 0.</summary>
     public static bool HasStarts => (TSpec.Features & (AttentionFeatures.Window | AttentionCall.MaskFeatures)) != 0;
 
+    /// <summary>Keys of a part, whose blocks are added to each other before they are added to the parts before: 32 blocks.</summary>
+    [MethodImpl(MethodImplOptions.AggressiveInlining)]
+    public static int KeysPerPart(in AttentionCall call) => (int)Math.Min(32L * call.KeyBlock, int.MaxValue);
+
     /// <summary>The first key of the first block that some query sees. Blocks begin at multiples of their size, so that results do not depend on the tile's other queries.</summary>
     [MethodImpl(MethodImplOptions.AggressiveInlining)]
     public readonly int FirstBlock(int keyBlock) => HasStarts && Range.LastLimit > 0 ? Range.FirstStart / keyBlock * keyBlock : 0;
@@ -167,6 +200,15 @@ internal unsafe partial struct TileState<TVector, TSpec>
         new Span<float>(Output, clears).Clear();
         new Span<float>(Max, Width).Fill(OnlineSoftmax.NoMax);
         new Span<float>(Sum, Width).Clear();
+        if (HasParts)
+        {
+            new Span<float>(TotalOutput, ValueColumns * Stride).Clear();
+            new Span<float>(TotalMax, Width).Fill(OnlineSoftmax.NoMax);
+            new Span<float>(TotalSum, Width).Clear();
+            new Span<float>(OutputRest, ValueColumns * Stride).Clear();
+            new Span<float>(SumRest, Width).Clear();
+        }
+
         if (Features.Uses<TSpec>(call, AttentionFeatures.Alibi))
             FindOrigins(call);
         if (!Features.Uses<TSpec>(call, AttentionFeatures.Sinks))
@@ -176,7 +218,7 @@ internal unsafe partial struct TileState<TVector, TSpec>
             float sink = call.Sinks[Rows.Head(q)];
             if (float.IsNegativeInfinity(sink))
                 continue;
-            Max[q] = (float)Math.Clamp(sink * VectorMath.Log2E, float.MinValue, float.MaxValue);
+            Max[q] = sink;
             Sum[q] = 1;
         }
     }
@@ -191,7 +233,7 @@ internal unsafe partial struct TileState<TVector, TSpec>
         LanePacking<TVector>.Pack<FloatElement>(starts, 0, call.HeadDim, Features.QueryScale<TSpec>(call), Query, Width, Stride);
     }
 
-    /// <summary>Masks and ALiBi of one block: bias[j][q] = log₂(e)·(M[q][j] − slope·max(|origin[q] − j| − nearest[q], 0)).</summary>
+    /// <summary>Masks and ALiBi of one block: bias[j][q] = M[q][j] − slope·max(|origin[q] − j| − nearest[q], 0).</summary>
     /// <param name="call">The call.</param>
     /// <param name="first">The block's first key.</param>
     /// <param name="count">Its keys.</param>
@@ -201,7 +243,7 @@ internal unsafe partial struct TileState<TVector, TSpec>
     {
         bool overlay = false;
         if (Features.Uses<TSpec>(call, AttentionFeatures.AdditiveMask))
-            PackMask<AdditiveElement>(call.AdditiveMask, first, count, ref overlay);
+            PackMask<FloatElement>(call.AdditiveMask, first, count, ref overlay);
         if (Features.Uses<TSpec>(call, AttentionFeatures.BooleanMask))
             PackMask<BooleanElement>(call.BooleanMask, first, count, ref overlay);
         if (Features.Uses<TSpec>(call, AttentionFeatures.PackedMask))
@@ -215,7 +257,7 @@ internal unsafe partial struct TileState<TVector, TSpec>
     [MethodImpl(MethodImplOptions.AggressiveInlining)]
     public readonly void CapScores(in AttentionCall call, bool hasBias)
     {
-        float factor = Features.SoftcapFactor(call);
+        float factor = call.Softcap;
         if (hasBias)
             ScoreSteps<TVector>.Run(new ScoreSteps<TVector>.SoftcapAndBias(factor, new(Bias, Stride)), this);
         else
@@ -277,9 +319,34 @@ internal unsafe partial struct TileState<TVector, TSpec>
     [MethodImpl(MethodImplOptions.AggressiveOptimization)]
     public readonly void Step()
     {
-        VectorMath.Exp2Constants<TVector> constants = new();
+        VectorMath.ExpConstants<TVector> constants = new();
         for (int q = 0, v = 0; q < Width; q += TVector.Count, v++)
             OnlineSoftmax.Step(ref Score[q], ref NewMax[q], ref Max[q], ref Sum[q], ref Alpha[q], Counts[v], Stride, constants);
+    }
+
+    /// <summary>Adds a part to those before it: to <see cref="TotalOutput"/>, or to <see cref="Output"/> if it is the last.</summary>
+    [MethodImpl(MethodImplOptions.AggressiveOptimization)]
+    public readonly void AddPart(bool isLast)
+    {
+        VectorMath.ExpConstants<TVector> constants = new();
+        for (int q = 0; q < Width; q += TVector.Count)
+        {
+            TVector m = TVector.Load(ref Max[q]), factor = VectorMath.Exp(TVector.Load(ref TotalMax[q]) - m, constants);
+            m.Store(ref TotalMax[q]);
+            Add(ref TotalSum[q], factor, ref SumRest[q], ref Sum[q], isLast);
+            for (long i = q; i < (long)ValueColumns * Stride; i += Stride)
+                Add(ref TotalOutput[i], factor, ref OutputRest[i], ref Output[i], isLast);
+        }
+
+        if (!isLast)
+            new Span<float>(Sum, Width).Clear();
+
+        static void Add(ref float total, TVector factor, ref float rest, ref float part, bool isLast)
+        {
+            OnlineSoftmax.Add(ref total, factor, ref rest, TVector.Load(ref part));
+            if (isLast)
+                OnlineSoftmax.WithRest<TVector>(ref total, ref rest).Store(ref part);
+        }
     }
 
     /// <summary>Adds the products with NaN and ±∞ that were left out of a block, to the queries that see them.</summary>
@@ -339,17 +406,16 @@ internal unsafe partial struct TileState<TVector, TSpec>
         LanePacking<TVector>.Unpack(Output, Width, Stride, FinishSums(call), rows, call.ValueDim);
     }
 
-    /// <summary>LSE[q] = ln 2·m[q] + ln l[q], −∞ without keys; returns 1 / l[q], 0 without keys.</summary>
+    /// <summary>LSE[q] = m[q] + ln l[q], −∞ without keys; returns 1 / l[q], 0 without keys.</summary>
     [MethodImpl(MethodImplOptions.AggressiveOptimization)]
     public readonly float* FinishSums(in AttentionCall call)
     {
-        const double Ln2 = 0.693147180559945309;
         for (int q = 0; q < Tile.RowCount; q++)
         {
             float sum = Sum[q];
             Alpha[q] = sum == 0 ? 0 : 1 / sum;
             if (call.LogSumExp != null)
-                call.LogSumExp[Rows.LogSumExpIndex(q)] = sum == 0 ? float.NegativeInfinity : (float)((Max[q] + Shift(call, q)) * Ln2 + Math.Log(sum));
+                call.LogSumExp[Rows.LogSumExpIndex(q)] = sum == 0 ? float.NegativeInfinity : (float)(Max[q] + Shift(call, q) + Math.Log(sum));
         }
 
         return Alpha;

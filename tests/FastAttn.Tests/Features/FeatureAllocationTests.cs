@@ -19,6 +19,7 @@ public static class FeatureAllocationTests
         foreach (int queryLength in (int[])[1, 60])
         {
             FeatureCase call = FeatureCases.Draw(new Random(1), new Case(64, 64, AttentionMask.Causal, new(2, 4, 2, queryLength, 90)), features);
+            call = call with { CausalOffsets = call.GivenOffsets };
             foreach (AttentionKernel bound in InstructionSets.Supported.Select(call.Kernel.For))
             {
                 Inputs inputs = call.Normal();

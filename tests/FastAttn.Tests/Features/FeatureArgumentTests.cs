@@ -225,7 +225,7 @@ public static class FeatureArgumentTests
         FeatureCase call = Plain with { Call = Plain.Call with { HeadDim = 16, ValueDim = 16 } };
         foreach (AttentionFeatures feature in Enum.GetValues<AttentionFeatures>().Where(static feature => feature is not (AttentionFeatures.None or AttentionFeatures.All)))
         {
-            FeatureCase drawn = FeatureCases.Draw(new Random(1), call.Call, feature) with { CausalOffsets = null };
+            FeatureCase drawn = FeatureCases.Draw(new Random(1), call.Call with { CausalOffset = 0 }, feature) with { CausalOffsets = null };
             string parameter = feature is AttentionFeatures.Window or AttentionFeatures.Softcap ? "options" : "modifiers";
             foreach ((AttentionKernel kernel, AttentionFeatures features) in FeatureKernels.All)
             {

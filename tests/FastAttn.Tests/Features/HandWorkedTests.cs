@@ -29,7 +29,7 @@ public static class HandWorkedTests
     [Fact]
     public static void Key_length_of_0_leaves_nothing() => Check(static call => call with { KeyLengths = [0] }, static (_, _) => 0);
 
-    /// <summary>The last query sees the last key that exists.</summary>
+    /// <summary>The last query sees the last key that exists; in self-attention each query sees the key of its own token.</summary>
     [Fact]
     public static void Causal_offset_follows_from_the_key_length()
     {
@@ -37,7 +37,7 @@ public static class HandWorkedTests
         {
             Check(
                 call => call with { Call = call.Call with { Mask = AttentionMask.Causal }, KeyLengths = [length] },
-                (i, j, queries) => j < length && j <= i + length - queries ? Weights[j] : 0);
+                (i, j, queries) => j < length && j <= i + (queries == 3 ? 0 : length - queries) ? Weights[j] : 0);
         }
     }
 
@@ -67,7 +67,7 @@ public static class HandWorkedTests
     public static void Mask_that_is_shorter_than_the_keys_hides_the_rest()
     {
         Check(static call => call with { AdditiveMask = [Log(3), 0], AdditiveMaskStrides = AttentionMaskStrides.Of(1, 1, 1, 2) }, static (_, j) => j switch { 0 => 3, 1 => 2, _ => 0 });
-        Check(static call => call with { BooleanMask = [true], BooleanMaskStrides = AttentionMaskStrides.Of(1, 1, 1, 1) }, static (_, j) => j == 0 ? 1 : 0);
+        Check(static call => call with { BooleanMask = [true, true], BooleanMaskStrides = AttentionMaskStrides.Of(1, 1, 1, 2) }, static (_, j) => j < 2 ? Weights[j] : 0);
         Check(static call => call with { PackedMask = [0xFF], PackedMaskStrides = AttentionMaskStrides.OfPacked(1, 1, 1, 2) }, static (_, j) => j < 2 ? Weights[j] : 0);
         Check(static call => call with { BooleanMask = [], BooleanMaskStrides = AttentionMaskStrides.Of(1, 1, 1, 0) }, static (_, _) => 0);
     }

@@ -50,7 +50,7 @@ internal sealed record Case(int HeadDim, int ValueDim, AttentionMask Mask, Atten
     public AttentionOptions Options => new()
     {
         Scale = Scale,
-        CausalOffset = CausalOffset,
+        CausalOffset = CausalOffset ?? (Mask == AttentionMask.Causal && Shape.QueryLength > Shape.KeyLength ? Shape.KeyLength - Shape.QueryLength : null),
         MaxDegreeOfParallelism = Threads,
         Layout = Layout,
         QueryStrides = QueryRows.Given,

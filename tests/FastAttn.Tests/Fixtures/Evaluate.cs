@@ -2,7 +2,7 @@ using System;
 
 namespace FastAttn.Tests.Fixtures;
 
-/// <summary>Calls of kernels and of the reference.</summary>
+/// <summary>Calls of kernels and of the oracle.</summary>
 internal static class Evaluate
 {
     /// <summary>Bits that no kernel computes: a NaN of its own.</summary>
@@ -21,18 +21,8 @@ internal static class Evaluate
     }
 
     /// <summary>The formula in double.</summary>
-    public static Outputs<double> Exact(Case call, Inputs inputs)
-    {
-        Outputs<double> outputs = new(new double[call.OutputRows.Elements], new double[call.LogSumExpElements]);
-        AttentionReference.Forward<double>(inputs.Query, inputs.Key, inputs.Value, outputs.Output, outputs.LogSumExp, call.Shape, call.HeadDim, call.ValueDim, call.Mask, call.Options);
-        return outputs;
-    }
+    public static Outputs<double> Exact(Case call, Inputs inputs) => new FeatureCase(call).Exact(inputs);
 
     /// <summary>The formula in float32, in three passes.</summary>
-    public static Outputs<float> Naive(Case call, Inputs inputs)
-    {
-        Outputs<float> outputs = new(new float[call.OutputRows.Elements], new float[call.LogSumExpElements]);
-        AttentionReference.Forward<float>(inputs.Query, inputs.Key, inputs.Value, outputs.Output, outputs.LogSumExp, call.Shape, call.HeadDim, call.ValueDim, call.Mask, call.Options);
-        return outputs;
-    }
+    public static Outputs<float> Naive(Case call, Inputs inputs) => new FeatureCase(call).Naive(inputs);
 }

@@ -23,6 +23,7 @@ internal static class OverlappingModifiers
             PackedMask = read == "PackedMask" ? MemoryMarshal.Cast<float, byte>(from) : default,
             PackedMaskStrides = strides,
             KeyLengths = read == "KeyLengths" ? MemoryMarshal.Cast<float, int>(from)[..sequences] : default,
+            QueryLengths = read == "QueryLengths" ? MemoryMarshal.Cast<float, int>(from)[..sequences] : default,
             CausalOffsets = read == "CausalOffsets" ? MemoryMarshal.Cast<float, int>(from)[..sequences] : default,
             AlibiSlopes = read == "AlibiSlopes" ? from[..heads] : default,
             Sinks = read == "Sinks" ? from[..heads] : default,

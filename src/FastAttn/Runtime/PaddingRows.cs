@@ -1,0 +1,32 @@
+using System;
+using System.Runtime.CompilerServices;
+
+namespace FastAttn.Runtime;
+
+/// <summary>The rows of the output after the last query of a padded sequence: zeros, with a log-sum-exp of −∞.</summary>
+internal static unsafe class PaddingRows
+{
+    /// <summary>
+    /// Writes those of a tile that lie past the stream's rows. A stream has as many rows fewer than its padded shape as there are
+    /// padding rows, so that the tiles past its end have just enough rows for them.
+    /// </summary>
+    /// <param name="call">The call.</param>
+    /// <param name="tile">The tile.</param>
+    /// <param name="sequence">Its sequence.</param>
+    /// <param name="streamRows">Rows of the stream that are queries.</param>
+    [MethodImpl(MethodImplOptions.NoInlining)]
+    public static void Clear(in AttentionCall call, in QueryTile tile, in Sequence sequence, long streamRows)
+    {
+        int padding = call.Shape.QueryLength - sequence.QueryLength;
+        TilePartition partition = call.Partition;
+        int firstHead = partition.Streams == call.Shape.QueryHeads ? tile.Stream : tile.Stream * call.GroupSize;
+        for (long row = Math.Max(tile.FirstRow - streamRows, 0); row < tile.FirstRow + tile.RowCount - streamRows; row++)
+        {
+            (long head, long token) = (firstHead + row / padding, sequence.QueryLength + row % padding);
+            AttentionStrides strides = call.OutputStrides;
+            new Span<float>(call.Output + sequence.Batch * strides.Batch + head * strides.Head + token * strides.Length, call.ValueDim).Clear();
+            if (call.LogSumExp != null)
+                call.LogSumExp[(sequence.Batch * (long)call.Shape.QueryHeads + head) * call.Shape.QueryLength + token] = float.NegativeInfinity;
+        }
+    }
+}
