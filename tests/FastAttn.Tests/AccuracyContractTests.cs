@@ -21,6 +21,9 @@ public sealed class AccuracyContractTests(ITestOutputHelper log)
 {
     private const double Ratio = 1.25, Largest = 1.5e-6;
 
+    /// <summary>Small shapes have so many heads that a draw has about as many scores: the largest of few errors is a matter of luck.</summary>
+    private const int Scores = 6400;
+
     /// <summary>Few queries and many, few keys, which average nothing, and many.</summary>
     public static TheoryData<int, int, int> Shapes =>
     [
@@ -36,10 +39,11 @@ public sealed class AccuracyContractTests(ITestOutputHelper log)
         Assert.SkipUnless(Fma.IsSupported || AdvSimd.IsSupported, "Without fused multiply-adds a product is rounded twice.");
         AttentionKernel kernel = ScaledDotProductAttention.GetKernel(dim, dim);
         var errors = InstructionSets.Supported.ToDictionary(static set => set, static _ => 0.0);
+        int heads = Math.Clamp(Scores / (queries * keys), 1, 16);
         double naive = 0;
         for (int seed = 0; seed < Budget.Draws(100, 20); seed++)
         {
-            var call = new Case(dim, dim, AttentionMask.None, new(1, 1, 1, queries, keys)) { Seed = seed };
+            var call = new Case(dim, dim, AttentionMask.None, new(1, heads, heads, queries, keys)) { Seed = seed };
             Inputs inputs = Inputs.Normal(call);
             Outputs<double> exact = Evaluate.Exact(call, inputs);
             naive = Math.Max(naive, ErrorOf(exact, InThreePasses(call, inputs)));
