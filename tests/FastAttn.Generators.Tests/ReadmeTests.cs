@@ -50,10 +50,20 @@ public sealed class ReadmeTests
             context.Unload();
         }
 
+        string[] printed = written.ToString().Trim().Split(Environment.NewLine), prints = [.. lines.Select(static line => line.Trim()).Where(static line => line.StartsWith("Console.WriteLine(", StringComparison.Ordinal))];
+        Assert.Equal(prints.Length, printed.Length);
+
         // The first query of a causal kernel sees one key: its output is the first value, here from a seeded normal distribution.
-        string[] line = written.ToString().Trim().Split(": ");
+        string[] line = printed[0].Split(": ");
         Assert.Equal($"F32_D64_Causal_{InstructionSets.Default}", line[0]);
         Assert.InRange(float.Parse(line[1]), -6, 6);
+
+        // A print with a comment says what it shows: the number, and perhaps why after a colon.
+        foreach ((string print, string result) in prints.Zip(printed))
+        {
+            if (print.Split("; // ") is [_, var shown])
+                Assert.Equal(shown.Split(':')[0], result);
+        }
     }
 
     private static string[][] Blocks(string file, string opening)

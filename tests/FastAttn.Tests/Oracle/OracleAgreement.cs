@@ -35,19 +35,20 @@ internal static class OracleAgreement
             return;
         }
 
+        // Floors are those of values up to 4, and in proportion where all are less than 1 or some are more.
+        double value = inputs.Value.Where(float.IsFinite).Select(static x => Math.Abs((double)x)).DefaultIfEmpty().Max(), unit = Math.Max(value / 4, Math.Min(1, value));
         Outputs<double> exact = call.Exact(inputs);
-        Row[] naive = [.. RowsOf(call, exact, call.Naive(inputs))];
+        Row[] naive = [.. RowsOf(call, unit, exact, call.Naive(inputs))];
         double naiveOutput = Largest(naive, static row => row.Output), naiveLogSumExp = Largest(naive, static row => row.LogSumExp);
 
         // The roundings of a dot product grow as √d. A logit that is far from 0 has a relative error of its weight that is its own half ulp.
         double rounding = Floor * Math.Sqrt(Math.Max(1, call.Call.HeadDim / 64.0));
         double logit = exact.LogSumExp.Select(Math.Abs).Where(static sum => sum < Huge).DefaultIfEmpty().Max();
-        double value = inputs.Value.Where(float.IsFinite).Select(static x => Math.Abs((double)x)).DefaultIfEmpty().Max();
-        double outputFloor = rounding * Math.Max(value / 4, Math.Min(1, value)) + Math.Max(0, logit - 8) * HalfUlp * value;
+        double outputFloor = rounding * unit + Math.Max(0, logit - 8) * HalfUlp * value;
         foreach (AttentionKernel bound in InstructionSets.Supported.Select(call.Kernel.For))
         {
             Outputs<float> actual = call.Run(bound, inputs);
-            foreach (Row row in RowsOf(call, exact, actual))
+            foreach (Row row in RowsOf(call, unit, exact, actual))
             {
                 if (row.Output > 2 * naiveOutput + outputFloor || row.LogSumExp > 2 * naiveLogSumExp + rounding)
                 {
@@ -94,8 +95,11 @@ internal static class OracleAgreement
         Assert.All(logSumExp, static element => Assert.True(Evaluate.IsCanary(element)));
     }
 
-    /// <summary>The errors of each row; those of a log-sum-exp beyond 4 are relative, in units of 4.</summary>
-    private static IEnumerable<Row> RowsOf(FeatureCase call, Outputs<double> exact, Outputs<float> actual)
+    /// <summary>
+    /// The errors of each row. Those of a log-sum-exp beyond 4 are relative, in units of 4, and those of an output beyond two units of the
+    /// values, as constant values and lone keys make it, in two units: 2⁻²⁰ is then eight roundings of the number itself.
+    /// </summary>
+    private static IEnumerable<Row> RowsOf(FeatureCase call, double unit, Outputs<double> exact, Outputs<float> actual)
     {
         Rows rows = call.Storage.OutputRows;
         for (int b = 0, row = 0; b < rows.Batch; b++)
@@ -108,7 +112,7 @@ internal static class OracleAgreement
                     double output = 0;
                     for (int c = start; c < start + rows.Dim; c++)
                     {
-                        double error = ErrorOf(exact.Output[c], actual.Output[c]);
+                        double error = ErrorOf(exact.Output[c], actual.Output[c]) / Math.Max(1, Math.Abs(exact.Output[c]) / (2 * unit));
                         if (error > output)
                             (output, worst) = (error, c);
                     }
