@@ -14,21 +14,21 @@ internal static class CommandLine
     /// <param name="error">Takes one line where something is wrong.</param>
     public static int Invoke(string[] args, TextWriter output, TextWriter error)
     {
-        var root = new RootCommand("FastAttn: attention in managed code.")
-        {
-            new RunCommand(),
-            new LayerCommand(),
-            new InfoCommand(),
-        };
-
         try
         {
+            var root = new RootCommand("FastAttn: attention in managed code.")
+            {
+                new RunCommand(),
+                new LayerCommand(),
+                new InfoCommand(),
+            };
+
             // A path may begin with '@', which would otherwise name a file of arguments.
             ParseResult parsed = root.Parse(args, new ParserConfiguration { ResponseFileTokenReplacer = null });
             if (parsed.Action is ParseErrorAction)
             {
                 // The unknown word first: without it a command may be missing too.
-                string message = parsed.UnmatchedTokens is [string unknown, ..] ? $"'{unknown}' is unknown." : parsed.Errors[0].Message;
+                string message = parsed.UnmatchedTokens is [string unknown, ..] ? $"'{Printable.Of(unknown)}' is unknown." : parsed.Errors[0].Message;
                 throw new InputException($"{message} See 'fastattn --help'.");
             }
 
@@ -36,13 +36,30 @@ internal static class CommandLine
         }
         catch (Exception e) when (e is InputException or PlatformNotSupportedException)
         {
-            error.WriteLine($"fastattn: {e.Message}");
+            return Fail(error, e.Message, ExitCode.BadInput);
         }
-        catch (OutOfMemoryException)
+        catch (Exception e) when (e.GetBaseException() is OutOfMemoryException)
         {
-            error.WriteLine("fastattn: The arrays do not fit in memory.");
+            return Fail(error, "The arrays do not fit in memory.", ExitCode.BadInput);
+        }
+        catch (Exception e)
+        {
+            return Fail(error, $"This is a fault of the tool itself: {e.GetType().Name}: {e.Message}", ExitCode.Failure);
+        }
+    }
+
+    /// <summary>Prints one line, whatever the message holds.</summary>
+    private static int Fail(TextWriter error, string message, int exitCode)
+    {
+        try
+        {
+            error.WriteLine($"fastattn: {Printable.Of(message, Printable.MaxMessage)}");
+        }
+        catch (IOException)
+        {
+            // Nobody can be told; the exit code still says it.
         }
 
-        return ExitCode.BadInput;
+        return exitCode;
     }
 }

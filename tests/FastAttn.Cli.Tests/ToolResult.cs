@@ -22,6 +22,13 @@ internal sealed record ToolResult(int ExitCode, string Output, string Error)
         Assert.Equal(Cli.ExitCode.Success, ExitCode);
     }
 
+    /// <summary>Exit code 0, and on standard error one line that says what was ignored and why.</summary>
+    public void ShouldIgnore(string what)
+    {
+        Assert.Equal($"ignored: {what}{Environment.NewLine}", Error);
+        Assert.Equal(Cli.ExitCode.Success, ExitCode);
+    }
+
     /// <summary>Exit code 2, nothing on standard output, and one line on standard error that has all these parts.</summary>
     public void ShouldBeBadInput(params string[] parts)
     {
