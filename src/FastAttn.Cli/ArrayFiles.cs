@@ -48,6 +48,7 @@ internal sealed class ArrayFiles(string query, string key, string value, string 
         q.RequireDimension(ScaledDotProductAttention.MaxDimension);
         v.RequireDimension(ScaledDotProductAttention.MaxDimension);
         q.RequireHeadsMultipleOf(k);
+        q.RequireHeadsInAll();
         return new AttentionProblem(
             new AttentionShape(q.Batch, q.Heads, k.Heads, q.Length, k.Length), q.Dimension, v.Dimension, mask, q.Array.Data, k.Array.Data, v.Array.Data);
     }

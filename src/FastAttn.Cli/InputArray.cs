@@ -46,6 +46,13 @@ internal sealed record InputArray(string Option, string Path, NpyArray Array)
             throw new InputException($"{Name}: its last axis is {Dimension}; expected 1 to {most}.");
     }
 
+    /// <summary>Also where another axis is 0, so that sizes beside it may be any.</summary>
+    public void RequireHeadsInAll()
+    {
+        if ((long)Batch * Heads > System.Array.MaxLength)
+            throw new InputException($"{Name}: has {(long)Batch * Heads} heads in all sequences; {System.Array.MaxLength} are the most.");
+    }
+
     public void RequireHeadsMultipleOf(InputArray keys)
     {
         if (keys.Heads == 0 ? Heads != 0 : Heads % keys.Heads != 0)
