@@ -25,10 +25,13 @@ internal static class CommandLine
 
             // A path may begin with '@', which would otherwise name a file of arguments.
             ParseResult parsed = root.Parse(args, new ParserConfiguration { ResponseFileTokenReplacer = null });
-            if (parsed.Action is ParseErrorAction)
+
+            // A word in brackets before the command would be a directive of the parser's, of which this tool offers none. An unknown word
+            // is named first, since without it a command may be missing as well, and beside --help and --version too.
+            string? unknown = args is [['[', .., ']'] directive, ..] ? directive : parsed.UnmatchedTokens is [string first, ..] ? first : null;
+            if (unknown is not null || parsed.Action is ParseErrorAction)
             {
-                // The unknown word first: without it a command may be missing too.
-                string message = parsed.UnmatchedTokens is [string unknown, ..] ? $"'{Printable.Of(unknown)}' is unknown." : parsed.Errors[0].Message;
+                string message = unknown is not null ? $"'{Printable.Of(unknown)}' is unknown." : parsed.Errors[0].Message;
                 throw new InputException($"{message} See 'fastattn --help'.");
             }
 

@@ -69,6 +69,7 @@ internal sealed class LayerCommand : Command
     public LayerCommand()
         : base("layer", "Runs one attention layer of a safetensors checkpoint over tokens from a file.")
     {
+        _window.HelpName = "left[:right]";
         Options.Add(_weights);
         Options.Add(_prefix);
         Options.Add(_input);

@@ -90,6 +90,31 @@ public sealed class FuzzTests
         });
     }
 
+    [Fact]
+    public void Any_command_line_runs_or_is_refused() => Campaign.Run(ToolBytes, random =>
+    {
+        var files = new RandomFiles(random);
+        string[] words =
+        [
+            "run", "layer", "info", "--help", "-?", "-h", "--version", "--", "-", "", " ", "[suggest]", "[suggest:3]", "[diagram]", "[env:A=B]", "[", "]", "@", "@none", "--mask", "--mask=causal", "--mask:", "--scale=", "/h",
+            "--query", "--weights", "--heads", "--isa", "--check", "--window", "-m", "1", "none", "\0", "\ud800", "\u001b[2J", "\r\n", new string('-', 100), new string('x', 10000),
+        ];
+        string[] args = [.. Enumerable.Range(0, random.Next(6)).Select(_ => files.Argument(words))];
+
+        // That alone takes seconds.
+        if (args is ["run", ..] && !args.Contains("--query"))
+            args = [.. args, "--query", "none"];
+        ToolResult result = ToolResult.Of(args);
+        if (result.ExitCode == ExitCode.Success)
+        {
+            Assert.Equal("", result.Error);
+            return true;
+        }
+
+        result.ShouldBeBadInput();
+        return false;
+    });
+
     /// <summary>Shapes that fit each other, with sizes beyond all bounds where an axis is 0.</summary>
     private static (int[] Query, int[] Key, int[] Value) Shapes(Random random)
     {
