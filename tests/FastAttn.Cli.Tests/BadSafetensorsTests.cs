@@ -45,6 +45,10 @@ public sealed class BadSafetensorsTests
         { "more bytes than the shape needs", File(Tensor("a", "BF16", "[1]", 0, 4), 4), "tensor 'a' of BF16 [1] in 4 bytes; expected 2" },
         { "shape whose bytes are 0 in 64 bits", File(Tensor("a", "F32", "[4611686018427387904]", 0, 0), 0), "in 0 bytes; expected 18446744073709551616" },
         { "shape whose product is 0 in 64 bits", File(Tensor("a", "F32", "[4294967296, 4294967296]", 0, 0), 0), "in 0 bytes; expected" },
+        { "bytes before the first tensor", File(Tensor("a", "F32", "[1]", 4, 8), 8), "has bytes 0 to 4 of its data that belong to no tensor" },
+        { "bytes between tensors", File(Tensor("b", "F32", "[1]", 8, 12) + ", " + Tensor("a", "F32", "[1]", 0, 4), 12), "has bytes 4 to 8 of its data that belong to no tensor" },
+        { "bytes after the last tensor", File(Tensor("a", "F32", "[1]", 0, 4), 5), "has bytes 4 to 5 of its data that belong to no tensor" },
+        { "bytes without a tensor", File("", 3), "has bytes 0 to 3 of its data that belong to no tensor" },
         { "tensors that overlap", File(Tensor("a", "F32", "[2]", 0, 8) + ", " + Tensor("b", "F32", "[2]", 4, 12), 12), "tensors 'a' and 'b' that overlap" },
     };
 

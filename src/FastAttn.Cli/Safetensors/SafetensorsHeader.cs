@@ -20,7 +20,7 @@ internal static class SafetensorsHeader
     /// <summary>Returns the tensors by name.</summary>
     /// <param name="json">The header.</param>
     /// <param name="dataBytes">Bytes after it.</param>
-    /// <exception cref="InvalidDataException">It is malformed, or a tensor does not lie inside the data, apart from all others.</exception>
+    /// <exception cref="InvalidDataException">It is malformed, or a tensor does not lie inside the data, or tensors do not make up the data one after the other.</exception>
     public static Dictionary<string, TensorInfo> Parse(ReadOnlyMemory<byte> json, long dataBytes)
     {
         var tensors = new Dictionary<string, TensorInfo>(StringComparer.Ordinal);
@@ -82,7 +82,16 @@ internal static class SafetensorsHeader
 
             if (before is not null && tensor.Begin < before.End)
                 throw new InvalidDataException($"has tensors {before.Quoted} and {tensor.Quoted} that overlap.");
+            RequireNoneBetween(before?.End ?? 0, tensor.Begin);
             before = tensor;
+        }
+
+        RequireNoneBetween(before?.End ?? 0, dataBytes);
+
+        static void RequireNoneBetween(long end, long begin)
+        {
+            if (begin != end)
+                throw new InvalidDataException($"has bytes {end} to {begin} of its data that belong to no tensor.");
         }
     }
 }
