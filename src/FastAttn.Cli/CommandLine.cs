@@ -45,6 +45,11 @@ internal static class CommandLine
         {
             return Fail(error, "The arrays do not fit in memory.", ExitCode.BadInput);
         }
+        catch (IOException e)
+        {
+            // Files are InputExceptions.
+            return Fail(error, $"Standard output cannot be written: {e.Message}", ExitCode.Failure);
+        }
         catch (Exception e)
         {
             return Fail(error, $"This is a fault of the tool itself: {e.GetType().Name}: {e.Message}", ExitCode.Failure);

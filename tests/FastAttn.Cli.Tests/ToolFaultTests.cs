@@ -21,10 +21,13 @@ public sealed class ToolFaultTests
     }
 
     [Fact]
-    public void A_full_disk_behind_standard_output_and_error_is_exit_code_1()
+    public void A_full_disk_behind_standard_output_is_one_line_and_exit_code_1()
     {
         var full = new BrokenWriter(new IOException("No space left on device"));
+        using var error = new StringWriter();
 
+        Assert.Equal(ExitCode.Failure, CommandLine.Invoke(["info"], full, error));
+        Assert.Equal($"fastattn: Standard output cannot be written: No space left on device{Environment.NewLine}", error.ToString());
         Assert.Equal(ExitCode.Failure, CommandLine.Invoke(["info"], full, full));
     }
 
