@@ -363,8 +363,8 @@ public sealed class MultiHeadAttention
             CausalOffset = CallValidation.IsGiven(own.CausalOffsets) ? null : call.Appends ? call.Cache!.Starts[0] : 0,
             MaxDegreeOfParallelism = call.MaxThreads,
             Layout = AttentionLayout.BatchLengthHeadDim,
-            KeyStrides = call.Cache?.KeyStrides,
-            ValueStrides = call.Cache?.ValueStrides,
+            KeyStrides = call.Cache?.Strides(_sizes.Head),
+            ValueStrides = call.Cache?.Strides(_sizes.Value),
         };
         AttentionKernel kernel = CallValidation.FeaturesOf(options, own) == AttentionFeatures.None ? _kernel : _featured;
         kernel.Forward(query, key, value, output, shape, own, options);

@@ -79,15 +79,7 @@ internal static class LayerValidation
     public static int CheckRoom(KeyValueCache cache, int length, ReadOnlySpan<int> lengths)
     {
         long needed = cache.LengthAfter(length, lengths);
-        if (needed > cache.Capacity)
-        {
-            if (!cache.CanGrow)
-                throw new InvalidOperationException($"The cache is full: it has room for {cache.Capacity} tokens of a sequence and would hold {needed}.");
-            long most = KeyValueCache.Most(cache.Batch, cache.KeyValueHeads, cache.HeadDim, cache.ValueDim);
-            if (needed > most)
-                throw new InvalidOperationException($"The cache would hold {needed} tokens of a sequence, more than the {most} that a span can.");
-        }
-
+        cache.CheckRoom(needed);
         return (int)needed;
     }
 }
