@@ -17,6 +17,12 @@ internal ref struct LayerCall
     /// <summary>[B, L_q, d_model].</summary>
     public Span<float> Output;
 
+    /// <summary>[axes, B, L_q]: the positions of the queries; empty where they follow from an offset.</summary>
+    public ReadOnlySpan<int> QueryPositions;
+
+    /// <summary>[axes, B, L_k]: the positions of the keys, likewise.</summary>
+    public ReadOnlySpan<int> KeyPositions;
+
     public int Batch;
     public int QueryLength;
 

@@ -46,12 +46,26 @@ internal static class LayerValidation
         }
     }
 
+    /// <summary>Positions of a rotary embedding: none, or one for each axis and token.</summary>
+    public static void CheckPositions(RotaryEmbedding? rotary, string name, ReadOnlySpan<int> positions, int batch, int length)
+    {
+        if (positions.IsEmpty)
+            return;
+        if (rotary is null)
+            throw new ArgumentException("The layer has no rotary embedding, which alone has positions.", name);
+        Int128 expected = (Int128)rotary.Axes * batch * length;
+        if (positions.Length != expected)
+            throw new ArgumentException($"Has {positions.Length} elements; axes {rotary.Axes} × batch {batch} × length {length} need {expected}.", name);
+        foreach (int position in positions)
+            ArgumentOutOfRangeException.ThrowIfNegative(position, name);
+    }
+
     /// <summary>All that the attention itself would refuse later, and what a layer does not take.</summary>
     /// <param name="modifiers">What modifies the attention.</param>
     /// <param name="shape">The attention's sizes.</param>
-    /// <param name="rotary">The embedding whose positions causal offsets are; null for none.</param>
+    /// <param name="arePositions">Whether causal offsets are positions of a rotary embedding.</param>
     /// <param name="output">It may be an input, but nothing of what modifies the attention.</param>
-    public static void CheckModifiers(in AttentionModifiers modifiers, in AttentionShape shape, RotaryEmbedding? rotary, ReadOnlySpan<float> output)
+    public static void CheckModifiers(in AttentionModifiers modifiers, in AttentionShape shape, bool arePositions, ReadOnlySpan<float> output)
     {
         CallValidation.CheckApart(nameof(output), output, default, default, default, modifiers);
         if (CallValidation.IsGiven(modifiers.QueryStarts) || CallValidation.IsGiven(modifiers.KeyStarts))
@@ -59,8 +73,8 @@ internal static class LayerValidation
         CallValidation.CheckModifiers(shape, default, modifiers);
         foreach (int offset in modifiers.CausalOffsets)
         {
-            if (rotary is not null && (offset < 0 || offset + (long)shape.QueryLength > rotary.MaxPositions))
-                throw new ArgumentOutOfRangeException(nameof(modifiers), offset, $"CausalOffsets are positions of the rotary embedding; with {shape.QueryLength} queries they must be 0 to {rotary.MaxPositions - shape.QueryLength}.");
+            if (arePositions && (offset < 0 || offset + (long)shape.QueryLength - 1 > int.MaxValue))
+                throw new ArgumentOutOfRangeException(nameof(modifiers), offset, $"CausalOffsets are positions of the rotary embedding where none are given; with {shape.QueryLength} queries they must be 0 to {int.MaxValue - (shape.QueryLength - 1L)}.");
         }
     }
 
