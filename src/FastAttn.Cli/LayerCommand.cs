@@ -116,7 +116,7 @@ internal sealed class LayerCommand : Command
         long start = Stopwatch.GetTimestamp();
         // Sizes beside a 0 may be any; the layer would make room for as many positions.
         if (elements > 0)
-            layer.Forward(input.Array.Data, result, batch, length, new AttentionModifiers { Sinks = file.Sinks }, parsed.GetValue(_threads) ?? 0);
+            layer.Forward(input.Array.Data, result, batch, length, new AttentionModifiers { Sinks = file.Sinks }, maxDegreeOfParallelism: parsed.GetValue(_threads) ?? 0);
         TimeSpan elapsed = Stopwatch.GetElapsedTime(start);
         AtomicFile.Write("--output", output, target => NpyFile.Write(target, new NpyArray([.. input.Array.Shape[..^1], options.ModelDim], result)));
 

@@ -1,4 +1,5 @@
 using System;
+using System.Threading;
 using System.Linq;
 
 using FastAttn.Benchmarks.Peers.Onnx;
@@ -58,7 +59,7 @@ internal sealed class ProjectionWorkload(int rows, int inputs, int outputs, int 
                 {
                     ProductCall call = new(product, rows);
                     call.Add(new(a, inputs, weights[i], c + i * rows * outputs, outputs));
-                    call.Run(threads);
+                    call.Run(threads, CancellationToken.None);
                 }
             }
         };

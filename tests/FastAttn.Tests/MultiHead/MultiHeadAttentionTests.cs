@@ -114,7 +114,7 @@ public static class MultiHeadAttentionTests
     public static void Padded_sequences_have_the_bits_that_they_have_alone()
     {
         const int Length = 70;
-        int[] lengths = [70, 20, 40, 9];
+        int[] lengths = [70, 20, 40, 9, 1, 3];
         foreach (string name in (string[])["usual", "rotary, half split", "normalised, grouped, rotary"])
         {
             Layer layer = Layers[name];
