@@ -151,6 +151,7 @@ public sealed class MultiHeadAttention
     /// the remarks of <see cref="MultiHeadAttention"/>).
     /// </remarks>
     /// <exception cref="ArgumentException">A length or size does not fit; the parameter is named and nothing has been written.</exception>
+    /// <exception cref="OperationCanceledException">Cancelled; what the output holds is unspecified.</exception>
     public void Forward(
         ReadOnlySpan<float> input,
         Span<float> output,
@@ -242,6 +243,7 @@ public sealed class MultiHeadAttention
     /// <param name="cancellationToken">As <see cref="AttentionOptions.CancellationToken"/>, for the projections too.</param>
     /// <returns>The projected keys and values.</returns>
     /// <exception cref="ArgumentException">A length or size does not fit; the parameter is named.</exception>
+    /// <exception cref="OperationCanceledException">Cancelled.</exception>
     public KeyValueCache ProjectMemory(
         ReadOnlySpan<float> key,
         ReadOnlySpan<float> value,
@@ -342,6 +344,7 @@ public sealed class MultiHeadAttention
     /// </remarks>
     /// <exception cref="ArgumentException">A length or size does not fit; the parameter is named and nothing has been written.</exception>
     /// <exception cref="InvalidOperationException">The cache is full and cannot grow; nothing has been written.</exception>
+    /// <exception cref="OperationCanceledException">Cancelled; what the output holds is unspecified, and the cache holds the tokens that it held before.</exception>
     public void Forward(
         ReadOnlySpan<float> input,
         Span<float> output,
@@ -384,6 +387,7 @@ public sealed class MultiHeadAttention
 
     private unsafe void Run(in LayerCall call, in AttentionModifiers modifiers)
     {
+        call.Cancellation.ThrowIfCancellationRequested();
         if (call.Batch == 0)
             return;
         KeyValueCache? cache = call.Cache;
