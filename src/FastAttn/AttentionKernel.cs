@@ -108,7 +108,7 @@ public abstract class AttentionKernel
     /// <param name="value">V: [B, H_kv, L_k, d_v], likewise.</param>
     /// <param name="output">O, written: [B, H, L_q, d_v], likewise. Must not overlap another buffer.</param>
     /// <param name="shape">The sizes.</param>
-    /// <param name="options">Scale, causal offset, layout, strides and threads; <c>default</c> for the usual.</param>
+    /// <param name="options">Scale, causal offset, layout, strides, threads and cancellation; <c>default</c> for the usual.</param>
     /// <remarks>
     /// <para>
     /// A buffer of a <see cref="AttentionOptions.Layout"/> has exactly the length of its shape; one with explicit strides
@@ -125,6 +125,7 @@ public abstract class AttentionKernel
     /// <exception cref="PlatformNotSupportedException">
     /// The environment forces an instruction set that this process cannot run (<see cref="InstructionSets.EnvironmentVariable"/>).
     /// </exception>
+    /// <exception cref="OperationCanceledException">Cancelled (<see cref="AttentionOptions.CancellationToken"/>).</exception>
     public void Forward(
         ReadOnlySpan<float> query,
         ReadOnlySpan<float> key,
@@ -141,7 +142,7 @@ public abstract class AttentionKernel
     /// <param name="output">O, written: [B, H, L_q, d_v], likewise. Must not overlap another buffer.</param>
     /// <param name="shape">The sizes.</param>
     /// <param name="modifiers">Masks, lengths, biases and sinks; only such as the kernel has <see cref="Features"/> for.</param>
-    /// <param name="options">Scale, causal offset, layout, strides and threads; <c>default</c> for the usual.</param>
+    /// <param name="options">Scale, causal offset, layout, strides, threads and cancellation; <c>default</c> for the usual.</param>
     /// <inheritdoc cref="Forward(ReadOnlySpan{float}, ReadOnlySpan{float}, ReadOnlySpan{float}, Span{float}, AttentionShape, AttentionOptions)" path="/remarks"/>
     /// <inheritdoc cref="Forward(ReadOnlySpan{float}, ReadOnlySpan{float}, ReadOnlySpan{float}, Span{float}, AttentionShape, AttentionOptions)" path="/exception"/>
     public void Forward(
@@ -164,7 +165,7 @@ public abstract class AttentionKernel
     /// <param name="output">O, written: [B, H, L_q, d_v], likewise. Must not overlap another buffer.</param>
     /// <param name="logSumExp">LSE, written: [B, H, L_q], always contiguous; −∞ for a query that sees no key.</param>
     /// <param name="shape">The sizes.</param>
-    /// <param name="options">Scale, causal offset, layout, strides and threads; <c>default</c> for the usual.</param>
+    /// <param name="options">Scale, causal offset, layout, strides, threads and cancellation; <c>default</c> for the usual.</param>
     /// <inheritdoc cref="Forward(ReadOnlySpan{float}, ReadOnlySpan{float}, ReadOnlySpan{float}, Span{float}, AttentionShape, AttentionOptions)" path="/remarks"/>
     /// <exception cref="ArgumentException">
     /// A length, stride or size does not fit, or buffers overlap; the parameter is named and nothing has been written.
@@ -172,6 +173,7 @@ public abstract class AttentionKernel
     /// <exception cref="PlatformNotSupportedException">
     /// The environment forces an instruction set that this process cannot run (<see cref="InstructionSets.EnvironmentVariable"/>).
     /// </exception>
+    /// <exception cref="OperationCanceledException">Cancelled (<see cref="AttentionOptions.CancellationToken"/>).</exception>
     public void Forward(
         ReadOnlySpan<float> query,
         ReadOnlySpan<float> key,
@@ -194,7 +196,7 @@ public abstract class AttentionKernel
     /// <param name="logSumExp">LSE, written: [B, H, L_q] or, for ragged batches, [H, T]; −∞ for a query that sees no key and no sink.</param>
     /// <param name="shape">The sizes.</param>
     /// <param name="modifiers">Masks, lengths, biases and sinks; only such as the kernel has <see cref="Features"/> for.</param>
-    /// <param name="options">Scale, causal offset, layout, strides and threads; <c>default</c> for the usual.</param>
+    /// <param name="options">Scale, causal offset, layout, strides, threads and cancellation; <c>default</c> for the usual.</param>
     /// <inheritdoc cref="Forward(ReadOnlySpan{float}, ReadOnlySpan{float}, ReadOnlySpan{float}, Span{float}, AttentionShape, AttentionOptions)" path="/remarks"/>
     /// <inheritdoc cref="Forward(ReadOnlySpan{float}, ReadOnlySpan{float}, ReadOnlySpan{float}, Span{float}, AttentionShape, AttentionOptions)" path="/exception"/>
     public void Forward(
@@ -216,7 +218,7 @@ public abstract class AttentionKernel
     /// <param name="output">O, written: [B, L, H, d_v]. Must not overlap another buffer.</param>
     /// <param name="shape">The sizes; query and key length are the same.</param>
     /// <param name="modifiers">Masks, lengths, biases and sinks; <c>default</c> for none.</param>
-    /// <param name="options">Scale, causal offset and threads. Layout and strides are those of this method.</param>
+    /// <param name="options">Scale, causal offset, threads and cancellation. Layout and strides are those of this method.</param>
     /// <inheritdoc cref="Forward(ReadOnlySpan{float}, ReadOnlySpan{float}, ReadOnlySpan{float}, Span{float}, AttentionShape, AttentionOptions)" path="/remarks"/>
     /// <inheritdoc cref="Forward(ReadOnlySpan{float}, ReadOnlySpan{float}, ReadOnlySpan{float}, Span{float}, AttentionShape, AttentionOptions)" path="/exception"/>
     public void ForwardPacked(
@@ -283,7 +285,7 @@ public abstract class AttentionKernel
             call.KeyStarts = keyStarts;
             call.AlibiSlopes = slopes;
             call.Sinks = sinks;
-            TiledJob<AttentionWork>.Run(new(driver, call), options.MaxDegreeOfParallelism);
+            TiledJob<AttentionWork>.Run(new(driver, call), options.MaxDegreeOfParallelism, options.CancellationToken);
         }
     }
 }

@@ -1,3 +1,5 @@
+using System.Threading;
+
 namespace FastAttn;
 
 /// <summary>What a call may change; <c>default</c> is the usual attention.</summary>
@@ -41,6 +43,12 @@ public readonly record struct AttentionOptions
     /// Results do not depend on it. Small calls run on the caller's thread alone.
     /// </summary>
     public int MaxDegreeOfParallelism { get; init; }
+
+    /// <summary>
+    /// Ends the call between query tiles with an <see cref="System.OperationCanceledException"/>; <c>default</c> for none, which costs nothing. What
+    /// the output holds is unspecified then, unless the token was cancelled before the call: arguments are checked, then nothing is written.
+    /// </summary>
+    public CancellationToken CancellationToken { get; init; }
 
     /// <summary>The layout of query, key, value and output, where their strides are not given.</summary>
     public AttentionLayout Layout { get; init; }

@@ -122,6 +122,7 @@ public static class AttentionReference
 
                 for (int i = 0; i < sequence.QueryLength; i++)
                 {
+                    options.CancellationToken.ThrowIfCancellationRequested();
                     Span<T> s = scores.AsSpan(0, sequence.KeyLength);
                     ReadOnlySpan<float> q = Row(query, call.QueryStrides, sequence.Batch, h, sequence.QueryStart + i, headDim);
                     for (int j = 0; j < s.Length; j++)
@@ -207,6 +208,7 @@ public static class AttentionReference
             {
                 for (int i = 0; i < shape.QueryLength; i++)
                 {
+                    options.CancellationToken.ThrowIfCancellationRequested();
                     ReadOnlySpan<float> q = Row(query, call.QueryStrides, b, h, i, headDim);
                     Span<T> s = scores.Slice(((b * shape.QueryHeads + h) * shape.QueryLength + i) * shape.KeyLength, shape.KeyLength);
                     for (int j = 0; j < s.Length; j++)

@@ -101,9 +101,7 @@ public sealed class KeyValueCache
         if (longest <= Capacity)
             return;
         int capacity = (int)Math.Max(longest, Math.Min(2L * Capacity, Most(Batch, KeyValueHeads, HeadDim, ValueDim)));
-        Keys = Grown(Keys, HeadDim, capacity);
-        Values = Grown(Values, ValueDim, capacity);
-        Capacity = capacity;
+        (Keys, Values, Capacity) = (Grown(Keys, HeadDim, capacity), Grown(Values, ValueDim, capacity), capacity);
     }
 
     /// <summary>Counts the tokens of the append, now that they are there.</summary>
@@ -124,7 +122,8 @@ public sealed class KeyValueCache
 
     private AttentionStrides Strides(int dim) => new((long)KeyValueHeads * Capacity * dim, (long)Capacity * dim, dim);
 
-    private float[] Allocate(int dim, int capacity) => new float[checked((int)((long)Batch * KeyValueHeads * capacity * dim))];
+    /// <summary>The capacity is at most <see cref="Most"/>.</summary>
+    private float[] Allocate(int dim, int capacity) => new float[(long)Batch * KeyValueHeads * capacity * dim];
 
     private float[] Grown(float[] old, int dim, int capacity)
     {

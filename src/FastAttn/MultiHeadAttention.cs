@@ -91,7 +91,7 @@ public sealed class MultiHeadAttention
         return Interlocked.CompareExchange(ref slot, layer, null) ?? layer;
     }
 
-    /// <summary>An empty cache for <see cref="Forward(ReadOnlySpan{float}, Span{float}, KeyValueCache, int, ReadOnlySpan{int}, in AttentionModifiers, int)"/>.</summary>
+    /// <summary>An empty cache for <see cref="Forward(ReadOnlySpan{float}, Span{float}, KeyValueCache, int, ReadOnlySpan{int}, in AttentionModifiers, int, CancellationToken)"/>.</summary>
     /// <param name="batch">Sequences B, at least 0.</param>
     /// <param name="capacity">Tokens of each sequence that there is room for, at least 0.</param>
     /// <param name="canGrow">Whether a full cache becomes larger, which allocates; else appending to it is an error.</param>
@@ -118,14 +118,16 @@ public sealed class MultiHeadAttention
     /// <see cref="AttentionModifiers.KeyLengths"/> makes shorter are those of its padding.
     /// </param>
     /// <param name="maxDegreeOfParallelism">The most threads that may work, the caller's included; 0 for all processors.</param>
+    /// <param name="cancellationToken">As <see cref="AttentionOptions.CancellationToken"/>, for the projections too.</param>
     /// <remarks>
     /// Query <c>i</c> has the position <c>i + offset</c> and key <c>j</c> the position <c>j</c>, for the rotary embedding, windows and a
     /// causal mask: such a layer's query sees the keys of its own position and before. The offset is the sequence's
     /// <see cref="AttentionModifiers.CausalOffsets"/>, else 0.
     /// </remarks>
     /// <exception cref="ArgumentException">A length or size does not fit; the parameter is named and nothing has been written.</exception>
+    /// <exception cref="OperationCanceledException">Cancelled; what the output holds is unspecified.</exception>
     public void Forward(
-        ReadOnlySpan<float> input, Span<float> output, int batch, int length, in AttentionModifiers modifiers = default, int maxDegreeOfParallelism = 0)
+        ReadOnlySpan<float> input, Span<float> output, int batch, int length, in AttentionModifiers modifiers = default, int maxDegreeOfParallelism = 0, CancellationToken cancellationToken = default)
     {
         LayerValidation.CheckSizes(_sizes, batch, length, nameof(length), maxDegreeOfParallelism);
         LayerValidation.CheckOneInput(_sizes, nameof(input));
@@ -136,7 +138,7 @@ public sealed class MultiHeadAttention
             new()
             {
                 Query = input, Key = input, Value = input, Output = output, Batch = batch, QueryLength = length, KeyLength = length,
-                IsSelf = true, MaxThreads = maxDegreeOfParallelism,
+                IsSelf = true, MaxThreads = maxDegreeOfParallelism, Cancellation = cancellationToken,
             },
             modifiers);
     }
@@ -151,8 +153,9 @@ public sealed class MultiHeadAttention
     /// <param name="keyLength">Keys and values L_k of each sequence.</param>
     /// <param name="modifiers">Masks, key lengths, biases and sinks; <c>default</c> for none.</param>
     /// <param name="maxDegreeOfParallelism">The most threads that may work, the caller's included; 0 for all processors.</param>
-    /// <inheritdoc cref="Forward(ReadOnlySpan{float}, Span{float}, int, int, in AttentionModifiers, int)" path="/remarks"/>
-    /// <inheritdoc cref="Forward(ReadOnlySpan{float}, Span{float}, int, int, in AttentionModifiers, int)" path="/exception"/>
+    /// <param name="cancellationToken">As <see cref="AttentionOptions.CancellationToken"/>, for the projections too.</param>
+    /// <inheritdoc cref="Forward(ReadOnlySpan{float}, Span{float}, int, int, in AttentionModifiers, int, CancellationToken)" path="/remarks"/>
+    /// <inheritdoc cref="Forward(ReadOnlySpan{float}, Span{float}, int, int, in AttentionModifiers, int, CancellationToken)" path="/exception"/>
     public void Forward(
         ReadOnlySpan<float> query,
         ReadOnlySpan<float> key,
@@ -162,7 +165,8 @@ public sealed class MultiHeadAttention
         int queryLength,
         int keyLength,
         in AttentionModifiers modifiers = default,
-        int maxDegreeOfParallelism = 0)
+        int maxDegreeOfParallelism = 0,
+        CancellationToken cancellationToken = default)
     {
         LayerValidation.CheckSizes(_sizes, batch, queryLength, nameof(queryLength), maxDegreeOfParallelism);
         LayerValidation.CheckSizes(_sizes, batch, keyLength, nameof(keyLength), maxDegreeOfParallelism);
@@ -175,7 +179,7 @@ public sealed class MultiHeadAttention
             new()
             {
                 Query = query, Key = key, Value = value, Output = output, Batch = batch, QueryLength = queryLength, KeyLength = keyLength,
-                MaxThreads = maxDegreeOfParallelism,
+                MaxThreads = maxDegreeOfParallelism, Cancellation = cancellationToken,
             },
             modifiers);
     }
@@ -187,17 +191,19 @@ public sealed class MultiHeadAttention
     /// <param name="length">Keys and values L_k of each sequence.</param>
     /// <param name="lengths">For each sequence how many of them exist (padding); all where empty.</param>
     /// <param name="maxDegreeOfParallelism">The most threads that may work, the caller's included; 0 for all processors.</param>
+    /// <param name="cancellationToken">As <see cref="AttentionOptions.CancellationToken"/>, for the projections too.</param>
     /// <returns>The projected keys and values.</returns>
     /// <exception cref="ArgumentException">A length or size does not fit; the parameter is named.</exception>
+    /// <exception cref="OperationCanceledException">Cancelled.</exception>
     public KeyValueCache ProjectMemory(
-        ReadOnlySpan<float> key, ReadOnlySpan<float> value, int batch, int length, ReadOnlySpan<int> lengths = default, int maxDegreeOfParallelism = 0)
+        ReadOnlySpan<float> key, ReadOnlySpan<float> value, int batch, int length, ReadOnlySpan<int> lengths = default, int maxDegreeOfParallelism = 0, CancellationToken cancellationToken = default)
     {
         LayerValidation.CheckSizes(_sizes, batch, length, nameof(length), maxDegreeOfParallelism);
         LayerValidation.CheckRows(nameof(key), key.Length, batch, length, _sizes.KeyInput);
         LayerValidation.CheckRows(nameof(value), value.Length, batch, length, _sizes.ValueInput);
         LayerValidation.CheckLengths(lengths, batch, length);
         KeyValueCache memory = CreateCache(batch, length, canGrow: false);
-        Run(new() { Key = key, Value = value, Batch = batch, KeyLength = length, Cache = memory, Appends = true, Lengths = lengths, MaxThreads = maxDegreeOfParallelism }, default);
+        Run(new() { Key = key, Value = value, Batch = batch, KeyLength = length, Cache = memory, Appends = true, Lengths = lengths, MaxThreads = maxDegreeOfParallelism, Cancellation = cancellationToken }, default);
         return memory;
     }
 
@@ -208,10 +214,11 @@ public sealed class MultiHeadAttention
     /// <param name="queryLength">Queries L_q of each sequence.</param>
     /// <param name="modifiers">Masks, biases and sinks; <c>default</c> for none. The key lengths are those of the memory.</param>
     /// <param name="maxDegreeOfParallelism">The most threads that may work, the caller's included; 0 for all processors.</param>
-    /// <inheritdoc cref="Forward(ReadOnlySpan{float}, Span{float}, int, int, in AttentionModifiers, int)" path="/remarks"/>
-    /// <inheritdoc cref="Forward(ReadOnlySpan{float}, Span{float}, int, int, in AttentionModifiers, int)" path="/exception"/>
+    /// <param name="cancellationToken">As <see cref="AttentionOptions.CancellationToken"/>, for the projections too.</param>
+    /// <inheritdoc cref="Forward(ReadOnlySpan{float}, Span{float}, int, int, in AttentionModifiers, int, CancellationToken)" path="/remarks"/>
+    /// <inheritdoc cref="Forward(ReadOnlySpan{float}, Span{float}, int, int, in AttentionModifiers, int, CancellationToken)" path="/exception"/>
     public void Attend(
-        ReadOnlySpan<float> query, KeyValueCache memory, Span<float> output, int queryLength, in AttentionModifiers modifiers = default, int maxDegreeOfParallelism = 0)
+        ReadOnlySpan<float> query, KeyValueCache memory, Span<float> output, int queryLength, in AttentionModifiers modifiers = default, int maxDegreeOfParallelism = 0, CancellationToken cancellationToken = default)
     {
         LayerValidation.CheckCache(_sizes, memory, nameof(memory));
         LayerValidation.CheckSizes(_sizes, memory.Batch, queryLength, nameof(queryLength), maxDegreeOfParallelism);
@@ -221,7 +228,7 @@ public sealed class MultiHeadAttention
             throw new ArgumentException("The memory has key lengths of its own; KeyLengths must not be given.", nameof(modifiers));
         CheckModifiers(modifiers, memory.Batch, queryLength, KeyValueCache.Longest(memory.Lengths), output);
         Run(
-            new() { Query = query, Output = output, Batch = memory.Batch, QueryLength = queryLength, Cache = memory, MaxThreads = maxDegreeOfParallelism },
+            new() { Query = query, Output = output, Batch = memory.Batch, QueryLength = queryLength, Cache = memory, MaxThreads = maxDegreeOfParallelism, Cancellation = cancellationToken },
             modifiers);
     }
 
@@ -242,12 +249,14 @@ public sealed class MultiHeadAttention
     /// cache, then these: a mask's L_k is the length of the longest sequence afterwards.
     /// </param>
     /// <param name="maxDegreeOfParallelism">The most threads that may work, the caller's included; 0 for all processors.</param>
+    /// <param name="cancellationToken">As <see cref="AttentionOptions.CancellationToken"/>, for the projections too.</param>
     /// <remarks>
     /// The first of the tokens has the position of the sequence's length in the cache before the call, for the rotary
     /// embedding, windows and a causal mask.
     /// </remarks>
     /// <exception cref="ArgumentException">A length or size does not fit; the parameter is named and nothing has been written.</exception>
     /// <exception cref="InvalidOperationException">The cache is full and cannot grow; nothing has been written.</exception>
+    /// <exception cref="OperationCanceledException">Cancelled; what the output holds is unspecified, and the cache holds the tokens that it held before.</exception>
     public void Forward(
         ReadOnlySpan<float> input,
         Span<float> output,
@@ -255,7 +264,8 @@ public sealed class MultiHeadAttention
         int length,
         ReadOnlySpan<int> lengths = default,
         in AttentionModifiers modifiers = default,
-        int maxDegreeOfParallelism = 0)
+        int maxDegreeOfParallelism = 0,
+        CancellationToken cancellationToken = default)
     {
         LayerValidation.CheckCache(_sizes, cache, nameof(cache));
         LayerValidation.CheckSizes(_sizes, cache.Batch, length, nameof(length), maxDegreeOfParallelism);
@@ -270,7 +280,7 @@ public sealed class MultiHeadAttention
             new()
             {
                 Query = input, Key = input, Value = input, Output = output, Batch = cache.Batch, QueryLength = length, KeyLength = length,
-                Cache = cache, Appends = true, Lengths = lengths, IsSelf = true, MaxThreads = maxDegreeOfParallelism,
+                Cache = cache, Appends = true, Lengths = lengths, IsSelf = true, MaxThreads = maxDegreeOfParallelism, Cancellation = cancellationToken,
             },
             modifiers);
     }
@@ -283,6 +293,7 @@ public sealed class MultiHeadAttention
 
     private unsafe void Run(in LayerCall call, in AttentionModifiers modifiers)
     {
+        call.Cancellation.ThrowIfCancellationRequested();
         if (call.Batch == 0)
             return;
         KeyValueCache? cache = call.Cache;
@@ -305,9 +316,9 @@ public sealed class MultiHeadAttention
                 ref ProductCall ofKeyAndValue = ref call.IsSelf ? ref ofQuery : ref ofKey;
                 ofKeyAndValue.Add(new(keyInput, _sizes.KeyInput, _projections.Key, key, _sizes.Keys));
                 ofKeyAndValue.Add(new(valueInput, _sizes.ValueInput, _projections.Value, value, _sizes.Values));
-                ofQuery.Run(call.MaxThreads);
+                ofQuery.Run(call.MaxThreads, call.Cancellation);
                 if (!call.IsSelf)
-                    ofKey.Run(call.MaxThreads);
+                    ofKey.Run(call.MaxThreads, call.Cancellation);
             }
 
             fixed (int* start = starts, stored = call.Appends ? cache!.Ends : default)
@@ -331,7 +342,7 @@ public sealed class MultiHeadAttention
                 {
                     ProductCall ofOutput = new(_product, (int)queryTokens);
                     ofOutput.Add(new(attended, _sizes.Attended, _projections.Output, output, _sizes.Model));
-                    ofOutput.Run(call.MaxThreads);
+                    ofOutput.Run(call.MaxThreads, call.Cancellation);
                 }
             }
 
@@ -362,6 +373,7 @@ public sealed class MultiHeadAttention
             Window = _options.Window,
             CausalOffset = CallValidation.IsGiven(own.CausalOffsets) ? null : call.Appends ? call.Cache!.Starts[0] : 0,
             MaxDegreeOfParallelism = call.MaxThreads,
+            CancellationToken = call.Cancellation,
             Layout = AttentionLayout.BatchLengthHeadDim,
             KeyStrides = call.Cache?.KeyStrides,
             ValueStrides = call.Cache?.ValueStrides,
@@ -391,7 +403,7 @@ public sealed class MultiHeadAttention
             Rotary = rotary,
         };
         if (work.IsNeeded)
-            TiledJob<HeadsWork>.Run(work, call.MaxThreads);
+            TiledJob<HeadsWork>.Run(work, call.MaxThreads, call.Cancellation);
     }
 
     private void ReserveRotary(in LayerCall call, ReadOnlySpan<int> starts)

@@ -2,6 +2,8 @@ using System;
 using System.Runtime.Intrinsics;
 using System.Threading;
 
+using FastAttn.Runtime;
+
 namespace FastAttn;
 
 /// <summary>
@@ -16,7 +18,7 @@ namespace FastAttn;
 public sealed class RotaryEmbedding
 {
     private readonly double[] _frequencies;
-    private readonly Lock _gate = new();
+    private readonly Gate _gate = new();
 
     // For each position n/2 cosines, then n/2 sines. Replaced by a longer one, never changed.
     private float[] _table = [];
@@ -88,7 +90,8 @@ public sealed class RotaryEmbedding
             throw new ArgumentOutOfRangeException(parameter, positions, $"Positions must be below {most}: a table holds no more.");
         if (positions * Dimensions <= Volatile.Read(ref _table).Length)
             return;
-        lock (_gate)
+        _gate.Enter();
+        try
         {
             if (positions * Dimensions <= _table.Length)
                 return;
@@ -107,6 +110,10 @@ public sealed class RotaryEmbedding
             }
 
             Volatile.Write(ref _table, table);
+        }
+        finally
+        {
+            _gate.Exit();
         }
     }
 

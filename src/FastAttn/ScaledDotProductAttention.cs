@@ -30,7 +30,7 @@ public static class ScaledDotProductAttention
     /// <param name="headDim">Head dimension d_k, 1 to <see cref="MaxDimension"/>.</param>
     /// <param name="valueDim">Value dimension d_v, 1 to <see cref="MaxDimension"/>; <paramref name="headDim"/> where null.</param>
     /// <param name="mask">Which keys a query may attend to.</param>
-    /// <param name="options">Scale, causal offset, layout, strides and threads; <c>default</c> for the usual.</param>
+    /// <param name="options">Scale, causal offset, layout, strides, threads and cancellation; <c>default</c> for the usual.</param>
     /// <inheritdoc cref="AttentionKernel.Forward(ReadOnlySpan{float}, ReadOnlySpan{float}, ReadOnlySpan{float}, Span{float}, AttentionShape, AttentionOptions)" path="/remarks"/>
     /// <inheritdoc cref="AttentionKernel.Forward(ReadOnlySpan{float}, ReadOnlySpan{float}, ReadOnlySpan{float}, Span{float}, AttentionShape, AttentionOptions)" path="/exception"/>
     public static void Forward(
@@ -55,7 +55,7 @@ public static class ScaledDotProductAttention
     /// <param name="modifiers">Masks, lengths, biases and sinks.</param>
     /// <param name="valueDim">Value dimension d_v, 1 to <see cref="MaxDimension"/>; <paramref name="headDim"/> where null.</param>
     /// <param name="mask">Which keys a query may attend to.</param>
-    /// <param name="options">Scale, causal offset, layout, strides and threads; <c>default</c> for the usual.</param>
+    /// <param name="options">Scale, causal offset, layout, strides, threads and cancellation; <c>default</c> for the usual.</param>
     /// <inheritdoc cref="AttentionKernel.Forward(ReadOnlySpan{float}, ReadOnlySpan{float}, ReadOnlySpan{float}, Span{float}, AttentionShape, AttentionOptions)" path="/remarks"/>
     /// <inheritdoc cref="AttentionKernel.Forward(ReadOnlySpan{float}, ReadOnlySpan{float}, ReadOnlySpan{float}, Span{float}, AttentionShape, AttentionOptions)" path="/exception"/>
     public static void Forward(
@@ -84,7 +84,7 @@ public static class ScaledDotProductAttention
     /// <param name="headDim">Head dimension d_k, 1 to <see cref="MaxDimension"/>.</param>
     /// <param name="valueDim">Value dimension d_v, 1 to <see cref="MaxDimension"/>; <paramref name="headDim"/> where null.</param>
     /// <param name="mask">Which keys a query may attend to.</param>
-    /// <param name="options">Scale, causal offset, layout, strides and threads; <c>default</c> for the usual.</param>
+    /// <param name="options">Scale, causal offset, layout, strides, threads and cancellation; <c>default</c> for the usual.</param>
     /// <inheritdoc cref="AttentionKernel.Forward(ReadOnlySpan{float}, ReadOnlySpan{float}, ReadOnlySpan{float}, Span{float}, AttentionShape, AttentionOptions)" path="/remarks"/>
     /// <inheritdoc cref="AttentionKernel.Forward(ReadOnlySpan{float}, ReadOnlySpan{float}, ReadOnlySpan{float}, Span{float}, AttentionShape, AttentionOptions)" path="/exception"/>
     public static void Forward(
@@ -114,7 +114,7 @@ public static class ScaledDotProductAttention
     /// <param name="modifiers">Masks, lengths, biases and sinks.</param>
     /// <param name="valueDim">Value dimension d_v, 1 to <see cref="MaxDimension"/>; <paramref name="headDim"/> where null.</param>
     /// <param name="mask">Which keys a query may attend to.</param>
-    /// <param name="options">Scale, causal offset, layout, strides and threads; <c>default</c> for the usual.</param>
+    /// <param name="options">Scale, causal offset, layout, strides, threads and cancellation; <c>default</c> for the usual.</param>
     /// <inheritdoc cref="AttentionKernel.Forward(ReadOnlySpan{float}, ReadOnlySpan{float}, ReadOnlySpan{float}, Span{float}, AttentionShape, AttentionOptions)" path="/remarks"/>
     /// <inheritdoc cref="AttentionKernel.Forward(ReadOnlySpan{float}, ReadOnlySpan{float}, ReadOnlySpan{float}, Span{float}, AttentionShape, AttentionOptions)" path="/exception"/>
     public static void Forward(
@@ -139,7 +139,7 @@ public static class ScaledDotProductAttention
     /// <param name="modifiers">Masks, lengths, biases and sinks; <c>default</c> for none.</param>
     /// <param name="valueDim">Value dimension d_v, 1 to <see cref="MaxDimension"/>; <paramref name="headDim"/> where null.</param>
     /// <param name="mask">Which keys a query may attend to.</param>
-    /// <param name="options">Scale, causal offset and threads. Layout and strides are those of this method.</param>
+    /// <param name="options">Scale, causal offset, threads and cancellation. Layout and strides are those of this method.</param>
     /// <inheritdoc cref="AttentionKernel.Forward(ReadOnlySpan{float}, ReadOnlySpan{float}, ReadOnlySpan{float}, Span{float}, AttentionShape, AttentionOptions)" path="/remarks"/>
     /// <inheritdoc cref="AttentionKernel.Forward(ReadOnlySpan{float}, ReadOnlySpan{float}, ReadOnlySpan{float}, Span{float}, AttentionShape, AttentionOptions)" path="/exception"/>
     public static void ForwardPacked(

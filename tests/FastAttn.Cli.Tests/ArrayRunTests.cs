@@ -11,7 +11,7 @@ namespace FastAttn.Cli.Tests;
 
 public sealed class ArrayRunTests
 {
-    // The contract on N(0, 1) inputs (design.md, Numerics).
+    // The contract on N(0, 1) inputs.
     private const double Tolerance = 1e-6;
 
     [Theory]

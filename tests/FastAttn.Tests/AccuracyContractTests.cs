@@ -10,7 +10,7 @@ using Xunit;
 namespace FastAttn.Tests;
 
 /// <summary>
-/// The contract on N(0, 1) inputs (design, §4), as a distribution: over a hundred draws of a shape the largest error of an output is at most
+/// The contract on N(0, 1) inputs, as a distribution: over a hundred draws of a shape the largest error of an output is at most
 /// 1.25 times that of float32 in three passes over the same draws, and at most 1.5e-6, both against double.
 /// </summary>
 /// <remarks>

@@ -1,5 +1,6 @@
 using System;
 using System.Linq;
+using System.Threading;
 
 using FastAttn.Tests.Fixtures;
 using FastAttn.Tests.Kernels;
@@ -65,11 +66,14 @@ public static class AllocationTests
 
     private sealed class Call(AttentionKernel kernel, Case @case)
     {
+        // Never cancelled, but looked at.
+        private static readonly CancellationTokenSource s_source = new();
+
         private readonly Inputs _inputs = Inputs.Normal(@case);
         private readonly float[] _output = new float[@case.OutputRows.Elements];
         private readonly float[] _logSumExp = new float[@case.LogSumExpElements];
         private readonly AttentionShape _shape = @case.Shape;
-        private readonly AttentionOptions _options = @case.Options;
+        private readonly AttentionOptions _options = @case.Options with { CancellationToken = s_source.Token };
 
         public void Run() => kernel.Forward(_inputs.Query, _inputs.Key, _inputs.Value, _output, _logSumExp, _shape, _options);
     }

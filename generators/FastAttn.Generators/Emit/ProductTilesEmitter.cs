@@ -89,32 +89,39 @@ internal static class ProductTilesEmitter
         writer.Line(Header.Method("AggressiveOptimization"));
         writer.Open($"private static void Multiply{tile}({Parameters})");
         foreach (int row in Enumerable.Range(0, tile.Rows))
-        {
             writer.Line(Row("row", row, "a", "aStride"));
-            writer.Line(Row("start", row, "initial", "initialStride"));
-            product.Declare(row, v => dialect.Load($"start{row}", v * dialect.Width));
-        }
 
-        writer.Line().Line("// An element of A times a vector of B.");
+        writer.Line().Line($"// The sum in parts of {ProductPlan.SumLength} terms: rounding errors grow with the length of a sum.");
         writer.Line("nint k = 0;");
+        writer.Open("while (true)");
+        writer.Line($"nint end = k + {ProductPlan.SumLength} < depth ? k + {ProductPlan.SumLength} : depth;");
+        foreach (int row in Enumerable.Range(0, tile.Rows))
+            product.Declare(row, _ => dialect.Zero);
+        writer.Line("// An element of A times a vector of B.");
         Func<int, int, string> element = static (row, step) => step == 0 ? $"Unsafe.Add(ref row{row}, k)" : $"Unsafe.Add(ref row{row}, k + {step})";
-        writer.Open($"for (; k <= depth - {plan.Unroll}; k += {plan.Unroll})");
+        writer.Open($"for (; k <= end - {plan.Unroll}; k += {plan.Unroll})");
         product.Steps(plan.Unroll, element, advance: null);
         writer.Line("""
             Prefetcher.AskForLine(ref next);
             next = ref Unsafe.Add(ref next, Prefetcher.LineFloats);
             """);
         writer.Close();
-        writer.Open("for (; k < depth; k++)");
+        writer.Open("for (; k < end; k++)");
         product.Steps(1, element, advance: null);
         writer.Close().Line();
         foreach (int row in Enumerable.Range(0, tile.Rows))
         {
-            writer.Line(Row("end", row, "c", "cStride"));
-            writer.Line(string.Join(" ", product.Vectors(v => $"{dialect.Store(product.Accumulator(row, v), $"end{row}", v * dialect.Width)};")));
+            writer.Line(Row("before", row, "initial", "initialStride"));
+            writer.Line(Row("after", row, "c", "cStride"));
+            writer.Line(string.Join(" ", product.Vectors(v => $"{dialect.Store($"{dialect.Load($"before{row}", v * dialect.Width)} + {product.Accumulator(row, v)}", $"after{row}", v * dialect.Width)};")));
         }
 
+        writer.Line();
+        writer.Open("if (k >= depth)");
+        writer.Line("break;");
         writer.Close();
+        writer.Line("initial = ref c;\ninitialStride = cStride;");
+        writer.Close().Close();
     }
 
     private static string Row(string name, int row, string start, string stride) =>

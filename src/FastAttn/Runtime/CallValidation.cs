@@ -428,27 +428,40 @@ internal static class CallValidation
         string name, ReadOnlySpan<TOutput> written, ReadOnlySpan<float> query, ReadOnlySpan<float> key, ReadOnlySpan<float> value, in AttentionModifiers modifiers)
         where TOutput : unmanaged
     {
-        ReadOnlySpan<byte> bytes = MemoryMarshal.AsBytes(written);
-        CheckOne(name, Query, bytes, query);
-        CheckOne(name, Key, bytes, key);
-        CheckOne(name, Value, bytes, value);
-        CheckOne(name, nameof(modifiers.AdditiveMask), bytes, modifiers.AdditiveMask);
-        CheckOne(name, nameof(modifiers.BooleanMask), bytes, MemoryMarshal.Cast<bool, byte>(modifiers.BooleanMask));
-        CheckOne(name, nameof(modifiers.PackedMask), bytes, modifiers.PackedMask);
-        CheckOne(name, nameof(modifiers.KeyLengths), bytes, modifiers.KeyLengths);
-        CheckOne(name, nameof(modifiers.QueryLengths), bytes, modifiers.QueryLengths);
-        CheckOne(name, nameof(modifiers.CausalOffsets), bytes, modifiers.CausalOffsets);
-        CheckOne(name, nameof(modifiers.QueryStarts), bytes, modifiers.QueryStarts);
-        CheckOne(name, nameof(modifiers.KeyStarts), bytes, modifiers.KeyStarts);
-        CheckOne(name, nameof(modifiers.AlibiSlopes), bytes, modifiers.AlibiSlopes);
-        CheckOne(name, nameof(modifiers.Sinks), bytes, modifiers.Sinks);
+        CheckOne(name, Query, written, query);
+        CheckOne(name, Key, written, key);
+        CheckOne(name, Value, written, value);
+        CheckOne(name, nameof(modifiers.AdditiveMask), written, modifiers.AdditiveMask);
+        CheckOne(name, nameof(modifiers.BooleanMask), written, modifiers.BooleanMask);
+        CheckOne(name, nameof(modifiers.PackedMask), written, modifiers.PackedMask);
+        CheckOne(name, nameof(modifiers.KeyLengths), written, modifiers.KeyLengths);
+        CheckOne(name, nameof(modifiers.QueryLengths), written, modifiers.QueryLengths);
+        CheckOne(name, nameof(modifiers.CausalOffsets), written, modifiers.CausalOffsets);
+        CheckOne(name, nameof(modifiers.QueryStarts), written, modifiers.QueryStarts);
+        CheckOne(name, nameof(modifiers.KeyStarts), written, modifiers.KeyStarts);
+        CheckOne(name, nameof(modifiers.AlibiSlopes), written, modifiers.AlibiSlopes);
+        CheckOne(name, nameof(modifiers.Sinks), written, modifiers.Sinks);
 
-        static void CheckOne<TRead>(string name, string other, ReadOnlySpan<byte> written, ReadOnlySpan<TRead> read)
+        static void CheckOne<TRead>(string name, string other, ReadOnlySpan<TOutput> written, ReadOnlySpan<TRead> read)
             where TRead : unmanaged
         {
-            if (written.Overlaps(MemoryMarshal.AsBytes(read)))
+            if (Overlap(written, read))
                 throw new ArgumentException($"Overlaps {other}.", name);
         }
+    }
+
+    /// <summary>Whether two spans have a byte in common. Unlike spans of bytes these may be longer than 2 GiB.</summary>
+    private static unsafe bool Overlap<T1, T2>(ReadOnlySpan<T1> first, ReadOnlySpan<T2> second)
+        where T1 : unmanaged
+        where T2 : unmanaged
+    {
+        if (first.IsEmpty || second.IsEmpty)
+            return false;
+        nint distance = Unsafe.ByteOffset(
+            ref Unsafe.As<T1, byte>(ref MemoryMarshal.GetReference(first)), ref Unsafe.As<T2, byte>(ref MemoryMarshal.GetReference(second)));
+
+        // Where the second begins before the first the distance is negative: as an unsigned number longer than any span.
+        return (nuint)distance < (nuint)first.Length * (nuint)sizeof(T1) || (nuint)(-distance) < (nuint)second.Length * (nuint)sizeof(T2);
     }
 
     private static long Product(string name, long a, long b)

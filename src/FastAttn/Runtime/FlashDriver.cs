@@ -13,7 +13,7 @@ namespace FastAttn.Runtime;
 /// <typeparam name="TVector">The vector that they use.</typeparam>
 /// <typeparam name="TSpec">What the kernel was declared for.</typeparam>
 /// <param name="narrower">The driver for the last queries of a sequence where they fill no more than half a vector; null for none.</param>
-internal sealed unsafe class FlashDriver<TTiles, TVector, TSpec>(TileDriver? narrower) : TileDriver
+internal sealed unsafe partial class FlashDriver<TTiles, TVector, TSpec>(TileDriver? narrower) : TileDriver
     where TTiles : struct, IAttentionTiles
     where TVector : struct, ILanes<TVector>
     where TSpec : struct, IKernelSpec
@@ -177,6 +177,7 @@ internal sealed unsafe class FlashDriver<TTiles, TVector, TSpec>(TileDriver? nar
                     ahead.Add(values + (first + count) * valueStride, valueStride, call.ValueDim, Math.Min(call.KeyBlock, lastLimit - first - count));
                 ahead.Spread(seen / TTiles.KeyRows + 1);
                 TakeScores(call, tile, key, first, seen, careful, ref ahead);
+                tile.Step();
 
                 ahead.Clear();
                 if (first + count == lastLimit)
@@ -198,7 +199,7 @@ internal sealed unsafe class FlashDriver<TTiles, TVector, TSpec>(TileDriver? nar
         }
     }
 
-    /// <summary>Scores and probabilities of one block for one register tile.</summary>
+    /// <summary>Scores of one block for one register tile, and their maxima.</summary>
     [MethodImpl(MethodImplOptions.AggressiveOptimization)]
     private static void TakeScores(in AttentionCall call, in TileState<TVector, TSpec> tile, float* key, int first, int seen, bool careful, ref Prefetcher ahead)
     {
@@ -244,7 +245,6 @@ internal sealed unsafe class FlashDriver<TTiles, TVector, TSpec>(TileDriver? nar
             tile.AddBias();
         if (hides)
             tile.HideKeys(first, seen);
-        tile.Step();
     }
 
     /// <summary>Output of one block for one register tile, from its probabilities.</summary>

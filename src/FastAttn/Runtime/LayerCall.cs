@@ -1,4 +1,5 @@
 using System;
+using System.Threading;
 
 namespace FastAttn.Runtime;
 
@@ -36,4 +37,5 @@ internal ref struct LayerCall
     public bool IsSelf;
 
     public int MaxThreads;
+    public CancellationToken Cancellation;
 }

@@ -1,5 +1,4 @@
 using System;
-using System.Runtime.InteropServices;
 
 namespace FastAttn.Runtime;
 
@@ -30,7 +29,7 @@ internal readonly record struct PackedLayout(int KeyStart, int ValueStart, long 
             throw new ArgumentException($"Has {output.Length} elements; {tokens} tokens × query heads {shape.QueryHeads} × value dimension {valueDim} need {tokens * shape.QueryHeads * valueDim}.", nameof(output));
         if (isRagged && !modifiers.QueryStarts.SequenceEqual(modifiers.KeyStarts))
             throw new ArgumentException("Packed queries and keys are of the same tokens; QueryStarts and KeyStarts differ.", nameof(modifiers));
-        if (MemoryMarshal.AsBytes(packed).Overlaps(MemoryMarshal.AsBytes(output)))
+        if (packed.Overlaps(output))
             throw new ArgumentException("Overlaps packed.", nameof(output));
 
         // Without tokens there is nothing after the queries to point at.

@@ -28,7 +28,10 @@ internal sealed unsafe class PackedMatrix
         Columns = columns;
         PanelWidth = product.MaxVectors * _lanes;
         long padded = ((long)columns + _lanes - 1) / _lanes * _lanes, biasStart = (depth * padded + LineFloats - 1) / LineFloats * LineFloats;
-        _memory = GC.AllocateArray<float>(checked((int)(biasStart + padded + LineFloats)), pinned: true);
+        long floats = biasStart + padded + LineFloats;
+        if (floats > Array.MaxLength)
+            throw new ArgumentException($"{depth} × {columns} weights, padded to whole vectors of {_lanes}, are more than an array can hold.", nameof(weights));
+        _memory = GC.AllocateArray<float>((int)floats, pinned: true);
         fixed (float* start = _memory)
         {
             nuint line = LineFloats * sizeof(float);

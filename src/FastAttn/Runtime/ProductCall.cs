@@ -1,5 +1,6 @@
 using System;
 using System.Runtime.CompilerServices;
+using System.Threading;
 
 namespace FastAttn.Runtime;
 
@@ -67,12 +68,13 @@ internal struct ProductCall : ITiledWork
 
     /// <summary>Does all.</summary>
     /// <param name="maxThreads">The most threads that may work, the caller's included; 0 for all processors.</param>
-    public void Run(int maxThreads)
+    /// <param name="cancellation">As that of <see cref="TiledJob{TWork}.Run"/>.</param>
+    public void Run(int maxThreads, CancellationToken cancellation)
     {
         if (Rows == 0)
             return;
         Divide(ThreadBudget.Of(maxThreads));
-        TiledJob<ProductCall>.Run(this, maxThreads);
+        TiledJob<ProductCall>.Run(this, maxThreads, cancellation);
     }
 
     /// <inheritdoc/>

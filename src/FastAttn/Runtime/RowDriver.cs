@@ -58,7 +58,8 @@ internal static unsafe class RowDriver<TVector, TSpec>
     private static bool Take(in AttentionCall call, in TileState<TVector, TSpec> tile, in Stages stages, bool careful)
     {
         int outputs = (tile.Tile.RowCount * call.ValueDim + TVector.Count - 1) / TVector.Count * TVector.Count;
-        tile.Begin(call, clears: outputs);
+        tile.Begin(call, clears: 0);
+        DecodeTile<TVector>.Clear(tile.Output, outputs);
         TakeKeys(call, tile, stages, careful);
         Finish(call, tile);
         return !TileState<TVector, TSpec>.HasRanges || tile.IsFinite(rows: 1, outputs);
@@ -94,9 +95,10 @@ internal static unsafe class RowDriver<TVector, TSpec>
         int* start = (int*)tile.Lanes, limit = (int*)tile.NewMax;
         int keyBlock = KeyBlock(call);
         bool isOneBlock = tile.Range.LastLimit - tile.FirstBlock(keyBlock) <= keyBlock;
-        new Span<float>(stages.SumRest, rowCount).Clear();
+        for (int q = 0; q < rowCount; q++)
+            stages.Sums[q] = tile.Sum[q];
         if (!isOneBlock)
-            new Span<float>(stages.OutputRest, rowCount * valueDim).Clear();
+            DecodeTile<TVector>.Clear(stages.OutputRest, rowCount * valueDim);
         for (int first = tile.FirstBlock(keyBlock), count; (count = Math.Min(keyBlock, tile.Range.LastLimit - first)) > 0; first += count)
         {
             if (tile.MasksHide(call, first, count))
@@ -112,7 +114,7 @@ internal static unsafe class RowDriver<TVector, TSpec>
                 int seen = limit[q] - start[q];
                 ChangeScores(call, tile, q, score, first + start[q], seen, tile.Bias + (long)q * count + start[q]);
                 tile.Alpha[q] = DecodeTile<TVector>.Step(score, seen, ref tile.Max[q], out float sum);
-                OnlineSoftmax.Add(ref tile.Sum[q], Lanes1.Create(tile.Alpha[q]), ref stages.SumRest[q], Lanes1.Create(sum));
+                stages.Sums[q] = stages.Sums[q] * tile.Alpha[q] + sum;
             }
 
             float* block = values + first * call.ValueStrides.Length, value = block;
@@ -137,7 +139,8 @@ internal static unsafe class RowDriver<TVector, TSpec>
                 tile.AddVisibleNonFinite(call, block, first, count, inLanes: false);
         }
 
-        DecodeTile<TVector>.AddRest(tile.Sum, stages.SumRest, rowCount);
+        for (int q = 0; q < rowCount; q++)
+            tile.Sum[q] = (float)stages.Sums[q];
         if (!isOneBlock)
             DecodeTile<TVector>.AddRest(tile.Output, stages.OutputRest, rowCount * valueDim);
     }
@@ -211,8 +214,8 @@ internal static unsafe class RowDriver<TVector, TSpec>
         /// <summary>What the additions of blocks have rounded off O.</summary>
         public readonly float* OutputRest;
 
-        /// <summary>What they have rounded off l.</summary>
-        public readonly float* SumRest;
+        /// <summary>l, so far.</summary>
+        public readonly double* Sums;
 
         public readonly long Floats;
 
@@ -223,8 +226,8 @@ internal static unsafe class RowDriver<TVector, TSpec>
             BlockSum = Value + values;
             PartSum = BlockSum + sums;
             OutputRest = PartSum + sums;
-            SumRest = OutputRest + sums;
-            Floats = values + 3 * sums + Workspace.Aligned(Stride(call));
+            Sums = (double*)(OutputRest + sums);
+            Floats = values + 3 * sums + Workspace.Aligned(2 * Stride(call));
         }
     }
 }

@@ -41,4 +41,13 @@ public abstract class TileDriver
     /// <param name="nextTile">The tile that this worker will probably take next, so that its memory can be asked for; default for none.</param>
     /// <param name="workspace">Scratch memory.</param>
     internal abstract void Run(in AttentionCall call, in QueryTile tile, in QueryTile nextTile, Workspace workspace);
+
+    /// <summary>As <see cref="WorkspaceFloats"/> for <see cref="RunWeights"/>.</summary>
+    internal abstract long WeightsWorkspaceFloats(in AttentionCall call);
+
+    /// <summary>Computes the weights of one query tile: rows of L_k floats where the call's output is.</summary>
+    /// <param name="call">The call.</param>
+    /// <param name="tile">The tile.</param>
+    /// <param name="workspace">Scratch memory.</param>
+    internal abstract void RunWeights(in AttentionCall call, in QueryTile tile, Workspace workspace);
 }

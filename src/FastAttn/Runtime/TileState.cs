@@ -306,7 +306,7 @@ internal unsafe partial struct TileState<TVector, TSpec>
             {
                 limit = keyRows;
                 for (int q = v * TVector.Count; q < (v + 1) * TVector.Count; q++)
-                    limit = Math.Max(limit, Limits[q] - first);
+                    limit = Math.Max(limit, Math.Min(Limits[q] - first, seen));
                 limit = (limit + keyRows - 1) / keyRows * keyRows;
             }
 

@@ -22,60 +22,75 @@ internal sealed class TiledJob<TWork> : SharedItem
     /// </summary>
     private const long WorkPerThread = 500_000;
 
-    // As many as calls were ever shared at once.
-    private static readonly Lock Gate = new();
-    private static TiledJob<TWork>[] s_idle = new TiledJob<TWork>[Environment.ProcessorCount];
-    private static int s_idleCount;
+    private static readonly IdleSlots<TiledJob<TWork>> s_idle = new();
 
     // Longs from one counter to the next: each has a cache line of its own.
     private const int CounterStride = 8;
 
-    private readonly object _gate = new();
+    private readonly Gate _gate = new();
     private int _finished;
     private TWork _work;
+    private CancellationToken _cancellation;
     private long _workspaceFloats;
     private int _threads;
     private long _tiles;
     private long[] _next = new long[CounterStride * Environment.ProcessorCount];
     private int _workers;
     private int _begun;
-    private ExceptionDispatchInfo? _error;
+    private Exception? _error;
+    private bool _isCancelled;
 
     private bool IsFinished => Volatile.Read(ref _finished) == _begun;
 
-    /// <summary>Does all tiles.</summary>
+    /// <summary>Does all tiles. No thread works on them any more when this returns or throws, however it is left.</summary>
     /// <param name="work">The work; what it points to stays in place until this returns.</param>
     /// <param name="maxThreads">The most threads that may work, the caller's included; 0 for all processors.</param>
-    public static void Run(in TWork work, int maxThreads)
+    /// <param name="cancellation">Looked at before each tile.</param>
+    /// <exception cref="OperationCanceledException">Cancelled before a tile.</exception>
+    public static void Run(in TWork work, int maxThreads, CancellationToken cancellation)
     {
+        cancellation.ThrowIfCancellationRequested();
         long tiles = work.Tiles;
         if (tiles == 0)
             return;
         int threads = Threads(work, tiles, maxThreads);
         if (threads == 1)
         {
-            Workspace workspace = Workspace.Rent(work.WorkspaceFloats);
-            for (long i = 0; i < tiles; i++)
-                work.Run(i, i + 1 < tiles ? i + 1 : -1, workspace);
-            workspace.Return();
+            RunAlone(work, tiles, cancellation);
             return;
         }
 
-        TiledJob<TWork> job = Rent();
-        job.Share(work, tiles, threads - 1);
-        ExceptionDispatchInfo? error = job._error;
+        TiledJob<TWork> job = s_idle.Take() ?? new();
+        try
+        {
+        }
+        finally
+        {
+            // No abort (ControlledExecution) ends a finally block: workers hold the call's pointers meanwhile.
+            job.Share(work, tiles, threads - 1, cancellation);
+        }
+
+        (Exception? error, bool isCancelled) = (job._error, job._isCancelled);
         job.Return();
-        error?.Throw();
+        if (error is not null)
+            ExceptionDispatchInfo.Throw(error);
+        if (isCancelled)
+            throw new OperationCanceledException(cancellation);
     }
 
     /// <summary>A worker's part.</summary>
     public override void Execute()
     {
         Work(own: Interlocked.Increment(ref _workers));
-        lock (_gate)
+        _gate.Enter();
+        try
         {
             Volatile.Write(ref _finished, _finished + 1);
-            Monitor.Pulse(_gate);
+            _gate.Pulse();
+        }
+        finally
+        {
+            _gate.Exit();
         }
     }
 
@@ -85,28 +100,35 @@ internal sealed class TiledJob<TWork> : SharedItem
         return (int)Math.Max(1, Math.Min(Math.Min(threads, tiles), work.Cost / WorkPerThread));
     }
 
-    private static TiledJob<TWork> Rent()
+    private static void RunAlone(in TWork work, long tiles, CancellationToken cancellation)
     {
-        lock (Gate)
+        Workspace workspace = Workspace.Rent(work.WorkspaceFloats);
+        try
         {
-            return s_idleCount > 0 ? s_idle[--s_idleCount] : new();
+            for (long i = 0; i < tiles; i++)
+            {
+                cancellation.ThrowIfCancellationRequested();
+                work.Run(i, i + 1 < tiles ? i + 1 : -1, workspace);
+            }
+        }
+        finally
+        {
+            workspace.Return();
         }
     }
 
     private void Return()
     {
         _work = default;
-        lock (Gate)
-        {
-            if (s_idleCount == s_idle.Length)
-                Array.Resize(ref s_idle, 2 * s_idle.Length);
-            s_idle[s_idleCount++] = this;
-        }
+        _cancellation = default;
+        _error = null;
+        s_idle.TryKeep(this);
     }
 
-    private void Share(in TWork work, long tiles, int others)
+    private void Share(in TWork work, long tiles, int others, CancellationToken cancellation)
     {
         _work = work;
+        _cancellation = cancellation;
         _workspaceFloats = work.WorkspaceFloats;
         _threads = 1 + others;
         _tiles = tiles;
@@ -114,18 +136,32 @@ internal sealed class TiledJob<TWork> : SharedItem
             _next[range * CounterStride] = FirstTile(range);
         _workers = 0;
         _finished = 0;
-        _error = null;
+        _isCancelled = false;
         WorkerThreads.Offer(this, others);
-        Work(own: 0);
+        try
+        {
+            Work(own: 0);
+        }
+        finally
+        {
+            // The others are in their last tile, or have yet to find that none is left.
+            _begun = others - WorkerThreads.Withdraw(this);
+            WaitForWorkers();
+        }
+    }
 
-        // The others are in their last tile, or have yet to find that none is left.
-        _begun = others - WorkerThreads.Withdraw(this);
+    private void WaitForWorkers()
+    {
         if (WorkerThreads.SpinUntil(this, static job => job.IsFinished))
             return;
-        lock (_gate)
+        _gate.Enter();
+        try
         {
-            while (!IsFinished)
-                Monitor.Wait(_gate);
+            _gate.WaitUntil(this, static job => job.IsFinished, Timeout.InfiniteTimeSpan);
+        }
+        finally
+        {
+            _gate.Exit();
         }
     }
 
@@ -135,23 +171,42 @@ internal sealed class TiledJob<TWork> : SharedItem
     {
         try
         {
-            Workspace workspace = Workspace.Rent(_workspaceFloats);
+            TakeTiles(own);
+        }
+        catch (Exception error)
+        {
+            // Out of memory for a workspace. What the others do is void, so let them stop too.
+            _error = error;
+            for (int range = 0; range < _threads; range++)
+                Volatile.Write(ref _next[range * CounterStride], _tiles);
+        }
+    }
+
+    private void TakeTiles(int own)
+    {
+        Workspace workspace = Workspace.Rent(_workspaceFloats);
+        try
+        {
             for (int i = 0; i < _threads; i++)
             {
                 int range = (own + i) % _threads;
                 long end = FirstTile(range + 1);
                 for (long tile; (tile = Interlocked.Increment(ref _next[range * CounterStride]) - 1) < end;)
-                    _work.Run(tile, tile + 1 < end ? tile + 1 : -1, workspace);
-            }
+                {
+                    if (_cancellation.IsCancellationRequested)
+                    {
+                        // Every other thread finds the same before its next tile.
+                        _isCancelled = true;
+                        return;
+                    }
 
-            workspace.Return();
+                    _work.Run(tile, tile + 1 < end ? tile + 1 : -1, workspace);
+                }
+            }
         }
-        catch (Exception error)
+        finally
         {
-            // Out of memory for a workspace. What the others do is void, so let them stop too.
-            _error = ExceptionDispatchInfo.Capture(error);
-            for (int range = 0; range < _threads; range++)
-                Volatile.Write(ref _next[range * CounterStride], _tiles);
+            workspace.Return();
         }
     }
 }

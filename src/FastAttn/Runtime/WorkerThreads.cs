@@ -5,7 +5,8 @@ using System.Threading;
 namespace FastAttn.Runtime;
 
 /// <summary>
-/// Threads that wait for work, one for each processor but the caller's; they start when they are first needed.
+/// Threads that wait for work, one for each processor but the caller's. They start when they are needed, and end when none was offered
+/// for <see cref="IdleTime"/> or when they are asked to.
 /// </summary>
 /// <remarks>
 /// They are not the thread pool's: a call is over in some hundred microseconds, in which the pool may not have woken its thread
@@ -27,12 +28,24 @@ internal static class WorkerThreads
     private const int SpinsBetweenLooks = 10;
 
     // The items that have runs left, first come first served: linked, so that nothing is allocated.
-    private static readonly object s_gate = new();
+    private static readonly Gate s_gate = new();
     private static SharedItem? s_first, s_last;
     private static int s_runsLeft, s_threads, s_looking, s_sleeping;
 
-    // Written when the gate is open again: who looks and sees a change need not wait for whom it comes from.
+    // Whether threads that find no work end; until the next offer.
+    private static bool s_ends;
+
+    // Incremented after the gate is left, so that a thread that looks and sees it does not wait for the one that made the offer.
     private static int s_offers;
+
+    /// <summary>
+    /// How long a thread sleeps before it ends. A start takes some 0.1 ms: hardly a call in a thousand pays for it, and a process that has
+    /// done with attention has no threads of it. Tests shorten it.
+    /// </summary>
+    internal static TimeSpan IdleTime { get; set; } = TimeSpan.FromSeconds(10);
+
+    /// <summary>Threads that have started and not ended.</summary>
+    internal static int Count => Volatile.Read(ref s_threads);
 
     /// <summary>Spins until the condition holds or <see cref="SpinTime"/> is over; returns whether it holds.</summary>
     public static bool SpinUntil<T>(T argument, Func<T, bool> condition)
@@ -50,10 +63,11 @@ internal static class WorkerThreads
         return true;
     }
 
-    /// <summary>Offers an item to as many threads.</summary>
+    /// <summary>Offers an item to as many threads. Where this throws, no thread has seen it.</summary>
     public static void Offer(SharedItem item, int runs)
     {
-        lock (s_gate)
+        s_gate.Enter();
+        try
         {
             item.RunsLeft = runs;
             item.Previous = s_last;
@@ -63,15 +77,20 @@ internal static class WorkerThreads
                 s_last.Next = item;
             s_last = item;
 
+            s_ends = false;
             s_runsLeft += runs;
             int wanted = s_runsLeft - s_looking;
             for (int i = Math.Min(wanted, s_sleeping); i > 0; i--)
-                Monitor.Pulse(s_gate);
+                s_gate.Pulse();
             for (int i = Math.Min(wanted - s_sleeping, Most - s_threads); i > 0 && TryStart(); i--)
             {
                 s_threads++;
                 s_looking++;
             }
+        }
+        finally
+        {
+            s_gate.Exit();
         }
 
         Interlocked.Increment(ref s_offers);
@@ -81,7 +100,8 @@ internal static class WorkerThreads
     /// <returns>The runs that no thread has begun and none will.</returns>
     public static int Withdraw(SharedItem item)
     {
-        lock (s_gate)
+        s_gate.Enter();
+        try
         {
             int left = item.RunsLeft;
             if (left == 0)
@@ -91,47 +111,75 @@ internal static class WorkerThreads
             Remove(item);
             return left;
         }
+        finally
+        {
+            s_gate.Exit();
+        }
     }
 
-    /// <summary>Starts a thread. Where the system has none left, the callers do all themselves.</summary>
-    private static bool TryStart()
+    /// <summary>Has the threads end that find no work.</summary>
+    public static void End()
     {
+        s_gate.Enter();
         try
         {
-            new Thread(Work) { IsBackground = true, Name = "FastAttn" }.UnsafeStart();
-            return true;
+            s_ends = true;
+            s_gate.PulseAll();
         }
-        catch (Exception error) when (error is OutOfMemoryException or ThreadStartException)
+        finally
         {
-            return false;
+            s_gate.Exit();
         }
+    }
+
+    /// <summary>Starts a thread. Where the system has none left, the callers do all themselves, whatever the exception is.</summary>
+    private static bool TryStart()
+    {
+        Thread? thread = null;
+        try
+        {
+            thread = new Thread(Work) { IsBackground = true, Name = "FastAttn" };
+            return Uninterrupted.Run(thread, static thread =>
+            {
+                if (IsUnstarted(thread))
+                    thread.UnsafeStart();
+                return true;
+            });
+        }
+        catch (Exception)
+        {
+            return thread is not null && !IsUnstarted(thread);
+        }
+
+        static bool IsUnstarted(Thread thread) => (thread.ThreadState & System.Threading.ThreadState.Unstarted) != 0;
     }
 
     private static void Work()
     {
-        while (true)
+        while (Take() is { } item)
         {
-            Take().Execute();
-            lock (s_gate)
-            {
-                s_looking++;
-            }
+            item.Execute();
+            s_gate.Enter();
+            s_looking++;
+            s_gate.Exit();
         }
     }
 
-    /// <summary>The next run of the first item; waits for one.</summary>
-    private static SharedItem Take()
+    /// <summary>The next run of the first item; waits for one. Null where the thread is to end.</summary>
+    private static SharedItem? Take()
     {
         for (bool sleeps = false; ;)
         {
             int offers = Volatile.Read(ref s_offers);
-            lock (s_gate)
+            s_gate.Enter();
+            try
             {
-                while (sleeps && s_first is null)
+                bool ends = false;
+                if (sleeps)
                 {
                     s_looking--;
                     s_sleeping++;
-                    Monitor.Wait(s_gate);
+                    ends = !s_gate.WaitUntil(0, static _ => s_first is not null || s_ends, IdleTime) || s_ends;
                     s_sleeping--;
                     s_looking++;
                 }
@@ -144,6 +192,17 @@ internal static class WorkerThreads
                         Remove(item);
                     return item;
                 }
+
+                if (ends)
+                {
+                    s_looking--;
+                    s_threads--;
+                    return null;
+                }
+            }
+            finally
+            {
+                s_gate.Exit();
             }
 
             sleeps = !SpinUntil(offers, static seen => Volatile.Read(ref s_offers) != seen);

@@ -1,79 +1,152 @@
 using System;
+using System.Diagnostics.CodeAnalysis;
 using System.Runtime.InteropServices;
 using System.Threading;
 
 namespace FastAttn.Runtime;
 
 /// <summary>
-/// Scratch memory of one worker, aligned to a cache line. It is kept between calls, up to <see cref="MostKept"/>, so that there are as
-/// many as workers were ever busy at once.
+/// Scratch memory of one worker, aligned to a cache line. What is given back is kept for later calls up to <see cref="MaxKeptBytes"/> in
+/// all, and given to the system when it has not been used for a while (<see cref="Period"/>).
 /// </summary>
+[SuppressMessage("Usage", "MA0055:Do not use finalizer", Justification = "Memory that is lost is freed late rather than never; whoever has it does not have to dispose of it.")]
+[SuppressMessage("Usage", "CA1816:Dispose methods should call SuppressFinalize", Justification = "As above: what is dropped has no memory to free.")]
 internal sealed unsafe class Workspace
 {
-    /// <summary>
-    /// Floats that are kept: 256 MiB, which hold the projections of 32,000 tokens of 512 floats, or of 4,000 of 4096. Larger calls ask the
-    /// system anew each time. A choice, not a measurement.
-    /// </summary>
-    internal const long MostKept = 64 << 20;
-
     private const int Alignment = 64;
-    private static readonly Lock Gate = new();
-    private static Workspace?[] s_idle = new Workspace?[Environment.ProcessorCount];
-    private static int s_idleCount;
+    private static readonly IdleSlots<Workspace> s_idle = new();
+    private static long s_keptBytes;
+
+    // Periods that have begun, and whether the timer will begin the next: it runs only while something is kept.
+    private static int s_period;
+    private static int s_isTiming;
 
     private nuint _capacity;
+    private int _lastUsed;
 
     private Workspace()
     {
     }
 
+    /// <summary>For what is lost where a thread is aborted between calls, or left over when the library is unloaded.</summary>
+    ~Workspace() => Free();
+
+    /// <summary>
+    /// What is kept for a whole period is freed, so that memory goes between one and two of them after its last use. A choice, not a
+    /// measurement: a call that needs memory anew pays for its pages, some 0.25 µs each. Tests shorten it.
+    /// </summary>
+    internal static TimeSpan Period { get; set; } = TimeSpan.FromSeconds(10);
+
+    /// <summary>
+    /// The most bytes that are kept: at first 256 MiB, the projections of 32,000 tokens of 512 floats or of 4,000 of 4096, or 4 MiB a
+    /// processor, twice what attention needs at d up to 128. A choice, not a measurement.
+    /// </summary>
+    internal static long MaxKeptBytes { get; set; } = Math.Max(256, 4 * Environment.ProcessorCount) * (1L << 20);
+
+    /// <summary>The bytes that are kept now.</summary>
+    internal static long KeptBytes => Interlocked.Read(ref s_keptBytes);
+
     /// <summary>The memory; it holds as many floats as were asked for, not cleared.</summary>
     public float* Memory { get; private set; }
+
+    private long Bytes => (long)(_capacity * sizeof(float));
 
     /// <summary>Floats up to the next cache line.</summary>
     public static long Aligned(long floats) => (floats + Alignment / sizeof(float) - 1) & ~(Alignment / sizeof(float) - 1L);
 
     /// <summary>Takes the smallest idle workspace that is large enough, else the largest, or makes one.</summary>
     /// <param name="floats">Floats needed.</param>
+    /// <exception cref="OutOfMemoryException">The system has not that much memory.</exception>
     public static Workspace Rent(long floats)
     {
-        Workspace? workspace = null;
-        lock (Gate)
-        {
-            int best = -1;
-            for (int i = 0; i < s_idleCount; i++)
-            {
-                if (best < 0 || IsBetter(s_idle[i]!._capacity, s_idle[best]!._capacity, (nuint)floats))
-                    best = i;
-            }
-
-            if (best >= 0)
-            {
-                workspace = s_idle[best];
-                s_idle[best] = s_idle[--s_idleCount];
-            }
-        }
-
-        workspace ??= new Workspace();
+        Workspace workspace = TakeBest((nuint)floats) ?? new();
         workspace.Reserve((nuint)floats);
         return workspace;
     }
 
-    /// <summary>Gives it back.</summary>
+    /// <summary>Frees what is kept.</summary>
+    public static void FreeIdle() => FreeUnusedSince(int.MaxValue);
+
+    /// <summary>Gives it back. Nothing that may be interrupted happens here.</summary>
     public void Return()
     {
-        if (_capacity > (nuint)MostKept)
-            Free();
-        lock (Gate)
+        long bytes = Bytes;
+        _lastUsed = Volatile.Read(ref s_period);
+        if (Interlocked.Add(ref s_keptBytes, bytes) <= MaxKeptBytes && s_idle.TryKeep(this))
         {
-            if (s_idleCount == s_idle.Length)
-                Array.Resize(ref s_idle, 2 * s_idle.Length);
-            s_idle[s_idleCount++] = this;
+            Time();
+            return;
         }
+
+        Interlocked.Add(ref s_keptBytes, -bytes);
+        Drop();
+    }
+
+    private static Workspace? TakeBest(nuint floats)
+    {
+        while (true)
+        {
+            int best = -1;
+            Workspace? workspace = null;
+            for (int slot = 0; slot < s_idle.Count; slot++)
+            {
+                if (s_idle.Peek(slot) is { } idle && (workspace is null || IsBetter(idle._capacity, workspace._capacity, floats)))
+                    (best, workspace) = (slot, idle);
+            }
+
+            if (workspace is null || TryTake(best, workspace))
+                return workspace;
+        }
+    }
+
+    private static bool TryTake(int slot, Workspace workspace)
+    {
+        if (!s_idle.TryTake(slot, workspace))
+            return false;
+        Interlocked.Add(ref s_keptBytes, -workspace.Bytes);
+        return true;
     }
 
     private static bool IsBetter(nuint capacity, nuint other, nuint floats) =>
         capacity >= floats ? other < floats || capacity < other : capacity > other;
+
+    /// <summary>Frees what is kept and was last used before a period; returns whether something is left.</summary>
+    private static bool FreeUnusedSince(int period)
+    {
+        bool isSomeLeft = false;
+        for (int slot = 0; slot < s_idle.Count; slot++)
+        {
+            if (s_idle.Peek(slot) is not { } workspace)
+                continue;
+            if (workspace._lastUsed < period && TryTake(slot, workspace))
+                workspace.Drop();
+            else
+                isSomeLeft = true;
+        }
+
+        return isSomeLeft;
+    }
+
+    /// <summary>Has the timer begin the next period.</summary>
+    private static void Time()
+    {
+        if (Volatile.Read(ref s_isTiming) == 0 && Interlocked.Exchange(ref s_isTiming, 1) == 0)
+            Uninterrupted.Run(Period, static period => PeriodTimer.Instance.Change(period, Timeout.InfiniteTimeSpan));
+    }
+
+    /// <summary>Frees what was not used in this period, and all where the collector finds the machine short of memory.</summary>
+    internal static void EndPeriod()
+    {
+        GCMemoryInfo memory = GC.GetGCMemoryInfo();
+        bool isShort = memory.MemoryLoadBytes > memory.HighMemoryLoadThresholdBytes;
+        bool isSomeLeft = FreeUnusedSince(isShort ? int.MaxValue : Volatile.Read(ref s_period));
+        Interlocked.Increment(ref s_period);
+
+        // Whoever gives back something from here on sees that it has to time; what was given back before is seen here.
+        Interlocked.Exchange(ref s_isTiming, 0);
+        if (isSomeLeft || KeptBytes > 0)
+            Time();
+    }
 
     private void Reserve(nuint floats)
     {
@@ -84,10 +157,28 @@ internal sealed unsafe class Workspace
         _capacity = floats;
     }
 
+    private void Drop()
+    {
+        Free();
+        GC.SuppressFinalize(this);
+    }
+
     private void Free()
     {
         NativeMemory.AlignedFree(Memory);
         Memory = null;
         _capacity = 0;
+    }
+
+    /// <summary>Made when something is first kept. It takes nothing of that caller's context along.</summary>
+    private static class PeriodTimer
+    {
+        public static readonly Timer Instance = Create();
+
+        private static Timer Create()
+        {
+            using AsyncFlowControl? flow = ExecutionContext.IsFlowSuppressed() ? null : ExecutionContext.SuppressFlow();
+            return new(static _ => EndPeriod(), null, Timeout.Infinite, Timeout.Infinite);
+        }
     }
 }

@@ -11,7 +11,7 @@ namespace FastAttn.Tests.Features;
 /// <summary>Keys in another order, and keys in parts whose states are merged: the same result, up to rounding.</summary>
 public static class MergeTests
 {
-    // The contract for one result on N(0, 1) inputs (design, §4), which over so many keys is met with room to spare: the
+    // The contract for one result on N(0, 1) inputs, which over so many keys is met with room to spare: the
     // largest error of one is some 3e-7, and here are two.
     private const double Tolerance = 1e-6;
 

@@ -1,5 +1,6 @@
 using System;
 using System.Linq;
+using System.Threading;
 
 using FastAttn.Runtime;
 using FastAttn.Tests.Fixtures;
@@ -100,7 +101,7 @@ public static unsafe class ProductTests
         {
             ProductCall call = new(product, rows);
             call.Add(new(input, aStride, weights, output, cStride));
-            call.Run(threads);
+            call.Run(threads, CancellationToken.None);
         }
 
         GC.KeepAlive(weights);

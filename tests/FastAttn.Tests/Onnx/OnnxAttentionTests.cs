@@ -72,7 +72,7 @@ public static class OnnxAttentionTests
     }
 
     /// <summary>
-    /// Of float32: 1e-6, the contract (design, §4); an evaluator in double is within 1.2e-7 of these cases. Of types that are
+    /// Of float32: 1e-6, the contract; an evaluator in double is within 1.2e-7 of these cases. Of types that are
     /// narrower: what ONNX's backend tests allow, 1e-3 of the number (one ulp of a half is 2⁻¹⁰ of it at most) and 1e-7 (the
     /// least half is 6e-8), or one ulp of a bfloat16, 2⁻⁷ of the number at most, since 1e-3 is less than that.
     /// </summary>

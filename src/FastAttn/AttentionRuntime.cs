@@ -1,0 +1,51 @@
+using System;
+
+using FastAttn.Runtime;
+
+namespace FastAttn;
+
+/// <summary>What all calls in the process share: scratch memory that is kept from call to call, and the library's threads.</summary>
+/// <remarks>
+/// <para>
+/// A call takes native scratch memory, some 2 MiB a thread at most for attention at d up to 128, and for a layer the projections of all its
+/// tokens. It gives the memory back when it ends; up to <see cref="MaxKeptScratchBytes"/> are kept in all, the rest is freed at once. What is kept
+/// and not used is freed after 10 to 20 seconds, or after at most 10 where the collector finds the machine short of memory.
+/// </para>
+/// <para>
+/// The library's threads are background threads, one for each processor but one. They start when a call needs them, some 0.1 ms each, and
+/// end when no call has needed them for 10 seconds.
+/// </para>
+/// </remarks>
+public static class AttentionRuntime
+{
+    /// <summary>
+    /// The most bytes of scratch memory that are kept between calls; 256 MiB or 4 MiB a processor at first, whichever is more. With 0 each call
+    /// takes its memory from the system. What running calls use does not count.
+    /// </summary>
+    /// <exception cref="ArgumentOutOfRangeException">The value is negative.</exception>
+    public static long MaxKeptScratchBytes
+    {
+        get => Workspace.MaxKeptBytes;
+        set
+        {
+            ArgumentOutOfRangeException.ThrowIfNegative(value);
+            Workspace.MaxKeptBytes = value;
+            if (KeptScratchBytes > value)
+                Workspace.FreeIdle();
+        }
+    }
+
+    /// <summary>The bytes of scratch memory that are kept now, for calls to come.</summary>
+    public static long KeptScratchBytes => Workspace.KeptBytes;
+
+    /// <summary>
+    /// Frees the scratch memory that is kept, and has the library's threads end that no call needs. Later calls take and start them anew.
+    /// Any thread may call this at any time; calls that are running are not affected.
+    /// </summary>
+    /// <remarks>Needless before the process ends. A collectible load context unloads once the threads have ended, and after up to 10 seconds more.</remarks>
+    public static void Trim()
+    {
+        Workspace.FreeIdle();
+        WorkerThreads.End();
+    }
+}

@@ -1,0 +1,72 @@
+using System;
+using System.Runtime.CompilerServices;
+
+namespace FastAttn.Runtime;
+
+/// <content>The weights of the softmax themselves, which attention never holds: the output is a matrix of them.</content>
+internal sealed unsafe partial class FlashDriver<TTiles, TVector, TSpec>
+{
+    internal override long WeightsWorkspaceFloats(in AttentionCall call)
+    {
+        int blockRows = BlockRows(call);
+        TileState<TVector, TSpec> tile = new(null, null, call, blockRows, valueColumns: 0, RegisterRows);
+        return StageFloats(blockRows, call.HeadDim) + tile.SharedFloats + tile.Floats;
+    }
+
+    /// <summary>Scores go block by block to where weights belong; there each row is made to weights when it is whole.</summary>
+    [MethodImpl(MethodImplOptions.AggressiveOptimization)]
+    internal override void RunWeights(in AttentionCall call, in QueryTile tile, Workspace workspace)
+    {
+        Sequence sequence = call.SequenceAt(tile.Batch);
+        long streamRows = call.Partition.RowsOf(sequence, call.Shape);
+        if (call.QueryLengths != null && tile.FirstRow + tile.RowCount > streamRows)
+            PaddingRows.Clear(call, tile, sequence, streamRows);
+        long end = Math.Min(tile.FirstRow + tile.RowCount, streamRows);
+        int blockRows = BlockRows(call);
+        float* stage = workspace.Memory, shared = stage + StageFloats(blockRows, call.HeadDim);
+        float* memory = shared + new TileState<TVector, TSpec>(null, null, call, blockRows, valueColumns: 0, RegisterRows).SharedFloats;
+        for (long first = tile.FirstRow; first < end; first += RegisterRows)
+        {
+            QueryTile rows = tile with { FirstRow = first, RowCount = (int)Math.Min(RegisterRows, end - first) };
+            TakeWeights(call, new(memory, shared, call, blockRows, valueColumns: 0, RegisterRows, rows, sequence), stage);
+        }
+    }
+
+    [MethodImpl(MethodImplOptions.AggressiveOptimization)]
+    private static void TakeWeights(in AttentionCall call, in TileState<TVector, TSpec> tile, float* stage)
+    {
+        float** rows = stackalloc float*[tile.Width], block = stackalloc float*[tile.Width];
+        for (int q = 0; q < tile.Width; q++)
+        {
+            // A lane without a query writes what the last one does.
+            rows[q] = call.Output + tile.Rows.Offset(Math.Min(q, tile.Tile.RowCount - 1), call.OutputStrides);
+            new Span<float>(rows[q], call.Shape.KeyLength).Fill(float.NegativeInfinity);
+        }
+
+        tile.Begin(call, clears: 0);
+        tile.PackQuery(call);
+        float* keys = call.Key + tile.Rows.KeyOffset(call.KeyStrides), ones = tile.Sum;
+        new Span<float>(ones, tile.Width).Fill(1);
+        long keyStride = call.KeyStrides.Length;
+        Prefetcher ahead = new(isUsed: false);
+        for (int first = tile.FirstBlock(call.KeyBlock), count; (count = Math.Min(call.KeyBlock, tile.Range.LastLimit - first)) > 0; first += count)
+        {
+            int seen = Seen(call, tile, first);
+            if (seen == 0)
+                continue;
+            float* key = keys + first * keyStride;
+            if (count < TTiles.KeyRows || keyStride != call.HeadDim)
+                key = BlockStage.Copy(key, keyStride, call.HeadDim, count, stage, call.HeadDim, Math.Max(count, TTiles.KeyRows));
+            TakeScores(call, tile, key, first, seen, careful: true, ref ahead);
+            for (int q = 0; q < tile.Width; q++)
+                block[q] = rows[q] + first;
+            LanePacking<TVector>.Unpack(tile.Score, tile.Width, tile.Stride, ones, block, seen);
+        }
+
+        for (int q = 0; q < tile.Tile.RowCount; q++)
+        {
+            float sink = Features.Uses<TSpec>(call, AttentionFeatures.Sinks) ? call.Sinks[tile.Rows.Head(q)] : float.NegativeInfinity;
+            DecodeTile<TVector>.Softmax(rows[q], call.Shape.KeyLength, sink);
+        }
+    }
+}

@@ -1,0 +1,49 @@
+using System;
+using System.Threading;
+
+namespace FastAttn.Runtime;
+
+/// <summary>
+/// Objects that wait to be used again, each in a slot. One compare-exchange puts an object into a slot or takes it out, so that no
+/// thread waits and nothing is half done when a thread is interrupted.
+/// </summary>
+/// <typeparam name="T">Its instances are used by one thread at a time.</typeparam>
+internal sealed class IdleSlots<T>
+    where T : class
+{
+    // Calls that run at once; more than these make objects anew. A scan of 64 empty slots takes some 30 ns.
+    private readonly T?[] _slots = new T?[Math.Max(64, 4 * Environment.ProcessorCount)];
+
+    /// <summary>Slots.</summary>
+    public int Count => _slots.Length;
+
+    /// <summary>What a slot holds; null for nothing. Another thread may take it meanwhile.</summary>
+    public T? Peek(int slot) => Volatile.Read(ref _slots[slot]);
+
+    /// <summary>Takes an object out of a slot; returns false where it is not there any more.</summary>
+    public bool TryTake(int slot, T item) => Interlocked.CompareExchange(ref _slots[slot], null, item) == item;
+
+    /// <summary>Takes any object; null where there is none.</summary>
+    public T? Take()
+    {
+        for (int slot = 0; slot < Count; slot++)
+        {
+            if (Peek(slot) is { } item && TryTake(slot, item))
+                return item;
+        }
+
+        return null;
+    }
+
+    /// <summary>Puts an object into a slot; returns false where none is empty.</summary>
+    public bool TryKeep(T item)
+    {
+        for (int slot = 0; slot < Count; slot++)
+        {
+            if (Peek(slot) is null && Interlocked.CompareExchange(ref _slots[slot], item, null) is null)
+                return true;
+        }
+
+        return false;
+    }
+}

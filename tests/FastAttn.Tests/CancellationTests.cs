@@ -1,0 +1,123 @@
+using System;
+using System.Linq;
+using System.Threading;
+
+using FastAttn.Tests.Fixtures;
+using FastAttn.Tests.Kernels;
+using FastAttn.Tests.MultiHead;
+
+using Xunit;
+
+namespace FastAttn.Tests;
+
+/// <summary>Tokens that end calls.</summary>
+public static class CancellationTests
+{
+    private const int ModelDim = 32, Length = 24;
+
+    private static readonly CancellationToken Cancelled = new(canceled: true);
+
+    private static readonly MultiHeadAttention Causal = new Layer(new() { ModelDim = ModelDim, Heads = 2, Mask = AttentionMask.Causal, Rotary = new(16) }).Build();
+
+    [Fact]
+    public static void Cancelled_token_ends_every_call_before_anything_is_written()
+    {
+        var call = new Case(DeclaredKernels.Causal64, new(1, 2, 2, 30, 30));
+        Inputs inputs = Inputs.Normal(call);
+        float[] output = Canaries(call.OutputRows.Elements), logSumExp = Canaries(call.LogSumExpElements), scores = Canaries(2 * 30 * 30);
+        AttentionOptions options = call.Options with { CancellationToken = Cancelled };
+        foreach (int threads in (int[])[1, 0])
+        {
+            options = options with { MaxDegreeOfParallelism = threads };
+            Ends(() => DeclaredKernels.Causal64.Forward(inputs.Query, inputs.Key, inputs.Value, output, call.Shape, options));
+            Ends(() => DeclaredKernels.Causal64.Forward(inputs.Query, inputs.Key, inputs.Value, output, logSumExp, call.Shape, options));
+            Ends(() => DeclaredKernels.Causal64.ForwardPacked(new float[30 * 2 * 3 * 64], output, call.Shape, options: options));
+            Ends(() => ScaledDotProductAttention.Forward(inputs.Query, inputs.Key, inputs.Value, output, call.Shape, 64, options: options));
+            Ends(() => ScaledDotProductAttention.Forward(inputs.Query, inputs.Key, inputs.Value, output, call.Shape, 64, new AttentionModifiers { Sinks = [0, 1] }, options: options));
+        }
+
+        Ends(() => AttentionReference.Forward<float>(inputs.Query, inputs.Key, inputs.Value, output, logSumExp, call.Shape, 64, 64, options: options));
+        Ends(() => AttentionReference.Scores<float>(inputs.Query, inputs.Key, scores, call.Shape, 64, AttentionScoreStage.Masked, options: options));
+        Assert.All([.. output, .. logSumExp, .. scores], static x => Assert.True(Evaluate.IsCanary(x)));
+    }
+
+    [Fact]
+    public static void Wrong_arguments_are_named_though_the_token_is_cancelled()
+    {
+        AttentionOptions options = new() { CancellationToken = Cancelled };
+        Assert.Throws<ArgumentException>("key", () => DeclaredKernels.Causal64.Forward(new float[64], new float[63], new float[64], new float[64], new AttentionShape(1, 1, 1), options));
+        Assert.Throws<ArgumentException>("input", static () => Causal.Forward(new float[31], new float[ModelDim], 1, 1, cancellationToken: Cancelled));
+    }
+
+    [Fact]
+    public static void Cancelled_token_ends_every_call_of_a_layer_before_anything_is_written()
+    {
+        float[] input = Tokens.Normal(Length * ModelDim), output = Canaries(input.Length);
+        KeyValueCache cache = Causal.CreateCache(1, 4), memory = Causal.ProjectMemory(input, input, 1, Length);
+        Ends(() => Causal.Forward(input, output, 1, Length, cancellationToken: Cancelled));
+        Ends(() => Causal.Forward(input, input, input, output, 1, Length, Length, cancellationToken: Cancelled));
+        Ends(() => Causal.Attend(input, memory, output, Length, cancellationToken: Cancelled));
+        Ends(() => Causal.ProjectMemory(input, input, 1, Length, cancellationToken: Cancelled));
+        Ends(() => Causal.Forward(input, output, cache, Length, cancellationToken: Cancelled));
+        Ends(() => Causal.Forward([], [], 0, 0, cancellationToken: Cancelled));
+        Assert.Equal([0], cache.Lengths.ToArray());
+        Assert.Equal(4, cache.Capacity);
+        Assert.All(output, static x => Assert.True(Evaluate.IsCanary(x)));
+    }
+
+    [Fact]
+    public static void Token_that_is_not_cancelled_changes_nothing()
+    {
+        using var source = new CancellationTokenSource();
+        var call = new Case(DeclaredKernels.Causal64, new(2, 4, 4, 100, 100)) { Threads = 0 };
+        Inputs inputs = Inputs.Normal(call);
+        var output = new float[call.OutputRows.Elements];
+        DeclaredKernels.Causal64.Forward(inputs.Query, inputs.Key, inputs.Value, output, call.Shape, call.Options with { CancellationToken = source.Token });
+        Compare.SameBits("With a token", Evaluate.Kernel(DeclaredKernels.Causal64, call, inputs).Output, output);
+    }
+
+    /// <summary>At whatever moment: either the append is there, with its output, or the cache is as before.</summary>
+    [Fact]
+    public static void Cancelled_append_is_not_committed()
+    {
+        // Some 20 million multiply-adds.
+        MultiHeadAttention layer = new Layer(new() { ModelDim = 128, Heads = 4, Mask = AttentionMask.Causal }).Build();
+        float[] input = Tokens.Normal(200 * 128), expected = new float[input.Length], output = new float[input.Length];
+        layer.Forward(input, expected, 1, 200, maxDegreeOfParallelism: 1);
+        KeyValueCache cache = layer.CreateCache(1, 200, canGrow: false);
+        int cancelled = 0;
+        for (int i = 0; i < Budget.Of(300, 20); i++)
+        {
+            cache.Clear();
+            layer.Forward(input.AsSpan(0, 100 * 128), output.AsSpan(0, 100 * 128), cache, 100);
+            using var source = new CancellationTokenSource();
+            var canceller = new Thread(() =>
+            {
+                Thread.SpinWait(i * 100);
+                source.Cancel();
+            });
+            canceller.Start();
+            try
+            {
+                layer.Forward(input.AsSpan(100 * 128), output.AsSpan(100 * 128), cache, 100, cancellationToken: source.Token);
+                Assert.Equal([200], cache.Lengths.ToArray());
+            }
+            catch (OperationCanceledException error)
+            {
+                Assert.Equal(source.Token, error.CancellationToken);
+                Assert.Equal([100], cache.Lengths.ToArray());
+                cancelled++;
+                layer.Forward(input.AsSpan(100 * 128), output.AsSpan(100 * 128), cache, 100);
+            }
+
+            canceller.Join();
+            Compare.SameBits($"Round {i}", expected, output);
+        }
+
+        Assert.True(cancelled > 0, "No call was cancelled.");
+    }
+
+    private static float[] Canaries(int count) => [.. Enumerable.Repeat(Evaluate.Canary, count)];
+
+    private static void Ends(Action call) => Assert.Equal(Cancelled, Assert.Throws<OperationCanceledException>(call).CancellationToken);
+}
