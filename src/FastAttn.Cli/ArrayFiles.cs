@@ -15,7 +15,7 @@ internal sealed class ArrayFiles(string query, string key, string value, string 
         InputArray q = InputArray.Read("--query", query), k = InputArray.Read("--key", key), v = InputArray.Read("--value", value);
         AttentionProblem problem = ToProblem(q, k, v, mask);
         if (problem.OutputLength > Array.MaxLength)
-            throw new InputException($"--output {output}: would have {problem.OutputLength} elements; {Array.MaxLength} are the most.");
+            throw new InputException($"{InputFile.Name("--output", output)}: would have {problem.OutputLength} elements; {Array.MaxLength} are the most.");
 
         float[] result = new float[problem.OutputLength];
         Timing timing = run.Execute(problem, result, warmUp: TimeSpan.Zero, timed: TimeSpan.FromSeconds(0.2));
@@ -31,8 +31,8 @@ internal sealed class ArrayFiles(string query, string key, string value, string 
             Summary.Write(summary, measured);
         if (accuracy is not { IsGood: false })
             return ExitCode.Success;
-        error.WriteLine($"fastattn: The result is further from the reference than allowed; --output {output} was not written.");
-        return ExitCode.WrongResult;
+        error.WriteLine($"fastattn: The result is further from the reference than allowed; {InputFile.Name("--output", output)} was not written.");
+        return ExitCode.Failure;
     }
 
     private static AttentionProblem ToProblem(InputArray q, InputArray k, InputArray v, AttentionMask mask)
@@ -48,6 +48,7 @@ internal sealed class ArrayFiles(string query, string key, string value, string 
         q.RequireDimension(ScaledDotProductAttention.MaxDimension);
         v.RequireDimension(ScaledDotProductAttention.MaxDimension);
         q.RequireHeadsMultipleOf(k);
+        q.RequireHeadsInAll();
         return new AttentionProblem(
             new AttentionShape(q.Batch, q.Heads, k.Heads, q.Length, k.Length), q.Dimension, v.Dimension, mask, q.Array.Data, k.Array.Data, v.Array.Data);
     }

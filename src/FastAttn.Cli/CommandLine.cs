@@ -14,21 +14,24 @@ internal static class CommandLine
     /// <param name="error">Takes one line where something is wrong.</param>
     public static int Invoke(string[] args, TextWriter output, TextWriter error)
     {
-        var root = new RootCommand("FastAttn: attention in managed code.")
-        {
-            new RunCommand(),
-            new LayerCommand(),
-            new InfoCommand(),
-        };
-
         try
         {
+            var root = new RootCommand("FastAttn: attention in managed code.")
+            {
+                new RunCommand(),
+                new LayerCommand(),
+                new InfoCommand(),
+            };
+
             // A path may begin with '@', which would otherwise name a file of arguments.
             ParseResult parsed = root.Parse(args, new ParserConfiguration { ResponseFileTokenReplacer = null });
-            if (parsed.Action is ParseErrorAction)
+
+            // A word in brackets before the command would be a directive of the parser's, of which this tool offers none. An unknown word
+            // is named first, since without it a command may be missing as well, and beside --help and --version too.
+            string? unknown = args is [['[', .., ']'] directive, ..] ? directive : parsed.UnmatchedTokens is [string first, ..] ? first : null;
+            if (unknown is not null || parsed.Action is ParseErrorAction)
             {
-                // The unknown word first: without it a command may be missing too.
-                string message = parsed.UnmatchedTokens is [string unknown, ..] ? $"'{unknown}' is unknown." : parsed.Errors[0].Message;
+                string message = unknown is not null ? $"'{Printable.Of(unknown)}' is unknown." : parsed.Errors[0].Message;
                 throw new InputException($"{message} See 'fastattn --help'.");
             }
 
@@ -36,13 +39,35 @@ internal static class CommandLine
         }
         catch (Exception e) when (e is InputException or PlatformNotSupportedException)
         {
-            error.WriteLine($"fastattn: {e.Message}");
+            return Fail(error, e.Message, ExitCode.BadInput);
         }
-        catch (OutOfMemoryException)
+        catch (Exception e) when (e.GetBaseException() is OutOfMemoryException)
         {
-            error.WriteLine("fastattn: The arrays do not fit in memory.");
+            return Fail(error, "The arrays do not fit in memory.", ExitCode.BadInput);
+        }
+        catch (IOException e)
+        {
+            // Files are InputExceptions.
+            return Fail(error, $"Standard output cannot be written: {e.Message}", ExitCode.Failure);
+        }
+        catch (Exception e)
+        {
+            return Fail(error, $"This is a fault of the tool itself: {e.GetType().Name}: {e.Message}", ExitCode.Failure);
+        }
+    }
+
+    /// <summary>Prints one line, whatever the message holds.</summary>
+    private static int Fail(TextWriter error, string message, int exitCode)
+    {
+        try
+        {
+            error.WriteLine($"fastattn: {Printable.Of(message, Printable.MaxMessage)}");
+        }
+        catch (IOException)
+        {
+            // Nobody can be told; the exit code still says it.
         }
 
-        return ExitCode.BadInput;
+        return exitCode;
     }
 }

@@ -1,6 +1,3 @@
-using System;
-using System.IO;
-
 using FastAttn.Cli.Npy;
 
 namespace FastAttn.Cli;
@@ -16,28 +13,14 @@ internal sealed record InputArray(string Option, string Path, NpyArray Array)
 
     public int Dimension => Axis(1);
 
-    private string Name => $"{Option} {Path}";
+    /// <summary>The shape as Python writes it.</summary>
+    public string ShapeText => NpyHeader.Of(Array.Shape).ShapeText;
 
-    public static InputArray Read(string option, string path)
-    {
-        if (path.Length == 0)
-            throw new InputException($"{option}: is empty; expected an .npy file.");
-        try
-        {
-            if (Directory.Exists(path))
-                throw new InputException($"{option} {path}: is a directory; expected an .npy file.");
-            using var file = new FileStream(path, FileMode.Open, FileAccess.Read, FileShare.Read, bufferSize: 0, FileOptions.SequentialScan);
-            return new InputArray(option, path, NpyFile.Read(file));
-        }
-        catch (Exception e) when (e is FileNotFoundException or DirectoryNotFoundException)
-        {
-            throw new InputException($"{option} {path}: no such file.", e);
-        }
-        catch (Exception e) when (e is InvalidDataException or IOException or UnauthorizedAccessException or ArgumentException or NotSupportedException)
-        {
-            throw new InputException($"{option} {path}: {e.Message.ReplaceLineEndings(" ")}", e);
-        }
-    }
+    /// <summary>How messages name it.</summary>
+    public string Name => InputFile.Name(Option, Path);
+
+    public static InputArray Read(string option, string path) =>
+        InputFile.Read(option, path, "an .npy file", file => new InputArray(option, path, NpyFile.Read(file)));
 
     public void RequireRank(int least, int most)
     {
@@ -61,6 +44,13 @@ internal sealed record InputArray(string Option, string Path, NpyArray Array)
     {
         if (Dimension < 1 || Dimension > most)
             throw new InputException($"{Name}: its last axis is {Dimension}; expected 1 to {most}.");
+    }
+
+    /// <summary>Also where another axis is 0, so that sizes beside it may be any.</summary>
+    public void RequireHeadsInAll()
+    {
+        if ((long)Batch * Heads > System.Array.MaxLength)
+            throw new InputException($"{Name}: has {(long)Batch * Heads} heads in all sequences; {System.Array.MaxLength} are the most.");
     }
 
     public void RequireHeadsMultipleOf(InputArray keys)

@@ -1,4 +1,5 @@
 using System;
+using System.Collections.Generic;
 using System.IO;
 using System.Linq;
 
@@ -6,136 +7,150 @@ using FastAttn.Cli.Safetensors;
 
 namespace FastAttn.Cli;
 
-/// <summary>One attention layer of a checkpoint.</summary>
-/// <param name="path">The safetensors file.</param>
-/// <param name="prefix">What the names of the layer's tensors begin with.</param>
-internal sealed class LayerFile(string path, string prefix)
+/// <summary>One attention layer of a checkpoint, with what it adds to a call.</summary>
+/// <param name="Layer">The layer.</param>
+/// <param name="Sinks">As <see cref="AttentionModifiers.Sinks"/>; null for none.</param>
+/// <param name="Notes">What of the checkpoint is in it beside projections, and how it was read: lines to print.</param>
+/// <param name="Ignored">What of the checkpoint has no influence on the result: lines to print.</param>
+internal sealed record LayerFile(MultiHeadAttention Layer, float[]? Sinks, IReadOnlyList<string> Notes, IReadOnlyList<string> Ignored)
 {
-    private const string Option = "--weights";
+    private const string Frequencies = "rotary_emb.inv_freq", CheckpointSinks = "sinks";
 
-    /// <summary>Reads the weights and makes the layer.</summary>
-    /// <param name="heads">Query heads; a file does not say.</param>
-    /// <param name="rotary">Pairing, base and turned dimensions of a rotary embedding; null for none.</param>
-    /// <param name="mask">Which keys a query sees.</param>
-    public MultiHeadAttention Build(int heads, (RotaryPairing Pairing, double Base, int? Dimensions)? rotary, AttentionMask mask)
-    {
-        try
-        {
-            if (Directory.Exists(path))
-                throw new InputException($"{Option} {path}: is a directory; expected a safetensors file.");
-            using SafetensorsFile file = SafetensorsFile.Open(path);
-            return Build(file, heads, rotary, mask);
-        }
-        catch (Exception e) when (e is FileNotFoundException or DirectoryNotFoundException)
-        {
-            throw new InputException($"{Option} {path}: no such file.", e);
-        }
-        catch (Exception e) when (e is InvalidDataException or IOException or UnauthorizedAccessException or NotSupportedException)
-        {
-            throw new InputException($"{Option} {path}: {e.Message.ReplaceLineEndings(" ")}", e);
-        }
-    }
+    // What old checkpoints of GPT-2-like models put in place of a score that is hidden: −1e4 or less.
+    private const string HiddenScore = "masked_bias";
 
-    private MultiHeadAttention Build(SafetensorsFile file, int heads, (RotaryPairing Pairing, double Base, int? Dimensions)? rotary, AttentionMask mask)
+    /// <summary>Reads the weights and makes the layer. Every tensor under the prefix is used, named in an error, or has a line in <see cref="Ignored"/>.</summary>
+    /// <param name="path">The safetensors file.</param>
+    /// <param name="prefix">What the names of the layer's tensors begin with.</param>
+    /// <param name="settings">What a file does not say.</param>
+    /// <exception cref="InputException">The file or a setting does not fit.</exception>
+    public static LayerFile Read(string path, string prefix, LayerSettings settings) =>
+        InputFile.Read("--weights", path, "a safetensors file", file => Build(new(new SafetensorsFile(file), prefix), settings));
+
+    private static LayerFile Build(LayerTensors tensors, LayerSettings settings)
     {
-        LayerNames names = Array.Find(LayerNames.Known, names => file.TryFind(prefix + names.First, out _) && file.TryFind(prefix + names.Output, out _))
+        LayerNames names = Array.Find(LayerNames.Known, names => tensors.Has(names.First) && tensors.Has(names.Output))
             ?? throw new InvalidDataException(
-                $"has no attention layer '{prefix}'; expected tensors {string.Join(" or ", LayerNames.Known.Select(names => $"'{prefix}{names.First}' and '{prefix}{names.Output}'"))}.");
-        bool isInputOutput = names.Layout == WeightLayout.InputOutput;
-
-        (TensorInfo outputInfo, int attended, int model) = Matrix(names.Output);
-        int input, queries, keys, values;
-        float[] query = [], key = [], value = [], packed = [], queryBias = [], keyBias = [], valueBias = [], packedBias = [];
-        if (names.Packed is { } packedName)
-        {
-            (TensorInfo info, input, int outputs) = Matrix(packedName);
-            if (outputs % 3 != 0)
-                throw new InvalidDataException($"has tensor '{info.Name}' of {info.ShapeText}; expected outputs for query, key and value of one size.");
-            queries = keys = values = outputs / 3;
-            packed = file.Read(info);
-            packedBias = Vector(LayerNames.BiasOf(packedName), outputs);
-        }
-        else
-        {
-            (TensorInfo queryInfo, input, queries) = Matrix(names.Query);
-            (TensorInfo keyInfo, int keyInput, keys) = Matrix(names.Key);
-            (TensorInfo valueInfo, int valueInput, values) = Matrix(names.Value);
-            RequireInputs(keyInfo, keyInput);
-            RequireInputs(valueInfo, valueInput);
-            (query, key, value) = (file.Read(queryInfo), file.Read(keyInfo), file.Read(valueInfo));
-            queryBias = Vector(LayerNames.BiasOf(names.Query), queries);
-            keyBias = Vector(LayerNames.BiasOf(names.Key), keys);
-            valueBias = Vector(LayerNames.BiasOf(names.Value), values);
-        }
-
-        if (queries % heads != 0)
-            throw new InputException($"--heads {heads}: the {queries} query outputs of '{prefix}' are not a multiple of it.");
-        int headDim = queries / heads, keyValueHeads = keys / headDim;
-        if (keys % headDim != 0 || keyValueHeads == 0 || heads % keyValueHeads != 0)
-            throw new InputException($"--heads {heads}: with head dimension {headDim} the {keys} key outputs of '{prefix}' are not whole heads of which it is a multiple.");
-        int valueDim = values / keyValueHeads;
-        if (values % keyValueHeads != 0 || attended != heads * valueDim)
-            throw new InvalidDataException($"has tensor '{outputInfo.Name}' of {outputInfo.ShapeText}; expected {heads} heads of {values}/{keyValueHeads} inputs.");
-        if (headDim > ScaledDotProductAttention.MaxDimension || valueDim > ScaledDotProductAttention.MaxDimension)
-            throw new InputException($"--heads {heads}: gives head dimensions {headDim} and {valueDim}; expected at most {ScaledDotProductAttention.MaxDimension}.");
-        if (rotary is { Dimensions: { } dimensions } && (dimensions > headDim || dimensions % 2 != 0))
-            throw new InputException($"--rotary-dim {dimensions}: expected an even number of at most the head dimension {headDim}.");
-        if (rotary is { Dimensions: null } && headDim % 2 != 0)
-            throw new InputException($"--rotary-dim is missing: the head dimension {headDim} is odd.");
+                $"has no attention layer {tensors.Quote(string.Empty)}; expected tensors {string.Join(" or ", LayerNames.Known.Select(names => $"{tensors.Quote(names.First)} and {tensors.Quote(names.Output)}"))}.");
+        LayerProjections projections = LayerProjections.Find(tensors, names, settings.Heads);
+        int headDim = projections.HeadDim;
+        (TensorInfo? queryNorm, TensorInfo? keyNorm) = NormNames.Find(tensors, headDim, settings);
+        RotaryEmbedding? rotary = FindRotary(tensors, headDim, settings);
+        float[]? sinks = FindSinks(tensors, settings);
+        MaskTensor.Check(tensors, settings.Mask, settings.Window);
+        if (tensors.Has(HiddenScore))
+            IgnoreHiddenScore(tensors);
+        foreach (string name in names.NotAttention)
+            tensors.Ignore(name, "it normalises the sum of the layer's input and output, which is not part of attention.");
+        tensors.RequireAllUsed();
 
         MultiHeadAttentionOptions options = new()
         {
-            ModelDim = model,
-            Heads = heads,
-            KeyValueHeads = keyValueHeads,
+            ModelDim = projections.Model,
+            Heads = settings.Heads,
+            KeyValueHeads = projections.KeyValueHeads,
             HeadDim = headDim,
-            ValueDim = valueDim,
-            QueryInputDim = input,
-            KeyInputDim = input,
-            ValueInputDim = input,
-            Mask = mask,
-            Rotary = rotary is { } turned ? new(turned.Dimensions ?? headDim, turned.Pairing, turned.Base) : null,
+            ValueDim = projections.ValueDim,
+            QueryInputDim = projections.Input,
+            KeyInputDim = projections.Input,
+            ValueInputDim = projections.Input,
+            Mask = settings.Mask,
+            Window = settings.Window,
+            Scale = settings.Scale,
+            Softcap = settings.Softcap,
+            Rotary = rotary,
         };
-        return new(options, new()
+        if (settings.NormEpsilon is { } epsilon)
+            options = options with { NormEpsilon = epsilon };
+        MultiHeadAttention layer = new(options, new()
         {
             Layout = names.Layout,
-            Query = query,
-            Key = key,
-            Value = value,
-            QueryKeyValue = packed,
-            Output = file.Read(outputInfo),
-            QueryBias = queryBias,
-            KeyBias = keyBias,
-            ValueBias = valueBias,
-            QueryKeyValueBias = packedBias,
-            OutputBias = Vector(LayerNames.BiasOf(names.Output), model),
-            QueryNorm = Vector("q_norm.weight", headDim),
-            KeyNorm = Vector("k_norm.weight", headDim),
+            Query = tensors.Read(projections.Query),
+            Key = tensors.Read(projections.Key),
+            Value = tensors.Read(projections.Value),
+            QueryKeyValue = tensors.Read(projections.Packed),
+            Output = tensors.Read(projections.Output),
+            QueryBias = tensors.Read(projections.QueryBias),
+            KeyBias = tensors.Read(projections.KeyBias),
+            ValueBias = tensors.Read(projections.ValueBias),
+            QueryKeyValueBias = tensors.Read(projections.PackedBias),
+            OutputBias = tensors.Read(projections.OutputBias),
+            QueryNorm = ReadFactors(tensors, queryNorm, settings.NormOffset),
+            KeyNorm = ReadFactors(tensors, keyNorm, settings.NormOffset),
         });
 
-        (TensorInfo Info, int Inputs, int Outputs) Matrix(string name)
+        List<string> notes = [];
+        if (queryNorm is not null || keyNorm is not null)
         {
-            if (!file.TryFind(prefix + name, out TensorInfo? info))
-                throw new InvalidDataException($"has no tensor '{prefix}{name}'.");
-            if (info.Shape.Length != 2 || info.Count is 0 or > int.MaxValue)
-                throw new InvalidDataException($"has tensor '{info.Name}' of shape {info.ShapeText}; expected {(isInputOutput ? "[inputs, outputs]" : "[outputs, inputs]")}.");
-            (int first, int second) = ((int)info.Shape[0], (int)info.Shape[1]);
-            return isInputOutput ? (info, first, second) : (info, second, first);
+            string of = queryNorm is null ? "keys" : keyNorm is null ? "queries" : "queries and keys";
+            notes.Add(FormattableString.Invariant($"norm    RMS of each head's {of}, factors as stored + {settings.NormOffset ?? 0}, epsilon {options.NormEpsilon}"));
         }
 
-        float[] Vector(string name, int length)
+        if (sinks is not null)
+            notes.Add($"sinks   one for each head, from {(settings.Sinks is { } given ? given.Name : tensors.Quote(CheckpointSinks))}");
+        return new(layer, sinks, notes, tensors.Ignored);
+    }
+
+    private static float[] ReadFactors(LayerTensors tensors, TensorInfo? norm, float? offset)
+    {
+        float[] factors = tensors.Read(norm);
+        foreach (ref float factor in factors.AsSpan())
+            factor += offset ?? 0;
+        return factors;
+    }
+
+    private static RotaryEmbedding? FindRotary(LayerTensors tensors, int headDim, LayerSettings settings)
+    {
+        if (settings.RotaryDim > headDim)
+            throw new InputException($"--rotary-dim {settings.RotaryDim}: expected an even number of at most the head dimension {headDim}.");
+        if (settings.Rotary is not { } pairing)
         {
-            if (!file.TryFind(prefix + name, out TensorInfo? info))
-                return [];
-            if (info.Shape.Length != 1 || info.Count != length)
-                throw new InvalidDataException($"has tensor '{info.Name}' of shape {info.ShapeText}; expected [{length}].");
-            return file.Read(info);
+            tensors.Ignore(Frequencies, "the rotary frequencies are for --rotary, which is not given.");
+            return null;
         }
 
-        void RequireInputs(TensorInfo info, int inputs)
+        if (settings.RotaryBase is not null || settings.RotaryDim is not null)
+            tensors.Ignore(Frequencies, "--rotary-base and --rotary-dim decide the rotary frequencies.");
+        else if (tensors.Find(Frequencies) is { } stored)
+            return new(ReadFrequencies(tensors, stored, headDim), pairing);
+        if (settings.RotaryDim is null && headDim % 2 != 0)
+            throw new InputException($"--rotary-dim is missing: the head dimension {headDim} is odd.");
+        return new(settings.RotaryDim ?? headDim, pairing, settings.RotaryBase ?? 10000);
+    }
+
+    private static double[] ReadFrequencies(LayerTensors tensors, TensorInfo stored, int headDim)
+    {
+        if (stored.Shape.Length != 1 || stored.Count == 0 || stored.Count > headDim / 2)
+            throw new InvalidDataException($"has tensor {stored.Quoted} of shape {stored.ShapeText}; expected [n] with n from 1 to {headDim / 2}, a frequency for each pair of a head.");
+        double[] frequencies = Array.ConvertAll(tensors.Read(stored), static frequency => (double)frequency);
+        return frequencies.All(double.IsFinite)
+            ? frequencies
+            : throw new InvalidDataException($"has tensor {stored.Quoted} with a number that is not finite; expected rotary frequencies.");
+    }
+
+    private static float[]? FindSinks(LayerTensors tensors, LayerSettings settings)
+    {
+        TensorInfo? stored = tensors.FindVector(CheckpointSinks, settings.Heads);
+        if (settings.Sinks is not { } given)
         {
-            if (inputs != input)
-                throw new InvalidDataException($"has tensor '{info.Name}' of shape {info.ShapeText}; expected [outputs, {input}], as '{prefix}{names.Query}' has.");
+            float[]? sinks = stored is null ? null : tensors.Read(stored);
+            return sinks is null || sinks.All(IsSink) ? sinks : throw new InvalidDataException($"has tensor {stored!.Quoted} with a number that is no sink; expected finite numbers, or −∞ for none.");
         }
+
+        if (stored is not null)
+            throw new InputException($"{given.Name}: the checkpoint has sinks of its own, {stored.Quoted}.");
+        if (given.Array.Shape is not [var count] || count != settings.Heads)
+            throw new InputException($"{given.Name}: has shape {given.ShapeText}; expected ({settings.Heads},), one sink for each head.");
+        return given.Array.Data.All(IsSink) ? given.Array.Data : throw new InputException($"{given.Name}: has a number that is no sink; expected finite numbers, or −∞ for none.");
+
+        static bool IsSink(float number) => float.IsFinite(number) || float.IsNegativeInfinity(number);
+    }
+
+    private static void IgnoreHiddenScore(LayerTensors tensors)
+    {
+        TensorInfo tensor = tensors.Find(HiddenScore)!;
+        if (tensor.Count != 1 || !(tensors.Read(tensor)[0] <= -1e4f))
+            throw new InvalidDataException($"has tensor {tensor.Quoted} of {Printable.Of(tensor.Type)} {tensor.ShapeText}; expected one number of −1e4 or less, for scores that are hidden.");
+        tensors.Ignore(HiddenScore, "a score that is hidden is −∞ here.");
     }
 }

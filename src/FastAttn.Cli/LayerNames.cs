@@ -14,10 +14,17 @@ internal sealed record LayerNames(string? Packed, string Query, string Key, stri
     [
         Separate("q_proj", "k_proj", "v_proj", "o_proj"),
         Separate("q_proj", "k_proj", "v_proj", "out_proj"),
-        Separate("self.query", "self.key", "self.value", "output.dense"),
+        Separate("self.query", "self.key", "self.value", "output.dense") with
+        {
+            // Old checkpoints have gamma and beta.
+            NotAttention = ["output.LayerNorm.weight", "output.LayerNorm.bias", "output.LayerNorm.gamma", "output.LayerNorm.beta"],
+        },
         new("in_proj_weight", string.Empty, string.Empty, string.Empty, "out_proj.weight", WeightLayout.OutputInput),
         new("c_attn.weight", string.Empty, string.Empty, string.Empty, "c_proj.weight", WeightLayout.InputOutput),
     ];
+
+    /// <summary>What the family keeps under the same prefix without its being part of attention.</summary>
+    public string[] NotAttention { get; private init; } = [];
 
     /// <summary>The tensor by which a family is recognised.</summary>
     public string First => Packed ?? Query;

@@ -22,7 +22,7 @@ internal static class RandomHeads
         if (accuracy.IsGood)
             return ExitCode.Success;
         error.WriteLine("fastattn: The result is further from the reference than allowed.");
-        return ExitCode.WrongResult;
+        return ExitCode.Failure;
     }
 
     private static float[] NextNormal(Random random)

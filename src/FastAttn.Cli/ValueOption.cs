@@ -39,7 +39,12 @@ internal static class ValueOption
         return option;
     }
 
-    private static Option<T?> Create<T>(string name, string description, string expected, Func<string, T?> parse)
+    /// <summary>A value in a form of its own.</summary>
+    /// <param name="name">The option.</param>
+    /// <param name="description">For the help.</param>
+    /// <param name="expected">What <paramref name="parse"/> asks for, in words.</param>
+    /// <param name="parse">Returns null where it is not that.</param>
+    public static Option<T?> Create<T>(string name, string description, string expected, Func<string, T?> parse)
         where T : struct
     {
         return new Option<T?>(name) { Description = description, CustomParser = Parse };
@@ -49,7 +54,7 @@ internal static class ValueOption
             string text = result.Tokens[0].Value;
             T? value = parse(text);
             if (value is null)
-                result.AddError($"{name} {text}: expected {expected}.");
+                result.AddError($"{name} {Printable.Of(text)}: expected {expected}.");
             return value;
         }
     }

@@ -232,6 +232,34 @@ public abstract class AttentionKernel
         Forward(packed, packed[layout.KeyStart..], packed[layout.ValueStart..], output, shape, modifiers, layout.Apply(options));
     }
 
+    /// <summary>
+    /// Computes the weights of the softmax, <c>P = softmax(scale·Q·Kᵀ + M)</c>, which attention itself never holds: for each query a row
+    /// that sums to 1, or to less with a sink.
+    /// </summary>
+    /// <param name="query">Q: [B, H, L_q, d_k], or as <paramref name="options"/> say; every row contiguous.</param>
+    /// <param name="key">K: [B, H_kv, L_k, d_k], likewise.</param>
+    /// <param name="weights">
+    /// P, written: [B, H, L_q, L_k], always contiguous: 4·B·H·L_q·L_k bytes. 0 for keys that are hidden, a row of zeros for a query that sees
+    /// none. Must not overlap another buffer.
+    /// </param>
+    /// <param name="shape">The sizes.</param>
+    /// <param name="modifiers">Masks, lengths, biases and sinks, such as the kernel has <see cref="Features"/> for; not ragged.</param>
+    /// <param name="options">Scale, softcap, window, causal offset, layout, strides and threads; <c>default</c> for the usual.</param>
+    /// <inheritdoc cref="Forward(ReadOnlySpan{float}, ReadOnlySpan{float}, ReadOnlySpan{float}, Span{float}, AttentionShape, AttentionOptions)" path="/exception"/>
+    public void Weights(
+        ReadOnlySpan<float> query,
+        ReadOnlySpan<float> key,
+        Span<float> weights,
+        AttentionShape shape,
+        in AttentionModifiers modifiers = default,
+        AttentionOptions options = default)
+    {
+        AttentionCall call = CallValidation.CheckScores<float>(nameof(weights), HeadDim, Mask, Features, query, key, weights, shape, modifiers, options);
+        call.ValueDim = shape.KeyLength;
+        call.OutputStrides = new((long)shape.QueryHeads * shape.QueryLength * shape.KeyLength, (long)shape.QueryLength * shape.KeyLength, shape.KeyLength);
+        Run(call, query, key, value: default, weights, logSumExp: default, wantsWeights: true, modifiers, options);
+    }
+
     /// <summary>Implemented by emitted kernels.</summary>
     /// <param name="instructionSet">One that this process can run.</param>
     /// <returns>The driver over the tiles emitted for it.</returns>
@@ -249,7 +277,7 @@ public abstract class AttentionKernel
         return kernel;
     }
 
-    private unsafe void Forward(
+    private void Forward(
         ReadOnlySpan<float> query,
         ReadOnlySpan<float> key,
         ReadOnlySpan<float> value,
@@ -261,9 +289,24 @@ public abstract class AttentionKernel
         in AttentionOptions options)
     {
         AttentionCall call = CallValidation.Check<float>(HeadDim, ValueDim, Mask, Features, query, key, value, output, logSumExp, wantsLogSumExp, shape, modifiers, options);
+        Run(call, query, key, value, output, logSumExp, wantsWeights: false, modifiers, options);
+    }
+
+    /// <summary>Pins what a checked call reads and writes, and shares its tiles out.</summary>
+    private unsafe void Run(
+        AttentionCall call,
+        ReadOnlySpan<float> query,
+        ReadOnlySpan<float> key,
+        ReadOnlySpan<float> value,
+        Span<float> output,
+        Span<float> logSumExp,
+        bool wantsWeights,
+        in AttentionModifiers modifiers,
+        in AttentionOptions options)
+    {
         TileDriver driver = Driver;
         call.KeyBlock = options.KeyBlock ?? driver.KeyBlock;
-        call.Partition = TilePartition.Of(shape, driver.RegisterRows, driver.QueryTiles(call), ThreadBudget.Of(options.MaxDegreeOfParallelism));
+        call.Partition = TilePartition.Of(call.Shape, driver.RegisterRows, wantsWeights ? 1 : driver.QueryTiles(call), ThreadBudget.Of(options.MaxDegreeOfParallelism));
 
         fixed (float* q = query, k = key, v = value, o = output, lse = logSumExp, additive = modifiers.AdditiveMask, slopes = modifiers.AlibiSlopes, sinks = modifiers.Sinks)
         fixed (int* keyLengths = modifiers.KeyLengths, queryLengths = modifiers.QueryLengths, causalOffsets = modifiers.CausalOffsets, queryStarts = modifiers.QueryStarts, keyStarts = modifiers.KeyStarts)
@@ -274,7 +317,7 @@ public abstract class AttentionKernel
             call.Key = k;
             call.Value = v;
             call.Output = o;
-            call.LogSumExp = wantsLogSumExp ? lse : null;
+            call.LogSumExp = lse;
             call.AdditiveMask.Start = additive;
             call.BooleanMask.Start = boolean;
             call.PackedMask.Start = bits;
@@ -285,7 +328,10 @@ public abstract class AttentionKernel
             call.KeyStarts = keyStarts;
             call.AlibiSlopes = slopes;
             call.Sinks = sinks;
-            TiledJob<AttentionWork>.Run(new(driver, call), options.MaxDegreeOfParallelism, options.CancellationToken);
+            if (wantsWeights)
+                TiledJob<WeightsWork>.Run(new(driver, call), options.MaxDegreeOfParallelism, options.CancellationToken);
+            else
+                TiledJob<AttentionWork>.Run(new(driver, call), options.MaxDegreeOfParallelism, options.CancellationToken);
         }
     }
 }

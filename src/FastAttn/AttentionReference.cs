@@ -200,7 +200,7 @@ public static class AttentionReference
         if (stage is < AttentionScoreStage.Scaled or > AttentionScoreStage.Probabilities)
             throw new ArgumentOutOfRangeException(nameof(stage), stage, "The stage is not defined.");
 
-        AttentionCall call = CallValidation.CheckScores<T>(headDim, mask, query, key, scores, shape, modifiers, options);
+        AttentionCall call = CallValidation.CheckScores<T>(nameof(scores), headDim, mask, AttentionFeatures.All, query, key, scores, shape, modifiers, options);
         for (int b = 0; b < shape.Batch; b++)
         {
             Sequence sequence = SequenceAt(b, shape, modifiers, options);

@@ -27,6 +27,11 @@ public sealed class BadOptionTests
     [InlineData("--threads", "run", "--threads", "1", "--threads", "2")]
     [InlineData("--isa mmx: expected ", "run", "--isa", "mmx")]
     [InlineData("'x' is unknown", "info", "x")]
+    [InlineData("'x' is unknown", "--version", "x")]
+    [InlineData("'x' is unknown", "run", "--help", "x")]
+    [InlineData("'[suggest:x]' is unknown", "[suggest:x]", "run")]
+    [InlineData("'[none]' is unknown", "[none]", "info")]
+    [InlineData("'[suggest:-1]' is unknown", "[suggest:-1]", "run")]
     public void A_bad_option_is_one_line_and_exit_code_2(string message, params string[] args) =>
         ToolResult.Of(args).ShouldBeBadInput(message);
 

@@ -24,6 +24,33 @@ public sealed class BadShapeTests
         Assert.Equal(["k.npy", "q.npy", "v.npy"], folder.FileNames);
     }
 
+    [Theory]
+    [InlineData(int.MaxValue, 2, 2)]
+    [InlineData(int.MaxValue, int.MaxValue, 1)]
+    [InlineData(1, int.MaxValue, int.MaxValue)]
+    public void Heads_beyond_the_longest_array_are_an_error_though_there_is_no_query(int batch, int heads, int keyHeads)
+    {
+        using var folder = new ArrayFolder();
+        folder.WriteInputs([batch, heads, 0, 4], [batch, keyHeads, 0, 4], [batch, keyHeads, 0, 4]);
+
+        folder.Run("--check").ShouldBeBadInput($"--query {folder.Query}: has {(long)batch * heads} heads in all sequences; 2147483591 are the most");
+    }
+
+    [Theory]
+    [InlineData(1, 2147483591, 0)]
+    [InlineData(65536, 32767, 0)]
+    [InlineData(0, int.MaxValue, int.MaxValue)]
+    [InlineData(int.MaxValue, 0, int.MaxValue)]
+    public void Sizes_beside_a_0_may_be_large(int batch, int heads, int length)
+    {
+        using var folder = new ArrayFolder();
+        folder.WriteInputs([batch, heads, length, 4], [batch, heads, length, 4], [batch, heads, length, 3]);
+
+        folder.Run("--check").ShouldSucceed();
+
+        Assert.Equal([batch, heads, length, 3], ArrayFolder.Read(folder.Output).Shape);
+    }
+
     [Fact]
     public void An_output_beyond_the_longest_array_is_an_error()
     {

@@ -40,6 +40,9 @@ internal sealed class SafetensorsBytes
                     ushort upper = (ushort)(BitConverter.SingleToUInt32Bits(number) >> 16);
                     _data.AddRange(BitConverter.GetBytes(upper));
                     return BitConverter.UInt32BitsToSingle((uint)upper << 16);
+                case "U8" or "BOOL":
+                    _data.Add((byte)number);
+                    return number;
                 default:
                     _data.AddRange(BitConverter.GetBytes(number));
                     return number;

@@ -22,10 +22,17 @@ internal sealed record ToolResult(int ExitCode, string Output, string Error)
         Assert.Equal(Cli.ExitCode.Success, ExitCode);
     }
 
+    /// <summary>Exit code 0, and on standard error one line that says what was ignored and why.</summary>
+    public void ShouldIgnore(string what)
+    {
+        Assert.Equal($"ignored: {what}{Environment.NewLine}", Error);
+        Assert.Equal(Cli.ExitCode.Success, ExitCode);
+    }
+
     /// <summary>Exit code 2, nothing on standard output, and one line on standard error that has all these parts.</summary>
     public void ShouldBeBadInput(params string[] parts)
     {
-        Assert.Equal(Cli.ExitCode.BadInput, ExitCode);
+        Assert.True(ExitCode == Cli.ExitCode.BadInput, $"Exit code {ExitCode}: {Error}");
         Assert.Equal("", Output);
         Assert.StartsWith("fastattn: ", Error, StringComparison.Ordinal);
         Assert.Single(Error.TrimEnd().Split('\n'));

@@ -1,7 +1,6 @@
 using System;
 using System.Buffers.Binary;
 using System.IO;
-using System.Runtime.InteropServices;
 
 namespace FastAttn.Cli.Npy;
 
@@ -16,19 +15,14 @@ internal static class NpyFile
     // Of four axes it has less than 200 bytes. NumPy itself accepts 10,000.
     private const int MaxHeaderLength = 65_535;
 
-    // Of floats; bytes beyond 2^31 do not fit a span.
-    private const int Chunk = 1 << 22;
-
     private static ReadOnlySpan<byte> Magic => [0x93, (byte)'N', (byte)'U', (byte)'M', (byte)'P', (byte)'Y'];
 
     /// <summary>Reads a whole file.</summary>
-    /// <param name="file">At its beginning.</param>
+    /// <param name="file">At its beginning; its length is known.</param>
     /// <exception cref="InvalidDataException">It is not such a file; the message says what was found and what was expected.</exception>
     public static NpyArray Read(Stream file)
     {
         RequireLittleEndian();
-        if (!file.CanSeek)
-            throw new InvalidDataException("is not a regular file; expected one whose length is known.");
         NpyHeader header = NpyHeader.Parse(ReadHeader(file));
 
         int[] shape = header.RequireSupported();
@@ -39,8 +33,7 @@ internal static class NpyFile
             throw new InvalidDataException($"has {found - expected} bytes after its data; shape {header.ShapeText} needs {expected} bytes.");
 
         float[] data = GC.AllocateUninitializedArray<float>((int)count);
-        for (int i = 0; i < data.Length; i += Chunk)
-            file.ReadExactly(MemoryMarshal.AsBytes(data.AsSpan(i, Math.Min(Chunk, data.Length - i))));
+        FloatStream.Read(file, data);
         return new NpyArray(shape, data);
     }
 
@@ -64,8 +57,7 @@ internal static class NpyFile
         for (int i = 0; i < padding; i++)
             file.WriteByte((byte)' ');
         file.WriteByte((byte)'\n');
-        for (int i = 0; i < array.Data.Length; i += Chunk)
-            file.Write(MemoryMarshal.AsBytes(array.Data.AsSpan(i, Math.Min(Chunk, array.Data.Length - i))));
+        FloatStream.Write(file, array.Data);
     }
 
     private static byte[] ReadHeader(Stream file)

@@ -46,7 +46,7 @@ internal sealed record NpyHeader(string Description, bool IsFortranOrder, long[]
                     shape = reader.ReadShape();
                     break;
                 default:
-                    throw new InvalidDataException($"has '{key}' in its header, unknown or for the second time; expected 'descr', 'fortran_order' and 'shape'.");
+                    throw new InvalidDataException($"has '{Printable.Of(key)}' in its header, unknown or for the second time; expected 'descr', 'fortran_order' and 'shape'.");
             }
 
             if (!reader.TryTake(','))
@@ -68,7 +68,7 @@ internal sealed record NpyHeader(string Description, bool IsFortranOrder, long[]
     public int[] RequireSupported()
     {
         if (!string.Equals(Description, Float32, StringComparison.Ordinal))
-            throw new InvalidDataException($"has dtype '{Description}'; expected '{Float32}', little-endian float32.");
+            throw new InvalidDataException($"has dtype '{Printable.Of(Description)}'; expected '{Float32}', little-endian float32.");
         if (IsFortranOrder)
             throw new InvalidDataException("is in Fortran order; expected C order, as numpy.ascontiguousarray gives.");
         if (CountElements() > System.Array.MaxLength || Shape.Any(size => size > int.MaxValue))

@@ -14,10 +14,13 @@ internal static class SafetensorsHeader
 
     private const string Metadata = "__metadata__";
 
+    // As in NumPy; PyTorch's own limit is the same.
+    private const int MaxAxes = 64;
+
     /// <summary>Returns the tensors by name.</summary>
     /// <param name="json">The header.</param>
     /// <param name="dataBytes">Bytes after it.</param>
-    /// <exception cref="InvalidDataException">It is malformed, or a tensor does not lie inside the data, apart from all others.</exception>
+    /// <exception cref="InvalidDataException">It is malformed, or a tensor does not lie inside the data, or tensors do not make up the data one after the other.</exception>
     public static Dictionary<string, TensorInfo> Parse(ReadOnlyMemory<byte> json, long dataBytes)
     {
         var tensors = new Dictionary<string, TensorInfo>(StringComparer.Ordinal);
@@ -31,7 +34,12 @@ internal static class SafetensorsHeader
         }
         catch (JsonException e)
         {
-            throw new InvalidDataException($"has a malformed header: {e.Message.ReplaceLineEndings(" ")}", e);
+            throw new InvalidDataException($"has a malformed header: {e.Message}", e);
+        }
+        catch (InvalidOperationException e)
+        {
+            // Bytes that are not UTF-8, or half a surrogate pair: found when a string is read, not when it is parsed.
+            throw new InvalidDataException("has a malformed header: a name or type in it is not valid text.", e);
         }
 
         CheckPlaces(tensors.Values, dataBytes);
@@ -43,16 +51,20 @@ internal static class SafetensorsHeader
         if (element.ValueKind != JsonValueKind.Object
             || !element.TryGetProperty("dtype", out JsonElement type) || type.ValueKind != JsonValueKind.String
             || !element.TryGetProperty("shape", out JsonElement shape) || shape.ValueKind != JsonValueKind.Array
-            || !element.TryGetProperty("data_offsets", out JsonElement offsets) || offsets.ValueKind != JsonValueKind.Array || offsets.GetArrayLength() != 2)
+            || !element.TryGetProperty("data_offsets", out JsonElement offsets) || offsets.ValueKind != JsonValueKind.Array || offsets.GetArrayLength() != 2
+            || element.GetPropertyCount() != 3)
         {
-            throw new InvalidDataException($"has a malformed tensor '{name}'; expected 'dtype', 'shape' and 'data_offsets' of two numbers.");
+            throw new InvalidDataException($"has a malformed tensor '{Printable.Of(name)}'; expected 'dtype', 'shape' and 'data_offsets' of two numbers, and no more.");
         }
+
+        if (shape.GetArrayLength() > MaxAxes)
+            throw new InvalidDataException($"has a malformed tensor '{Printable.Of(name)}' of {shape.GetArrayLength()} axes; expected at most {MaxAxes}.");
 
         return new(name, type.GetString()!, [.. shape.EnumerateArray().Select(Size)], Size(offsets[0]), Size(offsets[1]));
 
         long Size(JsonElement number) => number.ValueKind == JsonValueKind.Number && number.TryGetInt64(out long size) && size >= 0
             ? size
-            : throw new InvalidDataException($"has a malformed tensor '{name}': a size or offset is not an integer from 0 to {long.MaxValue}.");
+            : throw new InvalidDataException($"has a malformed tensor '{Printable.Of(name)}': a size or offset is not an integer from 0 to {long.MaxValue}.");
     }
 
     private static void CheckPlaces(IEnumerable<TensorInfo> tensors, long dataBytes)
@@ -61,16 +73,25 @@ internal static class SafetensorsHeader
         foreach (TensorInfo tensor in tensors.OrderBy(static tensor => tensor.Begin).ThenBy(static tensor => tensor.End))
         {
             if (tensor.Begin > tensor.End || tensor.End > dataBytes)
-                throw new InvalidDataException($"has tensor '{tensor.Name}' at bytes {tensor.Begin} to {tensor.End} of its data; there are {dataBytes}.");
+                throw new InvalidDataException($"has tensor {tensor.Quoted} at bytes {tensor.Begin} to {tensor.End} of its data; there are {dataBytes}.");
             if (tensor.ElementBytes > 0 && (Int128)tensor.Count * tensor.ElementBytes != tensor.End - tensor.Begin)
             {
                 throw new InvalidDataException(
-                    $"has tensor '{tensor.Name}' of {tensor.Type} {tensor.ShapeText} in {tensor.End - tensor.Begin} bytes; expected {(Int128)tensor.Count * tensor.ElementBytes}.");
+                    $"has tensor {tensor.Quoted} of {tensor.Type} {tensor.ShapeText} in {tensor.End - tensor.Begin} bytes; expected {(Int128)tensor.Count * tensor.ElementBytes}.");
             }
 
             if (before is not null && tensor.Begin < before.End)
-                throw new InvalidDataException($"has tensors '{before.Name}' and '{tensor.Name}' that overlap.");
+                throw new InvalidDataException($"has tensors {before.Quoted} and {tensor.Quoted} that overlap.");
+            RequireNoneBetween(before?.End ?? 0, tensor.Begin);
             before = tensor;
+        }
+
+        RequireNoneBetween(before?.End ?? 0, dataBytes);
+
+        static void RequireNoneBetween(long end, long begin)
+        {
+            if (begin != end)
+                throw new InvalidDataException($"has bytes {end} to {begin} of its data that belong to no tensor.");
         }
     }
 }

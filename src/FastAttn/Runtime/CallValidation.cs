@@ -11,7 +11,7 @@ namespace FastAttn.Runtime;
 internal static class CallValidation
 {
     // As in the public methods, whose parameters the messages name.
-    private const string Query = "query", Key = "key", Value = "value", Output = "output", LogSumExp = "logSumExp", Shape = "shape", Options = "options", Modifiers = "modifiers", Scores = "scores";
+    private const string Query = "query", Key = "key", Value = "value", Output = "output", LogSumExp = "logSumExp", Shape = "shape", Options = "options", Modifiers = "modifiers";
 
     /// <summary>What a call asks for beside its mask.</summary>
     public static AttentionFeatures FeaturesOf(in AttentionOptions options, in AttentionModifiers modifiers)
@@ -70,10 +70,12 @@ internal static class CallValidation
         return call;
     }
 
-    /// <summary>As <see cref="Check"/>, for scores instead of outputs.</summary>
+    /// <summary>As <see cref="Check"/>, for scores or weights, a number for each query and key, instead of outputs.</summary>
     public static AttentionCall CheckScores<TScore>(
+        string name,
         int headDim,
         AttentionMask mask,
+        AttentionFeatures allowed,
         ReadOnlySpan<float> query,
         ReadOnlySpan<float> key,
         ReadOnlySpan<TScore> scores,
@@ -82,11 +84,13 @@ internal static class CallValidation
         in AttentionOptions options)
         where TScore : unmanaged
     {
-        AttentionCall call = CheckQueryAndKey(headDim, mask, AttentionFeatures.All & ~AttentionFeatures.Ragged, query, key, shape, modifiers, options);
-        long expected = Product(Scores, Product(Scores, Product(Scores, shape.Batch, shape.QueryHeads), shape.QueryLength), shape.KeyLength);
+        AttentionCall call = CheckQueryAndKey(headDim, mask, allowed, query, key, shape, modifiers, options);
+        if ((call.Uses & AttentionFeatures.Ragged) != 0)
+            throw new ArgumentException("Scores and weights are of sequences of one length; QueryStarts and KeyStarts must not be given.", Modifiers);
+        long expected = Product(name, Product(name, Product(name, shape.Batch, shape.QueryHeads), shape.QueryLength), shape.KeyLength);
         if (scores.Length != expected)
-            throw new ArgumentException($"Has {scores.Length} elements; batch {shape.Batch} × query heads {shape.QueryHeads} × query length {shape.QueryLength} × key length {shape.KeyLength} need {expected}.", Scores);
-        CheckApart(Scores, scores, query, key, default, modifiers);
+            throw new ArgumentException($"Has {scores.Length} elements; batch {shape.Batch} × query heads {shape.QueryHeads} × query length {shape.QueryLength} × key length {shape.KeyLength} need {expected}.", name);
+        CheckApart(name, scores, query, key, default, modifiers);
         return call;
     }
 

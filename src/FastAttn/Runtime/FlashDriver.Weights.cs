@@ -10,7 +10,7 @@ internal sealed unsafe partial class FlashDriver<TTiles, TVector, TSpec>
     {
         int blockRows = BlockRows(call);
         TileState<TVector, TSpec> tile = new(null, null, call, blockRows, valueColumns: 0, RegisterRows);
-        return StageFloats(blockRows, call.HeadDim) + tile.SharedFloats + tile.Floats;
+        return StageFloats(blockRows, call.HeadDim) + StageFloats(blockRows, 1) + tile.SharedFloats + tile.Floats;
     }
 
     /// <summary>Scores go block by block to where weights belong; there each row is made to weights when it is whole.</summary>
@@ -23,23 +23,22 @@ internal sealed unsafe partial class FlashDriver<TTiles, TVector, TSpec>
             PaddingRows.Clear(call, tile, sequence, streamRows);
         long end = Math.Min(tile.FirstRow + tile.RowCount, streamRows);
         int blockRows = BlockRows(call);
-        float* stage = workspace.Memory, shared = stage + StageFloats(blockRows, call.HeadDim);
+        float* stage = workspace.Memory, spare = stage + StageFloats(blockRows, call.HeadDim), shared = spare + StageFloats(blockRows, 1);
         float* memory = shared + new TileState<TVector, TSpec>(null, null, call, blockRows, valueColumns: 0, RegisterRows).SharedFloats;
         for (long first = tile.FirstRow; first < end; first += RegisterRows)
         {
             QueryTile rows = tile with { FirstRow = first, RowCount = (int)Math.Min(RegisterRows, end - first) };
-            TakeWeights(call, new(memory, shared, call, blockRows, valueColumns: 0, RegisterRows, rows, sequence), stage);
+            TakeWeights(call, new(memory, shared, call, blockRows, valueColumns: 0, RegisterRows, rows, sequence), stage, spare);
         }
     }
 
     [MethodImpl(MethodImplOptions.AggressiveOptimization)]
-    private static void TakeWeights(in AttentionCall call, in TileState<TVector, TSpec> tile, float* stage)
+    private static void TakeWeights(in AttentionCall call, in TileState<TVector, TSpec> tile, float* stage, float* spare)
     {
-        float** rows = stackalloc float*[tile.Width], block = stackalloc float*[tile.Width];
-        for (int q = 0; q < tile.Width; q++)
+        float** rows = stackalloc float*[tile.Tile.RowCount], block = stackalloc float*[tile.Width];
+        for (int q = 0; q < tile.Tile.RowCount; q++)
         {
-            // A lane without a query writes what the last one does.
-            rows[q] = call.Output + tile.Rows.Offset(Math.Min(q, tile.Tile.RowCount - 1), call.OutputStrides);
+            rows[q] = call.Output + tile.Rows.Offset(q, call.OutputStrides);
             new Span<float>(rows[q], call.Shape.KeyLength).Fill(float.NegativeInfinity);
         }
 
@@ -48,7 +47,7 @@ internal sealed unsafe partial class FlashDriver<TTiles, TVector, TSpec>
         float* keys = call.Key + tile.Rows.KeyOffset(call.KeyStrides), ones = tile.Sum;
         new Span<float>(ones, tile.Width).Fill(1);
         long keyStride = call.KeyStrides.Length;
-        Prefetcher ahead = new(isUsed: false);
+        Prefetcher ahead = new(isOn: false);
         for (int first = tile.FirstBlock(call.KeyBlock), count; (count = Math.Min(call.KeyBlock, tile.Range.LastLimit - first)) > 0; first += count)
         {
             int seen = Seen(call, tile, first);
@@ -59,7 +58,7 @@ internal sealed unsafe partial class FlashDriver<TTiles, TVector, TSpec>
                 key = BlockStage.Copy(key, keyStride, call.HeadDim, count, stage, call.HeadDim, Math.Max(count, TTiles.KeyRows));
             TakeScores(call, tile, key, first, seen, careful: true, ref ahead);
             for (int q = 0; q < tile.Width; q++)
-                block[q] = rows[q] + first;
+                block[q] = q < tile.Tile.RowCount ? rows[q] + first : spare;
             LanePacking<TVector>.Unpack(tile.Score, tile.Width, tile.Stride, ones, block, seen);
         }
 

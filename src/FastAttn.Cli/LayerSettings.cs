@@ -1,0 +1,41 @@
+namespace FastAttn.Cli;
+
+/// <summary>What the options of <c>fastattn layer</c> say of a layer: all that a checkpoint does not hold. Null where an option was not given.</summary>
+internal sealed record LayerSettings
+{
+    /// <summary>Query heads.</summary>
+    public required int Heads { get; init; }
+
+    /// <summary>Which keys a query sees.</summary>
+    public AttentionMask Mask { get; init; }
+
+    /// <summary>Which keys a query sees by their distance.</summary>
+    public AttentionWindow? Window { get; init; }
+
+    /// <summary>The factor of the scores.</summary>
+    public float? Scale { get; init; }
+
+    /// <summary>As <see cref="AttentionOptions.Softcap"/>.</summary>
+    public float? Softcap { get; init; }
+
+    /// <summary>Which elements of a head a rotary embedding turns together.</summary>
+    public RotaryPairing? Rotary { get; init; }
+
+    /// <summary>The base of the rotary frequencies.</summary>
+    public double? RotaryBase { get; init; }
+
+    /// <summary>How many elements of a head are turned.</summary>
+    public int? RotaryDim { get; init; }
+
+    /// <summary>What the normalisation of queries and keys is.</summary>
+    public NormKind? Norm { get; init; }
+
+    /// <summary>What is added to the stored factors of that normalisation.</summary>
+    public float? NormOffset { get; init; }
+
+    /// <summary>The ε of that normalisation.</summary>
+    public float? NormEpsilon { get; init; }
+
+    /// <summary>The sinks, where they are in a file of their own.</summary>
+    public InputArray? Sinks { get; init; }
+}
