@@ -13,7 +13,31 @@ namespace FastAttn;
 /// <para>
 /// Weights are packed once, when a layer is made. Layers are immutable: any number of threads may call one at once, each with a
 /// cache of its own. Results are the same to the bit for any number of threads. After the first call nothing is
-/// allocated on the managed heap, except by a cache or a table of rotary embeddings that grows.
+/// allocated on the managed heap, except by a cache that grows and by a rotary embedding that meets new positions.
+/// </para>
+/// <para>
+/// <b>Indices.</b> Query <c>i</c> of sequence <c>b</c> stands at key <c>i + offset</c>, and the offset is:
+/// </para>
+/// <list type="table">
+/// <listheader><term>call</term><description>offset of sequence <c>b</c></description></listheader>
+/// <item><term>self-attention, attention to another input, <see cref="Attend"/></term><description><see cref="AttentionModifiers.CausalOffsets"/><c>[b]</c>, else 0.</description></item>
+/// <item><term>with a cache</term><description>the tokens that the cache held of the sequence before the call.</description></item>
+/// </list>
+/// <para>
+/// A causal mask shows the query the keys <c>j &lt;= i + offset</c>, a window those from <c>i + offset − Left</c> to
+/// <c>i + offset + Right</c>, and ALiBi adds <c>−slope·|i + offset − j|</c>. Padding changes no offset: each sequence is as if alone.
+/// </para>
+/// <para>
+/// <b>Positions.</b> The rotary embedding turns query <c>i</c> by the position <c>i + offset</c> and key <c>j</c> by <c>j</c>, or by the
+/// positions that a call gives: [A, B, L], an <c>int</c> of at least 0 for each of the embedding's <see cref="RotaryEmbedding.Axes"/> A and
+/// each token. A cached key keeps the position that it was appended with. Positions change nothing but the rotary embedding: a causal mask,
+/// a window and ALiBi go by indices.
+/// </para>
+/// <para>
+/// So a tree of drafts needs both: the positions, equal for siblings, and a mask as a tensor that shows each draft the tokens before the
+/// tree, its ancestors and itself. The layer's own mask is <see cref="AttentionMask.None"/>, or <see cref="AttentionMask.Causal"/> where no draft
+/// stands before its ancestor. <see cref="KeyValueCache.Retain"/> keeps the branch that is accepted. Documents side by side in one sequence
+/// need the same two.
 /// </para>
 /// <para>
 /// Inputs and outputs are dense: a token's row is contiguous, rows follow each other, then sequences. An output may be an input, but
@@ -24,8 +48,8 @@ public sealed class MultiHeadAttention
 {
     private readonly MultiHeadAttentionOptions _options;
     private readonly MultiHeadDimensions _sizes;
-    private readonly float[] _queryNorm;
-    private readonly float[] _keyNorm;
+    private readonly HeadNorm? _queryNorm;
+    private readonly HeadNorm? _keyNorm;
     private readonly PackedProjections _projections;
     private readonly ProductDriver _product;
     private readonly AttentionKernel _kernel;
@@ -48,9 +72,8 @@ public sealed class MultiHeadAttention
         _sizes = MultiHeadDimensions.Of(options);
         InstructionSet = InstructionSets.Default;
         _product = ProductDriver.For(InstructionSet);
+        (_queryNorm, _keyNorm) = HeadNorm.Of(weights, options, _sizes);
         _projections = PackedProjections.Of(weights, _sizes, _product);
-        _queryNorm = weights.QueryNorm.ToArray();
-        _keyNorm = weights.KeyNorm.ToArray();
         _kernel = Kernel(AttentionFeatures.None);
         _featured = Kernel(AttentionFeatures.All);
         _bound = new MultiHeadAttention?[Enum.GetValues<InstructionSet>().Length];
@@ -91,7 +114,7 @@ public sealed class MultiHeadAttention
         return Interlocked.CompareExchange(ref slot, layer, null) ?? layer;
     }
 
-    /// <summary>An empty cache for <see cref="Forward(ReadOnlySpan{float}, Span{float}, KeyValueCache, int, ReadOnlySpan{int}, in AttentionModifiers, int, CancellationToken)"/>.</summary>
+    /// <summary>An empty cache for <see cref="Forward(ReadOnlySpan{float}, Span{float}, KeyValueCache, int, ReadOnlySpan{int}, in AttentionModifiers, ReadOnlySpan{int}, Span{float}, int, CancellationToken)"/>.</summary>
     /// <param name="batch">Sequences B, at least 0.</param>
     /// <param name="capacity">Tokens of each sequence that there is room for, at least 0.</param>
     /// <param name="canGrow">Whether a full cache becomes larger, which allocates; else appending to it is an error.</param>
@@ -104,7 +127,6 @@ public sealed class MultiHeadAttention
         long most = KeyValueCache.Most(batch, _sizes.KeyValueHeads, _sizes.Head, _sizes.Value);
         if (capacity > most)
             throw new ArgumentOutOfRangeException(nameof(capacity), capacity, $"A cache of batch {batch} has room for {most} tokens at most.");
-        _options.Rotary?.Reserve(capacity, nameof(capacity));
         return new(batch, _sizes.KeyValueHeads, _sizes.Head, _sizes.Value, capacity, canGrow);
     }
 
@@ -115,30 +137,43 @@ public sealed class MultiHeadAttention
     /// <param name="length">Tokens L of each sequence.</param>
     /// <param name="modifiers">
     /// Masks, key lengths, biases and sinks; <c>default</c> for none. Rows of the output after the end of a sequence that
-    /// <see cref="AttentionModifiers.KeyLengths"/> makes shorter are those of its padding.
+    /// <see cref="AttentionModifiers.KeyLengths"/> makes shorter are the output bias, or 0: padding is no query.
+    /// </param>
+    /// <param name="positions">[A, B, L]: the tokens' positions for the rotary embedding; empty for <c>i + offset</c> of queries and <c>j</c> of keys.</param>
+    /// <param name="attentionWeights">
+    /// Written: [B, h, L_q, L_k], the weights of the softmax (<see cref="AttentionKernel.Weights"/>), where they are wanted; empty where not. They
+    /// cost another product of queries and keys.
     /// </param>
     /// <param name="maxDegreeOfParallelism">The most threads that may work, the caller's included; 0 for all processors.</param>
     /// <param name="cancellationToken">As <see cref="AttentionOptions.CancellationToken"/>, for the projections too.</param>
     /// <remarks>
-    /// Query <c>i</c> has the position <c>i + offset</c> and key <c>j</c> the position <c>j</c>, for the rotary embedding, windows and a
-    /// causal mask: such a layer's query sees the keys of its own position and before. The offset is the sequence's
-    /// <see cref="AttentionModifiers.CausalOffsets"/>, else 0.
+    /// Query <c>i</c> stands at key <c>i + offset</c>; the offset is the sequence's <see cref="AttentionModifiers.CausalOffsets"/>, else 0 (see
+    /// the remarks of <see cref="MultiHeadAttention"/>).
     /// </remarks>
     /// <exception cref="ArgumentException">A length or size does not fit; the parameter is named and nothing has been written.</exception>
-    /// <exception cref="OperationCanceledException">Cancelled; what the output holds is unspecified.</exception>
     public void Forward(
-        ReadOnlySpan<float> input, Span<float> output, int batch, int length, in AttentionModifiers modifiers = default, int maxDegreeOfParallelism = 0, CancellationToken cancellationToken = default)
+        ReadOnlySpan<float> input,
+        Span<float> output,
+        int batch,
+        int length,
+        in AttentionModifiers modifiers = default,
+        ReadOnlySpan<int> positions = default,
+        Span<float> attentionWeights = default,
+        int maxDegreeOfParallelism = 0,
+        CancellationToken cancellationToken = default)
     {
         LayerValidation.CheckSizes(_sizes, batch, length, nameof(length), maxDegreeOfParallelism);
         LayerValidation.CheckOneInput(_sizes, nameof(input));
         LayerValidation.CheckRows(nameof(input), input.Length, batch, length, _sizes.QueryInput);
         LayerValidation.CheckRows(nameof(output), output.Length, batch, length, _sizes.Model);
-        CheckModifiers(modifiers, batch, length, length, output);
+        LayerValidation.CheckPositions(_options.Rotary, nameof(positions), positions, batch, length);
+        CheckModifiers(modifiers, batch, length, length, positions, output);
+        LayerValidation.CheckWeights(nameof(attentionWeights), attentionWeights, batch, _sizes.Heads, length, length, input, default, default, output, modifiers);
         Run(
             new()
             {
-                Query = input, Key = input, Value = input, Output = output, Batch = batch, QueryLength = length, KeyLength = length,
-                IsSelf = true, MaxThreads = maxDegreeOfParallelism, Cancellation = cancellationToken,
+                Query = input, Key = input, Value = input, Output = output, AttentionWeights = attentionWeights, QueryPositions = positions, KeyPositions = positions,
+                Batch = batch, QueryLength = length, KeyLength = length, IsSelf = true, MaxThreads = maxDegreeOfParallelism, Cancellation = cancellationToken,
             },
             modifiers);
     }
@@ -152,10 +187,16 @@ public sealed class MultiHeadAttention
     /// <param name="queryLength">Queries L_q of each sequence.</param>
     /// <param name="keyLength">Keys and values L_k of each sequence.</param>
     /// <param name="modifiers">Masks, key lengths, biases and sinks; <c>default</c> for none.</param>
+    /// <param name="queryPositions">[A, B, L_q]: the queries' positions for the rotary embedding; empty for <c>i + offset</c>.</param>
+    /// <param name="keyPositions">[A, B, L_k]: those of the keys; empty for <c>j</c>.</param>
+    /// <param name="attentionWeights">
+    /// Written: [B, h, L_q, L_k], the weights of the softmax (<see cref="AttentionKernel.Weights"/>), where they are wanted; empty where not. They
+    /// cost another product of queries and keys.
+    /// </param>
     /// <param name="maxDegreeOfParallelism">The most threads that may work, the caller's included; 0 for all processors.</param>
     /// <param name="cancellationToken">As <see cref="AttentionOptions.CancellationToken"/>, for the projections too.</param>
-    /// <inheritdoc cref="Forward(ReadOnlySpan{float}, Span{float}, int, int, in AttentionModifiers, int, CancellationToken)" path="/remarks"/>
-    /// <inheritdoc cref="Forward(ReadOnlySpan{float}, Span{float}, int, int, in AttentionModifiers, int, CancellationToken)" path="/exception"/>
+    /// <inheritdoc cref="Forward(ReadOnlySpan{float}, Span{float}, int, int, in AttentionModifiers, ReadOnlySpan{int}, Span{float}, int, CancellationToken)" path="/remarks"/>
+    /// <inheritdoc cref="Forward(ReadOnlySpan{float}, Span{float}, int, int, in AttentionModifiers, ReadOnlySpan{int}, Span{float}, int, CancellationToken)" path="/exception"/>
     public void Forward(
         ReadOnlySpan<float> query,
         ReadOnlySpan<float> key,
@@ -165,6 +206,9 @@ public sealed class MultiHeadAttention
         int queryLength,
         int keyLength,
         in AttentionModifiers modifiers = default,
+        ReadOnlySpan<int> queryPositions = default,
+        ReadOnlySpan<int> keyPositions = default,
+        Span<float> attentionWeights = default,
         int maxDegreeOfParallelism = 0,
         CancellationToken cancellationToken = default)
     {
@@ -174,12 +218,15 @@ public sealed class MultiHeadAttention
         LayerValidation.CheckRows(nameof(key), key.Length, batch, keyLength, _sizes.KeyInput);
         LayerValidation.CheckRows(nameof(value), value.Length, batch, keyLength, _sizes.ValueInput);
         LayerValidation.CheckRows(nameof(output), output.Length, batch, queryLength, _sizes.Model);
-        CheckModifiers(modifiers, batch, queryLength, keyLength, output);
+        LayerValidation.CheckPositions(_options.Rotary, nameof(queryPositions), queryPositions, batch, queryLength);
+        LayerValidation.CheckPositions(_options.Rotary, nameof(keyPositions), keyPositions, batch, keyLength);
+        CheckModifiers(modifiers, batch, queryLength, keyLength, queryPositions, output);
+        LayerValidation.CheckWeights(nameof(attentionWeights), attentionWeights, batch, _sizes.Heads, queryLength, keyLength, query, key, value, output, modifiers);
         Run(
             new()
             {
-                Query = query, Key = key, Value = value, Output = output, Batch = batch, QueryLength = queryLength, KeyLength = keyLength,
-                MaxThreads = maxDegreeOfParallelism, Cancellation = cancellationToken,
+                Query = query, Key = key, Value = value, Output = output, AttentionWeights = attentionWeights, QueryPositions = queryPositions, KeyPositions = keyPositions,
+                Batch = batch, QueryLength = queryLength, KeyLength = keyLength, MaxThreads = maxDegreeOfParallelism, Cancellation = cancellationToken,
             },
             modifiers);
     }
@@ -190,20 +237,34 @@ public sealed class MultiHeadAttention
     /// <param name="batch">Sequences B.</param>
     /// <param name="length">Keys and values L_k of each sequence.</param>
     /// <param name="lengths">For each sequence how many of them exist (padding); all where empty.</param>
+    /// <param name="positions">[A, B, L_k]: their positions for the rotary embedding; empty for <c>j</c>.</param>
     /// <param name="maxDegreeOfParallelism">The most threads that may work, the caller's included; 0 for all processors.</param>
     /// <param name="cancellationToken">As <see cref="AttentionOptions.CancellationToken"/>, for the projections too.</param>
     /// <returns>The projected keys and values.</returns>
     /// <exception cref="ArgumentException">A length or size does not fit; the parameter is named.</exception>
-    /// <exception cref="OperationCanceledException">Cancelled.</exception>
     public KeyValueCache ProjectMemory(
-        ReadOnlySpan<float> key, ReadOnlySpan<float> value, int batch, int length, ReadOnlySpan<int> lengths = default, int maxDegreeOfParallelism = 0, CancellationToken cancellationToken = default)
+        ReadOnlySpan<float> key,
+        ReadOnlySpan<float> value,
+        int batch,
+        int length,
+        ReadOnlySpan<int> lengths = default,
+        ReadOnlySpan<int> positions = default,
+        int maxDegreeOfParallelism = 0,
+        CancellationToken cancellationToken = default)
     {
         LayerValidation.CheckSizes(_sizes, batch, length, nameof(length), maxDegreeOfParallelism);
         LayerValidation.CheckRows(nameof(key), key.Length, batch, length, _sizes.KeyInput);
         LayerValidation.CheckRows(nameof(value), value.Length, batch, length, _sizes.ValueInput);
         LayerValidation.CheckLengths(lengths, batch, length);
+        LayerValidation.CheckPositions(_options.Rotary, nameof(positions), positions, batch, length);
         KeyValueCache memory = CreateCache(batch, length, canGrow: false);
-        Run(new() { Key = key, Value = value, Batch = batch, KeyLength = length, Cache = memory, Appends = true, Lengths = lengths, MaxThreads = maxDegreeOfParallelism, Cancellation = cancellationToken }, default);
+        Run(
+            new()
+            {
+                Key = key, Value = value, KeyPositions = positions, Batch = batch, KeyLength = length, Cache = memory, Appends = true,
+                Lengths = lengths, MaxThreads = maxDegreeOfParallelism, Cancellation = cancellationToken,
+            },
+            default);
         return memory;
     }
 
@@ -213,12 +274,25 @@ public sealed class MultiHeadAttention
     /// <param name="output">Written: [B, L_q, d_model].</param>
     /// <param name="queryLength">Queries L_q of each sequence.</param>
     /// <param name="modifiers">Masks, biases and sinks; <c>default</c> for none. The key lengths are those of the memory.</param>
+    /// <param name="positions">[A, B, L_q]: the queries' positions for the rotary embedding; empty for <c>i + offset</c>.</param>
+    /// <param name="attentionWeights">
+    /// Written: [B, h, L_q, L_k], the weights of the softmax (<see cref="AttentionKernel.Weights"/>), where they are wanted; empty where not. They
+    /// cost another product of queries and keys.
+    /// </param>
     /// <param name="maxDegreeOfParallelism">The most threads that may work, the caller's included; 0 for all processors.</param>
     /// <param name="cancellationToken">As <see cref="AttentionOptions.CancellationToken"/>, for the projections too.</param>
-    /// <inheritdoc cref="Forward(ReadOnlySpan{float}, Span{float}, int, int, in AttentionModifiers, int, CancellationToken)" path="/remarks"/>
-    /// <inheritdoc cref="Forward(ReadOnlySpan{float}, Span{float}, int, int, in AttentionModifiers, int, CancellationToken)" path="/exception"/>
+    /// <inheritdoc cref="Forward(ReadOnlySpan{float}, Span{float}, int, int, in AttentionModifiers, ReadOnlySpan{int}, Span{float}, int, CancellationToken)" path="/remarks"/>
+    /// <inheritdoc cref="Forward(ReadOnlySpan{float}, Span{float}, int, int, in AttentionModifiers, ReadOnlySpan{int}, Span{float}, int, CancellationToken)" path="/exception"/>
     public void Attend(
-        ReadOnlySpan<float> query, KeyValueCache memory, Span<float> output, int queryLength, in AttentionModifiers modifiers = default, int maxDegreeOfParallelism = 0, CancellationToken cancellationToken = default)
+        ReadOnlySpan<float> query,
+        KeyValueCache memory,
+        Span<float> output,
+        int queryLength,
+        in AttentionModifiers modifiers = default,
+        ReadOnlySpan<int> positions = default,
+        Span<float> attentionWeights = default,
+        int maxDegreeOfParallelism = 0,
+        CancellationToken cancellationToken = default)
     {
         LayerValidation.CheckCache(_sizes, memory, nameof(memory));
         LayerValidation.CheckSizes(_sizes, memory.Batch, queryLength, nameof(queryLength), maxDegreeOfParallelism);
@@ -226,9 +300,16 @@ public sealed class MultiHeadAttention
         LayerValidation.CheckRows(nameof(output), output.Length, memory.Batch, queryLength, _sizes.Model);
         if (CallValidation.IsGiven(modifiers.KeyLengths))
             throw new ArgumentException("The memory has key lengths of its own; KeyLengths must not be given.", nameof(modifiers));
-        CheckModifiers(modifiers, memory.Batch, queryLength, KeyValueCache.Longest(memory.Lengths), output);
+        LayerValidation.CheckPositions(_options.Rotary, nameof(positions), positions, memory.Batch, queryLength);
+        int keyLength = KeyValueCache.Longest(memory.Lengths);
+        CheckModifiers(modifiers, memory.Batch, queryLength, keyLength, positions, output);
+        LayerValidation.CheckWeights(nameof(attentionWeights), attentionWeights, memory.Batch, _sizes.Heads, queryLength, keyLength, query, default, default, output, modifiers);
         Run(
-            new() { Query = query, Output = output, Batch = memory.Batch, QueryLength = queryLength, Cache = memory, MaxThreads = maxDegreeOfParallelism, Cancellation = cancellationToken },
+            new()
+            {
+                Query = query, Output = output, AttentionWeights = attentionWeights, QueryPositions = positions, Batch = memory.Batch, QueryLength = queryLength, Cache = memory,
+                MaxThreads = maxDegreeOfParallelism, Cancellation = cancellationToken,
+            },
             modifiers);
     }
 
@@ -242,21 +323,25 @@ public sealed class MultiHeadAttention
     /// <param name="length">Tokens L of each sequence.</param>
     /// <param name="lengths">
     /// For each sequence how many of them exist, as in prompts of different lengths; all where empty. The rest is not appended, and its
-    /// rows of the output are those of padding.
+    /// rows of the output are the output bias, or 0.
     /// </param>
     /// <param name="modifiers">
     /// Masks, biases and sinks; <c>default</c> for none. Key lengths and causal offsets are those of the cache. Keys are the tokens of the
     /// cache, then these: a mask's L_k is the length of the longest sequence afterwards.
     /// </param>
+    /// <param name="positions">[A, B, L]: the tokens' positions for the rotary embedding; empty for <c>i + offset</c>.</param>
+    /// <param name="attentionWeights">
+    /// Written: [B, h, L_q, L_k], the weights of the softmax (<see cref="AttentionKernel.Weights"/>), where they are wanted; empty where not. They
+    /// cost another product of queries and keys.
+    /// </param>
     /// <param name="maxDegreeOfParallelism">The most threads that may work, the caller's included; 0 for all processors.</param>
     /// <param name="cancellationToken">As <see cref="AttentionOptions.CancellationToken"/>, for the projections too.</param>
     /// <remarks>
-    /// The first of the tokens has the position of the sequence's length in the cache before the call, for the rotary
-    /// embedding, windows and a causal mask.
+    /// Query <c>i</c> stands at key <c>i + offset</c>; the offset is the sequence's length in the cache before the call (see the remarks of
+    /// <see cref="MultiHeadAttention"/>).
     /// </remarks>
     /// <exception cref="ArgumentException">A length or size does not fit; the parameter is named and nothing has been written.</exception>
     /// <exception cref="InvalidOperationException">The cache is full and cannot grow; nothing has been written.</exception>
-    /// <exception cref="OperationCanceledException">Cancelled; what the output holds is unspecified, and the cache holds the tokens that it held before.</exception>
     public void Forward(
         ReadOnlySpan<float> input,
         Span<float> output,
@@ -264,6 +349,8 @@ public sealed class MultiHeadAttention
         int length,
         ReadOnlySpan<int> lengths = default,
         in AttentionModifiers modifiers = default,
+        ReadOnlySpan<int> positions = default,
+        Span<float> attentionWeights = default,
         int maxDegreeOfParallelism = 0,
         CancellationToken cancellationToken = default)
     {
@@ -273,34 +360,36 @@ public sealed class MultiHeadAttention
         LayerValidation.CheckRows(nameof(input), input.Length, cache.Batch, length, _sizes.QueryInput);
         LayerValidation.CheckRows(nameof(output), output.Length, cache.Batch, length, _sizes.Model);
         LayerValidation.CheckLengths(lengths, cache.Batch, length);
-        if (CallValidation.IsGiven(modifiers.KeyLengths) || CallValidation.IsGiven(modifiers.CausalOffsets))
-            throw new ArgumentException("The cache has lengths of its own; KeyLengths and CausalOffsets must not be given.", nameof(modifiers));
-        CheckModifiers(modifiers, cache.Batch, length, LayerValidation.CheckRoom(cache, length, lengths), output);
+        if (CallValidation.IsGiven(modifiers.KeyLengths) || CallValidation.IsGiven(modifiers.QueryLengths) || CallValidation.IsGiven(modifiers.CausalOffsets))
+            throw new ArgumentException("The cache has lengths of its own; KeyLengths, QueryLengths and CausalOffsets must not be given.", nameof(modifiers));
+        LayerValidation.CheckPositions(_options.Rotary, nameof(positions), positions, cache.Batch, length);
+        int keyLength = LayerValidation.CheckRoom(cache, length, lengths);
+        CheckModifiers(modifiers, cache.Batch, length, keyLength, positions, output);
+        LayerValidation.CheckWeights(nameof(attentionWeights), attentionWeights, cache.Batch, _sizes.Heads, length, keyLength, input, default, default, output, modifiers);
         Run(
             new()
             {
-                Query = input, Key = input, Value = input, Output = output, Batch = cache.Batch, QueryLength = length, KeyLength = length,
-                Cache = cache, Appends = true, Lengths = lengths, IsSelf = true, MaxThreads = maxDegreeOfParallelism, Cancellation = cancellationToken,
+                Query = input, Key = input, Value = input, Output = output, AttentionWeights = attentionWeights, QueryPositions = positions, KeyPositions = positions,
+                Batch = cache.Batch, QueryLength = length, KeyLength = length, Cache = cache, Appends = true, Lengths = lengths, IsSelf = true, MaxThreads = maxDegreeOfParallelism, Cancellation = cancellationToken,
             },
             modifiers);
     }
 
-    private void CheckModifiers(in AttentionModifiers modifiers, int batch, int queryLength, int keyLength, ReadOnlySpan<float> output) =>
-        LayerValidation.CheckModifiers(modifiers, new(batch, _sizes.Heads, _sizes.KeyValueHeads, queryLength, keyLength), _options.Rotary, output);
+    private void CheckModifiers(in AttentionModifiers modifiers, int batch, int queryLength, int keyLength, ReadOnlySpan<int> positions, ReadOnlySpan<float> output) =>
+        LayerValidation.CheckModifiers(
+            modifiers, new(batch, _sizes.Heads, _sizes.KeyValueHeads, queryLength, keyLength), arePositions: _options.Rotary is not null && positions.IsEmpty, output);
 
     private AttentionKernel Kernel(AttentionFeatures features) =>
         ScaledDotProductAttention.GetKernel(_sizes.Head, _sizes.Value, _options.Mask, features).For(InstructionSet);
 
     private unsafe void Run(in LayerCall call, in AttentionModifiers modifiers)
     {
-        call.Cancellation.ThrowIfCancellationRequested();
         if (call.Batch == 0)
             return;
         KeyValueCache? cache = call.Cache;
         long queryTokens = (long)call.Batch * call.QueryLength, keyTokens = (long)call.Batch * call.KeyLength;
         long queries = Workspace.Aligned(queryTokens * _sizes.Queries), keys = Workspace.Aligned(keyTokens * _sizes.Keys), values = Workspace.Aligned(keyTokens * _sizes.Values);
         ReadOnlySpan<int> starts = CallValidation.IsGiven(modifiers.CausalOffsets) ? modifiers.CausalOffsets : call.Appends ? cache!.Lengths : default;
-        ReserveRotary(call, starts);
         if (call.Appends)
             cache!.Begin(call.KeyLength, call.Lengths);
 
@@ -322,11 +411,13 @@ public sealed class MultiHeadAttention
             }
 
             fixed (int* start = starts, stored = call.Appends ? cache!.Ends : default)
-            fixed (float* cachedKeys = cache?.Keys, cachedValues = cache?.Values)
+            fixed (int* queryPositions = call.QueryPositions, keyPositions = call.KeyPositions)
+            fixed (float* cachedKeys = call.Appends ? cache!.Keys : null, cachedValues = call.Appends ? cache!.Values : null)
             {
-                PrepareHeads(call, query, query, call.QueryLength, _sizes.Heads, _sizes.Head, _queryNorm, _options.Rotary, start, null);
-                PrepareHeads(call, key, call.Appends ? cachedKeys : key, call.KeyLength, _sizes.KeyValueHeads, _sizes.Head, _keyNorm, _options.Rotary, call.Appends ? start : null, stored);
-                PrepareHeads(call, value, call.Appends ? cachedValues : value, call.KeyLength, _sizes.KeyValueHeads, _sizes.Value, [], null, call.Appends ? start : null, stored);
+                int* keyStart = call.Appends ? start : null;
+                PrepareHeads(call, query, call.QueryLength, _sizes.Heads, _sizes.Head, _queryNorm, _options.Rotary, queryPositions, start, null, null);
+                PrepareHeads(call, key, call.KeyLength, _sizes.KeyValueHeads, _sizes.Head, _keyNorm, _options.Rotary, keyPositions, keyStart, stored, cachedKeys);
+                PrepareHeads(call, value, call.KeyLength, _sizes.KeyValueHeads, _sizes.Value, null, null, null, keyStart, stored, cachedValues);
             }
 
             if (queryTokens > 0)
@@ -361,6 +452,11 @@ public sealed class MultiHeadAttention
         ReadOnlySpan<int> lengths = call.Cache is not { } cache ? default : call.Appends ? cache.Ends : cache.Lengths;
         bool isEven = lengths.IsEmpty || !lengths.ContainsAnyExcept(lengths[0]);
         AttentionModifiers own = isEven ? modifiers : modifiers with { KeyLengths = lengths };
+        // Padding is no query, so that each sequence has the bits that it has alone.
+        if (call.Appends && !call.Lengths.IsEmpty)
+            own = own with { QueryLengths = call.Lengths };
+        else if (call.IsSelf && !call.Appends && CallValidation.IsGiven(modifiers.KeyLengths) && !CallValidation.IsGiven(modifiers.QueryLengths))
+            own = own with { QueryLengths = modifiers.KeyLengths };
         bool isStaggered = call.Appends && call.Cache!.Starts.ContainsAnyExcept(call.Cache.Starts[0]);
         if (isStaggered)
             own = own with { CausalOffsets = call.Cache!.Starts };
@@ -375,41 +471,34 @@ public sealed class MultiHeadAttention
             MaxDegreeOfParallelism = call.MaxThreads,
             CancellationToken = call.Cancellation,
             Layout = AttentionLayout.BatchLengthHeadDim,
-            KeyStrides = call.Cache?.KeyStrides,
-            ValueStrides = call.Cache?.ValueStrides,
+            KeyStrides = call.Cache?.Strides(_sizes.Head),
+            ValueStrides = call.Cache?.Strides(_sizes.Value),
         };
         AttentionKernel kernel = CallValidation.FeaturesOf(options, own) == AttentionFeatures.None ? _kernel : _featured;
         kernel.Forward(query, key, value, output, shape, own, options);
+        if (!call.AttentionWeights.IsEmpty)
+            kernel.Weights(query, key, call.AttentionWeights, shape, own, options);
     }
 
-    private unsafe void PrepareHeads(
-        in LayerCall call, float* source, float* destination, int length, int heads, int dim, float[] norm, RotaryEmbedding? rotary, int* starts, int* ends)
+    private static unsafe void PrepareHeads(
+        in LayerCall call, float* heads, int length, int count, int dim, HeadNorm? norm, RotaryEmbedding? rotary, int* positions, int* starts, int* ends, float* destination)
     {
         HeadsWork work = new()
         {
-            Source = source,
+            Source = heads,
             Destination = destination,
-            Strides = source == destination
-                ? new((long)length * heads * dim, dim, (long)heads * dim)
-                : new((long)heads * call.Cache!.Capacity * dim, (long)call.Cache.Capacity * dim, dim),
+            Strides = destination == null ? default : call.Cache!.Strides(dim),
             Batch = call.Batch,
             Length = length,
-            Heads = heads,
+            Heads = count,
             Dim = dim,
             Starts = starts,
             Ends = ends,
             Norm = norm,
-            Epsilon = _options.NormEpsilon,
             Rotary = rotary,
+            Positions = positions,
         };
         if (work.IsNeeded)
             TiledJob<HeadsWork>.Run(work, call.MaxThreads, call.Cancellation);
-    }
-
-    private void ReserveRotary(in LayerCall call, ReadOnlySpan<int> starts)
-    {
-        if (_options.Rotary is not { } rotary)
-            return;
-        rotary.Reserve(Math.Max((long)KeyValueCache.Longest(starts) + call.QueryLength, call.Appends ? KeyValueCache.Longest(starts) + (long)call.KeyLength : call.KeyLength), "length");
     }
 }

@@ -45,6 +45,23 @@ public sealed record MultiHeadAttentionOptions
     /// <summary>Turns projected queries and keys by their positions; null for none.</summary>
     public RotaryEmbedding? Rotary { get; init; }
 
-    /// <summary>ε of the RMS normalisation of queries and keys, where the weights have one; not negative.</summary>
+    /// <summary>
+    /// The formula of the normalisation of projected queries and keys, which there is where the weights have
+    /// <see cref="MultiHeadAttentionWeights.QueryNorm"/> or <see cref="MultiHeadAttentionWeights.KeyNorm"/>.
+    /// </summary>
+    public NormKind NormKind { get; init; }
+
+    /// <summary>Over which elements the normalisation takes its means.</summary>
+    public NormScope NormScope { get; init; }
+
+    /// <summary>Whether the normalisation follows the rotary embedding (Llama 4, Hunyuan) instead of preceding it.</summary>
+    public bool NormAfterRotary { get; init; }
+
+    /// <summary>ε of the normalisation; finite, not negative.</summary>
     public float NormEpsilon { get; init; } = 1e-6f;
+
+    /// <summary>
+    /// What is added to the normalisation's factors; finite. 1 for checkpoints that store the factor minus 1, as Gemma's do.
+    /// </summary>
+    public float NormFactorOffset { get; init; }
 }

@@ -4,7 +4,7 @@ namespace FastAttn;
 
 /// <summary>
 /// The weights of a <see cref="MultiHeadAttention"/> layer. They are copied when the layer is made. The outputs of a
-/// projection are ordered by head: head 0, head 1, ….
+/// projection are ordered by head: head 0, head 1, …, but for those of <see cref="QueryKeyValue"/>, whose order has a name of its own.
 /// </summary>
 /// <remarks>
 /// Either <see cref="Query"/>, <see cref="Key"/> and <see cref="Value"/> are given, or <see cref="QueryKeyValue"/>. A bias or
@@ -25,10 +25,13 @@ public readonly ref struct MultiHeadAttentionWeights
     public ReadOnlySpan<float> Value { get; init; }
 
     /// <summary>
-    /// W_Q, W_K and W_V as one matrix whose outputs are those of the query, then of the key, then of the value: PyTorch's
-    /// <c>in_proj_weight</c>, GPT-2's <c>c_attn</c>. All inputs have the same dimension.
+    /// W_Q, W_K and W_V as one matrix with h·d_k + h_kv·d_k + h_kv·d_v outputs, in the order <see cref="QueryKeyValueOrder"/>. All inputs have
+    /// the same dimension.
     /// </summary>
     public ReadOnlySpan<float> QueryKeyValue { get; init; }
+
+    /// <summary>The order of the outputs in <see cref="QueryKeyValue"/> and of <see cref="QueryKeyValueBias"/>; models differ.</summary>
+    public QueryKeyValueOrder QueryKeyValueOrder { get; init; }
 
     /// <summary>W_O: d_model outputs of the h·d_v floats that the heads give.</summary>
     public ReadOnlySpan<float> Output { get; init; }
@@ -42,18 +45,25 @@ public readonly ref struct MultiHeadAttentionWeights
     /// <summary>h_kv·d_v floats.</summary>
     public ReadOnlySpan<float> ValueBias { get; init; }
 
-    /// <summary>The biases of query, key and value, one after the other, in place of the three.</summary>
+    /// <summary>The biases of query, key and value in place of the three: h·d_k + h_kv·d_k + h_kv·d_v floats in the order <see cref="QueryKeyValueOrder"/>.</summary>
     public ReadOnlySpan<float> QueryKeyValueBias { get; init; }
 
     /// <summary>d_model floats.</summary>
     public ReadOnlySpan<float> OutputBias { get; init; }
 
     /// <summary>
-    /// d_k factors of an RMS normalisation of each head's query (arXiv 1910.07467), before the rotary embedding:
-    /// <c>x·g / √(mean(x²) + ε)</c>.
+    /// g: the factors of the normalisation of queries that <see cref="MultiHeadAttentionOptions.NormKind"/> and the options beside it describe;
+    /// empty for no normalisation. h·d_k floats, or, where each head is normalised on its own, d_k floats for all heads alike. Ones where a
+    /// model normalises without factors.
     /// </summary>
     public ReadOnlySpan<float> QueryNorm { get; init; }
 
-    /// <summary>As <see cref="QueryNorm"/>, of each head's key.</summary>
+    /// <summary>b: as many floats as <see cref="QueryNorm"/>, added after it; empty for none.</summary>
+    public ReadOnlySpan<float> QueryNormBias { get; init; }
+
+    /// <summary>As <see cref="QueryNorm"/>, of keys: h_kv·d_k floats or d_k.</summary>
     public ReadOnlySpan<float> KeyNorm { get; init; }
+
+    /// <summary>As <see cref="QueryNormBias"/>, of keys.</summary>
+    public ReadOnlySpan<float> KeyNormBias { get; init; }
 }

@@ -2,42 +2,63 @@ using System;
 using System.Runtime.Intrinsics;
 using System.Threading;
 
-using FastAttn.Runtime;
-
 namespace FastAttn;
 
 /// <summary>
 /// Rotary position embedding (RoFormer, arXiv 2104.09864; ONNX RotaryEmbedding-23): at position <c>p</c> the pair
-/// <c>(x, y)</c> number <c>i</c> of a head becomes <c>(x·cos a − y·sin a, x·sin a + y·cos a)</c> with <c>a = p·f_i</c> and
-/// <c>f_i = base^(−2i/n)</c>. Elements past the first <c>n</c> of a head stay as they are.
+/// <c>(x, y)</c> number <c>i</c> of a head becomes <c>(x·cos a − y·sin a, x·sin a + y·cos a)·m</c> with <c>a = p·f_i</c>,
+/// <c>f_i = base^(−2i/n)</c> and the attention factor <c>m</c>, usually 1. Elements past the first <c>n</c> of a head stay as they are.
 /// </summary>
 /// <remarks>
-/// Cosines and sines are computed in double, once for each position, and kept: a table of <c>n</c> floats a position, as long as
-/// the largest position asked for. Instances may be used by any number of threads and layers at once.
+/// <para>
+/// A position may have several axes, as an image's row and column, of which each pair turns by one: <c>a = p[axis_i]·f_i</c>. Qwen2-VL's
+/// multimodal embedding (arXiv 2409.12191) has the axes time, height and width, 0 for its first 16 pairs, then 1 for 24 and 2 for 24.
+/// A token with one position has that on every axis.
+/// </para>
+/// <para>
+/// Cosines and sines are computed in double and rounded to float32. Those of the positions below 32768 are kept once they were needed, in
+/// 4·n bytes a position; others are computed for each call, to the same bits. Instances may be used by any number of threads and layers at
+/// once.
+/// </para>
 /// </remarks>
 public sealed class RotaryEmbedding
 {
+    // A choice: 16 MiB where n is 128. Beyond, a token's cosines and sines take some microseconds, its attention milliseconds.
+    private const int KeptPositions = 1 << 15;
+
+    // Positions that are computed at once when one of them is needed: some ten microseconds, so that the next token seldom waits for them.
+    private const int ChunkPositions = 16;
+
     private readonly double[] _frequencies;
-    private readonly Gate _gate = new();
+    private readonly int[] _axes;
 
-    // For each position n/2 cosines, then n/2 sines. Replaced by a longer one, never changed.
-    private float[] _table = [];
+    // Chunk c holds positions c·ChunkPositions and following: for each the n/2 cosines, then the n/2 sines, both times the factor.
+    // Null until needed, never changed.
+    private readonly float[]?[] _chunks = new float[]?[KeptPositions / ChunkPositions];
 
+    /// <summary>An embedding whose frequencies are powers of a base.</summary>
     /// <param name="dimensions">n: how many elements of a head are turned; even, at least 2.</param>
     /// <param name="pairing">Which elements make a pair.</param>
     /// <param name="frequencyBase">The base of the frequencies, positive and finite: 10000 in the paper, 500000 in Llama 3.</param>
+    /// <param name="attentionFactor">m, as <see cref="AttentionFactor"/>.</param>
+    /// <param name="axes">[n/2]: for each pair the axis of its position, 0 to n/2 − 1; empty where positions have one axis.</param>
+    /// <exception cref="ArgumentException">The axes are not as many as pairs.</exception>
     /// <exception cref="ArgumentOutOfRangeException">An argument is outside its range.</exception>
-    public RotaryEmbedding(int dimensions, RotaryPairing pairing = RotaryPairing.HalfSplit, double frequencyBase = 10000)
-        : this(Frequencies(dimensions, frequencyBase), pairing)
+    public RotaryEmbedding(
+        int dimensions, RotaryPairing pairing = RotaryPairing.HalfSplit, double frequencyBase = 10000, double attentionFactor = 1, ReadOnlySpan<int> axes = default)
+        : this(Frequencies(dimensions, frequencyBase), pairing, attentionFactor, axes)
     {
     }
 
     /// <summary>An embedding with frequencies of its own, as scaled ones for long contexts are.</summary>
-    /// <param name="frequencies">f_i in radians a position, one for each pair; finite.</param>
+    /// <param name="frequencies">[n/2]: f_i in radians a position, one for each pair; finite.</param>
     /// <param name="pairing">Which elements make a pair.</param>
-    /// <exception cref="ArgumentException">There are no frequencies, or one is not finite.</exception>
-    /// <exception cref="ArgumentOutOfRangeException">The pairing is not defined.</exception>
-    public RotaryEmbedding(ReadOnlySpan<double> frequencies, RotaryPairing pairing = RotaryPairing.HalfSplit)
+    /// <param name="attentionFactor">m, as <see cref="AttentionFactor"/>.</param>
+    /// <param name="axes">[n/2]: for each pair the axis of its position, 0 to n/2 − 1; empty where positions have one axis.</param>
+    /// <exception cref="ArgumentException">There are no frequencies, one is not finite, or the axes are not as many as pairs.</exception>
+    /// <exception cref="ArgumentOutOfRangeException">Another argument is outside its range.</exception>
+    public RotaryEmbedding(
+        ReadOnlySpan<double> frequencies, RotaryPairing pairing = RotaryPairing.HalfSplit, double attentionFactor = 1, ReadOnlySpan<int> axes = default)
     {
         if (frequencies.IsEmpty || frequencies.Length > ScaledDotProductAttention.MaxDimension / 2)
             throw new ArgumentException($"Has {frequencies.Length} elements; expected one for each pair of a head, 1 to {ScaledDotProductAttention.MaxDimension / 2}.", nameof(frequencies));
@@ -49,8 +70,21 @@ public sealed class RotaryEmbedding
 
         if (pairing is not (RotaryPairing.HalfSplit or RotaryPairing.Interleaved))
             throw new ArgumentOutOfRangeException(nameof(pairing), pairing, "The pairing is not defined.");
+        if (!(attentionFactor > 0 && float.IsFinite((float)attentionFactor)))
+            throw new ArgumentOutOfRangeException(nameof(attentionFactor), attentionFactor, "The factor must be positive and finite in float32.");
+        if (!axes.IsEmpty && axes.Length != frequencies.Length)
+            throw new ArgumentException($"Has {axes.Length} elements; expected one for each of {frequencies.Length} pairs.", nameof(axes));
+        foreach (int axis in axes)
+        {
+            if (axis < 0 || axis >= frequencies.Length)
+                throw new ArgumentOutOfRangeException(nameof(axes), axis, $"Axes must be 0 to {frequencies.Length - 1}.");
+            Axes = Math.Max(Axes, axis + 1);
+        }
+
         _frequencies = frequencies.ToArray();
+        _axes = axes.ToArray();
         Pairing = pairing;
+        AttentionFactor = attentionFactor;
     }
 
     /// <summary>n: how many elements of a head are turned.</summary>
@@ -59,70 +93,105 @@ public sealed class RotaryEmbedding
     /// <summary>Which elements make a pair.</summary>
     public RotaryPairing Pairing { get; }
 
+    /// <summary>
+    /// m, by which cosines and sines are multiplied; positive. YaRN (arXiv 2309.00071, §3.4) has <c>0.1·ln(s) + 1</c> for contexts
+    /// <c>s</c> times as long as those of the training. Queries and keys are both multiplied: what turned elements add to a score grows by
+    /// <c>m²</c>, what the others add does not.
+    /// </summary>
+    public double AttentionFactor { get; }
+
+    /// <summary>A: the axes of a position; 1 unless pairs have axes of their own.</summary>
+    public int Axes { get; } = 1;
+
     /// <summary>Turns the heads of consecutive tokens, in place.</summary>
     /// <param name="heads">[tokens, H, D].</param>
     /// <param name="headCount">H, at least 1.</param>
     /// <param name="headDim">D, at least <see cref="Dimensions"/>.</param>
-    /// <param name="position">The position of the first token, at least 0.</param>
+    /// <param name="position">The position of the first token, on every axis, at least 0.</param>
     /// <exception cref="ArgumentException">The length is not a multiple of H·D, or a number is outside its range; nothing has been written.</exception>
     public void Apply(Span<float> heads, int headCount, int headDim, int position)
     {
-        ArgumentOutOfRangeException.ThrowIfLessThan(headCount, 1);
-        ArgumentOutOfRangeException.ThrowIfLessThan(headDim, Dimensions);
-        ArgumentOutOfRangeException.ThrowIfNegative(position);
-        long tokenFloats = (long)headCount * headDim;
-        if (heads.Length % tokenFloats != 0)
-            throw new ArgumentException($"Has {heads.Length} elements, not a multiple of heads {headCount} × dimension {headDim}.", nameof(heads));
-        int tokens = (int)(heads.Length / tokenFloats);
-        Reserve((long)position + tokens, nameof(position));
-        for (int i = 0; i < tokens * headCount; i++)
-            Turn(heads.Slice(i * headDim, headDim), position + i / headCount);
+        int tokens = Tokens(heads, headCount, headDim);
+        if (position < 0 || (long)position + tokens - 1 > int.MaxValue)
+            throw new ArgumentOutOfRangeException(nameof(position), position, $"The positions of {tokens} tokens must be 0 to {int.MaxValue}.");
+        Span<float> scratch = stackalloc float[Dimensions];
+        for (int token = 0; token < tokens; token++)
+            Turn(heads.Slice(token * headCount * headDim, headCount * headDim), headDim, Row(position + token, scratch));
     }
 
-    /// <summary>Positions of which a table can have entries.</summary>
-    internal long MaxPositions => Array.MaxLength / Dimensions;
-
-    /// <summary>Computes the table for positions below a count.</summary>
-    internal void Reserve(long positions, string parameter)
+    /// <summary>Turns the heads of tokens, each by a position of its own, in place.</summary>
+    /// <param name="heads">[tokens, H, D].</param>
+    /// <param name="headCount">H, at least 1.</param>
+    /// <param name="headDim">D, at least <see cref="Dimensions"/>.</param>
+    /// <param name="positions">[A, tokens] with <see cref="Axes"/> A: the positions, at least 0.</param>
+    /// <exception cref="ArgumentException">A length does not fit, or a number is outside its range; nothing has been written.</exception>
+    public void Apply(Span<float> heads, int headCount, int headDim, ReadOnlySpan<int> positions)
     {
-        long most = MaxPositions;
-        if (positions > most)
-            throw new ArgumentOutOfRangeException(parameter, positions, $"Positions must be below {most}: a table holds no more.");
-        if (positions * Dimensions <= Volatile.Read(ref _table).Length)
-            return;
-        _gate.Enter();
-        try
+        int tokens = Tokens(heads, headCount, headDim);
+        if (positions.Length != (long)Axes * tokens)
+            throw new ArgumentException($"Has {positions.Length} elements; axes {Axes} × tokens {tokens} need {(long)Axes * tokens}.", nameof(positions));
+        foreach (int position in positions)
+            ArgumentOutOfRangeException.ThrowIfNegative(position, nameof(positions));
+        Span<float> scratch = stackalloc float[Dimensions];
+        for (int token = 0; token < tokens; token++)
+            Turn(heads.Slice(token * headCount * headDim, headCount * headDim), headDim, Row(positions[token..], tokens, scratch));
+    }
+
+    /// <summary>The cosines, then the sines of a position, times the factor.</summary>
+    /// <param name="position">The position on every axis, at least 0.</param>
+    /// <param name="scratch">n floats, which may be written and returned.</param>
+    internal ReadOnlySpan<float> Row(int position, Span<float> scratch)
+    {
+        if (position >= KeptPositions)
         {
-            if (positions * Dimensions <= _table.Length)
-                return;
-            // Doubled, so that a sequence that grows token by token computes each entry a few times at most.
-            int known = _table.Length / Dimensions, count = (int)Math.Max(positions, Math.Min(2L * known, most));
-            var table = new float[count * Dimensions];
-            _table.CopyTo(table, 0);
-            for (int position = known; position < count; position++)
+            Compute(position, scratch[..Dimensions]);
+            return scratch[..Dimensions];
+        }
+
+        (int number, int inside) = Math.DivRem(position, ChunkPositions);
+        return Chunk(number).AsSpan(inside * Dimensions, Dimensions);
+    }
+
+    /// <summary>As <see cref="Row(int, Span{float})"/>, of a token that has a position for each axis.</summary>
+    /// <param name="positions">The position on axis <c>a</c> is element <c>a·stride</c>.</param>
+    /// <param name="stride">From axis to axis.</param>
+    /// <param name="scratch">n floats, which may be written and returned.</param>
+    internal ReadOnlySpan<float> Row(ReadOnlySpan<int> positions, int stride, Span<float> scratch)
+    {
+        if (Axes == 1)
+            return Row(positions[0], scratch);
+        int pairs = _frequencies.Length;
+        for (int i = 0; i < pairs; i++)
+        {
+            int position = positions[_axes[i] * stride];
+            if (position >= KeptPositions)
             {
-                Span<float> cosines = table.AsSpan(position * Dimensions, _frequencies.Length), sines = table.AsSpan(position * Dimensions + _frequencies.Length, _frequencies.Length);
-                for (int i = 0; i < _frequencies.Length; i++)
-                {
-                    (double sine, double cosine) = Math.SinCos(position * _frequencies[i]);
-                    (sines[i], cosines[i]) = ((float)sine, (float)cosine);
-                }
+                (scratch[i], scratch[pairs + i]) = Compute(position, i);
+                continue;
             }
 
-            Volatile.Write(ref _table, table);
+            (int number, int inside) = Math.DivRem(position, ChunkPositions);
+            ReadOnlySpan<float> row = Chunk(number).AsSpan(inside * Dimensions, Dimensions);
+            (scratch[i], scratch[pairs + i]) = (row[i], row[pairs + i]);
         }
-        finally
-        {
-            _gate.Exit();
-        }
+
+        return scratch[..Dimensions];
     }
 
-    /// <summary>Turns one head, in place. The position was reserved.</summary>
-    internal void Turn(Span<float> head, int position)
+    /// <summary>Turns the heads of one token, in place.</summary>
+    /// <param name="heads">[H, D].</param>
+    /// <param name="headDim">D.</param>
+    /// <param name="row">What <see cref="Row(int, Span{float})"/> gives for the token's position.</param>
+    internal void Turn(Span<float> heads, int headDim, ReadOnlySpan<float> row)
+    {
+        for (int first = 0; first < heads.Length; first += headDim)
+            Turn(heads.Slice(first, Dimensions), row);
+    }
+
+    private void Turn(Span<float> head, ReadOnlySpan<float> row)
     {
         int pairs = _frequencies.Length;
-        ReadOnlySpan<float> table = Volatile.Read(ref _table).AsSpan(position * Dimensions, Dimensions);
-        ReadOnlySpan<float> cosines = table[..pairs], sines = table[pairs..];
+        ReadOnlySpan<float> cosines = row[..pairs], sines = row[pairs..];
         if (Pairing == RotaryPairing.Interleaved)
         {
             for (int i = 0; i < pairs; i++)
@@ -151,6 +220,42 @@ public sealed class RotaryEmbedding
             first[done] = x * cosines[done] - y * sines[done];
             second[done] = x * sines[done] + y * cosines[done];
         }
+    }
+
+    private int Tokens(ReadOnlySpan<float> heads, int headCount, int headDim)
+    {
+        ArgumentOutOfRangeException.ThrowIfLessThan(headCount, 1);
+        ArgumentOutOfRangeException.ThrowIfLessThan(headDim, Dimensions);
+        long tokenFloats = (long)headCount * headDim;
+        if (heads.Length % tokenFloats != 0)
+            throw new ArgumentException($"Has {heads.Length} elements, not a multiple of heads {headCount} × dimension {headDim}.", nameof(heads));
+        return (int)(heads.Length / tokenFloats);
+    }
+
+    private float[] Chunk(int number)
+    {
+        // Threads that compute one at the same time compute the same bits, so whose is kept does not matter.
+        ref float[]? slot = ref _chunks[number];
+        if (Volatile.Read(ref slot) is { } known)
+            return known;
+        var chunk = new float[ChunkPositions * Dimensions];
+        for (int i = 0; i < ChunkPositions; i++)
+            Compute(number * ChunkPositions + i, chunk.AsSpan(i * Dimensions, Dimensions));
+        Volatile.Write(ref slot, chunk);
+        return chunk;
+    }
+
+    private void Compute(int position, Span<float> row)
+    {
+        int pairs = _frequencies.Length;
+        for (int i = 0; i < pairs; i++)
+            (row[i], row[pairs + i]) = Compute(position, i);
+    }
+
+    private (float Cosine, float Sine) Compute(int position, int pair)
+    {
+        (double sine, double cosine) = Math.SinCos(position * _frequencies[pair]);
+        return ((float)(cosine * AttentionFactor), (float)(sine * AttentionFactor));
     }
 
     private static double[] Frequencies(int dimensions, double frequencyBase)

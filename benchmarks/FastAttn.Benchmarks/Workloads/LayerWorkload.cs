@@ -91,10 +91,10 @@ internal sealed class LayerWorkload(string name, MultiHeadAttentionOptions optio
         if (MemoryLength > 0)
         {
             return () => layer.Forward(
-                numbers.Input.Span, numbers.Memory.Span, numbers.Memory.Span, numbers.Output.Span, batch, length, MemoryLength, Modifiers, threads);
+                numbers.Input.Span, numbers.Memory.Span, numbers.Memory.Span, numbers.Output.Span, batch, length, MemoryLength, Modifiers, maxDegreeOfParallelism: threads);
         }
 
-        return () => layer.Forward(numbers.Input.Span, numbers.Output.Span, batch, length, Modifiers, threads);
+        return () => layer.Forward(numbers.Input.Span, numbers.Output.Span, batch, length, Modifiers, maxDegreeOfParallelism: threads);
     }
 
     public override Action BindOnnxRuntime(int threads) => OnnxLayer.Bind(this, threads);

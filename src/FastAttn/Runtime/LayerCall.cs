@@ -18,6 +18,15 @@ internal ref struct LayerCall
     /// <summary>[B, L_q, d_model].</summary>
     public Span<float> Output;
 
+    /// <summary>[B, h, L_q, L_k]: the weights of the softmax; empty where they are not wanted.</summary>
+    public Span<float> AttentionWeights;
+
+    /// <summary>[axes, B, L_q]: the positions of the queries; empty where they follow from an offset.</summary>
+    public ReadOnlySpan<int> QueryPositions;
+
+    /// <summary>[axes, B, L_k]: the positions of the keys, likewise.</summary>
+    public ReadOnlySpan<int> KeyPositions;
+
     public int Batch;
     public int QueryLength;
 

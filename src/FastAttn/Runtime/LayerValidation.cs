@@ -46,12 +46,26 @@ internal static class LayerValidation
         }
     }
 
+    /// <summary>Positions of a rotary embedding: none, or one for each axis and token.</summary>
+    public static void CheckPositions(RotaryEmbedding? rotary, string name, ReadOnlySpan<int> positions, int batch, int length)
+    {
+        if (positions.IsEmpty)
+            return;
+        if (rotary is null)
+            throw new ArgumentException("The layer has no rotary embedding, which alone has positions.", name);
+        Int128 expected = (Int128)rotary.Axes * batch * length;
+        if (positions.Length != expected)
+            throw new ArgumentException($"Has {positions.Length} elements; axes {rotary.Axes} × batch {batch} × length {length} need {expected}.", name);
+        foreach (int position in positions)
+            ArgumentOutOfRangeException.ThrowIfNegative(position, name);
+    }
+
     /// <summary>All that the attention itself would refuse later, and what a layer does not take.</summary>
     /// <param name="modifiers">What modifies the attention.</param>
     /// <param name="shape">The attention's sizes.</param>
-    /// <param name="rotary">The embedding whose positions causal offsets are; null for none.</param>
+    /// <param name="arePositions">Whether causal offsets are positions of a rotary embedding.</param>
     /// <param name="output">It may be an input, but nothing of what modifies the attention.</param>
-    public static void CheckModifiers(in AttentionModifiers modifiers, in AttentionShape shape, RotaryEmbedding? rotary, ReadOnlySpan<float> output)
+    public static void CheckModifiers(in AttentionModifiers modifiers, in AttentionShape shape, bool arePositions, ReadOnlySpan<float> output)
     {
         CallValidation.CheckApart(nameof(output), output, default, default, default, modifiers);
         if (CallValidation.IsGiven(modifiers.QueryStarts) || CallValidation.IsGiven(modifiers.KeyStarts))
@@ -59,9 +73,23 @@ internal static class LayerValidation
         CallValidation.CheckModifiers(shape, default, modifiers);
         foreach (int offset in modifiers.CausalOffsets)
         {
-            if (rotary is not null && (offset < 0 || offset + (long)shape.QueryLength > rotary.MaxPositions))
-                throw new ArgumentOutOfRangeException(nameof(modifiers), offset, $"CausalOffsets are positions of the rotary embedding; with {shape.QueryLength} queries they must be 0 to {rotary.MaxPositions - shape.QueryLength}.");
+            if (arePositions && (offset < 0 || offset + (long)shape.QueryLength - 1 > int.MaxValue))
+                throw new ArgumentOutOfRangeException(nameof(modifiers), offset, $"CausalOffsets are positions of the rotary embedding where none are given; with {shape.QueryLength} queries they must be 0 to {int.MaxValue - (shape.QueryLength - 1L)}.");
         }
+    }
+
+    /// <summary>The weights of the softmax, where they are wanted: their length, and that nothing else that a call takes lies there.</summary>
+    public static void CheckWeights(
+        string name, ReadOnlySpan<float> weights, int batch, int heads, int queryLength, int keyLength,
+        ReadOnlySpan<float> query, ReadOnlySpan<float> key, ReadOnlySpan<float> value, ReadOnlySpan<float> output, in AttentionModifiers modifiers)
+    {
+        if (weights.IsEmpty)
+            return;
+        Int128 expected = (Int128)batch * heads * queryLength * keyLength;
+        if (weights.Length != expected)
+            throw new ArgumentException($"Has {weights.Length} elements; batch {batch} × heads {heads} × query length {queryLength} × key length {keyLength} need {expected}.", name);
+        CallValidation.CheckApart(name, weights, query, key, value, modifiers);
+        CallValidation.CheckApart(name, weights, output, default, default, modifiers);
     }
 
     public static void CheckCache(in MultiHeadDimensions sizes, KeyValueCache cache, string name)
@@ -79,15 +107,7 @@ internal static class LayerValidation
     public static int CheckRoom(KeyValueCache cache, int length, ReadOnlySpan<int> lengths)
     {
         long needed = cache.LengthAfter(length, lengths);
-        if (needed > cache.Capacity)
-        {
-            if (!cache.CanGrow)
-                throw new InvalidOperationException($"The cache is full: it has room for {cache.Capacity} tokens of a sequence and would hold {needed}.");
-            long most = KeyValueCache.Most(cache.Batch, cache.KeyValueHeads, cache.HeadDim, cache.ValueDim);
-            if (needed > most)
-                throw new InvalidOperationException($"The cache would hold {needed} tokens of a sequence, more than the {most} that a span can.");
-        }
-
+        cache.CheckRoom(needed);
         return (int)needed;
     }
 }

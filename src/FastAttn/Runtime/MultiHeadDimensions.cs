@@ -54,6 +54,12 @@ internal readonly record struct MultiHeadDimensions(int Model, int Heads, int Ke
             throw new ArgumentException($"Rotary turns {rotary.Dimensions} dimensions; the head dimension is {dimensions.Head}.", nameof(options));
         if (!(options.NormEpsilon >= 0 && float.IsFinite(options.NormEpsilon)))
             throw new ArgumentOutOfRangeException(nameof(options), options.NormEpsilon, "NormEpsilon must be finite and not negative.");
+        if (options.NormKind is not (NormKind.Rms or NormKind.Layer))
+            throw new ArgumentOutOfRangeException(nameof(options), options.NormKind, "NormKind is not defined.");
+        if (options.NormScope is not (NormScope.Head or NormScope.AllHeads))
+            throw new ArgumentOutOfRangeException(nameof(options), options.NormScope, "NormScope is not defined.");
+        if (!float.IsFinite(options.NormFactorOffset))
+            throw new ArgumentOutOfRangeException(nameof(options), options.NormFactorOffset, "NormFactorOffset must be finite.");
         CallValidation.CheckScoring(options.Scale, options.Softcap, options.Window);
         if (options.Mask is not (AttentionMask.None or AttentionMask.Causal))
             throw new ArgumentOutOfRangeException(nameof(options), options.Mask, "The mask is not defined.");

@@ -18,10 +18,13 @@ internal sealed record PackedProjections(PackedMatrix Query, PackedMatrix Key, P
     {
         if (weights.Layout is not (WeightLayout.OutputInput or WeightLayout.InputOutput))
             throw new ArgumentException($"Layout {weights.Layout} is not defined.", nameof(weights));
+        if (weights.QueryKeyValueOrder is not (QueryKeyValueOrder.Concatenated or QueryKeyValueOrder.PerKeyValueHead))
+            throw new ArgumentException($"QueryKeyValueOrder {weights.QueryKeyValueOrder} is not defined.", nameof(weights));
+        bool isPerHead = weights.QueryKeyValueOrder == QueryKeyValueOrder.PerKeyValueHead;
+        if (isPerHead && weights.QueryKeyValue.IsEmpty && weights.QueryKeyValueBias.IsEmpty)
+            throw new ArgumentException($"QueryKeyValueOrder {weights.QueryKeyValueOrder} needs QueryKeyValue or QueryKeyValueBias.", nameof(weights));
         Check(nameof(weights.Output), weights.Output.Length, sizes.Attended, sizes.Model, weights.Layout);
         CheckVector(nameof(weights.OutputBias), weights.OutputBias.Length, sizes.Model, mayBeAbsent: true);
-        CheckVector(nameof(weights.QueryNorm), weights.QueryNorm.Length, sizes.Head, mayBeAbsent: true);
-        CheckVector(nameof(weights.KeyNorm), weights.KeyNorm.Length, sizes.Head, mayBeAbsent: true);
 
         ReadOnlySpan<float> queryBias = weights.QueryBias, keyBias = weights.KeyBias, valueBias = weights.ValueBias;
         if (!weights.QueryKeyValueBias.IsEmpty)
@@ -29,9 +32,10 @@ internal sealed record PackedProjections(PackedMatrix Query, PackedMatrix Key, P
             if (!queryBias.IsEmpty || !keyBias.IsEmpty || !valueBias.IsEmpty)
                 throw new ArgumentException("QueryKeyValueBias excludes QueryBias, KeyBias and ValueBias.", nameof(weights));
             CheckVector(nameof(weights.QueryKeyValueBias), weights.QueryKeyValueBias.Length, (long)sizes.Queries + sizes.Keys + sizes.Values, mayBeAbsent: false);
-            queryBias = weights.QueryKeyValueBias[..sizes.Queries];
-            keyBias = weights.QueryKeyValueBias.Slice(sizes.Queries, sizes.Keys);
-            valueBias = weights.QueryKeyValueBias[(sizes.Queries + sizes.Keys)..];
+            ReadOnlySpan<float> biases = isPerHead ? Concatenated(weights.QueryKeyValueBias, sizes, rows: 1, run: 1) : weights.QueryKeyValueBias;
+            queryBias = biases[..sizes.Queries];
+            keyBias = biases.Slice(sizes.Queries, sizes.Keys);
+            valueBias = biases[(sizes.Queries + sizes.Keys)..];
         }
 
         CheckVector(nameof(weights.QueryBias), queryBias.Length, sizes.Queries, mayBeAbsent: true);
@@ -50,7 +54,9 @@ internal sealed record PackedProjections(PackedMatrix Query, PackedMatrix Key, P
             long outputs = (long)sizes.Queries + sizes.Keys + sizes.Values;
             Check(nameof(weights.QueryKeyValue), weights.QueryKeyValue.Length, sizes.QueryInput, outputs, weights.Layout);
             packedOutputs = (int)outputs;
-            query = weights.QueryKeyValue;
+            query = !isPerHead ? weights.QueryKeyValue
+                : isInputOutput ? Concatenated(weights.QueryKeyValue, sizes, rows: sizes.QueryInput, run: 1)
+                : Concatenated(weights.QueryKeyValue, sizes, rows: 1, run: sizes.QueryInput);
             key = query[(isInputOutput ? sizes.Queries : sizes.Queries * sizes.QueryInput)..];
             value = key[(isInputOutput ? sizes.Keys : sizes.Keys * sizes.QueryInput)..];
         }
@@ -74,6 +80,31 @@ internal sealed record PackedProjections(PackedMatrix Query, PackedMatrix Key, P
 
     /// <summary>The same for another instruction set.</summary>
     public PackedProjections For(ProductDriver product) => new(Query.For(product), Key.For(product), Value.For(product), Output.For(product));
+
+    /// <summary>Outputs in the order <see cref="QueryKeyValueOrder.PerKeyValueHead"/> as <see cref="QueryKeyValueOrder.Concatenated"/> has them.</summary>
+    /// <param name="packed">[rows, outputs, run].</param>
+    /// <param name="sizes">The layer's.</param>
+    /// <param name="rows">Rows of all outputs.</param>
+    /// <param name="run">Floats of an output in a row.</param>
+    private static float[] Concatenated(ReadOnlySpan<float> packed, in MultiHeadDimensions sizes, int rows, int run)
+    {
+        int queries = sizes.Queries / sizes.KeyValueHeads * run, key = sizes.Head * run, value = sizes.Value * run;
+        int row = packed.Length / rows, allQueries = sizes.Queries * run, allKeys = sizes.Keys * run;
+        var concatenated = new float[packed.Length];
+        for (int i = 0; i < rows; i++)
+        {
+            ReadOnlySpan<float> source = packed.Slice(i * row, row);
+            Span<float> destination = concatenated.AsSpan(i * row, row);
+            for (int head = 0; head < sizes.KeyValueHeads; head++, source = source[(queries + key + value)..])
+            {
+                source[..queries].CopyTo(destination[(head * queries)..]);
+                source.Slice(queries, key).CopyTo(destination[(allQueries + head * key)..]);
+                source.Slice(queries + key, value).CopyTo(destination[(allQueries + allKeys + head * value)..]);
+            }
+        }
+
+        return concatenated;
+    }
 
     private static void Check(string name, int length, int inputs, long outputs, WeightLayout layout)
     {

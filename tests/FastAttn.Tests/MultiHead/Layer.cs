@@ -26,9 +26,23 @@ internal sealed class Layer
     private readonly float[] _outputBias = [];
     private readonly float[] _queryNorm = [];
     private readonly float[] _keyNorm = [];
+    private readonly float[] _queryNormBias = [];
+    private readonly float[] _keyNormBias = [];
 
-    public Layer(MultiHeadAttentionOptions options, bool hasBias = true, bool hasNorm = false, int seed = 1)
+    // For each pair of the rotary embedding the axis of its position.
+    private readonly int[] _axes;
+
+    /// <param name="options">What the layer is; a rotary embedding has the base 10000.</param>
+    /// <param name="hasBias">Whether projections have biases.</param>
+    /// <param name="hasNorm">Whether queries and keys are normalised.</param>
+    /// <param name="hasNormBias">Whether that has biases.</param>
+    /// <param name="hasNormOfEachHead">Whether each head has factors of its own.</param>
+    /// <param name="axes">The axes that the rotary embedding was made with.</param>
+    /// <param name="seed">Of the weights.</param>
+    public Layer(
+        MultiHeadAttentionOptions options, bool hasBias = true, bool hasNorm = false, bool hasNormBias = false, bool hasNormOfEachHead = false, int[]? axes = null, int seed = 1)
     {
+        _axes = axes ?? new int[(options.Rotary?.Dimensions ?? 0) / 2];
         Options = options;
         _keyValueHeads = options.KeyValueHeads ?? options.Heads;
         _headDim = options.HeadDim ?? options.ModelDim / options.Heads;
@@ -46,7 +60,9 @@ internal sealed class Layer
         if (hasBias)
             (_queryBias, _keyBias, _valueBias, _outputBias) = (Vector(queries), Vector(keys), Vector(values), Vector(options.ModelDim));
         if (hasNorm)
-            (_queryNorm, _keyNorm) = (Vector(_headDim), Vector(_headDim));
+            (_queryNorm, _keyNorm) = hasNormOfEachHead ? (Vector(queries), Vector(keys)) : (Vector(_headDim), Vector(_headDim));
+        if (hasNormBias)
+            (_queryNormBias, _keyNormBias) = (Vector(_queryNorm.Length), Vector(_keyNorm.Length));
 
         // Inputs of variance 1 give outputs of variance 1.
         float[] Matrix(int inputs, int outputs) => Normal(inputs * outputs, 1 / MathF.Sqrt(inputs));
@@ -61,7 +77,7 @@ internal sealed class Layer
 
     public MultiHeadAttentionOptions Options { get; }
 
-    public MultiHeadAttention Build(WeightLayout layout = WeightLayout.InputOutput, bool isPacked = false)
+    public MultiHeadAttention Build(WeightLayout layout = WeightLayout.InputOutput, bool isPacked = false, QueryKeyValueOrder order = QueryKeyValueOrder.Concatenated)
     {
         bool isTransposed = layout == WeightLayout.OutputInput;
         float[] query = Give(_query, _queryInput), key = Give(_key, _keyInput), value = Give(_value, _valueInput), output = Give(_output, Options.Heads * _valueDim);
@@ -70,26 +86,57 @@ internal sealed class Layer
             return new(Options, new()
             {
                 Layout = layout, Query = query, Key = key, Value = value, Output = output, QueryBias = _queryBias, KeyBias = _keyBias, ValueBias = _valueBias,
-                OutputBias = _outputBias, QueryNorm = _queryNorm, KeyNorm = _keyNorm,
+                OutputBias = _outputBias, QueryNorm = _queryNorm, QueryNormBias = _queryNormBias, KeyNorm = _keyNorm, KeyNormBias = _keyNormBias,
             });
         }
 
+        // [in, out]: for each input, and of the biases, the outputs in the wanted order.
+        float[] packed = Ordered(SideBySide(_queryInput, _query, _key, _value)), biases = [.. _queryBias, .. _keyBias, .. _valueBias];
         return new(Options, new()
         {
-            Layout = layout, QueryKeyValue = isTransposed ? [.. query, .. key, .. value] : SideBySide(query, key, value), Output = output,
-            QueryKeyValueBias = [.. _queryBias, .. _keyBias, .. _valueBias], OutputBias = _outputBias, QueryNorm = _queryNorm, KeyNorm = _keyNorm,
+            Layout = layout, QueryKeyValue = Give(packed, _queryInput), QueryKeyValueOrder = order, Output = output, QueryKeyValueBias = biases.Length == 0 ? [] : Ordered(biases),
+            OutputBias = _outputBias, QueryNorm = _queryNorm, QueryNormBias = _queryNormBias, KeyNorm = _keyNorm, KeyNormBias = _keyNormBias,
         });
+
+        float[] Ordered(float[] concatenated)
+        {
+            int queries = Options.Heads * _headDim, keys = _keyValueHeads * _headDim, values = _keyValueHeads * _valueDim, groupQueries = queries / _keyValueHeads;
+            int[] sources = order == QueryKeyValueOrder.Concatenated
+                ? [.. Enumerable.Range(0, queries + keys + values)]
+                :
+                [
+                    .. from head in Enumerable.Range(0, _keyValueHeads)
+                    from source in Enumerable.Range(head * groupQueries, groupQueries)
+                        .Concat(Enumerable.Range(queries + head * _headDim, _headDim))
+                        .Concat(Enumerable.Range(queries + keys + head * _valueDim, _valueDim))
+                    select source,
+                ];
+            return [.. concatenated.Chunk(sources.Length).SelectMany(row => sources.Select(source => row[source]))];
+        }
 
         float[] Give(float[] matrix, int inputs) => isTransposed ? Transpose(matrix, inputs) : matrix;
     }
 
-    /// <summary>The layer's output for sequences whose first query has a position, and of whose keys the first so many exist.</summary>
-    public double[] Exact(ReadOnlySpan<double> query, ReadOnlySpan<double> key, ReadOnlySpan<double> value, int batch, int queryLength, int keyLength, int[]? keyLengths = null, int offset = 0)
+    /// <summary>
+    /// The layer's output for sequences whose first query has an offset, and of whose keys the first so many exist. Positions are
+    /// [axes, batch, length]; those of the indices where null.
+    /// </summary>
+    public double[] Exact(
+        ReadOnlySpan<double> query,
+        ReadOnlySpan<double> key,
+        ReadOnlySpan<double> value,
+        int batch,
+        int queryLength,
+        int keyLength,
+        int[]? keyLengths = null,
+        int offset = 0,
+        int[]? queryPositions = null,
+        int[]? keyPositions = null)
     {
         int heads = Options.Heads, group = heads / _keyValueHeads;
         double[] q = Project(query, _query, _queryBias, _queryInput), k = Project(key, _key, _keyBias, _keyInput), v = Project(value, _value, _valueBias, _valueInput);
-        Prepare(q, heads, queryLength, _queryNorm, offset);
-        Prepare(k, _keyValueHeads, keyLength, _keyNorm, 0);
+        Prepare(q, heads, queryLength, _queryNorm, _queryNormBias, offset, queryPositions);
+        Prepare(k, _keyValueHeads, keyLength, _keyNorm, _keyNormBias, 0, keyPositions);
         double scale = Options.Scale ?? 1 / Math.Sqrt(_headDim);
         var attended = new double[batch * queryLength * heads * _valueDim];
         var score = new double[keyLength];
@@ -143,22 +190,41 @@ internal sealed class Layer
         return output;
     }
 
-    private void Prepare(double[] rows, int heads, int length, float[] norm, int offset)
+    private void Prepare(double[] rows, int heads, int length, float[] norm, float[] normBias, int offset, int[]? positions)
     {
-        for (int row = 0; row < rows.Length / _headDim; row++)
+        int width = heads * _headDim, tokens = rows.Length / width;
+        for (int token = 0; token < tokens; token++)
         {
-            Span<double> head = rows.AsSpan(row * _headDim, _headDim);
-            if (norm.Length > 0)
+            Span<double> row = rows.AsSpan(token * width, width);
+            if (norm.Length > 0 && !Options.NormAfterRotary)
+                Normalise(row);
+            if (Options.Rotary is { } rotary)
             {
-                double squares = 0;
-                foreach (double x in head)
-                    squares += x * x;
-                for (int t = 0; t < head.Length; t++)
-                    head[t] *= norm[t] / Math.Sqrt(squares / _headDim + Options.NormEpsilon);
+                int index = token;
+                for (int first = 0; first < width; first += _headDim)
+                {
+                    NaiveRotary.Turn(
+                        row.Slice(first, _headDim), rotary.Dimensions, rotary.Pairing, 10000, i => positions is null ? index % length + offset : positions[_axes[i] * tokens + index], rotary.AttentionFactor);
+                }
             }
 
-            if (Options.Rotary is { } rotary)
-                NaiveRotary.Turn(head, rotary.Dimensions, rotary.Pairing, 10000, row / heads % length + offset);
+            if (norm.Length > 0 && Options.NormAfterRotary)
+                Normalise(row);
+        }
+
+        void Normalise(Span<double> row)
+        {
+            int group = Options.NormScope == NormScope.AllHeads ? width : _headDim;
+            for (int first = 0; first < width; first += group)
+            {
+                double[] x = row.Slice(first, group).ToArray();
+                double mean = Options.NormKind == NormKind.Layer ? x.Average() : 0, root = Math.Sqrt(x.Average(e => (e - mean) * (e - mean)) + Options.NormEpsilon);
+                for (int t = 0; t < group; t++)
+                {
+                    int weight = (first + t) % norm.Length;
+                    row[first + t] = (x[t] - mean) / root * ((double)norm[weight] + Options.NormFactorOffset) + (normBias.Length == 0 ? 0 : normBias[weight]);
+                }
+            }
         }
     }
 
@@ -171,6 +237,6 @@ internal sealed class Layer
         return transposed;
     }
 
-    private float[] SideBySide(params float[][] matrices) =>
-        [.. from row in Enumerable.Range(0, _queryInput) from matrix in matrices from element in matrix.AsSpan(row * (matrix.Length / _queryInput), matrix.Length / _queryInput).ToArray() select element];
+    private static float[] SideBySide(int rows, params float[][] matrices) =>
+        [.. from row in Enumerable.Range(0, rows) from matrix in matrices from element in matrix.AsSpan(row * (matrix.Length / rows), matrix.Length / rows).ToArray() select element];
 }

@@ -30,6 +30,27 @@ public static class LayerAllocationTests
     }
 
     [Fact]
+    public static void Positions_and_orders_of_sequences_allocate_nothing()
+    {
+        // Near positions, which are in a table once met, and far ones, which are not.
+        int[] positions = [.. Enumerable.Range(0, 3 * 2 * 6).Select(static i => i % 2 == 0 ? i : 1_000_000 + i)], sources = [1, 0];
+        MultiHeadAttention layer = new Layer(
+            new() { ModelDim = 32, Heads = 2, Rotary = new(16, axes: [0, 0, 1, 1, 1, 2, 2, 2]), NormKind = NormKind.Layer, NormScope = NormScope.AllHeads, NormAfterRotary = true },
+            hasNorm: true,
+            hasNormBias: true,
+            hasNormOfEachHead: true).Build();
+        float[] input = Tokens.Normal(2 * 6 * 32), output = new float[input.Length];
+        KeyValueCache cache = layer.CreateCache(2, 6, canGrow: false);
+        AllocatesNothing(() =>
+        {
+            cache.Truncate([0, 0]);
+            layer.Forward(input, output, cache, 6, positions: positions, maxDegreeOfParallelism: 1);
+            cache.Reorder(sources);
+            cache.CopySequence(0, 1);
+        });
+    }
+
+    [Fact]
     public static void Call_on_many_threads_allocates_nothing()
     {
         MultiHeadAttention layer = new Layer(new() { ModelDim = 128, Heads = 4, Rotary = new(32) }).Build();

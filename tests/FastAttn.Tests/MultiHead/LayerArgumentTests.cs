@@ -30,7 +30,8 @@ public static class LayerArgumentTests
             Options with { Heads = 5, KeyValueHeads = 5, HeadDim = null }, Options with { Heads = 5, KeyValueHeads = 5, ValueDim = null }, Options with { QueryInputDim = 0 },
             Options with { KeyInputDim = -1 }, Options with { ValueInputDim = 0 }, Options with { Mask = (AttentionMask)2 }, Options with { Softcap = 0 }, Options with { Softcap = float.NaN },
             Options with { Window = new(-1, null) }, Options with { Rotary = new(6) }, Options with { NormEpsilon = -1 }, Options with { NormEpsilon = float.NaN },
-            Options with { Heads = int.MaxValue, KeyValueHeads = 1 }])
+            Options with { Heads = int.MaxValue, KeyValueHeads = 1 }, Options with { NormKind = (NormKind)2 }, Options with { NormScope = (NormScope)(-1) },
+            Options with { NormFactorOffset = float.PositiveInfinity }])
         {
             ArgumentException error = Assert.ThrowsAny<ArgumentException>(() => new MultiHeadAttention(options, Weights()));
             Assert.Equal("options", error.ParamName);
@@ -51,13 +52,63 @@ public static class LayerArgumentTests
         Refused("KeyBias has 5 elements; expected 4", static w => w with { KeyBias = new float[5] });
         Refused("ValueBias has 1 elements; expected 3", static w => w with { ValueBias = new float[1] });
         Refused("OutputBias has 13 elements; expected 12", static w => w with { OutputBias = new float[13] });
-        Refused("QueryNorm has 3 elements; expected 4", static w => w with { QueryNorm = new float[3] });
+        Refused("QueryNorm has 3 elements; expected 4 or 8", static w => w with { QueryNorm = new float[3] });
         Refused("KeyNorm has 5 elements; expected 4", static w => w with { KeyNorm = new float[5] });
+        Refused("KeyNorm has 8 elements; expected 4", static w => w with { KeyNorm = new float[8] });
+        Refused("QueryNormBias has 8 elements; QueryNorm has 4", static w => w with { QueryNorm = new float[4], QueryNormBias = new float[8] });
+        Refused("KeyNormBias has 4 elements; KeyNorm has 0", static w => w with { KeyNormBias = new float[4] });
+        Refused("QueryKeyValueOrder 2 is not defined", static w => w with { QueryKeyValueOrder = (QueryKeyValueOrder)2 });
+        Refused("QueryKeyValueOrder PerKeyValueHead needs QueryKeyValue", static w => w with { QueryKeyValueOrder = QueryKeyValueOrder.PerKeyValueHead });
         Refused("Layout 2 is not defined", static w => w with { Layout = (WeightLayout)2 });
         Refused("QueryKeyValue excludes", static w => w with { QueryKeyValue = new float[180] });
         Refused("QueryKeyValueBias excludes", static w => w with { QueryBias = new float[8], QueryKeyValueBias = new float[15] });
         Refused("QueryKeyValueBias has 14 elements; expected 15", static w => w with { QueryKeyValueBias = new float[14] });
         Refused("QueryKeyValue has 181 elements; InputOutput [12, 15] needs 180", static w => w with { Query = default, Key = default, Value = default, QueryKeyValue = new float[181] });
+    }
+
+    [Fact]
+    public static void Norm_that_the_options_describe_must_be_given()
+    {
+        foreach (MultiHeadAttentionOptions options in (MultiHeadAttentionOptions[])[
+            Options with { NormKind = NormKind.Layer }, Options with { NormScope = NormScope.AllHeads }, Options with { NormAfterRotary = true }, Options with { NormFactorOffset = 1 }])
+        {
+            ArgumentException error = Assert.Throws<ArgumentException>("weights", () => new MultiHeadAttention(options, Weights()));
+            Assert.Contains("QueryNorm or KeyNorm must be given", error.Message, StringComparison.Ordinal);
+        }
+
+        // Of all heads: 2 of 4 queries.
+        ArgumentException length = Assert.Throws<ArgumentException>(
+            "weights", static () => new MultiHeadAttention(Options with { NormScope = NormScope.AllHeads }, Weights() with { QueryNorm = new float[4] }));
+        Assert.Contains("QueryNorm has 4 elements; expected 8", length.Message, StringComparison.Ordinal);
+    }
+
+    [Fact]
+    public static void Positions_that_do_not_fit_are_refused()
+    {
+        float[] tokens = new float[2 * 3 * 12];
+        int[] right = new int[6], negative = [0, 1, 2, 3, 4, -1];
+        MultiHeadAttention rotary = new Layer(Options with { Rotary = new(4) }).Build(), axes = new Layer(Options with { Rotary = new(4, axes: [0, 1]) }).Build();
+        KeyValueCache memory = rotary.ProjectMemory(tokens, tokens, 2, 3), cache = rotary.CreateCache(2, 8), plain = Valid.CreateCache(2, 8);
+        Refused("positions", output => Valid.Forward(tokens, output, 2, 3, positions: right), 72);
+        Refused("queryPositions", output => Valid.Forward(tokens, tokens, tokens, output, 2, 3, 3, queryPositions: right), 72);
+        Refused("keyPositions", output => Valid.Forward(tokens, tokens, tokens, output, 2, 3, 3, keyPositions: right), 72);
+        Refused("positions", output => Valid.Forward(tokens, output, plain, 3, positions: right), 72);
+        foreach (int[] wrong in (int[][])[new int[5], new int[7], negative])
+        {
+            Refused("positions", output => rotary.Forward(tokens, output, 2, 3, positions: wrong), 72);
+            Refused("queryPositions", output => rotary.Forward(tokens, tokens, tokens, output, 2, 3, 3, queryPositions: wrong), 72);
+            Refused("keyPositions", output => rotary.Forward(tokens, tokens, tokens, output, 2, 3, 3, keyPositions: wrong), 72);
+            Refused("positions", _ => rotary.ProjectMemory(tokens, tokens, 2, 3, positions: wrong), 0);
+            Refused("positions", output => rotary.Attend(tokens, memory, output, 3, positions: wrong), 72);
+            Refused("positions", output => rotary.Forward(tokens, output, cache, 3, positions: wrong), 72);
+        }
+
+        Refused("positions", output => axes.Forward(tokens, output, 2, 3, positions: right), 72);
+        Assert.Equal([0, 0], cache.Lengths.ToArray());
+
+        // A causal offset is no position where positions are given.
+        Refused("modifiers", output => rotary.Forward(tokens, output, 2, 3, new() { CausalOffsets = [-1, 0] }), 72);
+        rotary.Forward(tokens, new float[72], 2, 3, new() { CausalOffsets = [-1, 0] }, right);
     }
 
     [Fact]

@@ -26,6 +26,7 @@ public static class MultiHeadAttentionTests
         ["multi-query"] = new(new() { ModelDim = 40, Heads = 5, KeyValueHeads = 1 }),
         ["rotary, half split"] = new(new() { ModelDim = 96, Heads = 3, Mask = AttentionMask.Causal, Rotary = new(32) }, hasBias: false),
         ["rotary, interleaved, partial"] = new(new() { ModelDim = 60, Heads = 3, Rotary = new(10, RotaryPairing.Interleaved) }),
+        ["rotary with a factor"] = new(new() { ModelDim = 60, Heads = 3, Rotary = new(10, attentionFactor: 1.3) }),
         ["normalised, grouped, rotary"] = new(new() { ModelDim = 48, Heads = 4, KeyValueHeads = 2, HeadDim = 18, ValueDim = 9, Mask = AttentionMask.Causal, Rotary = new(18), NormEpsilon = 1e-3f }, hasNorm: true),
     };
 
@@ -106,6 +107,28 @@ public static class MultiHeadAttentionTests
             float[] alone = input.AsSpan(b * Length * dim, lengths[b] * dim).ToArray();
             double[] exact = layer.Exact(Tokens.Exact(alone), Tokens.Exact(alone), Tokens.Exact(alone), 1, lengths[b], lengths[b]);
             Tokens.AreClose($"{name}, sequence {b}", exact, output.AsSpan(b * Length * dim, alone.Length), Tolerance);
+        }
+    }
+
+    [Fact]
+    public static void Padded_sequences_have_the_bits_that_they_have_alone()
+    {
+        const int Length = 70;
+        int[] lengths = [70, 20, 40, 9];
+        foreach (string name in (string[])["usual", "rotary, half split", "normalised, grouped, rotary"])
+        {
+            Layer layer = Layers[name];
+            MultiHeadAttention built = layer.Build();
+            int dim = layer.Options.ModelDim;
+            float[] input = Tokens.Normal(lengths.Length * Length * dim), output = new float[input.Length];
+            built.Forward(input, output, lengths.Length, Length, new() { KeyLengths = lengths });
+            for (int b = 0; b < lengths.Length; b++)
+            {
+                int start = b * Length * dim, floats = lengths[b] * dim;
+                var alone = new float[floats];
+                built.Forward(input.AsSpan(start, floats), alone, 1, lengths[b]);
+                Compare.SameBits($"{name}, sequence {b}", alone, output.AsSpan(start, floats));
+            }
         }
     }
 
