@@ -30,8 +30,6 @@ public sealed class AttentionKernelGenerator : IIncrementalGenerator
     /// <inheritdoc/>
     public void Initialize(IncrementalGeneratorInitializationContext context)
     {
-        context.RegisterPostInitializationOutput(static output => output.AddEmbeddedAttributeDefinition());
-
         IncrementalValuesProvider<ParsedMember> parsed = Members(context, DeclarationParser.FixedAttribute);
         IncrementalValuesProvider<KernelDeclaration> declarations = Declarations(parsed, Steps.Declarations);
         IncrementalValuesProvider<KernelDeclaration> anyDimension = Declarations(Members(context, DeclarationParser.AnyDimensionAttribute), Steps.AnyDimensionDeclarations);

@@ -14,7 +14,7 @@ public sealed class NameClashTests
     /// <summary>Every simple name that an emitted file uses, and some that it might.</summary>
     private static readonly string[] Names =
     [
-        "Vector512", "Vector256", "Vector128", "VecF", "Vec", "Unsafe", "MethodImpl", "MethodImplOptions", "GeneratedCode", "Embedded",
+        "Vector512", "Vector256", "Vector128", "VecF", "Vec", "Unsafe", "MethodImpl", "MethodImplOptions", "GeneratedCode",
         "TileDriver", "IAttentionTiles", "Lanes16", "Lanes8", "Lanes4", "Lanes1", "IKernelSpec", "Spec", "F32_D64", "F32_D64_Avx2",
     ];
 
@@ -66,13 +66,19 @@ public sealed class NameClashTests
         }
         """);
 
-    [Fact]
-    public void Another_generator_that_embeds_the_same_attribute() => AssertCompiles(Kernels("Acme"), """
+    /// <summary>Polyfills and other generators declare it, partial or not.</summary>
+    [Theory]
+    [InlineData("internal sealed partial class EmbeddedAttribute : global::System.Attribute;")]
+    [InlineData("internal sealed class EmbeddedAttribute : global::System.Attribute;")]
+    public void The_compiler_s_embedded_attribute(string declaration) => AssertCompiles(Kernels("Acme"), $$"""
         namespace Microsoft.CodeAnalysis
         {
-            internal sealed partial class EmbeddedAttribute : global::System.Attribute;
+            {{declaration}}
         }
         """);
+
+    [Fact]
+    public void A_type_that_hides_the_namespace_Microsoft() => AssertCompiles(Kernels("Acme"), "class Microsoft;");
 
     private static string Kernels(string @namespace) => $$"""
         namespace {{@namespace}}

@@ -49,8 +49,8 @@ internal sealed record Dialect(string Name, string OperationsType, string Regist
     public string Store(string register, string reference, int offset) =>
         IsVector ? $"Vec.StoreUnsafe({register}, ref {reference}, {offset})" : $"{Element(reference, offset)} = {register}";
 
-    /// <summary>Fills a register with one float.</summary>
-    public string Broadcast(string scalar) => IsVector ? $"Vec.Create({scalar})" : scalar;
+    /// <summary>Fills a register with one float. The type is named to spare the compiler a choice among some twenty overloads.</summary>
+    public string Broadcast(string scalar) => IsVector ? $"Vec.Create<float>({scalar})" : scalar;
 
     /// <summary><c>a·b + c</c>: fused where the CPU can, else a product and a sum.</summary>
     public static string MultiplyAdd(string a, string b, string c) => $"Vec.MultiplyAddEstimate({a}, {b}, {c})";

@@ -11,13 +11,15 @@ internal static class KernelEmitter
     public static string Emit(KernelSpec spec)
     {
         var writer = new SourceWriter();
-        writer.Line(Header.File).Line();
+        writer.Line(Header.File).Line("""
+            // A referenced assembly that shows its internals may hold the same kernels: those of this one are meant.
+            #pragma warning disable CS0436
+            """).Line();
         writer.Open("namespace FastAttn.Generated");
         writer
             .Line("using global::FastAttn.Runtime;")
             .Line()
             .Line($"/// <summary>softmax(scale·Q·Kᵀ + M)·V in float32 for {spec}.</summary>")
-            .Line("[global::Microsoft.CodeAnalysis.Embedded]")
             .Line(Header.GeneratedCode)
             .Open($"internal sealed class {spec.ClassName} : global::FastAttn.AttentionKernel")
             .Line($$"""

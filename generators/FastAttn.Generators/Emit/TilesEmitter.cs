@@ -13,7 +13,7 @@ internal static class TilesEmitter
     {
         Dialect dialect = plan.Dialect;
         var writer = new SourceWriter();
-        writer.Line(Header.File).Line();
+        writer.Line(Header.TilesFile).Line();
         writer.Line($"""
             // {plan.Dimensions}, float32, on {dialect.Name}: a lane is a query, {dialect.Width} to a register.
             // Register tiles (rows x vectors) of {dialect.Registers} registers: scores {string.Join(", ", plan.ScoreTiles)}; values {string.Join(", ", plan.ValueTiles)}. Key blocks of {plan.KeyBlock}.
@@ -29,7 +29,6 @@ internal static class TilesEmitter
                 """)
             .Line()
             .Line($"/// <summary>The register tiles for {plan.Dimensions} on {dialect.Name}.</summary>")
-            .Line("[global::Microsoft.CodeAnalysis.Embedded]")
             .Line(Header.GeneratedCode)
             .Open($"internal readonly struct {plan.StructName} : global::FastAttn.Runtime.IAttentionTiles")
             .Line($"""

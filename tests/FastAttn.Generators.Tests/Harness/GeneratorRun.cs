@@ -23,8 +23,6 @@ namespace FastAttn.Generators.Tests.Harness;
 /// </summary>
 internal sealed class GeneratorRun
 {
-    private const string EmbeddedAttributeFile = "Microsoft.CodeAnalysis.EmbeddedAttribute.cs";
-
     private readonly CSharpCompilation _input;
     private readonly GeneratorDriver _driver;
     private readonly GeneratorRunResult _result;
@@ -41,11 +39,10 @@ internal sealed class GeneratorRun
         Assert.All(diagnostics, static diagnostic => Assert.StartsWith("FATTN", diagnostic.Id, StringComparison.Ordinal));
         Diagnostics = [.. diagnostics.OrderBy(static diagnostic => diagnostic.Location.SourceSpan.Start).ThenBy(static diagnostic => diagnostic.Id, StringComparer.Ordinal)];
         Files = _result.GeneratedSources
-            .Where(static source => source.HintName != EmbeddedAttributeFile)
             .ToImmutableSortedDictionary(static source => source.HintName, static source => source.SourceText.ToString(), StringComparer.Ordinal);
     }
 
-    /// <summary>Text by hint name of what the generator emitted, the compiler's own embedded attribute aside.</summary>
+    /// <summary>Text by hint name of what the generator emitted.</summary>
     public ImmutableSortedDictionary<string, string> Files { get; }
 
     /// <summary>What the generator says is wrong with the consumer's declarations.</summary>
