@@ -37,8 +37,10 @@ public sealed class AttentionKernelGenerator : IIncrementalGenerator
             .Select(static (pair, _) => pair.Left.AddRange(pair.Right));
 
         IncrementalValuesProvider<MemberFile> members = all.SelectMany(static (declarations, _) => MemberFile.For(declarations)).WithTrackingName(Steps.Members);
-        IncrementalValuesProvider<KernelSpec> kernels = all.SelectMany(static (declarations, _) => declarations.Select(static declaration => declaration.Spec).Distinct()).WithTrackingName(Steps.Kernels);
-        IncrementalValuesProvider<KernelPlan> plans = all.SelectMany(static (declarations, _) => Plans(declarations)).WithTrackingName(Steps.Plans);
+
+        IncrementalValueProvider<Target> target = context.AnalyzerConfigOptionsProvider.Combine(context.CompilationProvider).Select(TargetParser.Parse).WithTrackingName(Steps.Target);
+        IncrementalValuesProvider<EmittedKernel> kernels = all.Combine(target).SelectMany(static (pair, _) => Kernels(pair.Left, pair.Right)).WithTrackingName(Steps.Kernels);
+        IncrementalValuesProvider<KernelPlan> plans = all.Combine(target).SelectMany(static (pair, _) => Plans(pair.Left, pair.Right)).WithTrackingName(Steps.Plans);
 
         IncrementalValuesProvider<ProductPlan> products = context.SyntaxProvider
             .ForAttributeWithMetadataName(DeclarationParser.ProductAttribute, static (_, _) => true, static (_, _) => true)
@@ -47,10 +49,12 @@ public sealed class AttentionKernelGenerator : IIncrementalGenerator
             .WithTrackingName(Steps.Products);
 
         IncrementalValuesProvider<Problem> problems = parsed.SelectMany(static (member, _) => member.Problems).WithTrackingName(Steps.Problems);
+        IncrementalValuesProvider<Problem> targetProblems = target.SelectMany(static (target, _) => target.Problems);
 
         context.RegisterSourceOutput(problems, static (output, problem) => output.ReportDiagnostic(problem.ToDiagnostic()));
+        context.RegisterSourceOutput(targetProblems, static (output, problem) => output.ReportDiagnostic(problem.ToDiagnostic()));
         context.RegisterSourceOutput(members, static (output, member) => Add(output, member.FileName, MemberEmitter.Emit(member.Declaration)));
-        context.RegisterSourceOutput(kernels, static (output, kernel) => Add(output, kernel.ClassName, KernelEmitter.Emit(kernel)));
+        context.RegisterSourceOutput(kernels, static (output, kernel) => Add(output, kernel.Spec.ClassName, KernelEmitter.Emit(kernel)));
         context.RegisterSourceOutput(plans, static (output, plan) => Add(output, plan.StructName, TilesEmitter.Emit(plan)));
         context.RegisterSourceOutput(products, static (output, plan) => Add(output, plan.StructName, ProductTilesEmitter.Emit(plan)));
     }
@@ -61,11 +65,14 @@ public sealed class AttentionKernelGenerator : IIncrementalGenerator
     private static IncrementalValuesProvider<KernelDeclaration> Declarations(IncrementalValuesProvider<ParsedMember> members, string step) =>
         members.Where(static member => member.Declaration is not null).Select(static (member, _) => member.Declaration!).WithTrackingName(step);
 
-    private static IEnumerable<KernelPlan> Plans(ImmutableArray<KernelDeclaration> declarations)
+    private static IEnumerable<EmittedKernel> Kernels(ImmutableArray<KernelDeclaration> declarations, Target target) =>
+        declarations.Select(static declaration => declaration.Spec).Distinct().Select(spec => new EmittedKernel(spec, target.Dialects));
+
+    private static IEnumerable<KernelPlan> Plans(ImmutableArray<KernelDeclaration> declarations, Target target)
     {
         foreach (Dimensions dimensions in declarations.Select(static declaration => declaration.Spec.Dimensions).Distinct())
         {
-            foreach (Dialect dialect in Dialect.All.ToArray())
+            foreach (Dialect dialect in target.Dialects)
                 yield return KernelPlan.Of(dimensions, dialect);
         }
     }
@@ -86,6 +93,7 @@ public sealed class AttentionKernelGenerator : IIncrementalGenerator
         public const string AnyDimensionDeclarations = nameof(AnyDimensionDeclarations);
         public const string Problems = nameof(Problems);
         public const string Members = nameof(Members);
+        public const string Target = nameof(Target);
         public const string Kernels = nameof(Kernels);
         public const string Plans = nameof(Plans);
         public const string Products = nameof(Products);

@@ -8,8 +8,9 @@ namespace FastAttn.Generators.Emit;
 /// <summary>Emits a kernel's class: the choice of tiles by instruction set.</summary>
 internal static class KernelEmitter
 {
-    public static string Emit(KernelSpec spec)
+    public static string Emit(EmittedKernel kernel)
     {
+        KernelSpec spec = kernel.Spec;
         var writer = new SourceWriter();
         writer.Line(Header.File).Line("""
             // A referenced assembly that shows its internals may hold the same kernels: those of this one are meant.
@@ -32,14 +33,15 @@ internal static class KernelEmitter
 
                 """)
             .Line("/// <inheritdoc/>")
-            .Open("protected override TileDriver CreateDriver(global::FastAttn.InstructionSet instructionSet)")
+            .Open("protected override TileDriver? CreateDriver(global::FastAttn.InstructionSet instructionSet)")
             .Open("switch (instructionSet)");
-        foreach (Dialect dialect in Dialect.All)
+        foreach (Dialect dialect in kernel.Dialects)
         {
-            string label = dialect == Dialect.Scalar ? "default" : $"case global::FastAttn.InstructionSet.{dialect.Name}";
-            writer.Line($"{label}: return {Create(spec, dialect, dialect.Half is { } half ? Create(spec, half, string.Empty) : string.Empty)};");
+            string narrower = dialect.Half is { } half && kernel.Dialects.Contains(half) ? Create(spec, half, string.Empty) : string.Empty;
+            writer.Line($"case global::FastAttn.InstructionSet.{dialect.Name}: return {Create(spec, dialect, narrower)};");
         }
 
+        writer.Line("default: return null;");
         return writer.Close().Close()
             .Line()
             .Line("/// <summary>What the kernel was declared for: the driver is compiled for these constants.</summary>")

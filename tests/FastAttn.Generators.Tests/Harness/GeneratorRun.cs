@@ -18,7 +18,7 @@ using Xunit;
 namespace FastAttn.Generators.Tests.Harness;
 
 /// <summary>
-/// One run of the generator. <see cref="Of(CSharpCompilation)"/> always makes a second one on an equal compilation and
+/// One run of the generator. <see cref="Of(CSharpCompilation, string?)"/> always makes a second one on an equal compilation and
 /// asserts that nothing of it was computed again.
 /// </summary>
 internal sealed class GeneratorRun
@@ -73,10 +73,13 @@ internal sealed class GeneratorRun
     public static GeneratorRun Of(params IEnumerable<string> sources) => Of(new Consumer().Compile(sources));
 
     /// <summary>Runs the generator, twice.</summary>
-    public static GeneratorRun Of(CSharpCompilation compilation)
+    /// <param name="compilation">The consumer.</param>
+    /// <param name="instructionSets">Its property <c>FastAttnInstructionSets</c>; null where it is not set.</param>
+    public static GeneratorRun Of(CSharpCompilation compilation, string? instructionSets = null)
     {
         GeneratorDriver driver = CSharpGeneratorDriver.Create(
             [new AttentionKernelGenerator().AsSourceGenerator()],
+            optionsProvider: new BuildProperties(instructionSets),
             parseOptions: (CSharpParseOptions?)compilation.SyntaxTrees.FirstOrDefault()?.Options,
             driverOptions: new GeneratorDriverOptions(IncrementalGeneratorOutputKind.None, trackIncrementalGeneratorSteps: true));
         var run = new GeneratorRun(driver, compilation);
@@ -95,6 +98,9 @@ internal sealed class GeneratorRun
 
     /// <summary>Runs the generator again, after an edit.</summary>
     public GeneratorRun After(CSharpCompilation edited) => new(_driver, edited);
+
+    /// <summary>Runs the generator again, after a change of the property <c>FastAttnInstructionSets</c>.</summary>
+    public GeneratorRun AfterChoosing(string? instructionSets) => new(_driver.WithUpdatedAnalyzerConfigOptions(new BuildProperties(instructionSets)), _input);
 
     /// <summary>Every tracked step and every file of this run is the previous run's.</summary>
     public void AssertNothingRanAgain()
@@ -152,7 +158,7 @@ internal sealed class GeneratorRun
         {
             Problem problem => problem.Descriptor.Id,
             MemberFile member => $"{member.FileName}.g.cs",
-            KernelSpec kernel => $"{kernel.ClassName}.g.cs",
+            EmittedKernel kernel => $"{kernel.Spec.ClassName}.g.cs",
             KernelPlan plan => $"{plan.StructName}.g.cs",
             ProductPlan plan => $"{plan.StructName}.g.cs",
             object other => throw new InvalidOperationException($"An output is made of a {other.GetType()}."),

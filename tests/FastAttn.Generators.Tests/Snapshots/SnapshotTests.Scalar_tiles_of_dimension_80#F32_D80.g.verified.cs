@@ -20,7 +20,7 @@ namespace FastAttn.Generated
         }
 
         /// <inheritdoc/>
-        protected override TileDriver CreateDriver(global::FastAttn.InstructionSet instructionSet)
+        protected override TileDriver? CreateDriver(global::FastAttn.InstructionSet instructionSet)
         {
             switch (instructionSet)
             {
@@ -28,7 +28,8 @@ namespace FastAttn.Generated
                 case global::FastAttn.InstructionSet.Avx2: return TileDriver.Create<F32_D80_Avx2, Lanes8, Spec>();
                 case global::FastAttn.InstructionSet.AdvSimd: return TileDriver.Create<F32_D80_AdvSimd, Lanes4, Spec>();
                 case global::FastAttn.InstructionSet.Vector128: return TileDriver.Create<F32_D80_Vector128, Lanes4, Spec>();
-                default: return TileDriver.Create<F32_D80_Scalar, Lanes1, Spec>();
+                case global::FastAttn.InstructionSet.Scalar: return TileDriver.Create<F32_D80_Scalar, Lanes1, Spec>();
+                default: return null;
             }
         }
 
