@@ -44,6 +44,26 @@ public sealed class ConsumerTests
     [Fact]
     public void Checked_arithmetic_compiles() => AssertCompiles(new Consumer { CheckOverflow = true });
 
+    [Theory]
+    [InlineData("public static unsafe partial AttentionKernel K { get; }")]
+    [InlineData("public static unsafe partial AttentionKernel K();")]
+    public void Unsafe_members_and_types_compile(string member) =>
+        AssertCompiles(new Consumer { AllowUnsafe = true }, $"using FastAttn; unsafe partial class C {{ [AttentionKernel(8)] {member} }}");
+
+    /// <summary>What the compiler says of the declaration is enough.</summary>
+    [Fact]
+    public void An_unsafe_type_in_a_project_without_unsafe_code_has_no_error_in_an_emitted_file()
+    {
+        GeneratorRun run = GeneratorRun.Of("using FastAttn; unsafe partial class C { [AttentionKernel(8)] static partial AttentionKernel K { get; } }");
+
+        Diagnostic error = Assert.Single(run.Output.GetDiagnostics(TestContext.Current.CancellationToken), static diagnostic => diagnostic.Severity == DiagnosticSeverity.Error);
+        Assert.Equal("CS0227", error.Id);
+        Assert.EndsWith("File0.cs", error.Location.GetLineSpan().Path, System.StringComparison.Ordinal);
+    }
+
+    [Fact]
+    public void A_library_with_a_further_alias_compiles() => AssertCompiles(new Consumer { LibraryAliases = "global,Attention" });
+
     [Fact]
     public void An_oblivious_member_in_a_nullable_project_compiles() => AssertCompiles(new Consumer(), "#nullable disable\n" + Kernels);
 
