@@ -1,3 +1,4 @@
+using System;
 using System.Collections.Generic;
 using System.Collections.Immutable;
 using System.Linq;
@@ -15,7 +16,7 @@ namespace FastAttn.Generators;
 
 /// <summary>
 /// Implements members annotated with <c>[AttentionKernel]</c>: attribute → declaration → spec → plan for each instruction
-/// set → source. Declarations of the same spec share a kernel, kernels of the same dimensions share tiles. The library asks
+/// set → source. Declarations of the same spec share a kernel, kernels of the same dimensions their sizes, all kernels the tiles. The library asks
 /// for the tiles of its matrix product with an attribute of its own.
 /// </summary>
 /// <remarks>
@@ -41,6 +42,7 @@ public sealed class AttentionKernelGenerator : IIncrementalGenerator
         IncrementalValueProvider<Target> target = context.AnalyzerConfigOptionsProvider.Combine(context.CompilationProvider).Select(TargetParser.Parse).WithTrackingName(Steps.Target);
         IncrementalValuesProvider<EmittedKernel> kernels = all.Combine(target).SelectMany(static (pair, _) => Kernels(pair.Left, pair.Right)).WithTrackingName(Steps.Kernels);
         IncrementalValuesProvider<KernelPlan> plans = all.Combine(target).SelectMany(static (pair, _) => Plans(pair.Left, pair.Right)).WithTrackingName(Steps.Plans);
+        IncrementalValuesProvider<SharedTiles> tiles = plans.Collect().SelectMany(static (plans, _) => Tiles(plans)).WithTrackingName(Steps.Tiles);
 
         IncrementalValuesProvider<ProductPlan> products = context.SyntaxProvider
             .ForAttributeWithMetadataName(DeclarationParser.ProductAttribute, static (_, _) => true, static (_, _) => true)
@@ -56,6 +58,7 @@ public sealed class AttentionKernelGenerator : IIncrementalGenerator
         context.RegisterSourceOutput(members, static (output, member) => Add(output, member.FileName, MemberEmitter.Emit(member.Declaration)));
         context.RegisterSourceOutput(kernels, static (output, kernel) => Add(output, kernel.Spec.ClassName, KernelEmitter.Emit(kernel)));
         context.RegisterSourceOutput(plans, static (output, plan) => Add(output, plan.StructName, TilesEmitter.Emit(plan)));
+        context.RegisterSourceOutput(tiles, static (output, tiles) => Add(output, tiles.ClassName, TilesEmitter.Emit(tiles)));
         context.RegisterSourceOutput(products, static (output, plan) => Add(output, plan.StructName, ProductTilesEmitter.Emit(plan)));
     }
 
@@ -77,6 +80,12 @@ public sealed class AttentionKernelGenerator : IIncrementalGenerator
         }
     }
 
+    private static IEnumerable<SharedTiles> Tiles(ImmutableArray<KernelPlan> plans)
+    {
+        IEnumerable<KernelPlan> ofFixed = plans.Where(static plan => plan.Dimensions.AreFixed);
+        return ofFixed.Select(SharedTiles.ScoresOf).Concat(ofFixed.Select(SharedTiles.ValuesOf)).Distinct().OrderBy(static tiles => tiles.ClassName, StringComparer.Ordinal);
+    }
+
     private static IEnumerable<ProductPlan> ProductPlans()
     {
         foreach (Dialect dialect in Dialect.All.ToArray())
@@ -96,6 +105,7 @@ public sealed class AttentionKernelGenerator : IIncrementalGenerator
         public const string Target = nameof(Target);
         public const string Kernels = nameof(Kernels);
         public const string Plans = nameof(Plans);
+        public const string Tiles = nameof(Tiles);
         public const string Products = nameof(Products);
     }
 }

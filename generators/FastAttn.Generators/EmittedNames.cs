@@ -24,6 +24,7 @@ internal static class EmittedNames
         "FastAttn.InstructionSet",
         "FastAttn.Runtime.IAttentionTiles",
         "FastAttn.Runtime.IKernelSpec",
+        "FastAttn.Runtime.ITileSizes",
         "FastAttn.Runtime.Lanes1",
         "FastAttn.Runtime.Lanes4",
         "FastAttn.Runtime.Lanes8",

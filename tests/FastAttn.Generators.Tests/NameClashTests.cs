@@ -20,6 +20,7 @@ public sealed class NameClashTests
     [
         "Vector512", "Vector256", "Vector128", "VecF", "Vec", "Unsafe", "MethodImpl", "MethodImplOptions", "GeneratedCode",
         "TileDriver", "IAttentionTiles", "Lanes16", "Lanes8", "Lanes4", "Lanes1", "IKernelSpec", "Spec", "F32_D64", "F32_D64_Avx2",
+        "ITileSizes", "TSizes", "F32_ScoresInEqualParts_Avx2", "F32_Values_Avx2",
     ];
 
     /// <summary>In the namespaces around the emitted types, and in the user's.</summary>
@@ -106,6 +107,7 @@ public sealed class NameClashTests
     [InlineData("class F32_D64;", "F32_D64")]
     [InlineData("class F32_D64_Causal;", "F32_D64_Causal")]
     [InlineData("struct F32_D64_Avx2;", "F32_D64_Avx2")]
+    [InlineData("class F32_Values_Avx2<T>;", "F32_Values_Avx2")]
     [InlineData("class Vec;", "Vec")]
     [InlineData("namespace VecF { class C; }", "VecF")]
     [InlineData("public static partial class Kernels { [global::FastAttn.AttentionKernel(8)] static partial global::FastAttn.AttentionKernel K { get; } }", "Kernels")]

@@ -61,6 +61,13 @@ internal sealed record Dialect(string Name, string OperationsType, string Regist
     /// <summary>One float, <paramref name="offset"/> past a reference.</summary>
     public static string Element(string reference, int offset) => offset == 0 ? reference : $"Unsafe.Add(ref {reference}, {offset})";
 
+    /// <summary>One float of a matrix whose rows are <paramref name="stride"/> floats long, an expression.</summary>
+    public static string Element(string reference, int row, string stride, int column)
+    {
+        string start = row == 1 ? stride : $"{row} * {stride}";
+        return row == 0 ? Element(reference, column) : $"Unsafe.Add(ref {reference}, {(column == 0 ? start : $"{start} + {column}")})";
+    }
+
     private static Dialect Vector(string name, int bits, int registers) =>
         new(name, $"{Intrinsics}Vector{bits}", $"{Intrinsics}Vector{bits}<float>", $"Lanes{bits / 32}", bits / 32, registers);
 }

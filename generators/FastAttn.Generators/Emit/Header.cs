@@ -17,6 +17,12 @@ internal static class Header
         #nullable disable
         """;
 
+    /// <summary>For files that name emitted types.</summary>
+    public const string OwnTypes = """
+        // A referenced assembly that shows its internals may hold the same kernels: those of this one are meant.
+        #pragma warning disable CS0436
+        """;
+
     public const string Tool = "FastAttn.Generators";
 
     public static string GeneratedCode { get; } =

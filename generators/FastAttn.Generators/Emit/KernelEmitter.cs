@@ -12,10 +12,7 @@ internal static class KernelEmitter
     {
         KernelSpec spec = kernel.Spec;
         var writer = new SourceWriter();
-        writer.Line(Header.File).Line("""
-            // A referenced assembly that shows its internals may hold the same kernels: those of this one are meant.
-            #pragma warning disable CS0436
-            """).Line();
+        writer.Line(Header.File).Line(Header.OwnTypes).Line();
         writer.Open("namespace FastAttn.Generated");
         writer
             .Line("using global::FastAttn.Runtime;")
