@@ -65,154 +65,166 @@ namespace FastAttn.Generated
         private static void Multiply8x3(ref float a, nint aStride, ref float b, ref float initial, nint initialStride, ref float c, nint cStride, nint depth, ref float next)
         {
             ref float row0 = ref a;
-            ref float start0 = ref initial;
-            VecF c00 = Vec.LoadUnsafe(ref start0, 0), c01 = Vec.LoadUnsafe(ref start0, 16), c02 = Vec.LoadUnsafe(ref start0, 32);
             ref float row1 = ref Unsafe.Add(ref a, aStride);
-            ref float start1 = ref Unsafe.Add(ref initial, initialStride);
-            VecF c10 = Vec.LoadUnsafe(ref start1, 0), c11 = Vec.LoadUnsafe(ref start1, 16), c12 = Vec.LoadUnsafe(ref start1, 32);
             ref float row2 = ref Unsafe.Add(ref a, 2 * aStride);
-            ref float start2 = ref Unsafe.Add(ref initial, 2 * initialStride);
-            VecF c20 = Vec.LoadUnsafe(ref start2, 0), c21 = Vec.LoadUnsafe(ref start2, 16), c22 = Vec.LoadUnsafe(ref start2, 32);
             ref float row3 = ref Unsafe.Add(ref a, 3 * aStride);
-            ref float start3 = ref Unsafe.Add(ref initial, 3 * initialStride);
-            VecF c30 = Vec.LoadUnsafe(ref start3, 0), c31 = Vec.LoadUnsafe(ref start3, 16), c32 = Vec.LoadUnsafe(ref start3, 32);
             ref float row4 = ref Unsafe.Add(ref a, 4 * aStride);
-            ref float start4 = ref Unsafe.Add(ref initial, 4 * initialStride);
-            VecF c40 = Vec.LoadUnsafe(ref start4, 0), c41 = Vec.LoadUnsafe(ref start4, 16), c42 = Vec.LoadUnsafe(ref start4, 32);
             ref float row5 = ref Unsafe.Add(ref a, 5 * aStride);
-            ref float start5 = ref Unsafe.Add(ref initial, 5 * initialStride);
-            VecF c50 = Vec.LoadUnsafe(ref start5, 0), c51 = Vec.LoadUnsafe(ref start5, 16), c52 = Vec.LoadUnsafe(ref start5, 32);
             ref float row6 = ref Unsafe.Add(ref a, 6 * aStride);
-            ref float start6 = ref Unsafe.Add(ref initial, 6 * initialStride);
-            VecF c60 = Vec.LoadUnsafe(ref start6, 0), c61 = Vec.LoadUnsafe(ref start6, 16), c62 = Vec.LoadUnsafe(ref start6, 32);
             ref float row7 = ref Unsafe.Add(ref a, 7 * aStride);
-            ref float start7 = ref Unsafe.Add(ref initial, 7 * initialStride);
-            VecF c70 = Vec.LoadUnsafe(ref start7, 0), c71 = Vec.LoadUnsafe(ref start7, 16), c72 = Vec.LoadUnsafe(ref start7, 32);
 
-            // An element of A times a vector of B.
+            // The sum in parts of 128 terms: rounding errors grow with the length of a sum.
             nint k = 0;
-            for (; k <= depth - 4; k += 4)
+            while (true)
             {
+                nint end = k + 128 < depth ? k + 128 : depth;
+                VecF c00 = VecF.Zero, c01 = VecF.Zero, c02 = VecF.Zero;
+                VecF c10 = VecF.Zero, c11 = VecF.Zero, c12 = VecF.Zero;
+                VecF c20 = VecF.Zero, c21 = VecF.Zero, c22 = VecF.Zero;
+                VecF c30 = VecF.Zero, c31 = VecF.Zero, c32 = VecF.Zero;
+                VecF c40 = VecF.Zero, c41 = VecF.Zero, c42 = VecF.Zero;
+                VecF c50 = VecF.Zero, c51 = VecF.Zero, c52 = VecF.Zero;
+                VecF c60 = VecF.Zero, c61 = VecF.Zero, c62 = VecF.Zero;
+                VecF c70 = VecF.Zero, c71 = VecF.Zero, c72 = VecF.Zero;
+                // An element of A times a vector of B.
+                for (; k <= end - 4; k += 4)
                 {
-                    VecF b0 = Vec.LoadUnsafe(ref b, 0), b1 = Vec.LoadUnsafe(ref b, 16), b2 = Vec.LoadUnsafe(ref b, 32);
-                    VecF a0 = Vec.Create<float>(Unsafe.Add(ref row0, k));
-                    c00 = Vec.MultiplyAddEstimate(a0, b0, c00); c01 = Vec.MultiplyAddEstimate(a0, b1, c01); c02 = Vec.MultiplyAddEstimate(a0, b2, c02);
-                    VecF a1 = Vec.Create<float>(Unsafe.Add(ref row1, k));
-                    c10 = Vec.MultiplyAddEstimate(a1, b0, c10); c11 = Vec.MultiplyAddEstimate(a1, b1, c11); c12 = Vec.MultiplyAddEstimate(a1, b2, c12);
-                    VecF a2 = Vec.Create<float>(Unsafe.Add(ref row2, k));
-                    c20 = Vec.MultiplyAddEstimate(a2, b0, c20); c21 = Vec.MultiplyAddEstimate(a2, b1, c21); c22 = Vec.MultiplyAddEstimate(a2, b2, c22);
-                    VecF a3 = Vec.Create<float>(Unsafe.Add(ref row3, k));
-                    c30 = Vec.MultiplyAddEstimate(a3, b0, c30); c31 = Vec.MultiplyAddEstimate(a3, b1, c31); c32 = Vec.MultiplyAddEstimate(a3, b2, c32);
-                    VecF a4 = Vec.Create<float>(Unsafe.Add(ref row4, k));
-                    c40 = Vec.MultiplyAddEstimate(a4, b0, c40); c41 = Vec.MultiplyAddEstimate(a4, b1, c41); c42 = Vec.MultiplyAddEstimate(a4, b2, c42);
-                    VecF a5 = Vec.Create<float>(Unsafe.Add(ref row5, k));
-                    c50 = Vec.MultiplyAddEstimate(a5, b0, c50); c51 = Vec.MultiplyAddEstimate(a5, b1, c51); c52 = Vec.MultiplyAddEstimate(a5, b2, c52);
-                    VecF a6 = Vec.Create<float>(Unsafe.Add(ref row6, k));
-                    c60 = Vec.MultiplyAddEstimate(a6, b0, c60); c61 = Vec.MultiplyAddEstimate(a6, b1, c61); c62 = Vec.MultiplyAddEstimate(a6, b2, c62);
-                    VecF a7 = Vec.Create<float>(Unsafe.Add(ref row7, k));
-                    c70 = Vec.MultiplyAddEstimate(a7, b0, c70); c71 = Vec.MultiplyAddEstimate(a7, b1, c71); c72 = Vec.MultiplyAddEstimate(a7, b2, c72);
+                    {
+                        VecF b0 = Vec.LoadUnsafe(ref b, 0), b1 = Vec.LoadUnsafe(ref b, 16), b2 = Vec.LoadUnsafe(ref b, 32);
+                        VecF a0 = Vec.Create<float>(Unsafe.Add(ref row0, k));
+                        c00 = Vec.MultiplyAddEstimate(a0, b0, c00); c01 = Vec.MultiplyAddEstimate(a0, b1, c01); c02 = Vec.MultiplyAddEstimate(a0, b2, c02);
+                        VecF a1 = Vec.Create<float>(Unsafe.Add(ref row1, k));
+                        c10 = Vec.MultiplyAddEstimate(a1, b0, c10); c11 = Vec.MultiplyAddEstimate(a1, b1, c11); c12 = Vec.MultiplyAddEstimate(a1, b2, c12);
+                        VecF a2 = Vec.Create<float>(Unsafe.Add(ref row2, k));
+                        c20 = Vec.MultiplyAddEstimate(a2, b0, c20); c21 = Vec.MultiplyAddEstimate(a2, b1, c21); c22 = Vec.MultiplyAddEstimate(a2, b2, c22);
+                        VecF a3 = Vec.Create<float>(Unsafe.Add(ref row3, k));
+                        c30 = Vec.MultiplyAddEstimate(a3, b0, c30); c31 = Vec.MultiplyAddEstimate(a3, b1, c31); c32 = Vec.MultiplyAddEstimate(a3, b2, c32);
+                        VecF a4 = Vec.Create<float>(Unsafe.Add(ref row4, k));
+                        c40 = Vec.MultiplyAddEstimate(a4, b0, c40); c41 = Vec.MultiplyAddEstimate(a4, b1, c41); c42 = Vec.MultiplyAddEstimate(a4, b2, c42);
+                        VecF a5 = Vec.Create<float>(Unsafe.Add(ref row5, k));
+                        c50 = Vec.MultiplyAddEstimate(a5, b0, c50); c51 = Vec.MultiplyAddEstimate(a5, b1, c51); c52 = Vec.MultiplyAddEstimate(a5, b2, c52);
+                        VecF a6 = Vec.Create<float>(Unsafe.Add(ref row6, k));
+                        c60 = Vec.MultiplyAddEstimate(a6, b0, c60); c61 = Vec.MultiplyAddEstimate(a6, b1, c61); c62 = Vec.MultiplyAddEstimate(a6, b2, c62);
+                        VecF a7 = Vec.Create<float>(Unsafe.Add(ref row7, k));
+                        c70 = Vec.MultiplyAddEstimate(a7, b0, c70); c71 = Vec.MultiplyAddEstimate(a7, b1, c71); c72 = Vec.MultiplyAddEstimate(a7, b2, c72);
+                    }
+                    {
+                        VecF b0 = Vec.LoadUnsafe(ref b, 48), b1 = Vec.LoadUnsafe(ref b, 64), b2 = Vec.LoadUnsafe(ref b, 80);
+                        VecF a0 = Vec.Create<float>(Unsafe.Add(ref row0, k + 1));
+                        c00 = Vec.MultiplyAddEstimate(a0, b0, c00); c01 = Vec.MultiplyAddEstimate(a0, b1, c01); c02 = Vec.MultiplyAddEstimate(a0, b2, c02);
+                        VecF a1 = Vec.Create<float>(Unsafe.Add(ref row1, k + 1));
+                        c10 = Vec.MultiplyAddEstimate(a1, b0, c10); c11 = Vec.MultiplyAddEstimate(a1, b1, c11); c12 = Vec.MultiplyAddEstimate(a1, b2, c12);
+                        VecF a2 = Vec.Create<float>(Unsafe.Add(ref row2, k + 1));
+                        c20 = Vec.MultiplyAddEstimate(a2, b0, c20); c21 = Vec.MultiplyAddEstimate(a2, b1, c21); c22 = Vec.MultiplyAddEstimate(a2, b2, c22);
+                        VecF a3 = Vec.Create<float>(Unsafe.Add(ref row3, k + 1));
+                        c30 = Vec.MultiplyAddEstimate(a3, b0, c30); c31 = Vec.MultiplyAddEstimate(a3, b1, c31); c32 = Vec.MultiplyAddEstimate(a3, b2, c32);
+                        VecF a4 = Vec.Create<float>(Unsafe.Add(ref row4, k + 1));
+                        c40 = Vec.MultiplyAddEstimate(a4, b0, c40); c41 = Vec.MultiplyAddEstimate(a4, b1, c41); c42 = Vec.MultiplyAddEstimate(a4, b2, c42);
+                        VecF a5 = Vec.Create<float>(Unsafe.Add(ref row5, k + 1));
+                        c50 = Vec.MultiplyAddEstimate(a5, b0, c50); c51 = Vec.MultiplyAddEstimate(a5, b1, c51); c52 = Vec.MultiplyAddEstimate(a5, b2, c52);
+                        VecF a6 = Vec.Create<float>(Unsafe.Add(ref row6, k + 1));
+                        c60 = Vec.MultiplyAddEstimate(a6, b0, c60); c61 = Vec.MultiplyAddEstimate(a6, b1, c61); c62 = Vec.MultiplyAddEstimate(a6, b2, c62);
+                        VecF a7 = Vec.Create<float>(Unsafe.Add(ref row7, k + 1));
+                        c70 = Vec.MultiplyAddEstimate(a7, b0, c70); c71 = Vec.MultiplyAddEstimate(a7, b1, c71); c72 = Vec.MultiplyAddEstimate(a7, b2, c72);
+                    }
+                    {
+                        VecF b0 = Vec.LoadUnsafe(ref b, 96), b1 = Vec.LoadUnsafe(ref b, 112), b2 = Vec.LoadUnsafe(ref b, 128);
+                        VecF a0 = Vec.Create<float>(Unsafe.Add(ref row0, k + 2));
+                        c00 = Vec.MultiplyAddEstimate(a0, b0, c00); c01 = Vec.MultiplyAddEstimate(a0, b1, c01); c02 = Vec.MultiplyAddEstimate(a0, b2, c02);
+                        VecF a1 = Vec.Create<float>(Unsafe.Add(ref row1, k + 2));
+                        c10 = Vec.MultiplyAddEstimate(a1, b0, c10); c11 = Vec.MultiplyAddEstimate(a1, b1, c11); c12 = Vec.MultiplyAddEstimate(a1, b2, c12);
+                        VecF a2 = Vec.Create<float>(Unsafe.Add(ref row2, k + 2));
+                        c20 = Vec.MultiplyAddEstimate(a2, b0, c20); c21 = Vec.MultiplyAddEstimate(a2, b1, c21); c22 = Vec.MultiplyAddEstimate(a2, b2, c22);
+                        VecF a3 = Vec.Create<float>(Unsafe.Add(ref row3, k + 2));
+                        c30 = Vec.MultiplyAddEstimate(a3, b0, c30); c31 = Vec.MultiplyAddEstimate(a3, b1, c31); c32 = Vec.MultiplyAddEstimate(a3, b2, c32);
+                        VecF a4 = Vec.Create<float>(Unsafe.Add(ref row4, k + 2));
+                        c40 = Vec.MultiplyAddEstimate(a4, b0, c40); c41 = Vec.MultiplyAddEstimate(a4, b1, c41); c42 = Vec.MultiplyAddEstimate(a4, b2, c42);
+                        VecF a5 = Vec.Create<float>(Unsafe.Add(ref row5, k + 2));
+                        c50 = Vec.MultiplyAddEstimate(a5, b0, c50); c51 = Vec.MultiplyAddEstimate(a5, b1, c51); c52 = Vec.MultiplyAddEstimate(a5, b2, c52);
+                        VecF a6 = Vec.Create<float>(Unsafe.Add(ref row6, k + 2));
+                        c60 = Vec.MultiplyAddEstimate(a6, b0, c60); c61 = Vec.MultiplyAddEstimate(a6, b1, c61); c62 = Vec.MultiplyAddEstimate(a6, b2, c62);
+                        VecF a7 = Vec.Create<float>(Unsafe.Add(ref row7, k + 2));
+                        c70 = Vec.MultiplyAddEstimate(a7, b0, c70); c71 = Vec.MultiplyAddEstimate(a7, b1, c71); c72 = Vec.MultiplyAddEstimate(a7, b2, c72);
+                    }
+                    {
+                        VecF b0 = Vec.LoadUnsafe(ref b, 144), b1 = Vec.LoadUnsafe(ref b, 160), b2 = Vec.LoadUnsafe(ref b, 176);
+                        VecF a0 = Vec.Create<float>(Unsafe.Add(ref row0, k + 3));
+                        c00 = Vec.MultiplyAddEstimate(a0, b0, c00); c01 = Vec.MultiplyAddEstimate(a0, b1, c01); c02 = Vec.MultiplyAddEstimate(a0, b2, c02);
+                        VecF a1 = Vec.Create<float>(Unsafe.Add(ref row1, k + 3));
+                        c10 = Vec.MultiplyAddEstimate(a1, b0, c10); c11 = Vec.MultiplyAddEstimate(a1, b1, c11); c12 = Vec.MultiplyAddEstimate(a1, b2, c12);
+                        VecF a2 = Vec.Create<float>(Unsafe.Add(ref row2, k + 3));
+                        c20 = Vec.MultiplyAddEstimate(a2, b0, c20); c21 = Vec.MultiplyAddEstimate(a2, b1, c21); c22 = Vec.MultiplyAddEstimate(a2, b2, c22);
+                        VecF a3 = Vec.Create<float>(Unsafe.Add(ref row3, k + 3));
+                        c30 = Vec.MultiplyAddEstimate(a3, b0, c30); c31 = Vec.MultiplyAddEstimate(a3, b1, c31); c32 = Vec.MultiplyAddEstimate(a3, b2, c32);
+                        VecF a4 = Vec.Create<float>(Unsafe.Add(ref row4, k + 3));
+                        c40 = Vec.MultiplyAddEstimate(a4, b0, c40); c41 = Vec.MultiplyAddEstimate(a4, b1, c41); c42 = Vec.MultiplyAddEstimate(a4, b2, c42);
+                        VecF a5 = Vec.Create<float>(Unsafe.Add(ref row5, k + 3));
+                        c50 = Vec.MultiplyAddEstimate(a5, b0, c50); c51 = Vec.MultiplyAddEstimate(a5, b1, c51); c52 = Vec.MultiplyAddEstimate(a5, b2, c52);
+                        VecF a6 = Vec.Create<float>(Unsafe.Add(ref row6, k + 3));
+                        c60 = Vec.MultiplyAddEstimate(a6, b0, c60); c61 = Vec.MultiplyAddEstimate(a6, b1, c61); c62 = Vec.MultiplyAddEstimate(a6, b2, c62);
+                        VecF a7 = Vec.Create<float>(Unsafe.Add(ref row7, k + 3));
+                        c70 = Vec.MultiplyAddEstimate(a7, b0, c70); c71 = Vec.MultiplyAddEstimate(a7, b1, c71); c72 = Vec.MultiplyAddEstimate(a7, b2, c72);
+                    }
+                    b = ref Unsafe.Add(ref b, 192);
+                    Prefetcher.AskForLine(ref next);
+                    next = ref Unsafe.Add(ref next, Prefetcher.LineFloats);
                 }
+                for (; k < end; k++)
                 {
-                    VecF b0 = Vec.LoadUnsafe(ref b, 48), b1 = Vec.LoadUnsafe(ref b, 64), b2 = Vec.LoadUnsafe(ref b, 80);
-                    VecF a0 = Vec.Create<float>(Unsafe.Add(ref row0, k + 1));
-                    c00 = Vec.MultiplyAddEstimate(a0, b0, c00); c01 = Vec.MultiplyAddEstimate(a0, b1, c01); c02 = Vec.MultiplyAddEstimate(a0, b2, c02);
-                    VecF a1 = Vec.Create<float>(Unsafe.Add(ref row1, k + 1));
-                    c10 = Vec.MultiplyAddEstimate(a1, b0, c10); c11 = Vec.MultiplyAddEstimate(a1, b1, c11); c12 = Vec.MultiplyAddEstimate(a1, b2, c12);
-                    VecF a2 = Vec.Create<float>(Unsafe.Add(ref row2, k + 1));
-                    c20 = Vec.MultiplyAddEstimate(a2, b0, c20); c21 = Vec.MultiplyAddEstimate(a2, b1, c21); c22 = Vec.MultiplyAddEstimate(a2, b2, c22);
-                    VecF a3 = Vec.Create<float>(Unsafe.Add(ref row3, k + 1));
-                    c30 = Vec.MultiplyAddEstimate(a3, b0, c30); c31 = Vec.MultiplyAddEstimate(a3, b1, c31); c32 = Vec.MultiplyAddEstimate(a3, b2, c32);
-                    VecF a4 = Vec.Create<float>(Unsafe.Add(ref row4, k + 1));
-                    c40 = Vec.MultiplyAddEstimate(a4, b0, c40); c41 = Vec.MultiplyAddEstimate(a4, b1, c41); c42 = Vec.MultiplyAddEstimate(a4, b2, c42);
-                    VecF a5 = Vec.Create<float>(Unsafe.Add(ref row5, k + 1));
-                    c50 = Vec.MultiplyAddEstimate(a5, b0, c50); c51 = Vec.MultiplyAddEstimate(a5, b1, c51); c52 = Vec.MultiplyAddEstimate(a5, b2, c52);
-                    VecF a6 = Vec.Create<float>(Unsafe.Add(ref row6, k + 1));
-                    c60 = Vec.MultiplyAddEstimate(a6, b0, c60); c61 = Vec.MultiplyAddEstimate(a6, b1, c61); c62 = Vec.MultiplyAddEstimate(a6, b2, c62);
-                    VecF a7 = Vec.Create<float>(Unsafe.Add(ref row7, k + 1));
-                    c70 = Vec.MultiplyAddEstimate(a7, b0, c70); c71 = Vec.MultiplyAddEstimate(a7, b1, c71); c72 = Vec.MultiplyAddEstimate(a7, b2, c72);
+                    {
+                        VecF b0 = Vec.LoadUnsafe(ref b, 0), b1 = Vec.LoadUnsafe(ref b, 16), b2 = Vec.LoadUnsafe(ref b, 32);
+                        VecF a0 = Vec.Create<float>(Unsafe.Add(ref row0, k));
+                        c00 = Vec.MultiplyAddEstimate(a0, b0, c00); c01 = Vec.MultiplyAddEstimate(a0, b1, c01); c02 = Vec.MultiplyAddEstimate(a0, b2, c02);
+                        VecF a1 = Vec.Create<float>(Unsafe.Add(ref row1, k));
+                        c10 = Vec.MultiplyAddEstimate(a1, b0, c10); c11 = Vec.MultiplyAddEstimate(a1, b1, c11); c12 = Vec.MultiplyAddEstimate(a1, b2, c12);
+                        VecF a2 = Vec.Create<float>(Unsafe.Add(ref row2, k));
+                        c20 = Vec.MultiplyAddEstimate(a2, b0, c20); c21 = Vec.MultiplyAddEstimate(a2, b1, c21); c22 = Vec.MultiplyAddEstimate(a2, b2, c22);
+                        VecF a3 = Vec.Create<float>(Unsafe.Add(ref row3, k));
+                        c30 = Vec.MultiplyAddEstimate(a3, b0, c30); c31 = Vec.MultiplyAddEstimate(a3, b1, c31); c32 = Vec.MultiplyAddEstimate(a3, b2, c32);
+                        VecF a4 = Vec.Create<float>(Unsafe.Add(ref row4, k));
+                        c40 = Vec.MultiplyAddEstimate(a4, b0, c40); c41 = Vec.MultiplyAddEstimate(a4, b1, c41); c42 = Vec.MultiplyAddEstimate(a4, b2, c42);
+                        VecF a5 = Vec.Create<float>(Unsafe.Add(ref row5, k));
+                        c50 = Vec.MultiplyAddEstimate(a5, b0, c50); c51 = Vec.MultiplyAddEstimate(a5, b1, c51); c52 = Vec.MultiplyAddEstimate(a5, b2, c52);
+                        VecF a6 = Vec.Create<float>(Unsafe.Add(ref row6, k));
+                        c60 = Vec.MultiplyAddEstimate(a6, b0, c60); c61 = Vec.MultiplyAddEstimate(a6, b1, c61); c62 = Vec.MultiplyAddEstimate(a6, b2, c62);
+                        VecF a7 = Vec.Create<float>(Unsafe.Add(ref row7, k));
+                        c70 = Vec.MultiplyAddEstimate(a7, b0, c70); c71 = Vec.MultiplyAddEstimate(a7, b1, c71); c72 = Vec.MultiplyAddEstimate(a7, b2, c72);
+                    }
+                    b = ref Unsafe.Add(ref b, 48);
                 }
-                {
-                    VecF b0 = Vec.LoadUnsafe(ref b, 96), b1 = Vec.LoadUnsafe(ref b, 112), b2 = Vec.LoadUnsafe(ref b, 128);
-                    VecF a0 = Vec.Create<float>(Unsafe.Add(ref row0, k + 2));
-                    c00 = Vec.MultiplyAddEstimate(a0, b0, c00); c01 = Vec.MultiplyAddEstimate(a0, b1, c01); c02 = Vec.MultiplyAddEstimate(a0, b2, c02);
-                    VecF a1 = Vec.Create<float>(Unsafe.Add(ref row1, k + 2));
-                    c10 = Vec.MultiplyAddEstimate(a1, b0, c10); c11 = Vec.MultiplyAddEstimate(a1, b1, c11); c12 = Vec.MultiplyAddEstimate(a1, b2, c12);
-                    VecF a2 = Vec.Create<float>(Unsafe.Add(ref row2, k + 2));
-                    c20 = Vec.MultiplyAddEstimate(a2, b0, c20); c21 = Vec.MultiplyAddEstimate(a2, b1, c21); c22 = Vec.MultiplyAddEstimate(a2, b2, c22);
-                    VecF a3 = Vec.Create<float>(Unsafe.Add(ref row3, k + 2));
-                    c30 = Vec.MultiplyAddEstimate(a3, b0, c30); c31 = Vec.MultiplyAddEstimate(a3, b1, c31); c32 = Vec.MultiplyAddEstimate(a3, b2, c32);
-                    VecF a4 = Vec.Create<float>(Unsafe.Add(ref row4, k + 2));
-                    c40 = Vec.MultiplyAddEstimate(a4, b0, c40); c41 = Vec.MultiplyAddEstimate(a4, b1, c41); c42 = Vec.MultiplyAddEstimate(a4, b2, c42);
-                    VecF a5 = Vec.Create<float>(Unsafe.Add(ref row5, k + 2));
-                    c50 = Vec.MultiplyAddEstimate(a5, b0, c50); c51 = Vec.MultiplyAddEstimate(a5, b1, c51); c52 = Vec.MultiplyAddEstimate(a5, b2, c52);
-                    VecF a6 = Vec.Create<float>(Unsafe.Add(ref row6, k + 2));
-                    c60 = Vec.MultiplyAddEstimate(a6, b0, c60); c61 = Vec.MultiplyAddEstimate(a6, b1, c61); c62 = Vec.MultiplyAddEstimate(a6, b2, c62);
-                    VecF a7 = Vec.Create<float>(Unsafe.Add(ref row7, k + 2));
-                    c70 = Vec.MultiplyAddEstimate(a7, b0, c70); c71 = Vec.MultiplyAddEstimate(a7, b1, c71); c72 = Vec.MultiplyAddEstimate(a7, b2, c72);
-                }
-                {
-                    VecF b0 = Vec.LoadUnsafe(ref b, 144), b1 = Vec.LoadUnsafe(ref b, 160), b2 = Vec.LoadUnsafe(ref b, 176);
-                    VecF a0 = Vec.Create<float>(Unsafe.Add(ref row0, k + 3));
-                    c00 = Vec.MultiplyAddEstimate(a0, b0, c00); c01 = Vec.MultiplyAddEstimate(a0, b1, c01); c02 = Vec.MultiplyAddEstimate(a0, b2, c02);
-                    VecF a1 = Vec.Create<float>(Unsafe.Add(ref row1, k + 3));
-                    c10 = Vec.MultiplyAddEstimate(a1, b0, c10); c11 = Vec.MultiplyAddEstimate(a1, b1, c11); c12 = Vec.MultiplyAddEstimate(a1, b2, c12);
-                    VecF a2 = Vec.Create<float>(Unsafe.Add(ref row2, k + 3));
-                    c20 = Vec.MultiplyAddEstimate(a2, b0, c20); c21 = Vec.MultiplyAddEstimate(a2, b1, c21); c22 = Vec.MultiplyAddEstimate(a2, b2, c22);
-                    VecF a3 = Vec.Create<float>(Unsafe.Add(ref row3, k + 3));
-                    c30 = Vec.MultiplyAddEstimate(a3, b0, c30); c31 = Vec.MultiplyAddEstimate(a3, b1, c31); c32 = Vec.MultiplyAddEstimate(a3, b2, c32);
-                    VecF a4 = Vec.Create<float>(Unsafe.Add(ref row4, k + 3));
-                    c40 = Vec.MultiplyAddEstimate(a4, b0, c40); c41 = Vec.MultiplyAddEstimate(a4, b1, c41); c42 = Vec.MultiplyAddEstimate(a4, b2, c42);
-                    VecF a5 = Vec.Create<float>(Unsafe.Add(ref row5, k + 3));
-                    c50 = Vec.MultiplyAddEstimate(a5, b0, c50); c51 = Vec.MultiplyAddEstimate(a5, b1, c51); c52 = Vec.MultiplyAddEstimate(a5, b2, c52);
-                    VecF a6 = Vec.Create<float>(Unsafe.Add(ref row6, k + 3));
-                    c60 = Vec.MultiplyAddEstimate(a6, b0, c60); c61 = Vec.MultiplyAddEstimate(a6, b1, c61); c62 = Vec.MultiplyAddEstimate(a6, b2, c62);
-                    VecF a7 = Vec.Create<float>(Unsafe.Add(ref row7, k + 3));
-                    c70 = Vec.MultiplyAddEstimate(a7, b0, c70); c71 = Vec.MultiplyAddEstimate(a7, b1, c71); c72 = Vec.MultiplyAddEstimate(a7, b2, c72);
-                }
-                b = ref Unsafe.Add(ref b, 192);
-                Prefetcher.AskForLine(ref next);
-                next = ref Unsafe.Add(ref next, Prefetcher.LineFloats);
-            }
-            for (; k < depth; k++)
-            {
-                {
-                    VecF b0 = Vec.LoadUnsafe(ref b, 0), b1 = Vec.LoadUnsafe(ref b, 16), b2 = Vec.LoadUnsafe(ref b, 32);
-                    VecF a0 = Vec.Create<float>(Unsafe.Add(ref row0, k));
-                    c00 = Vec.MultiplyAddEstimate(a0, b0, c00); c01 = Vec.MultiplyAddEstimate(a0, b1, c01); c02 = Vec.MultiplyAddEstimate(a0, b2, c02);
-                    VecF a1 = Vec.Create<float>(Unsafe.Add(ref row1, k));
-                    c10 = Vec.MultiplyAddEstimate(a1, b0, c10); c11 = Vec.MultiplyAddEstimate(a1, b1, c11); c12 = Vec.MultiplyAddEstimate(a1, b2, c12);
-                    VecF a2 = Vec.Create<float>(Unsafe.Add(ref row2, k));
-                    c20 = Vec.MultiplyAddEstimate(a2, b0, c20); c21 = Vec.MultiplyAddEstimate(a2, b1, c21); c22 = Vec.MultiplyAddEstimate(a2, b2, c22);
-                    VecF a3 = Vec.Create<float>(Unsafe.Add(ref row3, k));
-                    c30 = Vec.MultiplyAddEstimate(a3, b0, c30); c31 = Vec.MultiplyAddEstimate(a3, b1, c31); c32 = Vec.MultiplyAddEstimate(a3, b2, c32);
-                    VecF a4 = Vec.Create<float>(Unsafe.Add(ref row4, k));
-                    c40 = Vec.MultiplyAddEstimate(a4, b0, c40); c41 = Vec.MultiplyAddEstimate(a4, b1, c41); c42 = Vec.MultiplyAddEstimate(a4, b2, c42);
-                    VecF a5 = Vec.Create<float>(Unsafe.Add(ref row5, k));
-                    c50 = Vec.MultiplyAddEstimate(a5, b0, c50); c51 = Vec.MultiplyAddEstimate(a5, b1, c51); c52 = Vec.MultiplyAddEstimate(a5, b2, c52);
-                    VecF a6 = Vec.Create<float>(Unsafe.Add(ref row6, k));
-                    c60 = Vec.MultiplyAddEstimate(a6, b0, c60); c61 = Vec.MultiplyAddEstimate(a6, b1, c61); c62 = Vec.MultiplyAddEstimate(a6, b2, c62);
-                    VecF a7 = Vec.Create<float>(Unsafe.Add(ref row7, k));
-                    c70 = Vec.MultiplyAddEstimate(a7, b0, c70); c71 = Vec.MultiplyAddEstimate(a7, b1, c71); c72 = Vec.MultiplyAddEstimate(a7, b2, c72);
-                }
-                b = ref Unsafe.Add(ref b, 48);
-            }
 
-            ref float end0 = ref c;
-            Vec.StoreUnsafe(c00, ref end0, 0); Vec.StoreUnsafe(c01, ref end0, 16); Vec.StoreUnsafe(c02, ref end0, 32);
-            ref float end1 = ref Unsafe.Add(ref c, cStride);
-            Vec.StoreUnsafe(c10, ref end1, 0); Vec.StoreUnsafe(c11, ref end1, 16); Vec.StoreUnsafe(c12, ref end1, 32);
-            ref float end2 = ref Unsafe.Add(ref c, 2 * cStride);
-            Vec.StoreUnsafe(c20, ref end2, 0); Vec.StoreUnsafe(c21, ref end2, 16); Vec.StoreUnsafe(c22, ref end2, 32);
-            ref float end3 = ref Unsafe.Add(ref c, 3 * cStride);
-            Vec.StoreUnsafe(c30, ref end3, 0); Vec.StoreUnsafe(c31, ref end3, 16); Vec.StoreUnsafe(c32, ref end3, 32);
-            ref float end4 = ref Unsafe.Add(ref c, 4 * cStride);
-            Vec.StoreUnsafe(c40, ref end4, 0); Vec.StoreUnsafe(c41, ref end4, 16); Vec.StoreUnsafe(c42, ref end4, 32);
-            ref float end5 = ref Unsafe.Add(ref c, 5 * cStride);
-            Vec.StoreUnsafe(c50, ref end5, 0); Vec.StoreUnsafe(c51, ref end5, 16); Vec.StoreUnsafe(c52, ref end5, 32);
-            ref float end6 = ref Unsafe.Add(ref c, 6 * cStride);
-            Vec.StoreUnsafe(c60, ref end6, 0); Vec.StoreUnsafe(c61, ref end6, 16); Vec.StoreUnsafe(c62, ref end6, 32);
-            ref float end7 = ref Unsafe.Add(ref c, 7 * cStride);
-            Vec.StoreUnsafe(c70, ref end7, 0); Vec.StoreUnsafe(c71, ref end7, 16); Vec.StoreUnsafe(c72, ref end7, 32);
+                ref float before0 = ref initial;
+                ref float after0 = ref c;
+                Vec.StoreUnsafe(Vec.LoadUnsafe(ref before0, 0) + c00, ref after0, 0); Vec.StoreUnsafe(Vec.LoadUnsafe(ref before0, 16) + c01, ref after0, 16); Vec.StoreUnsafe(Vec.LoadUnsafe(ref before0, 32) + c02, ref after0, 32);
+                ref float before1 = ref Unsafe.Add(ref initial, initialStride);
+                ref float after1 = ref Unsafe.Add(ref c, cStride);
+                Vec.StoreUnsafe(Vec.LoadUnsafe(ref before1, 0) + c10, ref after1, 0); Vec.StoreUnsafe(Vec.LoadUnsafe(ref before1, 16) + c11, ref after1, 16); Vec.StoreUnsafe(Vec.LoadUnsafe(ref before1, 32) + c12, ref after1, 32);
+                ref float before2 = ref Unsafe.Add(ref initial, 2 * initialStride);
+                ref float after2 = ref Unsafe.Add(ref c, 2 * cStride);
+                Vec.StoreUnsafe(Vec.LoadUnsafe(ref before2, 0) + c20, ref after2, 0); Vec.StoreUnsafe(Vec.LoadUnsafe(ref before2, 16) + c21, ref after2, 16); Vec.StoreUnsafe(Vec.LoadUnsafe(ref before2, 32) + c22, ref after2, 32);
+                ref float before3 = ref Unsafe.Add(ref initial, 3 * initialStride);
+                ref float after3 = ref Unsafe.Add(ref c, 3 * cStride);
+                Vec.StoreUnsafe(Vec.LoadUnsafe(ref before3, 0) + c30, ref after3, 0); Vec.StoreUnsafe(Vec.LoadUnsafe(ref before3, 16) + c31, ref after3, 16); Vec.StoreUnsafe(Vec.LoadUnsafe(ref before3, 32) + c32, ref after3, 32);
+                ref float before4 = ref Unsafe.Add(ref initial, 4 * initialStride);
+                ref float after4 = ref Unsafe.Add(ref c, 4 * cStride);
+                Vec.StoreUnsafe(Vec.LoadUnsafe(ref before4, 0) + c40, ref after4, 0); Vec.StoreUnsafe(Vec.LoadUnsafe(ref before4, 16) + c41, ref after4, 16); Vec.StoreUnsafe(Vec.LoadUnsafe(ref before4, 32) + c42, ref after4, 32);
+                ref float before5 = ref Unsafe.Add(ref initial, 5 * initialStride);
+                ref float after5 = ref Unsafe.Add(ref c, 5 * cStride);
+                Vec.StoreUnsafe(Vec.LoadUnsafe(ref before5, 0) + c50, ref after5, 0); Vec.StoreUnsafe(Vec.LoadUnsafe(ref before5, 16) + c51, ref after5, 16); Vec.StoreUnsafe(Vec.LoadUnsafe(ref before5, 32) + c52, ref after5, 32);
+                ref float before6 = ref Unsafe.Add(ref initial, 6 * initialStride);
+                ref float after6 = ref Unsafe.Add(ref c, 6 * cStride);
+                Vec.StoreUnsafe(Vec.LoadUnsafe(ref before6, 0) + c60, ref after6, 0); Vec.StoreUnsafe(Vec.LoadUnsafe(ref before6, 16) + c61, ref after6, 16); Vec.StoreUnsafe(Vec.LoadUnsafe(ref before6, 32) + c62, ref after6, 32);
+                ref float before7 = ref Unsafe.Add(ref initial, 7 * initialStride);
+                ref float after7 = ref Unsafe.Add(ref c, 7 * cStride);
+                Vec.StoreUnsafe(Vec.LoadUnsafe(ref before7, 0) + c70, ref after7, 0); Vec.StoreUnsafe(Vec.LoadUnsafe(ref before7, 16) + c71, ref after7, 16); Vec.StoreUnsafe(Vec.LoadUnsafe(ref before7, 32) + c72, ref after7, 32);
+
+                if (k >= depth)
+                {
+                    break;
+                }
+                initial = ref c;
+                initialStride = cStride;
+            }
         }
 
         /// <summary>C[m][n] = I[m][n] + Σ_k A[m][k]·B[k][n], 4 rows × 3 vectors of columns.</summary>
@@ -220,94 +232,106 @@ namespace FastAttn.Generated
         private static void Multiply4x3(ref float a, nint aStride, ref float b, ref float initial, nint initialStride, ref float c, nint cStride, nint depth, ref float next)
         {
             ref float row0 = ref a;
-            ref float start0 = ref initial;
-            VecF c00 = Vec.LoadUnsafe(ref start0, 0), c01 = Vec.LoadUnsafe(ref start0, 16), c02 = Vec.LoadUnsafe(ref start0, 32);
             ref float row1 = ref Unsafe.Add(ref a, aStride);
-            ref float start1 = ref Unsafe.Add(ref initial, initialStride);
-            VecF c10 = Vec.LoadUnsafe(ref start1, 0), c11 = Vec.LoadUnsafe(ref start1, 16), c12 = Vec.LoadUnsafe(ref start1, 32);
             ref float row2 = ref Unsafe.Add(ref a, 2 * aStride);
-            ref float start2 = ref Unsafe.Add(ref initial, 2 * initialStride);
-            VecF c20 = Vec.LoadUnsafe(ref start2, 0), c21 = Vec.LoadUnsafe(ref start2, 16), c22 = Vec.LoadUnsafe(ref start2, 32);
             ref float row3 = ref Unsafe.Add(ref a, 3 * aStride);
-            ref float start3 = ref Unsafe.Add(ref initial, 3 * initialStride);
-            VecF c30 = Vec.LoadUnsafe(ref start3, 0), c31 = Vec.LoadUnsafe(ref start3, 16), c32 = Vec.LoadUnsafe(ref start3, 32);
 
-            // An element of A times a vector of B.
+            // The sum in parts of 128 terms: rounding errors grow with the length of a sum.
             nint k = 0;
-            for (; k <= depth - 4; k += 4)
+            while (true)
             {
+                nint end = k + 128 < depth ? k + 128 : depth;
+                VecF c00 = VecF.Zero, c01 = VecF.Zero, c02 = VecF.Zero;
+                VecF c10 = VecF.Zero, c11 = VecF.Zero, c12 = VecF.Zero;
+                VecF c20 = VecF.Zero, c21 = VecF.Zero, c22 = VecF.Zero;
+                VecF c30 = VecF.Zero, c31 = VecF.Zero, c32 = VecF.Zero;
+                // An element of A times a vector of B.
+                for (; k <= end - 4; k += 4)
                 {
-                    VecF b0 = Vec.LoadUnsafe(ref b, 0), b1 = Vec.LoadUnsafe(ref b, 16), b2 = Vec.LoadUnsafe(ref b, 32);
-                    VecF a0 = Vec.Create<float>(Unsafe.Add(ref row0, k));
-                    c00 = Vec.MultiplyAddEstimate(a0, b0, c00); c01 = Vec.MultiplyAddEstimate(a0, b1, c01); c02 = Vec.MultiplyAddEstimate(a0, b2, c02);
-                    VecF a1 = Vec.Create<float>(Unsafe.Add(ref row1, k));
-                    c10 = Vec.MultiplyAddEstimate(a1, b0, c10); c11 = Vec.MultiplyAddEstimate(a1, b1, c11); c12 = Vec.MultiplyAddEstimate(a1, b2, c12);
-                    VecF a2 = Vec.Create<float>(Unsafe.Add(ref row2, k));
-                    c20 = Vec.MultiplyAddEstimate(a2, b0, c20); c21 = Vec.MultiplyAddEstimate(a2, b1, c21); c22 = Vec.MultiplyAddEstimate(a2, b2, c22);
-                    VecF a3 = Vec.Create<float>(Unsafe.Add(ref row3, k));
-                    c30 = Vec.MultiplyAddEstimate(a3, b0, c30); c31 = Vec.MultiplyAddEstimate(a3, b1, c31); c32 = Vec.MultiplyAddEstimate(a3, b2, c32);
+                    {
+                        VecF b0 = Vec.LoadUnsafe(ref b, 0), b1 = Vec.LoadUnsafe(ref b, 16), b2 = Vec.LoadUnsafe(ref b, 32);
+                        VecF a0 = Vec.Create<float>(Unsafe.Add(ref row0, k));
+                        c00 = Vec.MultiplyAddEstimate(a0, b0, c00); c01 = Vec.MultiplyAddEstimate(a0, b1, c01); c02 = Vec.MultiplyAddEstimate(a0, b2, c02);
+                        VecF a1 = Vec.Create<float>(Unsafe.Add(ref row1, k));
+                        c10 = Vec.MultiplyAddEstimate(a1, b0, c10); c11 = Vec.MultiplyAddEstimate(a1, b1, c11); c12 = Vec.MultiplyAddEstimate(a1, b2, c12);
+                        VecF a2 = Vec.Create<float>(Unsafe.Add(ref row2, k));
+                        c20 = Vec.MultiplyAddEstimate(a2, b0, c20); c21 = Vec.MultiplyAddEstimate(a2, b1, c21); c22 = Vec.MultiplyAddEstimate(a2, b2, c22);
+                        VecF a3 = Vec.Create<float>(Unsafe.Add(ref row3, k));
+                        c30 = Vec.MultiplyAddEstimate(a3, b0, c30); c31 = Vec.MultiplyAddEstimate(a3, b1, c31); c32 = Vec.MultiplyAddEstimate(a3, b2, c32);
+                    }
+                    {
+                        VecF b0 = Vec.LoadUnsafe(ref b, 48), b1 = Vec.LoadUnsafe(ref b, 64), b2 = Vec.LoadUnsafe(ref b, 80);
+                        VecF a0 = Vec.Create<float>(Unsafe.Add(ref row0, k + 1));
+                        c00 = Vec.MultiplyAddEstimate(a0, b0, c00); c01 = Vec.MultiplyAddEstimate(a0, b1, c01); c02 = Vec.MultiplyAddEstimate(a0, b2, c02);
+                        VecF a1 = Vec.Create<float>(Unsafe.Add(ref row1, k + 1));
+                        c10 = Vec.MultiplyAddEstimate(a1, b0, c10); c11 = Vec.MultiplyAddEstimate(a1, b1, c11); c12 = Vec.MultiplyAddEstimate(a1, b2, c12);
+                        VecF a2 = Vec.Create<float>(Unsafe.Add(ref row2, k + 1));
+                        c20 = Vec.MultiplyAddEstimate(a2, b0, c20); c21 = Vec.MultiplyAddEstimate(a2, b1, c21); c22 = Vec.MultiplyAddEstimate(a2, b2, c22);
+                        VecF a3 = Vec.Create<float>(Unsafe.Add(ref row3, k + 1));
+                        c30 = Vec.MultiplyAddEstimate(a3, b0, c30); c31 = Vec.MultiplyAddEstimate(a3, b1, c31); c32 = Vec.MultiplyAddEstimate(a3, b2, c32);
+                    }
+                    {
+                        VecF b0 = Vec.LoadUnsafe(ref b, 96), b1 = Vec.LoadUnsafe(ref b, 112), b2 = Vec.LoadUnsafe(ref b, 128);
+                        VecF a0 = Vec.Create<float>(Unsafe.Add(ref row0, k + 2));
+                        c00 = Vec.MultiplyAddEstimate(a0, b0, c00); c01 = Vec.MultiplyAddEstimate(a0, b1, c01); c02 = Vec.MultiplyAddEstimate(a0, b2, c02);
+                        VecF a1 = Vec.Create<float>(Unsafe.Add(ref row1, k + 2));
+                        c10 = Vec.MultiplyAddEstimate(a1, b0, c10); c11 = Vec.MultiplyAddEstimate(a1, b1, c11); c12 = Vec.MultiplyAddEstimate(a1, b2, c12);
+                        VecF a2 = Vec.Create<float>(Unsafe.Add(ref row2, k + 2));
+                        c20 = Vec.MultiplyAddEstimate(a2, b0, c20); c21 = Vec.MultiplyAddEstimate(a2, b1, c21); c22 = Vec.MultiplyAddEstimate(a2, b2, c22);
+                        VecF a3 = Vec.Create<float>(Unsafe.Add(ref row3, k + 2));
+                        c30 = Vec.MultiplyAddEstimate(a3, b0, c30); c31 = Vec.MultiplyAddEstimate(a3, b1, c31); c32 = Vec.MultiplyAddEstimate(a3, b2, c32);
+                    }
+                    {
+                        VecF b0 = Vec.LoadUnsafe(ref b, 144), b1 = Vec.LoadUnsafe(ref b, 160), b2 = Vec.LoadUnsafe(ref b, 176);
+                        VecF a0 = Vec.Create<float>(Unsafe.Add(ref row0, k + 3));
+                        c00 = Vec.MultiplyAddEstimate(a0, b0, c00); c01 = Vec.MultiplyAddEstimate(a0, b1, c01); c02 = Vec.MultiplyAddEstimate(a0, b2, c02);
+                        VecF a1 = Vec.Create<float>(Unsafe.Add(ref row1, k + 3));
+                        c10 = Vec.MultiplyAddEstimate(a1, b0, c10); c11 = Vec.MultiplyAddEstimate(a1, b1, c11); c12 = Vec.MultiplyAddEstimate(a1, b2, c12);
+                        VecF a2 = Vec.Create<float>(Unsafe.Add(ref row2, k + 3));
+                        c20 = Vec.MultiplyAddEstimate(a2, b0, c20); c21 = Vec.MultiplyAddEstimate(a2, b1, c21); c22 = Vec.MultiplyAddEstimate(a2, b2, c22);
+                        VecF a3 = Vec.Create<float>(Unsafe.Add(ref row3, k + 3));
+                        c30 = Vec.MultiplyAddEstimate(a3, b0, c30); c31 = Vec.MultiplyAddEstimate(a3, b1, c31); c32 = Vec.MultiplyAddEstimate(a3, b2, c32);
+                    }
+                    b = ref Unsafe.Add(ref b, 192);
+                    Prefetcher.AskForLine(ref next);
+                    next = ref Unsafe.Add(ref next, Prefetcher.LineFloats);
                 }
+                for (; k < end; k++)
                 {
-                    VecF b0 = Vec.LoadUnsafe(ref b, 48), b1 = Vec.LoadUnsafe(ref b, 64), b2 = Vec.LoadUnsafe(ref b, 80);
-                    VecF a0 = Vec.Create<float>(Unsafe.Add(ref row0, k + 1));
-                    c00 = Vec.MultiplyAddEstimate(a0, b0, c00); c01 = Vec.MultiplyAddEstimate(a0, b1, c01); c02 = Vec.MultiplyAddEstimate(a0, b2, c02);
-                    VecF a1 = Vec.Create<float>(Unsafe.Add(ref row1, k + 1));
-                    c10 = Vec.MultiplyAddEstimate(a1, b0, c10); c11 = Vec.MultiplyAddEstimate(a1, b1, c11); c12 = Vec.MultiplyAddEstimate(a1, b2, c12);
-                    VecF a2 = Vec.Create<float>(Unsafe.Add(ref row2, k + 1));
-                    c20 = Vec.MultiplyAddEstimate(a2, b0, c20); c21 = Vec.MultiplyAddEstimate(a2, b1, c21); c22 = Vec.MultiplyAddEstimate(a2, b2, c22);
-                    VecF a3 = Vec.Create<float>(Unsafe.Add(ref row3, k + 1));
-                    c30 = Vec.MultiplyAddEstimate(a3, b0, c30); c31 = Vec.MultiplyAddEstimate(a3, b1, c31); c32 = Vec.MultiplyAddEstimate(a3, b2, c32);
+                    {
+                        VecF b0 = Vec.LoadUnsafe(ref b, 0), b1 = Vec.LoadUnsafe(ref b, 16), b2 = Vec.LoadUnsafe(ref b, 32);
+                        VecF a0 = Vec.Create<float>(Unsafe.Add(ref row0, k));
+                        c00 = Vec.MultiplyAddEstimate(a0, b0, c00); c01 = Vec.MultiplyAddEstimate(a0, b1, c01); c02 = Vec.MultiplyAddEstimate(a0, b2, c02);
+                        VecF a1 = Vec.Create<float>(Unsafe.Add(ref row1, k));
+                        c10 = Vec.MultiplyAddEstimate(a1, b0, c10); c11 = Vec.MultiplyAddEstimate(a1, b1, c11); c12 = Vec.MultiplyAddEstimate(a1, b2, c12);
+                        VecF a2 = Vec.Create<float>(Unsafe.Add(ref row2, k));
+                        c20 = Vec.MultiplyAddEstimate(a2, b0, c20); c21 = Vec.MultiplyAddEstimate(a2, b1, c21); c22 = Vec.MultiplyAddEstimate(a2, b2, c22);
+                        VecF a3 = Vec.Create<float>(Unsafe.Add(ref row3, k));
+                        c30 = Vec.MultiplyAddEstimate(a3, b0, c30); c31 = Vec.MultiplyAddEstimate(a3, b1, c31); c32 = Vec.MultiplyAddEstimate(a3, b2, c32);
+                    }
+                    b = ref Unsafe.Add(ref b, 48);
                 }
-                {
-                    VecF b0 = Vec.LoadUnsafe(ref b, 96), b1 = Vec.LoadUnsafe(ref b, 112), b2 = Vec.LoadUnsafe(ref b, 128);
-                    VecF a0 = Vec.Create<float>(Unsafe.Add(ref row0, k + 2));
-                    c00 = Vec.MultiplyAddEstimate(a0, b0, c00); c01 = Vec.MultiplyAddEstimate(a0, b1, c01); c02 = Vec.MultiplyAddEstimate(a0, b2, c02);
-                    VecF a1 = Vec.Create<float>(Unsafe.Add(ref row1, k + 2));
-                    c10 = Vec.MultiplyAddEstimate(a1, b0, c10); c11 = Vec.MultiplyAddEstimate(a1, b1, c11); c12 = Vec.MultiplyAddEstimate(a1, b2, c12);
-                    VecF a2 = Vec.Create<float>(Unsafe.Add(ref row2, k + 2));
-                    c20 = Vec.MultiplyAddEstimate(a2, b0, c20); c21 = Vec.MultiplyAddEstimate(a2, b1, c21); c22 = Vec.MultiplyAddEstimate(a2, b2, c22);
-                    VecF a3 = Vec.Create<float>(Unsafe.Add(ref row3, k + 2));
-                    c30 = Vec.MultiplyAddEstimate(a3, b0, c30); c31 = Vec.MultiplyAddEstimate(a3, b1, c31); c32 = Vec.MultiplyAddEstimate(a3, b2, c32);
-                }
-                {
-                    VecF b0 = Vec.LoadUnsafe(ref b, 144), b1 = Vec.LoadUnsafe(ref b, 160), b2 = Vec.LoadUnsafe(ref b, 176);
-                    VecF a0 = Vec.Create<float>(Unsafe.Add(ref row0, k + 3));
-                    c00 = Vec.MultiplyAddEstimate(a0, b0, c00); c01 = Vec.MultiplyAddEstimate(a0, b1, c01); c02 = Vec.MultiplyAddEstimate(a0, b2, c02);
-                    VecF a1 = Vec.Create<float>(Unsafe.Add(ref row1, k + 3));
-                    c10 = Vec.MultiplyAddEstimate(a1, b0, c10); c11 = Vec.MultiplyAddEstimate(a1, b1, c11); c12 = Vec.MultiplyAddEstimate(a1, b2, c12);
-                    VecF a2 = Vec.Create<float>(Unsafe.Add(ref row2, k + 3));
-                    c20 = Vec.MultiplyAddEstimate(a2, b0, c20); c21 = Vec.MultiplyAddEstimate(a2, b1, c21); c22 = Vec.MultiplyAddEstimate(a2, b2, c22);
-                    VecF a3 = Vec.Create<float>(Unsafe.Add(ref row3, k + 3));
-                    c30 = Vec.MultiplyAddEstimate(a3, b0, c30); c31 = Vec.MultiplyAddEstimate(a3, b1, c31); c32 = Vec.MultiplyAddEstimate(a3, b2, c32);
-                }
-                b = ref Unsafe.Add(ref b, 192);
-                Prefetcher.AskForLine(ref next);
-                next = ref Unsafe.Add(ref next, Prefetcher.LineFloats);
-            }
-            for (; k < depth; k++)
-            {
-                {
-                    VecF b0 = Vec.LoadUnsafe(ref b, 0), b1 = Vec.LoadUnsafe(ref b, 16), b2 = Vec.LoadUnsafe(ref b, 32);
-                    VecF a0 = Vec.Create<float>(Unsafe.Add(ref row0, k));
-                    c00 = Vec.MultiplyAddEstimate(a0, b0, c00); c01 = Vec.MultiplyAddEstimate(a0, b1, c01); c02 = Vec.MultiplyAddEstimate(a0, b2, c02);
-                    VecF a1 = Vec.Create<float>(Unsafe.Add(ref row1, k));
-                    c10 = Vec.MultiplyAddEstimate(a1, b0, c10); c11 = Vec.MultiplyAddEstimate(a1, b1, c11); c12 = Vec.MultiplyAddEstimate(a1, b2, c12);
-                    VecF a2 = Vec.Create<float>(Unsafe.Add(ref row2, k));
-                    c20 = Vec.MultiplyAddEstimate(a2, b0, c20); c21 = Vec.MultiplyAddEstimate(a2, b1, c21); c22 = Vec.MultiplyAddEstimate(a2, b2, c22);
-                    VecF a3 = Vec.Create<float>(Unsafe.Add(ref row3, k));
-                    c30 = Vec.MultiplyAddEstimate(a3, b0, c30); c31 = Vec.MultiplyAddEstimate(a3, b1, c31); c32 = Vec.MultiplyAddEstimate(a3, b2, c32);
-                }
-                b = ref Unsafe.Add(ref b, 48);
-            }
 
-            ref float end0 = ref c;
-            Vec.StoreUnsafe(c00, ref end0, 0); Vec.StoreUnsafe(c01, ref end0, 16); Vec.StoreUnsafe(c02, ref end0, 32);
-            ref float end1 = ref Unsafe.Add(ref c, cStride);
-            Vec.StoreUnsafe(c10, ref end1, 0); Vec.StoreUnsafe(c11, ref end1, 16); Vec.StoreUnsafe(c12, ref end1, 32);
-            ref float end2 = ref Unsafe.Add(ref c, 2 * cStride);
-            Vec.StoreUnsafe(c20, ref end2, 0); Vec.StoreUnsafe(c21, ref end2, 16); Vec.StoreUnsafe(c22, ref end2, 32);
-            ref float end3 = ref Unsafe.Add(ref c, 3 * cStride);
-            Vec.StoreUnsafe(c30, ref end3, 0); Vec.StoreUnsafe(c31, ref end3, 16); Vec.StoreUnsafe(c32, ref end3, 32);
+                ref float before0 = ref initial;
+                ref float after0 = ref c;
+                Vec.StoreUnsafe(Vec.LoadUnsafe(ref before0, 0) + c00, ref after0, 0); Vec.StoreUnsafe(Vec.LoadUnsafe(ref before0, 16) + c01, ref after0, 16); Vec.StoreUnsafe(Vec.LoadUnsafe(ref before0, 32) + c02, ref after0, 32);
+                ref float before1 = ref Unsafe.Add(ref initial, initialStride);
+                ref float after1 = ref Unsafe.Add(ref c, cStride);
+                Vec.StoreUnsafe(Vec.LoadUnsafe(ref before1, 0) + c10, ref after1, 0); Vec.StoreUnsafe(Vec.LoadUnsafe(ref before1, 16) + c11, ref after1, 16); Vec.StoreUnsafe(Vec.LoadUnsafe(ref before1, 32) + c12, ref after1, 32);
+                ref float before2 = ref Unsafe.Add(ref initial, 2 * initialStride);
+                ref float after2 = ref Unsafe.Add(ref c, 2 * cStride);
+                Vec.StoreUnsafe(Vec.LoadUnsafe(ref before2, 0) + c20, ref after2, 0); Vec.StoreUnsafe(Vec.LoadUnsafe(ref before2, 16) + c21, ref after2, 16); Vec.StoreUnsafe(Vec.LoadUnsafe(ref before2, 32) + c22, ref after2, 32);
+                ref float before3 = ref Unsafe.Add(ref initial, 3 * initialStride);
+                ref float after3 = ref Unsafe.Add(ref c, 3 * cStride);
+                Vec.StoreUnsafe(Vec.LoadUnsafe(ref before3, 0) + c30, ref after3, 0); Vec.StoreUnsafe(Vec.LoadUnsafe(ref before3, 16) + c31, ref after3, 16); Vec.StoreUnsafe(Vec.LoadUnsafe(ref before3, 32) + c32, ref after3, 32);
+
+                if (k >= depth)
+                {
+                    break;
+                }
+                initial = ref c;
+                initialStride = cStride;
+            }
         }
 
         /// <summary>C[m][n] = I[m][n] + Σ_k A[m][k]·B[k][n], 2 rows × 3 vectors of columns.</summary>
@@ -315,64 +339,76 @@ namespace FastAttn.Generated
         private static void Multiply2x3(ref float a, nint aStride, ref float b, ref float initial, nint initialStride, ref float c, nint cStride, nint depth, ref float next)
         {
             ref float row0 = ref a;
-            ref float start0 = ref initial;
-            VecF c00 = Vec.LoadUnsafe(ref start0, 0), c01 = Vec.LoadUnsafe(ref start0, 16), c02 = Vec.LoadUnsafe(ref start0, 32);
             ref float row1 = ref Unsafe.Add(ref a, aStride);
-            ref float start1 = ref Unsafe.Add(ref initial, initialStride);
-            VecF c10 = Vec.LoadUnsafe(ref start1, 0), c11 = Vec.LoadUnsafe(ref start1, 16), c12 = Vec.LoadUnsafe(ref start1, 32);
 
-            // An element of A times a vector of B.
+            // The sum in parts of 128 terms: rounding errors grow with the length of a sum.
             nint k = 0;
-            for (; k <= depth - 4; k += 4)
+            while (true)
             {
+                nint end = k + 128 < depth ? k + 128 : depth;
+                VecF c00 = VecF.Zero, c01 = VecF.Zero, c02 = VecF.Zero;
+                VecF c10 = VecF.Zero, c11 = VecF.Zero, c12 = VecF.Zero;
+                // An element of A times a vector of B.
+                for (; k <= end - 4; k += 4)
                 {
-                    VecF b0 = Vec.LoadUnsafe(ref b, 0), b1 = Vec.LoadUnsafe(ref b, 16), b2 = Vec.LoadUnsafe(ref b, 32);
-                    VecF a0 = Vec.Create<float>(Unsafe.Add(ref row0, k));
-                    c00 = Vec.MultiplyAddEstimate(a0, b0, c00); c01 = Vec.MultiplyAddEstimate(a0, b1, c01); c02 = Vec.MultiplyAddEstimate(a0, b2, c02);
-                    VecF a1 = Vec.Create<float>(Unsafe.Add(ref row1, k));
-                    c10 = Vec.MultiplyAddEstimate(a1, b0, c10); c11 = Vec.MultiplyAddEstimate(a1, b1, c11); c12 = Vec.MultiplyAddEstimate(a1, b2, c12);
+                    {
+                        VecF b0 = Vec.LoadUnsafe(ref b, 0), b1 = Vec.LoadUnsafe(ref b, 16), b2 = Vec.LoadUnsafe(ref b, 32);
+                        VecF a0 = Vec.Create<float>(Unsafe.Add(ref row0, k));
+                        c00 = Vec.MultiplyAddEstimate(a0, b0, c00); c01 = Vec.MultiplyAddEstimate(a0, b1, c01); c02 = Vec.MultiplyAddEstimate(a0, b2, c02);
+                        VecF a1 = Vec.Create<float>(Unsafe.Add(ref row1, k));
+                        c10 = Vec.MultiplyAddEstimate(a1, b0, c10); c11 = Vec.MultiplyAddEstimate(a1, b1, c11); c12 = Vec.MultiplyAddEstimate(a1, b2, c12);
+                    }
+                    {
+                        VecF b0 = Vec.LoadUnsafe(ref b, 48), b1 = Vec.LoadUnsafe(ref b, 64), b2 = Vec.LoadUnsafe(ref b, 80);
+                        VecF a0 = Vec.Create<float>(Unsafe.Add(ref row0, k + 1));
+                        c00 = Vec.MultiplyAddEstimate(a0, b0, c00); c01 = Vec.MultiplyAddEstimate(a0, b1, c01); c02 = Vec.MultiplyAddEstimate(a0, b2, c02);
+                        VecF a1 = Vec.Create<float>(Unsafe.Add(ref row1, k + 1));
+                        c10 = Vec.MultiplyAddEstimate(a1, b0, c10); c11 = Vec.MultiplyAddEstimate(a1, b1, c11); c12 = Vec.MultiplyAddEstimate(a1, b2, c12);
+                    }
+                    {
+                        VecF b0 = Vec.LoadUnsafe(ref b, 96), b1 = Vec.LoadUnsafe(ref b, 112), b2 = Vec.LoadUnsafe(ref b, 128);
+                        VecF a0 = Vec.Create<float>(Unsafe.Add(ref row0, k + 2));
+                        c00 = Vec.MultiplyAddEstimate(a0, b0, c00); c01 = Vec.MultiplyAddEstimate(a0, b1, c01); c02 = Vec.MultiplyAddEstimate(a0, b2, c02);
+                        VecF a1 = Vec.Create<float>(Unsafe.Add(ref row1, k + 2));
+                        c10 = Vec.MultiplyAddEstimate(a1, b0, c10); c11 = Vec.MultiplyAddEstimate(a1, b1, c11); c12 = Vec.MultiplyAddEstimate(a1, b2, c12);
+                    }
+                    {
+                        VecF b0 = Vec.LoadUnsafe(ref b, 144), b1 = Vec.LoadUnsafe(ref b, 160), b2 = Vec.LoadUnsafe(ref b, 176);
+                        VecF a0 = Vec.Create<float>(Unsafe.Add(ref row0, k + 3));
+                        c00 = Vec.MultiplyAddEstimate(a0, b0, c00); c01 = Vec.MultiplyAddEstimate(a0, b1, c01); c02 = Vec.MultiplyAddEstimate(a0, b2, c02);
+                        VecF a1 = Vec.Create<float>(Unsafe.Add(ref row1, k + 3));
+                        c10 = Vec.MultiplyAddEstimate(a1, b0, c10); c11 = Vec.MultiplyAddEstimate(a1, b1, c11); c12 = Vec.MultiplyAddEstimate(a1, b2, c12);
+                    }
+                    b = ref Unsafe.Add(ref b, 192);
+                    Prefetcher.AskForLine(ref next);
+                    next = ref Unsafe.Add(ref next, Prefetcher.LineFloats);
                 }
+                for (; k < end; k++)
                 {
-                    VecF b0 = Vec.LoadUnsafe(ref b, 48), b1 = Vec.LoadUnsafe(ref b, 64), b2 = Vec.LoadUnsafe(ref b, 80);
-                    VecF a0 = Vec.Create<float>(Unsafe.Add(ref row0, k + 1));
-                    c00 = Vec.MultiplyAddEstimate(a0, b0, c00); c01 = Vec.MultiplyAddEstimate(a0, b1, c01); c02 = Vec.MultiplyAddEstimate(a0, b2, c02);
-                    VecF a1 = Vec.Create<float>(Unsafe.Add(ref row1, k + 1));
-                    c10 = Vec.MultiplyAddEstimate(a1, b0, c10); c11 = Vec.MultiplyAddEstimate(a1, b1, c11); c12 = Vec.MultiplyAddEstimate(a1, b2, c12);
+                    {
+                        VecF b0 = Vec.LoadUnsafe(ref b, 0), b1 = Vec.LoadUnsafe(ref b, 16), b2 = Vec.LoadUnsafe(ref b, 32);
+                        VecF a0 = Vec.Create<float>(Unsafe.Add(ref row0, k));
+                        c00 = Vec.MultiplyAddEstimate(a0, b0, c00); c01 = Vec.MultiplyAddEstimate(a0, b1, c01); c02 = Vec.MultiplyAddEstimate(a0, b2, c02);
+                        VecF a1 = Vec.Create<float>(Unsafe.Add(ref row1, k));
+                        c10 = Vec.MultiplyAddEstimate(a1, b0, c10); c11 = Vec.MultiplyAddEstimate(a1, b1, c11); c12 = Vec.MultiplyAddEstimate(a1, b2, c12);
+                    }
+                    b = ref Unsafe.Add(ref b, 48);
                 }
-                {
-                    VecF b0 = Vec.LoadUnsafe(ref b, 96), b1 = Vec.LoadUnsafe(ref b, 112), b2 = Vec.LoadUnsafe(ref b, 128);
-                    VecF a0 = Vec.Create<float>(Unsafe.Add(ref row0, k + 2));
-                    c00 = Vec.MultiplyAddEstimate(a0, b0, c00); c01 = Vec.MultiplyAddEstimate(a0, b1, c01); c02 = Vec.MultiplyAddEstimate(a0, b2, c02);
-                    VecF a1 = Vec.Create<float>(Unsafe.Add(ref row1, k + 2));
-                    c10 = Vec.MultiplyAddEstimate(a1, b0, c10); c11 = Vec.MultiplyAddEstimate(a1, b1, c11); c12 = Vec.MultiplyAddEstimate(a1, b2, c12);
-                }
-                {
-                    VecF b0 = Vec.LoadUnsafe(ref b, 144), b1 = Vec.LoadUnsafe(ref b, 160), b2 = Vec.LoadUnsafe(ref b, 176);
-                    VecF a0 = Vec.Create<float>(Unsafe.Add(ref row0, k + 3));
-                    c00 = Vec.MultiplyAddEstimate(a0, b0, c00); c01 = Vec.MultiplyAddEstimate(a0, b1, c01); c02 = Vec.MultiplyAddEstimate(a0, b2, c02);
-                    VecF a1 = Vec.Create<float>(Unsafe.Add(ref row1, k + 3));
-                    c10 = Vec.MultiplyAddEstimate(a1, b0, c10); c11 = Vec.MultiplyAddEstimate(a1, b1, c11); c12 = Vec.MultiplyAddEstimate(a1, b2, c12);
-                }
-                b = ref Unsafe.Add(ref b, 192);
-                Prefetcher.AskForLine(ref next);
-                next = ref Unsafe.Add(ref next, Prefetcher.LineFloats);
-            }
-            for (; k < depth; k++)
-            {
-                {
-                    VecF b0 = Vec.LoadUnsafe(ref b, 0), b1 = Vec.LoadUnsafe(ref b, 16), b2 = Vec.LoadUnsafe(ref b, 32);
-                    VecF a0 = Vec.Create<float>(Unsafe.Add(ref row0, k));
-                    c00 = Vec.MultiplyAddEstimate(a0, b0, c00); c01 = Vec.MultiplyAddEstimate(a0, b1, c01); c02 = Vec.MultiplyAddEstimate(a0, b2, c02);
-                    VecF a1 = Vec.Create<float>(Unsafe.Add(ref row1, k));
-                    c10 = Vec.MultiplyAddEstimate(a1, b0, c10); c11 = Vec.MultiplyAddEstimate(a1, b1, c11); c12 = Vec.MultiplyAddEstimate(a1, b2, c12);
-                }
-                b = ref Unsafe.Add(ref b, 48);
-            }
 
-            ref float end0 = ref c;
-            Vec.StoreUnsafe(c00, ref end0, 0); Vec.StoreUnsafe(c01, ref end0, 16); Vec.StoreUnsafe(c02, ref end0, 32);
-            ref float end1 = ref Unsafe.Add(ref c, cStride);
-            Vec.StoreUnsafe(c10, ref end1, 0); Vec.StoreUnsafe(c11, ref end1, 16); Vec.StoreUnsafe(c12, ref end1, 32);
+                ref float before0 = ref initial;
+                ref float after0 = ref c;
+                Vec.StoreUnsafe(Vec.LoadUnsafe(ref before0, 0) + c00, ref after0, 0); Vec.StoreUnsafe(Vec.LoadUnsafe(ref before0, 16) + c01, ref after0, 16); Vec.StoreUnsafe(Vec.LoadUnsafe(ref before0, 32) + c02, ref after0, 32);
+                ref float before1 = ref Unsafe.Add(ref initial, initialStride);
+                ref float after1 = ref Unsafe.Add(ref c, cStride);
+                Vec.StoreUnsafe(Vec.LoadUnsafe(ref before1, 0) + c10, ref after1, 0); Vec.StoreUnsafe(Vec.LoadUnsafe(ref before1, 16) + c11, ref after1, 16); Vec.StoreUnsafe(Vec.LoadUnsafe(ref before1, 32) + c12, ref after1, 32);
+
+                if (k >= depth)
+                {
+                    break;
+                }
+                initial = ref c;
+                initialStride = cStride;
+            }
         }
 
         /// <summary>C[m][n] = I[m][n] + Σ_k A[m][k]·B[k][n], 1 rows × 3 vectors of columns.</summary>
@@ -380,49 +416,61 @@ namespace FastAttn.Generated
         private static void Multiply1x3(ref float a, nint aStride, ref float b, ref float initial, nint initialStride, ref float c, nint cStride, nint depth, ref float next)
         {
             ref float row0 = ref a;
-            ref float start0 = ref initial;
-            VecF c00 = Vec.LoadUnsafe(ref start0, 0), c01 = Vec.LoadUnsafe(ref start0, 16), c02 = Vec.LoadUnsafe(ref start0, 32);
 
-            // An element of A times a vector of B.
+            // The sum in parts of 128 terms: rounding errors grow with the length of a sum.
             nint k = 0;
-            for (; k <= depth - 4; k += 4)
+            while (true)
             {
+                nint end = k + 128 < depth ? k + 128 : depth;
+                VecF c00 = VecF.Zero, c01 = VecF.Zero, c02 = VecF.Zero;
+                // An element of A times a vector of B.
+                for (; k <= end - 4; k += 4)
                 {
-                    VecF b0 = Vec.LoadUnsafe(ref b, 0), b1 = Vec.LoadUnsafe(ref b, 16), b2 = Vec.LoadUnsafe(ref b, 32);
-                    VecF a0 = Vec.Create<float>(Unsafe.Add(ref row0, k));
-                    c00 = Vec.MultiplyAddEstimate(a0, b0, c00); c01 = Vec.MultiplyAddEstimate(a0, b1, c01); c02 = Vec.MultiplyAddEstimate(a0, b2, c02);
+                    {
+                        VecF b0 = Vec.LoadUnsafe(ref b, 0), b1 = Vec.LoadUnsafe(ref b, 16), b2 = Vec.LoadUnsafe(ref b, 32);
+                        VecF a0 = Vec.Create<float>(Unsafe.Add(ref row0, k));
+                        c00 = Vec.MultiplyAddEstimate(a0, b0, c00); c01 = Vec.MultiplyAddEstimate(a0, b1, c01); c02 = Vec.MultiplyAddEstimate(a0, b2, c02);
+                    }
+                    {
+                        VecF b0 = Vec.LoadUnsafe(ref b, 48), b1 = Vec.LoadUnsafe(ref b, 64), b2 = Vec.LoadUnsafe(ref b, 80);
+                        VecF a0 = Vec.Create<float>(Unsafe.Add(ref row0, k + 1));
+                        c00 = Vec.MultiplyAddEstimate(a0, b0, c00); c01 = Vec.MultiplyAddEstimate(a0, b1, c01); c02 = Vec.MultiplyAddEstimate(a0, b2, c02);
+                    }
+                    {
+                        VecF b0 = Vec.LoadUnsafe(ref b, 96), b1 = Vec.LoadUnsafe(ref b, 112), b2 = Vec.LoadUnsafe(ref b, 128);
+                        VecF a0 = Vec.Create<float>(Unsafe.Add(ref row0, k + 2));
+                        c00 = Vec.MultiplyAddEstimate(a0, b0, c00); c01 = Vec.MultiplyAddEstimate(a0, b1, c01); c02 = Vec.MultiplyAddEstimate(a0, b2, c02);
+                    }
+                    {
+                        VecF b0 = Vec.LoadUnsafe(ref b, 144), b1 = Vec.LoadUnsafe(ref b, 160), b2 = Vec.LoadUnsafe(ref b, 176);
+                        VecF a0 = Vec.Create<float>(Unsafe.Add(ref row0, k + 3));
+                        c00 = Vec.MultiplyAddEstimate(a0, b0, c00); c01 = Vec.MultiplyAddEstimate(a0, b1, c01); c02 = Vec.MultiplyAddEstimate(a0, b2, c02);
+                    }
+                    b = ref Unsafe.Add(ref b, 192);
+                    Prefetcher.AskForLine(ref next);
+                    next = ref Unsafe.Add(ref next, Prefetcher.LineFloats);
                 }
+                for (; k < end; k++)
                 {
-                    VecF b0 = Vec.LoadUnsafe(ref b, 48), b1 = Vec.LoadUnsafe(ref b, 64), b2 = Vec.LoadUnsafe(ref b, 80);
-                    VecF a0 = Vec.Create<float>(Unsafe.Add(ref row0, k + 1));
-                    c00 = Vec.MultiplyAddEstimate(a0, b0, c00); c01 = Vec.MultiplyAddEstimate(a0, b1, c01); c02 = Vec.MultiplyAddEstimate(a0, b2, c02);
+                    {
+                        VecF b0 = Vec.LoadUnsafe(ref b, 0), b1 = Vec.LoadUnsafe(ref b, 16), b2 = Vec.LoadUnsafe(ref b, 32);
+                        VecF a0 = Vec.Create<float>(Unsafe.Add(ref row0, k));
+                        c00 = Vec.MultiplyAddEstimate(a0, b0, c00); c01 = Vec.MultiplyAddEstimate(a0, b1, c01); c02 = Vec.MultiplyAddEstimate(a0, b2, c02);
+                    }
+                    b = ref Unsafe.Add(ref b, 48);
                 }
-                {
-                    VecF b0 = Vec.LoadUnsafe(ref b, 96), b1 = Vec.LoadUnsafe(ref b, 112), b2 = Vec.LoadUnsafe(ref b, 128);
-                    VecF a0 = Vec.Create<float>(Unsafe.Add(ref row0, k + 2));
-                    c00 = Vec.MultiplyAddEstimate(a0, b0, c00); c01 = Vec.MultiplyAddEstimate(a0, b1, c01); c02 = Vec.MultiplyAddEstimate(a0, b2, c02);
-                }
-                {
-                    VecF b0 = Vec.LoadUnsafe(ref b, 144), b1 = Vec.LoadUnsafe(ref b, 160), b2 = Vec.LoadUnsafe(ref b, 176);
-                    VecF a0 = Vec.Create<float>(Unsafe.Add(ref row0, k + 3));
-                    c00 = Vec.MultiplyAddEstimate(a0, b0, c00); c01 = Vec.MultiplyAddEstimate(a0, b1, c01); c02 = Vec.MultiplyAddEstimate(a0, b2, c02);
-                }
-                b = ref Unsafe.Add(ref b, 192);
-                Prefetcher.AskForLine(ref next);
-                next = ref Unsafe.Add(ref next, Prefetcher.LineFloats);
-            }
-            for (; k < depth; k++)
-            {
-                {
-                    VecF b0 = Vec.LoadUnsafe(ref b, 0), b1 = Vec.LoadUnsafe(ref b, 16), b2 = Vec.LoadUnsafe(ref b, 32);
-                    VecF a0 = Vec.Create<float>(Unsafe.Add(ref row0, k));
-                    c00 = Vec.MultiplyAddEstimate(a0, b0, c00); c01 = Vec.MultiplyAddEstimate(a0, b1, c01); c02 = Vec.MultiplyAddEstimate(a0, b2, c02);
-                }
-                b = ref Unsafe.Add(ref b, 48);
-            }
 
-            ref float end0 = ref c;
-            Vec.StoreUnsafe(c00, ref end0, 0); Vec.StoreUnsafe(c01, ref end0, 16); Vec.StoreUnsafe(c02, ref end0, 32);
+                ref float before0 = ref initial;
+                ref float after0 = ref c;
+                Vec.StoreUnsafe(Vec.LoadUnsafe(ref before0, 0) + c00, ref after0, 0); Vec.StoreUnsafe(Vec.LoadUnsafe(ref before0, 16) + c01, ref after0, 16); Vec.StoreUnsafe(Vec.LoadUnsafe(ref before0, 32) + c02, ref after0, 32);
+
+                if (k >= depth)
+                {
+                    break;
+                }
+                initial = ref c;
+                initialStride = cStride;
+            }
         }
 
         private static void MultiplyBy2(int rows, ref float a, nint aStride, ref float b, ref float initial, nint initialStride, ref float c, nint cStride, nint depth, ref float next)
@@ -441,154 +489,166 @@ namespace FastAttn.Generated
         private static void Multiply8x2(ref float a, nint aStride, ref float b, ref float initial, nint initialStride, ref float c, nint cStride, nint depth, ref float next)
         {
             ref float row0 = ref a;
-            ref float start0 = ref initial;
-            VecF c00 = Vec.LoadUnsafe(ref start0, 0), c01 = Vec.LoadUnsafe(ref start0, 16);
             ref float row1 = ref Unsafe.Add(ref a, aStride);
-            ref float start1 = ref Unsafe.Add(ref initial, initialStride);
-            VecF c10 = Vec.LoadUnsafe(ref start1, 0), c11 = Vec.LoadUnsafe(ref start1, 16);
             ref float row2 = ref Unsafe.Add(ref a, 2 * aStride);
-            ref float start2 = ref Unsafe.Add(ref initial, 2 * initialStride);
-            VecF c20 = Vec.LoadUnsafe(ref start2, 0), c21 = Vec.LoadUnsafe(ref start2, 16);
             ref float row3 = ref Unsafe.Add(ref a, 3 * aStride);
-            ref float start3 = ref Unsafe.Add(ref initial, 3 * initialStride);
-            VecF c30 = Vec.LoadUnsafe(ref start3, 0), c31 = Vec.LoadUnsafe(ref start3, 16);
             ref float row4 = ref Unsafe.Add(ref a, 4 * aStride);
-            ref float start4 = ref Unsafe.Add(ref initial, 4 * initialStride);
-            VecF c40 = Vec.LoadUnsafe(ref start4, 0), c41 = Vec.LoadUnsafe(ref start4, 16);
             ref float row5 = ref Unsafe.Add(ref a, 5 * aStride);
-            ref float start5 = ref Unsafe.Add(ref initial, 5 * initialStride);
-            VecF c50 = Vec.LoadUnsafe(ref start5, 0), c51 = Vec.LoadUnsafe(ref start5, 16);
             ref float row6 = ref Unsafe.Add(ref a, 6 * aStride);
-            ref float start6 = ref Unsafe.Add(ref initial, 6 * initialStride);
-            VecF c60 = Vec.LoadUnsafe(ref start6, 0), c61 = Vec.LoadUnsafe(ref start6, 16);
             ref float row7 = ref Unsafe.Add(ref a, 7 * aStride);
-            ref float start7 = ref Unsafe.Add(ref initial, 7 * initialStride);
-            VecF c70 = Vec.LoadUnsafe(ref start7, 0), c71 = Vec.LoadUnsafe(ref start7, 16);
 
-            // An element of A times a vector of B.
+            // The sum in parts of 128 terms: rounding errors grow with the length of a sum.
             nint k = 0;
-            for (; k <= depth - 4; k += 4)
+            while (true)
             {
+                nint end = k + 128 < depth ? k + 128 : depth;
+                VecF c00 = VecF.Zero, c01 = VecF.Zero;
+                VecF c10 = VecF.Zero, c11 = VecF.Zero;
+                VecF c20 = VecF.Zero, c21 = VecF.Zero;
+                VecF c30 = VecF.Zero, c31 = VecF.Zero;
+                VecF c40 = VecF.Zero, c41 = VecF.Zero;
+                VecF c50 = VecF.Zero, c51 = VecF.Zero;
+                VecF c60 = VecF.Zero, c61 = VecF.Zero;
+                VecF c70 = VecF.Zero, c71 = VecF.Zero;
+                // An element of A times a vector of B.
+                for (; k <= end - 4; k += 4)
                 {
-                    VecF b0 = Vec.LoadUnsafe(ref b, 0), b1 = Vec.LoadUnsafe(ref b, 16);
-                    VecF a0 = Vec.Create<float>(Unsafe.Add(ref row0, k));
-                    c00 = Vec.MultiplyAddEstimate(a0, b0, c00); c01 = Vec.MultiplyAddEstimate(a0, b1, c01);
-                    VecF a1 = Vec.Create<float>(Unsafe.Add(ref row1, k));
-                    c10 = Vec.MultiplyAddEstimate(a1, b0, c10); c11 = Vec.MultiplyAddEstimate(a1, b1, c11);
-                    VecF a2 = Vec.Create<float>(Unsafe.Add(ref row2, k));
-                    c20 = Vec.MultiplyAddEstimate(a2, b0, c20); c21 = Vec.MultiplyAddEstimate(a2, b1, c21);
-                    VecF a3 = Vec.Create<float>(Unsafe.Add(ref row3, k));
-                    c30 = Vec.MultiplyAddEstimate(a3, b0, c30); c31 = Vec.MultiplyAddEstimate(a3, b1, c31);
-                    VecF a4 = Vec.Create<float>(Unsafe.Add(ref row4, k));
-                    c40 = Vec.MultiplyAddEstimate(a4, b0, c40); c41 = Vec.MultiplyAddEstimate(a4, b1, c41);
-                    VecF a5 = Vec.Create<float>(Unsafe.Add(ref row5, k));
-                    c50 = Vec.MultiplyAddEstimate(a5, b0, c50); c51 = Vec.MultiplyAddEstimate(a5, b1, c51);
-                    VecF a6 = Vec.Create<float>(Unsafe.Add(ref row6, k));
-                    c60 = Vec.MultiplyAddEstimate(a6, b0, c60); c61 = Vec.MultiplyAddEstimate(a6, b1, c61);
-                    VecF a7 = Vec.Create<float>(Unsafe.Add(ref row7, k));
-                    c70 = Vec.MultiplyAddEstimate(a7, b0, c70); c71 = Vec.MultiplyAddEstimate(a7, b1, c71);
+                    {
+                        VecF b0 = Vec.LoadUnsafe(ref b, 0), b1 = Vec.LoadUnsafe(ref b, 16);
+                        VecF a0 = Vec.Create<float>(Unsafe.Add(ref row0, k));
+                        c00 = Vec.MultiplyAddEstimate(a0, b0, c00); c01 = Vec.MultiplyAddEstimate(a0, b1, c01);
+                        VecF a1 = Vec.Create<float>(Unsafe.Add(ref row1, k));
+                        c10 = Vec.MultiplyAddEstimate(a1, b0, c10); c11 = Vec.MultiplyAddEstimate(a1, b1, c11);
+                        VecF a2 = Vec.Create<float>(Unsafe.Add(ref row2, k));
+                        c20 = Vec.MultiplyAddEstimate(a2, b0, c20); c21 = Vec.MultiplyAddEstimate(a2, b1, c21);
+                        VecF a3 = Vec.Create<float>(Unsafe.Add(ref row3, k));
+                        c30 = Vec.MultiplyAddEstimate(a3, b0, c30); c31 = Vec.MultiplyAddEstimate(a3, b1, c31);
+                        VecF a4 = Vec.Create<float>(Unsafe.Add(ref row4, k));
+                        c40 = Vec.MultiplyAddEstimate(a4, b0, c40); c41 = Vec.MultiplyAddEstimate(a4, b1, c41);
+                        VecF a5 = Vec.Create<float>(Unsafe.Add(ref row5, k));
+                        c50 = Vec.MultiplyAddEstimate(a5, b0, c50); c51 = Vec.MultiplyAddEstimate(a5, b1, c51);
+                        VecF a6 = Vec.Create<float>(Unsafe.Add(ref row6, k));
+                        c60 = Vec.MultiplyAddEstimate(a6, b0, c60); c61 = Vec.MultiplyAddEstimate(a6, b1, c61);
+                        VecF a7 = Vec.Create<float>(Unsafe.Add(ref row7, k));
+                        c70 = Vec.MultiplyAddEstimate(a7, b0, c70); c71 = Vec.MultiplyAddEstimate(a7, b1, c71);
+                    }
+                    {
+                        VecF b0 = Vec.LoadUnsafe(ref b, 32), b1 = Vec.LoadUnsafe(ref b, 48);
+                        VecF a0 = Vec.Create<float>(Unsafe.Add(ref row0, k + 1));
+                        c00 = Vec.MultiplyAddEstimate(a0, b0, c00); c01 = Vec.MultiplyAddEstimate(a0, b1, c01);
+                        VecF a1 = Vec.Create<float>(Unsafe.Add(ref row1, k + 1));
+                        c10 = Vec.MultiplyAddEstimate(a1, b0, c10); c11 = Vec.MultiplyAddEstimate(a1, b1, c11);
+                        VecF a2 = Vec.Create<float>(Unsafe.Add(ref row2, k + 1));
+                        c20 = Vec.MultiplyAddEstimate(a2, b0, c20); c21 = Vec.MultiplyAddEstimate(a2, b1, c21);
+                        VecF a3 = Vec.Create<float>(Unsafe.Add(ref row3, k + 1));
+                        c30 = Vec.MultiplyAddEstimate(a3, b0, c30); c31 = Vec.MultiplyAddEstimate(a3, b1, c31);
+                        VecF a4 = Vec.Create<float>(Unsafe.Add(ref row4, k + 1));
+                        c40 = Vec.MultiplyAddEstimate(a4, b0, c40); c41 = Vec.MultiplyAddEstimate(a4, b1, c41);
+                        VecF a5 = Vec.Create<float>(Unsafe.Add(ref row5, k + 1));
+                        c50 = Vec.MultiplyAddEstimate(a5, b0, c50); c51 = Vec.MultiplyAddEstimate(a5, b1, c51);
+                        VecF a6 = Vec.Create<float>(Unsafe.Add(ref row6, k + 1));
+                        c60 = Vec.MultiplyAddEstimate(a6, b0, c60); c61 = Vec.MultiplyAddEstimate(a6, b1, c61);
+                        VecF a7 = Vec.Create<float>(Unsafe.Add(ref row7, k + 1));
+                        c70 = Vec.MultiplyAddEstimate(a7, b0, c70); c71 = Vec.MultiplyAddEstimate(a7, b1, c71);
+                    }
+                    {
+                        VecF b0 = Vec.LoadUnsafe(ref b, 64), b1 = Vec.LoadUnsafe(ref b, 80);
+                        VecF a0 = Vec.Create<float>(Unsafe.Add(ref row0, k + 2));
+                        c00 = Vec.MultiplyAddEstimate(a0, b0, c00); c01 = Vec.MultiplyAddEstimate(a0, b1, c01);
+                        VecF a1 = Vec.Create<float>(Unsafe.Add(ref row1, k + 2));
+                        c10 = Vec.MultiplyAddEstimate(a1, b0, c10); c11 = Vec.MultiplyAddEstimate(a1, b1, c11);
+                        VecF a2 = Vec.Create<float>(Unsafe.Add(ref row2, k + 2));
+                        c20 = Vec.MultiplyAddEstimate(a2, b0, c20); c21 = Vec.MultiplyAddEstimate(a2, b1, c21);
+                        VecF a3 = Vec.Create<float>(Unsafe.Add(ref row3, k + 2));
+                        c30 = Vec.MultiplyAddEstimate(a3, b0, c30); c31 = Vec.MultiplyAddEstimate(a3, b1, c31);
+                        VecF a4 = Vec.Create<float>(Unsafe.Add(ref row4, k + 2));
+                        c40 = Vec.MultiplyAddEstimate(a4, b0, c40); c41 = Vec.MultiplyAddEstimate(a4, b1, c41);
+                        VecF a5 = Vec.Create<float>(Unsafe.Add(ref row5, k + 2));
+                        c50 = Vec.MultiplyAddEstimate(a5, b0, c50); c51 = Vec.MultiplyAddEstimate(a5, b1, c51);
+                        VecF a6 = Vec.Create<float>(Unsafe.Add(ref row6, k + 2));
+                        c60 = Vec.MultiplyAddEstimate(a6, b0, c60); c61 = Vec.MultiplyAddEstimate(a6, b1, c61);
+                        VecF a7 = Vec.Create<float>(Unsafe.Add(ref row7, k + 2));
+                        c70 = Vec.MultiplyAddEstimate(a7, b0, c70); c71 = Vec.MultiplyAddEstimate(a7, b1, c71);
+                    }
+                    {
+                        VecF b0 = Vec.LoadUnsafe(ref b, 96), b1 = Vec.LoadUnsafe(ref b, 112);
+                        VecF a0 = Vec.Create<float>(Unsafe.Add(ref row0, k + 3));
+                        c00 = Vec.MultiplyAddEstimate(a0, b0, c00); c01 = Vec.MultiplyAddEstimate(a0, b1, c01);
+                        VecF a1 = Vec.Create<float>(Unsafe.Add(ref row1, k + 3));
+                        c10 = Vec.MultiplyAddEstimate(a1, b0, c10); c11 = Vec.MultiplyAddEstimate(a1, b1, c11);
+                        VecF a2 = Vec.Create<float>(Unsafe.Add(ref row2, k + 3));
+                        c20 = Vec.MultiplyAddEstimate(a2, b0, c20); c21 = Vec.MultiplyAddEstimate(a2, b1, c21);
+                        VecF a3 = Vec.Create<float>(Unsafe.Add(ref row3, k + 3));
+                        c30 = Vec.MultiplyAddEstimate(a3, b0, c30); c31 = Vec.MultiplyAddEstimate(a3, b1, c31);
+                        VecF a4 = Vec.Create<float>(Unsafe.Add(ref row4, k + 3));
+                        c40 = Vec.MultiplyAddEstimate(a4, b0, c40); c41 = Vec.MultiplyAddEstimate(a4, b1, c41);
+                        VecF a5 = Vec.Create<float>(Unsafe.Add(ref row5, k + 3));
+                        c50 = Vec.MultiplyAddEstimate(a5, b0, c50); c51 = Vec.MultiplyAddEstimate(a5, b1, c51);
+                        VecF a6 = Vec.Create<float>(Unsafe.Add(ref row6, k + 3));
+                        c60 = Vec.MultiplyAddEstimate(a6, b0, c60); c61 = Vec.MultiplyAddEstimate(a6, b1, c61);
+                        VecF a7 = Vec.Create<float>(Unsafe.Add(ref row7, k + 3));
+                        c70 = Vec.MultiplyAddEstimate(a7, b0, c70); c71 = Vec.MultiplyAddEstimate(a7, b1, c71);
+                    }
+                    b = ref Unsafe.Add(ref b, 128);
+                    Prefetcher.AskForLine(ref next);
+                    next = ref Unsafe.Add(ref next, Prefetcher.LineFloats);
                 }
+                for (; k < end; k++)
                 {
-                    VecF b0 = Vec.LoadUnsafe(ref b, 32), b1 = Vec.LoadUnsafe(ref b, 48);
-                    VecF a0 = Vec.Create<float>(Unsafe.Add(ref row0, k + 1));
-                    c00 = Vec.MultiplyAddEstimate(a0, b0, c00); c01 = Vec.MultiplyAddEstimate(a0, b1, c01);
-                    VecF a1 = Vec.Create<float>(Unsafe.Add(ref row1, k + 1));
-                    c10 = Vec.MultiplyAddEstimate(a1, b0, c10); c11 = Vec.MultiplyAddEstimate(a1, b1, c11);
-                    VecF a2 = Vec.Create<float>(Unsafe.Add(ref row2, k + 1));
-                    c20 = Vec.MultiplyAddEstimate(a2, b0, c20); c21 = Vec.MultiplyAddEstimate(a2, b1, c21);
-                    VecF a3 = Vec.Create<float>(Unsafe.Add(ref row3, k + 1));
-                    c30 = Vec.MultiplyAddEstimate(a3, b0, c30); c31 = Vec.MultiplyAddEstimate(a3, b1, c31);
-                    VecF a4 = Vec.Create<float>(Unsafe.Add(ref row4, k + 1));
-                    c40 = Vec.MultiplyAddEstimate(a4, b0, c40); c41 = Vec.MultiplyAddEstimate(a4, b1, c41);
-                    VecF a5 = Vec.Create<float>(Unsafe.Add(ref row5, k + 1));
-                    c50 = Vec.MultiplyAddEstimate(a5, b0, c50); c51 = Vec.MultiplyAddEstimate(a5, b1, c51);
-                    VecF a6 = Vec.Create<float>(Unsafe.Add(ref row6, k + 1));
-                    c60 = Vec.MultiplyAddEstimate(a6, b0, c60); c61 = Vec.MultiplyAddEstimate(a6, b1, c61);
-                    VecF a7 = Vec.Create<float>(Unsafe.Add(ref row7, k + 1));
-                    c70 = Vec.MultiplyAddEstimate(a7, b0, c70); c71 = Vec.MultiplyAddEstimate(a7, b1, c71);
+                    {
+                        VecF b0 = Vec.LoadUnsafe(ref b, 0), b1 = Vec.LoadUnsafe(ref b, 16);
+                        VecF a0 = Vec.Create<float>(Unsafe.Add(ref row0, k));
+                        c00 = Vec.MultiplyAddEstimate(a0, b0, c00); c01 = Vec.MultiplyAddEstimate(a0, b1, c01);
+                        VecF a1 = Vec.Create<float>(Unsafe.Add(ref row1, k));
+                        c10 = Vec.MultiplyAddEstimate(a1, b0, c10); c11 = Vec.MultiplyAddEstimate(a1, b1, c11);
+                        VecF a2 = Vec.Create<float>(Unsafe.Add(ref row2, k));
+                        c20 = Vec.MultiplyAddEstimate(a2, b0, c20); c21 = Vec.MultiplyAddEstimate(a2, b1, c21);
+                        VecF a3 = Vec.Create<float>(Unsafe.Add(ref row3, k));
+                        c30 = Vec.MultiplyAddEstimate(a3, b0, c30); c31 = Vec.MultiplyAddEstimate(a3, b1, c31);
+                        VecF a4 = Vec.Create<float>(Unsafe.Add(ref row4, k));
+                        c40 = Vec.MultiplyAddEstimate(a4, b0, c40); c41 = Vec.MultiplyAddEstimate(a4, b1, c41);
+                        VecF a5 = Vec.Create<float>(Unsafe.Add(ref row5, k));
+                        c50 = Vec.MultiplyAddEstimate(a5, b0, c50); c51 = Vec.MultiplyAddEstimate(a5, b1, c51);
+                        VecF a6 = Vec.Create<float>(Unsafe.Add(ref row6, k));
+                        c60 = Vec.MultiplyAddEstimate(a6, b0, c60); c61 = Vec.MultiplyAddEstimate(a6, b1, c61);
+                        VecF a7 = Vec.Create<float>(Unsafe.Add(ref row7, k));
+                        c70 = Vec.MultiplyAddEstimate(a7, b0, c70); c71 = Vec.MultiplyAddEstimate(a7, b1, c71);
+                    }
+                    b = ref Unsafe.Add(ref b, 32);
                 }
-                {
-                    VecF b0 = Vec.LoadUnsafe(ref b, 64), b1 = Vec.LoadUnsafe(ref b, 80);
-                    VecF a0 = Vec.Create<float>(Unsafe.Add(ref row0, k + 2));
-                    c00 = Vec.MultiplyAddEstimate(a0, b0, c00); c01 = Vec.MultiplyAddEstimate(a0, b1, c01);
-                    VecF a1 = Vec.Create<float>(Unsafe.Add(ref row1, k + 2));
-                    c10 = Vec.MultiplyAddEstimate(a1, b0, c10); c11 = Vec.MultiplyAddEstimate(a1, b1, c11);
-                    VecF a2 = Vec.Create<float>(Unsafe.Add(ref row2, k + 2));
-                    c20 = Vec.MultiplyAddEstimate(a2, b0, c20); c21 = Vec.MultiplyAddEstimate(a2, b1, c21);
-                    VecF a3 = Vec.Create<float>(Unsafe.Add(ref row3, k + 2));
-                    c30 = Vec.MultiplyAddEstimate(a3, b0, c30); c31 = Vec.MultiplyAddEstimate(a3, b1, c31);
-                    VecF a4 = Vec.Create<float>(Unsafe.Add(ref row4, k + 2));
-                    c40 = Vec.MultiplyAddEstimate(a4, b0, c40); c41 = Vec.MultiplyAddEstimate(a4, b1, c41);
-                    VecF a5 = Vec.Create<float>(Unsafe.Add(ref row5, k + 2));
-                    c50 = Vec.MultiplyAddEstimate(a5, b0, c50); c51 = Vec.MultiplyAddEstimate(a5, b1, c51);
-                    VecF a6 = Vec.Create<float>(Unsafe.Add(ref row6, k + 2));
-                    c60 = Vec.MultiplyAddEstimate(a6, b0, c60); c61 = Vec.MultiplyAddEstimate(a6, b1, c61);
-                    VecF a7 = Vec.Create<float>(Unsafe.Add(ref row7, k + 2));
-                    c70 = Vec.MultiplyAddEstimate(a7, b0, c70); c71 = Vec.MultiplyAddEstimate(a7, b1, c71);
-                }
-                {
-                    VecF b0 = Vec.LoadUnsafe(ref b, 96), b1 = Vec.LoadUnsafe(ref b, 112);
-                    VecF a0 = Vec.Create<float>(Unsafe.Add(ref row0, k + 3));
-                    c00 = Vec.MultiplyAddEstimate(a0, b0, c00); c01 = Vec.MultiplyAddEstimate(a0, b1, c01);
-                    VecF a1 = Vec.Create<float>(Unsafe.Add(ref row1, k + 3));
-                    c10 = Vec.MultiplyAddEstimate(a1, b0, c10); c11 = Vec.MultiplyAddEstimate(a1, b1, c11);
-                    VecF a2 = Vec.Create<float>(Unsafe.Add(ref row2, k + 3));
-                    c20 = Vec.MultiplyAddEstimate(a2, b0, c20); c21 = Vec.MultiplyAddEstimate(a2, b1, c21);
-                    VecF a3 = Vec.Create<float>(Unsafe.Add(ref row3, k + 3));
-                    c30 = Vec.MultiplyAddEstimate(a3, b0, c30); c31 = Vec.MultiplyAddEstimate(a3, b1, c31);
-                    VecF a4 = Vec.Create<float>(Unsafe.Add(ref row4, k + 3));
-                    c40 = Vec.MultiplyAddEstimate(a4, b0, c40); c41 = Vec.MultiplyAddEstimate(a4, b1, c41);
-                    VecF a5 = Vec.Create<float>(Unsafe.Add(ref row5, k + 3));
-                    c50 = Vec.MultiplyAddEstimate(a5, b0, c50); c51 = Vec.MultiplyAddEstimate(a5, b1, c51);
-                    VecF a6 = Vec.Create<float>(Unsafe.Add(ref row6, k + 3));
-                    c60 = Vec.MultiplyAddEstimate(a6, b0, c60); c61 = Vec.MultiplyAddEstimate(a6, b1, c61);
-                    VecF a7 = Vec.Create<float>(Unsafe.Add(ref row7, k + 3));
-                    c70 = Vec.MultiplyAddEstimate(a7, b0, c70); c71 = Vec.MultiplyAddEstimate(a7, b1, c71);
-                }
-                b = ref Unsafe.Add(ref b, 128);
-                Prefetcher.AskForLine(ref next);
-                next = ref Unsafe.Add(ref next, Prefetcher.LineFloats);
-            }
-            for (; k < depth; k++)
-            {
-                {
-                    VecF b0 = Vec.LoadUnsafe(ref b, 0), b1 = Vec.LoadUnsafe(ref b, 16);
-                    VecF a0 = Vec.Create<float>(Unsafe.Add(ref row0, k));
-                    c00 = Vec.MultiplyAddEstimate(a0, b0, c00); c01 = Vec.MultiplyAddEstimate(a0, b1, c01);
-                    VecF a1 = Vec.Create<float>(Unsafe.Add(ref row1, k));
-                    c10 = Vec.MultiplyAddEstimate(a1, b0, c10); c11 = Vec.MultiplyAddEstimate(a1, b1, c11);
-                    VecF a2 = Vec.Create<float>(Unsafe.Add(ref row2, k));
-                    c20 = Vec.MultiplyAddEstimate(a2, b0, c20); c21 = Vec.MultiplyAddEstimate(a2, b1, c21);
-                    VecF a3 = Vec.Create<float>(Unsafe.Add(ref row3, k));
-                    c30 = Vec.MultiplyAddEstimate(a3, b0, c30); c31 = Vec.MultiplyAddEstimate(a3, b1, c31);
-                    VecF a4 = Vec.Create<float>(Unsafe.Add(ref row4, k));
-                    c40 = Vec.MultiplyAddEstimate(a4, b0, c40); c41 = Vec.MultiplyAddEstimate(a4, b1, c41);
-                    VecF a5 = Vec.Create<float>(Unsafe.Add(ref row5, k));
-                    c50 = Vec.MultiplyAddEstimate(a5, b0, c50); c51 = Vec.MultiplyAddEstimate(a5, b1, c51);
-                    VecF a6 = Vec.Create<float>(Unsafe.Add(ref row6, k));
-                    c60 = Vec.MultiplyAddEstimate(a6, b0, c60); c61 = Vec.MultiplyAddEstimate(a6, b1, c61);
-                    VecF a7 = Vec.Create<float>(Unsafe.Add(ref row7, k));
-                    c70 = Vec.MultiplyAddEstimate(a7, b0, c70); c71 = Vec.MultiplyAddEstimate(a7, b1, c71);
-                }
-                b = ref Unsafe.Add(ref b, 32);
-            }
 
-            ref float end0 = ref c;
-            Vec.StoreUnsafe(c00, ref end0, 0); Vec.StoreUnsafe(c01, ref end0, 16);
-            ref float end1 = ref Unsafe.Add(ref c, cStride);
-            Vec.StoreUnsafe(c10, ref end1, 0); Vec.StoreUnsafe(c11, ref end1, 16);
-            ref float end2 = ref Unsafe.Add(ref c, 2 * cStride);
-            Vec.StoreUnsafe(c20, ref end2, 0); Vec.StoreUnsafe(c21, ref end2, 16);
-            ref float end3 = ref Unsafe.Add(ref c, 3 * cStride);
-            Vec.StoreUnsafe(c30, ref end3, 0); Vec.StoreUnsafe(c31, ref end3, 16);
-            ref float end4 = ref Unsafe.Add(ref c, 4 * cStride);
-            Vec.StoreUnsafe(c40, ref end4, 0); Vec.StoreUnsafe(c41, ref end4, 16);
-            ref float end5 = ref Unsafe.Add(ref c, 5 * cStride);
-            Vec.StoreUnsafe(c50, ref end5, 0); Vec.StoreUnsafe(c51, ref end5, 16);
-            ref float end6 = ref Unsafe.Add(ref c, 6 * cStride);
-            Vec.StoreUnsafe(c60, ref end6, 0); Vec.StoreUnsafe(c61, ref end6, 16);
-            ref float end7 = ref Unsafe.Add(ref c, 7 * cStride);
-            Vec.StoreUnsafe(c70, ref end7, 0); Vec.StoreUnsafe(c71, ref end7, 16);
+                ref float before0 = ref initial;
+                ref float after0 = ref c;
+                Vec.StoreUnsafe(Vec.LoadUnsafe(ref before0, 0) + c00, ref after0, 0); Vec.StoreUnsafe(Vec.LoadUnsafe(ref before0, 16) + c01, ref after0, 16);
+                ref float before1 = ref Unsafe.Add(ref initial, initialStride);
+                ref float after1 = ref Unsafe.Add(ref c, cStride);
+                Vec.StoreUnsafe(Vec.LoadUnsafe(ref before1, 0) + c10, ref after1, 0); Vec.StoreUnsafe(Vec.LoadUnsafe(ref before1, 16) + c11, ref after1, 16);
+                ref float before2 = ref Unsafe.Add(ref initial, 2 * initialStride);
+                ref float after2 = ref Unsafe.Add(ref c, 2 * cStride);
+                Vec.StoreUnsafe(Vec.LoadUnsafe(ref before2, 0) + c20, ref after2, 0); Vec.StoreUnsafe(Vec.LoadUnsafe(ref before2, 16) + c21, ref after2, 16);
+                ref float before3 = ref Unsafe.Add(ref initial, 3 * initialStride);
+                ref float after3 = ref Unsafe.Add(ref c, 3 * cStride);
+                Vec.StoreUnsafe(Vec.LoadUnsafe(ref before3, 0) + c30, ref after3, 0); Vec.StoreUnsafe(Vec.LoadUnsafe(ref before3, 16) + c31, ref after3, 16);
+                ref float before4 = ref Unsafe.Add(ref initial, 4 * initialStride);
+                ref float after4 = ref Unsafe.Add(ref c, 4 * cStride);
+                Vec.StoreUnsafe(Vec.LoadUnsafe(ref before4, 0) + c40, ref after4, 0); Vec.StoreUnsafe(Vec.LoadUnsafe(ref before4, 16) + c41, ref after4, 16);
+                ref float before5 = ref Unsafe.Add(ref initial, 5 * initialStride);
+                ref float after5 = ref Unsafe.Add(ref c, 5 * cStride);
+                Vec.StoreUnsafe(Vec.LoadUnsafe(ref before5, 0) + c50, ref after5, 0); Vec.StoreUnsafe(Vec.LoadUnsafe(ref before5, 16) + c51, ref after5, 16);
+                ref float before6 = ref Unsafe.Add(ref initial, 6 * initialStride);
+                ref float after6 = ref Unsafe.Add(ref c, 6 * cStride);
+                Vec.StoreUnsafe(Vec.LoadUnsafe(ref before6, 0) + c60, ref after6, 0); Vec.StoreUnsafe(Vec.LoadUnsafe(ref before6, 16) + c61, ref after6, 16);
+                ref float before7 = ref Unsafe.Add(ref initial, 7 * initialStride);
+                ref float after7 = ref Unsafe.Add(ref c, 7 * cStride);
+                Vec.StoreUnsafe(Vec.LoadUnsafe(ref before7, 0) + c70, ref after7, 0); Vec.StoreUnsafe(Vec.LoadUnsafe(ref before7, 16) + c71, ref after7, 16);
+
+                if (k >= depth)
+                {
+                    break;
+                }
+                initial = ref c;
+                initialStride = cStride;
+            }
         }
 
         /// <summary>C[m][n] = I[m][n] + Σ_k A[m][k]·B[k][n], 4 rows × 2 vectors of columns.</summary>
@@ -596,94 +656,106 @@ namespace FastAttn.Generated
         private static void Multiply4x2(ref float a, nint aStride, ref float b, ref float initial, nint initialStride, ref float c, nint cStride, nint depth, ref float next)
         {
             ref float row0 = ref a;
-            ref float start0 = ref initial;
-            VecF c00 = Vec.LoadUnsafe(ref start0, 0), c01 = Vec.LoadUnsafe(ref start0, 16);
             ref float row1 = ref Unsafe.Add(ref a, aStride);
-            ref float start1 = ref Unsafe.Add(ref initial, initialStride);
-            VecF c10 = Vec.LoadUnsafe(ref start1, 0), c11 = Vec.LoadUnsafe(ref start1, 16);
             ref float row2 = ref Unsafe.Add(ref a, 2 * aStride);
-            ref float start2 = ref Unsafe.Add(ref initial, 2 * initialStride);
-            VecF c20 = Vec.LoadUnsafe(ref start2, 0), c21 = Vec.LoadUnsafe(ref start2, 16);
             ref float row3 = ref Unsafe.Add(ref a, 3 * aStride);
-            ref float start3 = ref Unsafe.Add(ref initial, 3 * initialStride);
-            VecF c30 = Vec.LoadUnsafe(ref start3, 0), c31 = Vec.LoadUnsafe(ref start3, 16);
 
-            // An element of A times a vector of B.
+            // The sum in parts of 128 terms: rounding errors grow with the length of a sum.
             nint k = 0;
-            for (; k <= depth - 4; k += 4)
+            while (true)
             {
+                nint end = k + 128 < depth ? k + 128 : depth;
+                VecF c00 = VecF.Zero, c01 = VecF.Zero;
+                VecF c10 = VecF.Zero, c11 = VecF.Zero;
+                VecF c20 = VecF.Zero, c21 = VecF.Zero;
+                VecF c30 = VecF.Zero, c31 = VecF.Zero;
+                // An element of A times a vector of B.
+                for (; k <= end - 4; k += 4)
                 {
-                    VecF b0 = Vec.LoadUnsafe(ref b, 0), b1 = Vec.LoadUnsafe(ref b, 16);
-                    VecF a0 = Vec.Create<float>(Unsafe.Add(ref row0, k));
-                    c00 = Vec.MultiplyAddEstimate(a0, b0, c00); c01 = Vec.MultiplyAddEstimate(a0, b1, c01);
-                    VecF a1 = Vec.Create<float>(Unsafe.Add(ref row1, k));
-                    c10 = Vec.MultiplyAddEstimate(a1, b0, c10); c11 = Vec.MultiplyAddEstimate(a1, b1, c11);
-                    VecF a2 = Vec.Create<float>(Unsafe.Add(ref row2, k));
-                    c20 = Vec.MultiplyAddEstimate(a2, b0, c20); c21 = Vec.MultiplyAddEstimate(a2, b1, c21);
-                    VecF a3 = Vec.Create<float>(Unsafe.Add(ref row3, k));
-                    c30 = Vec.MultiplyAddEstimate(a3, b0, c30); c31 = Vec.MultiplyAddEstimate(a3, b1, c31);
+                    {
+                        VecF b0 = Vec.LoadUnsafe(ref b, 0), b1 = Vec.LoadUnsafe(ref b, 16);
+                        VecF a0 = Vec.Create<float>(Unsafe.Add(ref row0, k));
+                        c00 = Vec.MultiplyAddEstimate(a0, b0, c00); c01 = Vec.MultiplyAddEstimate(a0, b1, c01);
+                        VecF a1 = Vec.Create<float>(Unsafe.Add(ref row1, k));
+                        c10 = Vec.MultiplyAddEstimate(a1, b0, c10); c11 = Vec.MultiplyAddEstimate(a1, b1, c11);
+                        VecF a2 = Vec.Create<float>(Unsafe.Add(ref row2, k));
+                        c20 = Vec.MultiplyAddEstimate(a2, b0, c20); c21 = Vec.MultiplyAddEstimate(a2, b1, c21);
+                        VecF a3 = Vec.Create<float>(Unsafe.Add(ref row3, k));
+                        c30 = Vec.MultiplyAddEstimate(a3, b0, c30); c31 = Vec.MultiplyAddEstimate(a3, b1, c31);
+                    }
+                    {
+                        VecF b0 = Vec.LoadUnsafe(ref b, 32), b1 = Vec.LoadUnsafe(ref b, 48);
+                        VecF a0 = Vec.Create<float>(Unsafe.Add(ref row0, k + 1));
+                        c00 = Vec.MultiplyAddEstimate(a0, b0, c00); c01 = Vec.MultiplyAddEstimate(a0, b1, c01);
+                        VecF a1 = Vec.Create<float>(Unsafe.Add(ref row1, k + 1));
+                        c10 = Vec.MultiplyAddEstimate(a1, b0, c10); c11 = Vec.MultiplyAddEstimate(a1, b1, c11);
+                        VecF a2 = Vec.Create<float>(Unsafe.Add(ref row2, k + 1));
+                        c20 = Vec.MultiplyAddEstimate(a2, b0, c20); c21 = Vec.MultiplyAddEstimate(a2, b1, c21);
+                        VecF a3 = Vec.Create<float>(Unsafe.Add(ref row3, k + 1));
+                        c30 = Vec.MultiplyAddEstimate(a3, b0, c30); c31 = Vec.MultiplyAddEstimate(a3, b1, c31);
+                    }
+                    {
+                        VecF b0 = Vec.LoadUnsafe(ref b, 64), b1 = Vec.LoadUnsafe(ref b, 80);
+                        VecF a0 = Vec.Create<float>(Unsafe.Add(ref row0, k + 2));
+                        c00 = Vec.MultiplyAddEstimate(a0, b0, c00); c01 = Vec.MultiplyAddEstimate(a0, b1, c01);
+                        VecF a1 = Vec.Create<float>(Unsafe.Add(ref row1, k + 2));
+                        c10 = Vec.MultiplyAddEstimate(a1, b0, c10); c11 = Vec.MultiplyAddEstimate(a1, b1, c11);
+                        VecF a2 = Vec.Create<float>(Unsafe.Add(ref row2, k + 2));
+                        c20 = Vec.MultiplyAddEstimate(a2, b0, c20); c21 = Vec.MultiplyAddEstimate(a2, b1, c21);
+                        VecF a3 = Vec.Create<float>(Unsafe.Add(ref row3, k + 2));
+                        c30 = Vec.MultiplyAddEstimate(a3, b0, c30); c31 = Vec.MultiplyAddEstimate(a3, b1, c31);
+                    }
+                    {
+                        VecF b0 = Vec.LoadUnsafe(ref b, 96), b1 = Vec.LoadUnsafe(ref b, 112);
+                        VecF a0 = Vec.Create<float>(Unsafe.Add(ref row0, k + 3));
+                        c00 = Vec.MultiplyAddEstimate(a0, b0, c00); c01 = Vec.MultiplyAddEstimate(a0, b1, c01);
+                        VecF a1 = Vec.Create<float>(Unsafe.Add(ref row1, k + 3));
+                        c10 = Vec.MultiplyAddEstimate(a1, b0, c10); c11 = Vec.MultiplyAddEstimate(a1, b1, c11);
+                        VecF a2 = Vec.Create<float>(Unsafe.Add(ref row2, k + 3));
+                        c20 = Vec.MultiplyAddEstimate(a2, b0, c20); c21 = Vec.MultiplyAddEstimate(a2, b1, c21);
+                        VecF a3 = Vec.Create<float>(Unsafe.Add(ref row3, k + 3));
+                        c30 = Vec.MultiplyAddEstimate(a3, b0, c30); c31 = Vec.MultiplyAddEstimate(a3, b1, c31);
+                    }
+                    b = ref Unsafe.Add(ref b, 128);
+                    Prefetcher.AskForLine(ref next);
+                    next = ref Unsafe.Add(ref next, Prefetcher.LineFloats);
                 }
+                for (; k < end; k++)
                 {
-                    VecF b0 = Vec.LoadUnsafe(ref b, 32), b1 = Vec.LoadUnsafe(ref b, 48);
-                    VecF a0 = Vec.Create<float>(Unsafe.Add(ref row0, k + 1));
-                    c00 = Vec.MultiplyAddEstimate(a0, b0, c00); c01 = Vec.MultiplyAddEstimate(a0, b1, c01);
-                    VecF a1 = Vec.Create<float>(Unsafe.Add(ref row1, k + 1));
-                    c10 = Vec.MultiplyAddEstimate(a1, b0, c10); c11 = Vec.MultiplyAddEstimate(a1, b1, c11);
-                    VecF a2 = Vec.Create<float>(Unsafe.Add(ref row2, k + 1));
-                    c20 = Vec.MultiplyAddEstimate(a2, b0, c20); c21 = Vec.MultiplyAddEstimate(a2, b1, c21);
-                    VecF a3 = Vec.Create<float>(Unsafe.Add(ref row3, k + 1));
-                    c30 = Vec.MultiplyAddEstimate(a3, b0, c30); c31 = Vec.MultiplyAddEstimate(a3, b1, c31);
+                    {
+                        VecF b0 = Vec.LoadUnsafe(ref b, 0), b1 = Vec.LoadUnsafe(ref b, 16);
+                        VecF a0 = Vec.Create<float>(Unsafe.Add(ref row0, k));
+                        c00 = Vec.MultiplyAddEstimate(a0, b0, c00); c01 = Vec.MultiplyAddEstimate(a0, b1, c01);
+                        VecF a1 = Vec.Create<float>(Unsafe.Add(ref row1, k));
+                        c10 = Vec.MultiplyAddEstimate(a1, b0, c10); c11 = Vec.MultiplyAddEstimate(a1, b1, c11);
+                        VecF a2 = Vec.Create<float>(Unsafe.Add(ref row2, k));
+                        c20 = Vec.MultiplyAddEstimate(a2, b0, c20); c21 = Vec.MultiplyAddEstimate(a2, b1, c21);
+                        VecF a3 = Vec.Create<float>(Unsafe.Add(ref row3, k));
+                        c30 = Vec.MultiplyAddEstimate(a3, b0, c30); c31 = Vec.MultiplyAddEstimate(a3, b1, c31);
+                    }
+                    b = ref Unsafe.Add(ref b, 32);
                 }
-                {
-                    VecF b0 = Vec.LoadUnsafe(ref b, 64), b1 = Vec.LoadUnsafe(ref b, 80);
-                    VecF a0 = Vec.Create<float>(Unsafe.Add(ref row0, k + 2));
-                    c00 = Vec.MultiplyAddEstimate(a0, b0, c00); c01 = Vec.MultiplyAddEstimate(a0, b1, c01);
-                    VecF a1 = Vec.Create<float>(Unsafe.Add(ref row1, k + 2));
-                    c10 = Vec.MultiplyAddEstimate(a1, b0, c10); c11 = Vec.MultiplyAddEstimate(a1, b1, c11);
-                    VecF a2 = Vec.Create<float>(Unsafe.Add(ref row2, k + 2));
-                    c20 = Vec.MultiplyAddEstimate(a2, b0, c20); c21 = Vec.MultiplyAddEstimate(a2, b1, c21);
-                    VecF a3 = Vec.Create<float>(Unsafe.Add(ref row3, k + 2));
-                    c30 = Vec.MultiplyAddEstimate(a3, b0, c30); c31 = Vec.MultiplyAddEstimate(a3, b1, c31);
-                }
-                {
-                    VecF b0 = Vec.LoadUnsafe(ref b, 96), b1 = Vec.LoadUnsafe(ref b, 112);
-                    VecF a0 = Vec.Create<float>(Unsafe.Add(ref row0, k + 3));
-                    c00 = Vec.MultiplyAddEstimate(a0, b0, c00); c01 = Vec.MultiplyAddEstimate(a0, b1, c01);
-                    VecF a1 = Vec.Create<float>(Unsafe.Add(ref row1, k + 3));
-                    c10 = Vec.MultiplyAddEstimate(a1, b0, c10); c11 = Vec.MultiplyAddEstimate(a1, b1, c11);
-                    VecF a2 = Vec.Create<float>(Unsafe.Add(ref row2, k + 3));
-                    c20 = Vec.MultiplyAddEstimate(a2, b0, c20); c21 = Vec.MultiplyAddEstimate(a2, b1, c21);
-                    VecF a3 = Vec.Create<float>(Unsafe.Add(ref row3, k + 3));
-                    c30 = Vec.MultiplyAddEstimate(a3, b0, c30); c31 = Vec.MultiplyAddEstimate(a3, b1, c31);
-                }
-                b = ref Unsafe.Add(ref b, 128);
-                Prefetcher.AskForLine(ref next);
-                next = ref Unsafe.Add(ref next, Prefetcher.LineFloats);
-            }
-            for (; k < depth; k++)
-            {
-                {
-                    VecF b0 = Vec.LoadUnsafe(ref b, 0), b1 = Vec.LoadUnsafe(ref b, 16);
-                    VecF a0 = Vec.Create<float>(Unsafe.Add(ref row0, k));
-                    c00 = Vec.MultiplyAddEstimate(a0, b0, c00); c01 = Vec.MultiplyAddEstimate(a0, b1, c01);
-                    VecF a1 = Vec.Create<float>(Unsafe.Add(ref row1, k));
-                    c10 = Vec.MultiplyAddEstimate(a1, b0, c10); c11 = Vec.MultiplyAddEstimate(a1, b1, c11);
-                    VecF a2 = Vec.Create<float>(Unsafe.Add(ref row2, k));
-                    c20 = Vec.MultiplyAddEstimate(a2, b0, c20); c21 = Vec.MultiplyAddEstimate(a2, b1, c21);
-                    VecF a3 = Vec.Create<float>(Unsafe.Add(ref row3, k));
-                    c30 = Vec.MultiplyAddEstimate(a3, b0, c30); c31 = Vec.MultiplyAddEstimate(a3, b1, c31);
-                }
-                b = ref Unsafe.Add(ref b, 32);
-            }
 
-            ref float end0 = ref c;
-            Vec.StoreUnsafe(c00, ref end0, 0); Vec.StoreUnsafe(c01, ref end0, 16);
-            ref float end1 = ref Unsafe.Add(ref c, cStride);
-            Vec.StoreUnsafe(c10, ref end1, 0); Vec.StoreUnsafe(c11, ref end1, 16);
-            ref float end2 = ref Unsafe.Add(ref c, 2 * cStride);
-            Vec.StoreUnsafe(c20, ref end2, 0); Vec.StoreUnsafe(c21, ref end2, 16);
-            ref float end3 = ref Unsafe.Add(ref c, 3 * cStride);
-            Vec.StoreUnsafe(c30, ref end3, 0); Vec.StoreUnsafe(c31, ref end3, 16);
+                ref float before0 = ref initial;
+                ref float after0 = ref c;
+                Vec.StoreUnsafe(Vec.LoadUnsafe(ref before0, 0) + c00, ref after0, 0); Vec.StoreUnsafe(Vec.LoadUnsafe(ref before0, 16) + c01, ref after0, 16);
+                ref float before1 = ref Unsafe.Add(ref initial, initialStride);
+                ref float after1 = ref Unsafe.Add(ref c, cStride);
+                Vec.StoreUnsafe(Vec.LoadUnsafe(ref before1, 0) + c10, ref after1, 0); Vec.StoreUnsafe(Vec.LoadUnsafe(ref before1, 16) + c11, ref after1, 16);
+                ref float before2 = ref Unsafe.Add(ref initial, 2 * initialStride);
+                ref float after2 = ref Unsafe.Add(ref c, 2 * cStride);
+                Vec.StoreUnsafe(Vec.LoadUnsafe(ref before2, 0) + c20, ref after2, 0); Vec.StoreUnsafe(Vec.LoadUnsafe(ref before2, 16) + c21, ref after2, 16);
+                ref float before3 = ref Unsafe.Add(ref initial, 3 * initialStride);
+                ref float after3 = ref Unsafe.Add(ref c, 3 * cStride);
+                Vec.StoreUnsafe(Vec.LoadUnsafe(ref before3, 0) + c30, ref after3, 0); Vec.StoreUnsafe(Vec.LoadUnsafe(ref before3, 16) + c31, ref after3, 16);
+
+                if (k >= depth)
+                {
+                    break;
+                }
+                initial = ref c;
+                initialStride = cStride;
+            }
         }
 
         /// <summary>C[m][n] = I[m][n] + Σ_k A[m][k]·B[k][n], 2 rows × 2 vectors of columns.</summary>
@@ -691,64 +763,76 @@ namespace FastAttn.Generated
         private static void Multiply2x2(ref float a, nint aStride, ref float b, ref float initial, nint initialStride, ref float c, nint cStride, nint depth, ref float next)
         {
             ref float row0 = ref a;
-            ref float start0 = ref initial;
-            VecF c00 = Vec.LoadUnsafe(ref start0, 0), c01 = Vec.LoadUnsafe(ref start0, 16);
             ref float row1 = ref Unsafe.Add(ref a, aStride);
-            ref float start1 = ref Unsafe.Add(ref initial, initialStride);
-            VecF c10 = Vec.LoadUnsafe(ref start1, 0), c11 = Vec.LoadUnsafe(ref start1, 16);
 
-            // An element of A times a vector of B.
+            // The sum in parts of 128 terms: rounding errors grow with the length of a sum.
             nint k = 0;
-            for (; k <= depth - 4; k += 4)
+            while (true)
             {
+                nint end = k + 128 < depth ? k + 128 : depth;
+                VecF c00 = VecF.Zero, c01 = VecF.Zero;
+                VecF c10 = VecF.Zero, c11 = VecF.Zero;
+                // An element of A times a vector of B.
+                for (; k <= end - 4; k += 4)
                 {
-                    VecF b0 = Vec.LoadUnsafe(ref b, 0), b1 = Vec.LoadUnsafe(ref b, 16);
-                    VecF a0 = Vec.Create<float>(Unsafe.Add(ref row0, k));
-                    c00 = Vec.MultiplyAddEstimate(a0, b0, c00); c01 = Vec.MultiplyAddEstimate(a0, b1, c01);
-                    VecF a1 = Vec.Create<float>(Unsafe.Add(ref row1, k));
-                    c10 = Vec.MultiplyAddEstimate(a1, b0, c10); c11 = Vec.MultiplyAddEstimate(a1, b1, c11);
+                    {
+                        VecF b0 = Vec.LoadUnsafe(ref b, 0), b1 = Vec.LoadUnsafe(ref b, 16);
+                        VecF a0 = Vec.Create<float>(Unsafe.Add(ref row0, k));
+                        c00 = Vec.MultiplyAddEstimate(a0, b0, c00); c01 = Vec.MultiplyAddEstimate(a0, b1, c01);
+                        VecF a1 = Vec.Create<float>(Unsafe.Add(ref row1, k));
+                        c10 = Vec.MultiplyAddEstimate(a1, b0, c10); c11 = Vec.MultiplyAddEstimate(a1, b1, c11);
+                    }
+                    {
+                        VecF b0 = Vec.LoadUnsafe(ref b, 32), b1 = Vec.LoadUnsafe(ref b, 48);
+                        VecF a0 = Vec.Create<float>(Unsafe.Add(ref row0, k + 1));
+                        c00 = Vec.MultiplyAddEstimate(a0, b0, c00); c01 = Vec.MultiplyAddEstimate(a0, b1, c01);
+                        VecF a1 = Vec.Create<float>(Unsafe.Add(ref row1, k + 1));
+                        c10 = Vec.MultiplyAddEstimate(a1, b0, c10); c11 = Vec.MultiplyAddEstimate(a1, b1, c11);
+                    }
+                    {
+                        VecF b0 = Vec.LoadUnsafe(ref b, 64), b1 = Vec.LoadUnsafe(ref b, 80);
+                        VecF a0 = Vec.Create<float>(Unsafe.Add(ref row0, k + 2));
+                        c00 = Vec.MultiplyAddEstimate(a0, b0, c00); c01 = Vec.MultiplyAddEstimate(a0, b1, c01);
+                        VecF a1 = Vec.Create<float>(Unsafe.Add(ref row1, k + 2));
+                        c10 = Vec.MultiplyAddEstimate(a1, b0, c10); c11 = Vec.MultiplyAddEstimate(a1, b1, c11);
+                    }
+                    {
+                        VecF b0 = Vec.LoadUnsafe(ref b, 96), b1 = Vec.LoadUnsafe(ref b, 112);
+                        VecF a0 = Vec.Create<float>(Unsafe.Add(ref row0, k + 3));
+                        c00 = Vec.MultiplyAddEstimate(a0, b0, c00); c01 = Vec.MultiplyAddEstimate(a0, b1, c01);
+                        VecF a1 = Vec.Create<float>(Unsafe.Add(ref row1, k + 3));
+                        c10 = Vec.MultiplyAddEstimate(a1, b0, c10); c11 = Vec.MultiplyAddEstimate(a1, b1, c11);
+                    }
+                    b = ref Unsafe.Add(ref b, 128);
+                    Prefetcher.AskForLine(ref next);
+                    next = ref Unsafe.Add(ref next, Prefetcher.LineFloats);
                 }
+                for (; k < end; k++)
                 {
-                    VecF b0 = Vec.LoadUnsafe(ref b, 32), b1 = Vec.LoadUnsafe(ref b, 48);
-                    VecF a0 = Vec.Create<float>(Unsafe.Add(ref row0, k + 1));
-                    c00 = Vec.MultiplyAddEstimate(a0, b0, c00); c01 = Vec.MultiplyAddEstimate(a0, b1, c01);
-                    VecF a1 = Vec.Create<float>(Unsafe.Add(ref row1, k + 1));
-                    c10 = Vec.MultiplyAddEstimate(a1, b0, c10); c11 = Vec.MultiplyAddEstimate(a1, b1, c11);
+                    {
+                        VecF b0 = Vec.LoadUnsafe(ref b, 0), b1 = Vec.LoadUnsafe(ref b, 16);
+                        VecF a0 = Vec.Create<float>(Unsafe.Add(ref row0, k));
+                        c00 = Vec.MultiplyAddEstimate(a0, b0, c00); c01 = Vec.MultiplyAddEstimate(a0, b1, c01);
+                        VecF a1 = Vec.Create<float>(Unsafe.Add(ref row1, k));
+                        c10 = Vec.MultiplyAddEstimate(a1, b0, c10); c11 = Vec.MultiplyAddEstimate(a1, b1, c11);
+                    }
+                    b = ref Unsafe.Add(ref b, 32);
                 }
-                {
-                    VecF b0 = Vec.LoadUnsafe(ref b, 64), b1 = Vec.LoadUnsafe(ref b, 80);
-                    VecF a0 = Vec.Create<float>(Unsafe.Add(ref row0, k + 2));
-                    c00 = Vec.MultiplyAddEstimate(a0, b0, c00); c01 = Vec.MultiplyAddEstimate(a0, b1, c01);
-                    VecF a1 = Vec.Create<float>(Unsafe.Add(ref row1, k + 2));
-                    c10 = Vec.MultiplyAddEstimate(a1, b0, c10); c11 = Vec.MultiplyAddEstimate(a1, b1, c11);
-                }
-                {
-                    VecF b0 = Vec.LoadUnsafe(ref b, 96), b1 = Vec.LoadUnsafe(ref b, 112);
-                    VecF a0 = Vec.Create<float>(Unsafe.Add(ref row0, k + 3));
-                    c00 = Vec.MultiplyAddEstimate(a0, b0, c00); c01 = Vec.MultiplyAddEstimate(a0, b1, c01);
-                    VecF a1 = Vec.Create<float>(Unsafe.Add(ref row1, k + 3));
-                    c10 = Vec.MultiplyAddEstimate(a1, b0, c10); c11 = Vec.MultiplyAddEstimate(a1, b1, c11);
-                }
-                b = ref Unsafe.Add(ref b, 128);
-                Prefetcher.AskForLine(ref next);
-                next = ref Unsafe.Add(ref next, Prefetcher.LineFloats);
-            }
-            for (; k < depth; k++)
-            {
-                {
-                    VecF b0 = Vec.LoadUnsafe(ref b, 0), b1 = Vec.LoadUnsafe(ref b, 16);
-                    VecF a0 = Vec.Create<float>(Unsafe.Add(ref row0, k));
-                    c00 = Vec.MultiplyAddEstimate(a0, b0, c00); c01 = Vec.MultiplyAddEstimate(a0, b1, c01);
-                    VecF a1 = Vec.Create<float>(Unsafe.Add(ref row1, k));
-                    c10 = Vec.MultiplyAddEstimate(a1, b0, c10); c11 = Vec.MultiplyAddEstimate(a1, b1, c11);
-                }
-                b = ref Unsafe.Add(ref b, 32);
-            }
 
-            ref float end0 = ref c;
-            Vec.StoreUnsafe(c00, ref end0, 0); Vec.StoreUnsafe(c01, ref end0, 16);
-            ref float end1 = ref Unsafe.Add(ref c, cStride);
-            Vec.StoreUnsafe(c10, ref end1, 0); Vec.StoreUnsafe(c11, ref end1, 16);
+                ref float before0 = ref initial;
+                ref float after0 = ref c;
+                Vec.StoreUnsafe(Vec.LoadUnsafe(ref before0, 0) + c00, ref after0, 0); Vec.StoreUnsafe(Vec.LoadUnsafe(ref before0, 16) + c01, ref after0, 16);
+                ref float before1 = ref Unsafe.Add(ref initial, initialStride);
+                ref float after1 = ref Unsafe.Add(ref c, cStride);
+                Vec.StoreUnsafe(Vec.LoadUnsafe(ref before1, 0) + c10, ref after1, 0); Vec.StoreUnsafe(Vec.LoadUnsafe(ref before1, 16) + c11, ref after1, 16);
+
+                if (k >= depth)
+                {
+                    break;
+                }
+                initial = ref c;
+                initialStride = cStride;
+            }
         }
 
         /// <summary>C[m][n] = I[m][n] + Σ_k A[m][k]·B[k][n], 1 rows × 2 vectors of columns.</summary>
@@ -756,49 +840,61 @@ namespace FastAttn.Generated
         private static void Multiply1x2(ref float a, nint aStride, ref float b, ref float initial, nint initialStride, ref float c, nint cStride, nint depth, ref float next)
         {
             ref float row0 = ref a;
-            ref float start0 = ref initial;
-            VecF c00 = Vec.LoadUnsafe(ref start0, 0), c01 = Vec.LoadUnsafe(ref start0, 16);
 
-            // An element of A times a vector of B.
+            // The sum in parts of 128 terms: rounding errors grow with the length of a sum.
             nint k = 0;
-            for (; k <= depth - 4; k += 4)
+            while (true)
             {
+                nint end = k + 128 < depth ? k + 128 : depth;
+                VecF c00 = VecF.Zero, c01 = VecF.Zero;
+                // An element of A times a vector of B.
+                for (; k <= end - 4; k += 4)
                 {
-                    VecF b0 = Vec.LoadUnsafe(ref b, 0), b1 = Vec.LoadUnsafe(ref b, 16);
-                    VecF a0 = Vec.Create<float>(Unsafe.Add(ref row0, k));
-                    c00 = Vec.MultiplyAddEstimate(a0, b0, c00); c01 = Vec.MultiplyAddEstimate(a0, b1, c01);
+                    {
+                        VecF b0 = Vec.LoadUnsafe(ref b, 0), b1 = Vec.LoadUnsafe(ref b, 16);
+                        VecF a0 = Vec.Create<float>(Unsafe.Add(ref row0, k));
+                        c00 = Vec.MultiplyAddEstimate(a0, b0, c00); c01 = Vec.MultiplyAddEstimate(a0, b1, c01);
+                    }
+                    {
+                        VecF b0 = Vec.LoadUnsafe(ref b, 32), b1 = Vec.LoadUnsafe(ref b, 48);
+                        VecF a0 = Vec.Create<float>(Unsafe.Add(ref row0, k + 1));
+                        c00 = Vec.MultiplyAddEstimate(a0, b0, c00); c01 = Vec.MultiplyAddEstimate(a0, b1, c01);
+                    }
+                    {
+                        VecF b0 = Vec.LoadUnsafe(ref b, 64), b1 = Vec.LoadUnsafe(ref b, 80);
+                        VecF a0 = Vec.Create<float>(Unsafe.Add(ref row0, k + 2));
+                        c00 = Vec.MultiplyAddEstimate(a0, b0, c00); c01 = Vec.MultiplyAddEstimate(a0, b1, c01);
+                    }
+                    {
+                        VecF b0 = Vec.LoadUnsafe(ref b, 96), b1 = Vec.LoadUnsafe(ref b, 112);
+                        VecF a0 = Vec.Create<float>(Unsafe.Add(ref row0, k + 3));
+                        c00 = Vec.MultiplyAddEstimate(a0, b0, c00); c01 = Vec.MultiplyAddEstimate(a0, b1, c01);
+                    }
+                    b = ref Unsafe.Add(ref b, 128);
+                    Prefetcher.AskForLine(ref next);
+                    next = ref Unsafe.Add(ref next, Prefetcher.LineFloats);
                 }
+                for (; k < end; k++)
                 {
-                    VecF b0 = Vec.LoadUnsafe(ref b, 32), b1 = Vec.LoadUnsafe(ref b, 48);
-                    VecF a0 = Vec.Create<float>(Unsafe.Add(ref row0, k + 1));
-                    c00 = Vec.MultiplyAddEstimate(a0, b0, c00); c01 = Vec.MultiplyAddEstimate(a0, b1, c01);
+                    {
+                        VecF b0 = Vec.LoadUnsafe(ref b, 0), b1 = Vec.LoadUnsafe(ref b, 16);
+                        VecF a0 = Vec.Create<float>(Unsafe.Add(ref row0, k));
+                        c00 = Vec.MultiplyAddEstimate(a0, b0, c00); c01 = Vec.MultiplyAddEstimate(a0, b1, c01);
+                    }
+                    b = ref Unsafe.Add(ref b, 32);
                 }
-                {
-                    VecF b0 = Vec.LoadUnsafe(ref b, 64), b1 = Vec.LoadUnsafe(ref b, 80);
-                    VecF a0 = Vec.Create<float>(Unsafe.Add(ref row0, k + 2));
-                    c00 = Vec.MultiplyAddEstimate(a0, b0, c00); c01 = Vec.MultiplyAddEstimate(a0, b1, c01);
-                }
-                {
-                    VecF b0 = Vec.LoadUnsafe(ref b, 96), b1 = Vec.LoadUnsafe(ref b, 112);
-                    VecF a0 = Vec.Create<float>(Unsafe.Add(ref row0, k + 3));
-                    c00 = Vec.MultiplyAddEstimate(a0, b0, c00); c01 = Vec.MultiplyAddEstimate(a0, b1, c01);
-                }
-                b = ref Unsafe.Add(ref b, 128);
-                Prefetcher.AskForLine(ref next);
-                next = ref Unsafe.Add(ref next, Prefetcher.LineFloats);
-            }
-            for (; k < depth; k++)
-            {
-                {
-                    VecF b0 = Vec.LoadUnsafe(ref b, 0), b1 = Vec.LoadUnsafe(ref b, 16);
-                    VecF a0 = Vec.Create<float>(Unsafe.Add(ref row0, k));
-                    c00 = Vec.MultiplyAddEstimate(a0, b0, c00); c01 = Vec.MultiplyAddEstimate(a0, b1, c01);
-                }
-                b = ref Unsafe.Add(ref b, 32);
-            }
 
-            ref float end0 = ref c;
-            Vec.StoreUnsafe(c00, ref end0, 0); Vec.StoreUnsafe(c01, ref end0, 16);
+                ref float before0 = ref initial;
+                ref float after0 = ref c;
+                Vec.StoreUnsafe(Vec.LoadUnsafe(ref before0, 0) + c00, ref after0, 0); Vec.StoreUnsafe(Vec.LoadUnsafe(ref before0, 16) + c01, ref after0, 16);
+
+                if (k >= depth)
+                {
+                    break;
+                }
+                initial = ref c;
+                initialStride = cStride;
+            }
         }
 
         private static void MultiplyBy1(int rows, ref float a, nint aStride, ref float b, ref float initial, nint initialStride, ref float c, nint cStride, nint depth, ref float next)
@@ -817,154 +913,166 @@ namespace FastAttn.Generated
         private static void Multiply8x1(ref float a, nint aStride, ref float b, ref float initial, nint initialStride, ref float c, nint cStride, nint depth, ref float next)
         {
             ref float row0 = ref a;
-            ref float start0 = ref initial;
-            VecF c00 = Vec.LoadUnsafe(ref start0, 0);
             ref float row1 = ref Unsafe.Add(ref a, aStride);
-            ref float start1 = ref Unsafe.Add(ref initial, initialStride);
-            VecF c10 = Vec.LoadUnsafe(ref start1, 0);
             ref float row2 = ref Unsafe.Add(ref a, 2 * aStride);
-            ref float start2 = ref Unsafe.Add(ref initial, 2 * initialStride);
-            VecF c20 = Vec.LoadUnsafe(ref start2, 0);
             ref float row3 = ref Unsafe.Add(ref a, 3 * aStride);
-            ref float start3 = ref Unsafe.Add(ref initial, 3 * initialStride);
-            VecF c30 = Vec.LoadUnsafe(ref start3, 0);
             ref float row4 = ref Unsafe.Add(ref a, 4 * aStride);
-            ref float start4 = ref Unsafe.Add(ref initial, 4 * initialStride);
-            VecF c40 = Vec.LoadUnsafe(ref start4, 0);
             ref float row5 = ref Unsafe.Add(ref a, 5 * aStride);
-            ref float start5 = ref Unsafe.Add(ref initial, 5 * initialStride);
-            VecF c50 = Vec.LoadUnsafe(ref start5, 0);
             ref float row6 = ref Unsafe.Add(ref a, 6 * aStride);
-            ref float start6 = ref Unsafe.Add(ref initial, 6 * initialStride);
-            VecF c60 = Vec.LoadUnsafe(ref start6, 0);
             ref float row7 = ref Unsafe.Add(ref a, 7 * aStride);
-            ref float start7 = ref Unsafe.Add(ref initial, 7 * initialStride);
-            VecF c70 = Vec.LoadUnsafe(ref start7, 0);
 
-            // An element of A times a vector of B.
+            // The sum in parts of 128 terms: rounding errors grow with the length of a sum.
             nint k = 0;
-            for (; k <= depth - 4; k += 4)
+            while (true)
             {
+                nint end = k + 128 < depth ? k + 128 : depth;
+                VecF c00 = VecF.Zero;
+                VecF c10 = VecF.Zero;
+                VecF c20 = VecF.Zero;
+                VecF c30 = VecF.Zero;
+                VecF c40 = VecF.Zero;
+                VecF c50 = VecF.Zero;
+                VecF c60 = VecF.Zero;
+                VecF c70 = VecF.Zero;
+                // An element of A times a vector of B.
+                for (; k <= end - 4; k += 4)
                 {
-                    VecF b0 = Vec.LoadUnsafe(ref b, 0);
-                    VecF a0 = Vec.Create<float>(Unsafe.Add(ref row0, k));
-                    c00 = Vec.MultiplyAddEstimate(a0, b0, c00);
-                    VecF a1 = Vec.Create<float>(Unsafe.Add(ref row1, k));
-                    c10 = Vec.MultiplyAddEstimate(a1, b0, c10);
-                    VecF a2 = Vec.Create<float>(Unsafe.Add(ref row2, k));
-                    c20 = Vec.MultiplyAddEstimate(a2, b0, c20);
-                    VecF a3 = Vec.Create<float>(Unsafe.Add(ref row3, k));
-                    c30 = Vec.MultiplyAddEstimate(a3, b0, c30);
-                    VecF a4 = Vec.Create<float>(Unsafe.Add(ref row4, k));
-                    c40 = Vec.MultiplyAddEstimate(a4, b0, c40);
-                    VecF a5 = Vec.Create<float>(Unsafe.Add(ref row5, k));
-                    c50 = Vec.MultiplyAddEstimate(a5, b0, c50);
-                    VecF a6 = Vec.Create<float>(Unsafe.Add(ref row6, k));
-                    c60 = Vec.MultiplyAddEstimate(a6, b0, c60);
-                    VecF a7 = Vec.Create<float>(Unsafe.Add(ref row7, k));
-                    c70 = Vec.MultiplyAddEstimate(a7, b0, c70);
+                    {
+                        VecF b0 = Vec.LoadUnsafe(ref b, 0);
+                        VecF a0 = Vec.Create<float>(Unsafe.Add(ref row0, k));
+                        c00 = Vec.MultiplyAddEstimate(a0, b0, c00);
+                        VecF a1 = Vec.Create<float>(Unsafe.Add(ref row1, k));
+                        c10 = Vec.MultiplyAddEstimate(a1, b0, c10);
+                        VecF a2 = Vec.Create<float>(Unsafe.Add(ref row2, k));
+                        c20 = Vec.MultiplyAddEstimate(a2, b0, c20);
+                        VecF a3 = Vec.Create<float>(Unsafe.Add(ref row3, k));
+                        c30 = Vec.MultiplyAddEstimate(a3, b0, c30);
+                        VecF a4 = Vec.Create<float>(Unsafe.Add(ref row4, k));
+                        c40 = Vec.MultiplyAddEstimate(a4, b0, c40);
+                        VecF a5 = Vec.Create<float>(Unsafe.Add(ref row5, k));
+                        c50 = Vec.MultiplyAddEstimate(a5, b0, c50);
+                        VecF a6 = Vec.Create<float>(Unsafe.Add(ref row6, k));
+                        c60 = Vec.MultiplyAddEstimate(a6, b0, c60);
+                        VecF a7 = Vec.Create<float>(Unsafe.Add(ref row7, k));
+                        c70 = Vec.MultiplyAddEstimate(a7, b0, c70);
+                    }
+                    {
+                        VecF b0 = Vec.LoadUnsafe(ref b, 16);
+                        VecF a0 = Vec.Create<float>(Unsafe.Add(ref row0, k + 1));
+                        c00 = Vec.MultiplyAddEstimate(a0, b0, c00);
+                        VecF a1 = Vec.Create<float>(Unsafe.Add(ref row1, k + 1));
+                        c10 = Vec.MultiplyAddEstimate(a1, b0, c10);
+                        VecF a2 = Vec.Create<float>(Unsafe.Add(ref row2, k + 1));
+                        c20 = Vec.MultiplyAddEstimate(a2, b0, c20);
+                        VecF a3 = Vec.Create<float>(Unsafe.Add(ref row3, k + 1));
+                        c30 = Vec.MultiplyAddEstimate(a3, b0, c30);
+                        VecF a4 = Vec.Create<float>(Unsafe.Add(ref row4, k + 1));
+                        c40 = Vec.MultiplyAddEstimate(a4, b0, c40);
+                        VecF a5 = Vec.Create<float>(Unsafe.Add(ref row5, k + 1));
+                        c50 = Vec.MultiplyAddEstimate(a5, b0, c50);
+                        VecF a6 = Vec.Create<float>(Unsafe.Add(ref row6, k + 1));
+                        c60 = Vec.MultiplyAddEstimate(a6, b0, c60);
+                        VecF a7 = Vec.Create<float>(Unsafe.Add(ref row7, k + 1));
+                        c70 = Vec.MultiplyAddEstimate(a7, b0, c70);
+                    }
+                    {
+                        VecF b0 = Vec.LoadUnsafe(ref b, 32);
+                        VecF a0 = Vec.Create<float>(Unsafe.Add(ref row0, k + 2));
+                        c00 = Vec.MultiplyAddEstimate(a0, b0, c00);
+                        VecF a1 = Vec.Create<float>(Unsafe.Add(ref row1, k + 2));
+                        c10 = Vec.MultiplyAddEstimate(a1, b0, c10);
+                        VecF a2 = Vec.Create<float>(Unsafe.Add(ref row2, k + 2));
+                        c20 = Vec.MultiplyAddEstimate(a2, b0, c20);
+                        VecF a3 = Vec.Create<float>(Unsafe.Add(ref row3, k + 2));
+                        c30 = Vec.MultiplyAddEstimate(a3, b0, c30);
+                        VecF a4 = Vec.Create<float>(Unsafe.Add(ref row4, k + 2));
+                        c40 = Vec.MultiplyAddEstimate(a4, b0, c40);
+                        VecF a5 = Vec.Create<float>(Unsafe.Add(ref row5, k + 2));
+                        c50 = Vec.MultiplyAddEstimate(a5, b0, c50);
+                        VecF a6 = Vec.Create<float>(Unsafe.Add(ref row6, k + 2));
+                        c60 = Vec.MultiplyAddEstimate(a6, b0, c60);
+                        VecF a7 = Vec.Create<float>(Unsafe.Add(ref row7, k + 2));
+                        c70 = Vec.MultiplyAddEstimate(a7, b0, c70);
+                    }
+                    {
+                        VecF b0 = Vec.LoadUnsafe(ref b, 48);
+                        VecF a0 = Vec.Create<float>(Unsafe.Add(ref row0, k + 3));
+                        c00 = Vec.MultiplyAddEstimate(a0, b0, c00);
+                        VecF a1 = Vec.Create<float>(Unsafe.Add(ref row1, k + 3));
+                        c10 = Vec.MultiplyAddEstimate(a1, b0, c10);
+                        VecF a2 = Vec.Create<float>(Unsafe.Add(ref row2, k + 3));
+                        c20 = Vec.MultiplyAddEstimate(a2, b0, c20);
+                        VecF a3 = Vec.Create<float>(Unsafe.Add(ref row3, k + 3));
+                        c30 = Vec.MultiplyAddEstimate(a3, b0, c30);
+                        VecF a4 = Vec.Create<float>(Unsafe.Add(ref row4, k + 3));
+                        c40 = Vec.MultiplyAddEstimate(a4, b0, c40);
+                        VecF a5 = Vec.Create<float>(Unsafe.Add(ref row5, k + 3));
+                        c50 = Vec.MultiplyAddEstimate(a5, b0, c50);
+                        VecF a6 = Vec.Create<float>(Unsafe.Add(ref row6, k + 3));
+                        c60 = Vec.MultiplyAddEstimate(a6, b0, c60);
+                        VecF a7 = Vec.Create<float>(Unsafe.Add(ref row7, k + 3));
+                        c70 = Vec.MultiplyAddEstimate(a7, b0, c70);
+                    }
+                    b = ref Unsafe.Add(ref b, 64);
+                    Prefetcher.AskForLine(ref next);
+                    next = ref Unsafe.Add(ref next, Prefetcher.LineFloats);
                 }
+                for (; k < end; k++)
                 {
-                    VecF b0 = Vec.LoadUnsafe(ref b, 16);
-                    VecF a0 = Vec.Create<float>(Unsafe.Add(ref row0, k + 1));
-                    c00 = Vec.MultiplyAddEstimate(a0, b0, c00);
-                    VecF a1 = Vec.Create<float>(Unsafe.Add(ref row1, k + 1));
-                    c10 = Vec.MultiplyAddEstimate(a1, b0, c10);
-                    VecF a2 = Vec.Create<float>(Unsafe.Add(ref row2, k + 1));
-                    c20 = Vec.MultiplyAddEstimate(a2, b0, c20);
-                    VecF a3 = Vec.Create<float>(Unsafe.Add(ref row3, k + 1));
-                    c30 = Vec.MultiplyAddEstimate(a3, b0, c30);
-                    VecF a4 = Vec.Create<float>(Unsafe.Add(ref row4, k + 1));
-                    c40 = Vec.MultiplyAddEstimate(a4, b0, c40);
-                    VecF a5 = Vec.Create<float>(Unsafe.Add(ref row5, k + 1));
-                    c50 = Vec.MultiplyAddEstimate(a5, b0, c50);
-                    VecF a6 = Vec.Create<float>(Unsafe.Add(ref row6, k + 1));
-                    c60 = Vec.MultiplyAddEstimate(a6, b0, c60);
-                    VecF a7 = Vec.Create<float>(Unsafe.Add(ref row7, k + 1));
-                    c70 = Vec.MultiplyAddEstimate(a7, b0, c70);
+                    {
+                        VecF b0 = Vec.LoadUnsafe(ref b, 0);
+                        VecF a0 = Vec.Create<float>(Unsafe.Add(ref row0, k));
+                        c00 = Vec.MultiplyAddEstimate(a0, b0, c00);
+                        VecF a1 = Vec.Create<float>(Unsafe.Add(ref row1, k));
+                        c10 = Vec.MultiplyAddEstimate(a1, b0, c10);
+                        VecF a2 = Vec.Create<float>(Unsafe.Add(ref row2, k));
+                        c20 = Vec.MultiplyAddEstimate(a2, b0, c20);
+                        VecF a3 = Vec.Create<float>(Unsafe.Add(ref row3, k));
+                        c30 = Vec.MultiplyAddEstimate(a3, b0, c30);
+                        VecF a4 = Vec.Create<float>(Unsafe.Add(ref row4, k));
+                        c40 = Vec.MultiplyAddEstimate(a4, b0, c40);
+                        VecF a5 = Vec.Create<float>(Unsafe.Add(ref row5, k));
+                        c50 = Vec.MultiplyAddEstimate(a5, b0, c50);
+                        VecF a6 = Vec.Create<float>(Unsafe.Add(ref row6, k));
+                        c60 = Vec.MultiplyAddEstimate(a6, b0, c60);
+                        VecF a7 = Vec.Create<float>(Unsafe.Add(ref row7, k));
+                        c70 = Vec.MultiplyAddEstimate(a7, b0, c70);
+                    }
+                    b = ref Unsafe.Add(ref b, 16);
                 }
-                {
-                    VecF b0 = Vec.LoadUnsafe(ref b, 32);
-                    VecF a0 = Vec.Create<float>(Unsafe.Add(ref row0, k + 2));
-                    c00 = Vec.MultiplyAddEstimate(a0, b0, c00);
-                    VecF a1 = Vec.Create<float>(Unsafe.Add(ref row1, k + 2));
-                    c10 = Vec.MultiplyAddEstimate(a1, b0, c10);
-                    VecF a2 = Vec.Create<float>(Unsafe.Add(ref row2, k + 2));
-                    c20 = Vec.MultiplyAddEstimate(a2, b0, c20);
-                    VecF a3 = Vec.Create<float>(Unsafe.Add(ref row3, k + 2));
-                    c30 = Vec.MultiplyAddEstimate(a3, b0, c30);
-                    VecF a4 = Vec.Create<float>(Unsafe.Add(ref row4, k + 2));
-                    c40 = Vec.MultiplyAddEstimate(a4, b0, c40);
-                    VecF a5 = Vec.Create<float>(Unsafe.Add(ref row5, k + 2));
-                    c50 = Vec.MultiplyAddEstimate(a5, b0, c50);
-                    VecF a6 = Vec.Create<float>(Unsafe.Add(ref row6, k + 2));
-                    c60 = Vec.MultiplyAddEstimate(a6, b0, c60);
-                    VecF a7 = Vec.Create<float>(Unsafe.Add(ref row7, k + 2));
-                    c70 = Vec.MultiplyAddEstimate(a7, b0, c70);
-                }
-                {
-                    VecF b0 = Vec.LoadUnsafe(ref b, 48);
-                    VecF a0 = Vec.Create<float>(Unsafe.Add(ref row0, k + 3));
-                    c00 = Vec.MultiplyAddEstimate(a0, b0, c00);
-                    VecF a1 = Vec.Create<float>(Unsafe.Add(ref row1, k + 3));
-                    c10 = Vec.MultiplyAddEstimate(a1, b0, c10);
-                    VecF a2 = Vec.Create<float>(Unsafe.Add(ref row2, k + 3));
-                    c20 = Vec.MultiplyAddEstimate(a2, b0, c20);
-                    VecF a3 = Vec.Create<float>(Unsafe.Add(ref row3, k + 3));
-                    c30 = Vec.MultiplyAddEstimate(a3, b0, c30);
-                    VecF a4 = Vec.Create<float>(Unsafe.Add(ref row4, k + 3));
-                    c40 = Vec.MultiplyAddEstimate(a4, b0, c40);
-                    VecF a5 = Vec.Create<float>(Unsafe.Add(ref row5, k + 3));
-                    c50 = Vec.MultiplyAddEstimate(a5, b0, c50);
-                    VecF a6 = Vec.Create<float>(Unsafe.Add(ref row6, k + 3));
-                    c60 = Vec.MultiplyAddEstimate(a6, b0, c60);
-                    VecF a7 = Vec.Create<float>(Unsafe.Add(ref row7, k + 3));
-                    c70 = Vec.MultiplyAddEstimate(a7, b0, c70);
-                }
-                b = ref Unsafe.Add(ref b, 64);
-                Prefetcher.AskForLine(ref next);
-                next = ref Unsafe.Add(ref next, Prefetcher.LineFloats);
-            }
-            for (; k < depth; k++)
-            {
-                {
-                    VecF b0 = Vec.LoadUnsafe(ref b, 0);
-                    VecF a0 = Vec.Create<float>(Unsafe.Add(ref row0, k));
-                    c00 = Vec.MultiplyAddEstimate(a0, b0, c00);
-                    VecF a1 = Vec.Create<float>(Unsafe.Add(ref row1, k));
-                    c10 = Vec.MultiplyAddEstimate(a1, b0, c10);
-                    VecF a2 = Vec.Create<float>(Unsafe.Add(ref row2, k));
-                    c20 = Vec.MultiplyAddEstimate(a2, b0, c20);
-                    VecF a3 = Vec.Create<float>(Unsafe.Add(ref row3, k));
-                    c30 = Vec.MultiplyAddEstimate(a3, b0, c30);
-                    VecF a4 = Vec.Create<float>(Unsafe.Add(ref row4, k));
-                    c40 = Vec.MultiplyAddEstimate(a4, b0, c40);
-                    VecF a5 = Vec.Create<float>(Unsafe.Add(ref row5, k));
-                    c50 = Vec.MultiplyAddEstimate(a5, b0, c50);
-                    VecF a6 = Vec.Create<float>(Unsafe.Add(ref row6, k));
-                    c60 = Vec.MultiplyAddEstimate(a6, b0, c60);
-                    VecF a7 = Vec.Create<float>(Unsafe.Add(ref row7, k));
-                    c70 = Vec.MultiplyAddEstimate(a7, b0, c70);
-                }
-                b = ref Unsafe.Add(ref b, 16);
-            }
 
-            ref float end0 = ref c;
-            Vec.StoreUnsafe(c00, ref end0, 0);
-            ref float end1 = ref Unsafe.Add(ref c, cStride);
-            Vec.StoreUnsafe(c10, ref end1, 0);
-            ref float end2 = ref Unsafe.Add(ref c, 2 * cStride);
-            Vec.StoreUnsafe(c20, ref end2, 0);
-            ref float end3 = ref Unsafe.Add(ref c, 3 * cStride);
-            Vec.StoreUnsafe(c30, ref end3, 0);
-            ref float end4 = ref Unsafe.Add(ref c, 4 * cStride);
-            Vec.StoreUnsafe(c40, ref end4, 0);
-            ref float end5 = ref Unsafe.Add(ref c, 5 * cStride);
-            Vec.StoreUnsafe(c50, ref end5, 0);
-            ref float end6 = ref Unsafe.Add(ref c, 6 * cStride);
-            Vec.StoreUnsafe(c60, ref end6, 0);
-            ref float end7 = ref Unsafe.Add(ref c, 7 * cStride);
-            Vec.StoreUnsafe(c70, ref end7, 0);
+                ref float before0 = ref initial;
+                ref float after0 = ref c;
+                Vec.StoreUnsafe(Vec.LoadUnsafe(ref before0, 0) + c00, ref after0, 0);
+                ref float before1 = ref Unsafe.Add(ref initial, initialStride);
+                ref float after1 = ref Unsafe.Add(ref c, cStride);
+                Vec.StoreUnsafe(Vec.LoadUnsafe(ref before1, 0) + c10, ref after1, 0);
+                ref float before2 = ref Unsafe.Add(ref initial, 2 * initialStride);
+                ref float after2 = ref Unsafe.Add(ref c, 2 * cStride);
+                Vec.StoreUnsafe(Vec.LoadUnsafe(ref before2, 0) + c20, ref after2, 0);
+                ref float before3 = ref Unsafe.Add(ref initial, 3 * initialStride);
+                ref float after3 = ref Unsafe.Add(ref c, 3 * cStride);
+                Vec.StoreUnsafe(Vec.LoadUnsafe(ref before3, 0) + c30, ref after3, 0);
+                ref float before4 = ref Unsafe.Add(ref initial, 4 * initialStride);
+                ref float after4 = ref Unsafe.Add(ref c, 4 * cStride);
+                Vec.StoreUnsafe(Vec.LoadUnsafe(ref before4, 0) + c40, ref after4, 0);
+                ref float before5 = ref Unsafe.Add(ref initial, 5 * initialStride);
+                ref float after5 = ref Unsafe.Add(ref c, 5 * cStride);
+                Vec.StoreUnsafe(Vec.LoadUnsafe(ref before5, 0) + c50, ref after5, 0);
+                ref float before6 = ref Unsafe.Add(ref initial, 6 * initialStride);
+                ref float after6 = ref Unsafe.Add(ref c, 6 * cStride);
+                Vec.StoreUnsafe(Vec.LoadUnsafe(ref before6, 0) + c60, ref after6, 0);
+                ref float before7 = ref Unsafe.Add(ref initial, 7 * initialStride);
+                ref float after7 = ref Unsafe.Add(ref c, 7 * cStride);
+                Vec.StoreUnsafe(Vec.LoadUnsafe(ref before7, 0) + c70, ref after7, 0);
+
+                if (k >= depth)
+                {
+                    break;
+                }
+                initial = ref c;
+                initialStride = cStride;
+            }
         }
 
         /// <summary>C[m][n] = I[m][n] + Σ_k A[m][k]·B[k][n], 4 rows × 1 vector of columns.</summary>
@@ -972,94 +1080,106 @@ namespace FastAttn.Generated
         private static void Multiply4x1(ref float a, nint aStride, ref float b, ref float initial, nint initialStride, ref float c, nint cStride, nint depth, ref float next)
         {
             ref float row0 = ref a;
-            ref float start0 = ref initial;
-            VecF c00 = Vec.LoadUnsafe(ref start0, 0);
             ref float row1 = ref Unsafe.Add(ref a, aStride);
-            ref float start1 = ref Unsafe.Add(ref initial, initialStride);
-            VecF c10 = Vec.LoadUnsafe(ref start1, 0);
             ref float row2 = ref Unsafe.Add(ref a, 2 * aStride);
-            ref float start2 = ref Unsafe.Add(ref initial, 2 * initialStride);
-            VecF c20 = Vec.LoadUnsafe(ref start2, 0);
             ref float row3 = ref Unsafe.Add(ref a, 3 * aStride);
-            ref float start3 = ref Unsafe.Add(ref initial, 3 * initialStride);
-            VecF c30 = Vec.LoadUnsafe(ref start3, 0);
 
-            // An element of A times a vector of B.
+            // The sum in parts of 128 terms: rounding errors grow with the length of a sum.
             nint k = 0;
-            for (; k <= depth - 4; k += 4)
+            while (true)
             {
+                nint end = k + 128 < depth ? k + 128 : depth;
+                VecF c00 = VecF.Zero;
+                VecF c10 = VecF.Zero;
+                VecF c20 = VecF.Zero;
+                VecF c30 = VecF.Zero;
+                // An element of A times a vector of B.
+                for (; k <= end - 4; k += 4)
                 {
-                    VecF b0 = Vec.LoadUnsafe(ref b, 0);
-                    VecF a0 = Vec.Create<float>(Unsafe.Add(ref row0, k));
-                    c00 = Vec.MultiplyAddEstimate(a0, b0, c00);
-                    VecF a1 = Vec.Create<float>(Unsafe.Add(ref row1, k));
-                    c10 = Vec.MultiplyAddEstimate(a1, b0, c10);
-                    VecF a2 = Vec.Create<float>(Unsafe.Add(ref row2, k));
-                    c20 = Vec.MultiplyAddEstimate(a2, b0, c20);
-                    VecF a3 = Vec.Create<float>(Unsafe.Add(ref row3, k));
-                    c30 = Vec.MultiplyAddEstimate(a3, b0, c30);
+                    {
+                        VecF b0 = Vec.LoadUnsafe(ref b, 0);
+                        VecF a0 = Vec.Create<float>(Unsafe.Add(ref row0, k));
+                        c00 = Vec.MultiplyAddEstimate(a0, b0, c00);
+                        VecF a1 = Vec.Create<float>(Unsafe.Add(ref row1, k));
+                        c10 = Vec.MultiplyAddEstimate(a1, b0, c10);
+                        VecF a2 = Vec.Create<float>(Unsafe.Add(ref row2, k));
+                        c20 = Vec.MultiplyAddEstimate(a2, b0, c20);
+                        VecF a3 = Vec.Create<float>(Unsafe.Add(ref row3, k));
+                        c30 = Vec.MultiplyAddEstimate(a3, b0, c30);
+                    }
+                    {
+                        VecF b0 = Vec.LoadUnsafe(ref b, 16);
+                        VecF a0 = Vec.Create<float>(Unsafe.Add(ref row0, k + 1));
+                        c00 = Vec.MultiplyAddEstimate(a0, b0, c00);
+                        VecF a1 = Vec.Create<float>(Unsafe.Add(ref row1, k + 1));
+                        c10 = Vec.MultiplyAddEstimate(a1, b0, c10);
+                        VecF a2 = Vec.Create<float>(Unsafe.Add(ref row2, k + 1));
+                        c20 = Vec.MultiplyAddEstimate(a2, b0, c20);
+                        VecF a3 = Vec.Create<float>(Unsafe.Add(ref row3, k + 1));
+                        c30 = Vec.MultiplyAddEstimate(a3, b0, c30);
+                    }
+                    {
+                        VecF b0 = Vec.LoadUnsafe(ref b, 32);
+                        VecF a0 = Vec.Create<float>(Unsafe.Add(ref row0, k + 2));
+                        c00 = Vec.MultiplyAddEstimate(a0, b0, c00);
+                        VecF a1 = Vec.Create<float>(Unsafe.Add(ref row1, k + 2));
+                        c10 = Vec.MultiplyAddEstimate(a1, b0, c10);
+                        VecF a2 = Vec.Create<float>(Unsafe.Add(ref row2, k + 2));
+                        c20 = Vec.MultiplyAddEstimate(a2, b0, c20);
+                        VecF a3 = Vec.Create<float>(Unsafe.Add(ref row3, k + 2));
+                        c30 = Vec.MultiplyAddEstimate(a3, b0, c30);
+                    }
+                    {
+                        VecF b0 = Vec.LoadUnsafe(ref b, 48);
+                        VecF a0 = Vec.Create<float>(Unsafe.Add(ref row0, k + 3));
+                        c00 = Vec.MultiplyAddEstimate(a0, b0, c00);
+                        VecF a1 = Vec.Create<float>(Unsafe.Add(ref row1, k + 3));
+                        c10 = Vec.MultiplyAddEstimate(a1, b0, c10);
+                        VecF a2 = Vec.Create<float>(Unsafe.Add(ref row2, k + 3));
+                        c20 = Vec.MultiplyAddEstimate(a2, b0, c20);
+                        VecF a3 = Vec.Create<float>(Unsafe.Add(ref row3, k + 3));
+                        c30 = Vec.MultiplyAddEstimate(a3, b0, c30);
+                    }
+                    b = ref Unsafe.Add(ref b, 64);
+                    Prefetcher.AskForLine(ref next);
+                    next = ref Unsafe.Add(ref next, Prefetcher.LineFloats);
                 }
+                for (; k < end; k++)
                 {
-                    VecF b0 = Vec.LoadUnsafe(ref b, 16);
-                    VecF a0 = Vec.Create<float>(Unsafe.Add(ref row0, k + 1));
-                    c00 = Vec.MultiplyAddEstimate(a0, b0, c00);
-                    VecF a1 = Vec.Create<float>(Unsafe.Add(ref row1, k + 1));
-                    c10 = Vec.MultiplyAddEstimate(a1, b0, c10);
-                    VecF a2 = Vec.Create<float>(Unsafe.Add(ref row2, k + 1));
-                    c20 = Vec.MultiplyAddEstimate(a2, b0, c20);
-                    VecF a3 = Vec.Create<float>(Unsafe.Add(ref row3, k + 1));
-                    c30 = Vec.MultiplyAddEstimate(a3, b0, c30);
+                    {
+                        VecF b0 = Vec.LoadUnsafe(ref b, 0);
+                        VecF a0 = Vec.Create<float>(Unsafe.Add(ref row0, k));
+                        c00 = Vec.MultiplyAddEstimate(a0, b0, c00);
+                        VecF a1 = Vec.Create<float>(Unsafe.Add(ref row1, k));
+                        c10 = Vec.MultiplyAddEstimate(a1, b0, c10);
+                        VecF a2 = Vec.Create<float>(Unsafe.Add(ref row2, k));
+                        c20 = Vec.MultiplyAddEstimate(a2, b0, c20);
+                        VecF a3 = Vec.Create<float>(Unsafe.Add(ref row3, k));
+                        c30 = Vec.MultiplyAddEstimate(a3, b0, c30);
+                    }
+                    b = ref Unsafe.Add(ref b, 16);
                 }
-                {
-                    VecF b0 = Vec.LoadUnsafe(ref b, 32);
-                    VecF a0 = Vec.Create<float>(Unsafe.Add(ref row0, k + 2));
-                    c00 = Vec.MultiplyAddEstimate(a0, b0, c00);
-                    VecF a1 = Vec.Create<float>(Unsafe.Add(ref row1, k + 2));
-                    c10 = Vec.MultiplyAddEstimate(a1, b0, c10);
-                    VecF a2 = Vec.Create<float>(Unsafe.Add(ref row2, k + 2));
-                    c20 = Vec.MultiplyAddEstimate(a2, b0, c20);
-                    VecF a3 = Vec.Create<float>(Unsafe.Add(ref row3, k + 2));
-                    c30 = Vec.MultiplyAddEstimate(a3, b0, c30);
-                }
-                {
-                    VecF b0 = Vec.LoadUnsafe(ref b, 48);
-                    VecF a0 = Vec.Create<float>(Unsafe.Add(ref row0, k + 3));
-                    c00 = Vec.MultiplyAddEstimate(a0, b0, c00);
-                    VecF a1 = Vec.Create<float>(Unsafe.Add(ref row1, k + 3));
-                    c10 = Vec.MultiplyAddEstimate(a1, b0, c10);
-                    VecF a2 = Vec.Create<float>(Unsafe.Add(ref row2, k + 3));
-                    c20 = Vec.MultiplyAddEstimate(a2, b0, c20);
-                    VecF a3 = Vec.Create<float>(Unsafe.Add(ref row3, k + 3));
-                    c30 = Vec.MultiplyAddEstimate(a3, b0, c30);
-                }
-                b = ref Unsafe.Add(ref b, 64);
-                Prefetcher.AskForLine(ref next);
-                next = ref Unsafe.Add(ref next, Prefetcher.LineFloats);
-            }
-            for (; k < depth; k++)
-            {
-                {
-                    VecF b0 = Vec.LoadUnsafe(ref b, 0);
-                    VecF a0 = Vec.Create<float>(Unsafe.Add(ref row0, k));
-                    c00 = Vec.MultiplyAddEstimate(a0, b0, c00);
-                    VecF a1 = Vec.Create<float>(Unsafe.Add(ref row1, k));
-                    c10 = Vec.MultiplyAddEstimate(a1, b0, c10);
-                    VecF a2 = Vec.Create<float>(Unsafe.Add(ref row2, k));
-                    c20 = Vec.MultiplyAddEstimate(a2, b0, c20);
-                    VecF a3 = Vec.Create<float>(Unsafe.Add(ref row3, k));
-                    c30 = Vec.MultiplyAddEstimate(a3, b0, c30);
-                }
-                b = ref Unsafe.Add(ref b, 16);
-            }
 
-            ref float end0 = ref c;
-            Vec.StoreUnsafe(c00, ref end0, 0);
-            ref float end1 = ref Unsafe.Add(ref c, cStride);
-            Vec.StoreUnsafe(c10, ref end1, 0);
-            ref float end2 = ref Unsafe.Add(ref c, 2 * cStride);
-            Vec.StoreUnsafe(c20, ref end2, 0);
-            ref float end3 = ref Unsafe.Add(ref c, 3 * cStride);
-            Vec.StoreUnsafe(c30, ref end3, 0);
+                ref float before0 = ref initial;
+                ref float after0 = ref c;
+                Vec.StoreUnsafe(Vec.LoadUnsafe(ref before0, 0) + c00, ref after0, 0);
+                ref float before1 = ref Unsafe.Add(ref initial, initialStride);
+                ref float after1 = ref Unsafe.Add(ref c, cStride);
+                Vec.StoreUnsafe(Vec.LoadUnsafe(ref before1, 0) + c10, ref after1, 0);
+                ref float before2 = ref Unsafe.Add(ref initial, 2 * initialStride);
+                ref float after2 = ref Unsafe.Add(ref c, 2 * cStride);
+                Vec.StoreUnsafe(Vec.LoadUnsafe(ref before2, 0) + c20, ref after2, 0);
+                ref float before3 = ref Unsafe.Add(ref initial, 3 * initialStride);
+                ref float after3 = ref Unsafe.Add(ref c, 3 * cStride);
+                Vec.StoreUnsafe(Vec.LoadUnsafe(ref before3, 0) + c30, ref after3, 0);
+
+                if (k >= depth)
+                {
+                    break;
+                }
+                initial = ref c;
+                initialStride = cStride;
+            }
         }
 
         /// <summary>C[m][n] = I[m][n] + Σ_k A[m][k]·B[k][n], 2 rows × 1 vector of columns.</summary>
@@ -1067,64 +1187,76 @@ namespace FastAttn.Generated
         private static void Multiply2x1(ref float a, nint aStride, ref float b, ref float initial, nint initialStride, ref float c, nint cStride, nint depth, ref float next)
         {
             ref float row0 = ref a;
-            ref float start0 = ref initial;
-            VecF c00 = Vec.LoadUnsafe(ref start0, 0);
             ref float row1 = ref Unsafe.Add(ref a, aStride);
-            ref float start1 = ref Unsafe.Add(ref initial, initialStride);
-            VecF c10 = Vec.LoadUnsafe(ref start1, 0);
 
-            // An element of A times a vector of B.
+            // The sum in parts of 128 terms: rounding errors grow with the length of a sum.
             nint k = 0;
-            for (; k <= depth - 4; k += 4)
+            while (true)
             {
+                nint end = k + 128 < depth ? k + 128 : depth;
+                VecF c00 = VecF.Zero;
+                VecF c10 = VecF.Zero;
+                // An element of A times a vector of B.
+                for (; k <= end - 4; k += 4)
                 {
-                    VecF b0 = Vec.LoadUnsafe(ref b, 0);
-                    VecF a0 = Vec.Create<float>(Unsafe.Add(ref row0, k));
-                    c00 = Vec.MultiplyAddEstimate(a0, b0, c00);
-                    VecF a1 = Vec.Create<float>(Unsafe.Add(ref row1, k));
-                    c10 = Vec.MultiplyAddEstimate(a1, b0, c10);
+                    {
+                        VecF b0 = Vec.LoadUnsafe(ref b, 0);
+                        VecF a0 = Vec.Create<float>(Unsafe.Add(ref row0, k));
+                        c00 = Vec.MultiplyAddEstimate(a0, b0, c00);
+                        VecF a1 = Vec.Create<float>(Unsafe.Add(ref row1, k));
+                        c10 = Vec.MultiplyAddEstimate(a1, b0, c10);
+                    }
+                    {
+                        VecF b0 = Vec.LoadUnsafe(ref b, 16);
+                        VecF a0 = Vec.Create<float>(Unsafe.Add(ref row0, k + 1));
+                        c00 = Vec.MultiplyAddEstimate(a0, b0, c00);
+                        VecF a1 = Vec.Create<float>(Unsafe.Add(ref row1, k + 1));
+                        c10 = Vec.MultiplyAddEstimate(a1, b0, c10);
+                    }
+                    {
+                        VecF b0 = Vec.LoadUnsafe(ref b, 32);
+                        VecF a0 = Vec.Create<float>(Unsafe.Add(ref row0, k + 2));
+                        c00 = Vec.MultiplyAddEstimate(a0, b0, c00);
+                        VecF a1 = Vec.Create<float>(Unsafe.Add(ref row1, k + 2));
+                        c10 = Vec.MultiplyAddEstimate(a1, b0, c10);
+                    }
+                    {
+                        VecF b0 = Vec.LoadUnsafe(ref b, 48);
+                        VecF a0 = Vec.Create<float>(Unsafe.Add(ref row0, k + 3));
+                        c00 = Vec.MultiplyAddEstimate(a0, b0, c00);
+                        VecF a1 = Vec.Create<float>(Unsafe.Add(ref row1, k + 3));
+                        c10 = Vec.MultiplyAddEstimate(a1, b0, c10);
+                    }
+                    b = ref Unsafe.Add(ref b, 64);
+                    Prefetcher.AskForLine(ref next);
+                    next = ref Unsafe.Add(ref next, Prefetcher.LineFloats);
                 }
+                for (; k < end; k++)
                 {
-                    VecF b0 = Vec.LoadUnsafe(ref b, 16);
-                    VecF a0 = Vec.Create<float>(Unsafe.Add(ref row0, k + 1));
-                    c00 = Vec.MultiplyAddEstimate(a0, b0, c00);
-                    VecF a1 = Vec.Create<float>(Unsafe.Add(ref row1, k + 1));
-                    c10 = Vec.MultiplyAddEstimate(a1, b0, c10);
+                    {
+                        VecF b0 = Vec.LoadUnsafe(ref b, 0);
+                        VecF a0 = Vec.Create<float>(Unsafe.Add(ref row0, k));
+                        c00 = Vec.MultiplyAddEstimate(a0, b0, c00);
+                        VecF a1 = Vec.Create<float>(Unsafe.Add(ref row1, k));
+                        c10 = Vec.MultiplyAddEstimate(a1, b0, c10);
+                    }
+                    b = ref Unsafe.Add(ref b, 16);
                 }
-                {
-                    VecF b0 = Vec.LoadUnsafe(ref b, 32);
-                    VecF a0 = Vec.Create<float>(Unsafe.Add(ref row0, k + 2));
-                    c00 = Vec.MultiplyAddEstimate(a0, b0, c00);
-                    VecF a1 = Vec.Create<float>(Unsafe.Add(ref row1, k + 2));
-                    c10 = Vec.MultiplyAddEstimate(a1, b0, c10);
-                }
-                {
-                    VecF b0 = Vec.LoadUnsafe(ref b, 48);
-                    VecF a0 = Vec.Create<float>(Unsafe.Add(ref row0, k + 3));
-                    c00 = Vec.MultiplyAddEstimate(a0, b0, c00);
-                    VecF a1 = Vec.Create<float>(Unsafe.Add(ref row1, k + 3));
-                    c10 = Vec.MultiplyAddEstimate(a1, b0, c10);
-                }
-                b = ref Unsafe.Add(ref b, 64);
-                Prefetcher.AskForLine(ref next);
-                next = ref Unsafe.Add(ref next, Prefetcher.LineFloats);
-            }
-            for (; k < depth; k++)
-            {
-                {
-                    VecF b0 = Vec.LoadUnsafe(ref b, 0);
-                    VecF a0 = Vec.Create<float>(Unsafe.Add(ref row0, k));
-                    c00 = Vec.MultiplyAddEstimate(a0, b0, c00);
-                    VecF a1 = Vec.Create<float>(Unsafe.Add(ref row1, k));
-                    c10 = Vec.MultiplyAddEstimate(a1, b0, c10);
-                }
-                b = ref Unsafe.Add(ref b, 16);
-            }
 
-            ref float end0 = ref c;
-            Vec.StoreUnsafe(c00, ref end0, 0);
-            ref float end1 = ref Unsafe.Add(ref c, cStride);
-            Vec.StoreUnsafe(c10, ref end1, 0);
+                ref float before0 = ref initial;
+                ref float after0 = ref c;
+                Vec.StoreUnsafe(Vec.LoadUnsafe(ref before0, 0) + c00, ref after0, 0);
+                ref float before1 = ref Unsafe.Add(ref initial, initialStride);
+                ref float after1 = ref Unsafe.Add(ref c, cStride);
+                Vec.StoreUnsafe(Vec.LoadUnsafe(ref before1, 0) + c10, ref after1, 0);
+
+                if (k >= depth)
+                {
+                    break;
+                }
+                initial = ref c;
+                initialStride = cStride;
+            }
         }
 
         /// <summary>C[m][n] = I[m][n] + Σ_k A[m][k]·B[k][n], 1 rows × 1 vector of columns.</summary>
@@ -1132,49 +1264,61 @@ namespace FastAttn.Generated
         private static void Multiply1x1(ref float a, nint aStride, ref float b, ref float initial, nint initialStride, ref float c, nint cStride, nint depth, ref float next)
         {
             ref float row0 = ref a;
-            ref float start0 = ref initial;
-            VecF c00 = Vec.LoadUnsafe(ref start0, 0);
 
-            // An element of A times a vector of B.
+            // The sum in parts of 128 terms: rounding errors grow with the length of a sum.
             nint k = 0;
-            for (; k <= depth - 4; k += 4)
+            while (true)
             {
+                nint end = k + 128 < depth ? k + 128 : depth;
+                VecF c00 = VecF.Zero;
+                // An element of A times a vector of B.
+                for (; k <= end - 4; k += 4)
                 {
-                    VecF b0 = Vec.LoadUnsafe(ref b, 0);
-                    VecF a0 = Vec.Create<float>(Unsafe.Add(ref row0, k));
-                    c00 = Vec.MultiplyAddEstimate(a0, b0, c00);
+                    {
+                        VecF b0 = Vec.LoadUnsafe(ref b, 0);
+                        VecF a0 = Vec.Create<float>(Unsafe.Add(ref row0, k));
+                        c00 = Vec.MultiplyAddEstimate(a0, b0, c00);
+                    }
+                    {
+                        VecF b0 = Vec.LoadUnsafe(ref b, 16);
+                        VecF a0 = Vec.Create<float>(Unsafe.Add(ref row0, k + 1));
+                        c00 = Vec.MultiplyAddEstimate(a0, b0, c00);
+                    }
+                    {
+                        VecF b0 = Vec.LoadUnsafe(ref b, 32);
+                        VecF a0 = Vec.Create<float>(Unsafe.Add(ref row0, k + 2));
+                        c00 = Vec.MultiplyAddEstimate(a0, b0, c00);
+                    }
+                    {
+                        VecF b0 = Vec.LoadUnsafe(ref b, 48);
+                        VecF a0 = Vec.Create<float>(Unsafe.Add(ref row0, k + 3));
+                        c00 = Vec.MultiplyAddEstimate(a0, b0, c00);
+                    }
+                    b = ref Unsafe.Add(ref b, 64);
+                    Prefetcher.AskForLine(ref next);
+                    next = ref Unsafe.Add(ref next, Prefetcher.LineFloats);
                 }
+                for (; k < end; k++)
                 {
-                    VecF b0 = Vec.LoadUnsafe(ref b, 16);
-                    VecF a0 = Vec.Create<float>(Unsafe.Add(ref row0, k + 1));
-                    c00 = Vec.MultiplyAddEstimate(a0, b0, c00);
+                    {
+                        VecF b0 = Vec.LoadUnsafe(ref b, 0);
+                        VecF a0 = Vec.Create<float>(Unsafe.Add(ref row0, k));
+                        c00 = Vec.MultiplyAddEstimate(a0, b0, c00);
+                    }
+                    b = ref Unsafe.Add(ref b, 16);
                 }
-                {
-                    VecF b0 = Vec.LoadUnsafe(ref b, 32);
-                    VecF a0 = Vec.Create<float>(Unsafe.Add(ref row0, k + 2));
-                    c00 = Vec.MultiplyAddEstimate(a0, b0, c00);
-                }
-                {
-                    VecF b0 = Vec.LoadUnsafe(ref b, 48);
-                    VecF a0 = Vec.Create<float>(Unsafe.Add(ref row0, k + 3));
-                    c00 = Vec.MultiplyAddEstimate(a0, b0, c00);
-                }
-                b = ref Unsafe.Add(ref b, 64);
-                Prefetcher.AskForLine(ref next);
-                next = ref Unsafe.Add(ref next, Prefetcher.LineFloats);
-            }
-            for (; k < depth; k++)
-            {
-                {
-                    VecF b0 = Vec.LoadUnsafe(ref b, 0);
-                    VecF a0 = Vec.Create<float>(Unsafe.Add(ref row0, k));
-                    c00 = Vec.MultiplyAddEstimate(a0, b0, c00);
-                }
-                b = ref Unsafe.Add(ref b, 16);
-            }
 
-            ref float end0 = ref c;
-            Vec.StoreUnsafe(c00, ref end0, 0);
+                ref float before0 = ref initial;
+                ref float after0 = ref c;
+                Vec.StoreUnsafe(Vec.LoadUnsafe(ref before0, 0) + c00, ref after0, 0);
+
+                if (k >= depth)
+                {
+                    break;
+                }
+                initial = ref c;
+                initialStride = cStride;
+            }
         }
     }
 }

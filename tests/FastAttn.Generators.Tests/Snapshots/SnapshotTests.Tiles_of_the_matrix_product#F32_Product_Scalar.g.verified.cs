@@ -62,94 +62,106 @@ namespace FastAttn.Generated
         private static void Multiply4x2(ref float a, nint aStride, ref float b, ref float initial, nint initialStride, ref float c, nint cStride, nint depth, ref float next)
         {
             ref float row0 = ref a;
-            ref float start0 = ref initial;
-            VecF c00 = start0, c01 = Unsafe.Add(ref start0, 1);
             ref float row1 = ref Unsafe.Add(ref a, aStride);
-            ref float start1 = ref Unsafe.Add(ref initial, initialStride);
-            VecF c10 = start1, c11 = Unsafe.Add(ref start1, 1);
             ref float row2 = ref Unsafe.Add(ref a, 2 * aStride);
-            ref float start2 = ref Unsafe.Add(ref initial, 2 * initialStride);
-            VecF c20 = start2, c21 = Unsafe.Add(ref start2, 1);
             ref float row3 = ref Unsafe.Add(ref a, 3 * aStride);
-            ref float start3 = ref Unsafe.Add(ref initial, 3 * initialStride);
-            VecF c30 = start3, c31 = Unsafe.Add(ref start3, 1);
 
-            // An element of A times a vector of B.
+            // The sum in parts of 128 terms: rounding errors grow with the length of a sum.
             nint k = 0;
-            for (; k <= depth - 4; k += 4)
+            while (true)
             {
+                nint end = k + 128 < depth ? k + 128 : depth;
+                VecF c00 = 0f, c01 = 0f;
+                VecF c10 = 0f, c11 = 0f;
+                VecF c20 = 0f, c21 = 0f;
+                VecF c30 = 0f, c31 = 0f;
+                // An element of A times a vector of B.
+                for (; k <= end - 4; k += 4)
                 {
-                    VecF b0 = b, b1 = Unsafe.Add(ref b, 1);
-                    VecF a0 = Unsafe.Add(ref row0, k);
-                    c00 = Vec.MultiplyAddEstimate(a0, b0, c00); c01 = Vec.MultiplyAddEstimate(a0, b1, c01);
-                    VecF a1 = Unsafe.Add(ref row1, k);
-                    c10 = Vec.MultiplyAddEstimate(a1, b0, c10); c11 = Vec.MultiplyAddEstimate(a1, b1, c11);
-                    VecF a2 = Unsafe.Add(ref row2, k);
-                    c20 = Vec.MultiplyAddEstimate(a2, b0, c20); c21 = Vec.MultiplyAddEstimate(a2, b1, c21);
-                    VecF a3 = Unsafe.Add(ref row3, k);
-                    c30 = Vec.MultiplyAddEstimate(a3, b0, c30); c31 = Vec.MultiplyAddEstimate(a3, b1, c31);
+                    {
+                        VecF b0 = b, b1 = Unsafe.Add(ref b, 1);
+                        VecF a0 = Unsafe.Add(ref row0, k);
+                        c00 = Vec.MultiplyAddEstimate(a0, b0, c00); c01 = Vec.MultiplyAddEstimate(a0, b1, c01);
+                        VecF a1 = Unsafe.Add(ref row1, k);
+                        c10 = Vec.MultiplyAddEstimate(a1, b0, c10); c11 = Vec.MultiplyAddEstimate(a1, b1, c11);
+                        VecF a2 = Unsafe.Add(ref row2, k);
+                        c20 = Vec.MultiplyAddEstimate(a2, b0, c20); c21 = Vec.MultiplyAddEstimate(a2, b1, c21);
+                        VecF a3 = Unsafe.Add(ref row3, k);
+                        c30 = Vec.MultiplyAddEstimate(a3, b0, c30); c31 = Vec.MultiplyAddEstimate(a3, b1, c31);
+                    }
+                    {
+                        VecF b0 = Unsafe.Add(ref b, 2), b1 = Unsafe.Add(ref b, 3);
+                        VecF a0 = Unsafe.Add(ref row0, k + 1);
+                        c00 = Vec.MultiplyAddEstimate(a0, b0, c00); c01 = Vec.MultiplyAddEstimate(a0, b1, c01);
+                        VecF a1 = Unsafe.Add(ref row1, k + 1);
+                        c10 = Vec.MultiplyAddEstimate(a1, b0, c10); c11 = Vec.MultiplyAddEstimate(a1, b1, c11);
+                        VecF a2 = Unsafe.Add(ref row2, k + 1);
+                        c20 = Vec.MultiplyAddEstimate(a2, b0, c20); c21 = Vec.MultiplyAddEstimate(a2, b1, c21);
+                        VecF a3 = Unsafe.Add(ref row3, k + 1);
+                        c30 = Vec.MultiplyAddEstimate(a3, b0, c30); c31 = Vec.MultiplyAddEstimate(a3, b1, c31);
+                    }
+                    {
+                        VecF b0 = Unsafe.Add(ref b, 4), b1 = Unsafe.Add(ref b, 5);
+                        VecF a0 = Unsafe.Add(ref row0, k + 2);
+                        c00 = Vec.MultiplyAddEstimate(a0, b0, c00); c01 = Vec.MultiplyAddEstimate(a0, b1, c01);
+                        VecF a1 = Unsafe.Add(ref row1, k + 2);
+                        c10 = Vec.MultiplyAddEstimate(a1, b0, c10); c11 = Vec.MultiplyAddEstimate(a1, b1, c11);
+                        VecF a2 = Unsafe.Add(ref row2, k + 2);
+                        c20 = Vec.MultiplyAddEstimate(a2, b0, c20); c21 = Vec.MultiplyAddEstimate(a2, b1, c21);
+                        VecF a3 = Unsafe.Add(ref row3, k + 2);
+                        c30 = Vec.MultiplyAddEstimate(a3, b0, c30); c31 = Vec.MultiplyAddEstimate(a3, b1, c31);
+                    }
+                    {
+                        VecF b0 = Unsafe.Add(ref b, 6), b1 = Unsafe.Add(ref b, 7);
+                        VecF a0 = Unsafe.Add(ref row0, k + 3);
+                        c00 = Vec.MultiplyAddEstimate(a0, b0, c00); c01 = Vec.MultiplyAddEstimate(a0, b1, c01);
+                        VecF a1 = Unsafe.Add(ref row1, k + 3);
+                        c10 = Vec.MultiplyAddEstimate(a1, b0, c10); c11 = Vec.MultiplyAddEstimate(a1, b1, c11);
+                        VecF a2 = Unsafe.Add(ref row2, k + 3);
+                        c20 = Vec.MultiplyAddEstimate(a2, b0, c20); c21 = Vec.MultiplyAddEstimate(a2, b1, c21);
+                        VecF a3 = Unsafe.Add(ref row3, k + 3);
+                        c30 = Vec.MultiplyAddEstimate(a3, b0, c30); c31 = Vec.MultiplyAddEstimate(a3, b1, c31);
+                    }
+                    b = ref Unsafe.Add(ref b, 8);
+                    Prefetcher.AskForLine(ref next);
+                    next = ref Unsafe.Add(ref next, Prefetcher.LineFloats);
                 }
+                for (; k < end; k++)
                 {
-                    VecF b0 = Unsafe.Add(ref b, 2), b1 = Unsafe.Add(ref b, 3);
-                    VecF a0 = Unsafe.Add(ref row0, k + 1);
-                    c00 = Vec.MultiplyAddEstimate(a0, b0, c00); c01 = Vec.MultiplyAddEstimate(a0, b1, c01);
-                    VecF a1 = Unsafe.Add(ref row1, k + 1);
-                    c10 = Vec.MultiplyAddEstimate(a1, b0, c10); c11 = Vec.MultiplyAddEstimate(a1, b1, c11);
-                    VecF a2 = Unsafe.Add(ref row2, k + 1);
-                    c20 = Vec.MultiplyAddEstimate(a2, b0, c20); c21 = Vec.MultiplyAddEstimate(a2, b1, c21);
-                    VecF a3 = Unsafe.Add(ref row3, k + 1);
-                    c30 = Vec.MultiplyAddEstimate(a3, b0, c30); c31 = Vec.MultiplyAddEstimate(a3, b1, c31);
+                    {
+                        VecF b0 = b, b1 = Unsafe.Add(ref b, 1);
+                        VecF a0 = Unsafe.Add(ref row0, k);
+                        c00 = Vec.MultiplyAddEstimate(a0, b0, c00); c01 = Vec.MultiplyAddEstimate(a0, b1, c01);
+                        VecF a1 = Unsafe.Add(ref row1, k);
+                        c10 = Vec.MultiplyAddEstimate(a1, b0, c10); c11 = Vec.MultiplyAddEstimate(a1, b1, c11);
+                        VecF a2 = Unsafe.Add(ref row2, k);
+                        c20 = Vec.MultiplyAddEstimate(a2, b0, c20); c21 = Vec.MultiplyAddEstimate(a2, b1, c21);
+                        VecF a3 = Unsafe.Add(ref row3, k);
+                        c30 = Vec.MultiplyAddEstimate(a3, b0, c30); c31 = Vec.MultiplyAddEstimate(a3, b1, c31);
+                    }
+                    b = ref Unsafe.Add(ref b, 2);
                 }
-                {
-                    VecF b0 = Unsafe.Add(ref b, 4), b1 = Unsafe.Add(ref b, 5);
-                    VecF a0 = Unsafe.Add(ref row0, k + 2);
-                    c00 = Vec.MultiplyAddEstimate(a0, b0, c00); c01 = Vec.MultiplyAddEstimate(a0, b1, c01);
-                    VecF a1 = Unsafe.Add(ref row1, k + 2);
-                    c10 = Vec.MultiplyAddEstimate(a1, b0, c10); c11 = Vec.MultiplyAddEstimate(a1, b1, c11);
-                    VecF a2 = Unsafe.Add(ref row2, k + 2);
-                    c20 = Vec.MultiplyAddEstimate(a2, b0, c20); c21 = Vec.MultiplyAddEstimate(a2, b1, c21);
-                    VecF a3 = Unsafe.Add(ref row3, k + 2);
-                    c30 = Vec.MultiplyAddEstimate(a3, b0, c30); c31 = Vec.MultiplyAddEstimate(a3, b1, c31);
-                }
-                {
-                    VecF b0 = Unsafe.Add(ref b, 6), b1 = Unsafe.Add(ref b, 7);
-                    VecF a0 = Unsafe.Add(ref row0, k + 3);
-                    c00 = Vec.MultiplyAddEstimate(a0, b0, c00); c01 = Vec.MultiplyAddEstimate(a0, b1, c01);
-                    VecF a1 = Unsafe.Add(ref row1, k + 3);
-                    c10 = Vec.MultiplyAddEstimate(a1, b0, c10); c11 = Vec.MultiplyAddEstimate(a1, b1, c11);
-                    VecF a2 = Unsafe.Add(ref row2, k + 3);
-                    c20 = Vec.MultiplyAddEstimate(a2, b0, c20); c21 = Vec.MultiplyAddEstimate(a2, b1, c21);
-                    VecF a3 = Unsafe.Add(ref row3, k + 3);
-                    c30 = Vec.MultiplyAddEstimate(a3, b0, c30); c31 = Vec.MultiplyAddEstimate(a3, b1, c31);
-                }
-                b = ref Unsafe.Add(ref b, 8);
-                Prefetcher.AskForLine(ref next);
-                next = ref Unsafe.Add(ref next, Prefetcher.LineFloats);
-            }
-            for (; k < depth; k++)
-            {
-                {
-                    VecF b0 = b, b1 = Unsafe.Add(ref b, 1);
-                    VecF a0 = Unsafe.Add(ref row0, k);
-                    c00 = Vec.MultiplyAddEstimate(a0, b0, c00); c01 = Vec.MultiplyAddEstimate(a0, b1, c01);
-                    VecF a1 = Unsafe.Add(ref row1, k);
-                    c10 = Vec.MultiplyAddEstimate(a1, b0, c10); c11 = Vec.MultiplyAddEstimate(a1, b1, c11);
-                    VecF a2 = Unsafe.Add(ref row2, k);
-                    c20 = Vec.MultiplyAddEstimate(a2, b0, c20); c21 = Vec.MultiplyAddEstimate(a2, b1, c21);
-                    VecF a3 = Unsafe.Add(ref row3, k);
-                    c30 = Vec.MultiplyAddEstimate(a3, b0, c30); c31 = Vec.MultiplyAddEstimate(a3, b1, c31);
-                }
-                b = ref Unsafe.Add(ref b, 2);
-            }
 
-            ref float end0 = ref c;
-            end0 = c00; Unsafe.Add(ref end0, 1) = c01;
-            ref float end1 = ref Unsafe.Add(ref c, cStride);
-            end1 = c10; Unsafe.Add(ref end1, 1) = c11;
-            ref float end2 = ref Unsafe.Add(ref c, 2 * cStride);
-            end2 = c20; Unsafe.Add(ref end2, 1) = c21;
-            ref float end3 = ref Unsafe.Add(ref c, 3 * cStride);
-            end3 = c30; Unsafe.Add(ref end3, 1) = c31;
+                ref float before0 = ref initial;
+                ref float after0 = ref c;
+                after0 = before0 + c00; Unsafe.Add(ref after0, 1) = Unsafe.Add(ref before0, 1) + c01;
+                ref float before1 = ref Unsafe.Add(ref initial, initialStride);
+                ref float after1 = ref Unsafe.Add(ref c, cStride);
+                after1 = before1 + c10; Unsafe.Add(ref after1, 1) = Unsafe.Add(ref before1, 1) + c11;
+                ref float before2 = ref Unsafe.Add(ref initial, 2 * initialStride);
+                ref float after2 = ref Unsafe.Add(ref c, 2 * cStride);
+                after2 = before2 + c20; Unsafe.Add(ref after2, 1) = Unsafe.Add(ref before2, 1) + c21;
+                ref float before3 = ref Unsafe.Add(ref initial, 3 * initialStride);
+                ref float after3 = ref Unsafe.Add(ref c, 3 * cStride);
+                after3 = before3 + c30; Unsafe.Add(ref after3, 1) = Unsafe.Add(ref before3, 1) + c31;
+
+                if (k >= depth)
+                {
+                    break;
+                }
+                initial = ref c;
+                initialStride = cStride;
+            }
         }
 
         /// <summary>C[m][n] = I[m][n] + Σ_k A[m][k]·B[k][n], 2 rows × 2 vectors of columns.</summary>
@@ -157,64 +169,76 @@ namespace FastAttn.Generated
         private static void Multiply2x2(ref float a, nint aStride, ref float b, ref float initial, nint initialStride, ref float c, nint cStride, nint depth, ref float next)
         {
             ref float row0 = ref a;
-            ref float start0 = ref initial;
-            VecF c00 = start0, c01 = Unsafe.Add(ref start0, 1);
             ref float row1 = ref Unsafe.Add(ref a, aStride);
-            ref float start1 = ref Unsafe.Add(ref initial, initialStride);
-            VecF c10 = start1, c11 = Unsafe.Add(ref start1, 1);
 
-            // An element of A times a vector of B.
+            // The sum in parts of 128 terms: rounding errors grow with the length of a sum.
             nint k = 0;
-            for (; k <= depth - 4; k += 4)
+            while (true)
             {
+                nint end = k + 128 < depth ? k + 128 : depth;
+                VecF c00 = 0f, c01 = 0f;
+                VecF c10 = 0f, c11 = 0f;
+                // An element of A times a vector of B.
+                for (; k <= end - 4; k += 4)
                 {
-                    VecF b0 = b, b1 = Unsafe.Add(ref b, 1);
-                    VecF a0 = Unsafe.Add(ref row0, k);
-                    c00 = Vec.MultiplyAddEstimate(a0, b0, c00); c01 = Vec.MultiplyAddEstimate(a0, b1, c01);
-                    VecF a1 = Unsafe.Add(ref row1, k);
-                    c10 = Vec.MultiplyAddEstimate(a1, b0, c10); c11 = Vec.MultiplyAddEstimate(a1, b1, c11);
+                    {
+                        VecF b0 = b, b1 = Unsafe.Add(ref b, 1);
+                        VecF a0 = Unsafe.Add(ref row0, k);
+                        c00 = Vec.MultiplyAddEstimate(a0, b0, c00); c01 = Vec.MultiplyAddEstimate(a0, b1, c01);
+                        VecF a1 = Unsafe.Add(ref row1, k);
+                        c10 = Vec.MultiplyAddEstimate(a1, b0, c10); c11 = Vec.MultiplyAddEstimate(a1, b1, c11);
+                    }
+                    {
+                        VecF b0 = Unsafe.Add(ref b, 2), b1 = Unsafe.Add(ref b, 3);
+                        VecF a0 = Unsafe.Add(ref row0, k + 1);
+                        c00 = Vec.MultiplyAddEstimate(a0, b0, c00); c01 = Vec.MultiplyAddEstimate(a0, b1, c01);
+                        VecF a1 = Unsafe.Add(ref row1, k + 1);
+                        c10 = Vec.MultiplyAddEstimate(a1, b0, c10); c11 = Vec.MultiplyAddEstimate(a1, b1, c11);
+                    }
+                    {
+                        VecF b0 = Unsafe.Add(ref b, 4), b1 = Unsafe.Add(ref b, 5);
+                        VecF a0 = Unsafe.Add(ref row0, k + 2);
+                        c00 = Vec.MultiplyAddEstimate(a0, b0, c00); c01 = Vec.MultiplyAddEstimate(a0, b1, c01);
+                        VecF a1 = Unsafe.Add(ref row1, k + 2);
+                        c10 = Vec.MultiplyAddEstimate(a1, b0, c10); c11 = Vec.MultiplyAddEstimate(a1, b1, c11);
+                    }
+                    {
+                        VecF b0 = Unsafe.Add(ref b, 6), b1 = Unsafe.Add(ref b, 7);
+                        VecF a0 = Unsafe.Add(ref row0, k + 3);
+                        c00 = Vec.MultiplyAddEstimate(a0, b0, c00); c01 = Vec.MultiplyAddEstimate(a0, b1, c01);
+                        VecF a1 = Unsafe.Add(ref row1, k + 3);
+                        c10 = Vec.MultiplyAddEstimate(a1, b0, c10); c11 = Vec.MultiplyAddEstimate(a1, b1, c11);
+                    }
+                    b = ref Unsafe.Add(ref b, 8);
+                    Prefetcher.AskForLine(ref next);
+                    next = ref Unsafe.Add(ref next, Prefetcher.LineFloats);
                 }
+                for (; k < end; k++)
                 {
-                    VecF b0 = Unsafe.Add(ref b, 2), b1 = Unsafe.Add(ref b, 3);
-                    VecF a0 = Unsafe.Add(ref row0, k + 1);
-                    c00 = Vec.MultiplyAddEstimate(a0, b0, c00); c01 = Vec.MultiplyAddEstimate(a0, b1, c01);
-                    VecF a1 = Unsafe.Add(ref row1, k + 1);
-                    c10 = Vec.MultiplyAddEstimate(a1, b0, c10); c11 = Vec.MultiplyAddEstimate(a1, b1, c11);
+                    {
+                        VecF b0 = b, b1 = Unsafe.Add(ref b, 1);
+                        VecF a0 = Unsafe.Add(ref row0, k);
+                        c00 = Vec.MultiplyAddEstimate(a0, b0, c00); c01 = Vec.MultiplyAddEstimate(a0, b1, c01);
+                        VecF a1 = Unsafe.Add(ref row1, k);
+                        c10 = Vec.MultiplyAddEstimate(a1, b0, c10); c11 = Vec.MultiplyAddEstimate(a1, b1, c11);
+                    }
+                    b = ref Unsafe.Add(ref b, 2);
                 }
-                {
-                    VecF b0 = Unsafe.Add(ref b, 4), b1 = Unsafe.Add(ref b, 5);
-                    VecF a0 = Unsafe.Add(ref row0, k + 2);
-                    c00 = Vec.MultiplyAddEstimate(a0, b0, c00); c01 = Vec.MultiplyAddEstimate(a0, b1, c01);
-                    VecF a1 = Unsafe.Add(ref row1, k + 2);
-                    c10 = Vec.MultiplyAddEstimate(a1, b0, c10); c11 = Vec.MultiplyAddEstimate(a1, b1, c11);
-                }
-                {
-                    VecF b0 = Unsafe.Add(ref b, 6), b1 = Unsafe.Add(ref b, 7);
-                    VecF a0 = Unsafe.Add(ref row0, k + 3);
-                    c00 = Vec.MultiplyAddEstimate(a0, b0, c00); c01 = Vec.MultiplyAddEstimate(a0, b1, c01);
-                    VecF a1 = Unsafe.Add(ref row1, k + 3);
-                    c10 = Vec.MultiplyAddEstimate(a1, b0, c10); c11 = Vec.MultiplyAddEstimate(a1, b1, c11);
-                }
-                b = ref Unsafe.Add(ref b, 8);
-                Prefetcher.AskForLine(ref next);
-                next = ref Unsafe.Add(ref next, Prefetcher.LineFloats);
-            }
-            for (; k < depth; k++)
-            {
-                {
-                    VecF b0 = b, b1 = Unsafe.Add(ref b, 1);
-                    VecF a0 = Unsafe.Add(ref row0, k);
-                    c00 = Vec.MultiplyAddEstimate(a0, b0, c00); c01 = Vec.MultiplyAddEstimate(a0, b1, c01);
-                    VecF a1 = Unsafe.Add(ref row1, k);
-                    c10 = Vec.MultiplyAddEstimate(a1, b0, c10); c11 = Vec.MultiplyAddEstimate(a1, b1, c11);
-                }
-                b = ref Unsafe.Add(ref b, 2);
-            }
 
-            ref float end0 = ref c;
-            end0 = c00; Unsafe.Add(ref end0, 1) = c01;
-            ref float end1 = ref Unsafe.Add(ref c, cStride);
-            end1 = c10; Unsafe.Add(ref end1, 1) = c11;
+                ref float before0 = ref initial;
+                ref float after0 = ref c;
+                after0 = before0 + c00; Unsafe.Add(ref after0, 1) = Unsafe.Add(ref before0, 1) + c01;
+                ref float before1 = ref Unsafe.Add(ref initial, initialStride);
+                ref float after1 = ref Unsafe.Add(ref c, cStride);
+                after1 = before1 + c10; Unsafe.Add(ref after1, 1) = Unsafe.Add(ref before1, 1) + c11;
+
+                if (k >= depth)
+                {
+                    break;
+                }
+                initial = ref c;
+                initialStride = cStride;
+            }
         }
 
         /// <summary>C[m][n] = I[m][n] + Σ_k A[m][k]·B[k][n], 1 rows × 2 vectors of columns.</summary>
@@ -222,49 +246,61 @@ namespace FastAttn.Generated
         private static void Multiply1x2(ref float a, nint aStride, ref float b, ref float initial, nint initialStride, ref float c, nint cStride, nint depth, ref float next)
         {
             ref float row0 = ref a;
-            ref float start0 = ref initial;
-            VecF c00 = start0, c01 = Unsafe.Add(ref start0, 1);
 
-            // An element of A times a vector of B.
+            // The sum in parts of 128 terms: rounding errors grow with the length of a sum.
             nint k = 0;
-            for (; k <= depth - 4; k += 4)
+            while (true)
             {
+                nint end = k + 128 < depth ? k + 128 : depth;
+                VecF c00 = 0f, c01 = 0f;
+                // An element of A times a vector of B.
+                for (; k <= end - 4; k += 4)
                 {
-                    VecF b0 = b, b1 = Unsafe.Add(ref b, 1);
-                    VecF a0 = Unsafe.Add(ref row0, k);
-                    c00 = Vec.MultiplyAddEstimate(a0, b0, c00); c01 = Vec.MultiplyAddEstimate(a0, b1, c01);
+                    {
+                        VecF b0 = b, b1 = Unsafe.Add(ref b, 1);
+                        VecF a0 = Unsafe.Add(ref row0, k);
+                        c00 = Vec.MultiplyAddEstimate(a0, b0, c00); c01 = Vec.MultiplyAddEstimate(a0, b1, c01);
+                    }
+                    {
+                        VecF b0 = Unsafe.Add(ref b, 2), b1 = Unsafe.Add(ref b, 3);
+                        VecF a0 = Unsafe.Add(ref row0, k + 1);
+                        c00 = Vec.MultiplyAddEstimate(a0, b0, c00); c01 = Vec.MultiplyAddEstimate(a0, b1, c01);
+                    }
+                    {
+                        VecF b0 = Unsafe.Add(ref b, 4), b1 = Unsafe.Add(ref b, 5);
+                        VecF a0 = Unsafe.Add(ref row0, k + 2);
+                        c00 = Vec.MultiplyAddEstimate(a0, b0, c00); c01 = Vec.MultiplyAddEstimate(a0, b1, c01);
+                    }
+                    {
+                        VecF b0 = Unsafe.Add(ref b, 6), b1 = Unsafe.Add(ref b, 7);
+                        VecF a0 = Unsafe.Add(ref row0, k + 3);
+                        c00 = Vec.MultiplyAddEstimate(a0, b0, c00); c01 = Vec.MultiplyAddEstimate(a0, b1, c01);
+                    }
+                    b = ref Unsafe.Add(ref b, 8);
+                    Prefetcher.AskForLine(ref next);
+                    next = ref Unsafe.Add(ref next, Prefetcher.LineFloats);
                 }
+                for (; k < end; k++)
                 {
-                    VecF b0 = Unsafe.Add(ref b, 2), b1 = Unsafe.Add(ref b, 3);
-                    VecF a0 = Unsafe.Add(ref row0, k + 1);
-                    c00 = Vec.MultiplyAddEstimate(a0, b0, c00); c01 = Vec.MultiplyAddEstimate(a0, b1, c01);
+                    {
+                        VecF b0 = b, b1 = Unsafe.Add(ref b, 1);
+                        VecF a0 = Unsafe.Add(ref row0, k);
+                        c00 = Vec.MultiplyAddEstimate(a0, b0, c00); c01 = Vec.MultiplyAddEstimate(a0, b1, c01);
+                    }
+                    b = ref Unsafe.Add(ref b, 2);
                 }
-                {
-                    VecF b0 = Unsafe.Add(ref b, 4), b1 = Unsafe.Add(ref b, 5);
-                    VecF a0 = Unsafe.Add(ref row0, k + 2);
-                    c00 = Vec.MultiplyAddEstimate(a0, b0, c00); c01 = Vec.MultiplyAddEstimate(a0, b1, c01);
-                }
-                {
-                    VecF b0 = Unsafe.Add(ref b, 6), b1 = Unsafe.Add(ref b, 7);
-                    VecF a0 = Unsafe.Add(ref row0, k + 3);
-                    c00 = Vec.MultiplyAddEstimate(a0, b0, c00); c01 = Vec.MultiplyAddEstimate(a0, b1, c01);
-                }
-                b = ref Unsafe.Add(ref b, 8);
-                Prefetcher.AskForLine(ref next);
-                next = ref Unsafe.Add(ref next, Prefetcher.LineFloats);
-            }
-            for (; k < depth; k++)
-            {
-                {
-                    VecF b0 = b, b1 = Unsafe.Add(ref b, 1);
-                    VecF a0 = Unsafe.Add(ref row0, k);
-                    c00 = Vec.MultiplyAddEstimate(a0, b0, c00); c01 = Vec.MultiplyAddEstimate(a0, b1, c01);
-                }
-                b = ref Unsafe.Add(ref b, 2);
-            }
 
-            ref float end0 = ref c;
-            end0 = c00; Unsafe.Add(ref end0, 1) = c01;
+                ref float before0 = ref initial;
+                ref float after0 = ref c;
+                after0 = before0 + c00; Unsafe.Add(ref after0, 1) = Unsafe.Add(ref before0, 1) + c01;
+
+                if (k >= depth)
+                {
+                    break;
+                }
+                initial = ref c;
+                initialStride = cStride;
+            }
         }
 
         private static void MultiplyBy1(int rows, ref float a, nint aStride, ref float b, ref float initial, nint initialStride, ref float c, nint cStride, nint depth, ref float next)
@@ -283,154 +319,166 @@ namespace FastAttn.Generated
         private static void Multiply8x1(ref float a, nint aStride, ref float b, ref float initial, nint initialStride, ref float c, nint cStride, nint depth, ref float next)
         {
             ref float row0 = ref a;
-            ref float start0 = ref initial;
-            VecF c00 = start0;
             ref float row1 = ref Unsafe.Add(ref a, aStride);
-            ref float start1 = ref Unsafe.Add(ref initial, initialStride);
-            VecF c10 = start1;
             ref float row2 = ref Unsafe.Add(ref a, 2 * aStride);
-            ref float start2 = ref Unsafe.Add(ref initial, 2 * initialStride);
-            VecF c20 = start2;
             ref float row3 = ref Unsafe.Add(ref a, 3 * aStride);
-            ref float start3 = ref Unsafe.Add(ref initial, 3 * initialStride);
-            VecF c30 = start3;
             ref float row4 = ref Unsafe.Add(ref a, 4 * aStride);
-            ref float start4 = ref Unsafe.Add(ref initial, 4 * initialStride);
-            VecF c40 = start4;
             ref float row5 = ref Unsafe.Add(ref a, 5 * aStride);
-            ref float start5 = ref Unsafe.Add(ref initial, 5 * initialStride);
-            VecF c50 = start5;
             ref float row6 = ref Unsafe.Add(ref a, 6 * aStride);
-            ref float start6 = ref Unsafe.Add(ref initial, 6 * initialStride);
-            VecF c60 = start6;
             ref float row7 = ref Unsafe.Add(ref a, 7 * aStride);
-            ref float start7 = ref Unsafe.Add(ref initial, 7 * initialStride);
-            VecF c70 = start7;
 
-            // An element of A times a vector of B.
+            // The sum in parts of 128 terms: rounding errors grow with the length of a sum.
             nint k = 0;
-            for (; k <= depth - 4; k += 4)
+            while (true)
             {
+                nint end = k + 128 < depth ? k + 128 : depth;
+                VecF c00 = 0f;
+                VecF c10 = 0f;
+                VecF c20 = 0f;
+                VecF c30 = 0f;
+                VecF c40 = 0f;
+                VecF c50 = 0f;
+                VecF c60 = 0f;
+                VecF c70 = 0f;
+                // An element of A times a vector of B.
+                for (; k <= end - 4; k += 4)
                 {
-                    VecF b0 = b;
-                    VecF a0 = Unsafe.Add(ref row0, k);
-                    c00 = Vec.MultiplyAddEstimate(a0, b0, c00);
-                    VecF a1 = Unsafe.Add(ref row1, k);
-                    c10 = Vec.MultiplyAddEstimate(a1, b0, c10);
-                    VecF a2 = Unsafe.Add(ref row2, k);
-                    c20 = Vec.MultiplyAddEstimate(a2, b0, c20);
-                    VecF a3 = Unsafe.Add(ref row3, k);
-                    c30 = Vec.MultiplyAddEstimate(a3, b0, c30);
-                    VecF a4 = Unsafe.Add(ref row4, k);
-                    c40 = Vec.MultiplyAddEstimate(a4, b0, c40);
-                    VecF a5 = Unsafe.Add(ref row5, k);
-                    c50 = Vec.MultiplyAddEstimate(a5, b0, c50);
-                    VecF a6 = Unsafe.Add(ref row6, k);
-                    c60 = Vec.MultiplyAddEstimate(a6, b0, c60);
-                    VecF a7 = Unsafe.Add(ref row7, k);
-                    c70 = Vec.MultiplyAddEstimate(a7, b0, c70);
+                    {
+                        VecF b0 = b;
+                        VecF a0 = Unsafe.Add(ref row0, k);
+                        c00 = Vec.MultiplyAddEstimate(a0, b0, c00);
+                        VecF a1 = Unsafe.Add(ref row1, k);
+                        c10 = Vec.MultiplyAddEstimate(a1, b0, c10);
+                        VecF a2 = Unsafe.Add(ref row2, k);
+                        c20 = Vec.MultiplyAddEstimate(a2, b0, c20);
+                        VecF a3 = Unsafe.Add(ref row3, k);
+                        c30 = Vec.MultiplyAddEstimate(a3, b0, c30);
+                        VecF a4 = Unsafe.Add(ref row4, k);
+                        c40 = Vec.MultiplyAddEstimate(a4, b0, c40);
+                        VecF a5 = Unsafe.Add(ref row5, k);
+                        c50 = Vec.MultiplyAddEstimate(a5, b0, c50);
+                        VecF a6 = Unsafe.Add(ref row6, k);
+                        c60 = Vec.MultiplyAddEstimate(a6, b0, c60);
+                        VecF a7 = Unsafe.Add(ref row7, k);
+                        c70 = Vec.MultiplyAddEstimate(a7, b0, c70);
+                    }
+                    {
+                        VecF b0 = Unsafe.Add(ref b, 1);
+                        VecF a0 = Unsafe.Add(ref row0, k + 1);
+                        c00 = Vec.MultiplyAddEstimate(a0, b0, c00);
+                        VecF a1 = Unsafe.Add(ref row1, k + 1);
+                        c10 = Vec.MultiplyAddEstimate(a1, b0, c10);
+                        VecF a2 = Unsafe.Add(ref row2, k + 1);
+                        c20 = Vec.MultiplyAddEstimate(a2, b0, c20);
+                        VecF a3 = Unsafe.Add(ref row3, k + 1);
+                        c30 = Vec.MultiplyAddEstimate(a3, b0, c30);
+                        VecF a4 = Unsafe.Add(ref row4, k + 1);
+                        c40 = Vec.MultiplyAddEstimate(a4, b0, c40);
+                        VecF a5 = Unsafe.Add(ref row5, k + 1);
+                        c50 = Vec.MultiplyAddEstimate(a5, b0, c50);
+                        VecF a6 = Unsafe.Add(ref row6, k + 1);
+                        c60 = Vec.MultiplyAddEstimate(a6, b0, c60);
+                        VecF a7 = Unsafe.Add(ref row7, k + 1);
+                        c70 = Vec.MultiplyAddEstimate(a7, b0, c70);
+                    }
+                    {
+                        VecF b0 = Unsafe.Add(ref b, 2);
+                        VecF a0 = Unsafe.Add(ref row0, k + 2);
+                        c00 = Vec.MultiplyAddEstimate(a0, b0, c00);
+                        VecF a1 = Unsafe.Add(ref row1, k + 2);
+                        c10 = Vec.MultiplyAddEstimate(a1, b0, c10);
+                        VecF a2 = Unsafe.Add(ref row2, k + 2);
+                        c20 = Vec.MultiplyAddEstimate(a2, b0, c20);
+                        VecF a3 = Unsafe.Add(ref row3, k + 2);
+                        c30 = Vec.MultiplyAddEstimate(a3, b0, c30);
+                        VecF a4 = Unsafe.Add(ref row4, k + 2);
+                        c40 = Vec.MultiplyAddEstimate(a4, b0, c40);
+                        VecF a5 = Unsafe.Add(ref row5, k + 2);
+                        c50 = Vec.MultiplyAddEstimate(a5, b0, c50);
+                        VecF a6 = Unsafe.Add(ref row6, k + 2);
+                        c60 = Vec.MultiplyAddEstimate(a6, b0, c60);
+                        VecF a7 = Unsafe.Add(ref row7, k + 2);
+                        c70 = Vec.MultiplyAddEstimate(a7, b0, c70);
+                    }
+                    {
+                        VecF b0 = Unsafe.Add(ref b, 3);
+                        VecF a0 = Unsafe.Add(ref row0, k + 3);
+                        c00 = Vec.MultiplyAddEstimate(a0, b0, c00);
+                        VecF a1 = Unsafe.Add(ref row1, k + 3);
+                        c10 = Vec.MultiplyAddEstimate(a1, b0, c10);
+                        VecF a2 = Unsafe.Add(ref row2, k + 3);
+                        c20 = Vec.MultiplyAddEstimate(a2, b0, c20);
+                        VecF a3 = Unsafe.Add(ref row3, k + 3);
+                        c30 = Vec.MultiplyAddEstimate(a3, b0, c30);
+                        VecF a4 = Unsafe.Add(ref row4, k + 3);
+                        c40 = Vec.MultiplyAddEstimate(a4, b0, c40);
+                        VecF a5 = Unsafe.Add(ref row5, k + 3);
+                        c50 = Vec.MultiplyAddEstimate(a5, b0, c50);
+                        VecF a6 = Unsafe.Add(ref row6, k + 3);
+                        c60 = Vec.MultiplyAddEstimate(a6, b0, c60);
+                        VecF a7 = Unsafe.Add(ref row7, k + 3);
+                        c70 = Vec.MultiplyAddEstimate(a7, b0, c70);
+                    }
+                    b = ref Unsafe.Add(ref b, 4);
+                    Prefetcher.AskForLine(ref next);
+                    next = ref Unsafe.Add(ref next, Prefetcher.LineFloats);
                 }
+                for (; k < end; k++)
                 {
-                    VecF b0 = Unsafe.Add(ref b, 1);
-                    VecF a0 = Unsafe.Add(ref row0, k + 1);
-                    c00 = Vec.MultiplyAddEstimate(a0, b0, c00);
-                    VecF a1 = Unsafe.Add(ref row1, k + 1);
-                    c10 = Vec.MultiplyAddEstimate(a1, b0, c10);
-                    VecF a2 = Unsafe.Add(ref row2, k + 1);
-                    c20 = Vec.MultiplyAddEstimate(a2, b0, c20);
-                    VecF a3 = Unsafe.Add(ref row3, k + 1);
-                    c30 = Vec.MultiplyAddEstimate(a3, b0, c30);
-                    VecF a4 = Unsafe.Add(ref row4, k + 1);
-                    c40 = Vec.MultiplyAddEstimate(a4, b0, c40);
-                    VecF a5 = Unsafe.Add(ref row5, k + 1);
-                    c50 = Vec.MultiplyAddEstimate(a5, b0, c50);
-                    VecF a6 = Unsafe.Add(ref row6, k + 1);
-                    c60 = Vec.MultiplyAddEstimate(a6, b0, c60);
-                    VecF a7 = Unsafe.Add(ref row7, k + 1);
-                    c70 = Vec.MultiplyAddEstimate(a7, b0, c70);
+                    {
+                        VecF b0 = b;
+                        VecF a0 = Unsafe.Add(ref row0, k);
+                        c00 = Vec.MultiplyAddEstimate(a0, b0, c00);
+                        VecF a1 = Unsafe.Add(ref row1, k);
+                        c10 = Vec.MultiplyAddEstimate(a1, b0, c10);
+                        VecF a2 = Unsafe.Add(ref row2, k);
+                        c20 = Vec.MultiplyAddEstimate(a2, b0, c20);
+                        VecF a3 = Unsafe.Add(ref row3, k);
+                        c30 = Vec.MultiplyAddEstimate(a3, b0, c30);
+                        VecF a4 = Unsafe.Add(ref row4, k);
+                        c40 = Vec.MultiplyAddEstimate(a4, b0, c40);
+                        VecF a5 = Unsafe.Add(ref row5, k);
+                        c50 = Vec.MultiplyAddEstimate(a5, b0, c50);
+                        VecF a6 = Unsafe.Add(ref row6, k);
+                        c60 = Vec.MultiplyAddEstimate(a6, b0, c60);
+                        VecF a7 = Unsafe.Add(ref row7, k);
+                        c70 = Vec.MultiplyAddEstimate(a7, b0, c70);
+                    }
+                    b = ref Unsafe.Add(ref b, 1);
                 }
-                {
-                    VecF b0 = Unsafe.Add(ref b, 2);
-                    VecF a0 = Unsafe.Add(ref row0, k + 2);
-                    c00 = Vec.MultiplyAddEstimate(a0, b0, c00);
-                    VecF a1 = Unsafe.Add(ref row1, k + 2);
-                    c10 = Vec.MultiplyAddEstimate(a1, b0, c10);
-                    VecF a2 = Unsafe.Add(ref row2, k + 2);
-                    c20 = Vec.MultiplyAddEstimate(a2, b0, c20);
-                    VecF a3 = Unsafe.Add(ref row3, k + 2);
-                    c30 = Vec.MultiplyAddEstimate(a3, b0, c30);
-                    VecF a4 = Unsafe.Add(ref row4, k + 2);
-                    c40 = Vec.MultiplyAddEstimate(a4, b0, c40);
-                    VecF a5 = Unsafe.Add(ref row5, k + 2);
-                    c50 = Vec.MultiplyAddEstimate(a5, b0, c50);
-                    VecF a6 = Unsafe.Add(ref row6, k + 2);
-                    c60 = Vec.MultiplyAddEstimate(a6, b0, c60);
-                    VecF a7 = Unsafe.Add(ref row7, k + 2);
-                    c70 = Vec.MultiplyAddEstimate(a7, b0, c70);
-                }
-                {
-                    VecF b0 = Unsafe.Add(ref b, 3);
-                    VecF a0 = Unsafe.Add(ref row0, k + 3);
-                    c00 = Vec.MultiplyAddEstimate(a0, b0, c00);
-                    VecF a1 = Unsafe.Add(ref row1, k + 3);
-                    c10 = Vec.MultiplyAddEstimate(a1, b0, c10);
-                    VecF a2 = Unsafe.Add(ref row2, k + 3);
-                    c20 = Vec.MultiplyAddEstimate(a2, b0, c20);
-                    VecF a3 = Unsafe.Add(ref row3, k + 3);
-                    c30 = Vec.MultiplyAddEstimate(a3, b0, c30);
-                    VecF a4 = Unsafe.Add(ref row4, k + 3);
-                    c40 = Vec.MultiplyAddEstimate(a4, b0, c40);
-                    VecF a5 = Unsafe.Add(ref row5, k + 3);
-                    c50 = Vec.MultiplyAddEstimate(a5, b0, c50);
-                    VecF a6 = Unsafe.Add(ref row6, k + 3);
-                    c60 = Vec.MultiplyAddEstimate(a6, b0, c60);
-                    VecF a7 = Unsafe.Add(ref row7, k + 3);
-                    c70 = Vec.MultiplyAddEstimate(a7, b0, c70);
-                }
-                b = ref Unsafe.Add(ref b, 4);
-                Prefetcher.AskForLine(ref next);
-                next = ref Unsafe.Add(ref next, Prefetcher.LineFloats);
-            }
-            for (; k < depth; k++)
-            {
-                {
-                    VecF b0 = b;
-                    VecF a0 = Unsafe.Add(ref row0, k);
-                    c00 = Vec.MultiplyAddEstimate(a0, b0, c00);
-                    VecF a1 = Unsafe.Add(ref row1, k);
-                    c10 = Vec.MultiplyAddEstimate(a1, b0, c10);
-                    VecF a2 = Unsafe.Add(ref row2, k);
-                    c20 = Vec.MultiplyAddEstimate(a2, b0, c20);
-                    VecF a3 = Unsafe.Add(ref row3, k);
-                    c30 = Vec.MultiplyAddEstimate(a3, b0, c30);
-                    VecF a4 = Unsafe.Add(ref row4, k);
-                    c40 = Vec.MultiplyAddEstimate(a4, b0, c40);
-                    VecF a5 = Unsafe.Add(ref row5, k);
-                    c50 = Vec.MultiplyAddEstimate(a5, b0, c50);
-                    VecF a6 = Unsafe.Add(ref row6, k);
-                    c60 = Vec.MultiplyAddEstimate(a6, b0, c60);
-                    VecF a7 = Unsafe.Add(ref row7, k);
-                    c70 = Vec.MultiplyAddEstimate(a7, b0, c70);
-                }
-                b = ref Unsafe.Add(ref b, 1);
-            }
 
-            ref float end0 = ref c;
-            end0 = c00;
-            ref float end1 = ref Unsafe.Add(ref c, cStride);
-            end1 = c10;
-            ref float end2 = ref Unsafe.Add(ref c, 2 * cStride);
-            end2 = c20;
-            ref float end3 = ref Unsafe.Add(ref c, 3 * cStride);
-            end3 = c30;
-            ref float end4 = ref Unsafe.Add(ref c, 4 * cStride);
-            end4 = c40;
-            ref float end5 = ref Unsafe.Add(ref c, 5 * cStride);
-            end5 = c50;
-            ref float end6 = ref Unsafe.Add(ref c, 6 * cStride);
-            end6 = c60;
-            ref float end7 = ref Unsafe.Add(ref c, 7 * cStride);
-            end7 = c70;
+                ref float before0 = ref initial;
+                ref float after0 = ref c;
+                after0 = before0 + c00;
+                ref float before1 = ref Unsafe.Add(ref initial, initialStride);
+                ref float after1 = ref Unsafe.Add(ref c, cStride);
+                after1 = before1 + c10;
+                ref float before2 = ref Unsafe.Add(ref initial, 2 * initialStride);
+                ref float after2 = ref Unsafe.Add(ref c, 2 * cStride);
+                after2 = before2 + c20;
+                ref float before3 = ref Unsafe.Add(ref initial, 3 * initialStride);
+                ref float after3 = ref Unsafe.Add(ref c, 3 * cStride);
+                after3 = before3 + c30;
+                ref float before4 = ref Unsafe.Add(ref initial, 4 * initialStride);
+                ref float after4 = ref Unsafe.Add(ref c, 4 * cStride);
+                after4 = before4 + c40;
+                ref float before5 = ref Unsafe.Add(ref initial, 5 * initialStride);
+                ref float after5 = ref Unsafe.Add(ref c, 5 * cStride);
+                after5 = before5 + c50;
+                ref float before6 = ref Unsafe.Add(ref initial, 6 * initialStride);
+                ref float after6 = ref Unsafe.Add(ref c, 6 * cStride);
+                after6 = before6 + c60;
+                ref float before7 = ref Unsafe.Add(ref initial, 7 * initialStride);
+                ref float after7 = ref Unsafe.Add(ref c, 7 * cStride);
+                after7 = before7 + c70;
+
+                if (k >= depth)
+                {
+                    break;
+                }
+                initial = ref c;
+                initialStride = cStride;
+            }
         }
 
         /// <summary>C[m][n] = I[m][n] + Σ_k A[m][k]·B[k][n], 4 rows × 1 vector of columns.</summary>
@@ -438,94 +486,106 @@ namespace FastAttn.Generated
         private static void Multiply4x1(ref float a, nint aStride, ref float b, ref float initial, nint initialStride, ref float c, nint cStride, nint depth, ref float next)
         {
             ref float row0 = ref a;
-            ref float start0 = ref initial;
-            VecF c00 = start0;
             ref float row1 = ref Unsafe.Add(ref a, aStride);
-            ref float start1 = ref Unsafe.Add(ref initial, initialStride);
-            VecF c10 = start1;
             ref float row2 = ref Unsafe.Add(ref a, 2 * aStride);
-            ref float start2 = ref Unsafe.Add(ref initial, 2 * initialStride);
-            VecF c20 = start2;
             ref float row3 = ref Unsafe.Add(ref a, 3 * aStride);
-            ref float start3 = ref Unsafe.Add(ref initial, 3 * initialStride);
-            VecF c30 = start3;
 
-            // An element of A times a vector of B.
+            // The sum in parts of 128 terms: rounding errors grow with the length of a sum.
             nint k = 0;
-            for (; k <= depth - 4; k += 4)
+            while (true)
             {
+                nint end = k + 128 < depth ? k + 128 : depth;
+                VecF c00 = 0f;
+                VecF c10 = 0f;
+                VecF c20 = 0f;
+                VecF c30 = 0f;
+                // An element of A times a vector of B.
+                for (; k <= end - 4; k += 4)
                 {
-                    VecF b0 = b;
-                    VecF a0 = Unsafe.Add(ref row0, k);
-                    c00 = Vec.MultiplyAddEstimate(a0, b0, c00);
-                    VecF a1 = Unsafe.Add(ref row1, k);
-                    c10 = Vec.MultiplyAddEstimate(a1, b0, c10);
-                    VecF a2 = Unsafe.Add(ref row2, k);
-                    c20 = Vec.MultiplyAddEstimate(a2, b0, c20);
-                    VecF a3 = Unsafe.Add(ref row3, k);
-                    c30 = Vec.MultiplyAddEstimate(a3, b0, c30);
+                    {
+                        VecF b0 = b;
+                        VecF a0 = Unsafe.Add(ref row0, k);
+                        c00 = Vec.MultiplyAddEstimate(a0, b0, c00);
+                        VecF a1 = Unsafe.Add(ref row1, k);
+                        c10 = Vec.MultiplyAddEstimate(a1, b0, c10);
+                        VecF a2 = Unsafe.Add(ref row2, k);
+                        c20 = Vec.MultiplyAddEstimate(a2, b0, c20);
+                        VecF a3 = Unsafe.Add(ref row3, k);
+                        c30 = Vec.MultiplyAddEstimate(a3, b0, c30);
+                    }
+                    {
+                        VecF b0 = Unsafe.Add(ref b, 1);
+                        VecF a0 = Unsafe.Add(ref row0, k + 1);
+                        c00 = Vec.MultiplyAddEstimate(a0, b0, c00);
+                        VecF a1 = Unsafe.Add(ref row1, k + 1);
+                        c10 = Vec.MultiplyAddEstimate(a1, b0, c10);
+                        VecF a2 = Unsafe.Add(ref row2, k + 1);
+                        c20 = Vec.MultiplyAddEstimate(a2, b0, c20);
+                        VecF a3 = Unsafe.Add(ref row3, k + 1);
+                        c30 = Vec.MultiplyAddEstimate(a3, b0, c30);
+                    }
+                    {
+                        VecF b0 = Unsafe.Add(ref b, 2);
+                        VecF a0 = Unsafe.Add(ref row0, k + 2);
+                        c00 = Vec.MultiplyAddEstimate(a0, b0, c00);
+                        VecF a1 = Unsafe.Add(ref row1, k + 2);
+                        c10 = Vec.MultiplyAddEstimate(a1, b0, c10);
+                        VecF a2 = Unsafe.Add(ref row2, k + 2);
+                        c20 = Vec.MultiplyAddEstimate(a2, b0, c20);
+                        VecF a3 = Unsafe.Add(ref row3, k + 2);
+                        c30 = Vec.MultiplyAddEstimate(a3, b0, c30);
+                    }
+                    {
+                        VecF b0 = Unsafe.Add(ref b, 3);
+                        VecF a0 = Unsafe.Add(ref row0, k + 3);
+                        c00 = Vec.MultiplyAddEstimate(a0, b0, c00);
+                        VecF a1 = Unsafe.Add(ref row1, k + 3);
+                        c10 = Vec.MultiplyAddEstimate(a1, b0, c10);
+                        VecF a2 = Unsafe.Add(ref row2, k + 3);
+                        c20 = Vec.MultiplyAddEstimate(a2, b0, c20);
+                        VecF a3 = Unsafe.Add(ref row3, k + 3);
+                        c30 = Vec.MultiplyAddEstimate(a3, b0, c30);
+                    }
+                    b = ref Unsafe.Add(ref b, 4);
+                    Prefetcher.AskForLine(ref next);
+                    next = ref Unsafe.Add(ref next, Prefetcher.LineFloats);
                 }
+                for (; k < end; k++)
                 {
-                    VecF b0 = Unsafe.Add(ref b, 1);
-                    VecF a0 = Unsafe.Add(ref row0, k + 1);
-                    c00 = Vec.MultiplyAddEstimate(a0, b0, c00);
-                    VecF a1 = Unsafe.Add(ref row1, k + 1);
-                    c10 = Vec.MultiplyAddEstimate(a1, b0, c10);
-                    VecF a2 = Unsafe.Add(ref row2, k + 1);
-                    c20 = Vec.MultiplyAddEstimate(a2, b0, c20);
-                    VecF a3 = Unsafe.Add(ref row3, k + 1);
-                    c30 = Vec.MultiplyAddEstimate(a3, b0, c30);
+                    {
+                        VecF b0 = b;
+                        VecF a0 = Unsafe.Add(ref row0, k);
+                        c00 = Vec.MultiplyAddEstimate(a0, b0, c00);
+                        VecF a1 = Unsafe.Add(ref row1, k);
+                        c10 = Vec.MultiplyAddEstimate(a1, b0, c10);
+                        VecF a2 = Unsafe.Add(ref row2, k);
+                        c20 = Vec.MultiplyAddEstimate(a2, b0, c20);
+                        VecF a3 = Unsafe.Add(ref row3, k);
+                        c30 = Vec.MultiplyAddEstimate(a3, b0, c30);
+                    }
+                    b = ref Unsafe.Add(ref b, 1);
                 }
-                {
-                    VecF b0 = Unsafe.Add(ref b, 2);
-                    VecF a0 = Unsafe.Add(ref row0, k + 2);
-                    c00 = Vec.MultiplyAddEstimate(a0, b0, c00);
-                    VecF a1 = Unsafe.Add(ref row1, k + 2);
-                    c10 = Vec.MultiplyAddEstimate(a1, b0, c10);
-                    VecF a2 = Unsafe.Add(ref row2, k + 2);
-                    c20 = Vec.MultiplyAddEstimate(a2, b0, c20);
-                    VecF a3 = Unsafe.Add(ref row3, k + 2);
-                    c30 = Vec.MultiplyAddEstimate(a3, b0, c30);
-                }
-                {
-                    VecF b0 = Unsafe.Add(ref b, 3);
-                    VecF a0 = Unsafe.Add(ref row0, k + 3);
-                    c00 = Vec.MultiplyAddEstimate(a0, b0, c00);
-                    VecF a1 = Unsafe.Add(ref row1, k + 3);
-                    c10 = Vec.MultiplyAddEstimate(a1, b0, c10);
-                    VecF a2 = Unsafe.Add(ref row2, k + 3);
-                    c20 = Vec.MultiplyAddEstimate(a2, b0, c20);
-                    VecF a3 = Unsafe.Add(ref row3, k + 3);
-                    c30 = Vec.MultiplyAddEstimate(a3, b0, c30);
-                }
-                b = ref Unsafe.Add(ref b, 4);
-                Prefetcher.AskForLine(ref next);
-                next = ref Unsafe.Add(ref next, Prefetcher.LineFloats);
-            }
-            for (; k < depth; k++)
-            {
-                {
-                    VecF b0 = b;
-                    VecF a0 = Unsafe.Add(ref row0, k);
-                    c00 = Vec.MultiplyAddEstimate(a0, b0, c00);
-                    VecF a1 = Unsafe.Add(ref row1, k);
-                    c10 = Vec.MultiplyAddEstimate(a1, b0, c10);
-                    VecF a2 = Unsafe.Add(ref row2, k);
-                    c20 = Vec.MultiplyAddEstimate(a2, b0, c20);
-                    VecF a3 = Unsafe.Add(ref row3, k);
-                    c30 = Vec.MultiplyAddEstimate(a3, b0, c30);
-                }
-                b = ref Unsafe.Add(ref b, 1);
-            }
 
-            ref float end0 = ref c;
-            end0 = c00;
-            ref float end1 = ref Unsafe.Add(ref c, cStride);
-            end1 = c10;
-            ref float end2 = ref Unsafe.Add(ref c, 2 * cStride);
-            end2 = c20;
-            ref float end3 = ref Unsafe.Add(ref c, 3 * cStride);
-            end3 = c30;
+                ref float before0 = ref initial;
+                ref float after0 = ref c;
+                after0 = before0 + c00;
+                ref float before1 = ref Unsafe.Add(ref initial, initialStride);
+                ref float after1 = ref Unsafe.Add(ref c, cStride);
+                after1 = before1 + c10;
+                ref float before2 = ref Unsafe.Add(ref initial, 2 * initialStride);
+                ref float after2 = ref Unsafe.Add(ref c, 2 * cStride);
+                after2 = before2 + c20;
+                ref float before3 = ref Unsafe.Add(ref initial, 3 * initialStride);
+                ref float after3 = ref Unsafe.Add(ref c, 3 * cStride);
+                after3 = before3 + c30;
+
+                if (k >= depth)
+                {
+                    break;
+                }
+                initial = ref c;
+                initialStride = cStride;
+            }
         }
 
         /// <summary>C[m][n] = I[m][n] + Σ_k A[m][k]·B[k][n], 2 rows × 1 vector of columns.</summary>
@@ -533,64 +593,76 @@ namespace FastAttn.Generated
         private static void Multiply2x1(ref float a, nint aStride, ref float b, ref float initial, nint initialStride, ref float c, nint cStride, nint depth, ref float next)
         {
             ref float row0 = ref a;
-            ref float start0 = ref initial;
-            VecF c00 = start0;
             ref float row1 = ref Unsafe.Add(ref a, aStride);
-            ref float start1 = ref Unsafe.Add(ref initial, initialStride);
-            VecF c10 = start1;
 
-            // An element of A times a vector of B.
+            // The sum in parts of 128 terms: rounding errors grow with the length of a sum.
             nint k = 0;
-            for (; k <= depth - 4; k += 4)
+            while (true)
             {
+                nint end = k + 128 < depth ? k + 128 : depth;
+                VecF c00 = 0f;
+                VecF c10 = 0f;
+                // An element of A times a vector of B.
+                for (; k <= end - 4; k += 4)
                 {
-                    VecF b0 = b;
-                    VecF a0 = Unsafe.Add(ref row0, k);
-                    c00 = Vec.MultiplyAddEstimate(a0, b0, c00);
-                    VecF a1 = Unsafe.Add(ref row1, k);
-                    c10 = Vec.MultiplyAddEstimate(a1, b0, c10);
+                    {
+                        VecF b0 = b;
+                        VecF a0 = Unsafe.Add(ref row0, k);
+                        c00 = Vec.MultiplyAddEstimate(a0, b0, c00);
+                        VecF a1 = Unsafe.Add(ref row1, k);
+                        c10 = Vec.MultiplyAddEstimate(a1, b0, c10);
+                    }
+                    {
+                        VecF b0 = Unsafe.Add(ref b, 1);
+                        VecF a0 = Unsafe.Add(ref row0, k + 1);
+                        c00 = Vec.MultiplyAddEstimate(a0, b0, c00);
+                        VecF a1 = Unsafe.Add(ref row1, k + 1);
+                        c10 = Vec.MultiplyAddEstimate(a1, b0, c10);
+                    }
+                    {
+                        VecF b0 = Unsafe.Add(ref b, 2);
+                        VecF a0 = Unsafe.Add(ref row0, k + 2);
+                        c00 = Vec.MultiplyAddEstimate(a0, b0, c00);
+                        VecF a1 = Unsafe.Add(ref row1, k + 2);
+                        c10 = Vec.MultiplyAddEstimate(a1, b0, c10);
+                    }
+                    {
+                        VecF b0 = Unsafe.Add(ref b, 3);
+                        VecF a0 = Unsafe.Add(ref row0, k + 3);
+                        c00 = Vec.MultiplyAddEstimate(a0, b0, c00);
+                        VecF a1 = Unsafe.Add(ref row1, k + 3);
+                        c10 = Vec.MultiplyAddEstimate(a1, b0, c10);
+                    }
+                    b = ref Unsafe.Add(ref b, 4);
+                    Prefetcher.AskForLine(ref next);
+                    next = ref Unsafe.Add(ref next, Prefetcher.LineFloats);
                 }
+                for (; k < end; k++)
                 {
-                    VecF b0 = Unsafe.Add(ref b, 1);
-                    VecF a0 = Unsafe.Add(ref row0, k + 1);
-                    c00 = Vec.MultiplyAddEstimate(a0, b0, c00);
-                    VecF a1 = Unsafe.Add(ref row1, k + 1);
-                    c10 = Vec.MultiplyAddEstimate(a1, b0, c10);
+                    {
+                        VecF b0 = b;
+                        VecF a0 = Unsafe.Add(ref row0, k);
+                        c00 = Vec.MultiplyAddEstimate(a0, b0, c00);
+                        VecF a1 = Unsafe.Add(ref row1, k);
+                        c10 = Vec.MultiplyAddEstimate(a1, b0, c10);
+                    }
+                    b = ref Unsafe.Add(ref b, 1);
                 }
-                {
-                    VecF b0 = Unsafe.Add(ref b, 2);
-                    VecF a0 = Unsafe.Add(ref row0, k + 2);
-                    c00 = Vec.MultiplyAddEstimate(a0, b0, c00);
-                    VecF a1 = Unsafe.Add(ref row1, k + 2);
-                    c10 = Vec.MultiplyAddEstimate(a1, b0, c10);
-                }
-                {
-                    VecF b0 = Unsafe.Add(ref b, 3);
-                    VecF a0 = Unsafe.Add(ref row0, k + 3);
-                    c00 = Vec.MultiplyAddEstimate(a0, b0, c00);
-                    VecF a1 = Unsafe.Add(ref row1, k + 3);
-                    c10 = Vec.MultiplyAddEstimate(a1, b0, c10);
-                }
-                b = ref Unsafe.Add(ref b, 4);
-                Prefetcher.AskForLine(ref next);
-                next = ref Unsafe.Add(ref next, Prefetcher.LineFloats);
-            }
-            for (; k < depth; k++)
-            {
-                {
-                    VecF b0 = b;
-                    VecF a0 = Unsafe.Add(ref row0, k);
-                    c00 = Vec.MultiplyAddEstimate(a0, b0, c00);
-                    VecF a1 = Unsafe.Add(ref row1, k);
-                    c10 = Vec.MultiplyAddEstimate(a1, b0, c10);
-                }
-                b = ref Unsafe.Add(ref b, 1);
-            }
 
-            ref float end0 = ref c;
-            end0 = c00;
-            ref float end1 = ref Unsafe.Add(ref c, cStride);
-            end1 = c10;
+                ref float before0 = ref initial;
+                ref float after0 = ref c;
+                after0 = before0 + c00;
+                ref float before1 = ref Unsafe.Add(ref initial, initialStride);
+                ref float after1 = ref Unsafe.Add(ref c, cStride);
+                after1 = before1 + c10;
+
+                if (k >= depth)
+                {
+                    break;
+                }
+                initial = ref c;
+                initialStride = cStride;
+            }
         }
 
         /// <summary>C[m][n] = I[m][n] + Σ_k A[m][k]·B[k][n], 1 rows × 1 vector of columns.</summary>
@@ -598,49 +670,61 @@ namespace FastAttn.Generated
         private static void Multiply1x1(ref float a, nint aStride, ref float b, ref float initial, nint initialStride, ref float c, nint cStride, nint depth, ref float next)
         {
             ref float row0 = ref a;
-            ref float start0 = ref initial;
-            VecF c00 = start0;
 
-            // An element of A times a vector of B.
+            // The sum in parts of 128 terms: rounding errors grow with the length of a sum.
             nint k = 0;
-            for (; k <= depth - 4; k += 4)
+            while (true)
             {
+                nint end = k + 128 < depth ? k + 128 : depth;
+                VecF c00 = 0f;
+                // An element of A times a vector of B.
+                for (; k <= end - 4; k += 4)
                 {
-                    VecF b0 = b;
-                    VecF a0 = Unsafe.Add(ref row0, k);
-                    c00 = Vec.MultiplyAddEstimate(a0, b0, c00);
+                    {
+                        VecF b0 = b;
+                        VecF a0 = Unsafe.Add(ref row0, k);
+                        c00 = Vec.MultiplyAddEstimate(a0, b0, c00);
+                    }
+                    {
+                        VecF b0 = Unsafe.Add(ref b, 1);
+                        VecF a0 = Unsafe.Add(ref row0, k + 1);
+                        c00 = Vec.MultiplyAddEstimate(a0, b0, c00);
+                    }
+                    {
+                        VecF b0 = Unsafe.Add(ref b, 2);
+                        VecF a0 = Unsafe.Add(ref row0, k + 2);
+                        c00 = Vec.MultiplyAddEstimate(a0, b0, c00);
+                    }
+                    {
+                        VecF b0 = Unsafe.Add(ref b, 3);
+                        VecF a0 = Unsafe.Add(ref row0, k + 3);
+                        c00 = Vec.MultiplyAddEstimate(a0, b0, c00);
+                    }
+                    b = ref Unsafe.Add(ref b, 4);
+                    Prefetcher.AskForLine(ref next);
+                    next = ref Unsafe.Add(ref next, Prefetcher.LineFloats);
                 }
+                for (; k < end; k++)
                 {
-                    VecF b0 = Unsafe.Add(ref b, 1);
-                    VecF a0 = Unsafe.Add(ref row0, k + 1);
-                    c00 = Vec.MultiplyAddEstimate(a0, b0, c00);
+                    {
+                        VecF b0 = b;
+                        VecF a0 = Unsafe.Add(ref row0, k);
+                        c00 = Vec.MultiplyAddEstimate(a0, b0, c00);
+                    }
+                    b = ref Unsafe.Add(ref b, 1);
                 }
-                {
-                    VecF b0 = Unsafe.Add(ref b, 2);
-                    VecF a0 = Unsafe.Add(ref row0, k + 2);
-                    c00 = Vec.MultiplyAddEstimate(a0, b0, c00);
-                }
-                {
-                    VecF b0 = Unsafe.Add(ref b, 3);
-                    VecF a0 = Unsafe.Add(ref row0, k + 3);
-                    c00 = Vec.MultiplyAddEstimate(a0, b0, c00);
-                }
-                b = ref Unsafe.Add(ref b, 4);
-                Prefetcher.AskForLine(ref next);
-                next = ref Unsafe.Add(ref next, Prefetcher.LineFloats);
-            }
-            for (; k < depth; k++)
-            {
-                {
-                    VecF b0 = b;
-                    VecF a0 = Unsafe.Add(ref row0, k);
-                    c00 = Vec.MultiplyAddEstimate(a0, b0, c00);
-                }
-                b = ref Unsafe.Add(ref b, 1);
-            }
 
-            ref float end0 = ref c;
-            end0 = c00;
+                ref float before0 = ref initial;
+                ref float after0 = ref c;
+                after0 = before0 + c00;
+
+                if (k >= depth)
+                {
+                    break;
+                }
+                initial = ref c;
+                initialStride = cStride;
+            }
         }
     }
 }
