@@ -137,7 +137,8 @@ public sealed class MultiHeadAttention
     /// <param name="length">Tokens L of each sequence.</param>
     /// <param name="modifiers">
     /// Masks, key lengths, biases and sinks; <c>default</c> for none. Rows of the output after the end of a sequence that
-    /// <see cref="AttentionModifiers.KeyLengths"/> makes shorter are the output bias, or 0: padding is no query.
+    /// <see cref="AttentionModifiers.KeyLengths"/> makes shorter are what the formula gives for what stands there; with
+    /// <see cref="AttentionModifiers.QueryLengths"/> they are the output bias, or 0, and cost nothing.
     /// </param>
     /// <param name="positions">[A, B, L]: the tokens' positions for the rotary embedding; empty for <c>i + offset</c> of queries and <c>j</c> of keys.</param>
     /// <param name="attentionWeights">
@@ -456,11 +457,9 @@ public sealed class MultiHeadAttention
         ReadOnlySpan<int> lengths = call.Cache is not { } cache ? default : call.Appends ? cache.Ends : cache.Lengths;
         bool isEven = lengths.IsEmpty || !lengths.ContainsAnyExcept(lengths[0]);
         AttentionModifiers own = isEven ? modifiers : modifiers with { KeyLengths = lengths };
-        // Padding is no query, so that each sequence has the bits that it has alone.
+        // What is not appended is no query, so that each sequence has the bits that it has alone.
         if (call.Appends && !call.Lengths.IsEmpty)
             own = own with { QueryLengths = call.Lengths };
-        else if (call.IsSelf && !call.Appends && CallValidation.IsGiven(modifiers.KeyLengths) && !CallValidation.IsGiven(modifiers.QueryLengths))
-            own = own with { QueryLengths = modifiers.KeyLengths };
         bool isStaggered = call.Appends && call.Cache!.Starts.ContainsAnyExcept(call.Cache.Starts[0]);
         if (isStaggered)
             own = own with { CausalOffsets = call.Cache!.Starts };

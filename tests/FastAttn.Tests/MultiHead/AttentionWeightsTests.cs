@@ -27,7 +27,7 @@ public static class AttentionWeightsTests
     public static void Padding_and_masks_have_no_weight()
     {
         float[] output = new float[6], weights = new float[18];
-        Layer(AttentionMask.Causal).Forward([.. Tokens, .. Tokens], output, 2, 3, new() { KeyLengths = [3, 2] }, attentionWeights: weights);
+        Layer(AttentionMask.Causal).Forward([.. Tokens, .. Tokens], output, 2, 3, new() { KeyLengths = [3, 2], QueryLengths = [3, 2] }, attentionWeights: weights);
         Check(weights.AsSpan(0, 9), 3, static (i, j) => i switch { 0 => j == 0 ? 1 : 0, 1 => j == 2 ? 0 : Math.Exp(j) / (1 + Math.E), _ => Math.Exp(2 * j) / (1 + Math.Exp(2) + Math.Exp(4)) });
         Check(weights.AsSpan(9, 9), 3, static (i, j) => i switch { 0 => j == 0 ? 1 : 0, 1 => j == 2 ? 0 : Math.Exp(j) / (1 + Math.E), _ => 0 });
         Assert.Equal(0, output[5]);
