@@ -252,9 +252,11 @@ public abstract class AttentionKernel
     /// </param>
     /// <param name="shape">The sizes.</param>
     /// <param name="modifiers">Masks, lengths, biases and sinks, such as the kernel has <see cref="Features"/> for; not ragged.</param>
-    /// <param name="options">Scale, softcap, window, causal offset, layout, strides and threads; <c>default</c> for the usual.</param>
+    /// <param name="options">
+    /// Scale, softcap, window, causal offset, layout, query and key strides, threads and cancellation; <c>default</c> for the usual.
+    /// </param>
     /// <inheritdoc cref="Forward(ReadOnlySpan{float}, ReadOnlySpan{float}, ReadOnlySpan{float}, Span{float}, AttentionShape, AttentionOptions)" path="/exception"/>
-    public void Weights(
+    public void ComputeWeights(
         ReadOnlySpan<float> query,
         ReadOnlySpan<float> key,
         Span<float> weights,
@@ -262,6 +264,8 @@ public abstract class AttentionKernel
         in AttentionModifiers modifiers = default,
         AttentionOptions options = default)
     {
+        if (options.ValueStrides is not null || options.OutputStrides is not null)
+            throw new ArgumentException("Weights are contiguous and need no values; ValueStrides and OutputStrides must not be given.", nameof(options));
         AttentionCall call = CallValidation.CheckScores<float>(nameof(weights), HeadDim, Mask, Features, query, key, weights, shape, modifiers, options);
         call.ValueDim = shape.KeyLength;
         call.OutputStrides = new((long)shape.QueryHeads * shape.QueryLength * shape.KeyLength, (long)shape.QueryLength * shape.KeyLength, shape.KeyLength);

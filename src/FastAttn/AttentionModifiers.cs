@@ -44,8 +44,9 @@ public readonly ref struct AttentionModifiers
 
     /// <summary>
     /// [B]: for each sequence how many of its queries exist, 0 to the shape's query length; all where it is not given. Rows of the output
-    /// after them are zeros, and their log-sum-exp is −∞. Without it the rows after the end of a padded sequence are those that the formula
-    /// gives for what stands there.
+    /// after them are zeros, and their log-sum-exp is −∞; where it is not given, the rows after the end of a padded sequence are those that
+    /// the formula gives for what stands there. The lengths also count for a sequence's default diagonal
+    /// (<see cref="AttentionOptions.CausalOffset"/>).
     /// </summary>
     public ReadOnlySpan<int> QueryLengths { get; init; }
 

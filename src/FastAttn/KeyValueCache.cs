@@ -19,7 +19,7 @@ public sealed class KeyValueCache
     private readonly int[] _starts;
     private readonly int[] _ends;
 
-    // Of a reordering: how many sequences still read this one, −1 once it holds what it shall.
+    // During a reordering: how many sequences still read this one; −1 when it is done.
     private readonly int[] _readers;
 
     internal KeyValueCache(int batch, int keyValueHeads, int headDim, int valueDim, int capacity, bool canGrow)

@@ -142,7 +142,7 @@ public sealed class MultiHeadAttention
     /// </param>
     /// <param name="positions">[A, B, L]: the tokens' positions for the rotary embedding; empty for <c>i + offset</c> of queries and <c>j</c> of keys.</param>
     /// <param name="attentionWeights">
-    /// Written: [B, h, L_q, L_k], the weights of the softmax (<see cref="AttentionKernel.Weights"/>), where they are wanted; empty where not. They
+    /// Written: [B, h, L_q, L_k], the weights of the softmax (<see cref="AttentionKernel.ComputeWeights"/>), where they are wanted; empty where not. They
     /// cost another product of queries and keys.
     /// </param>
     /// <param name="maxDegreeOfParallelism">The most threads that may work, the caller's included; 0 for all processors.</param>
@@ -192,7 +192,7 @@ public sealed class MultiHeadAttention
     /// <param name="queryPositions">[A, B, L_q]: the queries' positions for the rotary embedding; empty for <c>i + offset</c>.</param>
     /// <param name="keyPositions">[A, B, L_k]: those of the keys; empty for <c>j</c>.</param>
     /// <param name="attentionWeights">
-    /// Written: [B, h, L_q, L_k], the weights of the softmax (<see cref="AttentionKernel.Weights"/>), where they are wanted; empty where not. They
+    /// Written: [B, h, L_q, L_k], the weights of the softmax (<see cref="AttentionKernel.ComputeWeights"/>), where they are wanted; empty where not. They
     /// cost another product of queries and keys.
     /// </param>
     /// <param name="maxDegreeOfParallelism">The most threads that may work, the caller's included; 0 for all processors.</param>
@@ -279,7 +279,7 @@ public sealed class MultiHeadAttention
     /// <param name="modifiers">Masks, biases and sinks; <c>default</c> for none. The key lengths are those of the memory.</param>
     /// <param name="positions">[A, B, L_q]: the queries' positions for the rotary embedding; empty for <c>i + offset</c>.</param>
     /// <param name="attentionWeights">
-    /// Written: [B, h, L_q, L_k], the weights of the softmax (<see cref="AttentionKernel.Weights"/>), where they are wanted; empty where not. They
+    /// Written: [B, h, L_q, L_k], the weights of the softmax (<see cref="AttentionKernel.ComputeWeights"/>), where they are wanted; empty where not. They
     /// cost another product of queries and keys.
     /// </param>
     /// <param name="maxDegreeOfParallelism">The most threads that may work, the caller's included; 0 for all processors.</param>
@@ -334,7 +334,7 @@ public sealed class MultiHeadAttention
     /// </param>
     /// <param name="positions">[A, B, L]: the tokens' positions for the rotary embedding; empty for <c>i + offset</c>.</param>
     /// <param name="attentionWeights">
-    /// Written: [B, h, L_q, L_k], the weights of the softmax (<see cref="AttentionKernel.Weights"/>), where they are wanted; empty where not. They
+    /// Written: [B, h, L_q, L_k], the weights of the softmax (<see cref="AttentionKernel.ComputeWeights"/>), where they are wanted; empty where not. They
     /// cost another product of queries and keys.
     /// </param>
     /// <param name="maxDegreeOfParallelism">The most threads that may work, the caller's included; 0 for all processors.</param>
@@ -480,7 +480,7 @@ public sealed class MultiHeadAttention
         AttentionKernel kernel = CallValidation.FeaturesOf(options, own) == AttentionFeatures.None ? _kernel : _featured;
         kernel.Forward(query, key, value, output, shape, own, options);
         if (!call.AttentionWeights.IsEmpty)
-            kernel.Weights(query, key, call.AttentionWeights, shape, own, options);
+            kernel.ComputeWeights(query, key, call.AttentionWeights, shape, own, options with { ValueStrides = null });
     }
 
     private static unsafe void PrepareHeads(

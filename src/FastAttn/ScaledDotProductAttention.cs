@@ -153,7 +153,7 @@ public static class ScaledDotProductAttention
         AttentionOptions options = default) =>
         GetKernel(headDim, valueDim ?? headDim, mask, CallValidation.FeaturesOf(options, modifiers)).ForwardPacked(packed, output, shape, modifiers, options);
 
-    /// <inheritdoc cref="AttentionKernel.Weights" path="/summary"/>
+    /// <inheritdoc cref="AttentionKernel.ComputeWeights" path="/summary"/>
     /// <param name="query">Q: [B, H, L_q, d_k], or as <paramref name="options"/> say; every row contiguous.</param>
     /// <param name="key">K: [B, H_kv, L_k, d_k], likewise.</param>
     /// <param name="weights">P, written: [B, H, L_q, L_k], always contiguous: 4·B·H·L_q·L_k bytes. Must not overlap another buffer.</param>
@@ -163,7 +163,7 @@ public static class ScaledDotProductAttention
     /// <param name="mask">Which keys a query may attend to.</param>
     /// <param name="options">Scale, softcap, window, causal offset, layout, strides and threads; <c>default</c> for the usual.</param>
     /// <inheritdoc cref="AttentionKernel.Forward(ReadOnlySpan{float}, ReadOnlySpan{float}, ReadOnlySpan{float}, Span{float}, AttentionShape, AttentionOptions)" path="/exception"/>
-    public static void Weights(
+    public static void ComputeWeights(
         ReadOnlySpan<float> query,
         ReadOnlySpan<float> key,
         Span<float> weights,
@@ -172,7 +172,7 @@ public static class ScaledDotProductAttention
         in AttentionModifiers modifiers = default,
         AttentionMask mask = AttentionMask.None,
         AttentionOptions options = default) =>
-        GetKernel(headDim, headDim, mask, CallValidation.FeaturesOf(options, modifiers)).Weights(query, key, weights, shape, modifiers, options);
+        GetKernel(headDim, headDim, mask, CallValidation.FeaturesOf(options, modifiers)).ComputeWeights(query, key, weights, shape, modifiers, options);
 
     /// <summary>The kernel for these dimensions and mask: one made for them where the library has it, else one for any dimensions.</summary>
     /// <param name="headDim">Head dimension d_k, 1 to <see cref="MaxDimension"/>.</param>

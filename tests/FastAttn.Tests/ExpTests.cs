@@ -41,8 +41,8 @@ public static class ExpTests
         int step = Budget.Of(97, 9973);
         Span<float> x = stackalloc float[Block], y = stackalloc float[Block];
         var exact = new double[Block];
-        float aboveOne = 1 + MathF.ScaleB(1, -12), belowOne = 1 - MathF.ScaleB(1, -12);
-        bool isFused = float.MultiplyAddEstimate(aboveOne, belowOne, -1) != 0;
+        float aboveOne = 1 + MathF.ScaleB(1, -12);
+        bool isFused = float.MultiplyAddEstimate(aboveOne, aboveOne, -(aboveOne * aboveOne)) != 0;
         for (long bits = first; bits <= last; bits += (long)step * Block)
         {
             for (int i = 0; i < Block; i++)

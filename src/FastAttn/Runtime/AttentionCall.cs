@@ -77,8 +77,8 @@ internal unsafe struct AttentionCall
     public const AttentionFeatures BiasFeatures = MaskFeatures | AttentionFeatures.Alibi;
 
     /// <summary>
-    /// Whether queries, keys, values and outputs are more than caches near a core hold. Of less the most is there already: asking for it
-    /// costs up to 9% of a short call.
+    /// Whether queries, keys, values and outputs exceed 2 MiB, about what a core's caches hold. Below that, prefetching costs up to 9% of a
+    /// short call.
     /// </summary>
     public readonly bool IsLarge
     {

@@ -24,7 +24,7 @@ internal static unsafe class DecodeTile<TVector>
     /// grow with the length of a sum, most where its terms have one sign. Parts of 128 take 4% more time where a group of heads, or some
     /// queries, share the keys; these take 1% (Zen 4).
     /// </summary>
-    private const int KeysPerPart = 384;
+    private const int KeysPerSum = 384;
 
     private static readonly float[] s_lanes = [.. Enumerable.Range(0, TVector.Count)];
 
@@ -161,7 +161,7 @@ internal static unsafe class DecodeTile<TVector>
         for (int j = 0; j < whole;)
         {
             TVector part = TVector.Create(0);
-            for (int end = Math.Min(j + KeysPerPart, whole); j < end; j += TVector.Count)
+            for (int end = Math.Min(j + KeysPerSum, whole); j < end; j += TVector.Count)
             {
                 TVector p = VectorMath.Exp(TVector.Load(ref score[j]) - m, constants);
                 p.Store(ref score[j]);
@@ -182,7 +182,7 @@ internal static unsafe class DecodeTile<TVector>
         return alpha;
     }
 
-    /// <summary>Makes a whole row of scores to weights, in place: e^(s[j] − m) / Σ_j e^(s[j] − m), zeros where all are −∞.</summary>
+    /// <summary>Turns a whole row of scores into weights, in place: e^(s[j] − m) / Σ_j e^(s[j] − m), zeros where all are −∞.</summary>
     /// <param name="score">The row.</param>
     /// <param name="count">Its length.</param>
     /// <param name="sink">One more score, which has no weight; −∞ for none.</param>
@@ -216,7 +216,7 @@ internal static unsafe class DecodeTile<TVector>
         for (int j = from; j < to;)
         {
             T part = T.Create(0);
-            for (int end = Math.Min(j + KeysPerPart, to); j < end; j += T.Count)
+            for (int end = Math.Min(j + KeysPerSum, to); j < end; j += T.Count)
             {
                 T p = VectorMath.Exp(T.Load(ref score[j]) - m, constants);
                 p.Store(ref score[j]);
@@ -246,11 +246,11 @@ internal static unsafe class DecodeTile<TVector>
     {
         int sums = rows * valueDim;
         Clear(blockSum, sums);
-        if (count > KeysPerPart)
+        if (count > KeysPerSum)
             Clear(partSum, sums);
-        for (int first = 0; first < count; first += KeysPerPart)
+        for (int first = 0; first < count; first += KeysPerSum)
         {
-            int end = Math.Min(first + KeysPerPart, count);
+            int end = Math.Min(first + KeysPerSum, count);
             AddValues(probability, rows, start, limit, value + first * valueStride, valueStride, valueDim, first, end, count, first == 0 ? blockSum : partSum);
             if (first > 0)
                 Move(partSum, blockSum, sums);

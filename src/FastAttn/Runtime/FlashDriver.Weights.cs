@@ -9,11 +9,11 @@ internal sealed unsafe partial class FlashDriver<TTiles, TVector, TSpec>
     internal override long WeightsWorkspaceFloats(in AttentionCall call)
     {
         int blockRows = BlockRows(call);
-        TileState<TVector, TSpec> tile = new(null, null, call, blockRows, valueColumns: 0, RegisterRows);
+        TileState<TVector, TSpec> tile = new(null, null, call, blockRows, valueColumns: 0, RegisterRows, hasParts: false);
         return StageFloats(blockRows, call.HeadDim) + StageFloats(blockRows, 1) + tile.SharedFloats + tile.Floats;
     }
 
-    /// <summary>Scores go block by block to where weights belong; there each row is made to weights when it is whole.</summary>
+    /// <summary>Scores go block by block to where weights belong; there each row is turned into weights when it is whole.</summary>
     [MethodImpl(MethodImplOptions.AggressiveOptimization)]
     internal override void RunWeights(in AttentionCall call, in QueryTile tile, Workspace workspace)
     {
@@ -24,11 +24,11 @@ internal sealed unsafe partial class FlashDriver<TTiles, TVector, TSpec>
         long end = Math.Min(tile.FirstRow + tile.RowCount, streamRows);
         int blockRows = BlockRows(call);
         float* stage = workspace.Memory, spare = stage + StageFloats(blockRows, call.HeadDim), shared = spare + StageFloats(blockRows, 1);
-        float* memory = shared + new TileState<TVector, TSpec>(null, null, call, blockRows, valueColumns: 0, RegisterRows).SharedFloats;
+        float* memory = shared + new TileState<TVector, TSpec>(null, null, call, blockRows, valueColumns: 0, RegisterRows, hasParts: false).SharedFloats;
         for (long first = tile.FirstRow; first < end; first += RegisterRows)
         {
             QueryTile rows = tile with { FirstRow = first, RowCount = (int)Math.Min(RegisterRows, end - first) };
-            TakeWeights(call, new(memory, shared, call, blockRows, valueColumns: 0, RegisterRows, rows, sequence), stage, spare);
+            TakeWeights(call, new(memory, shared, call, blockRows, valueColumns: 0, RegisterRows, hasParts: false, rows, sequence), stage, spare);
         }
     }
 

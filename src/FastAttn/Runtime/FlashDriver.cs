@@ -40,7 +40,7 @@ internal sealed unsafe partial class FlashDriver<TTiles, TVector, TSpec>(TileDri
             return RowDriver<TVector, TSpec>.WorkspaceFloats(call);
         long few = (call.Uses & (AttentionFeatures.Ragged | AttentionFeatures.KeyLengths)) != 0 ? RowDriver<TVector, TSpec>.WorkspaceFloats(call) : 0;
         int blockRows = BlockRows(call), valueColumns = ValueColumns(call);
-        TileState<TVector, TSpec> tile = new(null, null, call, blockRows, valueColumns, RegisterRows);
+        TileState<TVector, TSpec> tile = new(null, null, call, blockRows, valueColumns, RegisterRows, HasParts(call));
         long many = call.Partition.TileRows / RegisterRows * tile.Floats + tile.SharedFloats + StageFloats(blockRows, call.HeadDim) + StageFloats(blockRows, valueColumns);
         return Math.Max(few, Math.Max(many, narrower?.WorkspaceFloats(call) ?? 0));
     }
@@ -63,7 +63,7 @@ internal sealed unsafe partial class FlashDriver<TTiles, TVector, TSpec>(TileDri
 
         if (narrower is not null && rowCount <= TVector.Count / 2)
         {
-            // To the same values: a lane is a query, and what happens in it is the same in any width.
+            // Bit-identical: a lane is one query, and its arithmetic does not depend on the vector's width.
             narrower.Run(call, tile with { RowCount = rowCount }, nextTile, workspace);
             return;
         }
@@ -74,12 +74,12 @@ internal sealed unsafe partial class FlashDriver<TTiles, TVector, TSpec>(TileDri
         float* memory = workspace.Memory;
         Stages stages = new(memory, memory + StageFloats(blockRows, call.HeadDim));
         float* shared = stages.Value + StageFloats(blockRows, valueColumns);
-        memory = shared + new TileState<TVector, TSpec>(null, null, call, blockRows, valueColumns, RegisterRows).SharedFloats;
+        memory = shared + new TileState<TVector, TSpec>(null, null, call, blockRows, valueColumns, RegisterRows, HasParts(call)).SharedFloats;
         TileState<TVector, TSpec>* tiles = stackalloc TileState<TVector, TSpec>[tileCount];
         for (int i = 0; i < tileCount; i++)
         {
             int firstRow = i * RegisterRows, rows = Math.Min(RegisterRows, rowCount - firstRow);
-            tiles[i] = new(memory, shared, call, blockRows, valueColumns, RegisterRows, new(tile.Batch, tile.Stream, tile.FirstRow + firstRow, rows), sequence);
+            tiles[i] = new(memory, shared, call, blockRows, valueColumns, RegisterRows, HasParts(call), new(tile.Batch, tile.Stream, tile.FirstRow + firstRow, rows), sequence);
             memory += tiles[i].Floats;
         }
 
@@ -276,8 +276,8 @@ internal sealed unsafe partial class FlashDriver<TTiles, TVector, TSpec>(TileDri
     }
 
     /// <summary>
-    /// Keys of a block up to the last that some query of the tile may see; 0 if that is none. The first block is taken even where masks
-    /// that hide in turn leave none of it: it is what sets the output.
+    /// Keys of a block up to the last that some query of the tile may see; 0 if that is none. The first block is never skipped, even
+    /// where masks together hide all of it: it writes the output that later blocks add to.
     /// </summary>
     [MethodImpl(MethodImplOptions.AggressiveInlining)]
     private static int Seen(in AttentionCall call, in TileState<TVector, TSpec> tile, int first)
@@ -331,6 +331,10 @@ internal sealed unsafe partial class FlashDriver<TTiles, TVector, TSpec>(TileDri
         ahead.Add(call.Query + rows.Offset(firstRow, call.QueryStrides), call.QueryStrides.Length, call.HeadDim, count);
         ahead.Add(call.Output + rows.Offset(firstRow, call.OutputStrides), call.OutputStrides.Length, call.ValueDim, count);
     }
+
+    /// <summary>Whether the keys of the longest sequence are more than a part's.</summary>
+    [MethodImpl(MethodImplOptions.AggressiveInlining)]
+    private static bool HasParts(in AttentionCall call) => call.Shape.KeyLength > TileState<TVector, TSpec>.KeysPerPart(call);
 
     /// <summary>Keys in the largest block that a register tile is given.</summary>
     [MethodImpl(MethodImplOptions.AggressiveInlining)]

@@ -18,13 +18,13 @@ internal sealed class Gate
     /// <summary>Leaves.</summary>
     public void Exit() => Monitor.Exit(_monitor);
 
-    /// <summary>Has one of those that wait look at its condition. The caller is inside.</summary>
+    /// <summary>Wakes one waiting thread, which checks its condition. The caller is inside.</summary>
     public void Pulse() => Monitor.Pulse(_monitor);
 
-    /// <summary>Has all that wait look at their conditions. The caller is inside.</summary>
+    /// <summary>Wakes all waiting threads, which check their conditions. The caller is inside.</summary>
     public void PulseAll() => Monitor.PulseAll(_monitor);
 
-    /// <summary>Waits, with the gate open to others, for the condition or until nothing has been pulsed for so long; returns whether it holds.</summary>
+    /// <summary>Leaves the gate and waits until the condition holds, or until no pulse has come for the time given; returns whether it holds.</summary>
     /// <param name="argument">The condition's.</param>
     /// <param name="condition">Looked at inside the gate.</param>
     /// <param name="patience">How long; <see cref="Timeout.InfiniteTimeSpan"/> for ever.</param>

@@ -25,8 +25,8 @@ internal unsafe struct HeadsWork : ITiledWork
     public int Dim;
 
     /// <summary>
-    /// For each sequence the index of its first token, where that goes in the destination and, without <see cref="Positions"/>, its
-    /// position; null for 0.
+    /// For each sequence where its first token goes in the destination. Without <see cref="Positions"/> that is the token's position too.
+    /// Null for 0.
     /// </summary>
     public int* Starts;
 

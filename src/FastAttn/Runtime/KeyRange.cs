@@ -3,7 +3,7 @@ using System.Runtime.CompilerServices;
 
 namespace FastAttn.Runtime;
 
-/// <summary>Over the queries of a tile, each of which sees the keys from a start up to a limit.</summary>
+/// <summary>Each query sees keys [start, limit). This holds the least and the greatest of both over the queries of a tile.</summary>
 /// <param name="FirstStart">The least start of those that see any key.</param>
 /// <param name="LastStart">The greatest start.</param>
 /// <param name="FirstLimit">The least limit.</param>

@@ -14,7 +14,7 @@ internal static class OnlineSoftmax
     /// </summary>
     public const float NoMax = float.MinValue;
 
-    /// <summary>total = factor·total + term, and rest += what that sum rounds off (Knuth's two-sum).</summary>
+    /// <summary>total = factor·total + term, and rest = factor·rest + what that sum rounds off (Knuth's two-sum). The product with the factor is rounded.</summary>
     [MethodImpl(MethodImplOptions.AggressiveInlining)]
     public static void Add<TVector>(ref float total, TVector factor, ref float rest, TVector term)
         where TVector : struct, ILanes<TVector>

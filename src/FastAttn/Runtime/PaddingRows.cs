@@ -7,8 +7,7 @@ namespace FastAttn.Runtime;
 internal static unsafe class PaddingRows
 {
     /// <summary>
-    /// Writes those of a tile that lie past the stream's rows. A stream has as many rows fewer than its padded shape as there are
-    /// padding rows, so that the tiles past its end have just enough rows for them.
+    /// Writes the padding rows that belong to a tile. The tile rows past the end of a stream map one to one to the padding rows of its heads.
     /// </summary>
     /// <param name="call">The call.</param>
     /// <param name="tile">The tile.</param>

@@ -58,7 +58,7 @@ internal unsafe partial struct TileState<TVector, TSpec>
     /// <summary>l.</summary>
     public readonly float* Sum;
 
-    /// <summary>Whether a call has more keys than a part.</summary>
+    /// <summary>Whether a call has more keys than a part, and so totals.</summary>
     public readonly bool HasParts;
 
     /// <summary>
@@ -84,7 +84,10 @@ internal unsafe partial struct TileState<TVector, TSpec>
     /// <summary>By how much sums and outputs shrink for the present block.</summary>
     public readonly float* Alpha;
 
-    /// <summary>Whatever a step needs a number a lane for.</summary>
+    /// <summary>
+    /// A number for each lane, for the length of one step: the maximum of scores that are not final yet, the first key of a block that a
+    /// lane sees, or the lane's position for ALiBi. Few queries keep the first keys here, as integers.
+    /// </summary>
     public readonly float* Lanes;
 
     /// <summary>The first key that each lane sees.</summary>
@@ -125,8 +128,9 @@ internal unsafe partial struct TileState<TVector, TSpec>
     /// <param name="blockRows">Keys in the largest block.</param>
     /// <param name="valueColumns">Value dimension, rounded up to whole value tiles.</param>
     /// <param name="stride">Lanes of the widest tile.</param>
+    /// <param name="hasParts">Whether parts of the keys are summed apart.</param>
     [MethodImpl(MethodImplOptions.AggressiveOptimization)]
-    public TileState(float* memory, float* shared, in AttentionCall call, int blockRows, int valueColumns, int stride)
+    public TileState(float* memory, float* shared, in AttentionCall call, int blockRows, int valueColumns, int stride, bool hasParts)
     {
         Stride = stride;
         ValueColumns = valueColumns;
@@ -139,7 +143,7 @@ internal unsafe partial struct TileState<TVector, TSpec>
         Limits = (int*)Take(memory, ref used, stride);
         Origins = (long*)Take(memory, ref used, 2 * stride);
         Nearest = Take(memory, ref used, stride);
-        HasParts = call.Shape.KeyLength > KeysPerPart(call);
+        HasParts = hasParts;
         TotalOutput = Take(memory, ref used, HasParts ? (long)valueColumns * stride : 0);
         TotalMax = Take(memory, ref used, HasParts ? stride : 0);
         TotalSum = Take(memory, ref used, HasParts ? stride : 0);
@@ -166,8 +170,8 @@ internal unsafe partial struct TileState<TVector, TSpec>
 
     /// <summary>As the other constructor, for these queries.</summary>
     [MethodImpl(MethodImplOptions.AggressiveOptimization)]
-    public TileState(float* memory, float* shared, in AttentionCall call, int blockRows, int valueColumns, int stride, in QueryTile tile, in Sequence sequence)
-        : this(memory, shared, call, blockRows, valueColumns, stride)
+    public TileState(float* memory, float* shared, in AttentionCall call, int blockRows, int valueColumns, int stride, bool hasParts, in QueryTile tile, in Sequence sequence)
+        : this(memory, shared, call, blockRows, valueColumns, stride, hasParts)
     {
         Width = (tile.RowCount + TVector.Count - 1) / TVector.Count * TVector.Count;
         Tile = tile;
@@ -191,7 +195,10 @@ internal unsafe partial struct TileState<TVector, TSpec>
     [MethodImpl(MethodImplOptions.AggressiveInlining)]
     public readonly int FirstBlock(int keyBlock) => HasStarts && Range.LastLimit > 0 ? Range.FirstStart / keyBlock * keyBlock : 0;
 
-    /// <summary>The state before any key: no maximum and a sum of 0, or a sink's logit and 1.</summary>
+    /// <summary>
+    /// The state before any key: no maximum, or a sink's logit, and a sum of 0. The sink's own weight is added last (<see cref="FinishSums"/>), so
+    /// that the sum of a query's keys does not depend on where the keys of the tile's other queries begin.
+    /// </summary>
     /// <param name="call">The call.</param>
     /// <param name="clears">Floats of the output that are 0 now; the others are written before they are read.</param>
     [MethodImpl(MethodImplOptions.AggressiveOptimization)]
@@ -219,7 +226,6 @@ internal unsafe partial struct TileState<TVector, TSpec>
             if (float.IsNegativeInfinity(sink))
                 continue;
             Max[q] = sink;
-            Sum[q] = 1;
         }
     }
 
@@ -412,8 +418,10 @@ internal unsafe partial struct TileState<TVector, TSpec>
     {
         for (int q = 0; q < Tile.RowCount; q++)
         {
-            float sum = Sum[q];
-            Alpha[q] = sum == 0 ? 0 : 1 / sum;
+            double sum = Sum[q];
+            if (Features.Uses<TSpec>(call, AttentionFeatures.Sinks))
+                sum += Math.Exp((double)call.Sinks[Rows.Head(q)] - Max[q]);
+            Alpha[q] = sum == 0 ? 0 : (float)(1 / sum);
             if (call.LogSumExp != null)
                 call.LogSumExp[Rows.LogSumExpIndex(q)] = sum == 0 ? float.NegativeInfinity : (float)(Max[q] + Shift(call, q) + Math.Log(sum));
         }

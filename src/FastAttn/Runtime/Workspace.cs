@@ -15,6 +15,9 @@ internal sealed unsafe class Workspace
 {
     private const int Alignment = 64;
     private static readonly IdleSlots<Workspace> s_idle = new();
+
+    // What work without scratch memory gets.
+    private static readonly Workspace s_none = new();
     private static long s_keptBytes;
 
     // Periods that have begun, and whether the timer will begin the next: it runs only while something is kept.
@@ -28,7 +31,7 @@ internal sealed unsafe class Workspace
     {
     }
 
-    /// <summary>For what is lost where a thread is aborted between calls, or left over when the library is unloaded.</summary>
+    /// <summary>Frees the memory of a workspace that nobody gave back, as when a thread was aborted or the library was unloaded.</summary>
     ~Workspace() => Free();
 
     /// <summary>
@@ -59,6 +62,8 @@ internal sealed unsafe class Workspace
     /// <exception cref="OutOfMemoryException">The system has not that much memory.</exception>
     public static Workspace Rent(long floats)
     {
+        if (floats == 0)
+            return s_none;
         Workspace workspace = TakeBest((nuint)floats) ?? new();
         workspace.Reserve((nuint)floats);
         return workspace;
@@ -70,16 +75,26 @@ internal sealed unsafe class Workspace
     /// <summary>Gives it back. Nothing that may be interrupted happens here.</summary>
     public void Return()
     {
-        long bytes = Bytes;
-        _lastUsed = Volatile.Read(ref s_period);
-        if (Interlocked.Add(ref s_keptBytes, bytes) <= MaxKeptBytes && s_idle.TryKeep(this))
-        {
-            Time();
+        if (this == s_none)
             return;
+        _lastUsed = Volatile.Read(ref s_period);
+        if (Interlocked.Add(ref s_keptBytes, Bytes) > MaxKeptBytes)
+        {
+            // The object is kept without its memory, so that the next call allocates nothing on the managed heap.
+            Interlocked.Add(ref s_keptBytes, -Bytes);
+            Free();
         }
 
-        Interlocked.Add(ref s_keptBytes, -bytes);
-        Drop();
+        if (!s_idle.TryKeep(this))
+        {
+            Interlocked.Add(ref s_keptBytes, -Bytes);
+            Free();
+            GC.SuppressFinalize(this);
+        }
+        else if (KeptBytes > 0)
+        {
+            Time();
+        }
     }
 
     private static Workspace? TakeBest(nuint floats)
@@ -116,18 +131,24 @@ internal sealed unsafe class Workspace
         bool isSomeLeft = false;
         for (int slot = 0; slot < s_idle.Count; slot++)
         {
-            if (s_idle.Peek(slot) is not { } workspace)
+            if (s_idle.Peek(slot) is not { } workspace || workspace._capacity == 0)
                 continue;
             if (workspace._lastUsed < period && TryTake(slot, workspace))
-                workspace.Drop();
+            {
+                workspace.Free();
+                if (!s_idle.TryKeep(workspace))
+                    GC.SuppressFinalize(workspace);
+            }
             else
+            {
                 isSomeLeft = true;
+            }
         }
 
         return isSomeLeft;
     }
 
-    /// <summary>Has the timer begin the next period.</summary>
+    /// <summary>Starts the timer of the next period.</summary>
     private static void Time()
     {
         if (Volatile.Read(ref s_isTiming) == 0 && Interlocked.Exchange(ref s_isTiming, 1) == 0)
@@ -157,12 +178,6 @@ internal sealed unsafe class Workspace
         _capacity = floats;
     }
 
-    private void Drop()
-    {
-        Free();
-        GC.SuppressFinalize(this);
-    }
-
     private void Free()
     {
         NativeMemory.AlignedFree(Memory);
@@ -170,7 +185,7 @@ internal sealed unsafe class Workspace
         _capacity = 0;
     }
 
-    /// <summary>Made when something is first kept. It takes nothing of that caller's context along.</summary>
+    /// <summary>Made when something is first kept. It does not capture the execution context of that caller.</summary>
     private static class PeriodTimer
     {
         public static readonly Timer Instance = Create();

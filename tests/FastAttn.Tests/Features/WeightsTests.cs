@@ -48,7 +48,7 @@ public static class WeightsTests
             {
                 var weights = new float[elements];
                 Array.Fill(weights, Evaluate.Canary);
-                kernel.Weights(inputs.Query, inputs.Key, weights, shape, call.Modifiers, call.Options);
+                kernel.ComputeWeights(inputs.Query, inputs.Key, weights, shape, call.Modifiers, call.Options);
                 for (int i = 0; i < elements; i++)
                 {
                     bool agrees = double.IsNaN(exact[i]) ? float.IsNaN(weights[i]) : Math.Abs(exact[i] - weights[i]) <= bound;
@@ -65,8 +65,8 @@ public static class WeightsTests
         Inputs inputs = Inputs.Normal(new Case(64, 64, AttentionMask.Causal, shape));
         AttentionKernel kernel = ScaledDotProductAttention.GetKernel(64, 64, AttentionMask.Causal);
         float[] one = new float[3 * 8 * 130 * 300], all = new float[one.Length];
-        kernel.Weights(inputs.Query, inputs.Key, one, shape, options: new() { MaxDegreeOfParallelism = 1 });
-        kernel.Weights(inputs.Query, inputs.Key, all, shape);
+        kernel.ComputeWeights(inputs.Query, inputs.Key, one, shape, options: new() { MaxDegreeOfParallelism = 1 });
+        kernel.ComputeWeights(inputs.Query, inputs.Key, all, shape);
         Assert.Equal(one, all);
     }
 
@@ -74,10 +74,10 @@ public static class WeightsTests
     public static void Ragged_batches_and_wrong_lengths_are_refused()
     {
         AttentionKernel kernel = ScaledDotProductAttention.GetKernel(1, 1, AttentionMask.None, AttentionFeatures.All);
-        Assert.Throws<ArgumentException>("modifiers", () => kernel.Weights([1], [1], new float[1], new(1, 1, 1), new AttentionModifiers { QueryStarts = [0, 1], KeyStarts = [0, 1] }));
-        Assert.Throws<ArgumentException>("weights", () => kernel.Weights([1], [1, 2], new float[3], new(1, 1, 1, 1, 2)));
+        Assert.Throws<ArgumentException>("modifiers", () => kernel.ComputeWeights([1], [1], new float[1], new(1, 1, 1), new AttentionModifiers { QueryStarts = [0, 1], KeyStarts = [0, 1] }));
+        Assert.Throws<ArgumentException>("weights", () => kernel.ComputeWeights([1], [1, 2], new float[3], new(1, 1, 1, 1, 2)));
         var both = new float[2];
-        Assert.Throws<ArgumentException>("weights", () => kernel.Weights(both.AsSpan(0, 1), [1, 2], both, new(1, 1, 1, 1, 2)));
+        Assert.Throws<ArgumentException>("weights", () => kernel.ComputeWeights(both.AsSpan(0, 1), [1, 2], both, new(1, 1, 1, 1, 2)));
     }
 
     private static void Check(AttentionMask mask, AttentionOptions options, AttentionModifiers modifiers, Func<int, int, double> expected)
@@ -90,7 +90,7 @@ public static class WeightsTests
             float[] query = [.. Enumerable.Repeat(1f, queries)], weights = new float[3 * queries];
             foreach (AttentionKernel kernel in InstructionSets.Supported.Select(ScaledDotProductAttention.GetKernel(1, 1, mask, AttentionFeatures.All).For))
             {
-                kernel.Weights(query, Logits, weights, new(1, 1, 1, queries, 3), modifiers, options with { Scale = 1 });
+                kernel.ComputeWeights(query, Logits, weights, new(1, 1, 1, queries, 3), modifiers, options with { Scale = 1 });
                 for (int i = 0; i < weights.Length; i++)
                     Assert.True(Math.Abs(weights[i] - expected(i / 3, i % 3)) <= 2e-7, $"{kernel.Name}, {queries} queries: weight {i} is {weights[i]:R}.");
             }

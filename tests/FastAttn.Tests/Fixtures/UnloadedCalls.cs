@@ -10,9 +10,18 @@ namespace FastAttn.Tests.Fixtures;
 internal static class UnloadedCalls
 {
     /// <summary>Calls that start the threads and keep scratch memory.</summary>
-    public static void Run()
+    public static void Run() => Run(idleTime: TimeSpan.FromSeconds(1));
+
+    /// <summary>As <see cref="Run()"/>; then frees all that is kept, which would be kept for an hour.</summary>
+    public static void RunAndTrim()
     {
-        Workspace.Period = WorkerThreads.IdleTime = TimeSpan.FromSeconds(1);
+        Run(idleTime: TimeSpan.FromHours(1));
+        AttentionRuntime.Trim();
+    }
+
+    private static void Run(TimeSpan idleTime)
+    {
+        Workspace.Period = WorkerThreads.IdleTime = idleTime;
         float[] heads = new float[4 * 100 * 64], output = new float[heads.Length];
         MultiHeadAttention layer = new Layer(new() { ModelDim = 64, Heads = 4, Rotary = new(16) }).Build();
         float[] tokens = Tokens.Normal(100 * 64), result = new float[tokens.Length];
@@ -26,12 +35,5 @@ internal static class UnloadedCalls
             throw new InvalidOperationException("No thread was started.");
         if (AttentionRuntime.KeptScratchBytes == 0)
             throw new InvalidOperationException("No memory was kept.");
-    }
-
-    /// <summary>As <see cref="Run"/>; then frees all that is kept.</summary>
-    public static void RunAndTrim()
-    {
-        Run();
-        AttentionRuntime.Trim();
     }
 }
