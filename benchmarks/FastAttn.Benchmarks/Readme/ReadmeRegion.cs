@@ -57,16 +57,18 @@ internal sealed record ReadmeRegion(string Document, Func<string, string> Compos
         var table = new MarkdownTable([("CPU, commit", false), ("one thread", false), ("of the limit", true), .. libraries.Select(library => ($"× {library}", true))]);
         foreach ((_, ReportResults results) in all)
         {
+            string cpu = $"{results.Machine.Cpu}, {results.Machine.InstructionSet}, {results.Commit}";
             foreach (string group in SummaryGroups.Where(group => Of(results, group).Length > 0))
             {
                 CaseFigure[] figures = Of(results, group);
                 string[] shares = [.. figures.OrderBy(results.ShareOf).Select(figure => SpeedTable.Share(results, figure))];
                 table.Add([
-                    group == SummaryGroups[0] ? $"{results.Machine.Cpu}, {results.Machine.InstructionSet}, {results.Commit}" : "",
+                    cpu,
                     group,
                     Range(shares),
                     .. libraries.Select(library => Range([.. Ratios(results, group, library).Order().Select(SpeedTable.Ratio)])),
                 ]);
+                cpu = "";
             }
         }
 
