@@ -1,3 +1,4 @@
+using System;
 using System.Collections.Generic;
 using System.Collections.Immutable;
 using System.Linq;
@@ -15,7 +16,7 @@ namespace FastAttn.Generators;
 
 /// <summary>
 /// Implements members annotated with <c>[AttentionKernel]</c>: attribute → declaration → spec → plan for each instruction
-/// set → source. Declarations of the same spec share a kernel, kernels of the same dimensions share tiles. The library asks
+/// set → source. Declarations of the same spec share a kernel, kernels of the same dimensions their sizes, all kernels the tiles. The library asks
 /// for the tiles of its matrix product with an attribute of its own.
 /// </summary>
 /// <remarks>
@@ -30,8 +31,6 @@ public sealed class AttentionKernelGenerator : IIncrementalGenerator
     /// <inheritdoc/>
     public void Initialize(IncrementalGeneratorInitializationContext context)
     {
-        context.RegisterPostInitializationOutput(static output => output.AddEmbeddedAttributeDefinition());
-
         IncrementalValuesProvider<ParsedMember> parsed = Members(context, DeclarationParser.FixedAttribute);
         IncrementalValuesProvider<KernelDeclaration> declarations = Declarations(parsed, Steps.Declarations);
         IncrementalValuesProvider<KernelDeclaration> anyDimension = Declarations(Members(context, DeclarationParser.AnyDimensionAttribute), Steps.AnyDimensionDeclarations);
@@ -39,8 +38,11 @@ public sealed class AttentionKernelGenerator : IIncrementalGenerator
             .Select(static (pair, _) => pair.Left.AddRange(pair.Right));
 
         IncrementalValuesProvider<MemberFile> members = all.SelectMany(static (declarations, _) => MemberFile.For(declarations)).WithTrackingName(Steps.Members);
-        IncrementalValuesProvider<KernelSpec> kernels = all.SelectMany(static (declarations, _) => declarations.Select(static declaration => declaration.Spec).Distinct()).WithTrackingName(Steps.Kernels);
-        IncrementalValuesProvider<KernelPlan> plans = all.SelectMany(static (declarations, _) => Plans(declarations)).WithTrackingName(Steps.Plans);
+
+        IncrementalValueProvider<Target> target = context.AnalyzerConfigOptionsProvider.Combine(context.CompilationProvider).Select(TargetParser.Parse).WithTrackingName(Steps.Target);
+        IncrementalValuesProvider<EmittedKernel> kernels = all.Combine(target).SelectMany(static (pair, _) => Kernels(pair.Left, pair.Right)).WithTrackingName(Steps.Kernels);
+        IncrementalValuesProvider<KernelPlan> plans = all.Combine(target).SelectMany(static (pair, _) => Plans(pair.Left, pair.Right)).WithTrackingName(Steps.Plans);
+        IncrementalValuesProvider<SharedTiles> tiles = plans.Collect().SelectMany(static (plans, _) => Tiles(plans)).WithTrackingName(Steps.Tiles);
 
         IncrementalValuesProvider<ProductPlan> products = context.SyntaxProvider
             .ForAttributeWithMetadataName(DeclarationParser.ProductAttribute, static (_, _) => true, static (_, _) => true)
@@ -49,11 +51,14 @@ public sealed class AttentionKernelGenerator : IIncrementalGenerator
             .WithTrackingName(Steps.Products);
 
         IncrementalValuesProvider<Problem> problems = parsed.SelectMany(static (member, _) => member.Problems).WithTrackingName(Steps.Problems);
+        IncrementalValuesProvider<Problem> targetProblems = target.SelectMany(static (target, _) => target.Problems);
 
         context.RegisterSourceOutput(problems, static (output, problem) => output.ReportDiagnostic(problem.ToDiagnostic()));
+        context.RegisterSourceOutput(targetProblems, static (output, problem) => output.ReportDiagnostic(problem.ToDiagnostic()));
         context.RegisterSourceOutput(members, static (output, member) => Add(output, member.FileName, MemberEmitter.Emit(member.Declaration)));
-        context.RegisterSourceOutput(kernels, static (output, kernel) => Add(output, kernel.ClassName, KernelEmitter.Emit(kernel)));
+        context.RegisterSourceOutput(kernels, static (output, kernel) => Add(output, kernel.Spec.ClassName, KernelEmitter.Emit(kernel)));
         context.RegisterSourceOutput(plans, static (output, plan) => Add(output, plan.StructName, TilesEmitter.Emit(plan)));
+        context.RegisterSourceOutput(tiles, static (output, tiles) => Add(output, tiles.ClassName, TilesEmitter.Emit(tiles)));
         context.RegisterSourceOutput(products, static (output, plan) => Add(output, plan.StructName, ProductTilesEmitter.Emit(plan)));
     }
 
@@ -63,13 +68,22 @@ public sealed class AttentionKernelGenerator : IIncrementalGenerator
     private static IncrementalValuesProvider<KernelDeclaration> Declarations(IncrementalValuesProvider<ParsedMember> members, string step) =>
         members.Where(static member => member.Declaration is not null).Select(static (member, _) => member.Declaration!).WithTrackingName(step);
 
-    private static IEnumerable<KernelPlan> Plans(ImmutableArray<KernelDeclaration> declarations)
+    private static IEnumerable<EmittedKernel> Kernels(ImmutableArray<KernelDeclaration> declarations, Target target) =>
+        declarations.Select(static declaration => declaration.Spec).Distinct().Select(spec => new EmittedKernel(spec, target.Dialects));
+
+    private static IEnumerable<KernelPlan> Plans(ImmutableArray<KernelDeclaration> declarations, Target target)
     {
         foreach (Dimensions dimensions in declarations.Select(static declaration => declaration.Spec.Dimensions).Distinct())
         {
-            foreach (Dialect dialect in Dialect.All.ToArray())
+            foreach (Dialect dialect in target.Dialects)
                 yield return KernelPlan.Of(dimensions, dialect);
         }
+    }
+
+    private static IEnumerable<SharedTiles> Tiles(ImmutableArray<KernelPlan> plans)
+    {
+        IEnumerable<KernelPlan> ofFixed = plans.Where(static plan => plan.Dimensions.AreFixed);
+        return ofFixed.Select(SharedTiles.ScoresOf).Concat(ofFixed.Select(SharedTiles.ValuesOf)).Distinct().OrderBy(static tiles => tiles.ClassName, StringComparer.Ordinal);
     }
 
     private static IEnumerable<ProductPlan> ProductPlans()
@@ -88,8 +102,10 @@ public sealed class AttentionKernelGenerator : IIncrementalGenerator
         public const string AnyDimensionDeclarations = nameof(AnyDimensionDeclarations);
         public const string Problems = nameof(Problems);
         public const string Members = nameof(Members);
+        public const string Target = nameof(Target);
         public const string Kernels = nameof(Kernels);
         public const string Plans = nameof(Plans);
+        public const string Tiles = nameof(Tiles);
         public const string Products = nameof(Products);
     }
 }

@@ -1,5 +1,6 @@
 using System;
 using System.Collections.Generic;
+using System.Collections.Immutable;
 using System.Linq;
 using System.Threading;
 
@@ -21,6 +22,8 @@ internal static class DeclarationParser
     public const string AnyDimensionAttribute = "FastAttn.AnyDimensionKernelAttribute";
     public const string ProductAttribute = "FastAttn.ProductTilesAttribute";
 
+    private const string LibraryAssembly = "FastAttn";
+
     /// <summary>Returns the declaration, or what is wrong with it.</summary>
     /// <param name="context">The annotated member, and the part of it that carries the attribute.</param>
     /// <param name="cancellation">Stops it.</param>
@@ -30,9 +33,8 @@ internal static class DeclarationParser
         var problems = new Problems(attribute.ApplicationSyntaxReference?.GetSyntax(cancellation).GetLocation() ?? node.GetLocation());
         KernelSpec? spec = ParseSpec(symbol, attribute, problems);
         CheckMember(symbol, node, problems);
+        CheckProject(symbol, node, attribute, context.SemanticModel.Compilation, problems);
         EquatableArray<Container> containers = ParseContainers(symbol, node, problems);
-        if (context.SemanticModel.Compilation is CSharpCompilation { LanguageVersion: < LanguageVersion.CSharp13 } old)
-            problems.Add(Descriptors.LanguageVersionTooOld, symbol.Name, old.LanguageVersion.ToDisplayString());
         if (spec is null || problems.Any || node is not MemberDeclarationSyntax member || containers.Count == 0)
             return new(null, new(problems.ToImmutable()));
 
@@ -128,6 +130,28 @@ internal static class DeclarationParser
         if (isImplemented)
             problems.Add(Descriptors.AlreadyImplemented, symbol.Name);
     }
+
+    /// <summary>What emitted code needs of the project that it becomes part of.</summary>
+    private static void CheckProject(ISymbol symbol, SyntaxNode node, AttributeData attribute, Compilation compilation, Problems problems)
+    {
+        if (compilation is CSharpCompilation { LanguageVersion: < LanguageVersion.CSharp13 } old)
+            problems.Add(Descriptors.LanguageVersionTooOld, symbol.Name, old.LanguageVersion.ToDisplayString());
+
+        // The implementing part must be unsafe too.
+        if (node is MemberDeclarationSyntax member && member.Modifiers.Any(SyntaxKind.UnsafeKeyword) && compilation.Options is CSharpCompilationOptions { AllowUnsafe: false })
+            problems.Add(Descriptors.UnsafeNotAllowed, symbol.Name);
+
+        // The library declares kernels too, and what their code uses besides.
+        if (compilation.AssemblyName == LibraryAssembly)
+            return;
+        if (EmittedNames.DeclaredIn(compilation.Assembly) is { } name)
+            problems.Add(Descriptors.NameIsTaken, symbol.Name, name);
+        if (AliasesOf(attribute.AttributeClass!.ContainingAssembly, compilation) is { IsDefaultOrEmpty: false } aliases && !aliases.Any(static alias => alias == MetadataReferenceProperties.GlobalAlias))
+            problems.Add(Descriptors.LibraryIsAliased, symbol.Name, aliases[0]);
+    }
+
+    private static ImmutableArray<string> AliasesOf(IAssemblySymbol assembly, Compilation compilation) =>
+        compilation.GetMetadataReference(assembly)?.Properties.Aliases ?? default;
 
     /// <summary>By name: where the library is referenced through an alias, the type is no less its.</summary>
     private static bool IsKernel(ITypeSymbol type) =>

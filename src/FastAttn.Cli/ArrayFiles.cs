@@ -14,6 +14,9 @@ internal sealed class ArrayFiles(string query, string key, string value, string 
         AtomicFile.CheckTarget("--output", output);
         InputArray q = InputArray.Read("--query", query), k = InputArray.Read("--key", key), v = InputArray.Read("--value", value);
         AttentionProblem problem = ToProblem(q, k, v, mask);
+        // It could be meant in two ways, and the library refuses it.
+        if (mask == AttentionMask.Causal && run.Options.CausalOffset is null && q.Length > k.Length && k.Length > 0)
+            throw new InputException($"--causal-offset is missing: {q.Name} has {q.Length} queries, {k.Name} only {k.Length} keys; 0 lets the first query see the first key, {k.Length - q.Length} the last query the last key.");
         if (problem.OutputLength > Array.MaxLength)
             throw new InputException($"{InputFile.Name("--output", output)}: would have {problem.OutputLength} elements; {Array.MaxLength} are the most.");
 

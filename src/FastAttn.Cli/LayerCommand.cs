@@ -33,6 +33,20 @@ internal sealed class LayerCommand : Command
     private readonly Option<int?> _rotaryDim = ValueOption.Number<int>(
         "--rotary-dim", "How many elements of a head are turned. Default: all.", "an even integer of at least 2", number => number >= 2 && number % 2 == 0);
 
+    private readonly Option<double?> _rotaryFactor = ValueOption.Number<double>(
+        "--rotary-factor",
+        "The factor of turned elements: YaRN's, 0.1*ln(s) + 1 for contexts s times as long. Default: 1.",
+        "a positive number that is finite in float32",
+        factor => factor > 0 && float.IsFinite((float)factor));
+
+    private readonly Option<bool> _alibi = new("--alibi") { Description = "Scores fall with the distance by ALiBi's usual slopes, as in BLOOM." };
+
+    private readonly Option<QueryKeyValueOrder?> _order = ValueOption.Create<QueryKeyValueOrder>(
+        "--qkv-order",
+        "The outputs of a matrix of query, key and value in one: all queries, all keys, all values; or for each key-value head its queries, key and value. Default: concatenated where it is named in_proj_weight, c_attn or qkv_proj.",
+        "concatenated or per-head",
+        ParseOrder);
+
     private readonly Option<AttentionWindow?> _window = ValueOption.Create<AttentionWindow>(
         "--window",
         "How many keys before a query's own it sees, and how many after. A model's window of 4096 is 4095. Default: all.",
@@ -52,7 +66,9 @@ internal sealed class LayerCommand : Command
     };
 
     private readonly Option<NormKind?> _norm = ValueOption.OneOf(
-        "--norm", "What norms of queries and keys are, before the rotary embedding. Default: rms where they are named q_norm or query_norm.", NormKind.Rms);
+        "--norm", "What norms of queries and keys are. Default: rms where they are named q_norm or query_norm, without biases and with one axis.", NormKind.Rms, NormKind.Layer);
+
+    private readonly Option<bool> _normAfterRotary = new("--norm-after-rotary") { Description = "Such norms follow the rotary embedding, as in Hunyuan, instead of preceding it." };
 
     private readonly Option<float?> _normOffset = ValueOption.Number<float>(
         "--norm-offset", "What is added to the stored factors of such norms: 1 for Gemma. Default: 0.", "a finite number", float.IsFinite);
@@ -70,6 +86,7 @@ internal sealed class LayerCommand : Command
         : base("layer", "Runs one attention layer of a safetensors checkpoint over tokens from a file.")
     {
         _window.HelpName = "left[:right]";
+        _order.HelpName = "concatenated|per-head";
         Options.Add(_weights);
         Options.Add(_prefix);
         Options.Add(_input);
@@ -79,11 +96,15 @@ internal sealed class LayerCommand : Command
         Options.Add(_rotary);
         Options.Add(_rotaryBase);
         Options.Add(_rotaryDim);
+        Options.Add(_rotaryFactor);
+        Options.Add(_alibi);
+        Options.Add(_order);
         Options.Add(_window);
         Options.Add(_scale);
         Options.Add(_softcap);
         Options.Add(_sinks);
         Options.Add(_norm);
+        Options.Add(_normAfterRotary);
         Options.Add(_normOffset);
         Options.Add(_normEpsilon);
         Options.Add(_threads);
@@ -116,7 +137,7 @@ internal sealed class LayerCommand : Command
         long start = Stopwatch.GetTimestamp();
         // Sizes beside a 0 may be any; the layer would make room for as many positions.
         if (elements > 0)
-            layer.Forward(input.Array.Data, result, batch, length, new AttentionModifiers { Sinks = file.Sinks }, maxDegreeOfParallelism: parsed.GetValue(_threads) ?? 0);
+            layer.Forward(input.Array.Data, result, batch, length, new AttentionModifiers { Sinks = file.Sinks, AlibiSlopes = file.AlibiSlopes }, maxDegreeOfParallelism: parsed.GetValue(_threads) ?? 0);
         TimeSpan elapsed = Stopwatch.GetElapsedTime(start);
         AtomicFile.Write("--output", output, target => NpyFile.Write(target, new NpyArray([.. input.Array.Shape[..^1], options.ModelDim], result)));
 
@@ -144,17 +165,30 @@ internal sealed class LayerCommand : Command
             Rotary = parsed.GetValue(_rotary),
             RotaryBase = parsed.GetValue(_rotaryBase),
             RotaryDim = parsed.GetValue(_rotaryDim),
+            RotaryFactor = parsed.GetValue(_rotaryFactor),
+            Alibi = parsed.GetValue(_alibi),
+            QueryKeyValueOrder = parsed.GetValue(_order),
             Norm = parsed.GetValue(_norm),
+            NormAfterRotary = parsed.GetValue(_normAfterRotary),
             NormOffset = parsed.GetValue(_normOffset),
             NormEpsilon = parsed.GetValue(_normEpsilon),
             Sinks = parsed.GetValue(_sinks) is { } path ? InputArray.Read("--sinks", path) : null,
         };
-        if (settings is { Rotary: null, RotaryBase: not null } or { Rotary: null, RotaryDim: not null })
-            throw new InputException("--rotary is missing: --rotary-base and --rotary-dim need it.");
+        if (settings.Rotary is null && (settings.RotaryBase ?? settings.RotaryDim ?? settings.RotaryFactor) is not null)
+            throw new InputException($"--rotary is missing: {_rotaryBase.Name}, {_rotaryDim.Name} and {_rotaryFactor.Name} need it.");
+        if (settings is { Rotary: null, NormAfterRotary: true })
+            throw new InputException($"--rotary is missing: {_normAfterRotary.Name} needs it.");
         if (settings is { Mask: AttentionMask.Causal, Window.Right: > 0 })
             throw new InputException($"--window {settings.Window.Value.Left}:{settings.Window.Value.Right}: a query sees no key after its own by --mask causal.");
         return settings;
     }
+
+    private static QueryKeyValueOrder? ParseOrder(string text) => text.ToLowerInvariant() switch
+    {
+        "concatenated" => QueryKeyValueOrder.Concatenated,
+        "per-head" => QueryKeyValueOrder.PerKeyValueHead,
+        _ => null,
+    };
 
     private static AttentionWindow? ParseWindow(string text)
     {

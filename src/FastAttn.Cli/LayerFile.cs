@@ -10,9 +10,10 @@ namespace FastAttn.Cli;
 /// <summary>One attention layer of a checkpoint, with what it adds to a call.</summary>
 /// <param name="Layer">The layer.</param>
 /// <param name="Sinks">As <see cref="AttentionModifiers.Sinks"/>; null for none.</param>
+/// <param name="AlibiSlopes">As <see cref="AttentionModifiers.AlibiSlopes"/>; null for none.</param>
 /// <param name="Notes">What of the checkpoint is in it beside projections, and how it was read: lines to print.</param>
 /// <param name="Ignored">What of the checkpoint has no influence on the result: lines to print.</param>
-internal sealed record LayerFile(MultiHeadAttention Layer, float[]? Sinks, IReadOnlyList<string> Notes, IReadOnlyList<string> Ignored)
+internal sealed record LayerFile(MultiHeadAttention Layer, float[]? Sinks, float[]? AlibiSlopes, IReadOnlyList<string> Notes, IReadOnlyList<string> Ignored)
 {
     private const string Frequencies = "rotary_emb.inv_freq", CheckpointSinks = "sinks";
 
@@ -32,9 +33,9 @@ internal sealed record LayerFile(MultiHeadAttention Layer, float[]? Sinks, IRead
         LayerNames names = Array.Find(LayerNames.Known, names => tensors.Has(names.First) && tensors.Has(names.Output))
             ?? throw new InvalidDataException(
                 $"has no attention layer {tensors.Quote(string.Empty)}; expected tensors {string.Join(" or ", LayerNames.Known.Select(names => $"{tensors.Quote(names.First)} and {tensors.Quote(names.Output)}"))}.");
-        LayerProjections projections = LayerProjections.Find(tensors, names, settings.Heads);
+        LayerProjections projections = LayerProjections.Find(tensors, names, settings);
         int headDim = projections.HeadDim;
-        (TensorInfo? queryNorm, TensorInfo? keyNorm) = NormNames.Find(tensors, headDim, settings);
+        LayerNorms? norms = LayerNorms.Find(tensors, projections, settings);
         RotaryEmbedding? rotary = FindRotary(tensors, headDim, settings);
         float[]? sinks = FindSinks(tensors, settings);
         MaskTensor.Check(tensors, settings.Mask, settings.Window);
@@ -60,8 +61,18 @@ internal sealed record LayerFile(MultiHeadAttention Layer, float[]? Sinks, IRead
             Softcap = settings.Softcap,
             Rotary = rotary,
         };
-        if (settings.NormEpsilon is { } epsilon)
-            options = options with { NormEpsilon = epsilon };
+        if (norms is not null)
+        {
+            options = options with
+            {
+                NormKind = norms.Kind,
+                NormScope = norms.Scope,
+                NormAfterRotary = settings.NormAfterRotary,
+                NormFactorOffset = settings.NormOffset ?? options.NormFactorOffset,
+                NormEpsilon = settings.NormEpsilon ?? options.NormEpsilon,
+            };
+        }
+
         MultiHeadAttention layer = new(options, new()
         {
             Layout = names.Layout,
@@ -69,34 +80,27 @@ internal sealed record LayerFile(MultiHeadAttention Layer, float[]? Sinks, IRead
             Key = tensors.Read(projections.Key),
             Value = tensors.Read(projections.Value),
             QueryKeyValue = tensors.Read(projections.Packed),
+            QueryKeyValueOrder = projections.Order,
             Output = tensors.Read(projections.Output),
             QueryBias = tensors.Read(projections.QueryBias),
             KeyBias = tensors.Read(projections.KeyBias),
             ValueBias = tensors.Read(projections.ValueBias),
             QueryKeyValueBias = tensors.Read(projections.PackedBias),
             OutputBias = tensors.Read(projections.OutputBias),
-            QueryNorm = ReadFactors(tensors, queryNorm, settings.NormOffset),
-            KeyNorm = ReadFactors(tensors, keyNorm, settings.NormOffset),
+            QueryNorm = tensors.Read(norms?.Query?.Factors),
+            QueryNormBias = tensors.Read(norms?.Query?.Bias),
+            KeyNorm = tensors.Read(norms?.Key?.Factors),
+            KeyNormBias = tensors.Read(norms?.Key?.Bias),
         });
 
         List<string> notes = [];
-        if (queryNorm is not null || keyNorm is not null)
-        {
-            string of = queryNorm is null ? "keys" : keyNorm is null ? "queries" : "queries and keys";
-            notes.Add(FormattableString.Invariant($"norm    RMS of each head's {of}, factors as stored + {settings.NormOffset ?? 0}, epsilon {options.NormEpsilon}"));
-        }
-
+        if (projections.Packed is { } packed)
+            notes.Add($"qkv     {packed.Quoted}, {(projections.Order == QueryKeyValueOrder.Concatenated ? "all queries, all keys, all values" : "for each key-value head its queries, key and value")}");
+        if (norms is not null)
+            notes.Add($"norm    {norms.Describe(options)}");
         if (sinks is not null)
             notes.Add($"sinks   one for each head, from {(settings.Sinks is { } given ? given.Name : tensors.Quote(CheckpointSinks))}");
-        return new(layer, sinks, notes, tensors.Ignored);
-    }
-
-    private static float[] ReadFactors(LayerTensors tensors, TensorInfo? norm, float? offset)
-    {
-        float[] factors = tensors.Read(norm);
-        foreach (ref float factor in factors.AsSpan())
-            factor += offset ?? 0;
-        return factors;
+        return new(layer, sinks, settings.Alibi ? FastAttn.AlibiSlopes.For(settings.Heads) : null, notes, tensors.Ignored);
     }
 
     private static RotaryEmbedding? FindRotary(LayerTensors tensors, int headDim, LayerSettings settings)
@@ -109,13 +113,14 @@ internal sealed record LayerFile(MultiHeadAttention Layer, float[]? Sinks, IRead
             return null;
         }
 
+        double factor = settings.RotaryFactor ?? 1;
         if (settings.RotaryBase is not null || settings.RotaryDim is not null)
             tensors.Ignore(Frequencies, "--rotary-base and --rotary-dim decide the rotary frequencies.");
         else if (tensors.Find(Frequencies) is { } stored)
-            return new(ReadFrequencies(tensors, stored, headDim), pairing);
+            return new(ReadFrequencies(tensors, stored, headDim), pairing, factor);
         if (settings.RotaryDim is null && headDim % 2 != 0)
             throw new InputException($"--rotary-dim is missing: the head dimension {headDim} is odd.");
-        return new(settings.RotaryDim ?? headDim, pairing, settings.RotaryBase ?? 10000);
+        return new(settings.RotaryDim ?? headDim, pairing, settings.RotaryBase ?? 10000, factor);
     }
 
     private static double[] ReadFrequencies(LayerTensors tensors, TensorInfo stored, int headDim)

@@ -7,7 +7,8 @@ namespace FastAttn.Cli;
 /// <param name="Value">W_V.</param>
 /// <param name="Output">W_O.</param>
 /// <param name="Layout">The order of the matrices.</param>
-internal sealed record LayerNames(string? Packed, string Query, string Key, string Value, string Output, WeightLayout Layout)
+/// <param name="Order">The order of the outputs of <paramref name="Packed"/>; null where models of that name differ.</param>
+internal sealed record LayerNames(string? Packed, string Query, string Key, string Value, string Output, WeightLayout Layout, QueryKeyValueOrder? Order)
 {
     /// <summary>Those that are known, in the order in which they are looked for.</summary>
     public static LayerNames[] Known { get; } =
@@ -19,8 +20,13 @@ internal sealed record LayerNames(string? Packed, string Query, string Key, stri
             // Old checkpoints have gamma and beta.
             NotAttention = ["output.LayerNorm.weight", "output.LayerNorm.bias", "output.LayerNorm.gamma", "output.LayerNorm.beta"],
         },
-        new("in_proj_weight", string.Empty, string.Empty, string.Empty, "out_proj.weight", WeightLayout.OutputInput),
-        new("c_attn.weight", string.Empty, string.Empty, string.Empty, "c_proj.weight", WeightLayout.InputOutput),
+        InOne("in_proj_weight", "out_proj.weight", QueryKeyValueOrder.Concatenated),
+        InOne("c_attn.weight", "c_proj.weight", QueryKeyValueOrder.Concatenated) with { Layout = WeightLayout.InputOutput },
+        InOne("qkv_proj.weight", "o_proj.weight", QueryKeyValueOrder.Concatenated),
+        // By head in GPT-NeoX, BLOOM, Falcon and Persimmon, concatenated in ChatGLM.
+        InOne("query_key_value.weight", "dense.weight", order: null),
+        // By head in InternLM 2; others concatenate under this name.
+        InOne("wqkv.weight", "wo.weight", order: null),
     ];
 
     /// <summary>What the family keeps under the same prefix without its being part of attention.</summary>
@@ -33,5 +39,8 @@ internal sealed record LayerNames(string? Packed, string Query, string Key, stri
     public static string BiasOf(string weight) => $"{weight[..^"weight".Length]}bias";
 
     private static LayerNames Separate(string query, string key, string value, string output) =>
-        new(null, $"{query}.weight", $"{key}.weight", $"{value}.weight", $"{output}.weight", WeightLayout.OutputInput);
+        new(null, $"{query}.weight", $"{key}.weight", $"{value}.weight", $"{output}.weight", WeightLayout.OutputInput, Order: null);
+
+    private static LayerNames InOne(string packed, string output, QueryKeyValueOrder? order) =>
+        new(packed, string.Empty, string.Empty, string.Empty, output, WeightLayout.OutputInput, order);
 }

@@ -17,6 +17,9 @@ internal sealed record LayerProjections
     /// <summary>W_Q, W_K and W_V, where they are one.</summary>
     public TensorInfo? Packed { get; private init; }
 
+    /// <summary>The order of its outputs.</summary>
+    public QueryKeyValueOrder Order { get; private init; }
+
     public required TensorInfo Output { get; init; }
 
     public TensorInfo? QueryBias { get; private init; }
@@ -46,11 +49,12 @@ internal sealed record LayerProjections
     /// <summary>Finds the tensors.</summary>
     /// <param name="tensors">The layer's tensors.</param>
     /// <param name="names">How they are named.</param>
-    /// <param name="heads">Query heads.</param>
-    /// <exception cref="InvalidDataException">A tensor is absent, or its shape does not fit the others'.</exception>
-    /// <exception cref="InputException">The number of heads does not fit.</exception>
-    public static LayerProjections Find(LayerTensors tensors, LayerNames names, int heads)
+    /// <param name="settings">The number of query heads, and the order of outputs where names do not tell it.</param>
+    /// <exception cref="InvalidDataException">A tensor is absent, its shape does not fit the others', or its order is not known.</exception>
+    /// <exception cref="InputException">The number of heads does not fit, or there is an order but nothing that has it.</exception>
+    public static LayerProjections Find(LayerTensors tensors, LayerNames names, LayerSettings settings)
     {
+        int heads = settings.Heads;
         bool isInputOutput = names.Layout == WeightLayout.InputOutput;
         (TensorInfo output, int attended, int model) = Matrix(names.Output);
         (TensorInfo first, int input, int firstOutputs) = Matrix(names.First);
@@ -58,13 +62,19 @@ internal sealed record LayerProjections
         int queries = firstOutputs, keys = firstOutputs, values = firstOutputs;
         if (names.Packed is not null)
         {
-            if (firstOutputs % 3 != 0)
-                throw new InvalidDataException($"has tensor {first.Quoted} of {first.ShapeText}; expected outputs for query, key and value of one size.");
-            queries = keys = values = firstOutputs / 3;
-            found = found with { Packed = first, PackedBias = Bias(names.Packed, firstOutputs) };
+            QueryKeyValueOrder order = settings.QueryKeyValueOrder ?? names.Order ?? throw new InvalidDataException(
+                $"has tensor {first.Quoted}, whose name does not tell the order of its outputs; expected --qkv-order per-head (GPT-NeoX, BLOOM, Falcon, InternLM 2) or --qkv-order concatenated (ChatGLM).");
+            // Heads have values of the same size as queries and keys: the shapes do not tell more.
+            queries = attended;
+            keys = values = (firstOutputs - queries) / 2;
+            if (keys < 1 || keys != firstOutputs - queries - keys)
+                throw new InvalidDataException($"has tensor {first.Quoted} of {first.ShapeText}; expected {attended} outputs for queries, as {output.Quoted} has inputs, and for keys and values equally many.");
+            found = found with { Packed = first, Order = order, PackedBias = Bias(names.Packed, firstOutputs) };
         }
         else
         {
+            if (settings.QueryKeyValueOrder is not null)
+                throw new InputException($"--qkv-order: the layer has query, key and value apart, {first.Quoted} and others.");
             (TensorInfo key, int keyInput, keys) = Matrix(names.Key);
             (TensorInfo value, int valueInput, values) = Matrix(names.Value);
             RequireInputs(key, keyInput);

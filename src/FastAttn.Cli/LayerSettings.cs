@@ -27,8 +27,20 @@ internal sealed record LayerSettings
     /// <summary>How many elements of a head are turned.</summary>
     public int? RotaryDim { get; init; }
 
+    /// <summary>As <see cref="RotaryEmbedding.AttentionFactor"/>.</summary>
+    public double? RotaryFactor { get; init; }
+
+    /// <summary>Whether scores have ALiBi's biases, with the usual slopes.</summary>
+    public bool Alibi { get; init; }
+
+    /// <summary>The order of the outputs of a matrix that is query, key and value in one.</summary>
+    public QueryKeyValueOrder? QueryKeyValueOrder { get; init; }
+
     /// <summary>What the normalisation of queries and keys is.</summary>
     public NormKind? Norm { get; init; }
+
+    /// <summary>Whether that normalisation follows the rotary embedding.</summary>
+    public bool NormAfterRotary { get; init; }
 
     /// <summary>What is added to the stored factors of that normalisation.</summary>
     public float? NormOffset { get; init; }

@@ -42,8 +42,8 @@ internal static class ReferenceCheck
         return new Accuracy(errors.Select(error => error.Kernel).DefaultIfEmpty().Max(), 2 * naiveError + largest * float.ScaleB(1, -23));
     }
 
-    /// <summary>The contract of FastAttn's kernels on N(0, 1) inputs.</summary>
-    public const double DefaultBound = 1e-6;
+    /// <summary>The largest error that the contract of FastAttn's kernels allows on N(0, 1) inputs, as <c>AccuracyContractTests</c> has it.</summary>
+    public const double DefaultBound = 1.5e-6;
 
     private static T[] Attend<T>(AttentionProblem problem, int head, AttentionOptions options)
         where T : unmanaged, IBinaryFloatingPointIeee754<T>

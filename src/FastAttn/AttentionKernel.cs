@@ -54,7 +54,7 @@ public abstract class AttentionKernel
 
     /// <summary>The instruction set that this instance runs on.</summary>
     /// <exception cref="PlatformNotSupportedException">
-    /// The environment forces one that this process cannot run (<see cref="InstructionSets.EnvironmentVariable"/>).
+    /// The environment forces one that this process cannot run, or that the kernel was not emitted for (<see cref="InstructionSets.EnvironmentVariable"/>).
     /// </exception>
     public InstructionSet InstructionSet
     {
@@ -80,17 +80,25 @@ public abstract class AttentionKernel
                 return driver;
 
             // Racing threads write the same.
-            _instructionSet = InstructionSets.Default;
-            driver = CreateDriver(_instructionSet);
-            Volatile.Write(ref _driver, driver);
-            return driver;
+            foreach (InstructionSet instructionSet in InstructionSets.Candidates)
+            {
+                if (CreateDriver(instructionSet) is not { } created)
+                    continue;
+                _instructionSet = instructionSet;
+                Volatile.Write(ref _driver, created);
+                return created;
+            }
+
+            throw NotEmitted(InstructionSets.Default);
         }
     }
 
     /// <summary>This kernel on another instruction set than the default, as tests and benchmarks need it.</summary>
     /// <param name="instructionSet">One of <see cref="InstructionSets.Supported"/>.</param>
     /// <returns>A kernel of the same dimensions and mask; the same instance for every call.</returns>
-    /// <exception cref="PlatformNotSupportedException">This process cannot run <paramref name="instructionSet"/>.</exception>
+    /// <exception cref="PlatformNotSupportedException">
+    /// This process cannot run <paramref name="instructionSet"/>, or the project that declares the kernel leaves it out.
+    /// </exception>
     public AttentionKernel For(InstructionSet instructionSet)
     {
         InstructionSets.ThrowIfNotSupported(instructionSet);
@@ -99,7 +107,7 @@ public abstract class AttentionKernel
             return bound;
         var kernel = (AttentionKernel)MemberwiseClone();
         kernel._instructionSet = instructionSet;
-        kernel._driver = CreateDriver(instructionSet);
+        kernel._driver = CreateDriver(instructionSet) ?? throw NotEmitted(instructionSet);
         return Interlocked.CompareExchange(ref slot, kernel, null) ?? kernel;
     }
 
@@ -263,9 +271,9 @@ public abstract class AttentionKernel
 
     /// <summary>Implemented by emitted kernels.</summary>
     /// <param name="instructionSet">One that this process can run.</param>
-    /// <returns>The driver over the tiles emitted for it.</returns>
+    /// <returns>The driver over the tiles emitted for it; null where there are none.</returns>
     [EditorBrowsable(EditorBrowsableState.Never)]
-    protected abstract TileDriver CreateDriver(InstructionSet instructionSet);
+    protected abstract TileDriver? CreateDriver(InstructionSet instructionSet);
 
     /// <summary>This kernel for other dimensions, where it was emitted for any, and another mask, where it was emitted with windows.</summary>
     internal AttentionKernel With(int headDim, int valueDim, AttentionMask mask)
@@ -277,6 +285,9 @@ public abstract class AttentionKernel
         kernel.Mask = mask;
         return kernel;
     }
+
+    private PlatformNotSupportedException NotEmitted(InstructionSet instructionSet) =>
+        new($"{GetType().Name} has no code for {instructionSet}: the project that declares it emits other instruction sets (its PlatformTarget or FastAttnInstructionSets).");
 
     private void Forward(
         ReadOnlySpan<float> query,

@@ -5,7 +5,8 @@ namespace FastAttn;
 /// <summary>
 /// Declares an attention kernel: the source generator implements the annotated partial property
 /// (get-only) or parameterless partial method, of type <see cref="AttentionKernel"/>, with code for
-/// exactly these dimensions on every instruction set.
+/// exactly these dimensions on every instruction set that the project's platform has, or that its property
+/// <c>FastAttnInstructionSets</c> names (members of <see cref="InstructionSet"/>, separated by semicolons).
 /// </summary>
 /// <remarks>
 /// <code>

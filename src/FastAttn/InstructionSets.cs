@@ -29,14 +29,18 @@ public static class InstructionSets
     /// else the best supported.
     /// </summary>
     /// <exception cref="PlatformNotSupportedException">The environment variable names none that this process can run.</exception>
-    public static InstructionSet Default
+    public static InstructionSet Default => Candidates[0];
+
+    /// <summary>What a kernel takes the first of that it was emitted for: the forced one alone, else all supported.</summary>
+    /// <exception cref="PlatformNotSupportedException">As <see cref="Default"/>.</exception>
+    internal static ImmutableArray<InstructionSet> Candidates
     {
         get
         {
             if (string.IsNullOrEmpty(Forced))
-                return Supported[0];
+                return Supported;
             if (Enum.TryParse(Forced, ignoreCase: true, out InstructionSet forced) && Enum.IsDefined(forced) && IsSupported(forced))
-                return forced;
+                return [forced];
             throw new PlatformNotSupportedException(
                 $"{EnvironmentVariable}={Forced}: this process can run {string.Join(", ", Supported)}.");
         }

@@ -137,7 +137,8 @@ public sealed class MultiHeadAttention
     /// <param name="length">Tokens L of each sequence.</param>
     /// <param name="modifiers">
     /// Masks, key lengths, biases and sinks; <c>default</c> for none. Rows of the output after the end of a sequence that
-    /// <see cref="AttentionModifiers.KeyLengths"/> makes shorter are the output bias, or 0: padding is no query.
+    /// <see cref="AttentionModifiers.KeyLengths"/> makes shorter are what the formula gives for what stands there; with
+    /// <see cref="AttentionModifiers.QueryLengths"/> they are the output bias, or 0, and cost nothing.
     /// </param>
     /// <param name="positions">[A, B, L]: the tokens' positions for the rotary embedding; empty for <c>i + offset</c> of queries and <c>j</c> of keys.</param>
     /// <param name="attentionWeights">
@@ -151,6 +152,7 @@ public sealed class MultiHeadAttention
     /// the remarks of <see cref="MultiHeadAttention"/>).
     /// </remarks>
     /// <exception cref="ArgumentException">A length or size does not fit; the parameter is named and nothing has been written.</exception>
+    /// <exception cref="OperationCanceledException">Cancelled; what the output holds is unspecified.</exception>
     public void Forward(
         ReadOnlySpan<float> input,
         Span<float> output,
@@ -242,6 +244,7 @@ public sealed class MultiHeadAttention
     /// <param name="cancellationToken">As <see cref="AttentionOptions.CancellationToken"/>, for the projections too.</param>
     /// <returns>The projected keys and values.</returns>
     /// <exception cref="ArgumentException">A length or size does not fit; the parameter is named.</exception>
+    /// <exception cref="OperationCanceledException">Cancelled.</exception>
     public KeyValueCache ProjectMemory(
         ReadOnlySpan<float> key,
         ReadOnlySpan<float> value,
@@ -342,6 +345,7 @@ public sealed class MultiHeadAttention
     /// </remarks>
     /// <exception cref="ArgumentException">A length or size does not fit; the parameter is named and nothing has been written.</exception>
     /// <exception cref="InvalidOperationException">The cache is full and cannot grow; nothing has been written.</exception>
+    /// <exception cref="OperationCanceledException">Cancelled; what the output holds is unspecified, and the cache holds the tokens that it held before.</exception>
     public void Forward(
         ReadOnlySpan<float> input,
         Span<float> output,
@@ -384,6 +388,7 @@ public sealed class MultiHeadAttention
 
     private unsafe void Run(in LayerCall call, in AttentionModifiers modifiers)
     {
+        call.Cancellation.ThrowIfCancellationRequested();
         if (call.Batch == 0)
             return;
         KeyValueCache? cache = call.Cache;
@@ -452,11 +457,9 @@ public sealed class MultiHeadAttention
         ReadOnlySpan<int> lengths = call.Cache is not { } cache ? default : call.Appends ? cache.Ends : cache.Lengths;
         bool isEven = lengths.IsEmpty || !lengths.ContainsAnyExcept(lengths[0]);
         AttentionModifiers own = isEven ? modifiers : modifiers with { KeyLengths = lengths };
-        // Padding is no query, so that each sequence has the bits that it has alone.
+        // What is not appended is no query, so that each sequence has the bits that it has alone.
         if (call.Appends && !call.Lengths.IsEmpty)
             own = own with { QueryLengths = call.Lengths };
-        else if (call.IsSelf && !call.Appends && CallValidation.IsGiven(modifiers.KeyLengths) && !CallValidation.IsGiven(modifiers.QueryLengths))
-            own = own with { QueryLengths = modifiers.KeyLengths };
         bool isStaggered = call.Appends && call.Cache!.Starts.ContainsAnyExcept(call.Cache.Starts[0]);
         if (isStaggered)
             own = own with { CausalOffsets = call.Cache!.Starts };

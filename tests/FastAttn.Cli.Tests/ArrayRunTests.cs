@@ -22,7 +22,6 @@ public sealed class ArrayRunTests
     [InlineData(new[] { 6, 20, 16 }, new[] { 1, 20, 16 }, new[] { 1, 20, 16 })] // One key-value head.
     [InlineData(new[] { 2, 20, 16 }, new[] { 2, 20, 16 }, new[] { 2, 20, 24 })] // d_v ≠ d_k.
     [InlineData(new[] { 2, 5, 40 }, new[] { 2, 130, 40 }, new[] { 2, 130, 40 })] // More keys than queries.
-    [InlineData(new[] { 9, 33 }, new[] { 4, 33 }, new[] { 4, 1 })] // More queries than keys.
     [InlineData(new[] { 0, 8 }, new[] { 3, 8 }, new[] { 3, 8 })] // No queries.
     [InlineData(new[] { 3, 8 }, new[] { 0, 8 }, new[] { 0, 8 })] // No keys.
     public void The_output_is_that_of_the_reference(int[] query, int[] key, int[] value)
@@ -36,6 +35,47 @@ public sealed class ArrayRunTests
         ShouldBeReference(folder, AttentionMask.Causal, default);
         folder.Run("--mask", "Causal", "--causal-offset", "-2", "--scale", "0.25", "--threads", "1", "--check").ShouldSucceed();
         ShouldBeReference(folder, AttentionMask.Causal, new AttentionOptions { CausalOffset = -2, Scale = 0.25f });
+    }
+
+    // Keys of 0 give equal weights: an output is the mean of the values 1, 2, 4 … that the query sees.
+    [Theory]
+    [InlineData(3, 3, null, new[] { 1, 1.5f, 7f / 3 })] // Self-attention: query i stands at key i.
+    [InlineData(2, 3, null, new[] { 1.5f, 7f / 3 })] // After a cache: the last query stands at the last key.
+    [InlineData(2, 3, "0", new[] { 1, 1.5f })]
+    [InlineData(3, 2, "0", new[] { 1, 1.5f, 1.5f })]
+    [InlineData(3, 2, "-1", new[] { 0, 1, 1.5f })]
+    public void A_causal_query_sees_the_keys_up_to_its_diagonal(int queries, int keys, string? offset, float[] expected)
+    {
+        using var folder = new ArrayFolder();
+        folder.WriteNormal(folder.Query, queries, 2);
+        ArrayFolder.Write(folder.Key, new NpyArray([keys, 2], new float[2 * keys]));
+        ArrayFolder.Write(folder.Value, new NpyArray([keys, 1], [.. Enumerable.Range(0, keys).Select(key => (float)(1 << key))]));
+
+        folder.Run(["--mask", "causal", "--check", .. offset is null ? Array.Empty<string>() : ["--causal-offset", offset]]).ShouldSucceed();
+
+        float[] output = ArrayFolder.Read(folder.Output).Data;
+        Assert.Equal(expected.Length, output.Length);
+        for (int i = 0; i < output.Length; i++)
+            Assert.Equal(expected[i], output[i], 1e-6f); // Some ulp of float32.
+    }
+
+    [Fact]
+    public void More_queries_than_keys_need_a_causal_offset()
+    {
+        using var folder = new ArrayFolder();
+        folder.WriteInputs([2, 9, 33], [2, 4, 33], [2, 4, 1]);
+
+        folder.Run("--mask", "causal").ShouldBeBadInput(
+            $"--causal-offset is missing: --query {folder.Query} has 9 queries, --key {folder.Key} only 4 keys; 0 lets the first query see the first key, -5 the last query the last key.");
+        Assert.Equal(["k.npy", "q.npy", "v.npy"], folder.FileNames);
+
+        folder.Run().ShouldSucceed();
+        ShouldBeReference(folder, AttentionMask.None, default);
+        foreach (int offset in new[] { 0, -5 })
+        {
+            folder.Run("--mask", "causal", "--causal-offset", $"{offset}", "--check").ShouldSucceed();
+            ShouldBeReference(folder, AttentionMask.Causal, new AttentionOptions { CausalOffset = offset });
+        }
     }
 
     [Fact]

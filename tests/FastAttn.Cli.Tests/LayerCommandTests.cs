@@ -92,7 +92,9 @@ public sealed class LayerCommandTests
         Bad("tensor 'k_proj.weight' of shape [24, 23]; expected [outputs, 24], as 'q_proj.weight' has", ("q_proj.weight", [24, 24]), ("k_proj.weight", [24, 23]), ("v_proj.weight", [24, 24]), ("o_proj.weight", [24, 24]));
         Bad("tensor 'q_proj.bias' of shape [23]; expected [24]", ("q_proj.weight", [24, 24]), ("k_proj.weight", [24, 24]), ("v_proj.weight", [24, 24]), ("o_proj.weight", [24, 24]), ("q_proj.bias", [23]));
         Bad("tensor 'o_proj.weight' of [24, 20]; expected 3 heads of 24/3 inputs", ("q_proj.weight", [24, 24]), ("k_proj.weight", [24, 24]), ("v_proj.weight", [24, 24]), ("o_proj.weight", [24, 20]));
-        Bad("tensor 'in_proj_weight' of [70, 24]; expected outputs for query, key and value of one size", ("in_proj_weight", [70, 24]), ("out_proj.weight", [24, 24]));
+        Bad("tensor 'in_proj_weight' of [71, 24]; expected 24 outputs for queries, as 'out_proj.weight' has inputs, and for keys and values equally many", ("in_proj_weight", [71, 24]), ("out_proj.weight", [24, 24]));
+        Bad("--heads 3: with head dimension 8 the 23 key outputs", ("in_proj_weight", [70, 24]), ("out_proj.weight", [24, 24]));
+        Bad("tensor 'c_attn.weight' of [72, 24]; expected 24 outputs for queries", ("c_attn.weight", [72, 24]), ("c_proj.weight", [24, 24]));
         Bad("--heads 3: the 25 query outputs of '' are not a multiple", ("q_proj.weight", [25, 24]), ("k_proj.weight", [24, 24]), ("v_proj.weight", [24, 24]), ("o_proj.weight", [24, 24]));
         Bad("--heads 3: with head dimension 8 the 20 key outputs", ("q_proj.weight", [24, 24]), ("k_proj.weight", [20, 24]), ("v_proj.weight", [24, 24]), ("o_proj.weight", [24, 24]));
         Bad("its last axis is 24; expected 12, as the layer's weights have", ("q_proj.weight", [24, 12]), ("k_proj.weight", [24, 12]), ("v_proj.weight", [24, 12]), ("o_proj.weight", [24, 24]));
@@ -116,6 +118,8 @@ public sealed class LayerCommandTests
         Run(folder).ShouldBeBadInput("--heads is missing");
         Run(folder, "--heads", "0").ShouldBeBadInput("--heads 0: expected an integer of at least 1");
         Run(folder, "--heads", "3", "--rotary-base", "500").ShouldBeBadInput("--rotary is missing");
+        Run(folder, "--heads", "3", "--rotary-factor", "2").ShouldBeBadInput("--rotary is missing");
+        Run(folder, "--heads", "3", "--norm-after-rotary").ShouldBeBadInput("--rotary is missing: --norm-after-rotary needs it");
         Run(folder, "--heads", "3", "--rotary", "halfsplit", "--rotary-dim", "5").ShouldBeBadInput("--rotary-dim 5: expected an even integer");
         Run(folder, "--heads", "3").ShouldBeBadInput("--weights", "no such file");
         folder.WriteNormal(folder.Query, Dim);

@@ -1,4 +1,5 @@
 using System;
+using System.Collections.Generic;
 using System.Linq;
 
 using FastAttn.Generators.Tests.Harness;
@@ -108,6 +109,26 @@ public sealed class CachingTests
 
         Assert.Equal(before.Files.Count + 1 + 1 + 5, after.Files.Count);
         Assert.Superset(before.Files.ToHashSet(), after.Files.ToHashSet());
+    }
+
+    [Fact]
+    public void Fewer_instruction_sets_emit_kernels_anew_and_no_tiles()
+    {
+        GeneratorRun before = GeneratorRun.Of(_consumer.Compile(Declarations, Other)), after = before.AfterChoosing("Avx512,Scalar");
+
+        Assert.Equal(["F32_D128.g.cs", "F32_D64.g.cs", "F32_D64_Causal.g.cs"], Changed(before, after));
+        Assert.Equal(
+            [
+                "F32_D128_AdvSimd.g.cs", "F32_D128_Avx2.g.cs", "F32_D128_Vector128.g.cs", "F32_D64_AdvSimd.g.cs", "F32_D64_Avx2.g.cs", "F32_D64_Vector128.g.cs",
+                "F32_ScoresInEqualParts_AdvSimd.g.cs", "F32_ScoresInEqualParts_Avx2.g.cs", "F32_ScoresInEqualParts_Vector128.g.cs",
+                "F32_Values_AdvSimd.g.cs", "F32_Values_Avx2.g.cs", "F32_Values_Vector128.g.cs",
+            ],
+            before.Files.Keys.Except(after.Files.Keys));
+        after.AfterChoosing("scalar, avx512").AssertNothingRanAgain();
+        Assert.Equal(before.Files, after.AfterChoosing(null).Files);
+
+        static IEnumerable<string> Changed(GeneratorRun before, GeneratorRun after) =>
+            after.Files.Where(file => before.Files[file.Key] != file.Value).Select(static file => file.Key);
     }
 
     [Fact]

@@ -44,7 +44,7 @@ public sealed class ContainerTests
     {
         GeneratorRun run = GeneratorRun.Of($$"""using FastAttn; namespace Acme; {{declaration}} { {{Kernel}} {{member}} } """);
 
-        Assert.Equal(1 + 1 + 5, run.Files.Count);
+        Assert.Equal(1 + 1 + 3 * 5, run.Files.Count);
         run.AssertMembersCompileCleanly();
     }
 
@@ -92,7 +92,7 @@ public sealed class ContainerTests
             }
             """);
 
-        Assert.Equal(1 + 1 + 5, run.Files.Count);
+        Assert.Equal(1 + 1 + 3 * 5, run.Files.Count);
         run.AssertMembersCompileCleanly();
     }
 
@@ -112,7 +112,7 @@ public sealed class ContainerTests
     {
         GeneratorRun run = GeneratorRun.Of($$"""using FastAttn; partial {{keyword}} C { [AttentionKernel(8)] {{declaration}} }""");
 
-        Assert.Equal(1 + 1 + 5, run.Files.Count);
+        Assert.Equal(1 + 1 + 3 * 5, run.Files.Count);
         run.AssertMembersCompileCleanly();
     }
 
@@ -202,7 +202,7 @@ public sealed class ContainerTests
             "using FastAttn; partial class C<T> { [AttentionKernel(8)] public static partial AttentionKernel L(); }",
             "partial class C<T> : System.IDisposable { public void Dispose() { } }");
 
-        Assert.Equal(2 + 1 + 5, run.Files.Count);
+        Assert.Equal(2 + 1 + 3 * 5, run.Files.Count);
         run.AssertMembersCompileCleanly();
     }
 

@@ -127,6 +127,19 @@ public sealed class DiagnosticTests
         Type(members),
         ("FATTN011", "'K' has an implementation; declare it without one and leave it to the generator"));
 
+    [Theory]
+    [InlineData("static unsafe partial AttentionKernel K { get; }")]
+    [InlineData("unsafe public static partial AttentionKernel K();")]
+    public void An_unsafe_member_in_a_project_without_unsafe_code(string member) => AssertReports(
+        Type(member),
+        ("FATTN015", "'K' is unsafe, and so would its implementation be, but the project does not set AllowUnsafeBlocks: remove 'unsafe', which a kernel does not need"));
+
+    [Fact]
+    public void A_library_that_is_referenced_through_an_alias_alone() => AssertReports(
+        new Consumer { LibraryAliases = "Attention" },
+        "extern alias Attention; using Attention::FastAttn; partial class Kernels { [AttentionKernel(64)] static partial AttentionKernel K { get; } }",
+        ("FATTN016", "'K' cannot be implemented, since FastAttn is referenced through the alias 'Attention' alone and emitted code names it 'global::FastAttn': add 'global' to the reference's Aliases"));
+
     [Fact]
     public void Several_problems_of_one_member() => AssertReports(
         new Consumer { LanguageVersion = LanguageVersion.CSharp12 },

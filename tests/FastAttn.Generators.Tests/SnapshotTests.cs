@@ -12,7 +12,7 @@ public sealed class SnapshotTests
     [Fact]
     public void Causal_kernel_of_dimension_64() => Snapshot.Verify(
         GeneratorRun.Of(Source.Kernels(Source.Property("64, Mask = AttentionMask.Causal", "Causal64"))),
-        ["Acme.Kernels.Causal64.g.cs", "F32_D64_Causal.g.cs", "F32_D64_Avx512.g.cs", "F32_D64_Avx2.g.cs"]);
+        ["Acme.Kernels.Causal64.g.cs", "F32_D64_Causal.g.cs", "F32_D64_Avx512.g.cs", "F32_ScoresInEqualParts_Avx512.g.cs", "F32_Values_Avx512.g.cs", "F32_D64_Avx2.g.cs", "F32_ScoresInEqualParts_Avx2.g.cs", "F32_Values_Avx2.g.cs"]);
 
     /// <summary>What is declared stands in the kernel's name and in its constants; its tiles are those of any kernel of its dimensions.</summary>
     [Fact]
@@ -24,11 +24,17 @@ public sealed class SnapshotTests
         ["Acme.Kernels.Gemma.g.cs", "F32_D128_Causal_Window_Softcap.g.cs", "F32_D64_KeyLengths.g.cs", "F32_D64_All.g.cs"]);
 
     [Fact]
-    public void Scalar_tiles_of_dimension_80() => Snapshot.Verify(GeneratorRun.Of(Source.Properties("80")), ["F32_D80.g.cs", "F32_D80_Scalar.g.cs"]);
+    public void Scalar_tiles_of_dimension_80() => Snapshot.Verify(GeneratorRun.Of(Source.Properties("80")), ["F32_D80.g.cs", "F32_D80_Scalar.g.cs", "F32_ScoresInParts_Scalar.g.cs", "F32_Values_Scalar.g.cs"]);
 
     /// <summary>Neither is a multiple of a tile's rows or of the unrolled steps.</summary>
     [Fact]
-    public void Portable_tiles_of_odd_dimensions() => Snapshot.Verify(GeneratorRun.Of(Source.Properties("31, ValueDim = 100")), ["F32_D31V100_Vector128.g.cs"]);
+    public void Portable_tiles_of_odd_dimensions() => Snapshot.Verify(GeneratorRun.Of(Source.Properties("31, ValueDim = 100")), ["F32_D31V100_Vector128.g.cs", "F32_ScoresInPartsAndSteps_Vector128.g.cs", "F32_Values_Vector128.g.cs"]);
+
+    /// <summary>Sums too short to be taken in parts.</summary>
+    [Fact]
+    public void Tiles_of_few_dimensions() => Snapshot.Verify(
+        GeneratorRun.Of(Source.Properties("3", "4")),
+        ["F32_D3_Avx2.g.cs", "F32_D4_Avx2.g.cs", "F32_ScoresInSteps_Avx2.g.cs", "F32_ScoresInOnePart_Avx2.g.cs"]);
 
     [Fact]
     public void Tiles_of_any_dimensions() => Snapshot.Verify(

@@ -123,6 +123,9 @@ public sealed class PackageTests(PackageFeed feed)
             string line = build.Lines.FirstOrDefault(line => line.Contains($"error {id}", StringComparison.Ordinal)) ?? build.Describe();
             Assert.Matches($@"Program\.cs\(\d+,\d+\): error {id}: '?[\w ]+'?", line);
         }
+
+        // The second of two names, on a line of its own: what follows a semicolon or a line's end must not be lost.
+        Assert.Contains(build.Lines, static line => line.Contains("error FATTN017: The property FastAttnInstructionSets names 'Sse9'; it may name ", StringComparison.Ordinal));
     }
 
     [Fact]

@@ -70,6 +70,26 @@ internal static class Descriptors
         "Features contradict each other",
         "'{0}' has both {1} and {2}, which exclude each other in a call: a batch is padded or it is not; remove one, or use AttentionFeatures.All");
 
+    public static readonly DiagnosticDescriptor NameIsTaken = Error(
+        "FATTN014",
+        "The project declares a name that emitted code uses",
+        "'{0}' cannot be implemented, since this project declares '{1}' itself, which emitted code would mean instead of its own or the library's: rename it or move it");
+
+    public static readonly DiagnosticDescriptor UnsafeNotAllowed = Error(
+        "FATTN015",
+        "The member is unsafe in a project without unsafe code",
+        "'{0}' is unsafe, and so would its implementation be, but the project does not set AllowUnsafeBlocks: remove 'unsafe', which a kernel does not need");
+
+    public static readonly DiagnosticDescriptor LibraryIsAliased = Error(
+        "FATTN016",
+        "The library is referenced through an alias alone",
+        "'{0}' cannot be implemented, since FastAttn is referenced through the alias '{1}' alone and emitted code names it 'global::FastAttn': add 'global' to the reference's Aliases");
+
+    public static readonly DiagnosticDescriptor UnknownInstructionSet = Error(
+        "FATTN017",
+        "An instruction set is not known",
+        "The property FastAttnInstructionSets names '{0}'; it may name {1}");
+
     private static DiagnosticDescriptor Error(string id, string title, string message) =>
         new(id, title, message, "FastAttn", DiagnosticSeverity.Error, isEnabledByDefault: true);
 }

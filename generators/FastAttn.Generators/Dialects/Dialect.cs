@@ -49,8 +49,8 @@ internal sealed record Dialect(string Name, string OperationsType, string Regist
     public string Store(string register, string reference, int offset) =>
         IsVector ? $"Vec.StoreUnsafe({register}, ref {reference}, {offset})" : $"{Element(reference, offset)} = {register}";
 
-    /// <summary>Fills a register with one float.</summary>
-    public string Broadcast(string scalar) => IsVector ? $"Vec.Create({scalar})" : scalar;
+    /// <summary>Fills a register with one float. The type is named to spare the compiler a choice among some twenty overloads.</summary>
+    public string Broadcast(string scalar) => IsVector ? $"Vec.Create<float>({scalar})" : scalar;
 
     /// <summary><c>a·b + c</c>: fused where the CPU can, else a product and a sum.</summary>
     public static string MultiplyAdd(string a, string b, string c) => $"Vec.MultiplyAddEstimate({a}, {b}, {c})";
@@ -60,6 +60,13 @@ internal sealed record Dialect(string Name, string OperationsType, string Regist
 
     /// <summary>One float, <paramref name="offset"/> past a reference.</summary>
     public static string Element(string reference, int offset) => offset == 0 ? reference : $"Unsafe.Add(ref {reference}, {offset})";
+
+    /// <summary>One float of a matrix whose rows are <paramref name="stride"/> floats long, an expression.</summary>
+    public static string Element(string reference, int row, string stride, int column)
+    {
+        string start = row == 1 ? stride : $"{row} * {stride}";
+        return row == 0 ? Element(reference, column) : $"Unsafe.Add(ref {reference}, {(column == 0 ? start : $"{start} + {column}")})";
+    }
 
     private static Dialect Vector(string name, int bits, int registers) =>
         new(name, $"{Intrinsics}Vector{bits}", $"{Intrinsics}Vector{bits}<float>", $"Lanes{bits / 32}", bits / 32, registers);

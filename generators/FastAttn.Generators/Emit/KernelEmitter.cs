@@ -8,16 +8,16 @@ namespace FastAttn.Generators.Emit;
 /// <summary>Emits a kernel's class: the choice of tiles by instruction set.</summary>
 internal static class KernelEmitter
 {
-    public static string Emit(KernelSpec spec)
+    public static string Emit(EmittedKernel kernel)
     {
+        KernelSpec spec = kernel.Spec;
         var writer = new SourceWriter();
-        writer.Line(Header.File).Line();
+        writer.Line(Header.File).Line(Header.OwnTypes).Line();
         writer.Open("namespace FastAttn.Generated");
         writer
             .Line("using global::FastAttn.Runtime;")
             .Line()
             .Line($"/// <summary>softmax(scale·Q·Kᵀ + M)·V in float32 for {spec}.</summary>")
-            .Line("[global::Microsoft.CodeAnalysis.Embedded]")
             .Line(Header.GeneratedCode)
             .Open($"internal sealed class {spec.ClassName} : global::FastAttn.AttentionKernel")
             .Line($$"""
@@ -30,14 +30,15 @@ internal static class KernelEmitter
 
                 """)
             .Line("/// <inheritdoc/>")
-            .Open("protected override TileDriver CreateDriver(global::FastAttn.InstructionSet instructionSet)")
+            .Open("protected override TileDriver? CreateDriver(global::FastAttn.InstructionSet instructionSet)")
             .Open("switch (instructionSet)");
-        foreach (Dialect dialect in Dialect.All)
+        foreach (Dialect dialect in kernel.Dialects)
         {
-            string label = dialect == Dialect.Scalar ? "default" : $"case global::FastAttn.InstructionSet.{dialect.Name}";
-            writer.Line($"{label}: return {Create(spec, dialect, dialect.Half is { } half ? Create(spec, half, string.Empty) : string.Empty)};");
+            string narrower = dialect.Half is { } half && kernel.Dialects.Contains(half) ? Create(spec, half, string.Empty) : string.Empty;
+            writer.Line($"case global::FastAttn.InstructionSet.{dialect.Name}: return {Create(spec, dialect, narrower)};");
         }
 
+        writer.Line("default: return null;");
         return writer.Close().Close()
             .Line()
             .Line("/// <summary>What the kernel was declared for: the driver is compiled for these constants.</summary>")

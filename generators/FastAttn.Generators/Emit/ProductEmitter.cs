@@ -32,6 +32,8 @@ internal sealed class ProductEmitter(SourceWriter writer, Dialect dialect, TileS
     /// <param name="advance">How far <c>a</c> moves; null if it stays.</param>
     public void Steps(int steps, Func<int, int, string> scalar, string? advance)
     {
+        // The same in every step, and most of what is emitted.
+        string[] multiplyAdds = [.. Enumerable.Range(0, tile.Rows).Select(row => string.Join(" ", Vectors(v => $"{Accumulator(row, v)} = {Dialect.MultiplyAdd($"a{row}", $"b{v}", Accumulator(row, v))};")))];
         foreach (int step in Enumerable.Range(0, steps))
         {
             writer.Open(string.Empty);
@@ -39,7 +41,7 @@ internal sealed class ProductEmitter(SourceWriter writer, Dialect dialect, TileS
             foreach (int row in Enumerable.Range(0, tile.Rows))
             {
                 writer.Line($"VecF a{row} = {dialect.Broadcast(scalar(row, step))};");
-                writer.Line(string.Join(" ", Vectors(v => $"{Accumulator(row, v)} = {Dialect.MultiplyAdd($"a{row}", $"b{v}", Accumulator(row, v))};")));
+                writer.Line(multiplyAdds[row]);
             }
 
             writer.Close();

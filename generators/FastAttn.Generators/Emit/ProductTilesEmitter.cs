@@ -18,7 +18,7 @@ internal static class ProductTilesEmitter
     {
         Dialect dialect = plan.Dialect;
         var writer = new SourceWriter();
-        writer.Line(Header.File).Line();
+        writer.Line(Header.TilesFile).Line();
         writer.Line($"""
             // Matrix product, float32, on {dialect.Name}: a lane is a column, {dialect.Width} to a register.
             // Register tiles: {string.Join(", ", plan.Tiles)} (rows x vectors) of {dialect.Registers} registers; blocks of {plan.RowBlock} rows and {plan.DepthBlock} terms.
@@ -33,7 +33,6 @@ internal static class ProductTilesEmitter
                 """)
             .Line()
             .Line($"/// <summary>The register tiles of the packed matrix product on {dialect.Name}.</summary>")
-            .Line("[global::Microsoft.CodeAnalysis.Embedded]")
             .Line(Header.GeneratedCode)
             .Open($"internal readonly struct {plan.StructName} : global::FastAttn.Runtime.IProductTiles")
             .Line($"""

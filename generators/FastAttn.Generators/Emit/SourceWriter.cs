@@ -11,13 +11,10 @@ internal sealed class SourceWriter
     /// <summary>Writes lines, each indented to the present depth; empty ones stay empty.</summary>
     public SourceWriter Line(string lines = "")
     {
-        foreach (string line in lines.Replace("\r", string.Empty).Split('\n'))
-        {
-            if (line.Length > 0)
-                _text.Append(' ', 4 * _depth).Append(line);
-            _text.Append('\n');
-        }
-
+        int start = 0;
+        for (int end; (end = lines.IndexOf('\n', start)) >= 0; start = end + 1)
+            Append(lines, start, end);
+        Append(lines, start, lines.Length);
         return this;
     }
 
@@ -36,6 +33,16 @@ internal sealed class SourceWriter
     {
         _depth--;
         return Line("}");
+    }
+
+    private void Append(string lines, int start, int end)
+    {
+        int length = end - start;
+        if (length > 0 && lines[end - 1] == '\r')
+            length--;
+        if (length > 0)
+            _text.Append(' ', 4 * _depth).Append(lines, start, length);
+        _text.Append('\n');
     }
 
     public override string ToString() => _text.ToString();

@@ -6,32 +6,21 @@ using FastAttn.Generators.Model;
 
 namespace FastAttn.Generators.Emit;
 
-/// <summary>Emits the register tiles of one kernel plan: both products of attention, at every tile width.</summary>
+/// <summary>
+/// Emits the register tiles of attention: both products, at every tile width. Where dimensions are fixed, a kernel's own file has its
+/// numbers and its choice among tiles, and the tiles are shared.
+/// </summary>
 internal static class TilesEmitter
 {
+    /// <summary>A kernel's sizes and its choice among tiles; the tiles too where its dimensions are arguments.</summary>
     public static string Emit(KernelPlan plan)
     {
-        Dialect dialect = plan.Dialect;
-        var writer = new SourceWriter();
-        writer.Line(Header.File).Line();
-        writer.Line($"""
-            // {plan.Dimensions}, float32, on {dialect.Name}: a lane is a query, {dialect.Width} to a register.
-            // Register tiles (rows x vectors) of {dialect.Registers} registers: scores {string.Join(", ", plan.ScoreTiles)}; values {string.Join(", ", plan.ValueTiles)}. Key blocks of {plan.KeyBlock}.
-            // Rows of queries, biases, scores and outputs are {plan.Width} floats apart, whatever the tile.
-            """).Line();
-        writer.Open("namespace FastAttn.Generated");
+        bool isFixed = plan.Dimensions.AreFixed;
+        SourceWriter writer = Begin(plan, $"{plan.Dimensions}");
         writer
-            .Line($"""
-                using global::System.Runtime.CompilerServices;
-                using Prefetcher = global::FastAttn.Runtime.Prefetcher;
-                using VecF = {dialect.RegisterType};
-                using Vec = {dialect.OperationsType};
-                """)
-            .Line()
-            .Line($"/// <summary>The register tiles for {plan.Dimensions} on {dialect.Name}.</summary>")
-            .Line("[global::Microsoft.CodeAnalysis.Embedded]")
+            .Line($"/// <summary>The register tiles for {plan.Dimensions} on {plan.Dialect.Name}.</summary>")
             .Line(Header.GeneratedCode)
-            .Open($"internal readonly struct {plan.StructName} : global::FastAttn.Runtime.IAttentionTiles")
+            .Open($"internal readonly struct {plan.StructName} : global::FastAttn.Runtime.IAttentionTiles{(isFixed ? ", global::FastAttn.Runtime.ITileSizes" : string.Empty)}")
             .Line($"""
                 public static int MaxVectors => {plan.MaxVectors};
 
@@ -43,22 +32,80 @@ internal static class TilesEmitter
 
                 public static int ValueRows => {plan.ValueRows};
                 """);
+        if (isFixed)
+        {
+            writer.Line().Line($"""
+                public static int HeadDim => {plan.Dimensions.Head};
 
+                public static int ValueColumns => {plan.ValueColumns};
+
+                public static int SumLength => {plan.SumLength};
+                """);
+        }
+
+        string scores = isFixed ? $"{SharedTiles.ScoresOf(plan).ClassName}<{plan.StructName}>." : string.Empty;
+        string values = isFixed ? $"{SharedTiles.ValuesOf(plan).ClassName}<{plan.StructName}>." : string.Empty;
         EmitChoice(
             writer,
             plan.ScoreTiles,
             "public static void Scores(int vectors, ref float key, ref float query, ref float bias, ref float score, ref float max, int keyCount, int headDim, ref Prefetcher ahead)",
-            tile => $"Scores{tile}(ref key, ref query, ref bias, ref score, ref max, keyCount, {Unfixed(plan, "headDim, ")}ref ahead)");
+            tile => $"{scores}Scores{tile}(ref key, ref query, ref bias, ref score, ref max, keyCount, {Unfixed(plan, "headDim, ")}ref ahead)");
         EmitChoice(
             writer,
             plan.ValueTiles,
             "public static void Values(int vectors, int complete, bool continues, ref float value, ref float probability, ref float alpha, ref float sum, ref float output, int keyCount, int valueDim, ref Prefetcher ahead)",
-            tile => $"Values{tile}({(tile.Vectors > 1 ? "complete, " : "")}continues, ref value, ref probability, ref alpha, ref sum, ref output, keyCount, {Unfixed(plan, "valueDim, ")}ref ahead)");
-        foreach (TileShape tile in plan.ScoreTiles)
-            EmitScores(writer, plan, tile);
-        foreach (TileShape tile in plan.ValueTiles)
-            EmitValues(writer, plan, tile);
+            tile => $"{values}Values{tile}({(tile.Vectors > 1 ? "complete, " : "")}continues, ref value, ref probability, ref alpha, ref sum, ref output, keyCount, {Unfixed(plan, "valueDim, ")}ref ahead)");
+        if (!isFixed)
+        {
+            foreach (TileShape tile in plan.ScoreTiles)
+                EmitScores(writer, plan, tile);
+            foreach (TileShape tile in plan.ValueTiles)
+                EmitValues(writer, plan, tile);
+        }
+
         return writer.Close().Close().ToString();
+    }
+
+    /// <summary>Tiles that kernels share.</summary>
+    public static string Emit(SharedTiles tiles)
+    {
+        KernelPlan plan = tiles.Plan;
+        SourceWriter writer = Begin(plan, tiles.AreScores ? "Scores of fixed dimensions" : "Values of fixed dimensions");
+        writer
+            .Line($"/// <summary>Register tiles of {(tiles.AreScores ? "scores" : "values")} on {plan.Dialect.Name}, for the sizes of a kernel: they are constants in the machine code.</summary>")
+            .Line(Header.GeneratedCode)
+            .Line($"internal static class {tiles.ClassName}<TSizes>")
+            .Open("    where TSizes : struct, global::FastAttn.Runtime.ITileSizes");
+        foreach (TileShape tile in tiles.AreScores ? plan.ScoreTiles : plan.ValueTiles)
+        {
+            if (tiles.AreScores)
+                EmitScores(writer, plan, tile);
+            else
+                EmitValues(writer, plan, tile);
+        }
+
+        return writer.Close().Close().ToString();
+    }
+
+    private static SourceWriter Begin(KernelPlan plan, string subject)
+    {
+        Dialect dialect = plan.Dialect;
+        var writer = new SourceWriter();
+        writer.Line(Header.TilesFile).Line(Header.OwnTypes).Line();
+        writer.Line($"""
+            // {subject}, float32, on {dialect.Name}: a lane is a query, {dialect.Width} to a register.
+            // Register tiles (rows x vectors) of {dialect.Registers} registers: scores {string.Join(", ", plan.ScoreTiles)}; values {string.Join(", ", plan.ValueTiles)}. Key blocks of {plan.KeyBlock}.
+            // Rows of queries, biases, scores and outputs are {plan.Width} floats apart, whatever the tile.
+            """).Line();
+        writer.Open("namespace FastAttn.Generated");
+        return writer
+            .Line($"""
+                using global::System.Runtime.CompilerServices;
+                using Prefetcher = global::FastAttn.Runtime.Prefetcher;
+                using VecF = {dialect.RegisterType};
+                using Vec = {dialect.OperationsType};
+                """)
+            .Line();
     }
 
     private static void EmitChoice(SourceWriter writer, EquatableArray<TileShape> tiles, string signature, Func<TileShape, string> call)
@@ -82,11 +129,11 @@ internal static class TilesEmitter
         Dialect dialect = plan.Dialect;
         int width = plan.Width;
         bool isFixed = plan.Dimensions.AreFixed;
-        string headDim = isFixed ? $"{plan.Dimensions.Head}" : "headDim";
+        string headDim = isFixed ? "TSizes.HeadDim" : "headDim", sumLength = isFixed ? "TSizes.SumLength" : $"{plan.SumLength}";
 
         writer.Line().Line($"/// <summary>S[j][q] = Σ_t K[j][t]·Qt[t][q] + bias[j][q] and max[q], {tile.Rows} keys × {tile.VectorsText} of queries at a time.</summary>");
         writer.Line(Header.Method("AggressiveOptimization"));
-        writer.Open($"private static void Scores{tile}(ref float key, ref float query, ref float bias, ref float score, ref float max, int keyCount, {Unfixed(plan, "int headDim, ")}ref Prefetcher ahead)");
+        writer.Open($"{(isFixed ? "public" : "private")} static void Scores{tile}(ref float key, ref float query, ref float bias, ref float score, ref float max, int keyCount, {Unfixed(plan, "int headDim, ")}ref Prefetcher ahead)");
         writer.Line("bool isBiased = !Unsafe.IsNullRef(ref bias);");
         writer.Open("for (int j = 0; ;)");
         writer.Line("ahead.Next();");
@@ -106,7 +153,7 @@ internal static class TilesEmitter
         var score = new ProductEmitter(writer, dialect, tile, width, accumulator: sumsInRegisters ? "sum" : "s");
         if (inParts)
         {
-            writer.Line().Line($"// The sum over t in parts of {plan.SumLength} terms: rounding errors grow with the length of a sum.");
+            writer.Line().Line($"// The sum over t in parts{(isFixed ? string.Empty : $" of {sumLength} terms")}: rounding errors grow with the length of a sum.");
             if (sumsInRegisters)
             {
                 foreach (int row in Enumerable.Range(0, tile.Rows))
@@ -115,7 +162,7 @@ internal static class TilesEmitter
 
             writer.Open($"for (int t = 0; t < {headDim};)");
             bool isWhole = isFixed && plan.Dimensions.Head % plan.SumLength == 0;
-            writer.Line($"int {(sumsInRegisters ? "" : "start = t, ")}end = {(isWhole ? $"t + {plan.SumLength}" : $"t + {plan.SumLength} < {headDim} ? t + {plan.SumLength} : {headDim}")};");
+            writer.Line($"int {(sumsInRegisters ? "" : "start = t, ")}end = {(isWhole ? $"t + {sumLength}" : $"t + {sumLength} < {headDim} ? t + {sumLength} : {headDim}")};");
         }
         else
         {
@@ -126,7 +173,7 @@ internal static class TilesEmitter
             product.Declare(row, _ => dialect.Zero);
         writer.Line("// A key element times a vector of queries.");
         Func<int, int, string> keyElement = isFixed
-            ? (row, step) => Dialect.Element("a", (row * plan.Dimensions.Head) + step)
+            ? (row, step) => Dialect.Element("a", row, headDim, step)
             : static (row, _) => $"Unsafe.Add(ref row{row}, t)";
         if (plan.Unroll > 1 && plan.Dimensions.Head >= plan.Unroll)
         {
@@ -201,11 +248,11 @@ internal static class TilesEmitter
     {
         Dialect dialect = plan.Dialect;
         int width = plan.Width;
-        string valueDim = plan.Dimensions.AreFixed ? $"{plan.ValueColumns}" : "valueDim";
+        string valueDim = plan.Dimensions.AreFixed ? "TSizes.ValueColumns" : "valueDim";
 
         writer.Line().Line($"/// <summary>Ot[c][q] = alpha[q]·Ot[c][q] + Σ_j V[j][c]·P[j][q] of the vectors whose sum is complete, {tile.Rows} value columns × {tile.VectorsText} of queries at a time.</summary>");
         writer.Line(Header.Method("AggressiveOptimization"));
-        writer.Open($"private static void Values{tile}({(tile.Vectors > 1 ? "int complete, " : "")}bool continues, ref float value, ref float probability, ref float alpha, ref float sum, ref float output, int keyCount, {Unfixed(plan, "int valueDim, ")}ref Prefetcher ahead)");
+        writer.Open($"{(plan.Dimensions.AreFixed ? "public" : "private")} static void Values{tile}({(tile.Vectors > 1 ? "int complete, " : "")}bool continues, ref float value, ref float probability, ref float alpha, ref float sum, ref float output, int keyCount, {Unfixed(plan, "int valueDim, ")}ref Prefetcher ahead)");
         writer.Line("bool rescales = !Unsafe.IsNullRef(ref alpha);");
         writer.Open($"for (int c = 0; c < {valueDim}; c += {tile.Rows})");
         writer.Line("ahead.Next();");
@@ -230,7 +277,7 @@ internal static class TilesEmitter
         if (plan.Unroll > 1)
         {
             writer.Open($"for (; j <= keyCount - {plan.Unroll}; j += {plan.Unroll})");
-            product.Steps(plan.Unroll, (row, step) => Dialect.Element("a", (step * plan.ValueColumns) + row), advance: $"{plan.Unroll * plan.ValueColumns}");
+            product.Steps(plan.Unroll, (row, step) => Dialect.Element("a", step, valueDim, row), advance: $"{plan.Unroll} * {valueDim}");
             writer.Close();
         }
 

@@ -66,7 +66,8 @@ public sealed class FuzzTests
             string[] options = files.Arguments(
                 ("--mask", ["causal", "causal", "causal", "none", "1"]), ("--rotary", ["halfsplit", "interleaved", "halfsplit", "x"]), ("--rotary-base", ["100", "1e300", "0"]), ("--rotary-dim", ["2", "4", "6"]),
                 ("--window", ["1", "0:0", "2147483647", "1:2", ":"]), ("--scale", ["1", "-3", "1e38", "1e39"]), ("--softcap", ["30", "1e-20", "1e20", "0"]), ("--sinks", [sinks, sinks, sinks, "", "a\0b"]),
-                ("--norm", ["rms", "rms", "layer"]), ("--norm-offset", ["1", "-1", "1e38", "x"]), ("--norm-eps", ["1e-5", "0", "-1"]), ("--threads", ["1", "2147483647", "2", "0"]), ("--isa", ["scalar", "scalar", "scalar", "mmx"]));
+                ("--rotary-factor", ["1.25", "1e-30", "1e38", "0"]), ("--alibi", ["true", "--alibi"]), ("--qkv-order", ["per-head", "concatenated", "x"]), ("--norm-after-rotary", ["true", "--mask"]),
+                ("--norm", ["rms", "layer", "rms", "x"]), ("--norm-offset", ["1", "-1", "1e38", "x"]), ("--norm-eps", ["1e-5", "0", "-1"]), ("--threads", ["1", "2147483647", "2", "0"]), ("--isa", ["scalar", "scalar", "scalar", "mmx"]));
             string heads = files.Argument("2", "2", "2", "2", "2", "2", "2", "2", "2", "2", "2", "1", "4", "3", "2147483647"), prefix = files.Argument("a.", "a.", "a.", "a.", "a.", "a.", "a.", "a.", "a.", "a.", "a.", "a", "b.");
             return Accepts(folder, ["layer", "--weights", weights, "--prefix", prefix, "--heads", heads, "--input", folder.Query, "--output", folder.Output, .. options]);
         });

@@ -31,7 +31,7 @@ internal sealed class RandomFiles(Random random)
         const int Dim = 8, Heads = 2, HeadDim = 4;
         var file = new SafetensorsBytes();
         string[] names = _mutation.Any<string[]>(
-            ["q_proj.", "k_proj.", "v_proj.", "o_proj."], ["q_proj.", "k_proj.", "v_proj.", "out_proj."], ["self.query.", "self.key.", "self.value.", "output.dense."], ["in_proj_", "out_proj."], ["c_attn.", "c_proj."]);
+            ["q_proj.", "k_proj.", "v_proj.", "o_proj."], ["q_proj.", "k_proj.", "v_proj.", "out_proj."], ["self.query.", "self.key.", "self.value.", "output.dense."], ["in_proj_", "out_proj."], ["c_attn.", "c_proj."], ["qkv_proj.", "o_proj."], ["query_key_value.", "dense."]);
         int outputs = names.Length == 2 ? 3 * Dim : Dim;
         foreach (string name in names)
         {
@@ -43,7 +43,7 @@ internal sealed class RandomFiles(Random random)
 
         (string Name, int[] Shape)[] extras =
         [
-            ("sinks", [Heads]), ("q_norm.weight", [HeadDim]), ("k_norm.weight", [HeadDim]), ("q_layernorm.weight", [HeadDim]), ("rotary_emb.inv_freq", [HeadDim / 2]), ("masked_bias", []),
+            ("sinks", [Heads]), ("q_norm.weight", [HeadDim]), ("k_norm.weight", [HeadDim]), ("q_layernorm.weight", [HeadDim]), ("q_norm.bias", [HeadDim]), ("k_norm.weight", [Heads, HeadDim]), ("q_layernorm.weight", [Dim]), ("rotary_emb.inv_freq", [HeadDim / 2]), ("masked_bias", []),
             ("output.LayerNorm.weight", [Dim]), ("other", [2, 0, 2]),
         ];
         foreach ((string name, int[] shape) in extras.Where(_ => _mutation.Often(0.08)))

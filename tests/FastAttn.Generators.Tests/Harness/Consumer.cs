@@ -18,6 +18,8 @@ internal sealed record Consumer
         generalDiagnosticOption: ReportDiagnostic.Error,
         allowUnsafe: false);
 
+    private static readonly PortableExecutableReference Library = MetadataReference.CreateFromFile(typeof(AttentionKernel).Assembly.Location);
+
     // One for all: compilations that are made from another share what it has bound of its references.
     private static readonly CSharpCompilation Template = CSharpCompilation.Create("Consumer", syntaxTrees: null, [.. FrameworkAndLibrary()], StrictOptions);
 
@@ -28,6 +30,14 @@ internal sealed record Consumer
     public NullableContextOptions Nullable { get; init; } = NullableContextOptions.Enable;
 
     public bool CheckOverflow { get; init; }
+
+    public bool AllowUnsafe { get; init; }
+
+    /// <summary>The property PlatformTarget.</summary>
+    public Platform Platform { get; init; } = Platform.AnyCpu;
+
+    /// <summary>Aliases of the reference to the library, with commas between them; null for none.</summary>
+    public string? LibraryAliases { get; init; }
 
     public OutputKind OutputKind { get; init; } = OutputKind.DynamicallyLinkedLibrary;
 
@@ -44,6 +54,8 @@ internal sealed record Consumer
         CSharpCompilationOptions options = StrictOptions
             .WithNullableContextOptions(Nullable)
             .WithOverflowChecks(CheckOverflow)
+            .WithAllowUnsafe(AllowUnsafe)
+            .WithPlatform(Platform)
             .WithOutputKind(OutputKind);
         if (!RequiresDocumentation)
             options = options.WithSpecificDiagnosticOptions([new("CS1591", ReportDiagnostic.Suppress)]);
@@ -51,6 +63,8 @@ internal sealed record Consumer
         CSharpCompilation compilation = Template.WithOptions(options);
         if (AssemblyName != Template.AssemblyName)
             compilation = compilation.WithAssemblyName(AssemblyName);
+        if (LibraryAliases is not null)
+            compilation = compilation.ReplaceReference(Library, Library.WithAliases(LibraryAliases.Split(',')));
         if (!References.IsEmpty)
             compilation = compilation.AddReferences(References);
         return compilation.AddSyntaxTrees(sources.Select((source, i) => Parse(source, $"File{i}.cs")));
@@ -67,7 +81,7 @@ internal sealed record Consumer
         string trusted = (string)AppContext.GetData("TRUSTED_PLATFORM_ASSEMBLIES")!;
         return trusted.Split(Path.PathSeparator)
             .Where(path => Path.GetDirectoryName(path) == framework)
-            .Append(typeof(AttentionKernel).Assembly.Location)
-            .Select(static path => MetadataReference.CreateFromFile(path));
+            .Select(static path => MetadataReference.CreateFromFile(path))
+            .Append(Library);
     }
 }

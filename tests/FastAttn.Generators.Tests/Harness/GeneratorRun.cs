@@ -18,13 +18,11 @@ using Xunit;
 namespace FastAttn.Generators.Tests.Harness;
 
 /// <summary>
-/// One run of the generator. <see cref="Of(CSharpCompilation)"/> always makes a second one on an equal compilation and
+/// One run of the generator. <see cref="Of(CSharpCompilation, string?)"/> always makes a second one on an equal compilation and
 /// asserts that nothing of it was computed again.
 /// </summary>
 internal sealed class GeneratorRun
 {
-    private const string EmbeddedAttributeFile = "Microsoft.CodeAnalysis.EmbeddedAttribute.cs";
-
     private readonly CSharpCompilation _input;
     private readonly GeneratorDriver _driver;
     private readonly GeneratorRunResult _result;
@@ -41,11 +39,10 @@ internal sealed class GeneratorRun
         Assert.All(diagnostics, static diagnostic => Assert.StartsWith("FATTN", diagnostic.Id, StringComparison.Ordinal));
         Diagnostics = [.. diagnostics.OrderBy(static diagnostic => diagnostic.Location.SourceSpan.Start).ThenBy(static diagnostic => diagnostic.Id, StringComparer.Ordinal)];
         Files = _result.GeneratedSources
-            .Where(static source => source.HintName != EmbeddedAttributeFile)
             .ToImmutableSortedDictionary(static source => source.HintName, static source => source.SourceText.ToString(), StringComparer.Ordinal);
     }
 
-    /// <summary>Text by hint name of what the generator emitted, the compiler's own embedded attribute aside.</summary>
+    /// <summary>Text by hint name of what the generator emitted.</summary>
     public ImmutableSortedDictionary<string, string> Files { get; }
 
     /// <summary>What the generator says is wrong with the consumer's declarations.</summary>
@@ -76,10 +73,13 @@ internal sealed class GeneratorRun
     public static GeneratorRun Of(params IEnumerable<string> sources) => Of(new Consumer().Compile(sources));
 
     /// <summary>Runs the generator, twice.</summary>
-    public static GeneratorRun Of(CSharpCompilation compilation)
+    /// <param name="compilation">The consumer.</param>
+    /// <param name="instructionSets">Its property <c>FastAttnInstructionSets</c>; null where it is not set.</param>
+    public static GeneratorRun Of(CSharpCompilation compilation, string? instructionSets = null)
     {
         GeneratorDriver driver = CSharpGeneratorDriver.Create(
             [new AttentionKernelGenerator().AsSourceGenerator()],
+            optionsProvider: new BuildProperties(instructionSets),
             parseOptions: (CSharpParseOptions?)compilation.SyntaxTrees.FirstOrDefault()?.Options,
             driverOptions: new GeneratorDriverOptions(IncrementalGeneratorOutputKind.None, trackIncrementalGeneratorSteps: true));
         var run = new GeneratorRun(driver, compilation);
@@ -99,6 +99,9 @@ internal sealed class GeneratorRun
     /// <summary>Runs the generator again, after an edit.</summary>
     public GeneratorRun After(CSharpCompilation edited) => new(_driver, edited);
 
+    /// <summary>Runs the generator again, after a change of the property <c>FastAttnInstructionSets</c>.</summary>
+    public GeneratorRun AfterChoosing(string? instructionSets) => new(_driver.WithUpdatedAnalyzerConfigOptions(new BuildProperties(instructionSets)), _input);
+
     /// <summary>Every tracked step and every file of this run is the previous run's.</summary>
     public void AssertNothingRanAgain()
     {
@@ -116,7 +119,7 @@ internal sealed class GeneratorRun
     public void AssertCompilesCleanly() => AssertClean(Output.GetDiagnostics(TestContext.Current.CancellationToken));
 
     /// <summary>
-    /// The same but for the bodies of tile methods, which take nine tenths of the time and differ with the dimensions alone.
+    /// The same but for the bodies of tile methods, which take most of the time and are the same for all dimensions.
     /// </summary>
     public void AssertMembersCompileCleanly() => AssertClean(
     [
@@ -143,7 +146,7 @@ internal sealed class GeneratorRun
     }
 
     private static bool HoldsTiles(SyntaxTree tree) =>
-        tree.FilePath.EndsWith(".g.cs", StringComparison.Ordinal) && tree.ToString().Contains("IAttentionTiles", StringComparison.Ordinal);
+        tree.FilePath.EndsWith(".g.cs", StringComparison.Ordinal) && tree.ToString().Contains("where TSizes", StringComparison.Ordinal);
 
     private static bool IsReused(IncrementalStepRunReason reason) => reason is IncrementalStepRunReason.Cached or IncrementalStepRunReason.Unchanged;
 
@@ -155,8 +158,9 @@ internal sealed class GeneratorRun
         {
             Problem problem => problem.Descriptor.Id,
             MemberFile member => $"{member.FileName}.g.cs",
-            KernelSpec kernel => $"{kernel.ClassName}.g.cs",
+            EmittedKernel kernel => $"{kernel.Spec.ClassName}.g.cs",
             KernelPlan plan => $"{plan.StructName}.g.cs",
+            SharedTiles tiles => $"{tiles.ClassName}.g.cs",
             ProductPlan plan => $"{plan.StructName}.g.cs",
             object other => throw new InvalidOperationException($"An output is made of a {other.GetType()}."),
         };

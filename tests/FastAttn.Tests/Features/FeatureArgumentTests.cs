@@ -191,7 +191,7 @@ public static class FeatureArgumentTests
         Inputs inputs = Plain.Normal();
         foreach (string written in (string[])["output", "logSumExp"])
         {
-            foreach (string read in (string[])["AdditiveMask", "BooleanMask", "PackedMask", "KeyLengths", "CausalOffsets", "AlibiSlopes", "Sinks"])
+            foreach (string read in (string[])["AdditiveMask", "BooleanMask", "PackedMask", "KeyLengths", "QueryLengths", "CausalOffsets", "AlibiSlopes", "Sinks"])
             {
                 // One float of the written buffer, at its end, begins what is read.
                 int length = written == "output" ? Plain.Call.OutputRows.Elements : Plain.Call.LogSumExpElements;

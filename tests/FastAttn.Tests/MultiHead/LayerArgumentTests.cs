@@ -208,12 +208,12 @@ public static class LayerArgumentTests
         const int Length = 2 * 3 * 12;
         float[] tokens = new float[Length];
         KeyValueCache memory = Valid.ProjectMemory(tokens, tokens, 2, 3), cache = Valid.CreateCache(2, 8);
-        foreach (string read in (string[])["AdditiveMask", "BooleanMask", "PackedMask", "KeyLengths", "CausalOffsets", "AlibiSlopes", "Sinks"])
+        foreach (string read in (string[])["AdditiveMask", "BooleanMask", "PackedMask", "KeyLengths", "QueryLengths", "CausalOffsets", "AlibiSlopes", "Sinks"])
         {
             foreach (string call in (string[])["self", "cross", "memory", "cache"])
             {
                 // Memories and caches have key lengths of their own, caches offsets too.
-                if (call == "cache" ? read is "KeyLengths" or "CausalOffsets" : call == "memory" && read == "KeyLengths")
+                if (call == "cache" ? read is "KeyLengths" or "QueryLengths" or "CausalOffsets" : call == "memory" && read == "KeyLengths")
                     continue;
 
                 // The last float of the output begins what is read.

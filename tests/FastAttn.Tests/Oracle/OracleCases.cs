@@ -21,13 +21,15 @@ internal static class OracleCases
     /// <summary>Draws a call and its numbers. Some calls are such that they must be refused.</summary>
     public static (FeatureCase Call, Inputs Inputs) Draw(Random random)
     {
-        Case call = FeatureCases.DrawCall(random) with { CausalOffset = null };
+        Case call = FeatureCases.DrawCall(random) with { CausalOffset = null, Threads = random.Next(2) };
         if (random.Next(2) == 0)
             call = call with { Shape = call.Shape with { KeyLength = call.Shape.QueryLength } };
         AttentionFeatures features = FeatureCases.DrawFeatures(random, random.NextDouble());
         FeatureCase drawn = FeatureCases.Draw(random, call, features & ~DrawnHere);
         if (drawn.Window is { Left: null, Right: null })
             drawn = drawn with { Window = new(3, null) };
+        if (drawn.Sinks is { } sinks && random.Next(4) == 0)
+            drawn = drawn with { Sinks = [.. sinks.Select(sink => random.Next(3) switch { 0 => float.MinValue, 1 => random.Next(2) == 0 ? float.MaxValue : -1e30f, _ => sink })] };
         drawn = WithLengths(random, drawn) with { LeavesOffsetsOut = true };
 
         // Either logits or masks are huge: a sum of both would be a matter of rounding.
