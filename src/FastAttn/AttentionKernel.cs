@@ -15,7 +15,8 @@ namespace FastAttn;
 /// <para>Declare one with <see cref="AttentionKernelAttribute"/>, or take a built-in one from <see cref="ScaledDotProductAttention"/>.</para>
 /// <para>
 /// Instances are immutable: any number of threads may call them at once. Results are the same to the bit for any number
-/// of threads and for any batch that a sequence is part of. After the first call nothing is allocated on the managed heap.
+/// of threads and for any batch that a sequence is part of. A sequence of few queries in a call, up to half as many as a vector has floats, is
+/// summed in another order than a longer one. After the first call nothing is allocated on the managed heap.
 /// </para>
 /// </remarks>
 public abstract class AttentionKernel

@@ -32,7 +32,7 @@ public readonly ref struct AttentionModifiers
 
     /// <summary>
     /// Which keys a query may attend to: [B, H, L_q, L_k] bits as in <see cref="AdditiveMask"/>; key <c>j</c> of a row is bit
-    /// <c>j &amp; 7</c> of its byte <c>j &gt;&gt; 3</c>, 1 to attend.
+    /// <c>j &amp; 7</c> of its byte <c>j &gt;&gt; 3</c>, 1 to attend: numpy's <c>packbits(mask, axis=-1, bitorder="little")</c>, not its default.
     /// </summary>
     public ReadOnlySpan<byte> PackedMask { get; init; }
 
@@ -66,8 +66,8 @@ public readonly ref struct AttentionModifiers
     public ReadOnlySpan<int> KeyStarts { get; init; }
 
     /// <summary>
-    /// [H]: ALiBi (arXiv 2108.12409), for each query head a slope; <c>−slope·|i + offset − j|</c> is added to the score of query
-    /// <c>i</c> and key <c>j</c>. The offset is <see cref="AttentionOptions.CausalOffset"/>, with or without a causal mask.
+    /// [H]: ALiBi (arXiv 2108.12409), for each query head a slope, the paper's from <see cref="FastAttn.AlibiSlopes.For"/>;
+    /// <c>−slope·|i + offset − j|</c> is added to the score of query <c>i</c> and key <c>j</c>. The offset is <see cref="AttentionOptions.CausalOffset"/>, with or without a causal mask.
     /// </summary>
     public ReadOnlySpan<float> AlibiSlopes { get; init; }
 

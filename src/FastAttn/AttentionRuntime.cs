@@ -12,8 +12,13 @@ namespace FastAttn;
 /// and not used is freed after 10 to 20 seconds, or after at most 10 where the collector finds the machine short of memory.
 /// </para>
 /// <para>
-/// The library's threads are background threads, one for each processor but one. They start when a call needs them, some 0.1 ms each, and
-/// end when no call has needed them for 10 seconds.
+/// The library's threads are background threads, one for each processor but one. They start when a call needs them, some 0.1 ms each. They
+/// look for work for 1 ms after a call before they sleep, let others have the processor meanwhile, and end when no call has needed them for 10
+/// seconds.
+/// </para>
+/// <para>
+/// A call returns or throws only when no thread works on it any more. <see cref="System.Threading.Thread.Interrupt"/> does not end it: the
+/// thread's next wait after the call is interrupted.
 /// </para>
 /// </remarks>
 public static class AttentionRuntime

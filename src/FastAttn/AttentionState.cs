@@ -25,6 +25,7 @@ public static class AttentionState
     /// <param name="valueDim">Value dimension d_v, 1 to <see cref="ScaledDotProductAttention.MaxDimension"/>.</param>
     /// <param name="options">The layout, or the strides of the output, of both outputs; all else is ignored.</param>
     /// <remarks>
+    /// A log-sum-exp is a float, and half its ulp is a relative error of the states' weights: 5·10⁻⁴ at |LSE| = 10⁴, 5·10⁻⁷ below 16.
     /// Nothing is allocated. A ragged batch is a shape of one sequence with as many queries as there are tokens. An attention
     /// sink is part of a log-sum-exp: give it to one of the parts only.
     /// </remarks>

@@ -318,7 +318,7 @@ public sealed class MultiHeadAttention
 
     /// <summary>
     /// Self-attention of the next tokens to all tokens so far: their keys and values are appended to the cache. One call
-    /// with a prompt and then one for each token (incremental decoding) compute what one call with all tokens does.
+    /// with a prompt and then one for each token (incremental decoding) compute what one call with all tokens does, up to rounding.
     /// </summary>
     /// <param name="input">The next tokens: [B, L, d_in].</param>
     /// <param name="output">Written: [B, L, d_model].</param>

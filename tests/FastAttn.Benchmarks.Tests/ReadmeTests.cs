@@ -16,15 +16,15 @@ namespace FastAttn.Benchmarks.Tests;
 public sealed class ReadmeTests
 {
     [Fact]
-    public void The_readme_is_what_the_command_would_write()
+    public void The_documents_are_what_the_command_would_write() => Assert.All(ReadmeRegion.All, region =>
     {
-        string readme = File.ReadAllText(Path.Combine(Checkout.Root, "README.md"));
+        string document = File.ReadAllText(Path.Combine(Checkout.Root, region.Document));
 
-        Assert.Equal(ReadmeRegion.Replace(readme, ReadmeRegion.Compose(Checkout.Results)), readme);
-    }
+        Assert.Equal(region.Replace(document, Checkout.Results), document);
+    });
 
     [Fact]
-    public void What_the_readme_links_to_is_what_the_report_writes()
+    public void What_the_tables_link_to_is_what_the_report_writes()
     {
         using var root = new TemporaryFolder();
         DirectoryInfo folder = root.Sub(Path.Combine("benchmarks", "results", "sample-cpu"));
@@ -34,22 +34,26 @@ public sealed class ReadmeTests
         ReportMarkdown.Write(results, plots, folder);
         Assert.SkipUnless(PlotFile.WriteAll(plots, folder, png: false, TextWriter.Null), "There is no font to draw plots with.");
 
-        string[] links = Links(ReadmeRegion.Compose(folder.Parent!.FullName));
+        string[] links = Links(ReadmeRegion.Tables.Compose(folder.Parent!.FullName));
 
+        // Links are relative to the document's folder.
         Assert.Equal(3, links.Length);
-        Assert.All(links, link => Assert.True(File.Exists(Path.Combine(root.Path, link)), link));
-        Assert.All(Links(ReadmeRegion.Compose(Checkout.Results)), link => Assert.True(File.Exists(Path.Combine(Checkout.Root, link)), link));
+        Assert.All(links, link => Assert.True(File.Exists(Path.Combine(root.Path, "docs", link)), link));
+        Assert.All(Links(ReadmeRegion.Tables.Compose(Checkout.Results)), link => Assert.True(File.Exists(Path.Combine(Checkout.Root, "docs", link)), link));
     }
 
     [Fact]
     public void Without_results_it_says_so_and_what_to_run()
     {
         using var folder = new TemporaryFolder();
-        string none = ReadmeRegion.Compose(Path.Combine(folder.Path, "results"));
+        Assert.All(ReadmeRegion.All, region =>
+        {
+            string none = region.Compose(Path.Combine(folder.Path, "results"));
 
-        Assert.StartsWith("No results of `report` are in the repository yet.", none, StringComparison.Ordinal);
-        Assert.Contains("-- report`", none, StringComparison.Ordinal);
-        Assert.Equal(none, ReadmeRegion.Compose(folder.Path));
+            Assert.StartsWith("No results of `report` are in the repository yet.", none, StringComparison.Ordinal);
+            Assert.Contains("-- report`", none, StringComparison.Ordinal);
+            Assert.Equal(none, region.Compose(folder.Path));
+        });
     }
 
     [Fact]
@@ -58,24 +62,54 @@ public sealed class ReadmeTests
         using var folder = new TemporaryFolder();
         ResultsFile.Write(SampleResults.Create(), folder.Sub("sample-cpu"));
 
-        string region = ReadmeRegion.Compose(folder.Path);
+        string region = ReadmeRegion.Tables.Compose(folder.Path);
 
         Assert.Contains("### Sample CPU\n", region, StringComparison.Ordinal);
         Assert.Contains($"1 thread (peak 100 GFLOP/s, reading 20.0 GB/s):\n\n| case |", region, StringComparison.Ordinal);
         // 10 ms against the faster of the library's two, 12 ms; 53.7 GFLOP/s of 100.
         Assert.Contains($"| {SampleResults.Prefill} | 10.00 | 9.80–10.20 | 53.7 | 54% | 1.20 |", region, StringComparison.Ordinal);
         Assert.Contains("2 threads (peak 200 GFLOP/s", region, StringComparison.Ordinal);
-        Assert.Contains($"(benchmarks/results/sample-cpu/{ReportPlots.RelativeName(1, isOdd: false)}.svg)", region, StringComparison.Ordinal);
-        Assert.Contains($"(benchmarks/results/sample-cpu/{ReportPlots.ShareOfPeak}.svg)", region, StringComparison.Ordinal);
+        Assert.Contains($"(../benchmarks/results/sample-cpu/{ReportPlots.RelativeName(1, isOdd: false)}.svg)", region, StringComparison.Ordinal);
+        Assert.Contains($"(../benchmarks/results/sample-cpu/{ReportPlots.ShareOfPeak}.svg)", region, StringComparison.Ordinal);
+    }
+
+    [Fact]
+    public void Summary_has_the_range_of_each_group_with_one_thread()
+    {
+        using var folder = new TemporaryFolder();
+        ReportResults results = SampleResults.Create();
+        CaseFigure[] prefill = [.. results.Figures.Where(static figure => figure.Case == SampleResults.Prefill)];
+        ResultsFile.Write(results with { Figures = [.. results.Figures, .. prefill.Select(static figure => Slower(figure))] }, folder.Sub("sample-cpu"));
+
+        string region = ReadmeRegion.Summary.Compose(folder.Path);
+
+        // Prefill: 53.7 and 26.8 GFLOP/s of 100; 12 ms over 10, 15 over 20. Decode: 13.4 GB/s of 20, and the library has no figure.
+        Assert.EndsWith(
+            """
+            | CPU, commit | one thread | of the limit | × ONNX Runtime |
+            | --- | --- | ---: | ---: |
+            | Sample CPU, Avx2, 0123456789ab | prefill | 27–54% | **0.75**–1.20 |
+            |  | decode | 67% of bandwidth |  |
+
+            """,
+            region,
+            StringComparison.Ordinal);
+
+        static CaseFigure Slower(CaseFigure figure) => figure with
+        {
+            Case = "prefill other",
+            Milliseconds = SampleResults.Quiet(figure.Peer.StartsWith("ONNX", StringComparison.Ordinal) ? 15 : 20),
+        };
     }
 
     [Fact]
     public void Only_the_region_is_replaced()
     {
+        var region = new ReadmeRegion("a.md", static _ => "new\n");
         string document = $"before\n{ReadmeRegion.Begin}\nold\n{ReadmeRegion.End}\nafter\n";
 
-        Assert.Equal($"before\n{ReadmeRegion.Begin}\nnew\n{ReadmeRegion.End}\nafter\n", ReadmeRegion.Replace(document, "new\n"));
-        Assert.Throws<InputException>(() => ReadmeRegion.Replace("no region", "new\n"));
+        Assert.Equal($"before\n{ReadmeRegion.Begin}\nnew\n{ReadmeRegion.End}\nafter\n", region.Replace(document, "results"));
+        Assert.StartsWith("a.md: ", Assert.Throws<InputException>(() => region.Replace("no region", "results")).Message, StringComparison.Ordinal);
     }
 
     [Fact]

@@ -47,13 +47,12 @@ internal static class SpeedTable
     public static string Share(ReportResults results, CaseFigure figure) =>
         results.ShareOf(figure) is { } share ? $"{Number(100 * share, "F0")}%{(figure.IsDecode ? " of bandwidth" : "")}" : "";
 
-    // A case that FastAttn loses is in bold, unless it is 1.00 to two places.
-    private static string Ratio(CaseFigure? other, CaseFigure own)
+    /// <summary>How many times as fast as another library FastAttn is; in bold where it is slower, unless that is 1.00 to two places.</summary>
+    public static string Ratio(double ratio)
     {
-        if (other is null)
-            return "";
-        double ratio = other.Milliseconds.Median / own.Milliseconds.Median;
         string text = Number(ratio, ratio < 9.95 ? "F2" : "F0");
         return ratio < 0.995 ? $"**{text}**" : text;
     }
+
+    private static string Ratio(CaseFigure? other, CaseFigure own) => other is null ? "" : Ratio(other.Milliseconds.Median / own.Milliseconds.Median);
 }
