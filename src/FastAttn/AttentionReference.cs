@@ -26,7 +26,7 @@ public static class AttentionReference
     /// <param name="valueDim">Value dimension d_v, at least 1.</param>
     /// <param name="mask">Which keys a query may attend to.</param>
     /// <param name="options">Scale, causal offset, layout and strides; the number of threads is ignored.</param>
-    /// <remarks>A query that sees no key, or none with a score above −∞, gets zeros.</remarks>
+    /// <remarks>A query that sees no key, or none with a score above −∞, gets zeros. Another key with a score of −∞ has weight 0.</remarks>
     /// <exception cref="ArgumentException">As <see cref="AttentionKernel.Forward(ReadOnlySpan{float}, ReadOnlySpan{float}, ReadOnlySpan{float}, Span{float}, Span{float}, AttentionShape, AttentionOptions)"/>.</exception>
     public static void Forward<T>(
         ReadOnlySpan<float> query,

@@ -248,6 +248,8 @@ internal static class CallValidation
             throw new ArgumentOutOfRangeException(Options, scale, "Scale must be finite; null stands for 1/√headDim.");
         if (softcap is { } cap && !(cap >= LeastSoftcap && cap <= MostSoftcap))
             throw new ArgumentOutOfRangeException(Options, softcap, $"Softcap must be {LeastSoftcap} to {MostSoftcap}; null stands for none.");
+        if (scale is { } given && softcap is { } limit && !float.IsFinite((float)(given / (double)limit * VectorMath.TanhScale)))
+            throw new ArgumentOutOfRangeException(Options, softcap, $"Scale {given} over Softcap {limit} must be finite in float32.");
         if (window is { } extents && (extents.Left < 0 || extents.Right < 0))
             throw new ArgumentOutOfRangeException(Options, window, "The window's extents must not be negative; null stands for all keys on that side.");
     }

@@ -52,7 +52,7 @@ internal static class VectorMath
     /// </para>
     /// <para>
     /// The error is at most 2 ulp of the result and, relative to it, |x|·2^−26: log₂(e) as a float is off by 1.3·10^−8, less than a scale
-    /// may be that is rounded to a float. Where multiply-adds are not fused the product is rounded, which makes that |x|·2^−24. A second
+    /// may be that is rounded to a float. Where multiply-adds are not fused the product is rounded, which adds |x|·2^−24. A second
     /// float of log₂(e) would mend it for 1% of the whole time of attention with d = 64 (AVX-512, Zen 4).
     /// </para>
     /// <para>

@@ -70,7 +70,14 @@ internal sealed unsafe class Workspace
     }
 
     /// <summary>Frees what is kept.</summary>
-    public static void FreeIdle() => FreeUnusedSince(int.MaxValue);
+    public static void FreeIdle()
+    {
+        FreeUnusedSince(int.MaxValue);
+
+        // The timer refers to the library: it ends its period now and finds nothing left.
+        if (Volatile.Read(ref s_isTiming) != 0)
+            StartTimer(TimeSpan.Zero);
+    }
 
     /// <summary>Gives it back. Nothing that may be interrupted happens here.</summary>
     public void Return()
@@ -152,8 +159,10 @@ internal sealed unsafe class Workspace
     private static void Time()
     {
         if (Volatile.Read(ref s_isTiming) == 0 && Interlocked.Exchange(ref s_isTiming, 1) == 0)
-            Uninterrupted.Run(Period, static period => PeriodTimer.Instance.Change(period, Timeout.InfiniteTimeSpan));
+            StartTimer(Period);
     }
+
+    private static void StartTimer(TimeSpan dueTime) => Uninterrupted.Run(dueTime, static due => PeriodTimer.Instance.Change(due, Timeout.InfiniteTimeSpan));
 
     /// <summary>Frees what was not used in this period, and all where the collector finds the machine short of memory.</summary>
     internal static void EndPeriod()

@@ -170,6 +170,7 @@ public static class FeatureArgumentTests
     {
         foreach (float wrong in (float[])[float.NaN, float.PositiveInfinity, float.NegativeInfinity])
             Refused<ArgumentOutOfRangeException>("options", Plain with { Call = Plain.Call with { Scale = wrong } });
+        Refused<ArgumentOutOfRangeException>("options", Plain with { Call = Plain.Call with { Scale = 1e20f }, Softcap = 1e-20f });
     }
 
     /// <summary>Bits reach further than bytes: a mask may have 2³⁴ of them.</summary>
