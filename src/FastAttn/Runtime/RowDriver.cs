@@ -41,11 +41,10 @@ internal static unsafe class RowDriver<TVector, TSpec>
         int blockRows = BlockRows(call), stride = Stride(call);
         Stages stages = new(workspace.Memory, call);
         float* memory = workspace.Memory + stages.Floats;
-        float* shared = memory + new TileState<TVector, TSpec>(null, null, call, blockRows, call.ValueDim, stride, hasParts: false).Floats;
         for (int first = 0; first < tile.RowCount; first += MostRows)
         {
             QueryTile rows = tile with { FirstRow = tile.FirstRow + first, RowCount = Math.Min(MostRows, tile.RowCount - first) };
-            TileState<TVector, TSpec> state = new(memory, shared, call, blockRows, call.ValueDim, stride, hasParts: false, rows, sequence);
+            TileState<TVector, TSpec> state = new(memory, shared: null, call, blockRows, call.ValueDim, stride, hasParts: false, rows, sequence);
 
             // As with many queries: again, where something has reached a query that it may not see.
             if (!Take(call, state, stages, careful: false))

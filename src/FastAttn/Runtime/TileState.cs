@@ -123,7 +123,7 @@ internal unsafe partial struct TileState<TVector, TSpec>
 
     /// <summary>Divides the memory; every part begins on a cache line.</summary>
     /// <param name="memory">The tile's own memory; null to learn how much is needed.</param>
-    /// <param name="shared">The memory for what belongs to the present block.</param>
+    /// <param name="shared">The memory for what belongs to the present block; null where it follows the tile's own.</param>
     /// <param name="call">The call.</param>
     /// <param name="blockRows">Keys in the largest block.</param>
     /// <param name="valueColumns">Value dimension, rounded up to whole value tiles.</param>
@@ -149,6 +149,8 @@ internal unsafe partial struct TileState<TVector, TSpec>
         TotalSum = Take(memory, ref used, HasParts ? stride : 0);
         OutputRest = Take(memory, ref used, HasParts ? (long)valueColumns * stride : 0);
         SumRest = Take(memory, ref used, HasParts ? stride : 0);
+        Floats = used;
+        shared = shared == null ? memory + used : shared;
         Score = Take(shared, ref sharedUsed, (long)(blockRows + 1) * stride);
         NewMax = Take(shared, ref sharedUsed, stride);
         Alpha = Take(shared, ref sharedUsed, stride);
@@ -157,7 +159,6 @@ internal unsafe partial struct TileState<TVector, TSpec>
         Counts = (int*)Take(shared, ref sharedUsed, stride);
         BlockSum = Take(shared, ref sharedUsed, HasRanges ? (long)valueColumns * stride : 0);
         Spare = Take(shared, ref sharedUsed, valueColumns);
-        Floats = used;
         SharedFloats = sharedUsed;
 
         static float* Take(float* memory, ref long used, long floats)
