@@ -19,7 +19,8 @@ internal sealed record ProductPlan(Dialect Dialect, EquatableArray<TileShape> Ti
 {
     /// <summary>
     /// Terms of a sum that are summed without a break, as in ONNX Runtime's product: an encoder of six layers with sums of 384 terms in one
-    /// part is 1.1 times as far from double as with its projections. Blocks of terms are whole parts, so that a sum does not depend on how
+    /// part is 1.1 times as far from double as with its projections. Layers of BERT-base's size take half a per cent longer at most (Zen 4,
+    /// AVX-512 and AVX2). Blocks of terms are whole parts, so that a sum does not depend on how
     /// a product is cut.
     /// </summary>
     public const int SumLength = 128;

@@ -15,7 +15,7 @@ internal sealed class IdleSlots<T>
     private readonly T?[] _slots = new T?[Math.Max(64, 4 * Environment.ProcessorCount)];
     private int _count;
 
-    /// <summary>The slots that were ever filled: the first ones. Looking at all 64 would cost a short call some 50 ns.</summary>
+    /// <summary>The slots that were ever filled: the first ones. Looking at all 64 takes some 30 ns, which shows in a call of a microsecond.</summary>
     public int Count => Volatile.Read(ref _count);
 
     /// <summary>What a slot holds; null for nothing. Another thread may take it meanwhile.</summary>

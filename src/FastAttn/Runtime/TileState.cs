@@ -188,7 +188,8 @@ internal unsafe partial struct TileState<TVector, TSpec>
     /// <summary>Whether the first key that a query sees may be another than key 0.</summary>
     public static bool HasStarts => (TSpec.Features & (AttentionFeatures.Window | AttentionCall.MaskFeatures)) != 0;
 
-    /// <summary>Keys of a part, whose blocks are added to each other before they are added to the parts before: 32 blocks.</summary>
+    /// <summary>Keys of a part, whose blocks are added to each other before they are added to the parts before: 32 blocks. With parts added as
+    /// they are (<see cref="AddPart"/>), a million keys err by an ulp or two; the number is a choice, not a measurement.</summary>
     [MethodImpl(MethodImplOptions.AggressiveInlining)]
     public static int KeysPerPart(in AttentionCall call) => (int)Math.Min(32L * call.KeyBlock, int.MaxValue);
 
