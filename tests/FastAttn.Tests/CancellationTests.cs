@@ -34,6 +34,8 @@ public static class CancellationTests
             Ends(() => DeclaredKernels.Causal64.ForwardPacked(new float[30 * 2 * 3 * 64], output, call.Shape, options: options));
             Ends(() => ScaledDotProductAttention.Forward(inputs.Query, inputs.Key, inputs.Value, output, call.Shape, 64, options: options));
             Ends(() => ScaledDotProductAttention.Forward(inputs.Query, inputs.Key, inputs.Value, output, call.Shape, 64, new AttentionModifiers { Sinks = [0, 1] }, options: options));
+            Ends(() => DeclaredKernels.Causal64.ComputeWeights(inputs.Query, inputs.Key, scores, call.Shape, options: options));
+            Ends(() => ScaledDotProductAttention.ComputeWeights(inputs.Query, inputs.Key, scores, call.Shape, 64, options: options));
         }
 
         Ends(() => AttentionReference.Forward<float>(inputs.Query, inputs.Key, inputs.Value, output, logSumExp, call.Shape, 64, 64, options: options));
@@ -54,7 +56,10 @@ public static class CancellationTests
     {
         float[] input = Tokens.Normal(Length * ModelDim), output = Canaries(input.Length);
         KeyValueCache cache = Causal.CreateCache(1, 4), memory = Causal.ProjectMemory(input, input, 1, Length);
+        float[] weights = Canaries(2 * Length * Length);
         Ends(() => Causal.Forward(input, output, 1, Length, cancellationToken: Cancelled));
+        Ends(() => Causal.Forward(input, output, 1, Length, attentionWeights: weights, cancellationToken: Cancelled));
+        Assert.All(weights, static x => Assert.True(Evaluate.IsCanary(x)));
         Ends(() => Causal.Forward(input, input, input, output, 1, Length, Length, cancellationToken: Cancelled));
         Ends(() => Causal.Attend(input, memory, output, Length, cancellationToken: Cancelled));
         Ends(() => Causal.ProjectMemory(input, input, 1, Length, cancellationToken: Cancelled));
