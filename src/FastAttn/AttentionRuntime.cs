@@ -25,7 +25,7 @@ public static class AttentionRuntime
 {
     /// <summary>
     /// The most bytes of scratch memory that are kept between calls; 256 MiB or 4 MiB a processor at first, whichever is more. With 0 each call
-    /// takes its memory from the system. What running calls use does not count.
+    /// takes its memory from the system. What running calls use does not count. A value below what is kept frees all that is kept.
     /// </summary>
     /// <exception cref="ArgumentOutOfRangeException">The value is negative.</exception>
     public static long MaxKeptScratchBytes
@@ -47,7 +47,7 @@ public static class AttentionRuntime
     /// Frees the scratch memory that is kept, and has the library's threads end that no call needs. Later calls take and start them anew.
     /// Any thread may call this at any time; calls that are running are not affected.
     /// </summary>
-    /// <remarks>Needless before the process ends. A collectible load context unloads once the threads have ended, and after up to 10 seconds more.</remarks>
+    /// <remarks>Needless before the process ends. A collectible load context unloads once the threads have ended.</remarks>
     public static void Trim()
     {
         Workspace.FreeIdle();
