@@ -111,18 +111,16 @@ public abstract class AttentionKernel
         return Interlocked.CompareExchange(ref slot, kernel, null) ?? kernel;
     }
 
-    /// <summary>Computes <c>O = softmax(scale·Q·Kᵀ + M)·V</c>.</summary>
-    /// <param name="query">Q: [B, H, L_q, d_k], or as <paramref name="options"/> say; every row contiguous.</param>
+    /// <summary>Computes <c>O = softmax(scale·Q·Kᵀ + M)·V</c> for every batch and head, and its log-sum-exp where the output has one.</summary>
+    /// <param name="query">Q: [B, H, L_q, d_k], or [B, L_q, H, d_k] as the shape's layout says, or at strides; every row contiguous.</param>
     /// <param name="key">K: [B, H_kv, L_k, d_k], likewise.</param>
     /// <param name="value">V: [B, H_kv, L_k, d_v], likewise.</param>
-    /// <param name="output">O, written: [B, H, L_q, d_v], likewise. Must not overlap another buffer.</param>
-    /// <param name="shape">The sizes.</param>
-    /// <param name="options">Scale, causal offset, layout, strides, threads and cancellation; <c>default</c> for the usual.</param>
+    /// <param name="output">O, written: [B, H, L_q, d_v], likewise; with or without log-sum-exp. Must not overlap another buffer.</param>
+    /// <param name="shape">The sizes, and the layout of the buffers.</param>
+    /// <param name="options">What is computed: scale, softcap, window, offsets, lengths, masks, biases and sinks; only such as the kernel has <see cref="Features"/> for.</param>
+    /// <param name="execution">How it runs: threads and cancellation.</param>
     /// <remarks>
-    /// <para>
-    /// A buffer of a <see cref="AttentionOptions.Layout"/> has exactly the length of its shape; one with explicit strides
-    /// is at least as long as its last element needs.
-    /// </para>
+    /// <para>Buffers are at least as long as their shape needs; what is after that is left alone.</para>
     /// <para>
     /// A query that sees no key, or none with a score above −∞, gets zeros. A key or value that a query may not see never reaches its output,
     /// whatever bits it holds; NaN and ±∞ that it does see propagate. All finite floats are legal scores and masks, as far as their sums are
@@ -135,143 +133,68 @@ public abstract class AttentionKernel
     /// <exception cref="PlatformNotSupportedException">
     /// The environment forces an instruction set that this process cannot run (<see cref="InstructionSets.EnvironmentVariable"/>).
     /// </exception>
-    /// <exception cref="OperationCanceledException">Cancelled (<see cref="AttentionOptions.CancellationToken"/>).</exception>
+    /// <exception cref="OperationCanceledException">Cancelled (<see cref="AttentionExecution.CancellationToken"/>).</exception>
     public void Forward(
-        ReadOnlySpan<float> query,
-        ReadOnlySpan<float> key,
-        ReadOnlySpan<float> value,
-        Span<float> output,
+        AttentionInput query,
+        AttentionInput key,
+        AttentionInput value,
+        AttentionOutput output,
         AttentionShape shape,
-        AttentionOptions options = default) =>
-        Forward(query, key, value, output, logSumExp: default, wantsLogSumExp: false, shape, default, options);
-
-    /// <summary>Computes <c>O = softmax(scale·Q·Kᵀ + M)·V</c> with masks, lengths, biases and sinks.</summary>
-    /// <param name="query">Q: [B, H, L_q, d_k], or as <paramref name="options"/> say; every row contiguous.</param>
-    /// <param name="key">K: [B, H_kv, L_k, d_k], likewise.</param>
-    /// <param name="value">V: [B, H_kv, L_k, d_v], likewise.</param>
-    /// <param name="output">O, written: [B, H, L_q, d_v], likewise. Must not overlap another buffer.</param>
-    /// <param name="shape">The sizes.</param>
-    /// <param name="modifiers">Masks, lengths, biases and sinks; only such as the kernel has <see cref="Features"/> for.</param>
-    /// <param name="options">Scale, causal offset, layout, strides, threads and cancellation; <c>default</c> for the usual.</param>
-    /// <inheritdoc cref="Forward(ReadOnlySpan{float}, ReadOnlySpan{float}, ReadOnlySpan{float}, Span{float}, AttentionShape, AttentionOptions)" path="/remarks"/>
-    /// <inheritdoc cref="Forward(ReadOnlySpan{float}, ReadOnlySpan{float}, ReadOnlySpan{float}, Span{float}, AttentionShape, AttentionOptions)" path="/exception"/>
-    public void Forward(
-        ReadOnlySpan<float> query,
-        ReadOnlySpan<float> key,
-        ReadOnlySpan<float> value,
-        Span<float> output,
-        AttentionShape shape,
-        in AttentionModifiers modifiers,
-        AttentionOptions options = default) =>
-        Forward(query, key, value, output, logSumExp: default, wantsLogSumExp: false, shape, modifiers, options);
+        in AttentionOptions options = default,
+        AttentionExecution execution = default)
+    {
+        AttentionCall call = CallValidation.Check(HeadDim, ValueDim, Mask, Features, query, key, value, output, shape, options, execution);
+        Run(call, query.Elements, key.Elements, value.Elements, output.Elements, output.LogSumExp, wantsWeights: false, options, execution);
+    }
 
     /// <summary>
-    /// Computes <c>O = softmax(scale·Q·Kᵀ + M)·V</c> and the logarithm of each query's softmax denominator,
-    /// <c>LSE = ln Σ_j exp(scale·q·k_j)</c> over the keys that it sees.
-    /// </summary>
-    /// <param name="query">Q: [B, H, L_q, d_k], or as <paramref name="options"/> say; every row contiguous.</param>
-    /// <param name="key">K: [B, H_kv, L_k, d_k], likewise.</param>
-    /// <param name="value">V: [B, H_kv, L_k, d_v], likewise.</param>
-    /// <param name="output">O, written: [B, H, L_q, d_v], likewise. Must not overlap another buffer.</param>
-    /// <param name="logSumExp">LSE, written: [B, H, L_q], always contiguous; −∞ for a query that sees no key.</param>
-    /// <param name="shape">The sizes.</param>
-    /// <param name="options">Scale, causal offset, layout, strides, threads and cancellation; <c>default</c> for the usual.</param>
-    /// <inheritdoc cref="Forward(ReadOnlySpan{float}, ReadOnlySpan{float}, ReadOnlySpan{float}, Span{float}, AttentionShape, AttentionOptions)" path="/remarks"/>
-    /// <exception cref="ArgumentException">
-    /// A length, stride or size does not fit, or buffers overlap; the parameter is named and nothing has been written.
-    /// </exception>
-    /// <exception cref="PlatformNotSupportedException">
-    /// The environment forces an instruction set that this process cannot run (<see cref="InstructionSets.EnvironmentVariable"/>).
-    /// </exception>
-    /// <exception cref="OperationCanceledException">Cancelled (<see cref="AttentionOptions.CancellationToken"/>).</exception>
-    public void Forward(
-        ReadOnlySpan<float> query,
-        ReadOnlySpan<float> key,
-        ReadOnlySpan<float> value,
-        Span<float> output,
-        Span<float> logSumExp,
-        AttentionShape shape,
-        AttentionOptions options = default) =>
-        Forward(query, key, value, output, logSumExp, wantsLogSumExp: true, shape, default, options);
-
-    /// <summary>
-    /// Computes <c>O = softmax(scale·Q·Kᵀ + M)·V</c> with masks, lengths, biases and sinks, and the logarithm of each query's
-    /// softmax denominator, <c>LSE = ln(Σ_j exp(s_j) + exp(sink))</c> over the scores <c>s</c> of the keys that it sees, after all that
-    /// changes them.
-    /// </summary>
-    /// <param name="query">Q: [B, H, L_q, d_k], or as <paramref name="options"/> say; every row contiguous.</param>
-    /// <param name="key">K: [B, H_kv, L_k, d_k], likewise.</param>
-    /// <param name="value">V: [B, H_kv, L_k, d_v], likewise.</param>
-    /// <param name="output">O, written: [B, H, L_q, d_v], likewise. Must not overlap another buffer.</param>
-    /// <param name="logSumExp">LSE, written: [B, H, L_q] or, for ragged batches, [H, T]; −∞ for a query that sees no key and no sink.</param>
-    /// <param name="shape">The sizes.</param>
-    /// <param name="modifiers">Masks, lengths, biases and sinks; only such as the kernel has <see cref="Features"/> for.</param>
-    /// <param name="options">Scale, causal offset, layout, strides, threads and cancellation; <c>default</c> for the usual.</param>
-    /// <inheritdoc cref="Forward(ReadOnlySpan{float}, ReadOnlySpan{float}, ReadOnlySpan{float}, Span{float}, AttentionShape, AttentionOptions)" path="/remarks"/>
-    /// <inheritdoc cref="Forward(ReadOnlySpan{float}, ReadOnlySpan{float}, ReadOnlySpan{float}, Span{float}, AttentionShape, AttentionOptions)" path="/exception"/>
-    public void Forward(
-        ReadOnlySpan<float> query,
-        ReadOnlySpan<float> key,
-        ReadOnlySpan<float> value,
-        Span<float> output,
-        Span<float> logSumExp,
-        AttentionShape shape,
-        in AttentionModifiers modifiers,
-        AttentionOptions options = default) =>
-        Forward(query, key, value, output, logSumExp, wantsLogSumExp: true, shape, modifiers, options);
-
-    /// <summary>
-    /// Computes self-attention over queries, keys and values that one linear projection wrote side by side: a token is
+    /// Computes self-attention over queries, keys and values that one linear projection wrote side by side (QKV): a token is
     /// <c>[H·d_k | H_kv·d_k | H_kv·d_v]</c> floats.
     /// </summary>
-    /// <param name="packed">Q, K and V: [B, L, H·d_k + H_kv·(d_k + d_v)].</param>
-    /// <param name="output">O, written: [B, L, H, d_v]. Must not overlap another buffer.</param>
-    /// <param name="shape">The sizes; query and key length are the same.</param>
-    /// <param name="modifiers">Masks, lengths, biases and sinks; <c>default</c> for none.</param>
-    /// <param name="options">Scale, causal offset, threads and cancellation. Layout and strides are those of this method.</param>
-    /// <inheritdoc cref="Forward(ReadOnlySpan{float}, ReadOnlySpan{float}, ReadOnlySpan{float}, Span{float}, AttentionShape, AttentionOptions)" path="/remarks"/>
-    /// <inheritdoc cref="Forward(ReadOnlySpan{float}, ReadOnlySpan{float}, ReadOnlySpan{float}, Span{float}, AttentionShape, AttentionOptions)" path="/exception"/>
-    public void ForwardPacked(
-        ReadOnlySpan<float> packed,
-        Span<float> output,
+    /// <param name="qkv">Q, K and V: [B, L, H·d_k + H_kv·(d_k + d_v)].</param>
+    /// <param name="output">O, written: [B, L, H, d_v], or at strides; with or without log-sum-exp. Must not overlap another buffer.</param>
+    /// <param name="shape">The sizes, without a layout; query and key length are the same.</param>
+    /// <param name="options">What is computed, as in <see cref="Forward"/>.</param>
+    /// <param name="execution">How it runs: threads and cancellation.</param>
+    /// <inheritdoc cref="Forward" path="/remarks"/>
+    /// <inheritdoc cref="Forward" path="/exception"/>
+    public void ForwardQkv(
+        ReadOnlySpan<float> qkv,
+        AttentionOutput output,
         AttentionShape shape,
-        in AttentionModifiers modifiers = default,
-        AttentionOptions options = default)
+        in AttentionOptions options = default,
+        AttentionExecution execution = default)
     {
-        PackedLayout layout = PackedLayout.Check(packed, output, shape, modifiers, options, HeadDim, ValueDim);
-        Forward(packed, packed[layout.KeyStart..], packed[layout.ValueStart..], output, shape, modifiers, layout.Apply(options));
+        AttentionInput query = QkvLayout.Split(qkv, shape, options, HeadDim, ValueDim, out AttentionInput key, out AttentionInput value);
+        Forward(query, key, value, output, shape with { Layout = AttentionLayout.BatchLengthHeadDim }, options, execution);
     }
 
     /// <summary>
     /// Computes the weights of the softmax, <c>P = softmax(scale·Q·Kᵀ + M)</c>, which attention itself never holds: for each query a row
     /// that sums to 1, or to less with a sink.
     /// </summary>
-    /// <param name="query">Q: [B, H, L_q, d_k], or as <paramref name="options"/> say; every row contiguous.</param>
+    /// <param name="query">Q: [B, H, L_q, d_k], or [B, L_q, H, d_k] as the shape's layout says, or at strides; every row contiguous.</param>
     /// <param name="key">K: [B, H_kv, L_k, d_k], likewise.</param>
     /// <param name="weights">
     /// P, written: [B, H, L_q, L_k], always contiguous: 4·B·H·L_q·L_k bytes. 0 for keys that are hidden, a row of zeros for a query that sees
     /// none. Must not overlap another buffer.
     /// </param>
-    /// <param name="shape">The sizes.</param>
-    /// <param name="modifiers">Masks, lengths, biases and sinks, such as the kernel has <see cref="Features"/> for; not ragged.</param>
-    /// <param name="options">
-    /// Scale, softcap, window, causal offset, layout, query and key strides, threads and cancellation; <c>default</c> for the usual.
-    /// </param>
-    /// <inheritdoc cref="Forward(ReadOnlySpan{float}, ReadOnlySpan{float}, ReadOnlySpan{float}, Span{float}, AttentionShape, AttentionOptions)" path="/exception"/>
+    /// <param name="shape">The sizes, and the layout of query and key.</param>
+    /// <param name="options">What is computed, as in <see cref="Forward"/>; not ragged.</param>
+    /// <param name="execution">How it runs: threads and cancellation.</param>
+    /// <inheritdoc cref="Forward" path="/exception"/>
     public void ComputeWeights(
-        ReadOnlySpan<float> query,
-        ReadOnlySpan<float> key,
+        AttentionInput query,
+        AttentionInput key,
         Span<float> weights,
         AttentionShape shape,
-        in AttentionModifiers modifiers = default,
-        AttentionOptions options = default)
+        in AttentionOptions options = default,
+        AttentionExecution execution = default)
     {
-        if (options.ValueStrides is not null || options.OutputStrides is not null)
-            throw new ArgumentException("Weights are contiguous and need no values; ValueStrides and OutputStrides must not be given.", nameof(options));
-        AttentionCall call = CallValidation.CheckScores<float>(nameof(weights), HeadDim, Mask, Features, query, key, weights, shape, modifiers, options);
+        AttentionCall call = CallValidation.CheckScores<float>(nameof(weights), HeadDim, Mask, Features, query, key, weights, shape, options, execution);
         call.ValueDim = shape.KeyLength;
         call.OutputStrides = new((long)shape.QueryHeads * shape.QueryLength * shape.KeyLength, (long)shape.QueryLength * shape.KeyLength, shape.KeyLength);
-        Run(call, query, key, value: default, weights, logSumExp: default, wantsWeights: true, modifiers, options);
+        Run(call, query.Elements, key.Elements, value: default, weights, logSumExp: default, wantsWeights: true, options, execution);
     }
 
     /// <summary>Implemented by emitted kernels.</summary>
@@ -294,21 +217,6 @@ public abstract class AttentionKernel
     private PlatformNotSupportedException NotEmitted(InstructionSet instructionSet) =>
         new($"{GetType().Name} has no code for {instructionSet}: the project that declares it emits other instruction sets (its PlatformTarget or FastAttnInstructionSets).");
 
-    private void Forward(
-        ReadOnlySpan<float> query,
-        ReadOnlySpan<float> key,
-        ReadOnlySpan<float> value,
-        Span<float> output,
-        Span<float> logSumExp,
-        bool wantsLogSumExp,
-        in AttentionShape shape,
-        in AttentionModifiers modifiers,
-        in AttentionOptions options)
-    {
-        AttentionCall call = CallValidation.Check<float>(HeadDim, ValueDim, Mask, Features, query, key, value, output, logSumExp, wantsLogSumExp, shape, modifiers, options);
-        Run(call, query, key, value, output, logSumExp, wantsWeights: false, modifiers, options);
-    }
-
     /// <summary>Pins what a checked call reads and writes, and shares its tiles out.</summary>
     private unsafe void Run(
         AttentionCall call,
@@ -318,37 +226,37 @@ public abstract class AttentionKernel
         Span<float> output,
         Span<float> logSumExp,
         bool wantsWeights,
-        in AttentionModifiers modifiers,
-        in AttentionOptions options)
+        in AttentionOptions options,
+        in AttentionExecution execution)
     {
         TileDriver driver = Driver;
-        call.KeyBlock = options.KeyBlock ?? driver.KeyBlock;
-        call.Partition = TilePartition.Of(call.Shape, driver.RegisterRows, wantsWeights ? 1 : driver.QueryTiles(call), ThreadBudget.Of(options.MaxDegreeOfParallelism));
+        call.KeyBlock = execution.KeyBlock ?? driver.KeyBlock;
+        call.Partition = TilePartition.Of(call.Shape, driver.RegisterRows, wantsWeights ? 1 : driver.QueryTiles(call), ThreadBudget.Of(execution.MaxDegreeOfParallelism));
 
-        fixed (float* q = query, k = key, v = value, o = output, lse = logSumExp, additive = modifiers.AdditiveMask, slopes = modifiers.AlibiSlopes, sinks = modifiers.Sinks)
-        fixed (int* keyLengths = modifiers.KeyLengths, queryLengths = modifiers.QueryLengths, causalOffsets = modifiers.CausalOffsets, queryStarts = modifiers.QueryStarts, keyStarts = modifiers.KeyStarts)
-        fixed (bool* boolean = modifiers.BooleanMask)
-        fixed (byte* bits = modifiers.PackedMask)
+        MaskTensors masks = options.Masks;
+        fixed (float* q = query, k = key, v = value, o = output, lse = logSumExp, slopes = options.AlibiSlopes, sinks = options.Sinks)
+        fixed (int* keyLengths = options.KeyLengths, queryLengths = options.QueryLengths, positionOffsets = options.PositionOffsets, queryStarts = options.QueryStarts, keyStarts = options.KeyStarts)
+        fixed (byte* floats = &masks[MaskElement.Float].Start, bytes = &masks[MaskElement.Byte].Start, bits = &masks[MaskElement.Bit].Start)
         {
             call.Query = q;
             call.Key = k;
             call.Value = v;
             call.Output = o;
             call.LogSumExp = lse;
-            call.AdditiveMask.Start = additive;
-            call.BooleanMask.Start = boolean;
-            call.PackedMask.Start = bits;
+            call.AdditiveMask.Start = floats;
+            call.BooleanMask.Start = bytes;
+            call.BitMask.Start = bits;
             call.KeyLengths = keyLengths;
             call.QueryLengths = queryLengths;
-            call.CausalOffsets = causalOffsets;
+            call.PositionOffsets = positionOffsets;
             call.QueryStarts = queryStarts;
             call.KeyStarts = keyStarts;
             call.AlibiSlopes = slopes;
             call.Sinks = sinks;
             if (wantsWeights)
-                TiledJob<WeightsWork>.Run(new(driver, call), options.MaxDegreeOfParallelism, options.CancellationToken);
+                TiledJob<WeightsWork>.Run(new(driver, call), execution.MaxDegreeOfParallelism, execution.CancellationToken);
             else
-                TiledJob<AttentionWork>.Run(new(driver, call), options.MaxDegreeOfParallelism, options.CancellationToken);
+                TiledJob<AttentionWork>.Run(new(driver, call), execution.MaxDegreeOfParallelism, execution.CancellationToken);
         }
     }
 }

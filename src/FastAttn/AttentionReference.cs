@@ -1,5 +1,6 @@
 using System;
 using System.Numerics;
+using System.Threading;
 
 using FastAttn.Runtime;
 
@@ -16,104 +17,63 @@ public static class AttentionReference
     /// maximum, exponentials, quotient ("Attention Is All You Need", arXiv 1706.03762, §3.2.1).
     /// </summary>
     /// <typeparam name="T"><see cref="double"/> for an oracle, <see cref="float"/> for what naive code gives.</typeparam>
-    /// <param name="query">Q: [B, H, L_q, d_k], or as <paramref name="options"/> say.</param>
+    /// <param name="query">Q: [B, H, L_q, d_k], or [B, L_q, H, d_k] as the shape's layout says, or at strides.</param>
     /// <param name="key">K: [B, H_kv, L_k, d_k], likewise.</param>
     /// <param name="value">V: [B, H_kv, L_k, d_v], likewise.</param>
     /// <param name="output">O, written: [B, H, L_q, d_v], likewise. Must not overlap another buffer.</param>
-    /// <param name="logSumExp">LSE, written: [B, H, L_q]; −∞ for a query that sees no key.</param>
-    /// <param name="shape">The sizes.</param>
-    /// <param name="headDim">Head dimension d_k, at least 1.</param>
-    /// <param name="valueDim">Value dimension d_v, at least 1.</param>
-    /// <param name="mask">Which keys a query may attend to.</param>
-    /// <param name="options">Scale, causal offset, layout and strides; the number of threads is ignored.</param>
+    /// <param name="shape">The sizes, and the layout of the buffers.</param>
+    /// <param name="headDim">Head dimension d_k, 1 to <see cref="ScaledDotProductAttention.MaxDim"/>.</param>
+    /// <param name="mask">Whether a query sees all keys or those up to its own position.</param>
+    /// <param name="options">What is computed: scale, softcap, window, offsets, lengths, masks, biases and sinks, in any combination.</param>
+    /// <param name="logSumExp">LSE, written: [B, H, L_q] or, for ragged batches, [H, T]; −∞ for a query that sees no key and has no sink. Empty where it is not wanted.</param>
+    /// <param name="valueDim">Value dimension d_v, likewise; <paramref name="headDim"/> where null.</param>
+    /// <param name="outputStrides">Where the rows of the output stand; null for the shape's layout.</param>
+    /// <param name="cancellationToken">Ends the call between queries.</param>
     /// <remarks>A query that sees no key, or none with a score above −∞, gets zeros. Another key with a score of −∞ has weight 0.</remarks>
-    /// <exception cref="ArgumentException">As <see cref="AttentionKernel.Forward(ReadOnlySpan{float}, ReadOnlySpan{float}, ReadOnlySpan{float}, Span{float}, Span{float}, AttentionShape, AttentionOptions)"/>.</exception>
+    /// <exception cref="ArgumentException">As <see cref="AttentionKernel.Forward"/>.</exception>
     public static void Forward<T>(
-        ReadOnlySpan<float> query,
-        ReadOnlySpan<float> key,
-        ReadOnlySpan<float> value,
-        Span<T> output,
-        Span<T> logSumExp,
-        AttentionShape shape,
-        int headDim,
-        int valueDim,
-        AttentionMask mask = AttentionMask.None,
-        AttentionOptions options = default)
-        where T : unmanaged, IBinaryFloatingPointIeee754<T> =>
-        Forward(query, key, value, output, logSumExp, shape, headDim, valueDim, default, mask, options);
-
-    /// <summary>Computes the output alone, with masks, lengths, biases and sinks in any combination.</summary>
-    /// <inheritdoc cref="Forward{T}(ReadOnlySpan{float}, ReadOnlySpan{float}, ReadOnlySpan{float}, Span{T}, Span{T}, AttentionShape, int, int, in AttentionModifiers, AttentionMask, AttentionOptions)"/>
-    public static void Forward<T>(
-        ReadOnlySpan<float> query,
-        ReadOnlySpan<float> key,
-        ReadOnlySpan<float> value,
+        AttentionInput query,
+        AttentionInput key,
+        AttentionInput value,
         Span<T> output,
         AttentionShape shape,
         int headDim,
-        int valueDim,
-        in AttentionModifiers modifiers = default,
         AttentionMask mask = AttentionMask.None,
-        AttentionOptions options = default)
+        in AttentionOptions options = default,
+        Span<T> logSumExp = default,
+        int? valueDim = null,
+        AttentionStrides? outputStrides = null,
+        CancellationToken cancellationToken = default)
         where T : unmanaged, IBinaryFloatingPointIeee754<T> =>
-        Forward(query, key, value, output, default, wantsLogSumExp: false, shape, headDim, valueDim, modifiers, mask, options);
+        Compute(query, key, value, output, outputStrides, logSumExp, shape, headDim, valueDim ?? headDim, mask, options, cancellationToken);
 
-    /// <summary>As the other overload, with masks, lengths, biases and sinks in any combination.</summary>
-    /// <typeparam name="T"><see cref="double"/> for an oracle, <see cref="float"/> for what naive code gives.</typeparam>
-    /// <param name="query">Q: [B, H, L_q, d_k], or as <paramref name="options"/> say.</param>
-    /// <param name="key">K: [B, H_kv, L_k, d_k], likewise.</param>
-    /// <param name="value">V: [B, H_kv, L_k, d_v], likewise.</param>
-    /// <param name="output">O, written: [B, H, L_q, d_v], likewise. Must not overlap another buffer.</param>
-    /// <param name="logSumExp">LSE, written: [B, H, L_q] or, for ragged batches, [H, T]; −∞ for a query that sees no key and no sink.</param>
-    /// <param name="shape">The sizes.</param>
-    /// <param name="headDim">Head dimension d_k, at least 1.</param>
-    /// <param name="valueDim">Value dimension d_v, at least 1.</param>
-    /// <param name="modifiers">Masks, lengths, biases and sinks.</param>
-    /// <param name="mask">Which keys a query may attend to.</param>
-    /// <param name="options">Scale, softcap, window, causal offset, layout and strides; the number of threads is ignored.</param>
-    /// <remarks>A query that sees no key, or none with a score above −∞, gets zeros.</remarks>
-    /// <exception cref="ArgumentException">As <see cref="AttentionKernel.Forward(ReadOnlySpan{float}, ReadOnlySpan{float}, ReadOnlySpan{float}, Span{float}, Span{float}, AttentionShape, in AttentionModifiers, AttentionOptions)"/>.</exception>
-    public static void Forward<T>(
-        ReadOnlySpan<float> query,
-        ReadOnlySpan<float> key,
-        ReadOnlySpan<float> value,
+    private static void Compute<T>(
+        in AttentionInput query,
+        in AttentionInput key,
+        in AttentionInput value,
         Span<T> output,
+        AttentionStrides? outputStrides,
         Span<T> logSumExp,
-        AttentionShape shape,
-        int headDim,
-        int valueDim,
-        in AttentionModifiers modifiers,
-        AttentionMask mask = AttentionMask.None,
-        AttentionOptions options = default)
-        where T : unmanaged, IBinaryFloatingPointIeee754<T> =>
-        Forward(query, key, value, output, logSumExp, wantsLogSumExp: true, shape, headDim, valueDim, modifiers, mask, options);
-
-    private static void Forward<T>(
-        ReadOnlySpan<float> query,
-        ReadOnlySpan<float> key,
-        ReadOnlySpan<float> value,
-        Span<T> output,
-        Span<T> logSumExp,
-        bool wantsLogSumExp,
         in AttentionShape shape,
         int headDim,
         int valueDim,
-        in AttentionModifiers modifiers,
         AttentionMask mask,
-        in AttentionOptions options)
+        in AttentionOptions options,
+        CancellationToken cancellationToken)
         where T : unmanaged, IBinaryFloatingPointIeee754<T>
     {
-        ScaledDotProductAttention.CheckDimensions(headDim, valueDim, mask);
+        ScaledDotProductAttention.CheckDims(headDim, valueDim, mask);
+        bool wantsLogSumExp = !logSumExp.IsEmpty;
         AttentionCall call = CallValidation.Check<T>(
-            headDim, valueDim, mask, AttentionFeatures.All, query, key, value, output, logSumExp, wantsLogSumExp, shape, modifiers, options);
+            headDim, valueDim, mask, AttentionFeatures.All, query, key, value, output, outputStrides, logSumExp, wantsLogSumExp, shape, options, execution: default);
         var scores = new T[shape.KeyLength];
         for (int b = 0; b < shape.Batch; b++)
         {
-            Sequence sequence = SequenceAt(b, shape, modifiers, options);
+            Sequence sequence = SequenceAt(b, shape, options);
             for (int h = 0; h < shape.QueryHeads; h++)
             {
                 int keyValueHead = h / call.GroupSize;
-                for (int i = sequence.QueryLength; i < call.Shape.QueryLength && !modifiers.QueryLengths.IsEmpty; i++)
+                for (int i = sequence.QueryLength; i < call.Shape.QueryLength && !options.QueryLengths.IsEmpty; i++)
                 {
                     output.Slice((int)Start(call.OutputStrides, b, h, i), valueDim).Clear();
                     if (wantsLogSumExp)
@@ -122,19 +82,19 @@ public static class AttentionReference
 
                 for (int i = 0; i < sequence.QueryLength; i++)
                 {
-                    options.CancellationToken.ThrowIfCancellationRequested();
+                    cancellationToken.ThrowIfCancellationRequested();
                     Span<T> s = scores.AsSpan(0, sequence.KeyLength);
-                    ReadOnlySpan<float> q = Row(query, call.QueryStrides, sequence.Batch, h, sequence.QueryStart + i, headDim);
+                    ReadOnlySpan<float> q = Row(query.Elements, call.QueryStrides, sequence.Batch, h, sequence.QueryStart + i, headDim);
                     for (int j = 0; j < s.Length; j++)
                     {
-                        s[j] = Score<T>(q, Row(key, call.KeyStrides, sequence.Batch, keyValueHead, sequence.KeyStart + j, headDim), options);
-                        s[j] = Masked(Softcapped(s[j], options), b, h, i, j, sequence, call, mask, modifiers, options);
+                        s[j] = Score<T>(q, Row(key.Elements, call.KeyStrides, sequence.Batch, keyValueHead, sequence.KeyStart + j, headDim), options);
+                        s[j] = Masked(Softcapped(s[j], options), b, h, i, j, sequence, call, mask, options);
                     }
 
                     T max = T.NegativeInfinity;
                     foreach (T score in s)
                         max = T.Max(max, score);
-                    T sink = modifiers.Sinks.IsEmpty ? T.NegativeInfinity : T.CreateChecked(modifiers.Sinks[h]);
+                    T sink = options.Sinks.IsEmpty ? T.NegativeInfinity : T.CreateChecked(options.Sinks[h]);
                     max = T.Max(max, sink);
 
                     Span<T> o = output.Slice((int)Start(call.OutputStrides, sequence.Batch, h, sequence.QueryStart + i), valueDim);
@@ -156,9 +116,9 @@ public static class AttentionReference
 
                     for (int j = 0; j < s.Length; j++)
                     {
-                        if (!Sees(b, h, i, j, sequence, call, mask, modifiers, options))
+                        if (!Sees(b, h, i, j, sequence, call, mask, options))
                             continue;
-                        ReadOnlySpan<float> v = Row(value, call.ValueStrides, sequence.Batch, keyValueHead, sequence.KeyStart + j, valueDim);
+                        ReadOnlySpan<float> v = Row(value.Elements, call.ValueStrides, sequence.Batch, keyValueHead, sequence.KeyStart + j, valueDim);
                         for (int c = 0; c < valueDim; c++)
                             o[c] += s[j] * T.CreateTruncating(v[c]);
                     }
@@ -174,54 +134,54 @@ public static class AttentionReference
 
     /// <summary>Computes the scores of every query and key up to some stage: what no kernel ever holds.</summary>
     /// <typeparam name="T"><see cref="double"/> for an oracle, <see cref="float"/> for what naive code gives.</typeparam>
-    /// <param name="query">Q: [B, H, L_q, d_k], or as <paramref name="options"/> say.</param>
+    /// <param name="query">Q: [B, H, L_q, d_k], or [B, L_q, H, d_k] as the shape's layout says, or at strides.</param>
     /// <param name="key">K: [B, H_kv, L_k, d_k], likewise.</param>
     /// <param name="scores">Written: [B, H, L_q, L_k].</param>
-    /// <param name="shape">The sizes.</param>
-    /// <param name="headDim">Head dimension d_k, at least 1.</param>
+    /// <param name="shape">The sizes, and the layout of query and key.</param>
     /// <param name="stage">How far.</param>
-    /// <param name="modifiers">Masks, lengths, biases and sinks; not ragged.</param>
-    /// <param name="mask">Which keys a query may attend to.</param>
-    /// <param name="options">Scale, softcap, window, causal offset, layout and strides.</param>
+    /// <param name="headDim">Head dimension d_k, 1 to <see cref="ScaledDotProductAttention.MaxDim"/>.</param>
+    /// <param name="mask">Whether a query sees all keys or those up to its own position.</param>
+    /// <param name="options">What is computed, as in <see cref="Forward"/>; not ragged.</param>
+    /// <param name="cancellationToken">Ends the call between queries.</param>
     /// <exception cref="ArgumentException">A length, stride or size does not fit; the parameter is named and nothing has been written.</exception>
     public static void Scores<T>(
-        ReadOnlySpan<float> query,
-        ReadOnlySpan<float> key,
+        AttentionInput query,
+        AttentionInput key,
         Span<T> scores,
         AttentionShape shape,
-        int headDim,
         AttentionScoreStage stage,
-        in AttentionModifiers modifiers = default,
+        int headDim,
         AttentionMask mask = AttentionMask.None,
-        AttentionOptions options = default)
+        in AttentionOptions options = default,
+        CancellationToken cancellationToken = default)
         where T : unmanaged, IBinaryFloatingPointIeee754<T>
     {
-        ScaledDotProductAttention.CheckDimensions(headDim, headDim, mask);
+        ScaledDotProductAttention.CheckDims(headDim, headDim, mask);
         if (stage is < AttentionScoreStage.Scaled or > AttentionScoreStage.Probabilities)
             throw new ArgumentOutOfRangeException(nameof(stage), stage, "The stage is not defined.");
 
-        AttentionCall call = CallValidation.CheckScores<T>(nameof(scores), headDim, mask, AttentionFeatures.All, query, key, scores, shape, modifiers, options);
+        AttentionCall call = CallValidation.CheckScores<T>(nameof(scores), headDim, mask, AttentionFeatures.All, query, key, scores, shape, options, execution: default);
         for (int b = 0; b < shape.Batch; b++)
         {
-            Sequence sequence = SequenceAt(b, shape, modifiers, options);
+            Sequence sequence = SequenceAt(b, shape, options);
             for (int h = 0; h < shape.QueryHeads; h++)
             {
                 for (int i = 0; i < shape.QueryLength; i++)
                 {
-                    options.CancellationToken.ThrowIfCancellationRequested();
-                    ReadOnlySpan<float> q = Row(query, call.QueryStrides, b, h, i, headDim);
+                    cancellationToken.ThrowIfCancellationRequested();
+                    ReadOnlySpan<float> q = Row(query.Elements, call.QueryStrides, b, h, i, headDim);
                     Span<T> s = scores.Slice(((b * shape.QueryHeads + h) * shape.QueryLength + i) * shape.KeyLength, shape.KeyLength);
                     for (int j = 0; j < s.Length; j++)
                     {
-                        s[j] = Score<T>(q, Row(key, call.KeyStrides, b, h / call.GroupSize, j, headDim), options);
+                        s[j] = Score<T>(q, Row(key.Elements, call.KeyStrides, b, h / call.GroupSize, j, headDim), options);
                         if (stage >= AttentionScoreStage.Softcapped)
                             s[j] = Softcapped(s[j], options);
                         if (stage >= AttentionScoreStage.Masked)
-                            s[j] = Masked(s[j], b, h, i, j, sequence, call, mask, modifiers, options);
+                            s[j] = Masked(s[j], b, h, i, j, sequence, call, mask, options);
                     }
 
                     if (stage == AttentionScoreStage.Probabilities)
-                        Softmax(s, modifiers.Sinks.IsEmpty ? T.NegativeInfinity : T.CreateChecked(modifiers.Sinks[h]));
+                        Softmax(s, options.Sinks.IsEmpty ? T.NegativeInfinity : T.CreateChecked(options.Sinks[h]));
                 }
             }
         }
@@ -242,56 +202,37 @@ public static class AttentionReference
         options.Softcap is { } cap ? T.CreateChecked(cap) * T.Tanh(score / T.CreateChecked(cap)) : score;
 
     private static T Masked<T>(
-        T score, int batch, int head, int i, int j, in Sequence sequence, in AttentionCall call, AttentionMask mask, in AttentionModifiers modifiers, in AttentionOptions options)
+        T score, int batch, int head, int i, int j, in Sequence sequence, in AttentionCall call, AttentionMask mask, in AttentionOptions options)
         where T : unmanaged, IBinaryFloatingPointIeee754<T>
     {
-        if (!Sees(batch, head, i, j, sequence, call, mask, modifiers, options))
+        if (!Sees(batch, head, i, j, sequence, call, mask, options))
             return T.NegativeInfinity;
-        if (!modifiers.AdditiveMask.IsEmpty)
-            score += T.CreateTruncating(modifiers.AdditiveMask[(int)Element(call.AdditiveMask.Strides, batch, head, i, j)]);
-        if (!modifiers.AlibiSlopes.IsEmpty)
-            score -= T.CreateTruncating(modifiers.AlibiSlopes[head]) * T.CreateTruncating(Math.Abs((long)i + sequence.CausalOffset - j));
+        if (options.Masks[MaskElement.Float] is { IsGiven: true } additive)
+            score += T.CreateTruncating(additive[call.AdditiveMask.Rows.Element(batch, head, i, j)]);
+        if (!options.AlibiSlopes.IsEmpty)
+            score -= T.CreateTruncating(options.AlibiSlopes[head]) * T.CreateTruncating(Math.Abs((long)i + sequence.PositionOffset - j));
         return score;
     }
 
     /// <summary>Whether query i sees key j.</summary>
-    private static bool Sees(int batch, int head, int i, int j, in Sequence sequence, in AttentionCall call, AttentionMask mask, in AttentionModifiers modifiers, in AttentionOptions options)
+    private static bool Sees(int batch, int head, int i, int j, in Sequence sequence, in AttentionCall call, AttentionMask mask, in AttentionOptions options)
     {
-        long own = (long)i + sequence.CausalOffset;
+        long own = (long)i + sequence.PositionOffset;
         if (i >= sequence.QueryLength || j >= sequence.KeyLength)
             return false;
         if (mask == AttentionMask.Causal && j > own)
             return false;
         if (options.Window is { } window && (j < own - (window.Left ?? AttentionCall.Unbounded) || j > own + (window.Right ?? AttentionCall.Unbounded)))
             return false;
-        if (IsPresent(modifiers.AdditiveMask, call.AdditiveMask.Strides)
-            && (HidesRest(call.AdditiveMask.Strides, j) || float.IsNegativeInfinity(modifiers.AdditiveMask[(int)Element(call.AdditiveMask.Strides, batch, head, i, j)])))
+        foreach (MaskElement element in (ReadOnlySpan<MaskElement>)[MaskElement.Float, MaskElement.Byte, MaskElement.Bit])
         {
-            return false;
+            MaskRows rows = call.MaskOf(element).Rows;
+            if (options.Masks[element] is { IsGiven: true } tensor && (rows.HidesRest(j) || float.IsNegativeInfinity(tensor[rows.Element(batch, head, i, j)])))
+                return false;
         }
 
-        if (IsPresent(modifiers.BooleanMask, call.BooleanMask.Strides)
-            && (HidesRest(call.BooleanMask.Strides, j) || !modifiers.BooleanMask[(int)Element(call.BooleanMask.Strides, batch, head, i, j)]))
-        {
-            return false;
-        }
-
-        if (!IsPresent(modifiers.PackedMask, call.PackedMask.Strides))
-            return true;
-        if (HidesRest(call.PackedMask.Strides, j))
-            return false;
-        long bit = Element(call.PackedMask.Strides, batch, head, i, j);
-        return (modifiers.PackedMask[(int)(bit >> 3)] >> (int)(bit & 7) & 1) != 0;
+        return true;
     }
-
-    private static bool IsPresent<TElement>(ReadOnlySpan<TElement> mask, in AttentionMaskStrides strides) =>
-        !mask.IsEmpty || (CallValidation.IsGiven(mask) && strides.KeyLength == 0);
-
-    /// <summary>Whether a key is past the end of a mask's rows, which hides it.</summary>
-    private static bool HidesRest(in AttentionMaskStrides strides, int key) => key >= strides.KeyLength && !strides.RepeatsKeys;
-
-    private static long Element(in AttentionMaskStrides strides, int batch, int head, int query, int key) =>
-        batch * strides.Batch + head * strides.Head + query * strides.Query + (strides.RepeatsKeys ? 0 : key);
 
     private static void Softmax<T>(Span<T> scores, T sink)
         where T : unmanaged, IBinaryFloatingPointIeee754<T>
@@ -312,14 +253,15 @@ public static class AttentionReference
             score = T.Exp(score - max) / sum;
     }
 
-    private static Sequence SequenceAt(int index, in AttentionShape shape, in AttentionModifiers modifiers, in AttentionOptions options)
+    private static Sequence SequenceAt(int index, in AttentionShape shape, in AttentionOptions options)
     {
-        bool isRagged = !modifiers.QueryStarts.IsEmpty;
-        int queryStart = isRagged ? modifiers.QueryStarts[index] : 0, keyStart = isRagged ? modifiers.KeyStarts[index] : 0;
-        int queryLength = isRagged ? modifiers.QueryStarts[index + 1] - queryStart : modifiers.QueryLengths.IsEmpty ? shape.QueryLength : modifiers.QueryLengths[index];
-        int keyLength = isRagged ? modifiers.KeyStarts[index + 1] - keyStart : modifiers.KeyLengths.IsEmpty ? shape.KeyLength : modifiers.KeyLengths[index];
-        int offset = !modifiers.CausalOffsets.IsEmpty ? modifiers.CausalOffsets[index] : options.CausalOffset ?? Sequence.DefaultOffset(CallValidation.IsSelfAttention(shape, modifiers), queryLength, keyLength);
-        return new(isRagged ? 0 : index, index, queryStart, queryLength, keyStart, keyLength, offset);
+        bool isRagged = !options.QueryStarts.IsEmpty;
+        int queryStart = isRagged ? options.QueryStarts[index] : 0, keyStart = isRagged ? options.KeyStarts[index] : 0;
+        int queryLength = isRagged ? options.QueryStarts[index + 1] - queryStart : options.QueryLengths.IsEmpty ? shape.QueryLength : options.QueryLengths[index];
+        int keyLength = isRagged ? options.KeyStarts[index + 1] - keyStart : options.KeyLengths.IsEmpty ? shape.KeyLength : options.KeyLengths[index];
+        int? given = options.PositionOffsets.IsEmpty ? options.PositionOffset : options.PositionOffsets[index];
+        long offset = given ?? Sequence.DefaultOffset(CallValidation.IsSelfAttention(shape, options), queryLength, options.KeyPart?.KeyLength ?? keyLength);
+        return new(isRagged ? 0 : index, index, queryStart, queryLength, keyStart, keyLength, offset - (options.KeyPart?.Start ?? 0));
     }
 
     private static ReadOnlySpan<float> Row(ReadOnlySpan<float> buffer, in AttentionStrides strides, int batch, int head, int token, int dim) =>

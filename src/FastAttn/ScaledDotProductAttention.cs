@@ -17,178 +17,95 @@ namespace FastAttn;
 public static class ScaledDotProductAttention
 {
     /// <summary>The largest head or value dimension.</summary>
-    public const int MaxDimension = 1024;
+    public const int MaxDim = 1024;
 
     private static readonly ConcurrentDictionary<(int HeadDim, int ValueDim, AttentionMask Mask, bool HasFeatures), AttentionKernel> Others = new();
 
-    /// <summary>Computes <c>O = softmax(scale·Q·Kᵀ + M)·V</c> for every batch and head.</summary>
-    /// <param name="query">Q: [B, H, L_q, d_k], or as <paramref name="options"/> say; every row contiguous.</param>
+    /// <inheritdoc cref="AttentionKernel.Forward" path="/summary"/>
+    /// <param name="query">Q: [B, H, L_q, d_k], or [B, L_q, H, d_k] as the shape's layout says, or at strides; every row contiguous.</param>
     /// <param name="key">K: [B, H_kv, L_k, d_k], likewise.</param>
     /// <param name="value">V: [B, H_kv, L_k, d_v], likewise.</param>
-    /// <param name="output">O, written: [B, H, L_q, d_v], likewise. Must not overlap another buffer.</param>
-    /// <param name="shape">The sizes.</param>
-    /// <param name="headDim">Head dimension d_k, 1 to <see cref="MaxDimension"/>.</param>
-    /// <param name="valueDim">Value dimension d_v, 1 to <see cref="MaxDimension"/>; <paramref name="headDim"/> where null.</param>
-    /// <param name="mask">Which keys a query may attend to.</param>
-    /// <param name="options">Scale, causal offset, layout, strides, threads and cancellation; <c>default</c> for the usual.</param>
-    /// <inheritdoc cref="AttentionKernel.Forward(ReadOnlySpan{float}, ReadOnlySpan{float}, ReadOnlySpan{float}, Span{float}, AttentionShape, AttentionOptions)" path="/remarks"/>
-    /// <inheritdoc cref="AttentionKernel.Forward(ReadOnlySpan{float}, ReadOnlySpan{float}, ReadOnlySpan{float}, Span{float}, AttentionShape, AttentionOptions)" path="/exception"/>
+    /// <param name="output">O, written: [B, H, L_q, d_v], likewise; with or without log-sum-exp. Must not overlap another buffer.</param>
+    /// <param name="shape">The sizes, and the layout of the buffers.</param>
+    /// <param name="headDim">Head dimension d_k, 1 to <see cref="MaxDim"/>.</param>
+    /// <param name="mask">Whether a query sees all keys or those up to its own position.</param>
+    /// <param name="options">What is computed: scale, softcap, window, offsets, lengths, masks, biases and sinks, in any combination.</param>
+    /// <param name="execution">How it runs: threads and cancellation.</param>
+    /// <param name="valueDim">Value dimension d_v, 1 to <see cref="MaxDim"/>; <paramref name="headDim"/> where null.</param>
+    /// <inheritdoc cref="AttentionKernel.Forward" path="/remarks"/>
+    /// <inheritdoc cref="AttentionKernel.Forward" path="/exception"/>
     public static void Forward(
-        ReadOnlySpan<float> query,
-        ReadOnlySpan<float> key,
-        ReadOnlySpan<float> value,
-        Span<float> output,
+        AttentionInput query,
+        AttentionInput key,
+        AttentionInput value,
+        AttentionOutput output,
         AttentionShape shape,
         int headDim,
-        int? valueDim = null,
         AttentionMask mask = AttentionMask.None,
-        AttentionOptions options = default) =>
-        Forward(query, key, value, output, shape, headDim, default, valueDim, mask, options);
+        in AttentionOptions options = default,
+        AttentionExecution execution = default,
+        int? valueDim = null) =>
+        GetKernel(headDim, mask, CallValidation.FeaturesOf(options), valueDim).Forward(query, key, value, output, shape, options, execution);
 
-    /// <summary>Computes <c>O = softmax(scale·Q·Kᵀ + M)·V</c> for every batch and head, with masks, lengths, biases and sinks in any combination.</summary>
-    /// <param name="query">Q: [B, H, L_q, d_k], or as <paramref name="options"/> say; every row contiguous.</param>
-    /// <param name="key">K: [B, H_kv, L_k, d_k], likewise.</param>
-    /// <param name="value">V: [B, H_kv, L_k, d_v], likewise.</param>
-    /// <param name="output">O, written: [B, H, L_q, d_v], likewise. Must not overlap another buffer.</param>
-    /// <param name="shape">The sizes.</param>
-    /// <param name="headDim">Head dimension d_k, 1 to <see cref="MaxDimension"/>.</param>
-    /// <param name="modifiers">Masks, lengths, biases and sinks.</param>
-    /// <param name="valueDim">Value dimension d_v, 1 to <see cref="MaxDimension"/>; <paramref name="headDim"/> where null.</param>
-    /// <param name="mask">Which keys a query may attend to.</param>
-    /// <param name="options">Scale, causal offset, layout, strides, threads and cancellation; <c>default</c> for the usual.</param>
-    /// <inheritdoc cref="AttentionKernel.Forward(ReadOnlySpan{float}, ReadOnlySpan{float}, ReadOnlySpan{float}, Span{float}, AttentionShape, AttentionOptions)" path="/remarks"/>
-    /// <inheritdoc cref="AttentionKernel.Forward(ReadOnlySpan{float}, ReadOnlySpan{float}, ReadOnlySpan{float}, Span{float}, AttentionShape, AttentionOptions)" path="/exception"/>
-    public static void Forward(
-        ReadOnlySpan<float> query,
-        ReadOnlySpan<float> key,
-        ReadOnlySpan<float> value,
-        Span<float> output,
+    /// <inheritdoc cref="AttentionKernel.ForwardQkv" path="/summary"/>
+    /// <param name="qkv">Q, K and V: [B, L, H·d_k + H_kv·(d_k + d_v)].</param>
+    /// <param name="output">O, written: [B, L, H, d_v], or at strides; with or without log-sum-exp. Must not overlap another buffer.</param>
+    /// <param name="shape">The sizes, without a layout; query and key length are the same.</param>
+    /// <param name="headDim">Head dimension d_k, 1 to <see cref="MaxDim"/>.</param>
+    /// <param name="mask">Whether a query sees all keys or those up to its own position.</param>
+    /// <param name="options">What is computed, as in <see cref="Forward"/>.</param>
+    /// <param name="execution">How it runs: threads and cancellation.</param>
+    /// <param name="valueDim">Value dimension d_v, 1 to <see cref="MaxDim"/>; <paramref name="headDim"/> where null.</param>
+    /// <inheritdoc cref="AttentionKernel.Forward" path="/remarks"/>
+    /// <inheritdoc cref="AttentionKernel.Forward" path="/exception"/>
+    public static void ForwardQkv(
+        ReadOnlySpan<float> qkv,
+        AttentionOutput output,
         AttentionShape shape,
         int headDim,
-        in AttentionModifiers modifiers,
-        int? valueDim = null,
         AttentionMask mask = AttentionMask.None,
-        AttentionOptions options = default) =>
-        GetKernel(headDim, valueDim ?? headDim, mask, CallValidation.FeaturesOf(options, modifiers)).Forward(query, key, value, output, shape, modifiers, options);
-
-    /// <summary>
-    /// Computes <c>O = softmax(scale·Q·Kᵀ + M)·V</c> and the logarithm of each query's softmax denominator,
-    /// <c>LSE = ln Σ_j exp(scale·q·k_j)</c> over the keys that it sees.
-    /// </summary>
-    /// <param name="query">Q: [B, H, L_q, d_k], or as <paramref name="options"/> say; every row contiguous.</param>
-    /// <param name="key">K: [B, H_kv, L_k, d_k], likewise.</param>
-    /// <param name="value">V: [B, H_kv, L_k, d_v], likewise.</param>
-    /// <param name="output">O, written: [B, H, L_q, d_v], likewise. Must not overlap another buffer.</param>
-    /// <param name="logSumExp">LSE, written: [B, H, L_q], always contiguous; −∞ for a query that sees no key.</param>
-    /// <param name="shape">The sizes.</param>
-    /// <param name="headDim">Head dimension d_k, 1 to <see cref="MaxDimension"/>.</param>
-    /// <param name="valueDim">Value dimension d_v, 1 to <see cref="MaxDimension"/>; <paramref name="headDim"/> where null.</param>
-    /// <param name="mask">Which keys a query may attend to.</param>
-    /// <param name="options">Scale, causal offset, layout, strides, threads and cancellation; <c>default</c> for the usual.</param>
-    /// <inheritdoc cref="AttentionKernel.Forward(ReadOnlySpan{float}, ReadOnlySpan{float}, ReadOnlySpan{float}, Span{float}, AttentionShape, AttentionOptions)" path="/remarks"/>
-    /// <inheritdoc cref="AttentionKernel.Forward(ReadOnlySpan{float}, ReadOnlySpan{float}, ReadOnlySpan{float}, Span{float}, AttentionShape, AttentionOptions)" path="/exception"/>
-    public static void Forward(
-        ReadOnlySpan<float> query,
-        ReadOnlySpan<float> key,
-        ReadOnlySpan<float> value,
-        Span<float> output,
-        Span<float> logSumExp,
-        AttentionShape shape,
-        int headDim,
-        int? valueDim = null,
-        AttentionMask mask = AttentionMask.None,
-        AttentionOptions options = default) =>
-        Forward(query, key, value, output, logSumExp, shape, headDim, default, valueDim, mask, options);
-
-    /// <summary>
-    /// Computes <c>O = softmax(scale·Q·Kᵀ + M)·V</c> with masks, lengths, biases and sinks in any combination, and the logarithm
-    /// of each query's softmax denominator.
-    /// </summary>
-    /// <param name="query">Q: [B, H, L_q, d_k], or as <paramref name="options"/> say; every row contiguous.</param>
-    /// <param name="key">K: [B, H_kv, L_k, d_k], likewise.</param>
-    /// <param name="value">V: [B, H_kv, L_k, d_v], likewise.</param>
-    /// <param name="output">O, written: [B, H, L_q, d_v], likewise. Must not overlap another buffer.</param>
-    /// <param name="logSumExp">LSE, written: [B, H, L_q] or, for ragged batches, [H, T]; −∞ for a query that sees no key and no sink.</param>
-    /// <param name="shape">The sizes.</param>
-    /// <param name="headDim">Head dimension d_k, 1 to <see cref="MaxDimension"/>.</param>
-    /// <param name="modifiers">Masks, lengths, biases and sinks.</param>
-    /// <param name="valueDim">Value dimension d_v, 1 to <see cref="MaxDimension"/>; <paramref name="headDim"/> where null.</param>
-    /// <param name="mask">Which keys a query may attend to.</param>
-    /// <param name="options">Scale, causal offset, layout, strides, threads and cancellation; <c>default</c> for the usual.</param>
-    /// <inheritdoc cref="AttentionKernel.Forward(ReadOnlySpan{float}, ReadOnlySpan{float}, ReadOnlySpan{float}, Span{float}, AttentionShape, AttentionOptions)" path="/remarks"/>
-    /// <inheritdoc cref="AttentionKernel.Forward(ReadOnlySpan{float}, ReadOnlySpan{float}, ReadOnlySpan{float}, Span{float}, AttentionShape, AttentionOptions)" path="/exception"/>
-    public static void Forward(
-        ReadOnlySpan<float> query,
-        ReadOnlySpan<float> key,
-        ReadOnlySpan<float> value,
-        Span<float> output,
-        Span<float> logSumExp,
-        AttentionShape shape,
-        int headDim,
-        in AttentionModifiers modifiers,
-        int? valueDim = null,
-        AttentionMask mask = AttentionMask.None,
-        AttentionOptions options = default) =>
-        GetKernel(headDim, valueDim ?? headDim, mask, CallValidation.FeaturesOf(options, modifiers)).Forward(query, key, value, output, logSumExp, shape, modifiers, options);
-
-    /// <inheritdoc cref="AttentionKernel.ForwardPacked" path="/summary"/>
-    /// <param name="packed">Q, K and V: [B, L, H·d_k + H_kv·(d_k + d_v)].</param>
-    /// <param name="output">O, written: [B, L, H, d_v]. Must not overlap another buffer.</param>
-    /// <param name="shape">The sizes; query and key length are the same.</param>
-    /// <param name="headDim">Head dimension d_k, 1 to <see cref="MaxDimension"/>.</param>
-    /// <param name="modifiers">Masks, lengths, biases and sinks; <c>default</c> for none.</param>
-    /// <param name="valueDim">Value dimension d_v, 1 to <see cref="MaxDimension"/>; <paramref name="headDim"/> where null.</param>
-    /// <param name="mask">Which keys a query may attend to.</param>
-    /// <param name="options">Scale, causal offset, threads and cancellation. Layout and strides are those of this method.</param>
-    /// <inheritdoc cref="AttentionKernel.Forward(ReadOnlySpan{float}, ReadOnlySpan{float}, ReadOnlySpan{float}, Span{float}, AttentionShape, AttentionOptions)" path="/remarks"/>
-    /// <inheritdoc cref="AttentionKernel.Forward(ReadOnlySpan{float}, ReadOnlySpan{float}, ReadOnlySpan{float}, Span{float}, AttentionShape, AttentionOptions)" path="/exception"/>
-    public static void ForwardPacked(
-        ReadOnlySpan<float> packed,
-        Span<float> output,
-        AttentionShape shape,
-        int headDim,
-        in AttentionModifiers modifiers = default,
-        int? valueDim = null,
-        AttentionMask mask = AttentionMask.None,
-        AttentionOptions options = default) =>
-        GetKernel(headDim, valueDim ?? headDim, mask, CallValidation.FeaturesOf(options, modifiers)).ForwardPacked(packed, output, shape, modifiers, options);
+        in AttentionOptions options = default,
+        AttentionExecution execution = default,
+        int? valueDim = null) =>
+        GetKernel(headDim, mask, CallValidation.FeaturesOf(options), valueDim).ForwardQkv(qkv, output, shape, options, execution);
 
     /// <inheritdoc cref="AttentionKernel.ComputeWeights" path="/summary"/>
-    /// <param name="query">Q: [B, H, L_q, d_k], or as <paramref name="options"/> say; every row contiguous.</param>
+    /// <param name="query">Q: [B, H, L_q, d_k], or [B, L_q, H, d_k] as the shape's layout says, or at strides; every row contiguous.</param>
     /// <param name="key">K: [B, H_kv, L_k, d_k], likewise.</param>
     /// <param name="weights">P, written: [B, H, L_q, L_k], always contiguous: 4·B·H·L_q·L_k bytes. Must not overlap another buffer.</param>
-    /// <param name="shape">The sizes.</param>
-    /// <param name="headDim">Head dimension d_k, 1 to <see cref="MaxDimension"/>.</param>
-    /// <param name="modifiers">Masks, lengths, biases and sinks; not ragged.</param>
-    /// <param name="mask">Which keys a query may attend to.</param>
-    /// <param name="options">Scale, softcap, window, causal offset, layout, strides and threads; <c>default</c> for the usual.</param>
-    /// <inheritdoc cref="AttentionKernel.Forward(ReadOnlySpan{float}, ReadOnlySpan{float}, ReadOnlySpan{float}, Span{float}, AttentionShape, AttentionOptions)" path="/exception"/>
+    /// <param name="shape">The sizes, and the layout of query and key.</param>
+    /// <param name="headDim">Head dimension d_k, 1 to <see cref="MaxDim"/>.</param>
+    /// <param name="mask">Whether a query sees all keys or those up to its own position.</param>
+    /// <param name="options">What is computed, as in <see cref="Forward"/>; not ragged.</param>
+    /// <param name="execution">How it runs: threads and cancellation.</param>
+    /// <inheritdoc cref="AttentionKernel.Forward" path="/exception"/>
     public static void ComputeWeights(
-        ReadOnlySpan<float> query,
-        ReadOnlySpan<float> key,
+        AttentionInput query,
+        AttentionInput key,
         Span<float> weights,
         AttentionShape shape,
         int headDim,
-        in AttentionModifiers modifiers = default,
         AttentionMask mask = AttentionMask.None,
-        AttentionOptions options = default) =>
-        GetKernel(headDim, headDim, mask, CallValidation.FeaturesOf(options, modifiers)).ComputeWeights(query, key, weights, shape, modifiers, options);
+        in AttentionOptions options = default,
+        AttentionExecution execution = default) =>
+        GetKernel(headDim, mask, CallValidation.FeaturesOf(options)).ComputeWeights(query, key, weights, shape, options, execution);
 
     /// <summary>The kernel for these dimensions and mask: one made for them where the library has it, else one for any dimensions.</summary>
-    /// <param name="headDim">Head dimension d_k, 1 to <see cref="MaxDimension"/>.</param>
-    /// <param name="valueDim">Value dimension d_v, 1 to <see cref="MaxDimension"/>.</param>
-    /// <param name="mask">Which keys a query may attend to.</param>
+    /// <param name="headDim">Head dimension d_k, 1 to <see cref="MaxDim"/>.</param>
+    /// <param name="mask">Whether a query sees all keys or those up to its own position.</param>
     /// <param name="features">What calls may use beside it; the kernel may have more.</param>
+    /// <param name="valueDim">Value dimension d_v, 1 to <see cref="MaxDim"/>; <paramref name="headDim"/> where null.</param>
     /// <returns>The same instance for the same arguments.</returns>
-    /// <exception cref="ArgumentOutOfRangeException">A dimension is outside 1 to <see cref="MaxDimension"/>, or the mask or a feature is not defined.</exception>
-    public static AttentionKernel GetKernel(int headDim, int valueDim, AttentionMask mask = AttentionMask.None, AttentionFeatures features = AttentionFeatures.None)
+    /// <exception cref="ArgumentOutOfRangeException">A dimension is outside 1 to <see cref="MaxDim"/>, or the mask or a feature is not defined.</exception>
+    public static AttentionKernel GetKernel(int headDim, AttentionMask mask = AttentionMask.None, AttentionFeatures features = AttentionFeatures.None, int? valueDim = null)
     {
-        CheckDimensions(headDim, valueDim, mask);
+        int ownValueDim = valueDim ?? headDim;
+        CheckDims(headDim, ownValueDim, mask);
         if ((features & ~AttentionFeatures.All) != 0)
             throw new ArgumentOutOfRangeException(nameof(features), features, "A feature is not defined.");
         bool hasFeatures = features != AttentionFeatures.None;
-        AttentionKernel? made = hasFeatures ? null : FindMade(headDim, valueDim, mask);
-        return made ?? Others.GetOrAdd((headDim, valueDim, mask, hasFeatures), static key => Derive(key.HeadDim, key.ValueDim, key.Mask, key.HasFeatures));
+        AttentionKernel? made = hasFeatures ? null : FindMade(headDim, ownValueDim, mask);
+        return made ?? Others.GetOrAdd((headDim, ownValueDim, mask, hasFeatures), static key => Derive(key.HeadDim, key.ValueDim, key.Mask, key.HasFeatures));
     }
 
     private static AttentionKernel Derive(int headDim, int valueDim, AttentionMask mask, bool hasFeatures)
@@ -210,12 +127,12 @@ public static class ScaledDotProductAttention
         _ => null,
     };
 
-    internal static void CheckDimensions(int headDim, int valueDim, AttentionMask mask)
+    internal static void CheckDims(int headDim, int valueDim, AttentionMask mask)
     {
-        if (headDim is < 1 or > MaxDimension)
-            throw new ArgumentOutOfRangeException(nameof(headDim), headDim, $"The head dimension must be 1 to {MaxDimension}.");
-        if (valueDim is < 1 or > MaxDimension)
-            throw new ArgumentOutOfRangeException(nameof(valueDim), valueDim, $"The value dimension must be 1 to {MaxDimension}.");
+        if (headDim is < 1 or > MaxDim)
+            throw new ArgumentOutOfRangeException(nameof(headDim), headDim, $"The head dimension must be 1 to {MaxDim}.");
+        if (valueDim is < 1 or > MaxDim)
+            throw new ArgumentOutOfRangeException(nameof(valueDim), valueDim, $"The value dimension must be 1 to {MaxDim}.");
         if (mask is not (AttentionMask.None or AttentionMask.Causal))
             throw new ArgumentOutOfRangeException(nameof(mask), mask, "The mask is not defined.");
     }

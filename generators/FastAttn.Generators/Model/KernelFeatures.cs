@@ -7,12 +7,12 @@ namespace FastAttn.Generators.Model;
 internal enum KernelFeatures
 {
     None = 0,
-    KeyLengths = 1 << 0,
+    Lengths = 1 << 0,
     Ragged = 1 << 1,
     Window = 1 << 2,
     AdditiveMask = 1 << 3,
     BooleanMask = 1 << 4,
-    PackedMask = 1 << 5,
+    BitMask = 1 << 5,
     Alibi = 1 << 6,
     Softcap = 1 << 7,
     Sinks = 1 << 8,

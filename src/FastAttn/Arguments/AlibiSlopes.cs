@@ -3,7 +3,7 @@ using System.Numerics;
 
 namespace FastAttn;
 
-/// <summary>The slopes of ALiBi ("Train Short, Test Long", arXiv 2108.12409), for <see cref="AttentionModifiers.AlibiSlopes"/>.</summary>
+/// <summary>The slopes of ALiBi ("Train Short, Test Long", arXiv 2108.12409), for <see cref="AttentionOptions.AlibiSlopes"/>.</summary>
 public static class AlibiSlopes
 {
     /// <summary>

@@ -12,31 +12,31 @@ public enum AttentionFeatures
     /// <summary>Nothing.</summary>
     None = 0,
 
-    /// <summary><see cref="AttentionModifiers.KeyLengths"/> and <see cref="AttentionModifiers.QueryLengths"/>: padded batches.</summary>
-    KeyLengths = 1 << 0,
+    /// <summary><see cref="AttentionOptions.KeyLengths"/> and <see cref="AttentionOptions.QueryLengths"/>: padded batches.</summary>
+    Lengths = 1 << 0,
 
-    /// <summary><see cref="AttentionModifiers.QueryStarts"/> and <see cref="AttentionModifiers.KeyStarts"/>: batches without padding.</summary>
+    /// <summary><see cref="AttentionOptions.QueryStarts"/> and <see cref="AttentionOptions.KeyStarts"/>: batches without padding.</summary>
     Ragged = 1 << 1,
 
     /// <summary><see cref="AttentionOptions.Window"/>.</summary>
     Window = 1 << 2,
 
-    /// <summary><see cref="AttentionModifiers.AdditiveMask"/>.</summary>
+    /// <summary><see cref="AttentionOptions.AdditiveMask"/>.</summary>
     AdditiveMask = 1 << 3,
 
-    /// <summary><see cref="AttentionModifiers.BooleanMask"/>.</summary>
+    /// <summary><see cref="AttentionOptions.BooleanMask"/>.</summary>
     BooleanMask = 1 << 4,
 
-    /// <summary><see cref="AttentionModifiers.PackedMask"/>.</summary>
-    PackedMask = 1 << 5,
+    /// <summary><see cref="AttentionOptions.BitMask"/>.</summary>
+    BitMask = 1 << 5,
 
-    /// <summary><see cref="AttentionModifiers.AlibiSlopes"/>.</summary>
+    /// <summary><see cref="AttentionOptions.AlibiSlopes"/>.</summary>
     Alibi = 1 << 6,
 
     /// <summary><see cref="AttentionOptions.Softcap"/>.</summary>
     Softcap = 1 << 7,
 
-    /// <summary><see cref="AttentionModifiers.Sinks"/>.</summary>
+    /// <summary><see cref="AttentionOptions.Sinks"/>.</summary>
     Sinks = 1 << 8,
 
     /// <summary>Everything, in any combination.</summary>

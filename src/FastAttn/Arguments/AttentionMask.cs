@@ -8,7 +8,7 @@ public enum AttentionMask
 
     /// <summary>
     /// Query <c>i</c> sees key <c>j</c> where <c>j &lt;= i + offset</c>; the offset is
-    /// <see cref="AttentionOptions.CausalOffset"/>, which has a table of its defaults.
+    /// <see cref="AttentionOptions.PositionOffset"/>, which has a table of its defaults.
     /// </summary>
     Causal = 1,
 }

@@ -1,11 +1,21 @@
-using System.Threading;
+using System;
 
 namespace FastAttn;
 
-/// <summary>What a call may change; <c>default</c> is the usual attention.</summary>
-public readonly record struct AttentionOptions
+/// <summary>
+/// What a call computes beside <c>softmax(Q·Kᵀ/√d_k)·V</c>: scale, softcap, window, offsets, lengths, masks, biases and sinks. A property that is not set,
+/// or an empty span, is absent. How a call runs is in <see cref="AttentionExecution"/>, where its buffers lie in
+/// <see cref="AttentionShape.Layout"/> and in the strides of <see cref="AttentionInput"/> and <see cref="AttentionOutput"/>.
+/// </summary>
+/// <remarks>
+/// Scores become weights in the order of ONNX Attention-24: scale, softcap, masks and biases, softmax. A key that any mask, length or window hides is
+/// hidden, and what it and its value hold never reaches the output. Any combination is possible where the kernel has the features. Most of what is hidden
+/// from neighbouring queries alike, such as padding or the keys after a causal position, is not computed, whatever hides it. A very negative
+/// number in place of −∞ hides nothing.
+/// </remarks>
+public readonly ref struct AttentionOptions
 {
-    /// <summary>The factor of Q·Kᵀ, finite; <c>1/√headDim</c> where null. Use 1 for none.</summary>
+    /// <summary>The factor of Q·Kᵀ, finite; <c>1/√d_k</c> where null. Use 1 for none.</summary>
     public float? Scale { get; init; }
 
     /// <summary>
@@ -18,53 +28,81 @@ public readonly record struct AttentionOptions
     public AttentionWindow? Window { get; init; }
 
     /// <summary>
-    /// For <see cref="AttentionMask.Causal"/>: query <c>i</c> sees key <c>j</c> where <c>j &lt;= i + CausalOffset</c>.
-    /// Any value is valid. Windows and ALiBi count distances from the same diagonal; without any of them it is ignored.
+    /// Query <c>i</c> stands at the position of key <c>i + PositionOffset</c>. Causal masks (<see cref="AttentionMask.Causal"/>: query <c>i</c> sees key
+    /// <c>j</c> where <c>j &lt;= i + PositionOffset</c>), windows and ALiBi go by these positions, and so do layers' rotary embeddings. Any value is
+    /// valid; without any of them it is ignored.
     /// </summary>
     /// <remarks>
-    /// <para>Where null, each sequence has the diagonal that it has alone:</para>
+    /// <para>Where null, each sequence has the offset that it has alone:</para>
     /// <list type="table">
     /// <listheader><term>call</term><description>offset</description></listheader>
-    /// <item><term>shape with as many keys as queries, padded (<see cref="AttentionModifiers.KeyLengths"/>) or not</term><description>0</description></item>
-    /// <item><term>any other shape; <see cref="AttentionModifiers.QueryLengths"/>; ragged</term><description>the sequence's keys − its queries: its last query sees its last key, as after a cache</description></item>
-    /// <item><term><see cref="MultiHeadAttention"/> with a cache</term><description>the tokens that were in the cache before</description></item>
-    /// <item><term><see cref="MultiHeadAttention"/> without a cache</term><description>0: query <c>i</c> has the position of key <c>i</c></description></item>
+    /// <item><term>shape with as many keys as queries, padded (<see cref="KeyLengths"/>) or not</term><description>0</description></item>
+    /// <item><term>any other shape; <see cref="QueryLengths"/>; ragged</term><description>the sequence's keys − its queries: its last query sees its last key, as after a cache</description></item>
+    /// <item><term><see cref="KeyPart"/></term><description>as above, by all keys of the sequence instead of those of the call</description></item>
+    /// <item><term>a layer (<c>MultiHeadAttention</c>) with a cache</term><description>the tokens that were in the cache before</description></item>
+    /// <item><term>a layer without a cache</term><description>0: query <c>i</c> has the position of key <c>i</c></description></item>
     /// </list>
     /// <para>
-    /// Where the diagonal matters, a sequence of more queries than keys in the second row, and <see cref="AttentionModifiers.QueryLengths"/>
-    /// without <see cref="AttentionModifiers.KeyLengths"/> in a square shape, are refused: they can be meant in more than one way. PyTorch's
-    /// <c>is_causal</c> is 0 for every shape.
+    /// Where the offset matters, a sequence of more queries than keys in the second row, and <see cref="QueryLengths"/> without
+    /// <see cref="KeyLengths"/> in a square shape, are refused: they can be meant in more than one way. PyTorch's <c>is_causal</c> is 0 for every shape.
     /// </para>
     /// </remarks>
-    public int? CausalOffset { get; init; }
+    public int? PositionOffset { get; init; }
+
+    /// <summary>[B]: for each sequence its <see cref="PositionOffset"/>.</summary>
+    public ReadOnlySpan<int> PositionOffsets { get; init; }
 
     /// <summary>
-    /// The most threads that may work on the call, the caller's included; 0 stands for all processors, and there are never more than those.
-    /// Results do not depend on it. Small calls run on the caller's thread alone.
+    /// Where the call's keys are only a part of the keys that the queries attend to: which part. Causal masks, windows and ALiBi then count from the first
+    /// of all keys. The results of the parts merge (<c>AttentionOutput.Merge</c>) to the result over all keys. Null where the call has all
+    /// keys. Excludes <see cref="KeyLengths"/> and ragged batches.
     /// </summary>
-    public int MaxDegreeOfParallelism { get; init; }
+    public AttentionKeyPart? KeyPart { get; init; }
+
+    /// <summary>[B]: for each sequence how many of its keys exist, 0 to the shape's key length (key padding); the rest is hidden.</summary>
+    public ReadOnlySpan<int> KeyLengths { get; init; }
 
     /// <summary>
-    /// Ends the call between query tiles with an <see cref="System.OperationCanceledException"/>; <c>default</c> for none, which costs nothing. What
-    /// the output holds is unspecified then, unless the token was cancelled before the call: arguments are checked, then nothing is written.
+    /// [B]: for each sequence how many of its queries exist, 0 to the shape's query length; all where it is not given. Rows of the output
+    /// after them are zeros, and their log-sum-exp is −∞; where it is not given, the rows after the end of a padded sequence are those that
+    /// the formula gives for what stands there. The lengths also count for a sequence's default <see cref="PositionOffset"/>.
     /// </summary>
-    public CancellationToken CancellationToken { get; init; }
+    public ReadOnlySpan<int> QueryLengths { get; init; }
 
-    /// <summary>The layout of query, key, value and output, where their strides are not given.</summary>
-    public AttentionLayout Layout { get; init; }
+    /// <summary>
+    /// [B + 1]: sequences of different lengths without padding, one after the other: sequence <c>b</c> has the queries
+    /// <c>QueryStarts[b]</c> to <c>QueryStarts[b + 1] − 1</c>, so there is one more start than there are sequences and the
+    /// first is 0. Query and output are then [H, T, D] or [T, H, D] with T the last start, and the log-sum-exp is [H, T].
+    /// No sequence may be longer than the shape's query length.
+    /// </summary>
+    /// <remarks>Needs <see cref="KeyStarts"/> too.</remarks>
+    public ReadOnlySpan<int> QueryStarts { get; init; }
 
-    /// <summary>Strides of the query; those of <see cref="Layout"/> where null.</summary>
-    public AttentionStrides? QueryStrides { get; init; }
+    /// <summary>As <see cref="QueryStarts"/>, for keys and values.</summary>
+    public ReadOnlySpan<int> KeyStarts { get; init; }
 
-    /// <summary>Strides of the key; those of <see cref="Layout"/> where null.</summary>
-    public AttentionStrides? KeyStrides { get; init; }
+    /// <summary>M, added to the scores: <c>softmax(scale·Q·Kᵀ + M)</c>. An element of −∞ hides its key.</summary>
+    public AdditiveMask AdditiveMask { get; init; }
 
-    /// <summary>Strides of the value; those of <see cref="Layout"/> where null.</summary>
-    public AttentionStrides? ValueStrides { get; init; }
+    /// <summary>Which keys a query may attend to, a <see cref="bool"/> or byte each.</summary>
+    public BooleanMask BooleanMask { get; init; }
 
-    /// <summary>Strides of the output; those of <see cref="Layout"/> where null.</summary>
-    public AttentionStrides? OutputStrides { get; init; }
+    /// <summary>Which keys a query may attend to, a bit each.</summary>
+    public BitMask BitMask { get; init; }
 
-    /// <summary>Keys in a block, so that tests meet every block edge with small sizes; the kernel's own number where null.</summary>
-    internal int? KeyBlock { get; init; }
+    /// <summary>
+    /// [H]: ALiBi (arXiv 2108.12409), for each query head a slope, the paper's from <see cref="FastAttn.AlibiSlopes.For"/>;
+    /// <c>−slope·|i + offset − j|</c> is added to the score of query <c>i</c> and key <c>j</c>. The offset is <see cref="PositionOffset"/>, with or without
+    /// a causal mask.
+    /// </summary>
+    public ReadOnlySpan<float> AlibiSlopes { get; init; }
+
+    /// <summary>
+    /// [H]: attention sinks (arXiv 2309.17453, as learned by gpt-oss), for each query head one more logit in the softmax's
+    /// denominator, with no value; −∞ for none. It is part of the log-sum-exp.
+    /// </summary>
+    public ReadOnlySpan<float> Sinks { get; init; }
+
+    /// <summary>The masks with an element for each query and key, in the order of <see cref="MaskElement"/>.</summary>
+    internal MaskTensors Masks => new(AdditiveMask.Tensor, BooleanMask.Tensor, BitMask.Tensor);
 }

@@ -6,7 +6,7 @@ public enum AttentionScoreStage
     /// <summary><c>scale·Q·Kᵀ</c>.</summary>
     Scaled = 0,
 
-    /// <summary>After <see cref="AttentionOptions.Softcap"/>.</summary>
+    /// <summary>After the softcap.</summary>
     Softcapped = 1,
 
     /// <summary>After masks and biases; −∞ where a key is hidden.</summary>

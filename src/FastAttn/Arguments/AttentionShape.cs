@@ -1,17 +1,24 @@
 namespace FastAttn;
 
-/// <summary>The sizes of one attention call that are known at run time only.</summary>
-/// <param name="Batch">Number of sequences B.</param>
-/// <param name="QueryHeads">Number of query heads H; a multiple of <paramref name="KeyValueHeads"/>.</param>
-/// <param name="KeyValueHeads">
-/// Number of key and value heads H_kv. Query head <c>h</c> reads key-value head <c>h / (H / H_kv)</c>: equal to
-/// <paramref name="QueryHeads"/> it is multi-head attention, 1 multi-query, between them grouped-query (arXiv 2305.13245).
-/// </param>
-/// <param name="QueryLength">Queries L_q in each sequence.</param>
-/// <param name="KeyLength">Keys and values L_k in each sequence.</param>
-/// <remarks>Any of them may be 0. No keys give an output of zeros and a log-sum-exp of −∞.</remarks>
-public readonly record struct AttentionShape(int Batch, int QueryHeads, int KeyValueHeads, int QueryLength, int KeyLength)
+/// <summary>The sizes of one attention call that are known at run time only, and the order in which its buffers have their axes.</summary>
+/// <remarks>Any size may be 0. No keys give an output of zeros and a log-sum-exp of −∞.</remarks>
+public readonly record struct AttentionShape
 {
+    /// <summary>The shape of attention in general.</summary>
+    /// <param name="batch">Number of sequences B.</param>
+    /// <param name="queryHeads">Number of query heads H; a multiple of <paramref name="keyValueHeads"/>.</param>
+    /// <param name="keyValueHeads">Number of key and value heads H_kv.</param>
+    /// <param name="queryLength">Queries L_q in each sequence.</param>
+    /// <param name="keyLength">Keys and values L_k in each sequence.</param>
+    public AttentionShape(int batch, int queryHeads, int keyValueHeads, int queryLength, int keyLength)
+    {
+        Batch = batch;
+        QueryHeads = queryHeads;
+        KeyValueHeads = keyValueHeads;
+        QueryLength = queryLength;
+        KeyLength = keyLength;
+    }
+
     /// <summary>The shape of self-attention: as many key-value heads as query heads, as many keys as queries.</summary>
     /// <param name="batch">Number of sequences.</param>
     /// <param name="heads">Number of heads.</param>
@@ -20,4 +27,25 @@ public readonly record struct AttentionShape(int Batch, int QueryHeads, int KeyV
         : this(batch, heads, heads, length, length)
     {
     }
+
+    /// <summary>Number of sequences B.</summary>
+    public int Batch { get; init; }
+
+    /// <summary>Number of query heads H; a multiple of <see cref="KeyValueHeads"/>.</summary>
+    public int QueryHeads { get; init; }
+
+    /// <summary>
+    /// Number of key and value heads H_kv. Query head <c>h</c> reads key-value head <c>h / (H / H_kv)</c>: equal to
+    /// <see cref="QueryHeads"/> it is multi-head attention, 1 multi-query, between them grouped-query (arXiv 2305.13245).
+    /// </summary>
+    public int KeyValueHeads { get; init; }
+
+    /// <summary>Queries L_q in each sequence.</summary>
+    public int QueryLength { get; init; }
+
+    /// <summary>Keys and values L_k in each sequence.</summary>
+    public int KeyLength { get; init; }
+
+    /// <summary>The order of the axes of query, key, value and output where these have no strides of their own; [B, H, L, D] where not set.</summary>
+    public AttentionLayout Layout { get; init; }
 }

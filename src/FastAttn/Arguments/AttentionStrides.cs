@@ -1,12 +1,53 @@
+using System;
+
 namespace FastAttn;
 
 /// <summary>
 /// Where a row of a buffer stands: row (b, h, l) begins at element <c>b·Batch + h·Head + l·Length</c> and is contiguous.
 /// </summary>
-/// <param name="Batch">Elements from one sequence to the next.</param>
-/// <param name="Head">Elements from one head to the next.</param>
-/// <param name="Length">Elements from one token to the next.</param>
 /// <remarks>
 /// Strides are not negative. A stride of 0 repeats an input along that axis; rows of the output must not overlap.
 /// </remarks>
-public readonly record struct AttentionStrides(long Batch, long Head, long Length);
+public readonly record struct AttentionStrides
+{
+    /// <summary>Sets the strides.</summary>
+    /// <param name="batch">Elements from one sequence to the next.</param>
+    /// <param name="head">Elements from one head to the next.</param>
+    /// <param name="length">Elements from one token to the next.</param>
+    public AttentionStrides(long batch, long head, long length)
+    {
+        Batch = batch;
+        Head = head;
+        Length = length;
+    }
+
+    /// <summary>Elements from one sequence to the next.</summary>
+    public long Batch { get; init; }
+
+    /// <summary>Elements from one head to the next.</summary>
+    public long Head { get; init; }
+
+    /// <summary>Elements from one token to the next.</summary>
+    public long Length { get; init; }
+
+    /// <summary>The strides of a contiguous buffer that has room for <paramref name="capacity"/> tokens of each sequence, of which a call may use fewer: a cache, for instance.</summary>
+    /// <param name="layout">The order of its axes.</param>
+    /// <param name="heads">Its heads.</param>
+    /// <param name="capacity">The tokens that it has room for.</param>
+    /// <param name="dim">Floats in a row.</param>
+    /// <exception cref="ArgumentOutOfRangeException">A number is negative, or the layout is not defined.</exception>
+    public static AttentionStrides Of(AttentionLayout layout, int heads, int capacity, int dim)
+    {
+        ArgumentOutOfRangeException.ThrowIfNegative(heads);
+        ArgumentOutOfRangeException.ThrowIfNegative(capacity);
+        ArgumentOutOfRangeException.ThrowIfNegative(dim);
+        Int128 batch = (Int128)heads * capacity * dim;
+        ArgumentOutOfRangeException.ThrowIfGreaterThan(batch, long.MaxValue, nameof(capacity));
+        return layout switch
+        {
+            AttentionLayout.BatchHeadLengthDim => new((long)batch, (long)capacity * dim, dim),
+            AttentionLayout.BatchLengthHeadDim => new((long)batch, dim, (long)heads * dim),
+            _ => throw new ArgumentOutOfRangeException(nameof(layout), layout, "The layout is not defined."),
+        };
+    }
+}

@@ -26,9 +26,12 @@ internal unsafe struct HeadsWork : ITiledWork
 
     /// <summary>
     /// For each sequence where its first token goes in the destination. Without <see cref="Positions"/> that is the token's position too.
-    /// Null for 0.
+    /// Null for <see cref="CommonStart"/>.
     /// </summary>
     public int* Starts;
+
+    /// <summary>Where the first token of every sequence stands, where <see cref="Starts"/> is null.</summary>
+    public int CommonStart;
 
     /// <summary>For each sequence the index after its last token that is needed; null for all tokens.</summary>
     public int* Ends;
@@ -70,9 +73,9 @@ internal unsafe struct HeadsWork : ITiledWork
     public readonly void Run(long tile, long next, Workspace workspace)
     {
         (long batch, long part) = Math.DivRem(tile, TilesPerSequence);
-        int start = Starts == null ? 0 : Starts[batch], first = (int)part * TokensPerTile;
+        int start = Starts == null ? CommonStart : Starts[batch], first = (int)part * TokensPerTile;
         int end = Math.Min(first + TokensPerTile, Ends == null ? Length : Ends[batch] - start);
-        Span<float> scratch = stackalloc float[Rotary?.Dimensions ?? 0];
+        Span<float> scratch = stackalloc float[Rotary?.Dim ?? 0];
         for (int token = first; token < end; token++)
         {
             long index = batch * Length + token;

@@ -1,5 +1,4 @@
 using System;
-using System.Threading;
 
 namespace FastAttn.Runtime;
 
@@ -45,6 +44,6 @@ internal ref struct LayerCall
     /// <summary>Whether query, key and value are one input.</summary>
     public bool IsSelf;
 
-    public int MaxThreads;
-    public CancellationToken Cancellation;
+    /// <summary>How the call runs.</summary>
+    public AttentionExecution Execution;
 }

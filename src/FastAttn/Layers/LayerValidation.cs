@@ -15,12 +15,12 @@ internal static class LayerValidation
             throw new ArgumentException($"Self-attention needs inputs of one dimension; the layer has {sizes.QueryInput}, {sizes.KeyInput} and {sizes.ValueInput}.", name);
     }
 
-    public static void CheckSizes(in MultiHeadDimensions sizes, int batch, int length, string lengthName, int maxDegreeOfParallelism)
+    public static void CheckSizes(in MultiHeadDimensions sizes, int batch, int length, string lengthName, in AttentionExecution execution)
     {
         ArgumentOutOfRangeException.ThrowIfNegative(batch);
         if (length < 0)
             throw new ArgumentOutOfRangeException(lengthName, length, "Must not be negative.");
-        ArgumentOutOfRangeException.ThrowIfNegative(maxDegreeOfParallelism);
+        CallValidation.CheckExecution(execution);
         int widest = Math.Max(Math.Max(sizes.Queries, sizes.Attended), Math.Max(sizes.Keys, sizes.Values));
         if ((Int128)batch * length * widest > Array.MaxLength)
             throw new ArgumentOutOfRangeException(lengthName, length, $"Batch {batch} × length {length} × {widest} floats of a token's heads are more than a span can hold.");
@@ -29,20 +29,20 @@ internal static class LayerValidation
     public static void CheckRows(string name, int actual, int batch, int length, int width)
     {
         Int128 expected = (Int128)batch * length * width;
-        if (actual != expected)
+        if (actual < expected)
             throw new ArgumentException($"Has {actual} elements; batch {batch} × length {length} × dimension {width} need {expected}.", name);
     }
 
-    public static void CheckLengths(ReadOnlySpan<int> lengths, int batch, int length)
+    public static void CheckLengths(string name, ReadOnlySpan<int> lengths, int batch, int length)
     {
         if (lengths.IsEmpty)
             return;
         if (lengths.Length != batch)
-            throw new ArgumentException($"Has {lengths.Length} elements; batch {batch} needs as many.", nameof(lengths));
+            throw new ArgumentException($"Has {lengths.Length} elements; batch {batch} needs as many.", name);
         foreach (int own in lengths)
         {
             if (own < 0 || own > length)
-                throw new ArgumentOutOfRangeException(nameof(lengths), own, $"Lengths must be 0 to the length {length}.");
+                throw new ArgumentOutOfRangeException(name, own, $"Lengths must be 0 to the length {length}.");
         }
     }
 
@@ -60,36 +60,65 @@ internal static class LayerValidation
             ArgumentOutOfRangeException.ThrowIfNegative(position, name);
     }
 
-    /// <summary>All that the attention itself would refuse later, and what a layer does not take.</summary>
-    /// <param name="modifiers">What modifies the attention.</param>
-    /// <param name="shape">The attention's sizes.</param>
-    /// <param name="arePositions">Whether causal offsets are positions of a rotary embedding.</param>
-    /// <param name="output">It may be an input, but nothing of what modifies the attention.</param>
-    public static void CheckModifiers(in AttentionModifiers modifiers, in AttentionShape shape, bool arePositions, ReadOnlySpan<float> output)
+    /// <summary>
+    /// A cache gives what one pass over all tokens does where no token attends to later ones: under a causal mask, or a window that ends at the token.
+    /// Where a call brings a mask of its own, it says what each token sees.
+    /// </summary>
+    public static void CheckCausal(MultiHeadAttentionOptions layer, in AttentionOptions options, string name)
     {
-        CallValidation.CheckApart(nameof(output), output, default, default, default, modifiers);
-        if (CallValidation.IsGiven(modifiers.QueryStarts) || CallValidation.IsGiven(modifiers.KeyStarts))
-            throw new ArgumentException("A layer takes sequences of one length; QueryStarts and KeyStarts must not be given.", nameof(modifiers));
-        CallValidation.CheckModifiers(shape, default, modifiers);
-        foreach (int offset in modifiers.CausalOffsets)
+        if (layer.Mask == AttentionMask.Causal || layer.Window is { Right: 0 })
+            return;
+        foreach (MaskElement element in AttentionCall.MaskElements)
+        {
+            if (options.Masks[element].IsGiven)
+                return;
+        }
+
+        throw new ArgumentException(
+            "The layer has no causal mask: in one pass over all tokens each would attend to later ones, which a cache does not hold yet. Give the layer Mask = AttentionMask.Causal or a window that ends at the token, or the call a mask.", name);
+    }
+
+    /// <summary>All that the attention itself would refuse later, and what a layer does not take.</summary>
+    /// <param name="options">What the call asks for.</param>
+    /// <param name="shape">The attention's sizes.</param>
+    /// <param name="arePositions">Whether position offsets are those of a rotary embedding.</param>
+    /// <param name="output">It may be an input, but nothing of what modifies the attention.</param>
+    public static void CheckOptions(in AttentionOptions options, in AttentionShape shape, bool arePositions, ReadOnlySpan<float> output)
+    {
+        CallValidation.CheckApart(nameof(output), output, default, default, default, options);
+        if (options.Scale is not null || options.Softcap is not null || options.Window is not null)
+            throw new ArgumentException("Scale, Softcap and Window are the layer's (MultiHeadAttentionOptions); they must not be given for a call.", nameof(options));
+        if (options.KeyPart is not null)
+            throw new ArgumentException("A layer has all keys; KeyPart must not be given.", nameof(options));
+        if (!options.QueryStarts.IsEmpty || !options.KeyStarts.IsEmpty)
+            throw new ArgumentException("A layer takes sequences of one length; QueryStarts and KeyStarts must not be given.", nameof(options));
+        AttentionCall ignored = default;
+        CallValidation.CheckOptions(ref ignored, shape, options);
+        if (options.PositionOffset is { } common)
+            CheckOffset(common, shape);
+        foreach (int offset in options.PositionOffsets)
+            CheckOffset(offset, shape);
+
+        void CheckOffset(int offset, in AttentionShape shape)
         {
             if (arePositions && (offset < 0 || offset + (long)shape.QueryLength - 1 > int.MaxValue))
-                throw new ArgumentOutOfRangeException(nameof(modifiers), offset, $"CausalOffsets are positions of the rotary embedding where none are given; with {shape.QueryLength} queries they must be 0 to {int.MaxValue - (shape.QueryLength - 1L)}.");
+                throw new ArgumentOutOfRangeException(nameof(options), offset, $"Position offsets are those of the rotary embedding where none are given; with {shape.QueryLength} queries they must be 0 to {int.MaxValue - (shape.QueryLength - 1L)}.");
         }
     }
 
     /// <summary>The weights of the softmax, where they are wanted: their length, and that nothing else that a call takes lies there.</summary>
     public static void CheckWeights(
         string name, ReadOnlySpan<float> weights, int batch, int heads, int queryLength, int keyLength,
-        ReadOnlySpan<float> query, ReadOnlySpan<float> key, ReadOnlySpan<float> value, ReadOnlySpan<float> output, in AttentionModifiers modifiers)
+        ReadOnlySpan<float> query, ReadOnlySpan<float> key, ReadOnlySpan<float> value, ReadOnlySpan<float> output, in AttentionOptions options)
     {
         if (weights.IsEmpty)
             return;
         Int128 expected = (Int128)batch * heads * queryLength * keyLength;
-        if (weights.Length != expected)
+        if (weights.Length < expected)
             throw new ArgumentException($"Has {weights.Length} elements; batch {batch} × heads {heads} × query length {queryLength} × key length {keyLength} need {expected}.", name);
-        CallValidation.CheckApart(name, weights, query, key, value, modifiers);
-        CallValidation.CheckApart(name, weights, output, default, default, modifiers);
+        weights = weights[..(int)expected];
+        CallValidation.CheckApart(name, weights, query, key, value, options);
+        CallValidation.CheckApart(name, weights, output, default, default, options);
     }
 
     public static void CheckCache(in MultiHeadDimensions sizes, KeyValueCache cache, string name)

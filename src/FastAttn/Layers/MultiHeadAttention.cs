@@ -16,11 +16,15 @@ namespace FastAttn;
 /// allocated on the managed heap, except by a cache that grows and by a rotary embedding that meets new positions.
 /// </para>
 /// <para>
+/// What the layer always computes is in <see cref="MultiHeadAttentionOptions"/>: mask, scale, softcap and window, which a call's
+/// <see cref="AttentionOptions"/> must therefore leave out. What differs from call to call is in the latter: lengths, offsets, masks, biases and sinks.
+/// </para>
+/// <para>
 /// <b>Indices.</b> Query <c>i</c> of sequence <c>b</c> stands at key <c>i + offset</c>, and the offset is:
 /// </para>
 /// <list type="table">
 /// <listheader><term>call</term><description>offset of sequence <c>b</c></description></listheader>
-/// <item><term>self-attention, attention to another input, <see cref="Attend"/></term><description><see cref="AttentionModifiers.CausalOffsets"/><c>[b]</c>, else 0.</description></item>
+/// <item><term>self-attention, attention to another input, <see cref="Attend"/></term><description><see cref="AttentionOptions.PositionOffsets"/><c>[b]</c>, else 0.</description></item>
 /// <item><term>with a cache</term><description>the tokens that the cache held of the sequence before the call.</description></item>
 /// </list>
 /// <para>
@@ -41,7 +45,7 @@ namespace FastAttn;
 /// </para>
 /// <para>
 /// Inputs and outputs are dense: a token's row is contiguous, rows follow each other, then sequences. An output may be an input, but
-/// must not overlap the modifiers.
+/// must not overlap what the options have. Buffers may be longer than needed.
 /// </para>
 /// </remarks>
 public sealed class MultiHeadAttention
@@ -114,7 +118,7 @@ public sealed class MultiHeadAttention
         return Interlocked.CompareExchange(ref slot, layer, null) ?? layer;
     }
 
-    /// <summary>An empty cache for <see cref="Forward(ReadOnlySpan{float}, Span{float}, KeyValueCache, int, ReadOnlySpan{int}, in AttentionModifiers, ReadOnlySpan{int}, Span{float}, int, CancellationToken)"/>.</summary>
+    /// <summary>An empty cache for <see cref="Forward(ReadOnlySpan{float}, Span{float}, KeyValueCache, int, in AttentionOptions, ReadOnlySpan{int}, Span{float}, AttentionExecution)"/>.</summary>
     /// <param name="batch">Sequences B, at least 0.</param>
     /// <param name="capacity">Tokens of each sequence that there is room for, at least 0.</param>
     /// <param name="canGrow">Whether a full cache becomes larger, which allocates; else appending to it is an error.</param>
@@ -135,20 +139,19 @@ public sealed class MultiHeadAttention
     /// <param name="output">Written: [B, L, d_model].</param>
     /// <param name="batch">Sequences B.</param>
     /// <param name="length">Tokens L of each sequence.</param>
-    /// <param name="modifiers">
-    /// Masks, key lengths, biases and sinks; <c>default</c> for none. Rows of the output after the end of a sequence that
-    /// <see cref="AttentionModifiers.KeyLengths"/> makes shorter are what the formula gives for what stands there; with
-    /// <see cref="AttentionModifiers.QueryLengths"/> they are the output bias, or 0, and cost nothing.
+    /// <param name="options">
+    /// Lengths, offsets, masks, biases and sinks; <c>default</c> for none. Rows of the output after the end of a sequence that
+    /// <see cref="AttentionOptions.KeyLengths"/> makes shorter are what the formula gives for what stands there; with
+    /// <see cref="AttentionOptions.QueryLengths"/> they are the output bias, or 0, and cost nothing.
     /// </param>
     /// <param name="positions">[A, B, L]: the tokens' positions for the rotary embedding; empty for <c>i + offset</c> of queries and <c>j</c> of keys.</param>
     /// <param name="attentionWeights">
     /// Written: [B, h, L_q, L_k], the weights of the softmax (<see cref="AttentionKernel.ComputeWeights"/>), where they are wanted; empty where not. They
     /// cost another product of queries and keys.
     /// </param>
-    /// <param name="maxDegreeOfParallelism">The most threads that may work, the caller's included; 0 for all processors.</param>
-    /// <param name="cancellationToken">As <see cref="AttentionOptions.CancellationToken"/>, for the projections too.</param>
+    /// <param name="execution">How it runs: threads and cancellation, of the projections too.</param>
     /// <remarks>
-    /// Query <c>i</c> stands at key <c>i + offset</c>; the offset is the sequence's <see cref="AttentionModifiers.CausalOffsets"/>, else 0 (see
+    /// Query <c>i</c> stands at key <c>i + offset</c>; the offset is the sequence's <see cref="AttentionOptions.PositionOffsets"/>, else 0 (see
     /// the remarks of <see cref="MultiHeadAttention"/>).
     /// </remarks>
     /// <exception cref="ArgumentException">A length or size does not fit; the parameter is named and nothing has been written.</exception>
@@ -158,26 +161,25 @@ public sealed class MultiHeadAttention
         Span<float> output,
         int batch,
         int length,
-        in AttentionModifiers modifiers = default,
+        in AttentionOptions options = default,
         ReadOnlySpan<int> positions = default,
         Span<float> attentionWeights = default,
-        int maxDegreeOfParallelism = 0,
-        CancellationToken cancellationToken = default)
+        AttentionExecution execution = default)
     {
-        LayerValidation.CheckSizes(_sizes, batch, length, nameof(length), maxDegreeOfParallelism);
+        LayerValidation.CheckSizes(_sizes, batch, length, nameof(length), execution);
         LayerValidation.CheckOneInput(_sizes, nameof(input));
         LayerValidation.CheckRows(nameof(input), input.Length, batch, length, _sizes.QueryInput);
         LayerValidation.CheckRows(nameof(output), output.Length, batch, length, _sizes.Model);
         LayerValidation.CheckPositions(_options.Rotary, nameof(positions), positions, batch, length);
-        CheckModifiers(modifiers, batch, length, length, positions, output);
-        LayerValidation.CheckWeights(nameof(attentionWeights), attentionWeights, batch, _sizes.Heads, length, length, input, default, default, output, modifiers);
+        CheckOptions(options, batch, length, length, positions, output);
+        LayerValidation.CheckWeights(nameof(attentionWeights), attentionWeights, batch, _sizes.Heads, length, length, input, default, default, output, options);
         Run(
             new()
             {
                 Query = input, Key = input, Value = input, Output = output, AttentionWeights = attentionWeights, QueryPositions = positions, KeyPositions = positions,
-                Batch = batch, QueryLength = length, KeyLength = length, IsSelf = true, MaxThreads = maxDegreeOfParallelism, Cancellation = cancellationToken,
+                Batch = batch, QueryLength = length, KeyLength = length, IsSelf = true, Execution = execution,
             },
-            modifiers);
+            options);
     }
 
     /// <summary>Attention of one input to another: an encoder's output in a decoder, for instance.</summary>
@@ -188,17 +190,16 @@ public sealed class MultiHeadAttention
     /// <param name="batch">Sequences B.</param>
     /// <param name="queryLength">Queries L_q of each sequence.</param>
     /// <param name="keyLength">Keys and values L_k of each sequence.</param>
-    /// <param name="modifiers">Masks, key lengths, biases and sinks; <c>default</c> for none.</param>
+    /// <param name="options">Lengths, offsets, masks, biases and sinks; <c>default</c> for none.</param>
     /// <param name="queryPositions">[A, B, L_q]: the queries' positions for the rotary embedding; empty for <c>i + offset</c>.</param>
     /// <param name="keyPositions">[A, B, L_k]: those of the keys; empty for <c>j</c>.</param>
     /// <param name="attentionWeights">
     /// Written: [B, h, L_q, L_k], the weights of the softmax (<see cref="AttentionKernel.ComputeWeights"/>), where they are wanted; empty where not. They
     /// cost another product of queries and keys.
     /// </param>
-    /// <param name="maxDegreeOfParallelism">The most threads that may work, the caller's included; 0 for all processors.</param>
-    /// <param name="cancellationToken">As <see cref="AttentionOptions.CancellationToken"/>, for the projections too.</param>
-    /// <inheritdoc cref="Forward(ReadOnlySpan{float}, Span{float}, int, int, in AttentionModifiers, ReadOnlySpan{int}, Span{float}, int, CancellationToken)" path="/remarks"/>
-    /// <inheritdoc cref="Forward(ReadOnlySpan{float}, Span{float}, int, int, in AttentionModifiers, ReadOnlySpan{int}, Span{float}, int, CancellationToken)" path="/exception"/>
+    /// <param name="execution">How it runs: threads and cancellation, of the projections too.</param>
+    /// <inheritdoc cref="Forward(ReadOnlySpan{float}, Span{float}, int, int, in AttentionOptions, ReadOnlySpan{int}, Span{float}, AttentionExecution)" path="/remarks"/>
+    /// <inheritdoc cref="Forward(ReadOnlySpan{float}, Span{float}, int, int, in AttentionOptions, ReadOnlySpan{int}, Span{float}, AttentionExecution)" path="/exception"/>
     public void Forward(
         ReadOnlySpan<float> query,
         ReadOnlySpan<float> key,
@@ -207,30 +208,29 @@ public sealed class MultiHeadAttention
         int batch,
         int queryLength,
         int keyLength,
-        in AttentionModifiers modifiers = default,
+        in AttentionOptions options = default,
         ReadOnlySpan<int> queryPositions = default,
         ReadOnlySpan<int> keyPositions = default,
         Span<float> attentionWeights = default,
-        int maxDegreeOfParallelism = 0,
-        CancellationToken cancellationToken = default)
+        AttentionExecution execution = default)
     {
-        LayerValidation.CheckSizes(_sizes, batch, queryLength, nameof(queryLength), maxDegreeOfParallelism);
-        LayerValidation.CheckSizes(_sizes, batch, keyLength, nameof(keyLength), maxDegreeOfParallelism);
+        LayerValidation.CheckSizes(_sizes, batch, queryLength, nameof(queryLength), execution);
+        LayerValidation.CheckSizes(_sizes, batch, keyLength, nameof(keyLength), execution);
         LayerValidation.CheckRows(nameof(query), query.Length, batch, queryLength, _sizes.QueryInput);
         LayerValidation.CheckRows(nameof(key), key.Length, batch, keyLength, _sizes.KeyInput);
         LayerValidation.CheckRows(nameof(value), value.Length, batch, keyLength, _sizes.ValueInput);
         LayerValidation.CheckRows(nameof(output), output.Length, batch, queryLength, _sizes.Model);
         LayerValidation.CheckPositions(_options.Rotary, nameof(queryPositions), queryPositions, batch, queryLength);
         LayerValidation.CheckPositions(_options.Rotary, nameof(keyPositions), keyPositions, batch, keyLength);
-        CheckModifiers(modifiers, batch, queryLength, keyLength, queryPositions, output);
-        LayerValidation.CheckWeights(nameof(attentionWeights), attentionWeights, batch, _sizes.Heads, queryLength, keyLength, query, key, value, output, modifiers);
+        CheckOptions(options, batch, queryLength, keyLength, queryPositions, output);
+        LayerValidation.CheckWeights(nameof(attentionWeights), attentionWeights, batch, _sizes.Heads, queryLength, keyLength, query, key, value, output, options);
         Run(
             new()
             {
                 Query = query, Key = key, Value = value, Output = output, AttentionWeights = attentionWeights, QueryPositions = queryPositions, KeyPositions = keyPositions,
-                Batch = batch, QueryLength = queryLength, KeyLength = keyLength, MaxThreads = maxDegreeOfParallelism, Cancellation = cancellationToken,
+                Batch = batch, QueryLength = queryLength, KeyLength = keyLength, Execution = execution,
             },
-            modifiers);
+            options);
     }
 
     /// <summary>Projects the keys and values of a memory once, for any number of <see cref="Attend"/>.</summary>
@@ -238,10 +238,9 @@ public sealed class MultiHeadAttention
     /// <param name="value">[B, L_k, value input]; usually the same as <paramref name="key"/>.</param>
     /// <param name="batch">Sequences B.</param>
     /// <param name="length">Keys and values L_k of each sequence.</param>
-    /// <param name="lengths">For each sequence how many of them exist (padding); all where empty.</param>
+    /// <param name="keyLengths">[B]: for each sequence how many of them exist, as <see cref="AttentionOptions.KeyLengths"/>; all where empty.</param>
     /// <param name="positions">[A, B, L_k]: their positions for the rotary embedding; empty for <c>j</c>.</param>
-    /// <param name="maxDegreeOfParallelism">The most threads that may work, the caller's included; 0 for all processors.</param>
-    /// <param name="cancellationToken">As <see cref="AttentionOptions.CancellationToken"/>, for the projections too.</param>
+    /// <param name="execution">How it runs: threads and cancellation, of the projections too.</param>
     /// <returns>The projected keys and values.</returns>
     /// <exception cref="ArgumentException">A length or size does not fit; the parameter is named.</exception>
     /// <exception cref="OperationCanceledException">Cancelled.</exception>
@@ -250,22 +249,21 @@ public sealed class MultiHeadAttention
         ReadOnlySpan<float> value,
         int batch,
         int length,
-        ReadOnlySpan<int> lengths = default,
+        ReadOnlySpan<int> keyLengths = default,
         ReadOnlySpan<int> positions = default,
-        int maxDegreeOfParallelism = 0,
-        CancellationToken cancellationToken = default)
+        AttentionExecution execution = default)
     {
-        LayerValidation.CheckSizes(_sizes, batch, length, nameof(length), maxDegreeOfParallelism);
+        LayerValidation.CheckSizes(_sizes, batch, length, nameof(length), execution);
         LayerValidation.CheckRows(nameof(key), key.Length, batch, length, _sizes.KeyInput);
         LayerValidation.CheckRows(nameof(value), value.Length, batch, length, _sizes.ValueInput);
-        LayerValidation.CheckLengths(lengths, batch, length);
+        LayerValidation.CheckLengths(nameof(keyLengths), keyLengths, batch, length);
         LayerValidation.CheckPositions(_options.Rotary, nameof(positions), positions, batch, length);
         KeyValueCache memory = CreateCache(batch, length, canGrow: false);
         Run(
             new()
             {
                 Key = key, Value = value, KeyPositions = positions, Batch = batch, KeyLength = length, Cache = memory, Appends = true,
-                Lengths = lengths, MaxThreads = maxDegreeOfParallelism, Cancellation = cancellationToken,
+                Lengths = keyLengths, Execution = execution,
             },
             default);
         return memory;
@@ -276,44 +274,42 @@ public sealed class MultiHeadAttention
     /// <param name="memory">What <see cref="ProjectMemory"/> of this layer returned, or a cache of it.</param>
     /// <param name="output">Written: [B, L_q, d_model].</param>
     /// <param name="queryLength">Queries L_q of each sequence.</param>
-    /// <param name="modifiers">Masks, biases and sinks; <c>default</c> for none. The key lengths are those of the memory.</param>
+    /// <param name="options">Masks, biases and sinks; <c>default</c> for none. The key lengths are those of the memory.</param>
     /// <param name="positions">[A, B, L_q]: the queries' positions for the rotary embedding; empty for <c>i + offset</c>.</param>
     /// <param name="attentionWeights">
     /// Written: [B, h, L_q, L_k], the weights of the softmax (<see cref="AttentionKernel.ComputeWeights"/>), where they are wanted; empty where not. They
     /// cost another product of queries and keys.
     /// </param>
-    /// <param name="maxDegreeOfParallelism">The most threads that may work, the caller's included; 0 for all processors.</param>
-    /// <param name="cancellationToken">As <see cref="AttentionOptions.CancellationToken"/>, for the projections too.</param>
-    /// <inheritdoc cref="Forward(ReadOnlySpan{float}, Span{float}, int, int, in AttentionModifiers, ReadOnlySpan{int}, Span{float}, int, CancellationToken)" path="/remarks"/>
-    /// <inheritdoc cref="Forward(ReadOnlySpan{float}, Span{float}, int, int, in AttentionModifiers, ReadOnlySpan{int}, Span{float}, int, CancellationToken)" path="/exception"/>
+    /// <param name="execution">How it runs: threads and cancellation, of the projections too.</param>
+    /// <inheritdoc cref="Forward(ReadOnlySpan{float}, Span{float}, int, int, in AttentionOptions, ReadOnlySpan{int}, Span{float}, AttentionExecution)" path="/remarks"/>
+    /// <inheritdoc cref="Forward(ReadOnlySpan{float}, Span{float}, int, int, in AttentionOptions, ReadOnlySpan{int}, Span{float}, AttentionExecution)" path="/exception"/>
     public void Attend(
         ReadOnlySpan<float> query,
         KeyValueCache memory,
         Span<float> output,
         int queryLength,
-        in AttentionModifiers modifiers = default,
+        in AttentionOptions options = default,
         ReadOnlySpan<int> positions = default,
         Span<float> attentionWeights = default,
-        int maxDegreeOfParallelism = 0,
-        CancellationToken cancellationToken = default)
+        AttentionExecution execution = default)
     {
         LayerValidation.CheckCache(_sizes, memory, nameof(memory));
-        LayerValidation.CheckSizes(_sizes, memory.Batch, queryLength, nameof(queryLength), maxDegreeOfParallelism);
+        LayerValidation.CheckSizes(_sizes, memory.Batch, queryLength, nameof(queryLength), execution);
         LayerValidation.CheckRows(nameof(query), query.Length, memory.Batch, queryLength, _sizes.QueryInput);
         LayerValidation.CheckRows(nameof(output), output.Length, memory.Batch, queryLength, _sizes.Model);
-        if (CallValidation.IsGiven(modifiers.KeyLengths))
-            throw new ArgumentException("The memory has key lengths of its own; KeyLengths must not be given.", nameof(modifiers));
+        if (!options.KeyLengths.IsEmpty)
+            throw new ArgumentException("The memory has key lengths of its own; KeyLengths must not be given.", nameof(options));
         LayerValidation.CheckPositions(_options.Rotary, nameof(positions), positions, memory.Batch, queryLength);
         int keyLength = KeyValueCache.Longest(memory.Lengths);
-        CheckModifiers(modifiers, memory.Batch, queryLength, keyLength, positions, output);
-        LayerValidation.CheckWeights(nameof(attentionWeights), attentionWeights, memory.Batch, _sizes.Heads, queryLength, keyLength, query, default, default, output, modifiers);
+        CheckOptions(options, memory.Batch, queryLength, keyLength, positions, output);
+        LayerValidation.CheckWeights(nameof(attentionWeights), attentionWeights, memory.Batch, _sizes.Heads, queryLength, keyLength, query, default, default, output, options);
         Run(
             new()
             {
                 Query = query, Output = output, AttentionWeights = attentionWeights, QueryPositions = positions, Batch = memory.Batch, QueryLength = queryLength, Cache = memory,
-                MaxThreads = maxDegreeOfParallelism, Cancellation = cancellationToken,
+                Execution = execution,
             },
-            modifiers);
+            options);
     }
 
     /// <summary>
@@ -324,21 +320,18 @@ public sealed class MultiHeadAttention
     /// <param name="output">Written: [B, L, d_model].</param>
     /// <param name="cache">From <see cref="CreateCache"/> of this layer; holds the tokens before these, and afterwards these too.</param>
     /// <param name="length">Tokens L of each sequence.</param>
-    /// <param name="lengths">
-    /// For each sequence how many of them exist, as in prompts of different lengths; all where empty. The rest is not appended, and its
-    /// rows of the output are the output bias, or 0.
-    /// </param>
-    /// <param name="modifiers">
-    /// Masks, biases and sinks; <c>default</c> for none. Key lengths and causal offsets are those of the cache. Keys are the tokens of the
-    /// cache, then these: a mask's L_k is the length of the longest sequence afterwards.
+    /// <param name="options">
+    /// Lengths, masks, biases and sinks; <c>default</c> for none. <see cref="AttentionOptions.QueryLengths"/> say how many of the next tokens each
+    /// sequence has, as in prompts of different lengths: the rest is not appended, and its rows of the output are the output bias, or 0. Key lengths
+    /// and position offsets are those of the cache. Keys are the tokens of the cache, then these: a mask's L_k is the length of the longest sequence
+    /// afterwards.
     /// </param>
     /// <param name="positions">[A, B, L]: the tokens' positions for the rotary embedding; empty for <c>i + offset</c>.</param>
     /// <param name="attentionWeights">
     /// Written: [B, h, L_q, L_k], the weights of the softmax (<see cref="AttentionKernel.ComputeWeights"/>), where they are wanted; empty where not. They
     /// cost another product of queries and keys.
     /// </param>
-    /// <param name="maxDegreeOfParallelism">The most threads that may work, the caller's included; 0 for all processors.</param>
-    /// <param name="cancellationToken">As <see cref="AttentionOptions.CancellationToken"/>, for the projections too.</param>
+    /// <param name="execution">How it runs: threads and cancellation, of the projections too.</param>
     /// <remarks>
     /// Query <c>i</c> stands at key <c>i + offset</c>; the offset is the sequence's length in the cache before the call (see the remarks of
     /// <see cref="MultiHeadAttention"/>).
@@ -351,50 +344,52 @@ public sealed class MultiHeadAttention
         Span<float> output,
         KeyValueCache cache,
         int length,
-        ReadOnlySpan<int> lengths = default,
-        in AttentionModifiers modifiers = default,
+        in AttentionOptions options = default,
         ReadOnlySpan<int> positions = default,
         Span<float> attentionWeights = default,
-        int maxDegreeOfParallelism = 0,
-        CancellationToken cancellationToken = default)
+        AttentionExecution execution = default)
     {
         LayerValidation.CheckCache(_sizes, cache, nameof(cache));
-        LayerValidation.CheckSizes(_sizes, cache.Batch, length, nameof(length), maxDegreeOfParallelism);
+        LayerValidation.CheckSizes(_sizes, cache.Batch, length, nameof(length), execution);
         LayerValidation.CheckOneInput(_sizes, nameof(input));
         LayerValidation.CheckRows(nameof(input), input.Length, cache.Batch, length, _sizes.QueryInput);
         LayerValidation.CheckRows(nameof(output), output.Length, cache.Batch, length, _sizes.Model);
-        LayerValidation.CheckLengths(lengths, cache.Batch, length);
-        if (CallValidation.IsGiven(modifiers.KeyLengths) || CallValidation.IsGiven(modifiers.QueryLengths) || CallValidation.IsGiven(modifiers.CausalOffsets))
-            throw new ArgumentException("The cache has lengths of its own; KeyLengths, QueryLengths and CausalOffsets must not be given.", nameof(modifiers));
+        LayerValidation.CheckCausal(_options, options, nameof(cache));
+        if (!options.KeyLengths.IsEmpty || !options.PositionOffsets.IsEmpty || options.PositionOffset is not null)
+            throw new ArgumentException("The cache has key lengths and position offsets of its own; KeyLengths, PositionOffset and PositionOffsets must not be given.", nameof(options));
+        ReadOnlySpan<int> lengths = options.QueryLengths;
+        LayerValidation.CheckLengths(nameof(options), lengths, cache.Batch, length);
         LayerValidation.CheckPositions(_options.Rotary, nameof(positions), positions, cache.Batch, length);
         int keyLength = LayerValidation.CheckRoom(cache, length, lengths);
-        CheckModifiers(modifiers, cache.Batch, length, keyLength, positions, output);
-        LayerValidation.CheckWeights(nameof(attentionWeights), attentionWeights, cache.Batch, _sizes.Heads, length, keyLength, input, default, default, output, modifiers);
+        CheckOptions(options, cache.Batch, length, keyLength, positions, output);
+        LayerValidation.CheckWeights(nameof(attentionWeights), attentionWeights, cache.Batch, _sizes.Heads, length, keyLength, input, default, default, output, options);
         Run(
             new()
             {
                 Query = input, Key = input, Value = input, Output = output, AttentionWeights = attentionWeights, QueryPositions = positions, KeyPositions = positions,
-                Batch = cache.Batch, QueryLength = length, KeyLength = length, Cache = cache, Appends = true, Lengths = lengths, IsSelf = true, MaxThreads = maxDegreeOfParallelism, Cancellation = cancellationToken,
+                Batch = cache.Batch, QueryLength = length, KeyLength = length, Cache = cache, Appends = true, Lengths = lengths, IsSelf = true, Execution = execution,
             },
-            modifiers);
+            options);
     }
 
-    private void CheckModifiers(in AttentionModifiers modifiers, int batch, int queryLength, int keyLength, ReadOnlySpan<int> positions, ReadOnlySpan<float> output) =>
-        LayerValidation.CheckModifiers(
-            modifiers, new(batch, _sizes.Heads, _sizes.KeyValueHeads, queryLength, keyLength), arePositions: _options.Rotary is not null && positions.IsEmpty, output);
+    private void CheckOptions(in AttentionOptions options, int batch, int queryLength, int keyLength, ReadOnlySpan<int> positions, ReadOnlySpan<float> output) =>
+        LayerValidation.CheckOptions(
+            options, new(batch, _sizes.Heads, _sizes.KeyValueHeads, queryLength, keyLength), arePositions: _options.Rotary is not null && positions.IsEmpty, output[..(batch * queryLength * _sizes.Model)]);
 
     private AttentionKernel Kernel(AttentionFeatures features) =>
-        ScaledDotProductAttention.GetKernel(_sizes.Head, _sizes.Value, _options.Mask, features).For(InstructionSet);
+        ScaledDotProductAttention.GetKernel(_sizes.Head, _options.Mask, features, _sizes.Value).For(InstructionSet);
 
-    private unsafe void Run(in LayerCall call, in AttentionModifiers modifiers)
+    private unsafe void Run(in LayerCall call, in AttentionOptions options)
     {
-        call.Cancellation.ThrowIfCancellationRequested();
+        call.Execution.CancellationToken.ThrowIfCancellationRequested();
         if (call.Batch == 0)
             return;
         KeyValueCache? cache = call.Cache;
         long queryTokens = (long)call.Batch * call.QueryLength, keyTokens = (long)call.Batch * call.KeyLength;
         long queries = Workspace.Aligned(queryTokens * _sizes.Queries), keys = Workspace.Aligned(keyTokens * _sizes.Keys), values = Workspace.Aligned(keyTokens * _sizes.Values);
-        ReadOnlySpan<int> starts = CallValidation.IsGiven(modifiers.CausalOffsets) ? modifiers.CausalOffsets : call.Appends ? cache!.Lengths : default;
+        // Where the first token of each sequence stands, or of all.
+        ReadOnlySpan<int> starts = call.Appends ? cache!.Lengths : options.PositionOffsets;
+        int commonStart = options.PositionOffset ?? 0;
         if (call.Appends)
             cache!.Begin(call.KeyLength, call.Lengths);
 
@@ -410,9 +405,9 @@ public sealed class MultiHeadAttention
                 ref ProductCall ofKeyAndValue = ref call.IsSelf ? ref ofQuery : ref ofKey;
                 ofKeyAndValue.Add(new(keyInput, _sizes.KeyInput, _projections.Key, key, _sizes.Keys));
                 ofKeyAndValue.Add(new(valueInput, _sizes.ValueInput, _projections.Value, value, _sizes.Values));
-                ofQuery.Run(call.MaxThreads, call.Cancellation);
+                ofQuery.Run(call.Execution.MaxDegreeOfParallelism, call.Execution.CancellationToken);
                 if (!call.IsSelf)
-                    ofKey.Run(call.MaxThreads, call.Cancellation);
+                    ofKey.Run(call.Execution.MaxDegreeOfParallelism, call.Execution.CancellationToken);
             }
 
             fixed (int* start = starts, stored = call.Appends ? cache!.Ends : default)
@@ -420,16 +415,16 @@ public sealed class MultiHeadAttention
             fixed (float* cachedKeys = call.Appends ? cache!.Keys : null, cachedValues = call.Appends ? cache!.Values : null)
             {
                 int* keyStart = call.Appends ? start : null;
-                PrepareHeads(call, query, call.QueryLength, _sizes.Heads, _sizes.Head, _queryNorm, _options.Rotary, queryPositions, start, null, null);
-                PrepareHeads(call, key, call.KeyLength, _sizes.KeyValueHeads, _sizes.Head, _keyNorm, _options.Rotary, keyPositions, keyStart, stored, cachedKeys);
-                PrepareHeads(call, value, call.KeyLength, _sizes.KeyValueHeads, _sizes.Value, null, null, null, keyStart, stored, cachedValues);
+                PrepareHeads(call, query, call.QueryLength, _sizes.Heads, _sizes.Head, _queryNorm, _options.Rotary, queryPositions, start, commonStart, null, null);
+                PrepareHeads(call, key, call.KeyLength, _sizes.KeyValueHeads, _sizes.Head, _keyNorm, _options.Rotary, keyPositions, keyStart, 0, stored, cachedKeys);
+                PrepareHeads(call, value, call.KeyLength, _sizes.KeyValueHeads, _sizes.Value, null, null, null, keyStart, 0, stored, cachedValues);
             }
 
             if (queryTokens > 0)
             {
                 AttendHeads(
                     call,
-                    modifiers,
+                    options,
                     new(query, (int)(queryTokens * _sizes.Queries)),
                     cache is null ? new ReadOnlySpan<float>(key, (int)(keyTokens * _sizes.Keys)) : cache.Keys,
                     cache is null ? new ReadOnlySpan<float>(value, (int)(keyTokens * _sizes.Values)) : cache.Values,
@@ -438,7 +433,7 @@ public sealed class MultiHeadAttention
                 {
                     ProductCall ofOutput = new(_product, (int)queryTokens);
                     ofOutput.Add(new(attended, _sizes.Attended, _projections.Output, output, _sizes.Model));
-                    ofOutput.Run(call.MaxThreads, call.Cancellation);
+                    ofOutput.Run(call.Execution.MaxDegreeOfParallelism, call.Execution.CancellationToken);
                 }
             }
 
@@ -452,39 +447,32 @@ public sealed class MultiHeadAttention
     }
 
     private void AttendHeads(
-        in LayerCall call, in AttentionModifiers modifiers, ReadOnlySpan<float> query, ReadOnlySpan<float> key, ReadOnlySpan<float> value, Span<float> output)
+        in LayerCall call, in AttentionOptions options, ReadOnlySpan<float> query, ReadOnlySpan<float> key, ReadOnlySpan<float> value, Span<float> output)
     {
         ReadOnlySpan<int> lengths = call.Cache is not { } cache ? default : call.Appends ? cache.Ends : cache.Lengths;
         bool isEven = lengths.IsEmpty || !lengths.ContainsAnyExcept(lengths[0]);
-        AttentionModifiers own = isEven ? modifiers : modifiers with { KeyLengths = lengths };
+        AttentionOptions own = _options.Complete(options);
+        if (!isEven)
+            own = own with { KeyLengths = lengths };
         // What is not appended is no query, so that each sequence has the bits that it has alone.
         if (call.Appends && !call.Lengths.IsEmpty)
             own = own with { QueryLengths = call.Lengths };
         bool isStaggered = call.Appends && call.Cache!.Starts.ContainsAnyExcept(call.Cache.Starts[0]);
         if (isStaggered)
-            own = own with { CausalOffsets = call.Cache!.Starts };
+            own = own with { PositionOffsets = call.Cache!.Starts };
+        if (own.PositionOffsets.IsEmpty)
+            own = own with { PositionOffset = call.Appends ? call.Cache!.Starts[0] : own.PositionOffset ?? 0 };
         AttentionShape shape = new(
-            call.Batch, _sizes.Heads, _sizes.KeyValueHeads, call.QueryLength, call.Cache is null ? call.KeyLength : KeyValueCache.Longest(lengths));
-        AttentionOptions options = new()
-        {
-            Scale = _options.Scale,
-            Softcap = _options.Softcap,
-            Window = _options.Window,
-            CausalOffset = CallValidation.IsGiven(own.CausalOffsets) ? null : call.Appends ? call.Cache!.Starts[0] : 0,
-            MaxDegreeOfParallelism = call.MaxThreads,
-            CancellationToken = call.Cancellation,
-            Layout = AttentionLayout.BatchLengthHeadDim,
-            KeyStrides = call.Cache?.Strides(_sizes.Head),
-            ValueStrides = call.Cache?.Strides(_sizes.Value),
-        };
-        AttentionKernel kernel = CallValidation.FeaturesOf(options, own) == AttentionFeatures.None ? _kernel : _featured;
-        kernel.Forward(query, key, value, output, shape, own, options);
+            call.Batch, _sizes.Heads, _sizes.KeyValueHeads, call.QueryLength, call.Cache is null ? call.KeyLength : KeyValueCache.Longest(lengths)) { Layout = AttentionLayout.BatchLengthHeadDim };
+        AttentionKernel kernel = CallValidation.FeaturesOf(own) == AttentionFeatures.None ? _kernel : _featured;
+        AttentionInput keys = call.Cache is null ? new(key) : new(key, call.Cache.Strides(_sizes.Head)), values = call.Cache is null ? new(value) : new(value, call.Cache.Strides(_sizes.Value));
+        kernel.Forward(query, keys, values, output, shape, own, call.Execution);
         if (!call.AttentionWeights.IsEmpty)
-            kernel.ComputeWeights(query, key, call.AttentionWeights, shape, own, options with { ValueStrides = null });
+            kernel.ComputeWeights(query, keys, call.AttentionWeights, shape, own, call.Execution);
     }
 
     private static unsafe void PrepareHeads(
-        in LayerCall call, float* heads, int length, int count, int dim, HeadNorm? norm, RotaryEmbedding? rotary, int* positions, int* starts, int* ends, float* destination)
+        in LayerCall call, float* heads, int length, int count, int dim, HeadNorm? norm, RotaryEmbedding? rotary, int* positions, int* starts, int commonStart, int* ends, float* destination)
     {
         HeadsWork work = new()
         {
@@ -496,12 +484,13 @@ public sealed class MultiHeadAttention
             Heads = count,
             Dim = dim,
             Starts = starts,
+            CommonStart = commonStart,
             Ends = ends,
             Norm = norm,
             Rotary = rotary,
             Positions = positions,
         };
         if (work.IsNeeded)
-            TiledJob<HeadsWork>.Run(work, call.MaxThreads, call.Cancellation);
+            TiledJob<HeadsWork>.Run(work, call.Execution.MaxDegreeOfParallelism, call.Execution.CancellationToken);
     }
 }

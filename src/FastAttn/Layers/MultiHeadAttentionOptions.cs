@@ -64,4 +64,7 @@ public sealed record MultiHeadAttentionOptions
     /// What is added to the normalisation's factors; finite. 1 for checkpoints that store the factor minus 1, as Gemma's do.
     /// </summary>
     public float NormFactorOffset { get; init; }
+
+    /// <summary>What a call of the layer computes: what is the layer's, and what the call has given.</summary>
+    internal AttentionOptions Complete(in AttentionOptions call) => call with { Scale = Scale, Softcap = Softcap, Window = Window };
 }

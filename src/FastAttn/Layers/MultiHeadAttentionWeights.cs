@@ -4,10 +4,10 @@ namespace FastAttn;
 
 /// <summary>
 /// The weights of a <see cref="MultiHeadAttention"/> layer. They are copied when the layer is made. The outputs of a
-/// projection are ordered by head: head 0, head 1, …, but for those of <see cref="QueryKeyValue"/>, whose order has a name of its own.
+/// projection are ordered by head: head 0, head 1, …, but for those of <see cref="Qkv"/>, whose order has a name of its own.
 /// </summary>
 /// <remarks>
-/// Either <see cref="Query"/>, <see cref="Key"/> and <see cref="Value"/> are given, or <see cref="QueryKeyValue"/>. A bias or
+/// Either <see cref="Query"/>, <see cref="Key"/> and <see cref="Value"/> are given, or <see cref="Qkv"/>. A bias or
 /// norm that is not given is absent.
 /// </remarks>
 public readonly ref struct MultiHeadAttentionWeights
@@ -25,13 +25,13 @@ public readonly ref struct MultiHeadAttentionWeights
     public ReadOnlySpan<float> Value { get; init; }
 
     /// <summary>
-    /// W_Q, W_K and W_V as one matrix with h·d_k + h_kv·d_k + h_kv·d_v outputs, in the order <see cref="QueryKeyValueOrder"/>. All inputs have
+    /// W_Q, W_K and W_V as one matrix with h·d_k + h_kv·d_k + h_kv·d_v outputs, in the order <see cref="QkvOrder"/>. All inputs have
     /// the same dimension.
     /// </summary>
-    public ReadOnlySpan<float> QueryKeyValue { get; init; }
+    public ReadOnlySpan<float> Qkv { get; init; }
 
-    /// <summary>The order of the outputs in <see cref="QueryKeyValue"/> and of <see cref="QueryKeyValueBias"/>; models differ.</summary>
-    public QueryKeyValueOrder QueryKeyValueOrder { get; init; }
+    /// <summary>The order of the outputs in <see cref="Qkv"/> and of <see cref="QkvBias"/>; models differ.</summary>
+    public QkvOrder QkvOrder { get; init; }
 
     /// <summary>W_O: d_model outputs of the h·d_v floats that the heads give.</summary>
     public ReadOnlySpan<float> Output { get; init; }
@@ -45,8 +45,8 @@ public readonly ref struct MultiHeadAttentionWeights
     /// <summary>h_kv·d_v floats.</summary>
     public ReadOnlySpan<float> ValueBias { get; init; }
 
-    /// <summary>The biases of query, key and value in place of the three: h·d_k + h_kv·d_k + h_kv·d_v floats in the order <see cref="QueryKeyValueOrder"/>.</summary>
-    public ReadOnlySpan<float> QueryKeyValueBias { get; init; }
+    /// <summary>The biases of query, key and value in place of the three: h·d_k + h_kv·d_k + h_kv·d_v floats in the order <see cref="QkvOrder"/>.</summary>
+    public ReadOnlySpan<float> QkvBias { get; init; }
 
     /// <summary>d_model floats.</summary>
     public ReadOnlySpan<float> OutputBias { get; init; }

@@ -50,8 +50,10 @@ internal readonly record struct MultiHeadDimensions(int Model, int Heads, int Ke
             AtLeastOne(options.ValueInputDim ?? model, nameof(options.ValueInputDim)));
         if ((long)heads * Math.Max(dimensions.Head, dimensions.Value) > Array.MaxLength)
             throw new ArgumentException($"Heads {heads} of dimensions {dimensions.Head} and {dimensions.Value} are more than a span can hold.", nameof(options));
-        if (options.Rotary is { } rotary && rotary.Dimensions > dimensions.Head)
-            throw new ArgumentException($"Rotary turns {rotary.Dimensions} dimensions; the head dimension is {dimensions.Head}.", nameof(options));
+        if (options.NormAfterRotary && options.Rotary is null)
+            throw new ArgumentException("NormAfterRotary names a rotary embedding that the layer does not have.", nameof(options));
+        if (options.Rotary is { } rotary && rotary.Dim > dimensions.Head)
+            throw new ArgumentException($"Rotary turns {rotary.Dim} dimensions; the head dimension is {dimensions.Head}.", nameof(options));
         if (!(options.NormEpsilon >= 0 && float.IsFinite(options.NormEpsilon)))
             throw new ArgumentOutOfRangeException(nameof(options), options.NormEpsilon, "NormEpsilon must be finite and not negative.");
         if (options.NormKind is not (NormKind.Rms or NormKind.Layer))
@@ -68,8 +70,8 @@ internal readonly record struct MultiHeadDimensions(int Model, int Heads, int Ke
         static int AtLeastOne(int size, string name) =>
             size >= 1 ? size : throw new ArgumentOutOfRangeException(nameof(options), size, $"{name} must be at least 1.");
 
-        static int OfHead(int size, string name) => size is >= 1 and <= ScaledDotProductAttention.MaxDimension
+        static int OfHead(int size, string name) => size is >= 1 and <= ScaledDotProductAttention.MaxDim
             ? size
-            : throw new ArgumentOutOfRangeException(nameof(options), size, $"{name} must be 1 to {ScaledDotProductAttention.MaxDimension}.");
+            : throw new ArgumentOutOfRangeException(nameof(options), size, $"{name} must be 1 to {ScaledDotProductAttention.MaxDim}.");
     }
 }

@@ -18,21 +18,21 @@ internal sealed record PackedProjections(PackedMatrix Query, PackedMatrix Key, P
     {
         if (weights.Layout is not (WeightLayout.OutputInput or WeightLayout.InputOutput))
             throw new ArgumentException($"Layout {weights.Layout} is not defined.", nameof(weights));
-        if (weights.QueryKeyValueOrder is not (QueryKeyValueOrder.Concatenated or QueryKeyValueOrder.PerKeyValueHead))
-            throw new ArgumentException($"QueryKeyValueOrder {weights.QueryKeyValueOrder} is not defined.", nameof(weights));
-        bool isPerHead = weights.QueryKeyValueOrder == QueryKeyValueOrder.PerKeyValueHead;
-        if (isPerHead && weights.QueryKeyValue.IsEmpty && weights.QueryKeyValueBias.IsEmpty)
-            throw new ArgumentException($"QueryKeyValueOrder {weights.QueryKeyValueOrder} needs QueryKeyValue or QueryKeyValueBias.", nameof(weights));
+        if (weights.QkvOrder is not (QkvOrder.Concatenated or QkvOrder.PerKeyValueHead))
+            throw new ArgumentException($"QkvOrder {weights.QkvOrder} is not defined.", nameof(weights));
+        bool isPerHead = weights.QkvOrder == QkvOrder.PerKeyValueHead;
+        if (isPerHead && weights.Qkv.IsEmpty && weights.QkvBias.IsEmpty)
+            throw new ArgumentException($"QkvOrder {weights.QkvOrder} needs Qkv or QkvBias.", nameof(weights));
         Check(nameof(weights.Output), weights.Output.Length, sizes.Attended, sizes.Model, weights.Layout);
         CheckVector(nameof(weights.OutputBias), weights.OutputBias.Length, sizes.Model, mayBeAbsent: true);
 
         ReadOnlySpan<float> queryBias = weights.QueryBias, keyBias = weights.KeyBias, valueBias = weights.ValueBias;
-        if (!weights.QueryKeyValueBias.IsEmpty)
+        if (!weights.QkvBias.IsEmpty)
         {
             if (!queryBias.IsEmpty || !keyBias.IsEmpty || !valueBias.IsEmpty)
-                throw new ArgumentException("QueryKeyValueBias excludes QueryBias, KeyBias and ValueBias.", nameof(weights));
-            CheckVector(nameof(weights.QueryKeyValueBias), weights.QueryKeyValueBias.Length, (long)sizes.Queries + sizes.Keys + sizes.Values, mayBeAbsent: false);
-            ReadOnlySpan<float> biases = isPerHead ? Concatenated(weights.QueryKeyValueBias, sizes, rows: 1, run: 1) : weights.QueryKeyValueBias;
+                throw new ArgumentException("QkvBias excludes QueryBias, KeyBias and ValueBias.", nameof(weights));
+            CheckVector(nameof(weights.QkvBias), weights.QkvBias.Length, (long)sizes.Queries + sizes.Keys + sizes.Values, mayBeAbsent: false);
+            ReadOnlySpan<float> biases = isPerHead ? Concatenated(weights.QkvBias, sizes, rows: 1, run: 1) : weights.QkvBias;
             queryBias = biases[..sizes.Queries];
             keyBias = biases.Slice(sizes.Queries, sizes.Keys);
             valueBias = biases[(sizes.Queries + sizes.Keys)..];
@@ -43,20 +43,20 @@ internal sealed record PackedProjections(PackedMatrix Query, PackedMatrix Key, P
         CheckVector(nameof(weights.ValueBias), valueBias.Length, sizes.Values, mayBeAbsent: true);
 
         ReadOnlySpan<float> query = weights.Query, key = weights.Key, value = weights.Value;
-        bool isPacked = !weights.QueryKeyValue.IsEmpty, isInputOutput = weights.Layout == WeightLayout.InputOutput;
+        bool isPacked = !weights.Qkv.IsEmpty, isInputOutput = weights.Layout == WeightLayout.InputOutput;
         int packedOutputs = 0;
         if (isPacked)
         {
             if (!query.IsEmpty || !key.IsEmpty || !value.IsEmpty)
-                throw new ArgumentException("QueryKeyValue excludes Query, Key and Value.", nameof(weights));
+                throw new ArgumentException("Qkv excludes Query, Key and Value.", nameof(weights));
             if (sizes.KeyInput != sizes.QueryInput || sizes.ValueInput != sizes.QueryInput)
-                throw new ArgumentException($"QueryKeyValue needs inputs of one dimension; they have {sizes.QueryInput}, {sizes.KeyInput} and {sizes.ValueInput}.", nameof(weights));
+                throw new ArgumentException($"Qkv needs inputs of one dimension; they have {sizes.QueryInput}, {sizes.KeyInput} and {sizes.ValueInput}.", nameof(weights));
             long outputs = (long)sizes.Queries + sizes.Keys + sizes.Values;
-            Check(nameof(weights.QueryKeyValue), weights.QueryKeyValue.Length, sizes.QueryInput, outputs, weights.Layout);
+            Check(nameof(weights.Qkv), weights.Qkv.Length, sizes.QueryInput, outputs, weights.Layout);
             packedOutputs = (int)outputs;
-            query = !isPerHead ? weights.QueryKeyValue
-                : isInputOutput ? Concatenated(weights.QueryKeyValue, sizes, rows: sizes.QueryInput, run: 1)
-                : Concatenated(weights.QueryKeyValue, sizes, rows: 1, run: sizes.QueryInput);
+            query = !isPerHead ? weights.Qkv
+                : isInputOutput ? Concatenated(weights.Qkv, sizes, rows: sizes.QueryInput, run: 1)
+                : Concatenated(weights.Qkv, sizes, rows: 1, run: sizes.QueryInput);
             key = query[(isInputOutput ? sizes.Queries : sizes.Queries * sizes.QueryInput)..];
             value = key[(isInputOutput ? sizes.Keys : sizes.Keys * sizes.QueryInput)..];
         }
@@ -81,7 +81,7 @@ internal sealed record PackedProjections(PackedMatrix Query, PackedMatrix Key, P
     /// <summary>The same for another instruction set.</summary>
     public PackedProjections For(ProductDriver product) => new(Query.For(product), Key.For(product), Value.For(product), Output.For(product));
 
-    /// <summary>Outputs in the order <see cref="QueryKeyValueOrder.PerKeyValueHead"/> as <see cref="QueryKeyValueOrder.Concatenated"/> has them.</summary>
+    /// <summary>Outputs in the order <see cref="QkvOrder.PerKeyValueHead"/> as <see cref="QkvOrder.Concatenated"/> has them.</summary>
     /// <param name="packed">[rows, outputs, run].</param>
     /// <param name="sizes">The layer's.</param>
     /// <param name="rows">Rows of all outputs.</param>

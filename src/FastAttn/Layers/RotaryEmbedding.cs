@@ -37,7 +37,7 @@ public sealed class RotaryEmbedding
     private readonly float[]?[] _chunks = new float[]?[KeptPositions / ChunkPositions];
 
     /// <summary>An embedding whose frequencies are powers of a base.</summary>
-    /// <param name="dimensions">n: how many elements of a head are turned; even, at least 2.</param>
+    /// <param name="dim">n: how many elements of a head are turned; even, at least 2.</param>
     /// <param name="pairing">Which elements make a pair.</param>
     /// <param name="frequencyBase">The base of the frequencies, positive and finite: 10000 in the paper, 500000 in Llama 3.</param>
     /// <param name="attentionFactor">m, as <see cref="AttentionFactor"/>.</param>
@@ -45,8 +45,8 @@ public sealed class RotaryEmbedding
     /// <exception cref="ArgumentException">The axes are not as many as pairs.</exception>
     /// <exception cref="ArgumentOutOfRangeException">An argument is outside its range.</exception>
     public RotaryEmbedding(
-        int dimensions, RotaryPairing pairing = RotaryPairing.HalfSplit, double frequencyBase = 10000, double attentionFactor = 1, ReadOnlySpan<int> axes = default)
-        : this(Frequencies(dimensions, frequencyBase), pairing, attentionFactor, axes)
+        int dim, RotaryPairing pairing = RotaryPairing.HalfSplit, double frequencyBase = 10000, double attentionFactor = 1, ReadOnlySpan<int> axes = default)
+        : this(Frequencies(dim, frequencyBase), pairing, attentionFactor, axes)
     {
     }
 
@@ -60,8 +60,8 @@ public sealed class RotaryEmbedding
     public RotaryEmbedding(
         ReadOnlySpan<double> frequencies, RotaryPairing pairing = RotaryPairing.HalfSplit, double attentionFactor = 1, ReadOnlySpan<int> axes = default)
     {
-        if (frequencies.IsEmpty || frequencies.Length > ScaledDotProductAttention.MaxDimension / 2)
-            throw new ArgumentException($"Has {frequencies.Length} elements; expected one for each pair of a head, 1 to {ScaledDotProductAttention.MaxDimension / 2}.", nameof(frequencies));
+        if (frequencies.IsEmpty || frequencies.Length > ScaledDotProductAttention.MaxDim / 2)
+            throw new ArgumentException($"Has {frequencies.Length} elements; expected one for each pair of a head, 1 to {ScaledDotProductAttention.MaxDim / 2}.", nameof(frequencies));
         foreach (double frequency in frequencies)
         {
             if (!double.IsFinite(frequency))
@@ -88,7 +88,7 @@ public sealed class RotaryEmbedding
     }
 
     /// <summary>n: how many elements of a head are turned.</summary>
-    public int Dimensions => 2 * _frequencies.Length;
+    public int Dim => 2 * _frequencies.Length;
 
     /// <summary>Which elements make a pair.</summary>
     public RotaryPairing Pairing { get; }
@@ -106,7 +106,7 @@ public sealed class RotaryEmbedding
     /// <summary>Turns the heads of consecutive tokens, in place.</summary>
     /// <param name="heads">[tokens, H, D].</param>
     /// <param name="headCount">H, at least 1.</param>
-    /// <param name="headDim">D, at least <see cref="Dimensions"/>.</param>
+    /// <param name="headDim">D, at least <see cref="Dim"/>.</param>
     /// <param name="position">The position of the first token, on every axis, at least 0.</param>
     /// <exception cref="ArgumentException">The length is not a multiple of H·D, or a number is outside its range; nothing has been written.</exception>
     public void Apply(Span<float> heads, int headCount, int headDim, int position)
@@ -114,7 +114,7 @@ public sealed class RotaryEmbedding
         int tokens = Tokens(heads, headCount, headDim);
         if (position < 0 || (long)position + tokens - 1 > int.MaxValue)
             throw new ArgumentOutOfRangeException(nameof(position), position, $"The positions of {tokens} tokens must be 0 to {int.MaxValue}.");
-        Span<float> scratch = stackalloc float[Dimensions];
+        Span<float> scratch = stackalloc float[Dim];
         for (int token = 0; token < tokens; token++)
             Turn(heads.Slice(token * headCount * headDim, headCount * headDim), headDim, Row(position + token, scratch));
     }
@@ -122,7 +122,7 @@ public sealed class RotaryEmbedding
     /// <summary>Turns the heads of tokens, each by a position of its own, in place.</summary>
     /// <param name="heads">[tokens, H, D].</param>
     /// <param name="headCount">H, at least 1.</param>
-    /// <param name="headDim">D, at least <see cref="Dimensions"/>.</param>
+    /// <param name="headDim">D, at least <see cref="Dim"/>.</param>
     /// <param name="positions">[A, tokens] with <see cref="Axes"/> A: the positions, at least 0.</param>
     /// <exception cref="ArgumentException">A length does not fit, or a number is outside its range; nothing has been written.</exception>
     public void Apply(Span<float> heads, int headCount, int headDim, ReadOnlySpan<int> positions)
@@ -132,7 +132,7 @@ public sealed class RotaryEmbedding
             throw new ArgumentException($"Has {positions.Length} elements; axes {Axes} × tokens {tokens} need {(long)Axes * tokens}.", nameof(positions));
         foreach (int position in positions)
             ArgumentOutOfRangeException.ThrowIfNegative(position, nameof(positions));
-        Span<float> scratch = stackalloc float[Dimensions];
+        Span<float> scratch = stackalloc float[Dim];
         for (int token = 0; token < tokens; token++)
             Turn(heads.Slice(token * headCount * headDim, headCount * headDim), headDim, Row(positions[token..], tokens, scratch));
     }
@@ -144,12 +144,12 @@ public sealed class RotaryEmbedding
     {
         if (position >= KeptPositions)
         {
-            Compute(position, scratch[..Dimensions]);
-            return scratch[..Dimensions];
+            Compute(position, scratch[..Dim]);
+            return scratch[..Dim];
         }
 
         (int number, int inside) = Math.DivRem(position, ChunkPositions);
-        return Chunk(number).AsSpan(inside * Dimensions, Dimensions);
+        return Chunk(number).AsSpan(inside * Dim, Dim);
     }
 
     /// <summary>As <see cref="Row(int, Span{float})"/>, of a token that has a position for each axis.</summary>
@@ -171,11 +171,11 @@ public sealed class RotaryEmbedding
             }
 
             (int number, int inside) = Math.DivRem(position, ChunkPositions);
-            ReadOnlySpan<float> row = Chunk(number).AsSpan(inside * Dimensions, Dimensions);
+            ReadOnlySpan<float> row = Chunk(number).AsSpan(inside * Dim, Dim);
             (scratch[i], scratch[pairs + i]) = (row[i], row[pairs + i]);
         }
 
-        return scratch[..Dimensions];
+        return scratch[..Dim];
     }
 
     /// <summary>Turns the heads of one token, in place.</summary>
@@ -185,7 +185,7 @@ public sealed class RotaryEmbedding
     internal void Turn(Span<float> heads, int headDim, ReadOnlySpan<float> row)
     {
         for (int first = 0; first < heads.Length; first += headDim)
-            Turn(heads.Slice(first, Dimensions), row);
+            Turn(heads.Slice(first, Dim), row);
     }
 
     private void Turn(Span<float> head, ReadOnlySpan<float> row)
@@ -225,7 +225,7 @@ public sealed class RotaryEmbedding
     private int Tokens(ReadOnlySpan<float> heads, int headCount, int headDim)
     {
         ArgumentOutOfRangeException.ThrowIfLessThan(headCount, 1);
-        ArgumentOutOfRangeException.ThrowIfLessThan(headDim, Dimensions);
+        ArgumentOutOfRangeException.ThrowIfLessThan(headDim, Dim);
         long tokenFloats = (long)headCount * headDim;
         if (heads.Length % tokenFloats != 0)
             throw new ArgumentException($"Has {heads.Length} elements, not a multiple of heads {headCount} × dimension {headDim}.", nameof(heads));
@@ -238,9 +238,9 @@ public sealed class RotaryEmbedding
         ref float[]? slot = ref _chunks[number];
         if (Volatile.Read(ref slot) is { } known)
             return known;
-        var chunk = new float[ChunkPositions * Dimensions];
+        var chunk = new float[ChunkPositions * Dim];
         for (int i = 0; i < ChunkPositions; i++)
-            Compute(number * ChunkPositions + i, chunk.AsSpan(i * Dimensions, Dimensions));
+            Compute(number * ChunkPositions + i, chunk.AsSpan(i * Dim, Dim));
         Volatile.Write(ref slot, chunk);
         return chunk;
     }
@@ -258,15 +258,15 @@ public sealed class RotaryEmbedding
         return ((float)(cosine * AttentionFactor), (float)(sine * AttentionFactor));
     }
 
-    private static double[] Frequencies(int dimensions, double frequencyBase)
+    private static double[] Frequencies(int dim, double frequencyBase)
     {
-        if (dimensions < 2 || dimensions % 2 != 0 || dimensions > ScaledDotProductAttention.MaxDimension)
-            throw new ArgumentOutOfRangeException(nameof(dimensions), dimensions, $"The turned dimensions must be even, 2 to {ScaledDotProductAttention.MaxDimension}.");
+        if (dim < 2 || dim % 2 != 0 || dim > ScaledDotProductAttention.MaxDim)
+            throw new ArgumentOutOfRangeException(nameof(dim), dim, $"The turned elements of a head must be even in number, 2 to {ScaledDotProductAttention.MaxDim}.");
         if (!(frequencyBase > 0 && double.IsFinite(frequencyBase)))
             throw new ArgumentOutOfRangeException(nameof(frequencyBase), frequencyBase, "The base must be positive and finite.");
-        var frequencies = new double[dimensions / 2];
+        var frequencies = new double[dim / 2];
         for (int i = 0; i < frequencies.Length; i++)
-            frequencies[i] = Math.Pow(frequencyBase, -2.0 * i / dimensions);
+            frequencies[i] = Math.Pow(frequencyBase, -2.0 * i / dim);
         return frequencies;
     }
 }

@@ -1,4 +1,5 @@
 using System;
+using System.Diagnostics.CodeAnalysis;
 using System.Runtime.CompilerServices;
 
 namespace FastAttn.Runtime;
@@ -30,7 +31,13 @@ internal unsafe struct AttentionCall
     public double Scale;
 
     /// <summary>Offset of the diagonal for all sequences; <see cref="Sequence.DefaultOffset"/> where null.</summary>
-    public int? CausalOffset;
+    public int? PositionOffset;
+
+    /// <summary>The position of the first key: 0, but in calls over a part of the keys.</summary>
+    public int FirstKey;
+
+    /// <summary>The keys of a sequence, where the call has only a part of them.</summary>
+    public int? AllKeys;
 
     /// <summary>Whether it is self-attention whose sequences are padded to one length, or need not be.</summary>
     public bool IsSelfAttention;
@@ -53,13 +60,13 @@ internal unsafe struct AttentionCall
     public float Softcap;
     public MaskOperand AdditiveMask;
     public MaskOperand BooleanMask;
-    public MaskOperand PackedMask;
+    public MaskOperand BitMask;
     public int* KeyLengths;
 
     /// <summary>[B], or null where every query exists.</summary>
     public int* QueryLengths;
 
-    public int* CausalOffsets;
+    public int* PositionOffsets;
     public int* QueryStarts;
     public int* KeyStarts;
     public float* AlibiSlopes;
@@ -71,7 +78,17 @@ internal unsafe struct AttentionCall
     public TilePartition Partition;
 
     /// <summary>The features whose masks have an element for each query and key.</summary>
-    public const AttentionFeatures MaskFeatures = AttentionFeatures.AdditiveMask | AttentionFeatures.BooleanMask | AttentionFeatures.PackedMask;
+    public const AttentionFeatures MaskFeatures = AttentionFeatures.AdditiveMask | AttentionFeatures.BooleanMask | AttentionFeatures.BitMask;
+
+    /// <summary>The elements that masks may have.</summary>
+    public static ReadOnlySpan<MaskElement> MaskElements => [MaskElement.Float, MaskElement.Byte, MaskElement.Bit];
+
+    /// <summary>The feature of masks of these elements.</summary>
+    public static AttentionFeatures FeatureOf(MaskElement element) => (AttentionFeatures)((int)AttentionFeatures.AdditiveMask << (int)element);
+
+    /// <summary>The mask of these elements.</summary>
+    [UnscopedRef]
+    public ref MaskOperand MaskOf(MaskElement element) => ref element == MaskElement.Float ? ref AdditiveMask : ref element == MaskElement.Byte ? ref BooleanMask : ref BitMask;
 
     /// <summary>The features that add something to each score.</summary>
     public const AttentionFeatures BiasFeatures = MaskFeatures | AttentionFeatures.Alibi;
@@ -103,10 +120,8 @@ internal unsafe struct AttentionCall
             sequence = sequence with { KeyLength = KeyLengths[index] };
         if (QueryLengths != null)
             sequence = sequence with { QueryLength = QueryLengths[index] };
-        return sequence with
-        {
-            CausalOffset = CausalOffsets != null ? CausalOffsets[index] : CausalOffset ?? Sequence.DefaultOffset(IsSelfAttention, sequence.QueryLength, sequence.KeyLength),
-        };
+        int offset = PositionOffsets != null ? PositionOffsets[index] : PositionOffset ?? Sequence.DefaultOffset(IsSelfAttention, sequence.QueryLength, AllKeys ?? sequence.KeyLength);
+        return sequence with { PositionOffset = (long)offset - FirstKey };
     }
 
     /// <summary>

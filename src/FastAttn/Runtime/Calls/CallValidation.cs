@@ -11,21 +11,20 @@ namespace FastAttn.Runtime;
 internal static class CallValidation
 {
     // As in the public methods, whose parameters the messages name.
-    private const string Query = "query", Key = "key", Value = "value", Output = "output", LogSumExp = "logSumExp", Shape = "shape", Options = "options", Modifiers = "modifiers";
+    private const string Query = "query", Key = "key", Value = "value", Output = "output", LogSumExp = "logSumExp", Shape = "shape", Options = "options";
 
     /// <summary>What a call asks for beside its mask.</summary>
-    public static AttentionFeatures FeaturesOf(in AttentionOptions options, in AttentionModifiers modifiers)
+    public static AttentionFeatures FeaturesOf(in AttentionOptions options)
     {
         AttentionFeatures features = AttentionFeatures.None;
-        Add(IsGiven(modifiers.KeyLengths) || IsGiven(modifiers.QueryLengths), AttentionFeatures.KeyLengths, ref features);
-        Add(IsGiven(modifiers.QueryStarts) || IsGiven(modifiers.KeyStarts), AttentionFeatures.Ragged, ref features);
+        Add(!options.KeyLengths.IsEmpty || !options.QueryLengths.IsEmpty, AttentionFeatures.Lengths, ref features);
+        Add(!options.QueryStarts.IsEmpty || !options.KeyStarts.IsEmpty, AttentionFeatures.Ragged, ref features);
         Add(options.Window is not null, AttentionFeatures.Window, ref features);
-        Add(IsGiven(modifiers.AdditiveMask), AttentionFeatures.AdditiveMask, ref features);
-        Add(IsGiven(modifiers.BooleanMask), AttentionFeatures.BooleanMask, ref features);
-        Add(IsGiven(modifiers.PackedMask), AttentionFeatures.PackedMask, ref features);
-        Add(IsGiven(modifiers.AlibiSlopes), AttentionFeatures.Alibi, ref features);
+        Add(options.AlibiSlopes.Length > 0, AttentionFeatures.Alibi, ref features);
         Add(options.Softcap is not null, AttentionFeatures.Softcap, ref features);
-        Add(IsGiven(modifiers.Sinks), AttentionFeatures.Sinks, ref features);
+        Add(!options.Sinks.IsEmpty, AttentionFeatures.Sinks, ref features);
+        foreach (MaskElement element in AttentionCall.MaskElements)
+            Add(options.Masks[element].IsGiven, AttentionCall.FeatureOf(element), ref features);
         return features;
 
         static void Add(bool isUsed, AttentionFeatures feature, ref AttentionFeatures features) => features |= isUsed ? feature : 0;
@@ -33,40 +32,57 @@ internal static class CallValidation
 
     /// <summary>Returns the call without its pointers.</summary>
     /// <exception cref="ArgumentException">Something does not fit; the message says what was expected.</exception>
+    public static AttentionCall Check(
+        int headDim,
+        int valueDim,
+        AttentionMask mask,
+        AttentionFeatures allowed,
+        in AttentionInput query,
+        in AttentionInput key,
+        in AttentionInput value,
+        in AttentionOutput output,
+        in AttentionShape shape,
+        in AttentionOptions options,
+        in AttentionExecution execution) =>
+        Check<float>(headDim, valueDim, mask, allowed, query, key, value, output.Elements, output.Strides, output.LogSumExp, output.HasLogSumExp, shape, options, execution);
+
+    /// <summary>As the other overload, for outputs of any type.</summary>
+    /// <exception cref="ArgumentException">Something does not fit; the message says what was expected.</exception>
     public static AttentionCall Check<TOutput>(
         int headDim,
         int valueDim,
         AttentionMask mask,
         AttentionFeatures allowed,
-        ReadOnlySpan<float> query,
-        ReadOnlySpan<float> key,
-        ReadOnlySpan<float> value,
+        in AttentionInput query,
+        in AttentionInput key,
+        in AttentionInput value,
         ReadOnlySpan<TOutput> output,
+        AttentionStrides? outputStrides,
         ReadOnlySpan<TOutput> logSumExp,
         bool wantsLogSumExp,
         in AttentionShape shape,
-        in AttentionModifiers modifiers,
-        in AttentionOptions options)
+        in AttentionOptions options,
+        in AttentionExecution execution)
         where TOutput : unmanaged
     {
-        AttentionCall call = CheckQueryAndKey(headDim, mask, allowed, query, key, shape, modifiers, options);
-        (int batch, int queryTokens, int keyTokens) = TokensOf(call, shape, modifiers);
+        AttentionCall call = CheckQueryAndKey(headDim, mask, allowed, query, key, shape, options, execution);
+        (int batch, int queryTokens, int keyTokens) = TokensOf(call, shape, options);
         call.ValueDim = valueDim;
-        call.ValueStrides = CheckBuffer(Value, value.Length, batch, shape.KeyValueHeads, keyTokens, valueDim, options.ValueStrides, options.Layout);
-        call.OutputStrides = CheckBuffer(Output, output.Length, batch, shape.QueryHeads, queryTokens, valueDim, options.OutputStrides, options.Layout);
-        CheckRowsApart(batch, shape.QueryHeads, queryTokens, valueDim, call.OutputStrides);
+        call.ValueStrides = CheckInput(Value, value, batch, shape.KeyValueHeads, keyTokens, valueDim, shape.Layout);
+        (call.OutputStrides, int written) = CheckBuffer(Output, output.Length, batch, shape.QueryHeads, queryTokens, valueDim, outputStrides, shape.Layout);
+        CheckRowsApart(Output, batch, shape.QueryHeads, queryTokens, valueDim, call.OutputStrides);
+        output = output[..written];
 
         if (wantsLogSumExp)
         {
-            long expected = Product(LogSumExp, Product(LogSumExp, batch, shape.QueryHeads), queryTokens);
-            if (logSumExp.Length != expected)
-                throw new ArgumentException($"Has {logSumExp.Length} elements; batch {batch} × query heads {shape.QueryHeads} × query length {queryTokens} need {expected}.", LogSumExp);
-            CheckApart(LogSumExp, logSumExp, query, key, value, modifiers);
+            int rows = CheckRows(LogSumExp, logSumExp.Length, batch, shape.QueryHeads, queryTokens);
+            logSumExp = logSumExp[..rows];
+            CheckApart(LogSumExp, logSumExp, query.Elements, key.Elements, value.Elements, options);
             if (logSumExp.Overlaps(output))
                 throw new ArgumentException("Overlaps output.", LogSumExp);
         }
 
-        CheckApart(Output, output, query, key, value, modifiers);
+        CheckApart(Output, output, query.Elements, key.Elements, value.Elements, options);
         return call;
     }
 
@@ -76,110 +92,96 @@ internal static class CallValidation
         int headDim,
         AttentionMask mask,
         AttentionFeatures allowed,
-        ReadOnlySpan<float> query,
-        ReadOnlySpan<float> key,
+        in AttentionInput query,
+        in AttentionInput key,
         ReadOnlySpan<TScore> scores,
         in AttentionShape shape,
-        in AttentionModifiers modifiers,
-        in AttentionOptions options)
+        in AttentionOptions options,
+        in AttentionExecution execution)
         where TScore : unmanaged
     {
-        AttentionCall call = CheckQueryAndKey(headDim, mask, allowed, query, key, shape, modifiers, options);
+        AttentionCall call = CheckQueryAndKey(headDim, mask, allowed, query, key, shape, options, execution);
         if ((call.Uses & AttentionFeatures.Ragged) != 0)
-            throw new ArgumentException("Scores and weights are of sequences of one length; QueryStarts and KeyStarts must not be given.", Modifiers);
+            throw new ArgumentException("Scores and weights are of sequences of one length; QueryStarts and KeyStarts must not be given.", Options);
         long expected = Product(name, Product(name, Product(name, shape.Batch, shape.QueryHeads), shape.QueryLength), shape.KeyLength);
-        if (scores.Length != expected)
+        if (scores.Length < expected)
             throw new ArgumentException($"Has {scores.Length} elements; batch {shape.Batch} × query heads {shape.QueryHeads} × query length {shape.QueryLength} × key length {shape.KeyLength} need {expected}.", name);
-        CheckApart(name, scores, query, key, default, modifiers);
+        CheckApart(name, scores[..(int)expected], query.Elements, key.Elements, default, options);
         return call;
     }
 
     /// <summary>Checks the arguments of a merge; returns the strides of both outputs.</summary>
-    public static AttentionStrides CheckStates(
-        ReadOnlySpan<float> output,
-        ReadOnlySpan<float> logSumExp,
-        ReadOnlySpan<float> otherOutput,
-        ReadOnlySpan<float> otherLogSumExp,
-        in AttentionShape shape,
-        int valueDim,
-        in AttentionOptions options)
+    public static (AttentionStrides Own, AttentionStrides Other) CheckStates(in AttentionOutput state, in AttentionOutput other, in AttentionShape shape, int valueDim)
     {
-        const string OtherOutput = "otherOutput", OtherLogSumExp = "otherLogSumExp";
+        const string This = "this", Other = "other";
         CheckShape(shape with { KeyValueHeads = shape.QueryHeads, KeyLength = 0 });
-        if (valueDim is < 1 or > ScaledDotProductAttention.MaxDimension)
-            throw new ArgumentOutOfRangeException(nameof(valueDim), valueDim, $"The value dimension must be 1 to {ScaledDotProductAttention.MaxDimension}.");
-        CheckLayout(options);
-        AttentionStrides strides = CheckBuffer(Output, output.Length, shape.Batch, shape.QueryHeads, shape.QueryLength, valueDim, options.OutputStrides, options.Layout);
-        CheckBuffer(OtherOutput, otherOutput.Length, shape.Batch, shape.QueryHeads, shape.QueryLength, valueDim, options.OutputStrides, options.Layout);
-        CheckRowsApart(shape.Batch, shape.QueryHeads, shape.QueryLength, valueDim, strides);
-        long rows = Product(LogSumExp, Product(LogSumExp, shape.Batch, shape.QueryHeads), shape.QueryLength);
-        CheckRows(LogSumExp, logSumExp.Length, rows);
-        CheckRows(OtherLogSumExp, otherLogSumExp.Length, rows);
-        if (logSumExp.Overlaps(output) || logSumExp.Overlaps(otherOutput) || logSumExp.Overlaps(otherLogSumExp))
-            throw new ArgumentException("Overlaps another buffer.", LogSumExp);
-        if (output.Overlaps(otherOutput) || output.Overlaps(otherLogSumExp))
-            throw new ArgumentException("Overlaps the other state.", Output);
-        return strides;
+        if (valueDim is < 1 or > ScaledDotProductAttention.MaxDim)
+            throw new ArgumentOutOfRangeException(nameof(valueDim), valueDim, $"The value dimension must be 1 to {ScaledDotProductAttention.MaxDim}.");
+        (AttentionStrides strides, Span<float> output, Span<float> logSumExp) = CheckState(This, state, shape, valueDim, isWritten: true);
+        (AttentionStrides otherStrides, Span<float> otherOutput, Span<float> otherLogSumExp) = CheckState(Other, other, shape, valueDim, isWritten: false);
+        if (logSumExp.Overlaps(output))
+            throw new ArgumentException("The log-sum-exp overlaps the output.", This);
+        if (logSumExp.Overlaps(otherOutput) || logSumExp.Overlaps(otherLogSumExp) || output.Overlaps(otherOutput) || output.Overlaps(otherLogSumExp))
+            throw new ArgumentException("Overlaps the state that it is merged into.", Other);
+        return (strides, otherStrides);
 
-        static void CheckRows(string name, int length, long expected)
+        static StateBuffers CheckState(string name, in AttentionOutput state, in AttentionShape shape, int valueDim, bool isWritten)
         {
-            if (length != expected)
-                throw new ArgumentException($"Has {length} elements; the shape needs {expected}.", name);
+            if (!state.HasLogSumExp)
+                throw new ArgumentException("Has no log-sum-exp, without which outputs do not merge.", name);
+            (AttentionStrides strides, int elements) = CheckBuffer(name, state.Elements.Length, shape.Batch, shape.QueryHeads, shape.QueryLength, valueDim, state.Strides, shape.Layout);
+            if (isWritten)
+                CheckRowsApart(name, shape.Batch, shape.QueryHeads, shape.QueryLength, valueDim, strides);
+            int rows = CheckRows(name, state.LogSumExp.Length, shape.Batch, shape.QueryHeads, shape.QueryLength);
+            return new(strides, state.Elements[..elements], state.LogSumExp[..rows]);
         }
-    }
-
-    private static void CheckLayout(in AttentionOptions options)
-    {
-        if (options.Layout is not (AttentionLayout.BatchHeadLengthDim or AttentionLayout.BatchLengthHeadDim))
-            throw new ArgumentException($"Layout {options.Layout} is not defined.", Options);
     }
 
     private static AttentionCall CheckQueryAndKey(
         int headDim,
         AttentionMask mask,
         AttentionFeatures allowed,
-        ReadOnlySpan<float> query,
-        ReadOnlySpan<float> key,
+        in AttentionInput query,
+        in AttentionInput key,
         in AttentionShape shape,
-        in AttentionModifiers modifiers,
-        in AttentionOptions options)
+        in AttentionOptions options,
+        in AttentionExecution execution)
     {
         CheckShape(shape);
-        AttentionFeatures uses = FeaturesOf(options, modifiers), missing = uses & ~allowed;
+        AttentionFeatures uses = FeaturesOf(options), missing = uses & ~allowed;
         if (missing != 0)
-        {
-            throw new ArgumentException(
-                $"The kernel was not declared with {missing}: add it to its Features, or call ScaledDotProductAttention.",
-                (missing & ~(AttentionFeatures.Window | AttentionFeatures.Softcap)) == 0 ? Options : Modifiers);
-        }
-
-        CheckLayout(options);
-        if (options.MaxDegreeOfParallelism < 0)
-            throw new ArgumentOutOfRangeException(Options, options.MaxDegreeOfParallelism, "MaxDegreeOfParallelism is negative; 0 stands for all processors.");
+            throw new ArgumentException($"The kernel was not declared with {missing}: add it to its Features, or call ScaledDotProductAttention.", Options);
+        if (shape.Layout is not (AttentionLayout.BatchHeadLengthDim or AttentionLayout.BatchLengthHeadDim))
+            throw new ArgumentException($"Layout {shape.Layout} is not defined.", Shape);
+        CheckExecution(execution);
         CheckScoring(options.Scale, options.Softcap, options.Window);
-        CheckModifiers(shape, options, modifiers);
-        CheckDiagonal(mask, uses, shape, options, modifiers);
 
-        AttentionCall call = new() { Shape = LongestOf(shape, modifiers), HeadDim = headDim, Uses = uses, IsSelfAttention = IsSelfAttention(shape, modifiers) };
-        (int batch, int queryTokens, int keyTokens) = TokensOf(call, shape, modifiers);
+        AttentionCall call = new() { HeadDim = headDim, Uses = uses, IsSelfAttention = IsSelfAttention(shape, options) };
+        CheckOptions(ref call, shape, options);
+        CheckDiagonal(mask, uses, shape, options);
+        call.Shape = LongestOf(shape, options);
+        (int batch, int queryTokens, int keyTokens) = TokensOf(call, shape, options);
         call.QueryTokens = queryTokens;
         call.Scale = options.Scale ?? 1 / Math.Sqrt(headDim);
-        call.CausalOffset = options.CausalOffset;
-        call.QueryStrides = CheckBuffer(Query, query.Length, batch, shape.QueryHeads, queryTokens, headDim, options.QueryStrides, options.Layout);
-        call.KeyStrides = CheckBuffer(Key, key.Length, batch, shape.KeyValueHeads, keyTokens, headDim, options.KeyStrides, options.Layout);
-        (call.AdditiveMask.Strides, call.BooleanMask.Strides, call.PackedMask.Strides) = StridesOf(modifiers, shape);
-        SetVisibility(ref call, mask, options, modifiers);
+        call.Softcap = options.Softcap ?? 0;
+        call.PositionOffset = options.PositionOffset;
+        call.FirstKey = options.KeyPart?.Start ?? 0;
+        call.AllKeys = options.KeyPart?.KeyLength;
+        call.Left = options.Window?.Left ?? AttentionCall.Unbounded;
+        call.Right = mask == AttentionMask.Causal ? 0 : options.Window?.Right ?? AttentionCall.Unbounded;
+        call.QueryStrides = CheckInput(Query, query, batch, shape.QueryHeads, queryTokens, headDim, shape.Layout);
+        call.KeyStrides = CheckInput(Key, key, batch, shape.KeyValueHeads, keyTokens, headDim, shape.Layout);
         return call;
     }
 
     /// <summary>Batch and tokens as buffers have them: sequences that follow each other without padding are one axis of tokens.</summary>
-    private static (int Batch, int QueryTokens, int KeyTokens) TokensOf(in AttentionCall call, in AttentionShape shape, in AttentionModifiers modifiers) =>
-        (call.Uses & AttentionFeatures.Ragged) != 0 ? (1, modifiers.QueryStarts[^1], modifiers.KeyStarts[^1]) : (shape.Batch, shape.QueryLength, shape.KeyLength);
+    private static (int Batch, int QueryTokens, int KeyTokens) TokensOf(in AttentionCall call, in AttentionShape shape, in AttentionOptions options) =>
+        (call.Uses & AttentionFeatures.Ragged) != 0 ? (1, options.QueryStarts[^1], options.KeyStarts[^1]) : (shape.Batch, shape.QueryLength, shape.KeyLength);
 
     /// <summary>The shape with the lengths of the longest sequences, where they are ragged: those of the caller may be mere bounds.</summary>
-    private static AttentionShape LongestOf(in AttentionShape shape, in AttentionModifiers modifiers)
+    private static AttentionShape LongestOf(in AttentionShape shape, in AttentionOptions options)
     {
-        return IsGiven(modifiers.QueryStarts) ? shape with { QueryLength = Longest(modifiers.QueryStarts), KeyLength = Longest(modifiers.KeyStarts) } : shape;
+        return options.QueryStarts.IsEmpty ? shape : shape with { QueryLength = Longest(options.QueryStarts), KeyLength = Longest(options.KeyStarts) };
 
         static int Longest(ReadOnlySpan<int> starts)
         {
@@ -190,171 +192,152 @@ internal static class CallValidation
         }
     }
 
-    /// <summary>Whether a span was given, be it empty.</summary>
-    public static bool IsGiven<T>(ReadOnlySpan<T> span) => !Unsafe.IsNullRef(in MemoryMarshal.GetReference(span));
-
-    /// <summary>The strides of the masks: those that are given, else those of a contiguous mask of the shape's size.</summary>
-    private static (AttentionMaskStrides Additive, AttentionMaskStrides Boolean, AttentionMaskStrides Packed) StridesOf(in AttentionModifiers modifiers, in AttentionShape shape) => (
-        !IsGiven(modifiers.AdditiveMask) ? default : modifiers.AdditiveMaskStrides ?? AttentionMaskStrides.Of(shape.Batch, shape.QueryHeads, shape.QueryLength, shape.KeyLength),
-        !IsGiven(modifiers.BooleanMask) ? default : modifiers.BooleanMaskStrides ?? AttentionMaskStrides.Of(shape.Batch, shape.QueryHeads, shape.QueryLength, shape.KeyLength),
-        !IsGiven(modifiers.PackedMask) ? default : modifiers.PackedMaskStrides ?? AttentionMaskStrides.OfPacked(shape.Batch, shape.QueryHeads, shape.QueryLength, shape.KeyLength));
-
     /// <summary>Whether a call is self-attention of sequences that are, or may be, padded to one length.</summary>
-    public static bool IsSelfAttention(in AttentionShape shape, in AttentionModifiers modifiers) =>
-        shape.QueryLength == shape.KeyLength && !IsGiven(modifiers.QueryLengths) && !IsGiven(modifiers.QueryStarts);
+    public static bool IsSelfAttention(in AttentionShape shape, in AttentionOptions options) =>
+        shape.QueryLength == (options.KeyPart?.KeyLength ?? shape.KeyLength) && options.QueryLengths.IsEmpty && options.QueryStarts.IsEmpty;
 
-    /// <summary>Refuses calls whose diagonal matters and could be meant in more than one way.</summary>
-    private static void CheckDiagonal(AttentionMask mask, AttentionFeatures uses, in AttentionShape shape, in AttentionOptions options, in AttentionModifiers modifiers)
+    /// <summary>Refuses calls whose positions matter and could be meant in more than one way.</summary>
+    private static void CheckDiagonal(AttentionMask mask, AttentionFeatures uses, in AttentionShape shape, in AttentionOptions options)
     {
         bool matters = mask == AttentionMask.Causal || (uses & (AttentionFeatures.Window | AttentionFeatures.Alibi)) != 0;
-        if (!matters || options.CausalOffset is not null || IsGiven(modifiers.CausalOffsets) || IsSelfAttention(shape, modifiers))
+        if (!matters || options.PositionOffset is not null || !options.PositionOffsets.IsEmpty || IsSelfAttention(shape, options))
             return;
-        bool isSquare = shape.QueryLength == shape.KeyLength && IsGiven(modifiers.QueryLengths) && !IsGiven(modifiers.KeyLengths);
+        bool isSquare = shape.QueryLength == shape.KeyLength && !options.QueryLengths.IsEmpty && options.KeyLengths.IsEmpty;
         for (int b = 0; b < shape.Batch; b++)
         {
-            int queries = IsGiven(modifiers.QueryStarts) ? modifiers.QueryStarts[b + 1] - modifiers.QueryStarts[b] : IsGiven(modifiers.QueryLengths) ? modifiers.QueryLengths[b] : shape.QueryLength;
-            int keys = IsGiven(modifiers.KeyStarts) ? modifiers.KeyStarts[b + 1] - modifiers.KeyStarts[b] : IsGiven(modifiers.KeyLengths) ? modifiers.KeyLengths[b] : shape.KeyLength;
+            int queries = !options.QueryStarts.IsEmpty ? options.QueryStarts[b + 1] - options.QueryStarts[b] : options.QueryLengths.IsEmpty ? shape.QueryLength : options.QueryLengths[b];
+            int keys = !options.KeyStarts.IsEmpty ? options.KeyStarts[b + 1] - options.KeyStarts[b] : options.KeyLengths.IsEmpty ? options.KeyPart?.KeyLength ?? shape.KeyLength : options.KeyLengths[b];
             if (queries == 0 || keys == 0)
                 continue;
             if (isSquare && queries != keys)
-                throw new ArgumentException($"Sequence {b} has {queries} of {shape.QueryLength} queries and all {keys} keys. Set KeyLengths too, or CausalOffset (CausalOffsets for each sequence) to say at which key its first query stands.", Modifiers);
+                throw new ArgumentException($"Sequence {b} has {queries} of {shape.QueryLength} queries and all {keys} keys. Set KeyLengths too, or PositionOffset (PositionOffsets for each sequence) to say at which key its first query stands.", Options);
             if (Sequence.DefaultOffset(isSelfAttention: false, queries, keys) < 0)
-                throw new ArgumentException($"Sequence {b} has {queries} queries but {keys} keys, so that its first query would stand before the first key. Set CausalOffset (CausalOffsets for each sequence) to say at which key it stands.", Options);
-        }
-    }
-
-    private static void SetVisibility(ref AttentionCall call, AttentionMask mask, in AttentionOptions options, in AttentionModifiers modifiers)
-    {
-        call.Softcap = options.Softcap ?? 0;
-        call.Left = options.Window?.Left ?? AttentionCall.Unbounded;
-        call.Right = mask == AttentionMask.Causal ? 0 : options.Window?.Right ?? AttentionCall.Unbounded;
-        call.MaskKeyLength = int.MaxValue;
-        Limit(ref call, IsGiven(modifiers.AdditiveMask), call.AdditiveMask.Strides);
-        Limit(ref call, IsGiven(modifiers.BooleanMask), call.BooleanMask.Strides);
-        Limit(ref call, IsGiven(modifiers.PackedMask), call.PackedMask.Strides);
-
-        static void Limit(ref AttentionCall call, bool isGiven, in AttentionMaskStrides strides)
-        {
-            if (isGiven && !strides.RepeatsKeys)
-                call.MaskKeyLength = Math.Min(call.MaskKeyLength, strides.KeyLength);
+                throw new ArgumentException($"Sequence {b} has {queries} queries but {keys} keys, so that its first query would stand before the first key. Set PositionOffset (PositionOffsets for each sequence) to say at which key it stands.", Options);
         }
     }
 
     /// <summary>Checks what options say of scores; the parameter is <c>options</c>.</summary>
     public static void CheckScoring(float? scale, float? softcap, AttentionWindow? window)
     {
-        const float LeastSoftcap = 1e-20f, MostSoftcap = 1e20f;
+        const float MinSoftcap = 1e-20f, MaxSoftcap = 1e20f;
         if (scale is { } factor && !float.IsFinite(factor))
             throw new ArgumentOutOfRangeException(Options, scale, "Scale must be finite; null stands for 1/√headDim.");
-        if (softcap is { } cap && !(cap >= LeastSoftcap && cap <= MostSoftcap))
-            throw new ArgumentOutOfRangeException(Options, softcap, $"Softcap must be {LeastSoftcap} to {MostSoftcap}; null stands for none.");
+        if (softcap is { } cap && !(cap >= MinSoftcap && cap <= MaxSoftcap))
+            throw new ArgumentOutOfRangeException(Options, softcap, $"Softcap must be {MinSoftcap} to {MaxSoftcap}; null stands for none.");
         if (scale is { } given && softcap is { } limit && !float.IsFinite((float)(given / (double)limit * VectorMath.TanhScale)))
             throw new ArgumentOutOfRangeException(Options, softcap, $"Scale {given} over Softcap {limit} must be finite in float32.");
-        if (window is { } extents && (extents.Left < 0 || extents.Right < 0))
-            throw new ArgumentOutOfRangeException(Options, window, "The window's extents must not be negative; null stands for all keys on that side.");
+        if (window is { Left: null, Right: null })
+            throw new ArgumentException("The window has no bound: AttentionWindow.Sliding(n) shows n keys; null stands for no window.", Options);
+        if (window is { } bounds && (bounds.Left < 0 || bounds.Right < 0))
+            throw new ArgumentOutOfRangeException(Options, window, "The window's bounds must not be negative; null stands for all keys on that side.");
     }
 
-    public static void CheckModifiers(in AttentionShape shape, in AttentionOptions options, in AttentionModifiers modifiers)
+    /// <summary>Checks how a call runs; the parameter is <c>execution</c>.</summary>
+    public static void CheckExecution(in AttentionExecution execution)
     {
-        (AttentionMaskStrides additive, AttentionMaskStrides boolean, AttentionMaskStrides packed) = StridesOf(modifiers, shape);
-        CheckMask(nameof(modifiers.AdditiveMask), modifiers.AdditiveMask, additive, shape);
-        CheckMask(nameof(modifiers.BooleanMask), modifiers.BooleanMask, boolean, shape);
-        CheckMask(nameof(modifiers.PackedMask), modifiers.PackedMask, packed, shape, bitsPerElement: 8);
-        if (IsGiven(modifiers.KeyLengths))
+        if (execution.MaxDegreeOfParallelism < -1)
+            throw new ArgumentOutOfRangeException(nameof(execution), execution.MaxDegreeOfParallelism, "MaxDegreeOfParallelism must be positive; 0 and −1 stand for all processors.");
+    }
+
+    /// <summary>Checks all that options say of sequences, keys and heads, and takes the masks into the call.</summary>
+    public static void CheckOptions(ref AttentionCall call, in AttentionShape shape, in AttentionOptions options)
+    {
+        call.MaskKeyLength = int.MaxValue;
+        foreach (MaskElement element in AttentionCall.MaskElements)
         {
-            if (IsGiven(modifiers.KeyStarts))
-                throw new ArgumentException("KeyLengths and KeyStarts exclude each other: sequences without padding have the lengths between their starts.", Modifiers);
-            CheckLengths(nameof(modifiers.KeyLengths), modifiers.KeyLengths, shape.Batch, shape.KeyLength);
+            if (!options.Masks[element].IsGiven)
+                continue;
+            MaskRows rows = MaskCheck.Check(options.Masks[element], shape, Options);
+            call.MaskOf(element).Rows = rows;
+            if (!rows.RepeatsKeys)
+                call.MaskKeyLength = Math.Min(call.MaskKeyLength, rows.KeyLength);
         }
 
-        if (IsGiven(modifiers.QueryLengths))
+        if (!options.KeyLengths.IsEmpty)
         {
-            if (IsGiven(modifiers.QueryStarts))
-                throw new ArgumentException("QueryLengths and QueryStarts exclude each other: sequences without padding have the lengths between their starts.", Modifiers);
-            CheckLengths(nameof(modifiers.QueryLengths), modifiers.QueryLengths, shape.Batch, shape.QueryLength);
+            if (!options.KeyStarts.IsEmpty)
+                throw new ArgumentException("KeyLengths and KeyStarts exclude each other: sequences without padding have the lengths between their starts.", Options);
+            CheckLengths(nameof(options.KeyLengths), options.KeyLengths, shape.Batch, shape.KeyLength);
         }
 
-        if (IsGiven(modifiers.CausalOffsets))
+        if (!options.QueryLengths.IsEmpty)
         {
-            if (options.CausalOffset is not null)
-                throw new ArgumentException("CausalOffsets exclude the CausalOffset of the options.", Modifiers);
-            CheckCount(nameof(modifiers.CausalOffsets), modifiers.CausalOffsets.Length, shape.Batch, "batch");
+            if (!options.QueryStarts.IsEmpty)
+                throw new ArgumentException("QueryLengths and QueryStarts exclude each other: sequences without padding have the lengths between their starts.", Options);
+            CheckLengths(nameof(options.QueryLengths), options.QueryLengths, shape.Batch, shape.QueryLength);
         }
 
-        if (IsGiven(modifiers.AlibiSlopes))
+        if (options.KeyPart is { } part)
         {
-            CheckCount(nameof(modifiers.AlibiSlopes), modifiers.AlibiSlopes.Length, shape.QueryHeads, "query heads");
-            foreach (float slope in modifiers.AlibiSlopes)
+            if (!options.KeyLengths.IsEmpty || !options.KeyStarts.IsEmpty)
+                throw new ArgumentException("KeyPart excludes KeyLengths and KeyStarts: give PositionOffsets for the parts of each sequence.", Options);
+            if (part.Start < 0 || (long)part.Start + shape.KeyLength > part.KeyLength)
+                throw new ArgumentOutOfRangeException(Options, part, $"KeyPart must hold the call's {shape.KeyLength} keys: it begins at {part.Start} of {part.KeyLength}.");
+        }
+
+        if (!options.PositionOffsets.IsEmpty)
+        {
+            if (options.PositionOffset is not null)
+                throw new ArgumentException("PositionOffsets and PositionOffset exclude each other.", Options);
+            CheckCount(nameof(options.PositionOffsets), options.PositionOffsets.Length, shape.Batch, "batch");
+        }
+
+        if (!options.AlibiSlopes.IsEmpty)
+        {
+            CheckCount(nameof(options.AlibiSlopes), options.AlibiSlopes.Length, shape.QueryHeads, "query heads");
+            foreach (float slope in options.AlibiSlopes)
             {
                 if (!float.IsFinite(slope))
-                    throw new ArgumentOutOfRangeException(Modifiers, slope, "AlibiSlopes must be finite.");
+                    throw new ArgumentOutOfRangeException(Options, slope, "AlibiSlopes must be finite.");
             }
         }
 
-        if (IsGiven(modifiers.Sinks))
+        if (!options.Sinks.IsEmpty)
         {
-            CheckCount(nameof(modifiers.Sinks), modifiers.Sinks.Length, shape.QueryHeads, "query heads");
-            foreach (float sink in modifiers.Sinks)
+            CheckCount(nameof(options.Sinks), options.Sinks.Length, shape.QueryHeads, "query heads");
+            foreach (float sink in options.Sinks)
             {
                 if (float.IsNaN(sink) || float.IsPositiveInfinity(sink))
-                    throw new ArgumentOutOfRangeException(Modifiers, sink, "Sinks must be finite, or −∞ for none.");
+                    throw new ArgumentOutOfRangeException(Options, sink, "Sinks must be finite, or −∞ for none.");
             }
         }
 
-        if (IsGiven(modifiers.QueryStarts) || IsGiven(modifiers.KeyStarts))
+        if (!options.QueryStarts.IsEmpty || !options.KeyStarts.IsEmpty)
         {
-            CheckStarts(nameof(modifiers.QueryStarts), modifiers.QueryStarts, shape.Batch, shape.QueryLength);
-            CheckStarts(nameof(modifiers.KeyStarts), modifiers.KeyStarts, shape.Batch, shape.KeyLength);
+            CheckStarts(nameof(options.QueryStarts), options.QueryStarts, shape.Batch, shape.QueryLength);
+            CheckStarts(nameof(options.KeyStarts), options.KeyStarts, shape.Batch, shape.KeyLength);
         }
 
         static void CheckCount(string property, int count, int expected, string axis)
         {
             if (count != expected)
-                throw new ArgumentException($"{property} has {count} elements; {axis} {expected} needs as many.", Modifiers);
+                throw new ArgumentException($"{property} has {count} elements; {axis} {expected} needs as many.", Options);
         }
     }
 
     private static void CheckLengths(string property, ReadOnlySpan<int> lengths, int batch, int longest)
     {
         if (lengths.Length != batch)
-            throw new ArgumentException($"{property} has {lengths.Length} elements; batch {batch} needs as many.", Modifiers);
+            throw new ArgumentException($"{property} has {lengths.Length} elements; batch {batch} needs as many.", Options);
         foreach (int length in lengths)
         {
             if (length < 0 || length > longest)
-                throw new ArgumentOutOfRangeException(Modifiers, length, $"{property} must be 0 to the shape's {longest}.");
+                throw new ArgumentOutOfRangeException(Options, length, $"{property} must be 0 to the shape's {longest}.");
         }
     }
 
     private static void CheckStarts(string property, ReadOnlySpan<int> starts, int batch, int longest)
     {
         if (starts.Length != batch + 1L)
-            throw new ArgumentException($"{property} has {starts.Length} elements; batch {batch} needs {batch + 1L}, the last being the end. QueryStarts and KeyStarts go together.", Modifiers);
+            throw new ArgumentException($"{property} has {starts.Length} elements; batch {batch} needs {batch + 1L}, the last being the end. QueryStarts and KeyStarts go together.", Options);
         if (starts[0] != 0)
-            throw new ArgumentOutOfRangeException(Modifiers, starts[0], $"{property} must begin with 0.");
+            throw new ArgumentOutOfRangeException(Options, starts[0], $"{property} must begin with 0.");
         for (int b = 0; b < batch; b++)
         {
             long length = (long)starts[b + 1] - starts[b];
             if (length < 0 || length > longest)
-                throw new ArgumentOutOfRangeException(Modifiers, length, $"{property} give sequence {b} a length of {length}; it must be 0 to the shape's {longest}.");
+                throw new ArgumentOutOfRangeException(Options, length, $"{property} give sequence {b} a length of {length}; it must be 0 to the shape's {longest}.");
         }
-    }
-
-    private static void CheckMask<T>(string property, ReadOnlySpan<T> mask, in AttentionMaskStrides strides, in AttentionShape shape, int bitsPerElement = 1)
-    {
-        if (!IsGiven(mask))
-            return;
-        if (strides.Batch < 0 || strides.Head < 0 || strides.Query < 0)
-            throw new ArgumentOutOfRangeException(Modifiers, strides, $"The strides of {property} must not be negative.");
-        if (strides.KeyLength < 0 || strides.KeyLength > Math.Max(shape.KeyLength, 1))
-            throw new ArgumentOutOfRangeException(Modifiers, strides, $"A row of {property} has {strides.KeyLength} elements; it must be 0 to the shape's key length {shape.KeyLength}.");
-        if (bitsPerElement > 1 && (strides.Batch % 8 != 0 || strides.Head % 8 != 0 || strides.Query % 8 != 0))
-            throw new ArgumentException($"The strides of {property} are in bits and must be multiples of 8: rows begin with a new byte.", Modifiers);
-        if (shape.Batch == 0 || shape.QueryHeads == 0 || shape.QueryLength == 0)
-            return;
-        long row = ((long)strides.KeyLength + bitsPerElement - 1) / bitsPerElement;
-        long needed = Reach(shape.Batch, strides.Batch / bitsPerElement) + Reach(shape.QueryHeads, strides.Head / bitsPerElement) + Reach(shape.QueryLength, strides.Query / bitsPerElement) + row;
-        if (mask.Length < needed)
-            throw new ArgumentException($"{property} has {mask.Length} elements; its strides {strides} reach element {needed}.", Modifiers);
     }
 
     public static void CheckShape(in AttentionShape shape)
@@ -374,31 +357,43 @@ internal static class CallValidation
         }
     }
 
-    private static AttentionStrides CheckBuffer(
+    /// <summary>Checks a buffer that is read; returns its strides.</summary>
+    private static AttentionStrides CheckInput(string name, in AttentionInput input, int batch, int heads, int tokens, int dim, AttentionLayout layout) =>
+        CheckBuffer(name, input.Elements.Length, batch, heads, tokens, dim, input.Strides, layout).Strides;
+
+    /// <summary>Checks that a buffer has all of its shape; returns its strides and the elements that they reach.</summary>
+    private static (AttentionStrides Strides, int Elements) CheckBuffer(
         string name, int length, int batch, int heads, int tokens, int dim, AttentionStrides? explicitStrides, AttentionLayout layout)
     {
         if (explicitStrides is not { } strides)
         {
             long expected = Product(name, Product(name, Product(name, batch, heads), tokens), dim);
-            if (length != expected)
+            if (length < expected)
                 throw new ArgumentException($"Has {length} elements; batch {batch} × heads {heads} × length {tokens} × dimension {dim} need {expected}.", name);
-            return layout == AttentionLayout.BatchHeadLengthDim
-                ? new((long)heads * tokens * dim, (long)tokens * dim, dim)
-                : new((long)tokens * heads * dim, dim, (long)heads * dim);
+            return (AttentionStrides.Of(layout, heads, tokens, dim), (int)expected);
         }
 
         if (strides.Batch < 0 || strides.Head < 0 || strides.Length < 0)
-            throw new ArgumentOutOfRangeException(Options, strides, $"The strides of {name} must not be negative.");
+            throw new ArgumentOutOfRangeException(name, strides, "Strides must not be negative.");
         if (batch == 0 || heads == 0 || tokens == 0)
-            return strides;
+            return (strides, 0);
         long needed = Reach(batch, strides.Batch) + Reach(heads, strides.Head) + Reach(tokens, strides.Length) + dim;
         if (length < needed)
             throw new ArgumentException($"Has {length} elements; its shape and strides reach element {needed}.", name);
-        return strides;
+        return (strides, (int)needed);
+    }
+
+    /// <summary>Checks the length of a log-sum-exp; returns how many elements there are.</summary>
+    private static int CheckRows(string name, int length, int batch, int heads, int tokens)
+    {
+        long expected = Product(name, Product(name, batch, heads), tokens);
+        if (length < expected)
+            throw new ArgumentException($"The log-sum-exp has {length} elements; batch {batch} × query heads {heads} × query length {tokens} need {expected}.", name);
+        return (int)expected;
     }
 
     /// <summary>Each axis must step over all that the axes of smaller strides reach, so that no two rows share an element.</summary>
-    private static void CheckRowsApart(int batch, int heads, int tokens, int dim, in AttentionStrides strides)
+    private static void CheckRowsApart(string name, int batch, int heads, int tokens, int dim, in AttentionStrides strides)
     {
         if (batch == 0 || heads == 0 || tokens == 0)
             return;
@@ -408,7 +403,7 @@ internal static class CallValidation
         Order(ref a, ref b);
         long reach = dim;
         if (!Steps(a, ref reach) || !Steps(b, ref reach) || !Steps(c, ref reach))
-            throw new ArgumentException($"With the strides {strides} rows of the output overlap.", Options);
+            throw new ArgumentException($"With the strides {strides} rows of the output overlap.", name);
 
         static void Order(ref (long Stride, int Size) small, ref (long Stride, int Size) large)
         {
@@ -427,47 +422,54 @@ internal static class CallValidation
     }
 
     /// <summary>The elements from the first to the last step along an axis; past any span, only that it is.</summary>
-    private static long Reach(int size, long stride) => Math.Min((size - 1) * Math.Min(stride, 1L << 31), 1L << 40);
+    internal static long Reach(int size, long stride) => Math.Min((size - 1) * Math.Min(stride, 1L << 31), 1L << 40);
 
     /// <summary>What is written must not overlap anything that is read; what is empty overlaps nothing.</summary>
     public static void CheckApart<TOutput>(
-        string name, ReadOnlySpan<TOutput> written, ReadOnlySpan<float> query, ReadOnlySpan<float> key, ReadOnlySpan<float> value, in AttentionModifiers modifiers)
+        string name, ReadOnlySpan<TOutput> written, ReadOnlySpan<float> query, ReadOnlySpan<float> key, ReadOnlySpan<float> value, in AttentionOptions options)
         where TOutput : unmanaged
     {
         CheckOne(name, Query, written, query);
         CheckOne(name, Key, written, key);
         CheckOne(name, Value, written, value);
-        CheckOne(name, nameof(modifiers.AdditiveMask), written, modifiers.AdditiveMask);
-        CheckOne(name, nameof(modifiers.BooleanMask), written, modifiers.BooleanMask);
-        CheckOne(name, nameof(modifiers.PackedMask), written, modifiers.PackedMask);
-        CheckOne(name, nameof(modifiers.KeyLengths), written, modifiers.KeyLengths);
-        CheckOne(name, nameof(modifiers.QueryLengths), written, modifiers.QueryLengths);
-        CheckOne(name, nameof(modifiers.CausalOffsets), written, modifiers.CausalOffsets);
-        CheckOne(name, nameof(modifiers.QueryStarts), written, modifiers.QueryStarts);
-        CheckOne(name, nameof(modifiers.KeyStarts), written, modifiers.KeyStarts);
-        CheckOne(name, nameof(modifiers.AlibiSlopes), written, modifiers.AlibiSlopes);
-        CheckOne(name, nameof(modifiers.Sinks), written, modifiers.Sinks);
+        foreach (MaskElement element in AttentionCall.MaskElements)
+        {
+            MaskTensor mask = options.Masks[element];
+            if (Overlap(in Bytes(written), ByteLength(written), in mask.Start, (nuint)mask.Length * (nuint)mask.BytesPerItem))
+                throw new ArgumentException($"Overlaps {AttentionCall.FeatureOf(element)}.", name);
+        }
+
+        CheckOne(name, nameof(options.KeyLengths), written, options.KeyLengths);
+        CheckOne(name, nameof(options.QueryLengths), written, options.QueryLengths);
+        CheckOne(name, nameof(options.PositionOffsets), written, options.PositionOffsets);
+        CheckOne(name, nameof(options.QueryStarts), written, options.QueryStarts);
+        CheckOne(name, nameof(options.KeyStarts), written, options.KeyStarts);
+        CheckOne(name, nameof(options.AlibiSlopes), written, options.AlibiSlopes);
+        CheckOne(name, nameof(options.Sinks), written, options.Sinks);
 
         static void CheckOne<TRead>(string name, string other, ReadOnlySpan<TOutput> written, ReadOnlySpan<TRead> read)
             where TRead : unmanaged
         {
-            if (Overlap(written, read))
+            if (Overlap(in Bytes(written), ByteLength(written), in Bytes(read), ByteLength(read)))
                 throw new ArgumentException($"Overlaps {other}.", name);
         }
     }
 
-    /// <summary>Whether two spans have a byte in common. Unlike spans of bytes these may be longer than 2 GiB.</summary>
-    private static unsafe bool Overlap<T1, T2>(ReadOnlySpan<T1> first, ReadOnlySpan<T2> second)
-        where T1 : unmanaged
-        where T2 : unmanaged
+    private static ref readonly byte Bytes<T>(ReadOnlySpan<T> span)
+        where T : unmanaged => ref Unsafe.As<T, byte>(ref MemoryMarshal.GetReference(span));
+
+    private static unsafe nuint ByteLength<T>(ReadOnlySpan<T> span)
+        where T : unmanaged => (nuint)span.Length * (nuint)sizeof(T);
+
+    /// <summary>Whether two buffers have a byte in common. Unlike spans of bytes these may be longer than 2 GiB.</summary>
+    private static bool Overlap(ref readonly byte first, nuint firstLength, ref readonly byte second, nuint secondLength)
     {
-        if (first.IsEmpty || second.IsEmpty)
+        if (firstLength == 0 || secondLength == 0)
             return false;
-        nint distance = Unsafe.ByteOffset(
-            ref Unsafe.As<T1, byte>(ref MemoryMarshal.GetReference(first)), ref Unsafe.As<T2, byte>(ref MemoryMarshal.GetReference(second)));
+        nint distance = Unsafe.ByteOffset(in first, in second);
 
         // Where the second begins before the first the distance is negative: as an unsigned number longer than any span.
-        return (nuint)distance < (nuint)first.Length * (nuint)sizeof(T1) || (nuint)(-distance) < (nuint)second.Length * (nuint)sizeof(T2);
+        return (nuint)distance < firstLength || (nuint)(-distance) < secondLength;
     }
 
     private static long Product(string name, long a, long b)
@@ -477,5 +479,20 @@ internal static class CallValidation
         if (product > int.MaxValue)
             throw new ArgumentException($"The shape of {name} has {product} elements, more than a span can hold.", Shape);
         return product;
+    }
+
+    /// <summary>The buffers of a state, as long as needed.</summary>
+    private readonly ref struct StateBuffers(AttentionStrides strides, Span<float> output, Span<float> logSumExp)
+    {
+        private readonly AttentionStrides _strides = strides;
+        private readonly Span<float> _output = output;
+        private readonly Span<float> _logSumExp = logSumExp;
+
+        public void Deconstruct(out AttentionStrides strides, out Span<float> output, out Span<float> logSumExp)
+        {
+            strides = _strides;
+            output = _output;
+            logSumExp = _logSumExp;
+        }
     }
 }

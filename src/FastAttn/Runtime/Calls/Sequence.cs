@@ -7,8 +7,8 @@ namespace FastAttn.Runtime;
 /// <param name="QueryLength">Its queries that exist.</param>
 /// <param name="KeyStart">The token that its keys begin with.</param>
 /// <param name="KeyLength">Its keys that exist.</param>
-/// <param name="CausalOffset">Query i stands at key i + offset.</param>
-internal readonly record struct Sequence(int Batch, int Index, int QueryStart, int QueryLength, int KeyStart, int KeyLength, int CausalOffset)
+/// <param name="PositionOffset">Query i stands at key i + offset.</param>
+internal readonly record struct Sequence(int Batch, int Index, int QueryStart, int QueryLength, int KeyStart, int KeyLength, long PositionOffset)
 {
     /// <summary>The offset where the caller gives none: alone, self-attention has 0, and the last query of a rectangular call sees the last key.</summary>
     /// <param name="isSelfAttention">Whether the call is padded self-attention (<see cref="CallValidation.IsSelfAttention"/>).</param>

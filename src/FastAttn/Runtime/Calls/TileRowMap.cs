@@ -45,7 +45,7 @@ internal readonly struct TileRowMap
 
     /// <summary>Where the mask row of row <paramref name="row"/> of the tile begins.</summary>
     [MethodImpl(MethodImplOptions.AggressiveInlining)]
-    public long MaskOffset(int row, in AttentionMaskStrides strides) =>
+    public long MaskOffset(int row, in MaskRows strides) =>
         _sequence.Index * strides.Batch + Head(row) * strides.Head + Position(row) * strides.Query;
 
     /// <summary>Where the tile's key-value head stands in a buffer of keys or values.</summary>

@@ -38,7 +38,7 @@ internal sealed unsafe partial class FlashDriver<TTiles, TVector, TSpec>(TileDri
         // The shape's lengths are the longest: any of a ragged batch may be short.
         if (DecodeTile<TVector>.Suits(call.Shape.QueryLength))
             return RowDriver<TVector, TSpec>.WorkspaceFloats(call);
-        long few = (call.Uses & (AttentionFeatures.Ragged | AttentionFeatures.KeyLengths)) != 0 ? RowDriver<TVector, TSpec>.WorkspaceFloats(call) : 0;
+        long few = (call.Uses & (AttentionFeatures.Ragged | AttentionFeatures.Lengths)) != 0 ? RowDriver<TVector, TSpec>.WorkspaceFloats(call) : 0;
         int blockRows = BlockRows(call), valueColumns = ValueColumns(call);
         TileState<TVector, TSpec> tile = new(null, null, call, blockRows, valueColumns, RegisterRows, HasParts(call));
         long many = call.Partition.TileRows / RegisterRows * tile.Floats + tile.SharedFloats + StageFloats(blockRows, call.HeadDim) + StageFloats(blockRows, valueColumns);
@@ -303,11 +303,11 @@ internal sealed unsafe partial class FlashDriver<TTiles, TVector, TSpec>(TileDri
         where TElement : struct, IMaskElement
     {
         const int Byte = 8;
-        if (mask.Strides.RepeatsKeys)
+        if (mask.Rows.RepeatsKeys)
             return;
         ahead.AddBytes(
             (byte*)tile.MaskRow<TElement>(mask, 0) + (long)first * TElement.Bits / Byte,
-            mask.Strides.Query * TElement.Bits / Byte,
+            mask.Rows.Query * TElement.Bits / Byte,
             (long)count * TElement.Bits / Byte,
             tile.Tile.RowCount);
     }

@@ -178,8 +178,8 @@ internal static unsafe class RowDriver<TVector, TSpec>
                 CopyMask<FloatElement>(call.AdditiveMask, tile, row, first, count, mask, ref overlay);
             if (Features.Uses<TSpec>(call, AttentionFeatures.BooleanMask))
                 CopyMask<BooleanElement>(call.BooleanMask, tile, row, first, count, mask, ref overlay);
-            if (Features.Uses<TSpec>(call, AttentionFeatures.PackedMask))
-                CopyMask<BitElement>(call.PackedMask, tile, row, first, count, mask, ref overlay);
+            if (Features.Uses<TSpec>(call, AttentionFeatures.BitMask))
+                CopyMask<BitElement>(call.BitMask, tile, row, first, count, mask, ref overlay);
             DecodeTile<TVector>.AddMask(score, mask, count);
         }
 
@@ -192,7 +192,7 @@ internal static unsafe class RowDriver<TVector, TSpec>
         where TElement : struct, IMaskElement
     {
         void* elements = tile.MaskRow<TElement>(operand, row);
-        if (operand.Strides.RepeatsKeys)
+        if (operand.Rows.RepeatsKeys)
             LanePacking<TVector>.Copy<RepeatedElement<TElement>>(elements, first, count, scale: 1, mask, overlay);
         else
             LanePacking<TVector>.Copy<TElement>(elements, first, count, scale: 1, mask, overlay);

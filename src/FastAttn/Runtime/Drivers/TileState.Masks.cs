@@ -8,7 +8,7 @@ internal unsafe partial struct TileState<TVector, TSpec>
 {
     /// <summary>The start of a row of a mask.</summary>
     public readonly void* MaskRow<TElement>(in MaskOperand mask, int row)
-        where TElement : struct, IMaskElement => (byte*)mask.Start + Rows.MaskOffset(row, mask.Strides) * TElement.Bits / 8;
+        where TElement : struct, IMaskElement => (byte*)mask.Start + Rows.MaskOffset(row, mask.Rows) * TElement.Bits / 8;
 
     /// <summary>Whether some mask hides all keys of a block from each query. Where none does, the first query mostly shows it.</summary>
     [MethodImpl(MethodImplOptions.AggressiveOptimization)]
@@ -36,13 +36,13 @@ internal unsafe partial struct TileState<TVector, TSpec>
     private readonly (int Start, int Limit) WithoutHidden(in AttentionCall call, int row, int start, int limit)
     {
         if (Features.Uses<TSpec>(call, AttentionFeatures.AdditiveMask))
-            Narrow((int*)MaskRow<FloatElement>(call.AdditiveMask, row), BitConverter.SingleToInt32Bits(float.NegativeInfinity), call.AdditiveMask.Strides, ref start, ref limit);
+            Narrow((int*)MaskRow<FloatElement>(call.AdditiveMask, row), BitConverter.SingleToInt32Bits(float.NegativeInfinity), call.AdditiveMask.Rows, ref start, ref limit);
         if (Features.Uses<TSpec>(call, AttentionFeatures.BooleanMask))
-            Narrow((byte*)MaskRow<BooleanElement>(call.BooleanMask, row), (byte)0, call.BooleanMask.Strides, ref start, ref limit);
-        if (Features.Uses<TSpec>(call, AttentionFeatures.PackedMask))
+            Narrow((byte*)MaskRow<BooleanElement>(call.BooleanMask, row), (byte)0, call.BooleanMask.Rows, ref start, ref limit);
+        if (Features.Uses<TSpec>(call, AttentionFeatures.BitMask))
         {
-            var bytes = (byte*)MaskRow<BitElement>(call.PackedMask, row);
-            if (call.PackedMask.Strides.RepeatsKeys)
+            var bytes = (byte*)MaskRow<BitElement>(call.BitMask, row);
+            if (call.BitMask.Rows.RepeatsKeys)
                 return (start, IsHidden(bytes, 0) ? start : limit);
             while (start < limit && IsHidden(bytes, limit - 1))
                 limit -= limit % 8 == 0 && limit - start >= 8 && bytes[limit / 8 - 1] == 0 ? 8 : 1;
@@ -52,7 +52,7 @@ internal unsafe partial struct TileState<TVector, TSpec>
 
         return (start, limit);
 
-        static void Narrow<T>(T* row, T hidden, in AttentionMaskStrides strides, ref int start, ref int limit)
+        static void Narrow<T>(T* row, T hidden, in MaskRows strides, ref int start, ref int limit)
             where T : unmanaged, IEquatable<T>
         {
             if (strides.RepeatsKeys)
@@ -74,16 +74,16 @@ internal unsafe partial struct TileState<TVector, TSpec>
     private readonly bool ShareMasks(in AttentionCall call) =>
         (!Features.Uses<TSpec>(call, AttentionFeatures.AdditiveMask) || IsOneRow(call.AdditiveMask))
         && (!Features.Uses<TSpec>(call, AttentionFeatures.BooleanMask) || IsOneRow(call.BooleanMask))
-        && (!Features.Uses<TSpec>(call, AttentionFeatures.PackedMask) || IsOneRow(call.PackedMask));
+        && (!Features.Uses<TSpec>(call, AttentionFeatures.BitMask) || IsOneRow(call.BitMask));
 
-    private readonly bool IsOneRow(in MaskOperand mask) => mask.Strides.Query == 0 && (mask.Strides.Head == 0 || Rows.IsOneHead);
+    private readonly bool IsOneRow(in MaskOperand mask) => mask.Rows.Query == 0 && (mask.Rows.Head == 0 || Rows.IsOneHead);
 
     /// <summary>bias[j][q] = M[q][j] of one block, laid over the masks that are there already.</summary>
     [MethodImpl(MethodImplOptions.AggressiveOptimization)]
     private readonly void PackMask<TElement>(in MaskOperand mask, int first, int count, ref bool overlay)
         where TElement : struct, IMaskElement
     {
-        if (mask.Strides.RepeatsKeys)
+        if (mask.Rows.RepeatsKeys)
             PackRows<RepeatedElement<TElement>>(mask, first, count, overlay);
         else
             PackRows<TElement>(mask, first, count, overlay);
@@ -104,7 +104,7 @@ internal unsafe partial struct TileState<TVector, TSpec>
         {
             // The rows of one head without a division for each.
             void** starts = stackalloc void*[Width];
-            long step = mask.Strides.Query * TElement.Bits / 8;
+            long step = mask.Rows.Query * TElement.Bits / 8;
             for (int q = 0; q < Width; q++)
                 starts[q] = Rows.IsOneHead ? row + RowOf(q) * step : MaskRow<TElement>(mask, RowOf(q));
             LanePacking<TVector>.Pack<TElement>(starts, first, count, Scale, Bias, Width, Stride, overlay);

@@ -183,7 +183,7 @@ internal unsafe partial struct TileState<TVector, TSpec>
 
     /// <summary>Whether a query may see fewer keys than its sequence has.</summary>
     public static bool HasRanges => TSpec.Mask != AttentionMask.None
-        || (TSpec.Features & (AttentionFeatures.KeyLengths | AttentionFeatures.Window | AttentionCall.MaskFeatures)) != 0;
+        || (TSpec.Features & (AttentionFeatures.Lengths | AttentionFeatures.Window | AttentionCall.MaskFeatures)) != 0;
 
     /// <summary>Whether the first key that a query sees may be another than key 0.</summary>
     public static bool HasStarts => (TSpec.Features & (AttentionFeatures.Window | AttentionCall.MaskFeatures)) != 0;
@@ -254,8 +254,8 @@ internal unsafe partial struct TileState<TVector, TSpec>
             PackMask<FloatElement>(call.AdditiveMask, first, count, ref overlay);
         if (Features.Uses<TSpec>(call, AttentionFeatures.BooleanMask))
             PackMask<BooleanElement>(call.BooleanMask, first, count, ref overlay);
-        if (Features.Uses<TSpec>(call, AttentionFeatures.PackedMask))
-            PackMask<BitElement>(call.PackedMask, first, count, ref overlay);
+        if (Features.Uses<TSpec>(call, AttentionFeatures.BitMask))
+            PackMask<BitElement>(call.BitMask, first, count, ref overlay);
         if (Features.Uses<TSpec>(call, AttentionFeatures.Alibi))
             PackAlibi(call, first, count, overlay);
         new Span<float>(Bias + (long)count * Stride, (rows - count) * Stride).Fill(float.NegativeInfinity);
@@ -437,7 +437,7 @@ internal unsafe partial struct TileState<TVector, TSpec>
 
     /// <summary>The query's position among the keys.</summary>
     [MethodImpl(MethodImplOptions.AggressiveInlining)]
-    private readonly long Position(int row) => (long)Rows.Position(row) + Sequence.CausalOffset;
+    private readonly long Position(int row) => (long)Rows.Position(row) + Sequence.PositionOffset;
 
     [MethodImpl(MethodImplOptions.AggressiveOptimization)]
     private readonly (KeyRange Unmasked, KeyRange Range) FindRanges(in AttentionCall call)

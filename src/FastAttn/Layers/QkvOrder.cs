@@ -1,8 +1,8 @@
 namespace FastAttn;
 
-/// <summary>The order of the outputs of <see cref="MultiHeadAttentionWeights.QueryKeyValue"/> and of its biases.</summary>
+/// <summary>The order of the outputs of <see cref="MultiHeadAttentionWeights.Qkv"/> and of its biases.</summary>
 /// <remarks>A matrix does not show its order: with the wrong one a layer computes something else, and nothing is thrown.</remarks>
-public enum QueryKeyValueOrder
+public enum QkvOrder
 {
     /// <summary>
     /// The queries of all heads, then the keys of all, then the values of all: [h·d_k + h_kv·d_k + h_kv·d_v]. PyTorch's

@@ -1,0 +1,63 @@
+using System;
+
+namespace FastAttn;
+
+/// <summary>
+/// A mask of bytes: true, or any byte but 0, where a query may attend to a key. PyTorch's and ONNX's boolean masks come so.
+/// </summary>
+/// <remarks>
+/// <para>
+/// A mask comes with its sizes. Without them they are those of the shape: a mask is [B, H, L_q, L_k], [B, 1, L_q, L_k], [1, H, L_q, L_k] or
+/// [1, 1, L_q, L_k] by its number of elements. Where two of these have as many elements, as with as many sequences as heads, the sizes must be given.
+/// <c>default</c> is no mask; an empty mask is an error.
+/// </para>
+/// </remarks>
+public readonly ref struct BooleanMask
+{
+    /// <summary>A contiguous mask whose sizes follow from the shape.</summary>
+    /// <param name="elements">The mask.</param>
+    public BooleanMask(ReadOnlySpan<bool> elements) => Tensor = MaskTensor.Of(elements, null, null);
+
+    /// <summary>A mask of these sizes.</summary>
+    /// <param name="elements">The mask; may be longer than needed.</param>
+    /// <param name="sizes">Its sizes; <c>new(1, heads, 1, keyLength)</c>, for instance.</param>
+    /// <param name="strides">Where its rows stand; null where it is contiguous.</param>
+    public BooleanMask(ReadOnlySpan<bool> elements, AttentionMaskSizes sizes, AttentionMaskStrides? strides = null) => Tensor = MaskTensor.Of(elements, sizes, strides);
+
+    /// <summary>As the constructor for <see cref="bool"/>, of bytes: 0 hides.</summary>
+    /// <param name="elements">The mask.</param>
+    public BooleanMask(ReadOnlySpan<byte> elements) => Tensor = MaskTensor.Of(elements, null, null);
+
+    /// <summary>As the constructor for <see cref="bool"/>, of bytes: 0 hides.</summary>
+    /// <param name="elements">The mask; may be longer than needed.</param>
+    /// <param name="sizes">Its sizes; <c>new(1, heads, 1, keyLength)</c>, for instance.</param>
+    /// <param name="strides">Where its rows stand; null where it is contiguous.</param>
+    public BooleanMask(ReadOnlySpan<byte> elements, AttentionMaskSizes sizes, AttentionMaskStrides? strides = null) => Tensor = MaskTensor.Of(elements, sizes, strides);
+
+    /// <summary>Elements, sizes and strides.</summary>
+    internal MaskTensor Tensor { get; }
+
+    /// <summary>A contiguous mask whose sizes follow from the shape.</summary>
+    /// <param name="elements">The mask; null for none.</param>
+    public static implicit operator BooleanMask(bool[]? elements) => elements is null ? default : new(elements);
+
+    /// <summary>A contiguous mask whose sizes follow from the shape.</summary>
+    /// <param name="elements">The mask.</param>
+    public static implicit operator BooleanMask(ReadOnlySpan<bool> elements) => new(elements);
+
+    /// <summary>A contiguous mask whose sizes follow from the shape.</summary>
+    /// <param name="elements">The mask.</param>
+    public static implicit operator BooleanMask(Span<bool> elements) => new(elements);
+
+    /// <summary>A contiguous mask whose sizes follow from the shape.</summary>
+    /// <param name="elements">The mask, 0 where a key is hidden; null for none.</param>
+    public static implicit operator BooleanMask(byte[]? elements) => elements is null ? default : new(elements);
+
+    /// <summary>A contiguous mask whose sizes follow from the shape.</summary>
+    /// <param name="elements">The mask, 0 where a key is hidden.</param>
+    public static implicit operator BooleanMask(ReadOnlySpan<byte> elements) => new(elements);
+
+    /// <summary>A contiguous mask whose sizes follow from the shape.</summary>
+    /// <param name="elements">The mask, 0 where a key is hidden.</param>
+    public static implicit operator BooleanMask(Span<byte> elements) => new(elements);
+}

@@ -1,0 +1,75 @@
+using System;
+using System.Diagnostics.CodeAnalysis;
+
+namespace FastAttn.Runtime;
+
+/// <summary>Checks a mask against the shape of its call, and finds where its rows stand.</summary>
+[SuppressMessage("Usage", "MA0015:Specify the parameter name in ArgumentException", Justification = "The name is that of the public method's parameter.")]
+internal static class MaskCheck
+{
+    private const int BitsPerByte = 8;
+
+    /// <summary>Returns where the rows of a mask stand.</summary>
+    /// <param name="mask">A mask that is given.</param>
+    /// <param name="shape">The sizes of the call.</param>
+    /// <param name="parameter">The public method's parameter that has the mask.</param>
+    /// <exception cref="ArgumentException">The mask does not fit.</exception>
+    public static MaskRows Check(in MaskTensor mask, in AttentionShape shape, string parameter)
+    {
+        AttentionFeatures name = AttentionCall.FeatureOf(mask.Element);
+        int itemBits = mask.Element == MaskElement.Bit ? BitsPerByte : 1;
+        AttentionMaskSizes sizes = mask.Sizes ?? Infer(mask, shape, itemBits, name, parameter);
+        CheckSize(sizes.Batch, shape.Batch, "batch");
+        CheckSize(sizes.Heads, shape.QueryHeads, "query heads");
+        CheckSize(sizes.QueryLength, shape.QueryLength, "query length");
+        if (sizes.KeyLength < 0 || sizes.KeyLength > Math.Max(shape.KeyLength, 1))
+            throw new ArgumentException($"A row of {name} has {sizes.KeyLength} elements; it must have the shape's key length {shape.KeyLength}, 1 for all keys, or fewer, which hides the keys after them.", parameter);
+
+        MaskRows rows = mask.Strides is { } strides ? new(strides.Batch, strides.Head, strides.Query, sizes.KeyLength) : Contiguous(sizes, itemBits);
+        if (rows.Batch < 0 || rows.Head < 0 || rows.Query < 0)
+            throw new ArgumentException($"The strides of {name} must not be negative: {mask.Strides}.", parameter);
+        if (rows.Batch % itemBits != 0 || rows.Head % itemBits != 0 || rows.Query % itemBits != 0)
+            throw new ArgumentException($"The strides of {name} are in bits and must be multiples of 8, since rows begin with a new byte: {mask.Strides}.", parameter);
+        rows = rows with { Batch = sizes.Batch == 1 ? 0 : rows.Batch, Head = sizes.Heads == 1 ? 0 : rows.Head, Query = sizes.QueryLength == 1 ? 0 : rows.Query };
+
+        if (shape.Batch == 0 || shape.QueryHeads == 0 || shape.QueryLength == 0)
+            return rows;
+        long needed = CallValidation.Reach(sizes.Batch, rows.Batch / itemBits) + CallValidation.Reach(sizes.Heads, rows.Head / itemBits)
+            + CallValidation.Reach(sizes.QueryLength, rows.Query / itemBits) + ((long)sizes.KeyLength + itemBits - 1) / itemBits;
+        if (mask.Length < needed)
+            throw new ArgumentException($"{name} has {mask.Length} elements; {(mask.Strides is null ? "its sizes" : "its sizes and strides")} [{sizes.Batch}, {sizes.Heads}, {sizes.QueryLength}, {sizes.KeyLength}] need {needed}.", parameter);
+        return rows;
+
+        void CheckSize(int size, int expected, string axis)
+        {
+            if (size != 1 && size != expected)
+                throw new ArgumentException($"{name} has a {axis} of {size}; it must be the shape's {expected}, or 1 for all.", parameter);
+        }
+    }
+
+    /// <summary>The sizes of a mask that comes without: each axis but the keys' whole or repeated, as the number of elements says.</summary>
+    private static AttentionMaskSizes Infer(in MaskTensor mask, in AttentionShape shape, int itemBits, AttentionFeatures name, string parameter)
+    {
+        Int128 rowItems = (shape.KeyLength + (Int128)itemBits - 1) / itemBits, one = rowItems * shape.QueryLength;
+        bool isEachSequence = mask.Length == one * shape.Batch, isEachHead = mask.Length == one * shape.QueryHeads;
+        if (mask.Length == one * shape.Batch * shape.QueryHeads)
+            return new(shape.Batch, shape.QueryHeads, shape.QueryLength, shape.KeyLength);
+        if (mask.Length == one)
+            return new(1, 1, shape.QueryLength, shape.KeyLength);
+        if (isEachSequence && isEachHead)
+            throw new ArgumentException($"{name} has {mask.Length} elements, one mask for each sequence or one for each query head, of which there are {shape.Batch} both: give its sizes.", parameter);
+        if (isEachSequence || isEachHead)
+            return new(isEachSequence ? shape.Batch : 1, isEachHead ? shape.QueryHeads : 1, shape.QueryLength, shape.KeyLength);
+        throw new ArgumentException(
+            $"{name} has {mask.Length} elements; [{shape.Batch} or 1, {shape.QueryHeads} or 1, {shape.QueryLength}, {shape.KeyLength}] has {one} for each sequence and head. Give the sizes of another mask.", parameter);
+    }
+
+    private static MaskRows Contiguous(in AttentionMaskSizes sizes, int itemBits)
+    {
+        long row = (sizes.KeyLength + (long)itemBits - 1) / itemBits * itemBits;
+        Int128 head = (Int128)row * sizes.QueryLength, sequence = head * sizes.Heads;
+
+        // What is too large for a span is refused when it is compared with the span's length.
+        return new((long)Int128.Min(sequence, long.MaxValue / itemBits * itemBits), (long)head, row, sizes.KeyLength);
+    }
+}
