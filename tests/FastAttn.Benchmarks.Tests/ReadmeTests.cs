@@ -34,12 +34,10 @@ public sealed class ReadmeTests
         ReportMarkdown.Write(results, plots, folder);
         Assert.SkipUnless(PlotFile.WriteAll(plots, folder, png: false, TextWriter.Null), "There is no font to draw plots with.");
 
-        string[] links = Links(ReadmeRegion.Tables.Compose(folder.Parent!.FullName));
-
-        // Links are relative to the document's folder.
-        Assert.Equal(3, links.Length);
-        Assert.All(links, link => Assert.True(File.Exists(Path.Combine(root.Path, "docs", link)), link));
-        Assert.All(Links(ReadmeRegion.Tables.Compose(Checkout.Results)), link => Assert.True(File.Exists(Path.Combine(Checkout.Root, "docs", link)), link));
+        Assert.Equal(3, Links(ReadmeRegion.Tables, folder.Parent!.FullName, root.Path).Length);
+        Assert.Single(Links(ReadmeRegion.Summary, folder.Parent!.FullName, root.Path));
+        foreach (string link in ReadmeRegion.All.SelectMany(region => Links(region, folder.Parent!.FullName, root.Path).Concat(Links(region, Checkout.Results, Checkout.Root))))
+            Assert.True(File.Exists(link), link);
     }
 
     [Fact]
@@ -69,8 +67,8 @@ public sealed class ReadmeTests
         // 10 ms against the faster of the library's two, 12 ms; 53.7 GFLOP/s of 100.
         Assert.Contains($"| {SampleResults.Prefill} | 10.00 | 9.80–10.20 | 53.7 | 54% | 1.20 |", region, StringComparison.Ordinal);
         Assert.Contains("2 threads (peak 200 GFLOP/s", region, StringComparison.Ordinal);
-        Assert.Contains($"(../benchmarks/results/sample-cpu/{ReportPlots.RelativeName(1, isOdd: false)}.svg)", region, StringComparison.Ordinal);
-        Assert.Contains($"(../benchmarks/results/sample-cpu/{ReportPlots.ShareOfPeak}.svg)", region, StringComparison.Ordinal);
+        Assert.Contains($"(sample-cpu/{ReportPlots.RelativeName(1, isOdd: false)}.svg)", region, StringComparison.Ordinal);
+        Assert.Contains($"(sample-cpu/{ReportPlots.ShareOfPeak}.svg)", region, StringComparison.Ordinal);
     }
 
     [Fact]
@@ -91,6 +89,8 @@ public sealed class ReadmeTests
             | Sample CPU, Avx2, 0123456789ab | prefill | 27–54% | **0.75**–1.20 |
             |  | decode | 67% of bandwidth |  |
 
+            ![Speed relative to each peer, one thread, Sample CPU](benchmarks/results/sample-cpu/speed-1-thread.svg)
+
             """,
             region,
             StringComparison.Ordinal);
@@ -100,6 +100,20 @@ public sealed class ReadmeTests
             Case = "prefill other",
             Milliseconds = SampleResults.Quiet(figure.Peer.StartsWith("ONNX", StringComparison.Ordinal) ? 15 : 20),
         };
+    }
+
+    [Fact]
+    public void Summary_plots_the_newest_results()
+    {
+        using var folder = new TemporaryFolder();
+        ReportResults results = SampleResults.Create();
+        ResultsFile.Write(results, folder.Sub("a-cpu"));
+        ResultsFile.Write(results with { Date = results.Date.AddDays(1) }, folder.Sub("b-cpu"));
+        ResultsFile.Write(results with { Date = results.Date.AddDays(-1) }, folder.Sub("c-cpu"));
+
+        string region = ReadmeRegion.Summary.Compose(folder.Path);
+
+        Assert.Equal(["benchmarks/results/b-cpu/speed-1-thread.svg"], Links(region));
     }
 
     [Fact]
@@ -124,6 +138,10 @@ public sealed class ReadmeTests
         Assert.DoesNotContain("Nowhere.", report, StringComparison.Ordinal);
         Assert.Contains("Nowhere.", ReportMarkdown.Compose(SampleResults.Create(), []), StringComparison.Ordinal);
     }
+
+    /// <summary>The files that a region links to, relative to its document's folder.</summary>
+    private static string[] Links(ReadmeRegion region, string results, string root) =>
+        [.. Links(region.Compose(results)).Select(link => Path.Combine(root, Path.GetDirectoryName(region.Document)!, link))];
 
     private static string[] Links(string text) => [.. text.Split("](").Skip(1).Select(rest => rest.Split(')')[0])];
 }

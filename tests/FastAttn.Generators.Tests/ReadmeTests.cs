@@ -14,9 +14,25 @@ using Xunit;
 
 namespace FastAttn.Generators.Tests;
 
-/// <summary>The READMEs of the repository and the package, and what they link to, are what users see first: their commands and programs are true.</summary>
+/// <summary>The READMEs of the repository and the package, and the documents that they lead to, are what users see first: their commands, programs and links are true.</summary>
 public sealed class ReadmeTests
 {
+    /// <summary>The documents that have a program, beside the READMEs.</summary>
+    private static readonly string[] DocumentsWithProgram = ["docs/numerics.md", "docs/positions-and-masks.md", "docs/samples.md"];
+
+    public static TheoryData<string> Programs => [.. (string[])["README.md", "README.package.md", .. DocumentsWithProgram]];
+
+    private static readonly string RepositoryRoot = typeof(ReadmeTests).Assembly.GetCustomAttributes<AssemblyMetadataAttribute>()
+        .Single(static attribute => attribute.Key == nameof(RepositoryRoot)).Value!;
+
+    // Builds and tools write these folders.
+    private static readonly string[] NotSource = ["bin", "obj", ".git", "artifacts", "TestResults", "BenchmarkDotNet.Artifacts"];
+
+    public static TheoryData<string> Documents =>
+        [.. Directory.GetFiles(RepositoryRoot, "*.md", SearchOption.AllDirectories)
+            .Select(static path => Path.GetRelativePath(RepositoryRoot, path).Replace('\\', '/'))
+            .Where(static path => !path.Split('/').Any(NotSource.Contains)).Order(StringComparer.Ordinal)];
+
     [Fact]
     public void First_block_is_two_commands() => Assert.Equal(
         ["dotnet run -c Release --project src/FastAttn.Cli -- run", "dotnet test --solution FastAttn.sln -c Release"],
@@ -35,11 +51,30 @@ public sealed class ReadmeTests
         Assert.InRange(float.Parse(line[1]), -6, 6);
     }
 
+    /// <summary>A program in a document that is not listed above would never be run.</summary>
+    [Fact]
+    public void Every_document_with_a_program_is_run() => Assert.Equal(
+        DocumentsWithProgram,
+        Directory.GetFiles(Path.Combine(AppContext.BaseDirectory, "docs"), "*.md")
+            .Select(static path => $"docs/{Path.GetFileName(path)}").Where(static file => Blocks(file, "```csharp").Length > 0).Order(StringComparer.Ordinal));
+
     [Theory]
-    [InlineData("README.md")]
-    [InlineData("README.package.md")]
-    [InlineData("docs/numerics.md")]
-    [InlineData("docs/positions-and-masks.md")]
+    [MemberData(nameof(Documents))]
+    public void Links_lead_to_files_and_headings_of_the_repository(string file)
+    {
+        string document = Path.Combine(RepositoryRoot, file);
+        foreach (string link in Links(document))
+        {
+            string[] parts = link.Split('#');
+            string target = parts[0].Length == 0 ? document : Path.GetFullPath(Path.Combine(Path.GetDirectoryName(document)!, parts[0]));
+            Assert.True(File.Exists(target) || Directory.Exists(target), $"{file} links to {link}: there is no {target}.");
+            if (parts is [_, var anchor])
+                Assert.Contains(anchor, Anchors(target));
+        }
+    }
+
+    [Theory]
+    [MemberData(nameof(Programs))]
     public void Prints_with_a_comment_print_what_it_says(string file)
     {
         (string[] prints, string[] printed) = Run(file);
@@ -84,6 +119,29 @@ public sealed class ReadmeTests
 
         string[] prints = [.. lines.Select(static line => line.Trim()).Where(static line => line.StartsWith("Console.WriteLine(", StringComparison.Ordinal))];
         return (prints, written.ToString().Trim().Split(Environment.NewLine));
+    }
+
+    /// <summary>What Markdown links of a document lead to, other than addresses of the web.</summary>
+    private static IEnumerable<string> Links(string document) => Prose(document)
+        .SelectMany(static line => line.Split("](").Skip(1).Select(static rest => rest.Split(')')[0]))
+        .Where(static link => !link.Contains("://", StringComparison.Ordinal));
+
+    /// <summary>The anchors of a document's headings, as the usual hosts of Git repositories make them: lower case, spaces to hyphens, no punctuation.</summary>
+    private static IEnumerable<string> Anchors(string document) => Prose(document)
+        .Where(static line => line.StartsWith('#'))
+        .Select(static line => string.Concat(line.TrimStart('#').Trim().ToLowerInvariant().Replace(' ', '-').Where(static c => char.IsLetterOrDigit(c) || c is '-' or '_')));
+
+    /// <summary>The lines of a document outside of its fenced code.</summary>
+    private static IEnumerable<string> Prose(string document)
+    {
+        bool isCode = false;
+        foreach (string line in File.ReadLines(document))
+        {
+            bool isFence = line.TrimStart().StartsWith("```", StringComparison.Ordinal);
+            isCode ^= isFence;
+            if (!isCode && !isFence)
+                yield return line;
+        }
     }
 
     private static string[][] Blocks(string file, string opening)

@@ -7,7 +7,7 @@ using Xunit;
 namespace FastAttn.Peer.Tests;
 
 /// <summary>
-/// ONNX Runtime's own operator com.microsoft.MultiHeadAttention (ContribOperators.md): padding of keys, a bias, a past and a
+/// ONNX Runtime's own operator com.microsoft.MultiHeadAttention (docs/ContribOperators.md in its repository): padding of keys, a bias, a past and a
 /// causal mask in one.
 /// </summary>
 public static class MultiHeadAttentionTests

@@ -1,4 +1,5 @@
 using System;
+using System.Buffers.Binary;
 using System.Collections.Generic;
 using System.IO;
 using System.IO.Compression;
@@ -26,10 +27,12 @@ public sealed class PackageTests(PackageFeed feed)
 
         Assert.Equal(
             [
+                "CHANGELOG.md",
                 "FastAttn.nuspec",
                 "README.md",
                 "analyzers/dotnet/cs/FastAttn.Generators.dll",
                 "buildTransitive/net10.0/FastAttn.targets",
+                "icon.png",
                 "lib/net10.0/FastAttn.dll",
                 "lib/net10.0/FastAttn.xml",
             ],
@@ -51,10 +54,36 @@ public sealed class PackageTests(PackageFeed feed)
         Assert.Equal("MIT", (string?)metadata.Element(ns + "license"));
         Assert.Equal("expression", (string?)metadata.Element(ns + "license")?.Attribute("type"));
         Assert.Equal("README.md", (string?)metadata.Element(ns + "readme"));
+        Assert.Equal("icon.png", (string?)metadata.Element(ns + "icon"));
+        Assert.Contains("CHANGELOG.md", (string?)metadata.Element(ns + "releaseNotes") ?? "", StringComparison.Ordinal);
         Assert.NotEmpty((string?)metadata.Element(ns + "description") ?? "");
         Assert.NotEmpty((string?)metadata.Element(ns + "tags") ?? "");
         Assert.Empty(metadata.Descendants(ns + "dependency"));
         Assert.Empty(metadata.Descendants(ns + "frameworkReference"));
+    }
+
+    [Theory]
+    [InlineData("README.md", "src/FastAttn/README.md")]
+    [InlineData("CHANGELOG.md", "CHANGELOG.md")]
+    [InlineData("icon.png", "src/FastAttn/icon.png")]
+    public async Task The_package_has_the_documents_of_the_repository(string file, string source)
+    {
+        await using ZipArchive package = await OpenPackage("nupkg");
+
+        Assert.Equal(await File.ReadAllBytesAsync(Path.Combine(Paths.RepositoryRoot, source), TestContext.Current.CancellationToken), (await Content(package, file)).ToArray());
+    }
+
+    /// <summary>NuGet's own advice for icons; feeds scale other sizes.</summary>
+    [Fact]
+    public async Task The_icon_is_a_PNG_of_128_by_128_pixels()
+    {
+        await using ZipArchive package = await OpenPackage("nupkg");
+
+        byte[] icon = (await Content(package, "icon.png")).ToArray();
+
+        // A PNG is a signature of eight bytes, and chunks: length, name, and in the first one width and height, four bytes each.
+        Assert.Equal([0x89, (byte)'P', (byte)'N', (byte)'G', (byte)'\r', (byte)'\n', 0x1A, (byte)'\n'], icon[..8]);
+        Assert.Equal((128, 128), (BinaryPrimitives.ReadInt32BigEndian(icon.AsSpan(16)), BinaryPrimitives.ReadInt32BigEndian(icon.AsSpan(20))));
     }
 
     [Theory]

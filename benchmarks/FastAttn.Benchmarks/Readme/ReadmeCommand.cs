@@ -9,13 +9,13 @@ using FastAttn.Benchmarks.Results;
 namespace FastAttn.Benchmarks.Readme;
 
 /// <summary>
-/// <c>readme</c>: composes README.md's table and those of docs/benchmarks.md, and each folder's tables and plots, from the committed results.
+/// <c>readme</c>: composes the table and the plot of README.md, the tables of benchmarks/results/README.md, and each folder's tables and plots, from the committed results.
 /// </summary>
 internal static class ReadmeCommand
 {
     public static Command Create()
     {
-        var command = new Command("readme", "Rewrites the tables of README.md and docs/benchmarks.md, and the tables and plots of benchmarks/results, from the results.json there.");
+        var command = new Command("readme", "Rewrites the figures of README.md and of benchmarks/results, from each results.json there.");
         command.SetAction(_ =>
         {
             foreach ((string folder, ReportResults results) in ResultsFile.ReadAll(Checkout.Results))

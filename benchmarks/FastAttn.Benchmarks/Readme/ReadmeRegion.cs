@@ -17,13 +17,16 @@ internal sealed record ReadmeRegion(string Document, Func<string, string> Compos
 {
     public const string Begin = "<!-- benchmarks:begin -->", End = "<!-- benchmarks:end -->";
 
-    /// <summary>A row for each CPU and group of cases: the range over its cases with one thread.</summary>
+    /// <summary>A row for each CPU and group of cases, the range over its cases with one thread; and one plot, of the newest results.</summary>
     public static readonly ReadmeRegion Summary = new("README.md", Summarise);
 
     /// <summary>A table for each CPU and number of threads, and two plots of each CPU.</summary>
-    public static readonly ReadmeRegion Tables = new("docs/benchmarks.md", Tabulate);
+    public static readonly ReadmeRegion Tables = new($"{ResultsFolder}/README.md", Tabulate);
 
     public static readonly IReadOnlyList<ReadmeRegion> All = [Summary, Tables];
+
+    // From the repository's root, where README.md is.
+    private const string ResultsFolder = "benchmarks/results";
 
     private const string Nothing =
         """
@@ -72,7 +75,13 @@ internal sealed record ReadmeRegion(string Document, Func<string, string> Compos
             }
         }
 
-        return $"What FastAttn reaches of the limit that the same run measured (of the multiply-add peak; for decode of the read bandwidth), and how many\ntimes as fast as other libraries it is, from the worst to the best case of a kind:\n\n{table}";
+        return $"What FastAttn reaches of the limit that the same run measured (of the multiply-add peak; for decode of the read bandwidth), and how many\ntimes as fast as other libraries it is, from the worst to the best case of a kind:\n\n{table}\n{NewestPlot(all)}";
+    }
+
+    private static string NewestPlot(IReadOnlyList<(string Folder, ReportResults Results)> all)
+    {
+        (string folder, ReportResults results) = all.MaxBy(static cpu => cpu.Results.Date);
+        return $"![Speed relative to each peer, one thread, {results.Machine.Cpu}]({ResultsFolder}/{Path.GetFileName(folder)}/{ReportPlots.RelativeName(1, isOdd: false)}.svg)\n";
     }
 
     private static CaseFigure[] Of(ReportResults results, string group) => [.. results.Own.Where(figure => figure.Group == group && figure.Threads == 1)];
@@ -117,9 +126,8 @@ internal sealed record ReadmeRegion(string Document, Func<string, string> Compos
 
         int compared = results.Own.Sum(figure => results.OtherLibraries.Count(library => results.FastestOf(library, figure) is not null));
         text.Append($"Of all {compared} comparisons, those of odd sizes, short calls and masks included, another library is faster in {SpeedTable.Behind(results).Count()}.\n\n");
-        string path = $"../benchmarks/results/{folder}";
-        text.Append($"![Speed relative to each peer]({path}/{ReportPlots.RelativeName(1, isOdd: false)}.svg)\n\n");
-        text.Append($"![Share of the peak over tokens]({path}/{ReportPlots.ShareOfPeak}.svg)\n\n");
-        return text.Append($"All figures: [benchmarks/results/{folder}/report.md]({path}/report.md).\n").ToString();
+        text.Append($"![Speed relative to each peer]({folder}/{ReportPlots.RelativeName(1, isOdd: false)}.svg)\n\n");
+        text.Append($"![Share of the peak over tokens]({folder}/{ReportPlots.ShareOfPeak}.svg)\n\n");
+        return text.Append($"All figures: [{folder}/report.md]({folder}/report.md).\n").ToString();
     }
 }

@@ -16,7 +16,10 @@ namespace FastAttn.Tests.Onnx;
 /// <param name="Outputs">What its outputs must be, by name, in order.</param>
 internal sealed record OnnxCase(string Name, OnnxNode Node, IReadOnlyDictionary<string, OnnxTensor> Inputs, IReadOnlyList<(string Name, OnnxTensor Tensor)> Outputs)
 {
-    /// <summary>Names the folder of cases; unset, it is <c>../shared/onnx-attention</c> from the repository's root.</summary>
+    /// <summary>
+    /// Names the folder of cases; unset, it is <c>../shared/onnx-attention</c> from the repository's root. The cases are ONNX's and not in the
+    /// repository: without them the test skips.
+    /// </summary>
     public const string FolderVariable = "FASTATTN_ONNX_DATA";
 
     public static string Folder { get; } = Environment.GetEnvironmentVariable(FolderVariable) is { Length: > 0 } given
