@@ -202,7 +202,7 @@ internal static class CallValidation
         bool matters = mask == AttentionMask.Causal || (uses & (AttentionFeatures.Window | AttentionFeatures.Alibi)) != 0;
         if (!matters || options.PositionOffset is not null || !options.PositionOffsets.IsEmpty || IsSelfAttention(shape, options))
             return;
-        bool isSquare = shape.QueryLength == shape.KeyLength && !options.QueryLengths.IsEmpty && options.KeyLengths.IsEmpty;
+        bool isSquare = shape.QueryLength == (options.KeyPart?.KeyLength ?? shape.KeyLength) && !options.QueryLengths.IsEmpty && options.KeyLengths.IsEmpty;
         for (int b = 0; b < shape.Batch; b++)
         {
             int queries = !options.QueryStarts.IsEmpty ? options.QueryStarts[b + 1] - options.QueryStarts[b] : options.QueryLengths.IsEmpty ? shape.QueryLength : options.QueryLengths[b];
