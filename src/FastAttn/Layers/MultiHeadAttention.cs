@@ -24,7 +24,7 @@ namespace FastAttn;
 /// </para>
 /// <list type="table">
 /// <listheader><term>call</term><description>offset of sequence <c>b</c></description></listheader>
-/// <item><term>self-attention, attention to another input, <see cref="Attend"/></term><description><see cref="AttentionOptions.PositionOffsets"/><c>[b]</c>, else 0.</description></item>
+/// <item><term>self-attention, attention to another input, <see cref="Attend"/></term><description><see cref="AttentionOptions.PositionOffset"/> or <see cref="AttentionOptions.PositionOffsets"/><c>[b]</c>, else 0.</description></item>
 /// <item><term>with a cache</term><description>the tokens that the cache held of the sequence before the call.</description></item>
 /// </list>
 /// <para>
@@ -151,7 +151,7 @@ public sealed class MultiHeadAttention
     /// </param>
     /// <param name="execution">How it runs: threads and cancellation, of the projections too.</param>
     /// <remarks>
-    /// Query <c>i</c> stands at key <c>i + offset</c>; the offset is the sequence's <see cref="AttentionOptions.PositionOffsets"/>, else 0 (see
+    /// Query <c>i</c> stands at key <c>i + offset</c>; the offset is that of the options (<see cref="AttentionOptions.PositionOffset"/>), else 0 (see
     /// the remarks of <see cref="MultiHeadAttention"/>).
     /// </remarks>
     /// <exception cref="ArgumentException">A length or size does not fit; the parameter is named and nothing has been written.</exception>
