@@ -62,7 +62,7 @@ internal static class KernelEmitter
     }
 
     private static string Create(KernelSpec spec, Dialect dialect, string narrower) =>
-        $"TileDriver.Create<{KernelPlan.Of(spec.Dimensions, dialect).StructName}, {dialect.LanesType}, Spec>({narrower})";
+        $"TileDriver.Create{dialect.Name}<{KernelPlan.Of(spec.Dimensions, dialect).StructName}, Spec>({narrower})";
 
     private static string Features(KernelSpec spec) =>
         string.Join(" | ", spec.FeatureNames.DefaultIfEmpty($"{KernelFeatures.None}").Select(static name => $"global::FastAttn.AttentionFeatures.{name}"));
