@@ -26,7 +26,9 @@ internal sealed record KernelPlan(Dimensions Dimensions, Dialect Dialect, Equata
     /// output is rescaled with one multiply-add, beside 96 for its sum. And it must be small, since each register tile reads the block's
     /// keys and values again: with a head dimension of 64 they are 24 KiB each, and the scores of 24 queries (AVX2) 9 KiB, so that the keys
     /// and scores of a tile are about as large as a first-level cache of 32 KiB; with 128 they are 48 KiB each, which a second-level cache of
-    /// 256 KiB holds. The history of this project records no measurement of other sizes.
+    /// 256 KiB holds. Measured on Zen 4 (AVX-512, a second-level cache of 1 MiB), one core, 512 and 2048 tokens, head dimensions 64 and 128: blocks of 48
+    /// take 0.7 to 1.4% more time and 64 up to 0.6% more; 128 take up to 0.6% less and 192 up to 1.5% less, but twice the room in caches
+    /// that other CPUs have half of. On AVX2 of the same CPU the differences were within the noise.
     /// </summary>
     private const int KeysInBlock = 96;
 
