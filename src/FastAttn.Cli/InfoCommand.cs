@@ -35,5 +35,5 @@ internal sealed class InfoCommand : Command
             output.WriteLine($"{headDim,-18}{KernelName(headDim, AttentionMask.None),-28}{KernelName(headDim, AttentionMask.Causal)}");
     }
 
-    private static string KernelName(int headDim, AttentionMask mask) => ScaledDotProductAttention.GetKernel(headDim, headDim, mask).Name;
+    private static string KernelName(int headDim, AttentionMask mask) => ScaledDotProductAttention.GetKernel(headDim, mask).Name;
 }

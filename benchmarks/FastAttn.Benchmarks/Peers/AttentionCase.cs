@@ -38,14 +38,14 @@ public sealed record AttentionCase(
     /// <summary>One query: every key and value is used once a head, so memory is the limit and not arithmetic.</summary>
     public bool IsDecode => Shape.QueryLength == 1;
 
-    private bool HasPadding => Features == AttentionFeatures.KeyLengths;
+    private bool HasPadding => Features == AttentionFeatures.Lengths;
 
     // One mask serves all sequences and heads.
     private double MaskBytes => (double)Shape.QueryLength * Shape.KeyLength * Features switch
     {
         AttentionFeatures.AdditiveMask => sizeof(float),
         AttentionFeatures.BooleanMask => sizeof(bool),
-        AttentionFeatures.PackedMask => 1 / 8.0,
+        AttentionFeatures.BitMask => 1 / 8.0,
         _ => 0,
     };
 
@@ -54,8 +54,8 @@ public sealed record AttentionCase(
         AttentionFeatures.None => "",
         AttentionFeatures.AdditiveMask => " additive",
         AttentionFeatures.BooleanMask => " boolean",
-        AttentionFeatures.PackedMask => " packed",
-        AttentionFeatures.KeyLengths => " half padding",
+        AttentionFeatures.BitMask => " bits",
+        AttentionFeatures.Lengths => " half padding",
         _ => throw new NotSupportedException($"No peer is given {Features}."),
     };
 

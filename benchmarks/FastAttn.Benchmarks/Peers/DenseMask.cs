@@ -33,25 +33,21 @@ internal sealed class DenseMask
     {
         if (@case.Features == AttentionFeatures.None)
             return null;
-        AttentionModifiers modifiers = new FeatureInputs(@case).Modifiers;
+        var inputs = new FeatureInputs(@case);
+        ReadOnlySpan<int> keyLengths = inputs.Options.KeyLengths;
         (int rows, int keys) = (@case.Shape.QueryLength, @case.Shape.KeyLength);
-        int packedRow = (keys + 7) / 8;
-        var mask = new DenseMask(modifiers.KeyLengths.IsEmpty ? 1 : @case.Shape.Batch, rows, keys);
+        var mask = new DenseMask(keyLengths.IsEmpty ? 1 : @case.Shape.Batch, rows, keys);
         for (int b = 0; b < mask.Batch; b++)
         {
             for (int i = 0; i < rows; i++)
             {
                 int visibleKeys = withCausal ? HeadLoop.VisibleKeys(@case, i) : keys;
-                if (!modifiers.KeyLengths.IsEmpty)
-                    visibleKeys = Math.Min(visibleKeys, modifiers.KeyLengths[b]);
+                if (!keyLengths.IsEmpty)
+                    visibleKeys = Math.Min(visibleKeys, keyLengths[b]);
                 Span<float> row = mask.Bias.AsSpan((b * rows + i) * keys, keys);
                 row[visibleKeys..].Fill(float.NegativeInfinity);
                 for (int j = 0; j < visibleKeys; j++)
-                {
-                    bool hidden = (!modifiers.BooleanMask.IsEmpty && !modifiers.BooleanMask[i * keys + j])
-                        || (!modifiers.PackedMask.IsEmpty && (modifiers.PackedMask[i * packedRow + j / 8] >> (j % 8) & 1) == 0);
-                    row[j] = hidden ? float.NegativeInfinity : modifiers.AdditiveMask.IsEmpty ? 0 : modifiers.AdditiveMask[i * keys + j];
-                }
+                    row[j] = inputs.BiasOf(i, j);
             }
         }
 

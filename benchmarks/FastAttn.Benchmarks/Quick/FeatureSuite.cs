@@ -19,11 +19,11 @@ internal static class FeatureSuite
         [
             ("additive mask", AttentionFeatures.AdditiveMask),
             ("boolean mask", AttentionFeatures.BooleanMask),
-            ("packed mask", AttentionFeatures.PackedMask),
+            ("bit mask", AttentionFeatures.BitMask),
             ("alibi", AttentionFeatures.Alibi),
             ("softcap", AttentionFeatures.Softcap),
             ("sinks", AttentionFeatures.Sinks),
-            ("half the keys", AttentionFeatures.KeyLengths),
+            ("half the keys", AttentionFeatures.Lengths),
         ];
         foreach ((string name, AttentionFeatures features) in perPair)
             yield return full with { Name = $"{Length} d{HeadDim} {name}", Features = features, Baseline = [full.FullName] };
@@ -49,7 +49,7 @@ internal static class FeatureSuite
             {
                 QuickCase contiguous = Case($"1024 {heads}x{headDim} [B,H,L,D]", new(1, heads, 1024), isa) with { HeadDim = headDim };
                 yield return contiguous;
-                yield return contiguous with { Name = $"1024 {heads}x{headDim} [B,L,H,D]", Layout = AttentionLayout.BatchLengthHeadDim, Baseline = [contiguous.FullName] };
+                yield return contiguous with { Name = $"1024 {heads}x{headDim} [B,L,H,D]", Shape = contiguous.Shape with { Layout = AttentionLayout.BatchLengthHeadDim }, Baseline = [contiguous.FullName] };
             }
         }
     }

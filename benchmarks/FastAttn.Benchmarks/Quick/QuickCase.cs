@@ -11,8 +11,6 @@ internal sealed record QuickCase(string Name, AttentionShape Shape, int HeadDim,
 {
     public AttentionFeatures Features { get; init; }
 
-    public AttentionLayout Layout { get; init; }
-
     /// <summary>For <see cref="AttentionFeatures.Window"/>: keys on either side of a query's own.</summary>
     public int WindowExtent { get; init; }
 
@@ -39,21 +37,14 @@ internal sealed record QuickCase(string Name, AttentionShape Shape, int HeadDim,
                 return Lengths.Sum(static length => (long)length * length);
             long pairs = (Features & AttentionFeatures.Window) != 0
                 ? Enumerable.Range(0, Shape.QueryLength).Sum(i => (long)Math.Min(i + WindowExtent, Shape.KeyLength - 1) - Math.Max(i - WindowExtent, 0) + 1)
-                : FlopCount.VisiblePairs(Shape.QueryLength, (Features & AttentionFeatures.KeyLengths) != 0 ? FeatureInputs.ExistingKeys(Shape) : Shape.KeyLength, Mask);
+                : FlopCount.VisiblePairs(Shape.QueryLength, (Features & AttentionFeatures.Lengths) != 0 ? FeatureInputs.ExistingKeys(Shape) : Shape.KeyLength, Mask);
             return Shape.Batch * pairs;
         }
     }
 
     public override Action Bind(AttentionBuffers buffers, int threads)
     {
-        AttentionKernel kernel = ScaledDotProductAttention.GetKernel(HeadDim, HeadDim, Mask, Features).For(InstructionSet);
-        var options = new AttentionOptions
-        {
-            MaxDegreeOfParallelism = threads,
-            Layout = Layout,
-            Softcap = (Features & AttentionFeatures.Softcap) != 0 ? 30 : null,
-            Window = (Features & AttentionFeatures.Window) != 0 ? new AttentionWindow(WindowExtent, WindowExtent) : null,
-        };
-        return buffers.Bind(kernel, Shape, QueryElements, KeyElements, options, new FeatureInputs(this));
+        AttentionKernel kernel = ScaledDotProductAttention.GetKernel(HeadDim, Mask, Features).For(InstructionSet);
+        return buffers.Bind(kernel, Shape, QueryElements, KeyElements, new FeatureInputs(this), threads);
     }
 }

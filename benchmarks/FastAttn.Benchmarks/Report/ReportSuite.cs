@@ -38,11 +38,11 @@ internal static class ReportSuite
         new(Batch, new AttentionShape(batch: 32, heads: 12, length: 128), 64),
         new(Cross, new AttentionShape(1, Heads, Heads, 128, 1500), 64),
         new(Decode, new AttentionShape(1, Heads, Heads, 1, 32768), 128),
-        .. from features in new[] { AttentionFeatures.AdditiveMask, AttentionFeatures.BooleanMask, AttentionFeatures.PackedMask }
+        .. from features in new[] { AttentionFeatures.AdditiveMask, AttentionFeatures.BooleanMask, AttentionFeatures.BitMask }
            select new AttentionCase(Masks, new AttentionShape(batch: 1, Heads, 1024), 64, AttentionMask.None, features),
         new(Masks, new AttentionShape(batch: 1, Heads, 1024), 64, AttentionMask.None, AttentionFeatures.BooleanMask) { HasCausalTensor = true },
         .. from mask in new[] { AttentionMask.None, AttentionMask.Causal }
-           select new AttentionCase(Masks, new AttentionShape(batch: 4, Heads, 512), 64, mask, AttentionFeatures.KeyLengths),
+           select new AttentionCase(Masks, new AttentionShape(batch: 4, Heads, 512), 64, mask, AttentionFeatures.Lengths),
         // Four heads: the long ones take half of the run as it is.
         .. from d in new[] { 40, 64, 72, 80, 96, 112, 128, 160, 256 }
            from length in new[] { 77, 197, 1000 }

@@ -34,7 +34,7 @@ internal sealed record LayerSettings
     public bool Alibi { get; init; }
 
     /// <summary>The order of the outputs of a matrix that is query, key and value in one.</summary>
-    public QueryKeyValueOrder? QueryKeyValueOrder { get; init; }
+    public QkvOrder? QkvOrder { get; init; }
 
     /// <summary>What the normalisation of queries and keys is.</summary>
     public NormKind? Norm { get; init; }

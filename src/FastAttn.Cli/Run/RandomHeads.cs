@@ -15,7 +15,7 @@ internal static class RandomHeads
             new AttentionShape(batch: 1, Heads, Tokens), HeadDim, HeadDim, mask, NextNormal(random), NextNormal(random), NextNormal(random));
         float[] result = new float[problem.OutputLength];
         Timing timing = run.Execute(problem, result, warmUp: TimeSpan.FromSeconds(0.4), timed: TimeSpan.FromSeconds(1));
-        Accuracy accuracy = ReferenceCheck.CompareNormal(problem, result, run.Options);
+        Accuracy accuracy = ReferenceCheck.CompareNormal(problem, result);
 
         Summary.Write(output, problem, run, timing);
         Summary.Write(output, accuracy);

@@ -14,7 +14,7 @@ internal static class Summary
     {
         double peak = FmaPeak.MeasureGigaflops(timing.Kernel.InstructionSet);
         double seconds = Math.Max(timing.Median.TotalSeconds, 1e-9 * TimeSpan.NanosecondsPerTick); // An empty problem takes none.
-        double speed = problem.CountOperations(run.Options.CausalOffset) * 1e-9 / seconds;
+        double speed = problem.CountOperations() * 1e-9 / seconds;
         int threads = run.Threads;
 
         Line(output, "shape", problem.ToString());

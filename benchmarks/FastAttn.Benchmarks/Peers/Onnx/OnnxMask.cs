@@ -27,7 +27,7 @@ internal sealed record OnnxMask(int Position, OnnxElement ElementType, int Rank)
     public static OnnxMask? Of(OnnxOperator op, AttentionFeatures features) => (op, features) switch
     {
         (_, AttentionFeatures.None) => null,
-        (OnnxOperator.MultiHeadAttention, AttentionFeatures.KeyLengths) => KeyPadding,
+        (OnnxOperator.MultiHeadAttention, AttentionFeatures.Lengths) => KeyPadding,
         (OnnxOperator.MultiHeadAttention, _) => AttentionBias,
         (_, AttentionFeatures.AdditiveMask) => Additive,
         _ => Boolean,
@@ -38,7 +38,7 @@ internal sealed record OnnxMask(int Position, OnnxElement ElementType, int Rank)
     {
         if (this == KeyPadding)
         {
-            int[] lengths = new FeatureInputs(@case).Modifiers.KeyLengths.ToArray();
+            int[] lengths = new FeatureInputs(@case).Options.KeyLengths.ToArray();
             return OnnxSession.Tensor<int>(lengths, lengths.Length);
         }
 
