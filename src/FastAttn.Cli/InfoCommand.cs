@@ -22,7 +22,7 @@ internal sealed class InfoCommand : Command
 
     private static void Write(TextWriter output)
     {
-        // Throws where the environment asks for one that cannot run: before anything is printed.
+        // The default is read before anything is printed: it throws where the environment asks for an instruction set that cannot run.
         InstructionSet instructionSet = InstructionSets.Default;
 
         output.WriteLine($"processor         {CpuName.Read()}, {Environment.ProcessorCount} processors");

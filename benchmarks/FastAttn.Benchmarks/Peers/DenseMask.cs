@@ -4,7 +4,7 @@ using FastAttn.Benchmarks.Quick;
 
 namespace FastAttn.Benchmarks.Peers;
 
-/// <summary>A case's mask as an element for each pair of a query and a key, as peers take it that know no other form.</summary>
+/// <summary>A case's mask with an element for each pair of a query and a key, for peers that take no other form.</summary>
 internal sealed class DenseMask
 {
     private readonly int _keyLength;
@@ -27,7 +27,7 @@ internal sealed class DenseMask
     public bool[] Visible => Array.ConvertAll(Bias, static bias => !float.IsNegativeInfinity(bias));
 
     /// <param name="case">The attention.</param>
-    /// <param name="withCausal">Whether keys are hidden too that the case's causal mask hides.</param>
+    /// <param name="withCausal">Whether it also hides the keys that the case's causal mask hides.</param>
     /// <returns>Null for a case without a mask of this kind.</returns>
     public static DenseMask? Of(AttentionCase @case, bool withCausal)
     {

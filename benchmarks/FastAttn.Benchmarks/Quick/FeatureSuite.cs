@@ -12,7 +12,7 @@ internal static class FeatureSuite
 
     public static IEnumerable<QuickCase> Cases(InstructionSet isa)
     {
-        // Again, beside the rows that are set against it.
+        // This case is among the prefill cases too. It is repeated here so that it runs next to the rows whose baseline it is.
         QuickCase full = Case($"{Length} d{HeadDim} no feature", new(1, Heads, Length), isa);
         yield return full;
         (string Name, AttentionFeatures Features)[] perPair =

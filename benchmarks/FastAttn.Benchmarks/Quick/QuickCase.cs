@@ -19,7 +19,7 @@ internal sealed record QuickCase(string Name, AttentionShape Shape, int HeadDim,
 
     public override double Flops => 4.0 * HeadDim * Shape.QueryHeads * VisiblePairs;
 
-    /// <summary>One query: every key and value is used once a head, so memory is the limit and not arithmetic.</summary>
+    /// <summary>With one query every key and value is used once for each head, so that memory is the limit and not arithmetic.</summary>
     public override Reading? Reading => Shape.QueryLength > 1 ? null : new("K and V", 2.0 * sizeof(float) * AttentionBuffers.KeyElements(Shape, HeadDim));
 
     public override int QueryElements => IsRagged ? Lengths.Sum() * Shape.QueryHeads * HeadDim : AttentionBuffers.QueryElements(Shape, HeadDim);
@@ -28,7 +28,10 @@ internal sealed record QuickCase(string Name, AttentionShape Shape, int HeadDim,
 
     private bool IsRagged => Lengths.Length > 0;
 
-    /// <summary>Pairs of a query and a key that it sees, in one head of all sequences. Masks with an element a pair are counted as if they hid nothing: their time is that.</summary>
+    /// <summary>
+    /// Pairs of a query and a key that it sees, in one head of all sequences. Masks with an element for each pair count as if they hid nothing, since
+    /// hidden pairs take as long.
+    /// </summary>
     private long VisiblePairs
     {
         get

@@ -11,10 +11,10 @@ namespace FastAttn.Benchmarks.Workloads;
 /// A whole attention layer: projections of queries, keys and values, attention, projection of the output. Its tokens attend to
 /// themselves, or to a memory, or to themselves and those of a cache.
 /// </summary>
-/// <param name="name">As in tables.</param>
+/// <param name="name">Its name in tables.</param>
 /// <param name="options">What the layer is. A rotary embedding must have the base <see cref="RotaryBase"/> and turn whole heads.</param>
 /// <param name="batch">Sequences.</param>
-/// <param name="length">Tokens of each that a call is given.</param>
+/// <param name="length">Tokens of each sequence that a call is given.</param>
 internal sealed class LayerWorkload(string name, MultiHeadAttentionOptions options, int batch, int length) : Workload(name)
 {
     /// <summary><see cref="RotaryEmbedding"/>'s default.</summary>

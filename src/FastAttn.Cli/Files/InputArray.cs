@@ -2,7 +2,7 @@ using FastAttn.Cli.Npy;
 
 namespace FastAttn.Cli;
 
-/// <summary>An array that was read for an option, its axes named, [B, H, L, D]; what it lacks of them is 1.</summary>
+/// <summary>An array that was read for an option. Its last axes are the last of [B, H, L, D]; axes that it lacks have size 1.</summary>
 internal sealed record InputArray(string Option, string Path, NpyArray Array)
 {
     public int Batch => Axis(4);
@@ -46,7 +46,10 @@ internal sealed record InputArray(string Option, string Path, NpyArray Array)
             throw new InputException($"{Name}: its last axis is {Dimension}; expected 1 to {max}.");
     }
 
-    /// <summary>Also where another axis is 0, so that sizes beside it may be any.</summary>
+    /// <summary>
+    /// Refuses more heads in all sequences than an array can have elements. The array itself may be empty: beside an axis of 0 the others may have
+    /// any size.
+    /// </summary>
     public void RequireHeadsInAll()
     {
         if ((long)Batch * Heads > System.Array.MaxLength)

@@ -135,7 +135,7 @@ internal sealed class LayerCommand : Command
 
         float[] result = new float[elements];
         long start = Stopwatch.GetTimestamp();
-        // Sizes beside a 0 may be any; the layer would make room for as many positions.
+        // Without output there is nothing to compute. The length beside a batch of 0 may be huge, and the layer would make room for as many positions.
         if (elements > 0)
             layer.Forward(input.Array.Data, result, batch, length, new AttentionOptions { Sinks = file.Sinks, AlibiSlopes = file.AlibiSlopes }, execution: new() { MaxDegreeOfParallelism = parsed.GetValue(_threads) ?? 0 });
         TimeSpan elapsed = Stopwatch.GetElapsedTime(start);

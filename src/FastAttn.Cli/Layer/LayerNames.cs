@@ -17,15 +17,15 @@ internal sealed record LayerNames(string? Qkv, string Query, string Key, string 
         Separate("q_proj", "k_proj", "v_proj", "out_proj"),
         Separate("self.query", "self.key", "self.value", "output.dense") with
         {
-            // Old checkpoints have gamma and beta.
+            // Old checkpoints call the weight gamma and the bias beta.
             NotAttention = ["output.LayerNorm.weight", "output.LayerNorm.bias", "output.LayerNorm.gamma", "output.LayerNorm.beta"],
         },
         InOne("in_proj_weight", "out_proj.weight", QkvOrder.Concatenated),
         InOne("c_attn.weight", "c_proj.weight", QkvOrder.Concatenated) with { Layout = WeightLayout.InputOutput },
         InOne("qkv_proj.weight", "o_proj.weight", QkvOrder.Concatenated),
-        // By head in GPT-NeoX, BLOOM, Falcon and Persimmon, concatenated in ChatGLM.
+        // GPT-NeoX, BLOOM, Falcon and Persimmon order the outputs by head, ChatGLM concatenates them.
         InOne("query_key_value.weight", "dense.weight", order: null),
-        // By head in InternLM 2; others concatenate under this name.
+        // InternLM 2 orders the outputs by head; other models with this name concatenate them.
         InOne("wqkv.weight", "wo.weight", order: null),
     ];
 

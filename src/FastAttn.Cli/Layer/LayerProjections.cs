@@ -17,7 +17,7 @@ internal sealed record LayerProjections
     /// <summary>W_Q, W_K and W_V, where they are one.</summary>
     public TensorInfo? Qkv { get; private init; }
 
-    /// <summary>The order of its outputs.</summary>
+    /// <summary>The order of the outputs of <see cref="Qkv"/>.</summary>
     public QkvOrder Order { get; private init; }
 
     public required TensorInfo Output { get; init; }
@@ -64,7 +64,7 @@ internal sealed record LayerProjections
         {
             QkvOrder order = settings.QkvOrder ?? names.Order ?? throw new InvalidDataException(
                 $"has tensor {first.Quoted}, whose name does not tell the order of its outputs; expected --qkv-order per-head (GPT-NeoX, BLOOM, Falcon, InternLM 2) or --qkv-order concatenated (ChatGLM).");
-            // Heads have values of the same size as queries and keys: the shapes do not tell more.
+            // The two shapes do not tell the value dimension from the head dimension, so that both are taken to be equal.
             queries = attended;
             keys = values = (firstOutputs - queries) / 2;
             if (keys < 1 || keys != firstOutputs - queries - keys)

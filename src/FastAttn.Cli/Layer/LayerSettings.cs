@@ -1,6 +1,6 @@
 namespace FastAttn.Cli;
 
-/// <summary>What the options of <c>fastattn layer</c> say of a layer: all that a checkpoint does not hold. Null where an option was not given.</summary>
+/// <summary>The options of <c>fastattn layer</c> that describe a layer, which a checkpoint does not do. A member is null where its option was not given.</summary>
 internal sealed record LayerSettings
 {
     /// <summary>Query heads.</summary>

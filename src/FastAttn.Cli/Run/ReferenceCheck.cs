@@ -21,12 +21,12 @@ internal static class ReferenceCheck
     }
 
     /// <summary>
-    /// For any inputs: allowed is twice the error of a three-pass softmax in float32 (FlashAttention's rule) and, since that may be
-    /// none in a small problem, one part in 2^23 of the largest value.
+    /// For any inputs, twice the error of a three-pass softmax in float32 is allowed (FlashAttention's rule). In a small problem that
+    /// error may be 0, so that one part in 2^23 of the largest value is added to the bound.
     /// </summary>
     public static Accuracy CompareAny(AttentionProblem problem, float[] output)
     {
-        // There may be any number of heads without a query.
+        // Without queries there may be billions of heads, none of which has an error.
         if (output.Length == 0)
             return default;
         var errors = new (double Kernel, double Naive)[problem.Shape.Batch * problem.Shape.QueryHeads];
@@ -71,7 +71,7 @@ internal static class ReferenceCheck
         double max = 0;
         for (int i = 0; i < actual.Length; i++)
         {
-            // Equal infinities differ by NaN.
+            // Equal infinities are the same, though their difference is NaN.
             bool isSame = actual[i] == exact[i] || (float.IsNaN(actual[i]) && double.IsNaN(exact[i]));
             double error = isSame ? 0 : Math.Abs(actual[i] - exact[i]);
             max = Math.Max(max, double.IsNaN(error) ? double.PositiveInfinity : error);

@@ -13,7 +13,7 @@ internal static class Summary
     public static void Write(TextWriter output, AttentionProblem problem, AttentionRun run, Timing timing)
     {
         double peak = FmaPeak.MeasureGigaflops(timing.Kernel.InstructionSet);
-        double seconds = Math.Max(timing.Median.TotalSeconds, 1e-9 * TimeSpan.NanosecondsPerTick); // An empty problem takes none.
+        double seconds = Math.Max(timing.Median.TotalSeconds, 1e-9 * TimeSpan.NanosecondsPerTick); // An empty problem may take no time that the clock can see.
         double speed = problem.CountOperations() * 1e-9 / seconds;
         int threads = run.Threads;
 

@@ -42,7 +42,7 @@ internal sealed record OnnxMask(int Position, OnnxElement ElementType, int Rank)
             return OnnxSession.Tensor<int>(lengths, lengths.Length);
         }
 
-        // The operators know causal masks themselves.
+        // A causal mask is an attribute of the operators, and need not be in the tensor.
         DenseMask mask = DenseMask.Of(@case, withCausal: false)!;
         long[] sizes = [mask.Batch, 1, @case.Shape.QueryLength, @case.Shape.KeyLength];
         return this == Boolean ? OnnxSession.Tensor<bool>(mask.Visible, sizes) : OnnxSession.Tensor<float>(mask.Bias, sizes);
