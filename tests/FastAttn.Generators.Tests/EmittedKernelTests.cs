@@ -45,7 +45,7 @@ public sealed class EmittedKernelTests
 
             public sealed class OnArm() : AttentionKernel({{head}}, {{value}}, AttentionMask.None, AttentionFeatures.None)
             {
-                protected override TileDriver CreateDriver(InstructionSet instructionSet) => TileDriver.Create<{{kernel}}_AdvSimd, Lanes4, NoMask>();
+                protected override TileDriver CreateDriver(InstructionSet instructionSet) => TileDriver.CreateAdvSimd<{{kernel}}_AdvSimd, NoMask>();
 
                 private readonly struct NoMask : IKernelSpec
                 {

@@ -70,7 +70,7 @@ internal static class LayerValidation
             return;
         foreach (MaskElement element in AttentionCall.MaskElements)
         {
-            if (options.Masks[element].IsGiven)
+            if (options.MaskOf(element).IsGiven)
                 return;
         }
 

@@ -24,7 +24,7 @@ internal static class CallValidation
         Add(options.Softcap is not null, AttentionFeatures.Softcap, ref features);
         Add(!options.Sinks.IsEmpty, AttentionFeatures.Sinks, ref features);
         foreach (MaskElement element in AttentionCall.MaskElements)
-            Add(options.Masks[element].IsGiven, AttentionCall.FeatureOf(element), ref features);
+            Add(options.MaskOf(element).IsGiven, AttentionCall.FeatureOf(element), ref features);
         return features;
 
         static void Add(bool isUsed, AttentionFeatures feature, ref AttentionFeatures features) => features |= isUsed ? feature : 0;
@@ -243,9 +243,9 @@ internal static class CallValidation
         call.MaskKeyLength = int.MaxValue;
         foreach (MaskElement element in AttentionCall.MaskElements)
         {
-            if (!options.Masks[element].IsGiven)
+            if (!options.MaskOf(element).IsGiven)
                 continue;
-            MaskRows rows = MaskCheck.Check(options.Masks[element], shape, Options);
+            MaskRows rows = MaskCheck.Check(options.MaskOf(element), shape, Options);
             call.MaskOf(element).Rows = rows;
             if (!rows.RepeatsKeys)
                 call.MaskKeyLength = Math.Min(call.MaskKeyLength, rows.KeyLength);
@@ -436,7 +436,7 @@ internal static class CallValidation
         CheckOne(name, Value, written, value);
         foreach (MaskElement element in AttentionCall.MaskElements)
         {
-            MaskTensor mask = options.Masks[element];
+            ref readonly MaskTensor mask = ref options.MaskOf(element);
             if (Overlap(in Bytes(written), ByteLength(written), in mask.Start, (nuint)mask.Length * (nuint)mask.BytesPerItem))
                 throw new ArgumentException($"Overlaps {AttentionCall.FeatureOf(element)}.", name);
         }
