@@ -151,8 +151,6 @@ internal static class CallValidation
         AttentionFeatures uses = FeaturesOf(options), missing = uses & ~allowed;
         if (missing != 0)
             throw new ArgumentException($"The kernel was not declared with {missing}: add it to its Features, or call ScaledDotProductAttention.", Options);
-        if (shape.Layout is not (AttentionLayout.BatchHeadLengthDim or AttentionLayout.BatchLengthHeadDim))
-            throw new ArgumentException($"Layout {shape.Layout} is not defined.", Shape);
         CheckExecution(execution);
         CheckScoring(options.Scale, options.Softcap, options.Window);
 
@@ -347,6 +345,8 @@ internal static class CallValidation
         CheckNotNegative(shape.KeyValueHeads, nameof(shape.KeyValueHeads));
         CheckNotNegative(shape.QueryLength, nameof(shape.QueryLength));
         CheckNotNegative(shape.KeyLength, nameof(shape.KeyLength));
+        if (shape.Layout is not (AttentionLayout.BatchHeadLengthDim or AttentionLayout.BatchLengthHeadDim))
+            throw new ArgumentException($"Layout {shape.Layout} is not defined.", Shape);
         if (shape.KeyValueHeads == 0 ? shape.QueryHeads != 0 : shape.QueryHeads % shape.KeyValueHeads != 0)
             throw new ArgumentException($"QueryHeads {shape.QueryHeads} is not a multiple of KeyValueHeads {shape.KeyValueHeads}.", Shape);
 
@@ -370,7 +370,9 @@ internal static class CallValidation
             long expected = Product(name, Product(name, Product(name, batch, heads), tokens), dim);
             if (length < expected)
                 throw new ArgumentException($"Has {length} elements; batch {batch} × heads {heads} × length {tokens} × dimension {dim} need {expected}.", name);
-            return (AttentionStrides.Of(layout, heads, tokens, dim), (int)expected);
+
+            // Sizes beside a batch of 0 may be so large that their strides do not fit in 64 bits. No row is ever looked for there.
+            return (batch == 0 ? default : AttentionStrides.Of(layout, heads, tokens, dim), (int)expected);
         }
 
         if (strides.Batch < 0 || strides.Head < 0 || strides.Length < 0)
