@@ -1,5 +1,4 @@
 using System;
-using System.Linq;
 using System.Runtime.CompilerServices;
 using System.Runtime.Intrinsics;
 
@@ -25,8 +24,6 @@ internal static unsafe class DecodeTile<TVector>
     /// queries, share the keys; these take 1% (Zen 4).
     /// </summary>
     private const int KeysPerSum = 384;
-
-    private static readonly float[] s_lanes = [.. Enumerable.Range(0, TVector.Count)];
 
     /// <summary>
     /// Whether a sequence of so many queries has few: at most half a vector's lanes, up to where this was measured to be faster. The heads
@@ -96,43 +93,6 @@ internal static unsafe class DecodeTile<TVector>
         }
     }
 
-    /// <summary>S[j] = c·tanh(x), where S[j] comes as x·<see cref="VectorMath.TanhScale"/>.</summary>
-    /// <param name="score">S.</param>
-    /// <param name="count">Its length.</param>
-    /// <param name="factor">c.</param>
-    [MethodImpl(MethodImplOptions.AggressiveOptimization)]
-    public static void Softcap(float* score, int count, float factor)
-    {
-        int whole = count / TVector.Count * TVector.Count;
-        Softcap<TVector>(score, 0, whole, factor);
-        Softcap<Lanes1>(score, whole, count, factor);
-    }
-
-    /// <summary>S[j] += M[j]; −∞ where M is, whatever S holds.</summary>
-    /// <param name="score">S.</param>
-    /// <param name="mask">M.</param>
-    /// <param name="count">Their length.</param>
-    [MethodImpl(MethodImplOptions.AggressiveOptimization)]
-    public static void AddMask(float* score, float* mask, int count)
-    {
-        for (int j = 0; j < count; j++)
-            score[j] = float.IsNegativeInfinity(mask[j]) ? mask[j] : score[j] + mask[j];
-    }
-
-    /// <summary>S[j] += slope·max(|origin − j| − nearest, 0); −∞ stays.</summary>
-    /// <param name="score">S.</param>
-    /// <param name="count">Its length.</param>
-    /// <param name="origin">From which distances are measured, relative to the first of these keys.</param>
-    /// <param name="nearest">The distance from which they count: a mask hides what is nearer.</param>
-    /// <param name="slope">−slope.</param>
-    [MethodImpl(MethodImplOptions.AggressiveOptimization)]
-    public static void AddAlibi(float* score, int count, float origin, float nearest, AlibiSlope slope)
-    {
-        int whole = count / TVector.Count * TVector.Count;
-        AddAlibi<TVector>(score, 0, whole, origin, nearest, slope);
-        AddAlibi<Lanes1>(score, whole, count, origin, nearest, slope);
-    }
-
     /// <summary>The softmax step of one query (<see cref="OnlineSoftmax"/>): p[j] = e^(s[j] − m') in place; returns alpha.</summary>
     /// <param name="score">Scores of the keys that the query sees. A vector after them may be read.</param>
     /// <param name="count">How many.</param>
@@ -144,7 +104,7 @@ internal static unsafe class DecodeTile<TVector>
         // The last keys, of which there may be fewer than lanes: the lanes after them are hidden.
         int whole = count / TVector.Count * TVector.Count, left = count - whole;
         TVector last = TVector.SelectGreaterOrEqual(
-            TVector.Load(ref s_lanes[0]), TVector.Create(left), TVector.Create(float.NegativeInfinity), TVector.Load(ref score[whole]));
+            LaneNumbers<TVector>.Load(), TVector.Create(left), TVector.Create(float.NegativeInfinity), TVector.Load(ref score[whole]));
 
         // A NaN may be lost here, but it comes back as its own weight.
         TVector most = TVector.Max(TVector.Create(max), last);
@@ -354,29 +314,6 @@ internal static unsafe class DecodeTile<TVector>
             (TVector.Load(ref x[i]) * f).Store(ref y[i]);
         for (; i < count; i++)
             y[i] = x[i] * factor;
-    }
-
-    [MethodImpl(MethodImplOptions.AggressiveOptimization)]
-    private static void Softcap<T>(float* score, int from, int to, float factor)
-        where T : struct, ILanes<T>
-    {
-        VectorMath.TanhConstants<T> constants = new();
-        for (int j = from; j < to; j += T.Count)
-            (VectorMath.TanhOfLog2(T.Load(ref score[j]), constants) * T.Create(factor)).Store(ref score[j]);
-    }
-
-    [MethodImpl(MethodImplOptions.AggressiveOptimization)]
-    private static void AddAlibi<T>(float* score, int from, int to, float origin, float nearest, AlibiSlope slope)
-        where T : struct, ILanes<T>
-    {
-        T lanes = T.Load(ref DecodeTile<T>.s_lanes[0]), zero = T.Create(0), least = T.Create(nearest), high = T.Create(slope.High), low = T.Create(slope.Low);
-        for (int j = from; j < to; j += T.Count)
-        {
-            T s = T.Load(ref score[j]), offset = T.Create(origin - j) - lanes;
-            T distance = T.Max(T.Max(offset, zero - offset) - least, zero);
-            T sum = T.MultiplyAdd(high, distance, T.MultiplyAdd(low, distance, s));
-            T.SelectGreaterOrEqual(T.Create(float.NegativeInfinity), s, s, sum).Store(ref score[j]);
-        }
     }
 
     /// <summary>The products K[t]·Q[t], added up lane by lane.</summary>

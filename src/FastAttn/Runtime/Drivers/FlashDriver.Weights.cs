@@ -59,12 +59,12 @@ internal sealed unsafe partial class FlashDriver<TTiles, TVector, TSpec>
             TakeScores(call, tile, key, first, seen, careful: true, ref ahead);
             for (int q = 0; q < tile.Width; q++)
                 block[q] = q < tile.Tile.RowCount ? rows[q] + first : spare;
-            LanePacking<TVector>.Unpack(tile.Score, tile.Width, tile.Stride, ones, block, seen);
+            LanePacking<TVector>.Unpack(tile.Block.Score, tile.Width, tile.Stride, ones, block, seen);
         }
 
         for (int q = 0; q < tile.Tile.RowCount; q++)
         {
-            float sink = Features.Uses<TSpec>(call, AttentionFeatures.Sinks) ? call.Sinks[tile.Rows.Head(q)] : float.NegativeInfinity;
+            float sink = Features.Uses<TSpec>(call.Uses, AttentionFeatures.Sinks) ? call.Sinks[tile.Rows.Head(q)] : float.NegativeInfinity;
             DecodeTile<TVector>.Softmax(rows[q], call.Shape.KeyLength, sink);
         }
     }

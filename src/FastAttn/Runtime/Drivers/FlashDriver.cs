@@ -208,28 +208,28 @@ internal sealed unsafe partial class FlashDriver<TTiles, TVector, TSpec>(TileDri
         // What masks hide, their bias hides; the rest is hidden after the product. Either need not be computed for whole vectors.
         bool hides = TileState<TVector, TSpec>.HasRanges && tile.Unmasked.Hides(first, computed);
         bool differ = TileState<TVector, TSpec>.HasRanges && tile.Range.Hides(first, computed) && !careful;
-        bool hasBias = Features.Uses<TSpec>(call, AttentionCall.BiasFeatures), capped = Features.Uses<TSpec>(call, AttentionFeatures.Softcap);
+        bool hasBias = Features.Uses<TSpec>(call.Uses, AttentionCall.BiasFeatures), isCapped = ScoreSteps<TVector>.HasCap<TSpec>(call.Uses);
         if (hasBias)
             tile.PackBias(call, first, seen, computed);
 
         // −∞ + NaN is NaN: a key that a mask hides may show. As with values, that is seen in the end.
-        bool fuses = hasBias && !capped && !careful;
-        new Span<float>(tile.Max, tile.Width).CopyTo(new Span<float>(tile.NewMax, tile.Width));
-        float* max = hides || capped || hasBias != fuses ? tile.Lanes : tile.NewMax;
+        bool fuses = hasBias && !isCapped && !careful;
+        new Span<float>(tile.Max, tile.Width).CopyTo(new Span<float>(tile.Block.NewMax, tile.Width));
+        float* max = hides || isCapped || hasBias != fuses ? tile.Block.UnusedMax : tile.Block.NewMax;
         tile.CountKeys(first, seen, TTiles.KeyRows, differ);
 
         // As in TakeValues.
         for (int v = 0, from = 0, vectors = tile.Width / TVector.Count; v < vectors; v++)
         {
-            int q = v * TVector.Count, end = tile.Counts[v], offset = from * tile.Stride + q;
+            int q = v * TVector.Count, end = tile.Block.Counts[v], offset = from * tile.Stride + q;
             if (end > from)
             {
                 TTiles.Scores(
                     vectors - v,
                     ref key[(long)from * call.HeadDim],
                     ref tile.Query[q],
-                    ref *(fuses ? tile.Bias + offset : null),
-                    ref tile.Score[offset],
+                    ref *(fuses ? tile.Block.Bias + offset : null),
+                    ref tile.Block.Score[offset],
                     ref max[q],
                     Math.Max(end - from, TTiles.KeyRows),
                     call.HeadDim,
@@ -239,10 +239,7 @@ internal sealed unsafe partial class FlashDriver<TTiles, TVector, TSpec>(TileDri
             from = end;
         }
 
-        if (capped)
-            tile.CapScores(call, hasBias);
-        else if (hasBias && !fuses)
-            tile.AddBias();
+        ScoreSteps<TVector>.RunBlock<TSpec>(tile.Block, call.Uses, call.Softcap, addsBias: hasBias && !fuses);
         if (hides)
             tile.HideKeys(first, seen);
     }
@@ -255,15 +252,15 @@ internal sealed unsafe partial class FlashDriver<TTiles, TVector, TSpec>(TileDri
         // query's bits do not depend on the other queries of the tile.
         for (int v = 0, from = 0, vectors = tile.Width / TVector.Count; v < vectors;)
         {
-            int q = v * TVector.Count, end = tile.Counts[v], complete = 1;
-            while (v + complete < vectors && tile.Counts[v + complete] == end)
+            int q = v * TVector.Count, end = tile.Block.Counts[v], complete = 1;
+            while (v + complete < vectors && tile.Block.Counts[v + complete] == end)
                 complete++;
             TTiles.Values(
                 vectors - v,
                 complete,
                 continues: from > 0,
                 ref value[(long)from * valueColumns],
-                ref tile.Score[from * tile.Stride + q],
+                ref tile.Block.Score[from * tile.Stride + q],
                 ref *(alpha == null ? null : alpha + q),
                 ref tile.BlockSum[q],
                 ref tile.Output[q],
@@ -292,9 +289,9 @@ internal sealed unsafe partial class FlashDriver<TTiles, TVector, TSpec>(TileDri
     {
         if (count <= 0)
             return;
-        if (Features.Uses<TSpec>(call, AttentionFeatures.AdditiveMask))
+        if (Features.Uses<TSpec>(call.Uses, AttentionFeatures.AdditiveMask))
             AddMask<FloatElement>(call.AdditiveMask, tile, first, count, ref ahead);
-        if (Features.Uses<TSpec>(call, AttentionFeatures.BooleanMask))
+        if (Features.Uses<TSpec>(call.Uses, AttentionFeatures.BooleanMask))
             AddMask<BooleanElement>(call.BooleanMask, tile, first, count, ref ahead);
     }
 

@@ -85,13 +85,13 @@ internal static unsafe class RowDriver<TVector, TSpec>
     private static void TakeKeys(in AttentionCall call, in TileState<TVector, TSpec> tile, in Stages stages, bool careful)
     {
         int headDim = call.HeadDim, valueDim = call.ValueDim, rowCount = tile.Tile.RowCount;
-        float scale = Features.QueryScale<TSpec>(call);
+        float scale = ScoreSteps<TVector>.QueryScale<TSpec>(call.Uses, call.Scale, call.Softcap);
         for (int q = 0; q < rowCount; q++)
             DecodeTile<TVector>.Scale(call.Query + tile.Rows.Offset(q, call.QueryStrides), scale, tile.Query + (long)q * headDim, headDim);
 
         float* keys = call.Key + tile.Rows.KeyOffset(call.KeyStrides);
         float* values = call.Value + tile.Rows.KeyOffset(call.ValueStrides);
-        int* start = (int*)tile.Lanes, limit = (int*)tile.NewMax;
+        int* start = tile.RowStarts, limit = tile.RowLimits;
         int keyBlock = KeyBlock(call);
         bool isOneBlock = tile.Range.LastLimit - tile.FirstBlock(keyBlock) <= keyBlock;
         for (int q = 0; q < rowCount; q++)
@@ -104,14 +104,14 @@ internal static unsafe class RowDriver<TVector, TSpec>
                 continue;
             AskForBegin(values + first * call.ValueStrides.Length);
             DecodeTile<TVector>.Scores(
-                tile.Query, rowCount, keys + first * call.KeyStrides.Length, call.KeyStrides.Length, headDim, count, tile.Score);
+                tile.Query, rowCount, keys + first * call.KeyStrides.Length, call.KeyStrides.Length, headDim, count, tile.Block.Score);
             for (int q = 0; q < rowCount; q++)
             {
                 start[q] = TileState<TVector, TSpec>.HasStarts ? Math.Clamp(tile.Starts[q] - first, 0, count) : 0;
                 limit[q] = TileState<TVector, TSpec>.HasRanges ? Math.Clamp(tile.Limits[q] - first, start[q], count) : count;
-                float* score = tile.Score + (long)q * count + start[q];
+                float* score = tile.Block.Score + (long)q * count + start[q];
                 int seen = limit[q] - start[q];
-                ChangeScores(call, tile, q, score, first + start[q], seen, tile.Bias + (long)q * count + start[q]);
+                ChangeScores(call, tile, q, score, first + start[q], seen, tile.Block.Bias + (long)q * count + start[q]);
                 tile.Alpha[q] = DecodeTile<TVector>.Step(score, seen, ref tile.Max[q], out float sum);
                 stages.Sums[q] = stages.Sums[q] * tile.Alpha[q] + sum;
             }
@@ -127,7 +127,7 @@ internal static unsafe class RowDriver<TVector, TSpec>
 
             AskForBegin(keys + (first + count) * call.KeyStrides.Length);
             DecodeTile<TVector>.Values(
-                tile.Score, rowCount, start, limit, value, valueStride, valueDim, count, isOneBlock ? tile.Output : stages.BlockSum, stages.PartSum);
+                tile.Block.Score, rowCount, start, limit, value, valueStride, valueDim, count, isOneBlock ? tile.Output : stages.BlockSum, stages.PartSum);
             for (int q = 0; q < rowCount && !isOneBlock; q++)
             {
                 long row = (long)q * valueDim;
@@ -168,23 +168,21 @@ internal static unsafe class RowDriver<TVector, TSpec>
     [MethodImpl(MethodImplOptions.AggressiveOptimization)]
     private static void ChangeScores(in AttentionCall call, in TileState<TVector, TSpec> tile, int row, float* score, int first, int count, float* mask)
     {
-        if (Features.Uses<TSpec>(call, AttentionFeatures.Softcap))
-            DecodeTile<TVector>.Softcap(score, count, call.Softcap);
-
-        if (Features.Uses<TSpec>(call, AttentionCall.MaskFeatures))
+        ScoreSteps<TVector>.CapRow<TSpec>(score, count, call.Uses, call.Softcap);
+        if (Features.Uses<TSpec>(call.Uses, AttentionCall.MaskFeatures))
         {
             bool overlay = false;
-            if (Features.Uses<TSpec>(call, AttentionFeatures.AdditiveMask))
+            if (Features.Uses<TSpec>(call.Uses, AttentionFeatures.AdditiveMask))
                 CopyMask<FloatElement>(call.AdditiveMask, tile, row, first, count, mask, ref overlay);
-            if (Features.Uses<TSpec>(call, AttentionFeatures.BooleanMask))
+            if (Features.Uses<TSpec>(call.Uses, AttentionFeatures.BooleanMask))
                 CopyMask<BooleanElement>(call.BooleanMask, tile, row, first, count, mask, ref overlay);
-            if (Features.Uses<TSpec>(call, AttentionFeatures.PackedMask))
+            if (Features.Uses<TSpec>(call.Uses, AttentionFeatures.PackedMask))
                 CopyMask<BitElement>(call.PackedMask, tile, row, first, count, mask, ref overlay);
-            DecodeTile<TVector>.AddMask(score, mask, count);
+            ScoreSteps<TVector>.MaskRow(score, mask, count);
         }
 
-        if (Features.Uses<TSpec>(call, AttentionFeatures.Alibi))
-            DecodeTile<TVector>.AddAlibi(score, count, tile.Origins[row] - first, tile.Nearest[row], new(call.AlibiSlopes[tile.Rows.Head(row)]));
+        if (Features.Uses<TSpec>(call.Uses, AttentionFeatures.Alibi))
+            tile.Alibi.AddToRow<TVector>(row, score, first, count);
     }
 
     [MethodImpl(MethodImplOptions.AggressiveOptimization)]

@@ -14,7 +14,7 @@ internal unsafe partial struct TileState<TVector, TSpec>
     [MethodImpl(MethodImplOptions.AggressiveOptimization)]
     public readonly bool MasksHide(in AttentionCall call, int first, int count)
     {
-        if (!Features.Uses<TSpec>(call, AttentionCall.MaskFeatures))
+        if (!Features.Uses<TSpec>(call.Uses, AttentionCall.MaskFeatures))
             return false;
         for (int q = 0; q < Tile.RowCount; q++)
         {
@@ -35,11 +35,11 @@ internal unsafe partial struct TileState<TVector, TSpec>
     [MethodImpl(MethodImplOptions.AggressiveOptimization)]
     private readonly (int Start, int Limit) WithoutHidden(in AttentionCall call, int row, int start, int limit)
     {
-        if (Features.Uses<TSpec>(call, AttentionFeatures.AdditiveMask))
+        if (Features.Uses<TSpec>(call.Uses, AttentionFeatures.AdditiveMask))
             Narrow((int*)MaskRow<FloatElement>(call.AdditiveMask, row), BitConverter.SingleToInt32Bits(float.NegativeInfinity), call.AdditiveMask.Strides, ref start, ref limit);
-        if (Features.Uses<TSpec>(call, AttentionFeatures.BooleanMask))
+        if (Features.Uses<TSpec>(call.Uses, AttentionFeatures.BooleanMask))
             Narrow((byte*)MaskRow<BooleanElement>(call.BooleanMask, row), (byte)0, call.BooleanMask.Strides, ref start, ref limit);
-        if (Features.Uses<TSpec>(call, AttentionFeatures.PackedMask))
+        if (Features.Uses<TSpec>(call.Uses, AttentionFeatures.PackedMask))
         {
             var bytes = (byte*)MaskRow<BitElement>(call.PackedMask, row);
             if (call.PackedMask.Strides.RepeatsKeys)
@@ -72,9 +72,9 @@ internal unsafe partial struct TileState<TVector, TSpec>
 
     /// <summary>Whether each mask of the call has one row for all queries.</summary>
     private readonly bool ShareMasks(in AttentionCall call) =>
-        (!Features.Uses<TSpec>(call, AttentionFeatures.AdditiveMask) || IsOneRow(call.AdditiveMask))
-        && (!Features.Uses<TSpec>(call, AttentionFeatures.BooleanMask) || IsOneRow(call.BooleanMask))
-        && (!Features.Uses<TSpec>(call, AttentionFeatures.PackedMask) || IsOneRow(call.PackedMask));
+        (!Features.Uses<TSpec>(call.Uses, AttentionFeatures.AdditiveMask) || IsOneRow(call.AdditiveMask))
+        && (!Features.Uses<TSpec>(call.Uses, AttentionFeatures.BooleanMask) || IsOneRow(call.BooleanMask))
+        && (!Features.Uses<TSpec>(call.Uses, AttentionFeatures.PackedMask) || IsOneRow(call.PackedMask));
 
     private readonly bool IsOneRow(in MaskOperand mask) => mask.Strides.Query == 0 && (mask.Strides.Head == 0 || Rows.IsOneHead);
 
@@ -98,7 +98,7 @@ internal unsafe partial struct TileState<TVector, TSpec>
         byte* row = (byte*)MaskRow<TElement>(mask, 0);
         if (IsOneRow(mask))
         {
-            LanePacking<TVector>.Repeat<TElement>(row, first, count, Scale, Bias, Width, Stride, overlay);
+            LanePacking<TVector>.Repeat<TElement>(row, first, count, Scale, Block.Bias, Width, Stride, overlay);
         }
         else
         {
@@ -107,7 +107,7 @@ internal unsafe partial struct TileState<TVector, TSpec>
             long step = mask.Strides.Query * TElement.Bits / 8;
             for (int q = 0; q < Width; q++)
                 starts[q] = Rows.IsOneHead ? row + RowOf(q) * step : MaskRow<TElement>(mask, RowOf(q));
-            LanePacking<TVector>.Pack<TElement>(starts, first, count, Scale, Bias, Width, Stride, overlay);
+            LanePacking<TVector>.Pack<TElement>(starts, first, count, Scale, Block.Bias, Width, Stride, overlay);
         }
     }
 }

@@ -46,14 +46,11 @@ internal unsafe partial struct TileState<TVector, TSpec>
     /// <summary>Ot: value columns.</summary>
     public readonly float* Output;
 
-    /// <summary>S, then P: a row a key, and a vector that may be read.</summary>
-    public readonly float* Score;
+    /// <summary>The scores of the present block. Rows of queries have them, and what is added to them, by rows.</summary>
+    public readonly ScoreBlock Block;
 
     /// <summary>m.</summary>
     public readonly float* Max;
-
-    /// <summary>m with the present block.</summary>
-    public readonly float* NewMax;
 
     /// <summary>l.</summary>
     public readonly float* Sum;
@@ -84,36 +81,26 @@ internal unsafe partial struct TileState<TVector, TSpec>
     /// <summary>By how much sums and outputs shrink for the present block.</summary>
     public readonly float* Alpha;
 
-    /// <summary>
-    /// A number for each lane, for the length of one step: the maximum of scores that are not final yet, the first key of a block that a
-    /// lane sees, or the lane's position for ALiBi. Few queries keep the first keys here, as integers.
-    /// </summary>
-    public readonly float* Lanes;
-
     /// <summary>The first key that each lane sees.</summary>
     public readonly int* Starts;
 
     /// <summary>For each lane the first key after those that it sees.</summary>
     public readonly int* Limits;
 
-    /// <summary>
-    /// With ALiBi, the key from which each lane's distances are measured: its query's position or, if that is outside the keys that it
-    /// sees, the nearest of these.
-    /// </summary>
-    public readonly long* Origins;
+    /// <summary>The numbers of ALiBi.</summary>
+    public readonly AlibiQueries Alibi;
 
-    /// <summary>
-    /// The distance from there to the nearest key that no mask hides. Biases count from that key: this changes no weight and keeps logits
-    /// near 0, where they are rounded less; the log-sum-exp gets the difference back. With a sink they count from the query's position, as
-    /// the sink's logit is not shifted.
-    /// </summary>
-    public readonly float* Nearest;
+    /// <summary>For each lane the first key of the present block that it sees: with queries in lanes.</summary>
+    public readonly float* LaneStarts;
 
-    /// <summary>What is added to scores where there is a mask or ALiBi. Rows of queries have it by rows.</summary>
-    public readonly float* Bias;
+    /// <summary>For each lane the first key of the present block after those that it sees: with queries in lanes.</summary>
+    public readonly float* LaneLimits;
 
-    /// <summary>Keys of the present block that the queries of each vector take: up to the last that one of them sees, or more.</summary>
-    public readonly int* Counts;
+    /// <summary>For each row the first key of the present block that it sees: with few queries.</summary>
+    public readonly int* RowStarts;
+
+    /// <summary>For each row the first key of the present block after those that it sees: with few queries.</summary>
+    public readonly int* RowLimits;
 
     /// <summary>The present block's part of Ot as far as it is summed up, where that takes more than one step; else unused.</summary>
     public readonly float* BlockSum;
@@ -129,9 +116,11 @@ internal unsafe partial struct TileState<TVector, TSpec>
     /// <param name="valueColumns">Value dimension, rounded up to whole value tiles.</param>
     /// <param name="stride">Lanes of the widest tile.</param>
     /// <param name="hasParts">Whether parts of the keys are summed apart.</param>
+    /// <param name="width">Lanes of this tile.</param>
     [MethodImpl(MethodImplOptions.AggressiveOptimization)]
-    public TileState(float* memory, float* shared, in AttentionCall call, int blockRows, int valueColumns, int stride, bool hasParts)
+    public TileState(float* memory, float* shared, in AttentionCall call, int blockRows, int valueColumns, int stride, bool hasParts, int width = 0)
     {
+        Width = width;
         Stride = stride;
         ValueColumns = valueColumns;
         long used = 0, sharedUsed = 0;
@@ -141,8 +130,9 @@ internal unsafe partial struct TileState<TVector, TSpec>
         Sum = Take(memory, ref used, stride);
         Starts = (int*)Take(memory, ref used, stride);
         Limits = (int*)Take(memory, ref used, stride);
-        Origins = (long*)Take(memory, ref used, 2 * stride);
-        Nearest = Take(memory, ref used, stride);
+        int alibis = Features.Uses<TSpec>(call.Uses, AttentionFeatures.Alibi) ? stride : 0;
+        var origins = (long*)Take(memory, ref used, 2 * alibis);
+        float* nearest = Take(memory, ref used, alibis), high = Take(memory, ref used, alibis), low = Take(memory, ref used, alibis);
         HasParts = hasParts;
         TotalOutput = Take(memory, ref used, HasParts ? (long)valueColumns * stride : 0);
         TotalMax = Take(memory, ref used, HasParts ? stride : 0);
@@ -151,12 +141,23 @@ internal unsafe partial struct TileState<TVector, TSpec>
         SumRest = Take(memory, ref used, HasParts ? stride : 0);
         Floats = used;
         shared = shared == null ? memory + used : shared;
-        Score = Take(shared, ref sharedUsed, (long)(blockRows + 1) * stride);
-        NewMax = Take(shared, ref sharedUsed, stride);
+        Block = new()
+        {
+            Score = Take(shared, ref sharedUsed, (long)(blockRows + 1) * stride),
+            Bias = Take(shared, ref sharedUsed, Features.Uses<TSpec>(call.Uses, AttentionCall.BiasFeatures) ? (long)blockRows * stride : 0),
+            Counts = (int*)Take(shared, ref sharedUsed, stride),
+            Max = Max,
+            NewMax = Take(shared, ref sharedUsed, stride),
+            UnusedMax = Take(shared, ref sharedUsed, stride),
+            Width = width,
+            Stride = stride,
+        };
         Alpha = Take(shared, ref sharedUsed, stride);
-        Lanes = Take(shared, ref sharedUsed, stride);
-        Bias = Take(shared, ref sharedUsed, Features.Uses<TSpec>(call, AttentionCall.BiasFeatures) ? (long)blockRows * stride : 0);
-        Counts = (int*)Take(shared, ref sharedUsed, stride);
+        LaneStarts = Take(shared, ref sharedUsed, stride);
+        LaneLimits = Take(shared, ref sharedUsed, stride);
+        RowStarts = (int*)Take(shared, ref sharedUsed, stride);
+        RowLimits = (int*)Take(shared, ref sharedUsed, stride);
+        Alibi = new() { Origins = origins, Nearest = nearest, High = high, Low = low, OriginsInBlock = Take(shared, ref sharedUsed, alibis) };
         BlockSum = Take(shared, ref sharedUsed, HasRanges ? (long)valueColumns * stride : 0);
         Spare = Take(shared, ref sharedUsed, valueColumns);
         SharedFloats = sharedUsed;
@@ -172,9 +173,8 @@ internal unsafe partial struct TileState<TVector, TSpec>
     /// <summary>As the other constructor, for these queries.</summary>
     [MethodImpl(MethodImplOptions.AggressiveOptimization)]
     public TileState(float* memory, float* shared, in AttentionCall call, int blockRows, int valueColumns, int stride, bool hasParts, in QueryTile tile, in Sequence sequence)
-        : this(memory, shared, call, blockRows, valueColumns, stride, hasParts)
+        : this(memory, shared, call, blockRows, valueColumns, stride, hasParts, (tile.RowCount + TVector.Count - 1) / TVector.Count * TVector.Count)
     {
-        Width = (tile.RowCount + TVector.Count - 1) / TVector.Count * TVector.Count;
         Tile = tile;
         Sequence = sequence;
         Rows = new(call, tile, sequence);
@@ -218,9 +218,9 @@ internal unsafe partial struct TileState<TVector, TSpec>
             new Span<float>(SumRest, Width).Clear();
         }
 
-        if (Features.Uses<TSpec>(call, AttentionFeatures.Alibi))
+        if (Features.Uses<TSpec>(call.Uses, AttentionFeatures.Alibi))
             FindOrigins(call);
-        if (!Features.Uses<TSpec>(call, AttentionFeatures.Sinks))
+        if (!Features.Uses<TSpec>(call.Uses, AttentionFeatures.Sinks))
             return;
         for (int q = 0; q < Tile.RowCount; q++)
         {
@@ -238,7 +238,7 @@ internal unsafe partial struct TileState<TVector, TSpec>
         void** starts = stackalloc void*[Width];
         for (int q = 0; q < Width; q++)
             starts[q] = call.Query + Rows.Offset(RowOf(q), call.QueryStrides);
-        LanePacking<TVector>.Pack<FloatElement>(starts, 0, call.HeadDim, Features.QueryScale<TSpec>(call), Query, Width, Stride);
+        LanePacking<TVector>.Pack<FloatElement>(starts, 0, call.HeadDim, ScoreSteps<TVector>.QueryScale<TSpec>(call.Uses, call.Scale, call.Softcap), Query, Width, Stride);
     }
 
     /// <summary>Masks and ALiBi of one block: bias[j][q] = M[q][j] − slope·max(|origin[q] − j| − nearest[q], 0).</summary>
@@ -250,50 +250,33 @@ internal unsafe partial struct TileState<TVector, TSpec>
     public readonly void PackBias(in AttentionCall call, int first, int count, int rows)
     {
         bool overlay = false;
-        if (Features.Uses<TSpec>(call, AttentionFeatures.AdditiveMask))
+        if (Features.Uses<TSpec>(call.Uses, AttentionFeatures.AdditiveMask))
             PackMask<FloatElement>(call.AdditiveMask, first, count, ref overlay);
-        if (Features.Uses<TSpec>(call, AttentionFeatures.BooleanMask))
+        if (Features.Uses<TSpec>(call.Uses, AttentionFeatures.BooleanMask))
             PackMask<BooleanElement>(call.BooleanMask, first, count, ref overlay);
-        if (Features.Uses<TSpec>(call, AttentionFeatures.PackedMask))
+        if (Features.Uses<TSpec>(call.Uses, AttentionFeatures.PackedMask))
             PackMask<BitElement>(call.PackedMask, first, count, ref overlay);
-        if (Features.Uses<TSpec>(call, AttentionFeatures.Alibi))
-            PackAlibi(call, first, count, overlay);
-        new Span<float>(Bias + (long)count * Stride, (rows - count) * Stride).Fill(float.NegativeInfinity);
+        if (Features.Uses<TSpec>(call.Uses, AttentionFeatures.Alibi))
+            Alibi.AddToBias<TVector>(Block, first, count, overlay);
+        new Span<float>(Block.Bias + (long)count * Stride, (rows - count) * Stride).Fill(float.NegativeInfinity);
     }
-
-    /// <summary>Softcap of one block, and its bias where it has one.</summary>
-    [MethodImpl(MethodImplOptions.AggressiveInlining)]
-    public readonly void CapScores(in AttentionCall call, bool hasBias)
-    {
-        float factor = call.Softcap;
-        if (hasBias)
-            ScoreSteps<TVector>.Run(new ScoreSteps<TVector>.SoftcapAndBias(factor, new(Bias, Stride)), this);
-        else
-            ScoreSteps<TVector>.Run(new ScoreSteps<TVector>.Softcap(factor), this);
-    }
-
-    /// <summary>Adds the bias of one block, where neither the product nor the softcap does.</summary>
-    [MethodImpl(MethodImplOptions.AggressiveInlining)]
-    public readonly void AddBias() =>
-        ScoreSteps<TVector>.Run(new ScoreSteps<TVector>.Bias(Bias, Stride), this);
 
     /// <summary>Sets the scores of keys outside a lane's range to −∞ and takes the maximum of what is left.</summary>
     [MethodImpl(MethodImplOptions.AggressiveOptimization)]
     public readonly void HideKeys(int first, int count)
     {
         // Relative to the block, so that they are exact as floats.
-        float* start = Lanes, limit = Alpha;
         for (int q = 0; q < Width; q++)
         {
             if (HasStarts)
-                start[q] = Math.Clamp(Starts[q] - first, 0, count);
-            limit[q] = Math.Clamp(Limits[q] - first, 0, count);
+                LaneStarts[q] = Math.Clamp(Starts[q] - first, 0, count);
+            LaneLimits[q] = Math.Clamp(Limits[q] - first, 0, count);
         }
 
         if (HasStarts)
-            ScoreSteps<TVector>.Run(new ScoreSteps<TVector>.Range(start, limit), this);
+            ScoreSteps<TVector>.RunLanes(new KeyStartAndLimit<TVector>(LaneStarts, LaneLimits), Block);
         else
-            ScoreSteps<TVector>.Run(new ScoreSteps<TVector>.Limit(limit), this);
+            ScoreSteps<TVector>.RunLanes(new KeyLimit<TVector>(LaneLimits), Block);
     }
 
     /// <summary>
@@ -319,7 +302,7 @@ internal unsafe partial struct TileState<TVector, TSpec>
             }
 
             count = Math.Max(count, limit > seen - keyRows ? seen : limit);
-            Counts[v] = count;
+            Block.Counts[v] = count;
         }
     }
 
@@ -329,7 +312,7 @@ internal unsafe partial struct TileState<TVector, TSpec>
     {
         VectorMath.ExpConstants<TVector> constants = new();
         for (int q = 0, v = 0; q < Width; q += TVector.Count, v++)
-            OnlineSoftmax.Step(ref Score[q], ref NewMax[q], ref Max[q], ref Sum[q], ref Alpha[q], Counts[v], Stride, constants);
+            OnlineSoftmax.Step(ref Block.Score[q], ref Block.NewMax[q], ref Max[q], ref Sum[q], ref Alpha[q], Block.Counts[v], Stride, constants);
     }
 
     /// <summary>Adds a part to those before it: to <see cref="TotalOutput"/>, or to <see cref="Output"/> if it is the last.</summary>
@@ -379,9 +362,9 @@ internal unsafe partial struct TileState<TVector, TSpec>
                 {
                     long element = j * keyStep + q * queryStep;
                     bool isSeen = first + j >= Starts[q] && first + j < Limits[q]
-                        && !(Features.Uses<TSpec>(call, AttentionCall.MaskFeatures) && float.IsNegativeInfinity(Bias[element]));
+                        && !(Features.Uses<TSpec>(call.Uses, AttentionCall.MaskFeatures) && float.IsNegativeInfinity(Block.Bias[element]));
                     if (isSeen)
-                        Output[c * columnStep + q * outputStep] += Score[element] * v;
+                        Output[c * columnStep + q * outputStep] += Block.Score[element] * v;
                 }
             }
         }
@@ -421,7 +404,7 @@ internal unsafe partial struct TileState<TVector, TSpec>
         for (int q = 0; q < Tile.RowCount; q++)
         {
             double sum = Sum[q];
-            if (Features.Uses<TSpec>(call, AttentionFeatures.Sinks))
+            if (Features.Uses<TSpec>(call.Uses, AttentionFeatures.Sinks))
                 sum += Math.Exp((double)call.Sinks[Rows.Head(q)] - Max[q]);
             Alpha[q] = sum == 0 ? 0 : (float)(1 / sum);
             if (call.LogSumExp != null)
