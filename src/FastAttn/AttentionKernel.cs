@@ -337,7 +337,7 @@ public abstract class AttentionKernel
             call.LogSumExp = lse;
             call.AdditiveMask.Start = additive;
             call.BooleanMask.Start = boolean;
-            call.PackedMask.Start = bits;
+            call.BitMask.Start = bits;
             call.KeyLengths = keyLengths;
             call.QueryLengths = queryLengths;
             call.CausalOffsets = causalOffsets;

@@ -276,11 +276,11 @@ public static class AttentionReference
             return false;
         }
 
-        if (!IsPresent(modifiers.PackedMask, call.PackedMask.Strides))
+        if (!IsPresent(modifiers.PackedMask, call.BitMask.Strides))
             return true;
-        if (HidesRest(call.PackedMask.Strides, j))
+        if (HidesRest(call.BitMask.Strides, j))
             return false;
-        long bit = Element(call.PackedMask.Strides, batch, head, i, j);
+        long bit = Element(call.BitMask.Strides, batch, head, i, j);
         return (modifiers.PackedMask[(int)(bit >> 3)] >> (int)(bit & 7) & 1) != 0;
     }
 

@@ -53,7 +53,7 @@ internal unsafe struct AttentionCall
     public float Softcap;
     public MaskOperand AdditiveMask;
     public MaskOperand BooleanMask;
-    public MaskOperand PackedMask;
+    public MaskOperand BitMask;
     public int* KeyLengths;
 
     /// <summary>[B], or null where every query exists.</summary>
@@ -69,12 +69,6 @@ internal unsafe struct AttentionCall
     public int KeyBlock;
 
     public TilePartition Partition;
-
-    /// <summary>The features whose masks have an element for each query and key.</summary>
-    public const AttentionFeatures MaskFeatures = AttentionFeatures.AdditiveMask | AttentionFeatures.BooleanMask | AttentionFeatures.PackedMask;
-
-    /// <summary>The features that add something to each score.</summary>
-    public const AttentionFeatures BiasFeatures = MaskFeatures | AttentionFeatures.Alibi;
 
     /// <summary>
     /// Whether queries, keys, values and outputs exceed 2 MiB, about what a core's caches hold. Below that, prefetching costs up to 9% of a

@@ -167,7 +167,7 @@ internal static class CallValidation
         call.CausalOffset = options.CausalOffset;
         call.QueryStrides = CheckBuffer(Query, query.Length, batch, shape.QueryHeads, queryTokens, headDim, options.QueryStrides, options.Layout);
         call.KeyStrides = CheckBuffer(Key, key.Length, batch, shape.KeyValueHeads, keyTokens, headDim, options.KeyStrides, options.Layout);
-        (call.AdditiveMask.Strides, call.BooleanMask.Strides, call.PackedMask.Strides) = StridesOf(modifiers, shape);
+        (call.AdditiveMask.Strides, call.BooleanMask.Strides, call.BitMask.Strides) = StridesOf(modifiers, shape);
         SetVisibility(ref call, mask, options, modifiers);
         return call;
     }
@@ -231,7 +231,7 @@ internal static class CallValidation
         call.MaskKeyLength = int.MaxValue;
         Limit(ref call, IsGiven(modifiers.AdditiveMask), call.AdditiveMask.Strides);
         Limit(ref call, IsGiven(modifiers.BooleanMask), call.BooleanMask.Strides);
-        Limit(ref call, IsGiven(modifiers.PackedMask), call.PackedMask.Strides);
+        Limit(ref call, IsGiven(modifiers.PackedMask), call.BitMask.Strides);
 
         static void Limit(ref AttentionCall call, bool isGiven, in AttentionMaskStrides strides)
         {

@@ -48,9 +48,9 @@ internal sealed unsafe partial class FlashDriver<TTiles, TVector, TSpec>
         new Span<float>(ones, tile.Width).Fill(1);
         long keyStride = call.KeyStrides.Length;
         Prefetcher ahead = new(isOn: false);
-        for (int first = tile.FirstBlock(call.KeyBlock), count; (count = Math.Min(call.KeyBlock, tile.Range.LastLimit - first)) > 0; first += count)
+        for (int first = tile.Visibility.FirstBlock(call.KeyBlock), count; (count = Math.Min(call.KeyBlock, tile.Visibility.Limit - first)) > 0; first += count)
         {
-            int seen = Seen(call, tile, first);
+            int seen = tile.Visibility.Seen(first, call.KeyBlock);
             if (seen == 0)
                 continue;
             float* key = keys + first * keyStride;

@@ -97,7 +97,7 @@ internal sealed unsafe partial class FlashDriver<TTiles, TVector, TSpec>(TileDri
         for (int i = 0; i < tileCount; i++)
         {
             ref readonly TileState<TVector, TSpec> tile = ref tiles[i];
-            bool seesKeys = tile.FirstBlock(call.KeyBlock) < tile.Range.LastLimit;
+            bool seesKeys = tile.Visibility.FirstBlock(call.KeyBlock) < tile.Visibility.Limit;
             tile.Begin(call, clears: seesKeys ? 0 : tile.ValueColumns * tile.Stride);
         }
 
@@ -107,7 +107,7 @@ internal sealed unsafe partial class FlashDriver<TTiles, TVector, TSpec>(TileDri
         for (int i = 0; i < tileCount; i++)
         {
             tiles[i].Finish(call);
-            if (TileState<TVector, TSpec>.HasRanges)
+            if (KeyVisibility<TSpec>.HasRanges)
                 isFinite &= tiles[i].IsFinite(tiles[i].ValueColumns, tiles[i].Width);
         }
 
@@ -123,9 +123,9 @@ internal sealed unsafe partial class FlashDriver<TTiles, TVector, TSpec>(TileDri
         for (int i = 0; i < tileCount; i++)
         {
             tiles[i].PackQuery(call);
-            if (tiles[i].Range.LastLimit > 0)
-                firstBlock = Math.Min(firstBlock, tiles[i].FirstBlock(call.KeyBlock));
-            lastLimit = Math.Max(lastLimit, tiles[i].Range.LastLimit);
+            if (tiles[i].Visibility.Limit > 0)
+                firstBlock = Math.Min(firstBlock, tiles[i].Visibility.FirstBlock(call.KeyBlock));
+            lastLimit = Math.Max(lastLimit, tiles[i].Visibility.Limit);
         }
 
         int valueColumns = tiles->ValueColumns;
@@ -142,7 +142,7 @@ internal sealed unsafe partial class FlashDriver<TTiles, TVector, TSpec>(TileDri
         {
             int mostSeen = 0;
             for (int i = 0; i < tileCount; i++)
-                mostSeen = Math.Max(mostSeen, seenBy[i] = Seen(call, tiles[i], first));
+                mostSeen = Math.Max(mostSeen, seenBy[i] = tiles[i].Visibility.Seen(first, call.KeyBlock));
             if (mostSeen == 0)
                 continue;
 
@@ -184,7 +184,13 @@ internal sealed unsafe partial class FlashDriver<TTiles, TVector, TSpec>(TileDri
                     AddNextTile(call, nextTile, i, keys, ref ahead);
                 else if (i == 0 && (isFirstOfHead || keyStride != call.HeadDim))
                     ahead.Add(keys + (first + count) * keyStride, keyStride, call.HeadDim, Math.Min(call.KeyBlock, lastLimit - first - count));
-                AddMask(call, tile, first + count, Math.Min(call.KeyBlock, lastLimit - first - count), ref ahead);
+                int nextCount = Math.Min(call.KeyBlock, lastLimit - first - count);
+                if (nextCount > 0)
+                {
+                    MaskPrefetch prefetch = new(ref ahead, first + count, nextCount, tile.Tile.RowCount);
+                    tile.Visibility.Masks.Visit(ref prefetch);
+                }
+
                 ahead.Spread(valueColumns / TTiles.ValueRows);
                 TakeValues(tile, value, valueColumns, beginsPart ? null : tile.Alpha, ref ahead);
                 if (careful)
@@ -206,9 +212,9 @@ internal sealed unsafe partial class FlashDriver<TTiles, TVector, TSpec>(TileDri
         // A register tile has so many keys at least. Some may be past those that its queries see: that counts as hiding.
         int computed = Math.Max(seen, TTiles.KeyRows);
         // What masks hide, their bias hides; the rest is hidden after the product. Either need not be computed for whole vectors.
-        bool hides = TileState<TVector, TSpec>.HasRanges && tile.Unmasked.Hides(first, computed);
-        bool differ = TileState<TVector, TSpec>.HasRanges && tile.Range.Hides(first, computed) && !careful;
-        bool hasBias = Features.Uses<TSpec>(call.Uses, AttentionCall.BiasFeatures), isCapped = ScoreSteps<TVector>.HasCap<TSpec>(call.Uses);
+        bool hides = tile.Visibility.IsPartial(first, computed);
+        bool differ = tile.Visibility.MayDiffer(first, computed) && !careful;
+        bool hasBias = Features.Uses<TSpec>(call.Uses, TileMasks<TSpec>.Kinds | AttentionFeatures.Alibi), isCapped = ScoreSteps<TVector>.HasCap<TSpec>(call.Uses);
         if (hasBias)
             tile.PackBias(call, first, seen, computed);
 
@@ -216,7 +222,7 @@ internal sealed unsafe partial class FlashDriver<TTiles, TVector, TSpec>(TileDri
         bool fuses = hasBias && !isCapped && !careful;
         new Span<float>(tile.Max, tile.Width).CopyTo(new Span<float>(tile.Block.NewMax, tile.Width));
         float* max = hides || isCapped || hasBias != fuses ? tile.Block.UnusedMax : tile.Block.NewMax;
-        tile.CountKeys(first, seen, TTiles.KeyRows, differ);
+        tile.Visibility.CountKeys(tile.Block.Counts, tile.Width / TVector.Count, TVector.Count, first, seen, TTiles.KeyRows, differ);
 
         // As in TakeValues.
         for (int v = 0, from = 0, vectors = tile.Width / TVector.Count; v < vectors; v++)
@@ -270,43 +276,6 @@ internal sealed unsafe partial class FlashDriver<TTiles, TVector, TSpec>(TileDri
             v += complete;
             from = end;
         }
-    }
-
-    /// <summary>
-    /// Keys of a block up to the last that some query of the tile may see; 0 if that is none. The first block is never skipped, even
-    /// where masks together hide all of it: it writes the output that later blocks add to.
-    /// </summary>
-    [MethodImpl(MethodImplOptions.AggressiveInlining)]
-    private static int Seen(in AttentionCall call, in TileState<TVector, TSpec> tile, int first)
-    {
-        int firstBlock = tile.FirstBlock(call.KeyBlock), seen = Math.Min(call.KeyBlock, tile.Range.LastLimit - first);
-        return seen <= 0 || first < firstBlock || (first > firstBlock && tile.MasksHide(call, first, seen)) ? 0 : seen;
-    }
-
-    /// <summary>Asks for a mask's rows of the next block. Of bits there are too few to be waited for.</summary>
-    [MethodImpl(MethodImplOptions.AggressiveInlining)]
-    private static void AddMask(in AttentionCall call, in TileState<TVector, TSpec> tile, int first, int count, ref Prefetcher ahead)
-    {
-        if (count <= 0)
-            return;
-        if (Features.Uses<TSpec>(call.Uses, AttentionFeatures.AdditiveMask))
-            AddMask<FloatElement>(call.AdditiveMask, tile, first, count, ref ahead);
-        if (Features.Uses<TSpec>(call.Uses, AttentionFeatures.BooleanMask))
-            AddMask<BooleanElement>(call.BooleanMask, tile, first, count, ref ahead);
-    }
-
-    [MethodImpl(MethodImplOptions.AggressiveInlining)]
-    private static void AddMask<TElement>(in MaskOperand mask, in TileState<TVector, TSpec> tile, int first, int count, ref Prefetcher ahead)
-        where TElement : struct, IMaskElement
-    {
-        const int Byte = 8;
-        if (mask.Strides.RepeatsKeys)
-            return;
-        ahead.AddBytes(
-            (byte*)tile.MaskRow<TElement>(mask, 0) + (long)first * TElement.Bits / Byte,
-            mask.Strides.Query * TElement.Bits / Byte,
-            (long)count * TElement.Bits / Byte,
-            tile.Tile.RowCount);
     }
 
     /// <summary>Asks for the rows of a register tile of the next query tile and, if that belongs to another head, for its first keys.</summary>

@@ -61,7 +61,7 @@ internal static unsafe class RowDriver<TVector, TSpec>
         DecodeTile<TVector>.Clear(tile.Output, outputs);
         TakeKeys(call, tile, stages, careful);
         Finish(call, tile);
-        return !TileState<TVector, TSpec>.HasRanges || tile.IsFinite(rows: 1, outputs);
+        return !KeyVisibility<TSpec>.HasRanges || tile.IsFinite(rows: 1, outputs);
     }
 
     /// <summary>Keys in a block here.</summary>
@@ -93,22 +93,21 @@ internal static unsafe class RowDriver<TVector, TSpec>
         float* values = call.Value + tile.Rows.KeyOffset(call.ValueStrides);
         int* start = tile.RowStarts, limit = tile.RowLimits;
         int keyBlock = KeyBlock(call);
-        bool isOneBlock = tile.Range.LastLimit - tile.FirstBlock(keyBlock) <= keyBlock;
+        bool isOneBlock = tile.Visibility.Limit - tile.Visibility.FirstBlock(keyBlock) <= keyBlock;
         for (int q = 0; q < rowCount; q++)
             stages.Sums[q] = tile.Sum[q];
         if (!isOneBlock)
             DecodeTile<TVector>.Clear(stages.OutputRest, rowCount * valueDim);
-        for (int first = tile.FirstBlock(keyBlock), count; (count = Math.Min(keyBlock, tile.Range.LastLimit - first)) > 0; first += count)
+        for (int first = tile.Visibility.FirstBlock(keyBlock), count; (count = Math.Min(keyBlock, tile.Visibility.Limit - first)) > 0; first += count)
         {
-            if (tile.MasksHide(call, first, count))
+            if (tile.Visibility.MasksHide(first, count))
                 continue;
             AskForBegin(values + first * call.ValueStrides.Length);
             DecodeTile<TVector>.Scores(
                 tile.Query, rowCount, keys + first * call.KeyStrides.Length, call.KeyStrides.Length, headDim, count, tile.Block.Score);
             for (int q = 0; q < rowCount; q++)
             {
-                start[q] = TileState<TVector, TSpec>.HasStarts ? Math.Clamp(tile.Starts[q] - first, 0, count) : 0;
-                limit[q] = TileState<TVector, TSpec>.HasRanges ? Math.Clamp(tile.Limits[q] - first, start[q], count) : count;
+                (start[q], limit[q]) = tile.Visibility.InBlock(q, first, count);
                 float* score = tile.Block.Score + (long)q * count + start[q];
                 int seen = limit[q] - start[q];
                 ChangeScores(call, tile, q, score, first + start[q], seen, tile.Block.Bias + (long)q * count + start[q]);
@@ -169,32 +168,15 @@ internal static unsafe class RowDriver<TVector, TSpec>
     private static void ChangeScores(in AttentionCall call, in TileState<TVector, TSpec> tile, int row, float* score, int first, int count, float* mask)
     {
         ScoreSteps<TVector>.CapRow<TSpec>(score, count, call.Uses, call.Softcap);
-        if (Features.Uses<TSpec>(call.Uses, AttentionCall.MaskFeatures))
+        if (tile.Visibility.Masks.IsAny)
         {
-            bool overlay = false;
-            if (Features.Uses<TSpec>(call.Uses, AttentionFeatures.AdditiveMask))
-                CopyMask<FloatElement>(call.AdditiveMask, tile, row, first, count, mask, ref overlay);
-            if (Features.Uses<TSpec>(call.Uses, AttentionFeatures.BooleanMask))
-                CopyMask<BooleanElement>(call.BooleanMask, tile, row, first, count, mask, ref overlay);
-            if (Features.Uses<TSpec>(call.Uses, AttentionFeatures.PackedMask))
-                CopyMask<BitElement>(call.PackedMask, tile, row, first, count, mask, ref overlay);
+            RowMaskCopying<TVector> copying = new(mask, row, first, count);
+            tile.Visibility.Masks.Visit(ref copying);
             ScoreSteps<TVector>.MaskRow(score, mask, count);
         }
 
         if (Features.Uses<TSpec>(call.Uses, AttentionFeatures.Alibi))
             tile.Alibi.AddToRow<TVector>(row, score, first, count);
-    }
-
-    [MethodImpl(MethodImplOptions.AggressiveOptimization)]
-    private static void CopyMask<TElement>(in MaskOperand operand, in TileState<TVector, TSpec> tile, int row, int first, int count, float* mask, ref bool overlay)
-        where TElement : struct, IMaskElement
-    {
-        void* elements = tile.MaskRow<TElement>(operand, row);
-        if (operand.Strides.RepeatsKeys)
-            LanePacking<TVector>.Copy<RepeatedElement<TElement>>(elements, first, count, scale: 1, mask, overlay);
-        else
-            LanePacking<TVector>.Copy<TElement>(elements, first, count, scale: 1, mask, overlay);
-        overlay = true;
     }
 
     /// <summary>Memory for a copy of a block of values, and for sums over its keys.</summary>

@@ -9,7 +9,7 @@ internal unsafe partial struct TileState<TVector, TSpec>
     /// <summary>What ALiBi adds to the logits of a query between its position and its origin; 0 without ALiBi.</summary>
     [MethodImpl(MethodImplOptions.AggressiveInlining)]
     private readonly double Shift(in AttentionCall call, int row) =>
-        Features.Uses<TSpec>(call.Uses, AttentionFeatures.Alibi) ? -(double)call.AlibiSlopes[Rows.Head(row)] * (Math.Abs(Position(row) - Alibi.Origins[row]) + (double)Alibi.Nearest[row]) : 0;
+        Features.Uses<TSpec>(call.Uses, AttentionFeatures.Alibi) ? -(double)call.AlibiSlopes[Rows.Head(row)] * (Math.Abs(Positions[row] - Alibi.Origins[row]) + (double)Alibi.Nearest[row]) : 0;
 
     [MethodImpl(MethodImplOptions.AggressiveOptimization)]
     private readonly void FindOrigins(in AttentionCall call)
@@ -23,25 +23,10 @@ internal unsafe partial struct TileState<TVector, TSpec>
                 continue;
             }
 
-            int row = q, start = HasStarts ? Starts[row] : 0, limit = HasRanges ? Limits[row] : Sequence.KeyLength;
-            bool hasSink = hasSinks && !float.IsNegativeInfinity(call.Sinks[Rows.Head(row)]), counts = !hasSink && start < limit;
-            long origin = counts ? Math.Clamp(Position(row), start, limit - 1) : Position(row);
-            Alibi.Set(q, call.AlibiSlopes[Rows.Head(row)], origin, counts ? DistanceToSeen(call, row, (int)origin, start, limit) : 0);
+            // With a sink, biases count from the position itself.
+            bool hasSink = hasSinks && !float.IsNegativeInfinity(call.Sinks[Rows.Head(q)]);
+            long origin = hasSink ? Positions[q] : Visibility.NearestInRange(q, Positions[q]);
+            Alibi.Set(q, call.AlibiSlopes[Rows.Head(q)], origin, hasSink ? 0 : Visibility.DistanceToSeen(q, origin));
         }
-    }
-
-    /// <summary>
-    /// How far the key nearest to the origin is that no mask hides, or less: any lesser distance will do as well, but for rounding. So it
-    /// does where a mask hides by a very negative number, and past the distances that a float holds.
-    /// </summary>
-    [MethodImpl(MethodImplOptions.AggressiveOptimization)]
-    private readonly int DistanceToSeen(in AttentionCall call, int row, int origin, int start, int limit)
-    {
-        const int MaxDistance = 1 << 24;
-        if (!Features.Uses<TSpec>(call.Uses, AttentionCall.MaskFeatures))
-            return 0;
-        (int Start, int Limit) before = WithoutHidden(call, row, start, origin + 1), after = WithoutHidden(call, row, origin, limit);
-        int distance = before.Start < before.Limit ? origin - (before.Limit - 1) : MaxDistance;
-        return Math.Min(distance, after.Start < after.Limit ? after.Start - origin : MaxDistance);
     }
 }

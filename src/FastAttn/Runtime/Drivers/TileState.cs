@@ -19,11 +19,11 @@ internal unsafe partial struct TileState<TVector, TSpec>
     public readonly Sequence Sequence;
     public readonly TileRowMap Rows;
 
-    /// <summary>The keys that its queries see: the ends of their ranges are narrowed by each mask in turn.</summary>
-    public readonly KeyRange Range;
+    /// <summary>The keys that its queries see.</summary>
+    public readonly KeyVisibility<TSpec> Visibility;
 
-    /// <summary>The keys that they would see if no mask hid any.</summary>
-    public readonly KeyRange Unmasked;
+    /// <summary>The key at which each query stands, where that matters.</summary>
+    public readonly long* Positions;
 
     /// <summary>Lanes, a whole number of vectors.</summary>
     public readonly int Width;
@@ -81,11 +81,9 @@ internal unsafe partial struct TileState<TVector, TSpec>
     /// <summary>By how much sums and outputs shrink for the present block.</summary>
     public readonly float* Alpha;
 
-    /// <summary>The first key that each lane sees.</summary>
-    public readonly int* Starts;
-
-    /// <summary>For each lane the first key after those that it sees.</summary>
-    public readonly int* Limits;
+    private readonly int* _starts;
+    private readonly int* _limits;
+    private readonly void** _maskRows;
 
     /// <summary>The numbers of ALiBi.</summary>
     public readonly AlibiQueries Alibi;
@@ -128,8 +126,10 @@ internal unsafe partial struct TileState<TVector, TSpec>
         Output = Take(memory, ref used, (long)valueColumns * stride);
         Max = Take(memory, ref used, stride);
         Sum = Take(memory, ref used, stride);
-        Starts = (int*)Take(memory, ref used, stride);
-        Limits = (int*)Take(memory, ref used, stride);
+        _starts = (int*)Take(memory, ref used, stride);
+        _limits = (int*)Take(memory, ref used, stride);
+        Positions = (long*)Take(memory, ref used, 2 * stride);
+        _maskRows = (void**)Take(memory, ref used, Features.Uses<TSpec>(call.Uses, TileMasks<TSpec>.Kinds) ? MaskKinds * 2 * stride : 0);
         int alibis = Features.Uses<TSpec>(call.Uses, AttentionFeatures.Alibi) ? stride : 0;
         var origins = (long*)Take(memory, ref used, 2 * alibis);
         float* nearest = Take(memory, ref used, alibis), high = Take(memory, ref used, alibis), low = Take(memory, ref used, alibis);
@@ -144,7 +144,7 @@ internal unsafe partial struct TileState<TVector, TSpec>
         Block = new()
         {
             Score = Take(shared, ref sharedUsed, (long)(blockRows + 1) * stride),
-            Bias = Take(shared, ref sharedUsed, Features.Uses<TSpec>(call.Uses, AttentionCall.BiasFeatures) ? (long)blockRows * stride : 0),
+            Bias = Take(shared, ref sharedUsed, Features.Uses<TSpec>(call.Uses, TileMasks<TSpec>.Kinds | AttentionFeatures.Alibi) ? (long)blockRows * stride : 0),
             Counts = (int*)Take(shared, ref sharedUsed, stride),
             Max = Max,
             NewMax = Take(shared, ref sharedUsed, stride),
@@ -158,7 +158,7 @@ internal unsafe partial struct TileState<TVector, TSpec>
         RowStarts = (int*)Take(shared, ref sharedUsed, stride);
         RowLimits = (int*)Take(shared, ref sharedUsed, stride);
         Alibi = new() { Origins = origins, Nearest = nearest, High = high, Low = low, OriginsInBlock = Take(shared, ref sharedUsed, alibis) };
-        BlockSum = Take(shared, ref sharedUsed, HasRanges ? (long)valueColumns * stride : 0);
+        BlockSum = Take(shared, ref sharedUsed, KeyVisibility<TSpec>.HasRanges ? (long)valueColumns * stride : 0);
         Spare = Take(shared, ref sharedUsed, valueColumns);
         SharedFloats = sharedUsed;
 
@@ -178,24 +178,16 @@ internal unsafe partial struct TileState<TVector, TSpec>
         Tile = tile;
         Sequence = sequence;
         Rows = new(call, tile, sequence);
-        (Unmasked, Range) = FindRanges(call);
+        bool usesPositions = KeyVisibility<TSpec>.HasRanges || Features.Uses<TSpec>(call.Uses, AttentionFeatures.Alibi);
+        for (int q = 0; q < tile.RowCount && usesPositions; q++)
+            Positions[q] = (long)Rows.Position(q) + sequence.CausalOffset;
+        Visibility = new(_starts, _limits, Positions, tile.RowCount, Width, sequence.KeyLength, call.MaskKeyLength, (call.Left, call.Right), FindMasks(call));
     }
-
-    /// <summary>Whether a query may see fewer keys than its sequence has.</summary>
-    public static bool HasRanges => TSpec.Mask != AttentionMask.None
-        || (TSpec.Features & (AttentionFeatures.KeyLengths | AttentionFeatures.Window | AttentionCall.MaskFeatures)) != 0;
-
-    /// <summary>Whether the first key that a query sees may be another than key 0.</summary>
-    public static bool HasStarts => (TSpec.Features & (AttentionFeatures.Window | AttentionCall.MaskFeatures)) != 0;
 
     /// <summary>Keys of a part, whose blocks are added to each other before they are added to the parts before: 32 blocks. With parts added as
     /// they are (<see cref="AddPart"/>), a million keys err by an ulp or two; the number is a choice, not a measurement.</summary>
     [MethodImpl(MethodImplOptions.AggressiveInlining)]
     public static int KeysPerPart(in AttentionCall call) => (int)Math.Min(32L * call.KeyBlock, int.MaxValue);
-
-    /// <summary>The first key of the first block that some query sees. Blocks begin at multiples of their size, so that results do not depend on the tile's other queries.</summary>
-    [MethodImpl(MethodImplOptions.AggressiveInlining)]
-    public readonly int FirstBlock(int keyBlock) => HasStarts && Range.LastLimit > 0 ? Range.FirstStart / keyBlock * keyBlock : 0;
 
     /// <summary>
     /// The state before any key: no maximum, or a sink's logit, and a sum of 0. The sink's own weight is added last (<see cref="FinishSums"/>), so
@@ -249,15 +241,10 @@ internal unsafe partial struct TileState<TVector, TSpec>
     [MethodImpl(MethodImplOptions.AggressiveOptimization)]
     public readonly void PackBias(in AttentionCall call, int first, int count, int rows)
     {
-        bool overlay = false;
-        if (Features.Uses<TSpec>(call.Uses, AttentionFeatures.AdditiveMask))
-            PackMask<FloatElement>(call.AdditiveMask, first, count, ref overlay);
-        if (Features.Uses<TSpec>(call.Uses, AttentionFeatures.BooleanMask))
-            PackMask<BooleanElement>(call.BooleanMask, first, count, ref overlay);
-        if (Features.Uses<TSpec>(call.Uses, AttentionFeatures.PackedMask))
-            PackMask<BitElement>(call.PackedMask, first, count, ref overlay);
+        LaneMaskPacking<TVector> packing = new(Block, first, count);
+        Visibility.Masks.Visit(ref packing);
         if (Features.Uses<TSpec>(call.Uses, AttentionFeatures.Alibi))
-            Alibi.AddToBias<TVector>(Block, first, count, overlay);
+            Alibi.AddToBias<TVector>(Block, first, count, packing.HasMask);
         new Span<float>(Block.Bias + (long)count * Stride, (rows - count) * Stride).Fill(float.NegativeInfinity);
     }
 
@@ -266,44 +253,11 @@ internal unsafe partial struct TileState<TVector, TSpec>
     public readonly void HideKeys(int first, int count)
     {
         // Relative to the block, so that they are exact as floats.
-        for (int q = 0; q < Width; q++)
-        {
-            if (HasStarts)
-                LaneStarts[q] = Math.Clamp(Starts[q] - first, 0, count);
-            LaneLimits[q] = Math.Clamp(Limits[q] - first, 0, count);
-        }
-
-        if (HasStarts)
+        Visibility.WriteLanes(LaneStarts, LaneLimits, Width, first, count);
+        if (KeyVisibility<TSpec>.HasStarts)
             ScoreSteps<TVector>.RunLanes(new KeyStartAndLimit<TVector>(LaneStarts, LaneLimits), Block);
         else
             ScoreSteps<TVector>.RunLanes(new KeyLimit<TVector>(LaneLimits), Block);
-    }
-
-    /// <summary>
-    /// Sets how many keys each vector takes. Its queries may see fewer than those of the vectors after it, as on the diagonal of a
-    /// causal mask: what is hidden from all of them need not be computed.
-    /// </summary>
-    /// <param name="first">The block's first key.</param>
-    /// <param name="seen">Keys of the block up to the last that some query sees.</param>
-    /// <param name="keyRows">Keys in a register tile of scores: vectors differ by so many or more.</param>
-    /// <param name="differ">Whether they may differ; else all take what is seen.</param>
-    [MethodImpl(MethodImplOptions.AggressiveOptimization)]
-    public readonly void CountKeys(int first, int seen, int keyRows, bool differ)
-    {
-        for (int v = 0, count = 0; v < Width / TVector.Count; v++)
-        {
-            int limit = seen;
-            if (differ)
-            {
-                limit = keyRows;
-                for (int q = v * TVector.Count; q < (v + 1) * TVector.Count; q++)
-                    limit = Math.Max(limit, Math.Min(Limits[q] - first, seen));
-                limit = (limit + keyRows - 1) / keyRows * keyRows;
-            }
-
-            count = Math.Max(count, limit > seen - keyRows ? seen : limit);
-            Block.Counts[v] = count;
-        }
     }
 
     /// <summary>Takes the scores into the state; P stands where S stood.</summary>
@@ -361,8 +315,8 @@ internal unsafe partial struct TileState<TVector, TSpec>
                 for (int q = 0; q < Tile.RowCount; q++)
                 {
                     long element = j * keyStep + q * queryStep;
-                    bool isSeen = first + j >= Starts[q] && first + j < Limits[q]
-                        && !(Features.Uses<TSpec>(call.Uses, AttentionCall.MaskFeatures) && float.IsNegativeInfinity(Block.Bias[element]));
+                    bool isSeen = Visibility.IsInRange(q, first + j)
+                        && !(Visibility.Masks.IsAny && float.IsNegativeInfinity(Block.Bias[element]));
                     if (isSeen)
                         Output[c * columnStep + q * outputStep] += Block.Score[element] * v;
                 }
@@ -417,42 +371,4 @@ internal unsafe partial struct TileState<TVector, TSpec>
     /// <summary>The row that a lane reads: lanes without a query read the last.</summary>
     [MethodImpl(MethodImplOptions.AggressiveInlining)]
     private readonly int RowOf(int lane) => Math.Min(lane, Tile.RowCount - 1);
-
-    /// <summary>The query's position among the keys.</summary>
-    [MethodImpl(MethodImplOptions.AggressiveInlining)]
-    private readonly long Position(int row) => (long)Rows.Position(row) + Sequence.CausalOffset;
-
-    [MethodImpl(MethodImplOptions.AggressiveOptimization)]
-    private readonly (KeyRange Unmasked, KeyRange Range) FindRanges(in AttentionCall call)
-    {
-        int keyLength = Sequence.KeyLength;
-        if (!HasRanges)
-        {
-            KeyRange all = new(0, 0, keyLength, keyLength);
-            return (all, all);
-        }
-
-        keyLength = Math.Min(keyLength, call.MaskKeyLength);
-        KeyRange unmasked = KeyRange.None, range = KeyRange.None;
-        bool shareMasks = ShareMasks(call);
-        (int Start, int Limit) previous = default;
-        for (int q = 0; q < Width; q++)
-        {
-            Starts[q] = Limits[q] = 0;
-            if (q >= Tile.RowCount)
-                continue;
-            long position = Position(q);
-            int limit = (int)Math.Clamp(position + call.Right + 1, 0, keyLength);
-            int start = HasStarts ? (int)Math.Clamp(position - call.Left, 0, limit) : 0;
-            unmasked = unmasked.With(start, limit);
-            bool isSame = q > 0 && shareMasks && previous == (start, limit);
-            previous = (start, limit);
-            (start, limit) = isSame ? (Starts[q - 1], Limits[q - 1]) : WithoutHidden(call, q, start, limit);
-            range = range.With(start, limit);
-            Starts[q] = start;
-            Limits[q] = limit;
-        }
-
-        return (unmasked, range);
-    }
 }
