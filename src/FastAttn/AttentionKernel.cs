@@ -269,8 +269,8 @@ public abstract class AttentionKernel
         if (options.ValueStrides is not null || options.OutputStrides is not null)
             throw new ArgumentException("Weights are contiguous and need no values; ValueStrides and OutputStrides must not be given.", nameof(options));
         AttentionCall call = CallValidation.CheckScores<float>(nameof(weights), HeadDim, Mask, Features, query, key, weights, shape, modifiers, options);
-        call.ValueDim = shape.KeyLength;
-        call.OutputStrides = new((long)shape.QueryHeads * shape.QueryLength * shape.KeyLength, (long)shape.QueryLength * shape.KeyLength, shape.KeyLength);
+        call.Operands.ValueDim = shape.KeyLength;
+        call.Operands.OutputStrides = new((long)shape.QueryHeads * shape.QueryLength * shape.KeyLength, (long)shape.QueryLength * shape.KeyLength, shape.KeyLength);
         Run(call, query, key, value: default, weights, logSumExp: default, wantsWeights: true, modifiers, options);
     }
 
@@ -322,33 +322,32 @@ public abstract class AttentionKernel
         in AttentionOptions options)
     {
         TileDriver driver = Driver;
-        call.KeyBlock = options.KeyBlock ?? driver.KeyBlock;
-        call.Partition = TilePartition.Of(call.Shape, driver.RegisterRows, wantsWeights ? 1 : driver.QueryTiles(call), ThreadBudget.Of(options.MaxDegreeOfParallelism));
+        call.Plan = new(driver.Sizes, driver.NarrowSizes, call, options.KeyBlock, ThreadBudget.Of(options.MaxDegreeOfParallelism), wantsWeights);
 
         fixed (float* q = query, k = key, v = value, o = output, lse = logSumExp, additive = modifiers.AdditiveMask, slopes = modifiers.AlibiSlopes, sinks = modifiers.Sinks)
         fixed (int* keyLengths = modifiers.KeyLengths, queryLengths = modifiers.QueryLengths, causalOffsets = modifiers.CausalOffsets, queryStarts = modifiers.QueryStarts, keyStarts = modifiers.KeyStarts)
         fixed (bool* boolean = modifiers.BooleanMask)
         fixed (byte* bits = modifiers.PackedMask)
         {
-            call.Query = q;
-            call.Key = k;
-            call.Value = v;
-            call.Output = o;
-            call.LogSumExp = lse;
-            call.AdditiveMask.Start = additive;
-            call.BooleanMask.Start = boolean;
-            call.BitMask.Start = bits;
-            call.KeyLengths = keyLengths;
-            call.QueryLengths = queryLengths;
-            call.CausalOffsets = causalOffsets;
-            call.QueryStarts = queryStarts;
-            call.KeyStarts = keyStarts;
-            call.AlibiSlopes = slopes;
-            call.Sinks = sinks;
+            call.Operands.Query = q;
+            call.Operands.Key = k;
+            call.Operands.Value = v;
+            call.Operands.Output = o;
+            call.Operands.LogSumExp = lse;
+            call.Visibility.AdditiveMask.Start = additive;
+            call.Visibility.BooleanMask.Start = boolean;
+            call.Visibility.BitMask.Start = bits;
+            call.Visibility.KeyLengths = keyLengths;
+            call.Visibility.QueryLengths = queryLengths;
+            call.Visibility.CausalOffsets = causalOffsets;
+            call.Visibility.QueryStarts = queryStarts;
+            call.Visibility.KeyStarts = keyStarts;
+            call.Scoring.AlibiSlopes = slopes;
+            call.Scoring.Sinks = sinks;
             if (wantsWeights)
-                TiledJob<WeightsWork>.Run(new(driver, call), options.MaxDegreeOfParallelism, options.CancellationToken);
+                TiledJob<WeightsWork>.Run(new(driver, call), call.Plan.Threads, options.CancellationToken);
             else
-                TiledJob<AttentionWork>.Run(new(driver, call), options.MaxDegreeOfParallelism, options.CancellationToken);
+                TiledJob<AttentionWork>.Run(new(driver, call), call.Plan.Threads, options.CancellationToken);
         }
     }
 }

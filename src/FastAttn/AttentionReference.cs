@@ -115,7 +115,7 @@ public static class AttentionReference
                 int keyValueHead = h / call.GroupSize;
                 for (int i = sequence.QueryLength; i < call.Shape.QueryLength && !modifiers.QueryLengths.IsEmpty; i++)
                 {
-                    output.Slice((int)Start(call.OutputStrides, b, h, i), valueDim).Clear();
+                    output.Slice((int)Start(call.Operands.OutputStrides, b, h, i), valueDim).Clear();
                     if (wantsLogSumExp)
                         logSumExp[(b * shape.QueryHeads + h) * shape.QueryLength + i] = T.NegativeInfinity;
                 }
@@ -124,10 +124,10 @@ public static class AttentionReference
                 {
                     options.CancellationToken.ThrowIfCancellationRequested();
                     Span<T> s = scores.AsSpan(0, sequence.KeyLength);
-                    ReadOnlySpan<float> q = Row(query, call.QueryStrides, sequence.Batch, h, sequence.QueryStart + i, headDim);
+                    ReadOnlySpan<float> q = Row(query, call.Operands.QueryStrides, sequence.Batch, h, sequence.QueryStart + i, headDim);
                     for (int j = 0; j < s.Length; j++)
                     {
-                        s[j] = Score<T>(q, Row(key, call.KeyStrides, sequence.Batch, keyValueHead, sequence.KeyStart + j, headDim), options);
+                        s[j] = Score<T>(q, Row(key, call.Operands.KeyStrides, sequence.Batch, keyValueHead, sequence.KeyStart + j, headDim), options);
                         s[j] = Masked(Softcapped(s[j], options), b, h, i, j, sequence, call, mask, modifiers, options);
                     }
 
@@ -137,9 +137,9 @@ public static class AttentionReference
                     T sink = modifiers.Sinks.IsEmpty ? T.NegativeInfinity : T.CreateChecked(modifiers.Sinks[h]);
                     max = T.Max(max, sink);
 
-                    Span<T> o = output.Slice((int)Start(call.OutputStrides, sequence.Batch, h, sequence.QueryStart + i), valueDim);
+                    Span<T> o = output.Slice((int)Start(call.Operands.OutputStrides, sequence.Batch, h, sequence.QueryStart + i), valueDim);
                     o.Clear();
-                    int row = (sequence.Batch * shape.QueryHeads + h) * call.QueryTokens + sequence.QueryStart + i;
+                    int row = (sequence.Batch * shape.QueryHeads + h) * call.Operands.QueryTokens + sequence.QueryStart + i;
                     if (T.IsNegativeInfinity(max))
                     {
                         if (wantsLogSumExp)
@@ -158,7 +158,7 @@ public static class AttentionReference
                     {
                         if (!Sees(b, h, i, j, sequence, call, mask, modifiers, options))
                             continue;
-                        ReadOnlySpan<float> v = Row(value, call.ValueStrides, sequence.Batch, keyValueHead, sequence.KeyStart + j, valueDim);
+                        ReadOnlySpan<float> v = Row(value, call.Operands.ValueStrides, sequence.Batch, keyValueHead, sequence.KeyStart + j, valueDim);
                         for (int c = 0; c < valueDim; c++)
                             o[c] += s[j] * T.CreateTruncating(v[c]);
                     }
@@ -209,11 +209,11 @@ public static class AttentionReference
                 for (int i = 0; i < shape.QueryLength; i++)
                 {
                     options.CancellationToken.ThrowIfCancellationRequested();
-                    ReadOnlySpan<float> q = Row(query, call.QueryStrides, b, h, i, headDim);
+                    ReadOnlySpan<float> q = Row(query, call.Operands.QueryStrides, b, h, i, headDim);
                     Span<T> s = scores.Slice(((b * shape.QueryHeads + h) * shape.QueryLength + i) * shape.KeyLength, shape.KeyLength);
                     for (int j = 0; j < s.Length; j++)
                     {
-                        s[j] = Score<T>(q, Row(key, call.KeyStrides, b, h / call.GroupSize, j, headDim), options);
+                        s[j] = Score<T>(q, Row(key, call.Operands.KeyStrides, b, h / call.GroupSize, j, headDim), options);
                         if (stage >= AttentionScoreStage.Softcapped)
                             s[j] = Softcapped(s[j], options);
                         if (stage >= AttentionScoreStage.Masked)
@@ -248,7 +248,7 @@ public static class AttentionReference
         if (!Sees(batch, head, i, j, sequence, call, mask, modifiers, options))
             return T.NegativeInfinity;
         if (!modifiers.AdditiveMask.IsEmpty)
-            score += T.CreateTruncating(modifiers.AdditiveMask[(int)Element(call.AdditiveMask.Strides, batch, head, i, j)]);
+            score += T.CreateTruncating(modifiers.AdditiveMask[(int)Element(call.Visibility.AdditiveMask.Strides, batch, head, i, j)]);
         if (!modifiers.AlibiSlopes.IsEmpty)
             score -= T.CreateTruncating(modifiers.AlibiSlopes[head]) * T.CreateTruncating(Math.Abs((long)i + sequence.CausalOffset - j));
         return score;
@@ -262,25 +262,25 @@ public static class AttentionReference
             return false;
         if (mask == AttentionMask.Causal && j > own)
             return false;
-        if (options.Window is { } window && (j < own - (window.Left ?? AttentionCall.Unbounded) || j > own + (window.Right ?? AttentionCall.Unbounded)))
+        if (options.Window is { } window && (j < own - (window.Left ?? VisibilityInputs.Unbounded) || j > own + (window.Right ?? VisibilityInputs.Unbounded)))
             return false;
-        if (IsPresent(modifiers.AdditiveMask, call.AdditiveMask.Strides)
-            && (HidesRest(call.AdditiveMask.Strides, j) || float.IsNegativeInfinity(modifiers.AdditiveMask[(int)Element(call.AdditiveMask.Strides, batch, head, i, j)])))
+        if (IsPresent(modifiers.AdditiveMask, call.Visibility.AdditiveMask.Strides)
+            && (HidesRest(call.Visibility.AdditiveMask.Strides, j) || float.IsNegativeInfinity(modifiers.AdditiveMask[(int)Element(call.Visibility.AdditiveMask.Strides, batch, head, i, j)])))
         {
             return false;
         }
 
-        if (IsPresent(modifiers.BooleanMask, call.BooleanMask.Strides)
-            && (HidesRest(call.BooleanMask.Strides, j) || !modifiers.BooleanMask[(int)Element(call.BooleanMask.Strides, batch, head, i, j)]))
+        if (IsPresent(modifiers.BooleanMask, call.Visibility.BooleanMask.Strides)
+            && (HidesRest(call.Visibility.BooleanMask.Strides, j) || !modifiers.BooleanMask[(int)Element(call.Visibility.BooleanMask.Strides, batch, head, i, j)]))
         {
             return false;
         }
 
-        if (!IsPresent(modifiers.PackedMask, call.BitMask.Strides))
+        if (!IsPresent(modifiers.PackedMask, call.Visibility.BitMask.Strides))
             return true;
-        if (HidesRest(call.BitMask.Strides, j))
+        if (HidesRest(call.Visibility.BitMask.Strides, j))
             return false;
-        long bit = Element(call.BitMask.Strides, batch, head, i, j);
+        long bit = Element(call.Visibility.BitMask.Strides, batch, head, i, j);
         return (modifiers.PackedMask[(int)(bit >> 3)] >> (int)(bit & 7) & 1) != 0;
     }
 

@@ -393,7 +393,7 @@ public sealed class MultiHeadAttention
             return;
         KeyValueCache? cache = call.Cache;
         long queryTokens = (long)call.Batch * call.QueryLength, keyTokens = (long)call.Batch * call.KeyLength;
-        long queries = Workspace.Aligned(queryTokens * _sizes.Queries), keys = Workspace.Aligned(keyTokens * _sizes.Keys), values = Workspace.Aligned(keyTokens * _sizes.Values);
+        long queries = ScratchRuler.Aligned(queryTokens * _sizes.Queries), keys = ScratchRuler.Aligned(keyTokens * _sizes.Keys), values = ScratchRuler.Aligned(keyTokens * _sizes.Values);
         ReadOnlySpan<int> starts = CallValidation.IsGiven(modifiers.CausalOffsets) ? modifiers.CausalOffsets : call.Appends ? cache!.Lengths : default;
         if (call.Appends)
             cache!.Begin(call.KeyLength, call.Lengths);

@@ -51,10 +51,10 @@ internal static class CallValidation
     {
         AttentionCall call = CheckQueryAndKey(headDim, mask, allowed, query, key, shape, modifiers, options);
         (int batch, int queryTokens, int keyTokens) = TokensOf(call, shape, modifiers);
-        call.ValueDim = valueDim;
-        call.ValueStrides = CheckBuffer(Value, value.Length, batch, shape.KeyValueHeads, keyTokens, valueDim, options.ValueStrides, options.Layout);
-        call.OutputStrides = CheckBuffer(Output, output.Length, batch, shape.QueryHeads, queryTokens, valueDim, options.OutputStrides, options.Layout);
-        CheckRowsApart(batch, shape.QueryHeads, queryTokens, valueDim, call.OutputStrides);
+        call.Operands.ValueDim = valueDim;
+        call.Operands.ValueStrides = CheckBuffer(Value, value.Length, batch, shape.KeyValueHeads, keyTokens, valueDim, options.ValueStrides, options.Layout);
+        call.Operands.OutputStrides = CheckBuffer(Output, output.Length, batch, shape.QueryHeads, queryTokens, valueDim, options.OutputStrides, options.Layout);
+        CheckRowsApart(batch, shape.QueryHeads, queryTokens, valueDim, call.Operands.OutputStrides);
 
         if (wantsLogSumExp)
         {
@@ -160,14 +160,16 @@ internal static class CallValidation
         CheckModifiers(shape, options, modifiers);
         CheckDiagonal(mask, uses, shape, options, modifiers);
 
-        AttentionCall call = new() { Shape = LongestOf(shape, modifiers), HeadDim = headDim, Uses = uses, IsSelfAttention = IsSelfAttention(shape, modifiers) };
+        AttentionCall call = new() { Shape = LongestOf(shape, modifiers), Uses = uses };
+        call.Operands.HeadDim = headDim;
+        call.Visibility.IsSelfAttention = IsSelfAttention(shape, modifiers);
         (int batch, int queryTokens, int keyTokens) = TokensOf(call, shape, modifiers);
-        call.QueryTokens = queryTokens;
-        call.Scale = options.Scale ?? 1 / Math.Sqrt(headDim);
-        call.CausalOffset = options.CausalOffset;
-        call.QueryStrides = CheckBuffer(Query, query.Length, batch, shape.QueryHeads, queryTokens, headDim, options.QueryStrides, options.Layout);
-        call.KeyStrides = CheckBuffer(Key, key.Length, batch, shape.KeyValueHeads, keyTokens, headDim, options.KeyStrides, options.Layout);
-        (call.AdditiveMask.Strides, call.BooleanMask.Strides, call.BitMask.Strides) = StridesOf(modifiers, shape);
+        call.Operands.QueryTokens = queryTokens;
+        call.Scoring.Scale = options.Scale ?? 1 / Math.Sqrt(headDim);
+        call.Visibility.CausalOffset = options.CausalOffset;
+        call.Operands.QueryStrides = CheckBuffer(Query, query.Length, batch, shape.QueryHeads, queryTokens, headDim, options.QueryStrides, options.Layout);
+        call.Operands.KeyStrides = CheckBuffer(Key, key.Length, batch, shape.KeyValueHeads, keyTokens, headDim, options.KeyStrides, options.Layout);
+        (call.Visibility.AdditiveMask.Strides, call.Visibility.BooleanMask.Strides, call.Visibility.BitMask.Strides) = StridesOf(modifiers, shape);
         SetVisibility(ref call, mask, options, modifiers);
         return call;
     }
@@ -225,29 +227,30 @@ internal static class CallValidation
 
     private static void SetVisibility(ref AttentionCall call, AttentionMask mask, in AttentionOptions options, in AttentionModifiers modifiers)
     {
-        call.Softcap = options.Softcap ?? 0;
-        call.Left = options.Window?.Left ?? AttentionCall.Unbounded;
-        call.Right = mask == AttentionMask.Causal ? 0 : options.Window?.Right ?? AttentionCall.Unbounded;
-        call.MaskKeyLength = int.MaxValue;
-        Limit(ref call, IsGiven(modifiers.AdditiveMask), call.AdditiveMask.Strides);
-        Limit(ref call, IsGiven(modifiers.BooleanMask), call.BooleanMask.Strides);
-        Limit(ref call, IsGiven(modifiers.PackedMask), call.BitMask.Strides);
+        call.Scoring.Cap = options.Softcap ?? 0;
+        call.Visibility.Left = options.Window?.Left ?? VisibilityInputs.Unbounded;
+        call.Visibility.Right = mask == AttentionMask.Causal ? 0 : options.Window?.Right ?? VisibilityInputs.Unbounded;
+        call.Visibility.MaskKeyLength = int.MaxValue;
+        Limit(ref call, IsGiven(modifiers.AdditiveMask), call.Visibility.AdditiveMask.Strides);
+        Limit(ref call, IsGiven(modifiers.BooleanMask), call.Visibility.BooleanMask.Strides);
+        Limit(ref call, IsGiven(modifiers.PackedMask), call.Visibility.BitMask.Strides);
 
         static void Limit(ref AttentionCall call, bool isGiven, in AttentionMaskStrides strides)
         {
+            call.Visibility.HasMasks |= isGiven;
             if (isGiven && !strides.RepeatsKeys)
-                call.MaskKeyLength = Math.Min(call.MaskKeyLength, strides.KeyLength);
+                call.Visibility.MaskKeyLength = Math.Min(call.Visibility.MaskKeyLength, strides.KeyLength);
         }
     }
 
     /// <summary>Checks what options say of scores; the parameter is <c>options</c>.</summary>
     public static void CheckScoring(float? scale, float? softcap, AttentionWindow? window)
     {
-        const float LeastSoftcap = 1e-20f, MostSoftcap = 1e20f;
+        const float MinSoftcap = 1e-20f, MaxSoftcap = 1e20f;
         if (scale is { } factor && !float.IsFinite(factor))
             throw new ArgumentOutOfRangeException(Options, scale, "Scale must be finite; null stands for 1/√headDim.");
-        if (softcap is { } cap && !(cap >= LeastSoftcap && cap <= MostSoftcap))
-            throw new ArgumentOutOfRangeException(Options, softcap, $"Softcap must be {LeastSoftcap} to {MostSoftcap}; null stands for none.");
+        if (softcap is { } cap && !(cap >= MinSoftcap && cap <= MaxSoftcap))
+            throw new ArgumentOutOfRangeException(Options, softcap, $"Softcap must be {MinSoftcap} to {MaxSoftcap}; null stands for none.");
         if (scale is { } given && softcap is { } limit && !float.IsFinite((float)(given / (double)limit * VectorMath.TanhScale)))
             throw new ArgumentOutOfRangeException(Options, softcap, $"Scale {given} over Softcap {limit} must be finite in float32.");
         if (window is { } extents && (extents.Left < 0 || extents.Right < 0))

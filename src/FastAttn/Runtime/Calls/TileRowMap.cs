@@ -18,13 +18,13 @@ internal readonly struct TileRowMap
     public TileRowMap(in AttentionCall call, in QueryTile tile, in Sequence sequence)
     {
         _sequence = sequence;
-        _folded = call.Partition.Streams != call.Shape.QueryHeads;
+        _folded = call.Plan.Partition.Streams != call.Shape.QueryHeads;
         _ragged = (call.Uses & AttentionFeatures.Ragged) != 0;
         _keyValueHead = _folded ? tile.Stream : tile.Stream / call.GroupSize;
         _firstHead = _folded ? tile.Stream * call.GroupSize : tile.Stream;
         _firstRow = tile.FirstRow;
         _queryHeads = call.Shape.QueryHeads;
-        _queryTokens = _ragged ? call.QueryTokens : call.Shape.QueryLength;
+        _queryTokens = _ragged ? call.Operands.QueryTokens : call.Shape.QueryLength;
     }
 
     /// <summary>Whether all rows are of one query head, so that each is a query stride behind the last.</summary>

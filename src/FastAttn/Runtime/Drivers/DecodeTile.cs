@@ -18,19 +18,6 @@ namespace FastAttn.Runtime;
 internal static unsafe class DecodeTile<TVector>
     where TVector : struct, ILanes<TVector>
 {
-    /// <summary>
-    /// Keys of a block whose weights, and products with values, are summed before they are added to those of the block: rounding errors
-    /// grow with the length of a sum, most where its terms have one sign. Parts of 128 take 4% more time where a group of heads, or some
-    /// queries, share the keys; these take 1% (Zen 4).
-    /// </summary>
-    private const int KeysPerSum = 384;
-
-    /// <summary>
-    /// Whether a sequence of so many queries has few: at most half a vector's lanes, up to where this was measured to be faster. The heads
-    /// of a group do not count, so that grouped heads give the same bits as repeated ones.
-    /// </summary>
-    public static bool Suits(int queryLength) => queryLength <= TVector.Count / 2;
-
     /// <summary>S[q][j] = Σ_t K[j][t]·Q[q][t].</summary>
     /// <param name="query">Scaled queries: <paramref name="rows"/> × <paramref name="headDim"/>.</param>
     /// <param name="rows">Queries.</param>
@@ -93,102 +80,6 @@ internal static unsafe class DecodeTile<TVector>
         }
     }
 
-    /// <summary>The softmax step of one query (<see cref="OnlineSoftmax"/>): p[j] = e^(s[j] − m') in place; returns alpha.</summary>
-    /// <param name="score">Scores of the keys that the query sees. A vector after them may be read.</param>
-    /// <param name="count">How many.</param>
-    /// <param name="max">The running maximum.</param>
-    /// <param name="sum">The sum of these p.</param>
-    [MethodImpl(MethodImplOptions.AggressiveOptimization)]
-    public static float Step(float* score, int count, ref float max, out float sum)
-    {
-        // The last keys, of which there may be fewer than lanes: the lanes after them are hidden.
-        int whole = count / TVector.Count * TVector.Count, left = count - whole;
-        TVector last = TVector.SelectGreaterOrEqual(
-            LaneNumbers<TVector>.Load(), TVector.Create(left), TVector.Create(float.NegativeInfinity), TVector.Load(ref score[whole]));
-
-        // A NaN may be lost here, but it comes back as its own weight.
-        TVector most = TVector.Max(TVector.Create(max), last);
-        for (int j = 0; j < whole; j += TVector.Count)
-            most = TVector.Max(most, TVector.Load(ref score[j]));
-        float* lanes = stackalloc float[TVector.Count];
-        most.Store(ref *lanes);
-        float newMax = *lanes;
-        for (int i = 1; i < TVector.Count; i++)
-            newMax = newMax > lanes[i] ? newMax : lanes[i];
-
-        VectorMath.ExpConstants<TVector> constants = new();
-        TVector m = TVector.Create(newMax), total = TVector.Create(0);
-        for (int j = 0; j < whole;)
-        {
-            TVector part = TVector.Create(0);
-            for (int end = Math.Min(j + KeysPerSum, whole); j < end; j += TVector.Count)
-            {
-                TVector p = VectorMath.Exp(TVector.Load(ref score[j]) - m, constants);
-                p.Store(ref score[j]);
-                part += p;
-            }
-
-            total += part;
-        }
-
-        last = VectorMath.Exp(last - m, constants);
-        last.Store(ref *lanes);
-        for (int i = 0; i < left; i++)
-            score[whole + i] = lanes[i];
-
-        float alpha = Exp(max - newMax);
-        sum = Sum(total + last);
-        max = newMax;
-        return alpha;
-    }
-
-    /// <summary>Turns a whole row of scores into weights, in place: e^(s[j] − m) / Σ_j e^(s[j] − m), zeros where all are −∞.</summary>
-    /// <param name="score">The row.</param>
-    /// <param name="count">Its length.</param>
-    /// <param name="sink">One more score, which has no weight; −∞ for none.</param>
-    [MethodImpl(MethodImplOptions.AggressiveOptimization)]
-    public static void Softmax(float* score, int count, float sink)
-    {
-        int whole = count / TVector.Count * TVector.Count;
-        float max = MathF.Max(sink, OnlineSoftmax.NoMax);
-        for (int j = whole; j < count; j++)
-            max = MathF.Max(max, score[j]);
-        TVector most = TVector.Create(max);
-        for (int j = 0; j < whole; j += TVector.Count)
-            most = TVector.Max(most, TVector.Load(ref score[j]));
-        float* lanes = stackalloc float[TVector.Count];
-        most.Store(ref *lanes);
-        for (int i = 0; i < TVector.Count; i++)
-            max = MathF.Max(max, lanes[i]);
-
-        double sum = Exp(sink - max) + Weigh<TVector>(score, 0, whole, max) + Weigh<Lanes1>(score, whole, count, max);
-        Scale(score, sum == 0 ? 0 : (float)(1 / sum), score, count);
-    }
-
-    /// <summary>p[j] = e^(s[j] − m) in place; returns their sum.</summary>
-    [MethodImpl(MethodImplOptions.AggressiveOptimization)]
-    private static double Weigh<T>(float* score, int from, int to, float max)
-        where T : struct, ILanes<T>
-    {
-        VectorMath.ExpConstants<T> constants = new();
-        double sum = 0;
-        T m = T.Create(max);
-        for (int j = from; j < to;)
-        {
-            T part = T.Create(0);
-            for (int end = Math.Min(j + KeysPerSum, to); j < end; j += T.Count)
-            {
-                T p = VectorMath.Exp(T.Load(ref score[j]) - m, constants);
-                p.Store(ref score[j]);
-                part += p;
-            }
-
-            sum += Vector128.Sum(T.FoldToFour(part));
-        }
-
-        return sum;
-    }
-
     /// <summary>B[q][c] = Σ_j P[q][j]·V[j][c] over the keys of a block that each query sees.</summary>
     /// <param name="probability">P: <paramref name="rows"/> × <paramref name="count"/>.</param>
     /// <param name="rows">Queries.</param>
@@ -205,67 +96,16 @@ internal static unsafe class DecodeTile<TVector>
         float* probability, int rows, int* start, int* limit, float* value, long valueStride, int valueDim, int count, float* blockSum, float* partSum)
     {
         int sums = rows * valueDim;
-        Clear(blockSum, sums);
-        if (count > KeysPerSum)
-            Clear(partSum, sums);
-        for (int first = 0; first < count; first += KeysPerSum)
+        LongSum<TVector>.Clear(blockSum, sums);
+        if (count > LongSum<TVector>.KeysPerPart)
+            LongSum<TVector>.Clear(partSum, sums);
+        for (int first = 0; first < count; first += LongSum<TVector>.KeysPerPart)
         {
-            int end = Math.Min(first + KeysPerSum, count);
+            int end = Math.Min(first + LongSum<TVector>.KeysPerPart, count);
             AddValues(probability, rows, start, limit, value + first * valueStride, valueStride, valueDim, first, end, count, first == 0 ? blockSum : partSum);
             if (first > 0)
-                Move(partSum, blockSum, sums);
+                LongSum<TVector>.MovePart(partSum, blockSum, sums);
         }
-    }
-
-    /// <summary>x[i] = 0. The runtime's own method calls the system for a kilobyte, which costs a short call some per cent.</summary>
-    [MethodImpl(MethodImplOptions.AggressiveOptimization)]
-    public static void Clear(float* x, int count)
-    {
-        int i = 0;
-        for (; i + TVector.Count <= count; i += TVector.Count)
-            TVector.Create(0).Store(ref x[i]);
-        for (; i < count; i++)
-            x[i] = 0;
-    }
-
-    /// <summary>y[i] += x[i]; x[i] = 0.</summary>
-    [MethodImpl(MethodImplOptions.AggressiveOptimization)]
-    private static void Move(float* x, float* y, int count)
-    {
-        int i = 0;
-        for (; i + TVector.Count <= count; i += TVector.Count)
-        {
-            (TVector.Load(ref y[i]) + TVector.Load(ref x[i])).Store(ref y[i]);
-            TVector.Create(0).Store(ref x[i]);
-        }
-
-        for (; i < count; i++)
-        {
-            y[i] += x[i];
-            x[i] = 0;
-        }
-    }
-
-    /// <summary>O[i] = factor·O[i] + B[i], with what that rounds off (<see cref="OnlineSoftmax.Add"/>).</summary>
-    [MethodImpl(MethodImplOptions.AggressiveOptimization)]
-    public static void AddBlock(float* output, float factor, float* rest, float* blockSum, int count)
-    {
-        int whole = count / TVector.Count * TVector.Count;
-        for (int i = 0; i < whole; i += TVector.Count)
-            OnlineSoftmax.Add(ref output[i], TVector.Create(factor), ref rest[i], TVector.Load(ref blockSum[i]));
-        for (int i = whole; i < count; i++)
-            OnlineSoftmax.Add(ref output[i], Lanes1.Create(factor), ref rest[i], Lanes1.Load(ref blockSum[i]));
-    }
-
-    /// <summary>O[i] += rest[i].</summary>
-    [MethodImpl(MethodImplOptions.AggressiveOptimization)]
-    public static void AddRest(float* output, float* rest, int count)
-    {
-        int whole = count / TVector.Count * TVector.Count;
-        for (int i = 0; i < whole; i += TVector.Count)
-            OnlineSoftmax.WithRest<TVector>(ref output[i], ref rest[i]).Store(ref output[i]);
-        for (int i = whole; i < count; i++)
-            OnlineSoftmax.WithRest<Lanes1>(ref output[i], ref rest[i]).Store(ref output[i]);
     }
 
     /// <summary>O[q][c] += Σ_j P[q][j]·V[j][c] over the keys from <paramref name="first"/> to <paramref name="end"/> that each query sees.</summary>
@@ -304,18 +144,6 @@ internal static unsafe class DecodeTile<TVector>
         }
     }
 
-    /// <summary>y[i] = factor·x[i].</summary>
-    [MethodImpl(MethodImplOptions.AggressiveOptimization)]
-    public static void Scale(float* x, float factor, float* y, int count)
-    {
-        TVector f = TVector.Create(factor);
-        int i = 0;
-        for (; i + TVector.Count <= count; i += TVector.Count)
-            (TVector.Load(ref x[i]) * f).Store(ref y[i]);
-        for (; i < count; i++)
-            y[i] = x[i] * factor;
-    }
-
     /// <summary>The products K[t]·Q[t], added up lane by lane.</summary>
     [MethodImpl(MethodImplOptions.AggressiveInlining)]
     private static TVector Products(float* key, float* query, int count)
@@ -343,13 +171,5 @@ internal static unsafe class DecodeTile<TVector>
     {
         Vector128<float> four = TVector.FoldToFour(a);
         return (four[0] + four[1]) + (four[2] + four[3]);
-    }
-
-    [MethodImpl(MethodImplOptions.AggressiveInlining)]
-    private static float Exp(float x)
-    {
-        float result = 0;
-        VectorMath.Exp(new Lanes1(x), new VectorMath.ExpConstants<Lanes1>()).Store(ref result);
-        return result;
     }
 }

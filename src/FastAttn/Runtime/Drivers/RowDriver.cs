@@ -13,23 +13,6 @@ internal static unsafe class RowDriver<TVector, TSpec>
     /// <summary>1 KiB: of a layer's step after 4096 tokens it saves up to 10% of the time, and costs a call of 4 tokens nothing (measured).</summary>
     private const int LinesOfBegin = 16;
 
-    /// <summary>
-    /// Key blocks that are taken as one. Keys and values alternate, and where one follows the other the CPU's prefetcher begins anew:
-    /// 32 query heads over 8, 4096 and 32768 keys, take 1.95 and 17.1 ms with 1, 1.75 and 15.2 with 4, 1.66 and 14.0 with 16, 1.61 and
-    /// 13.6 with 48 (Zen 4), which need as much more memory for scores.
-    /// </summary>
-    private const int BlocksAtOnce = 16;
-
-    /// <summary>Queries of a group of heads that are worked on together: memory for scores is so many times a block.</summary>
-    private const int MostRows = 64;
-
-    /// <summary>Floats of scratch memory that a call needs.</summary>
-    public static long WorkspaceFloats(in AttentionCall call)
-    {
-        TileState<TVector, TSpec> tile = new(null, null, call, BlockRows(call), call.ValueDim, Stride(call), hasParts: false);
-        return tile.Floats + tile.SharedFloats + new Stages(null, call).Floats;
-    }
-
     /// <summary>Computes the rows of a tile.</summary>
     /// <param name="call">The call.</param>
     /// <param name="tile">The rows.</param>
@@ -38,109 +21,78 @@ internal static unsafe class RowDriver<TVector, TSpec>
     [MethodImpl(MethodImplOptions.AggressiveOptimization)]
     public static void Run(in AttentionCall call, in QueryTile tile, in Sequence sequence, Workspace workspace)
     {
-        int blockRows = BlockRows(call), stride = Stride(call);
-        Stages stages = new(workspace.Memory, call);
-        float* memory = workspace.Memory + stages.Floats;
-        for (int first = 0; first < tile.RowCount; first += MostRows)
+        float* valueStage = workspace.Memory + call.Plan.Rows.Tile.ValueStage;
+        for (int first = 0; first < tile.RowCount; first += RowPlan.MaxRows)
         {
-            QueryTile rows = tile with { FirstRow = tile.FirstRow + first, RowCount = Math.Min(MostRows, tile.RowCount - first) };
-            TileState<TVector, TSpec> state = new(memory, shared: null, call, blockRows, call.ValueDim, stride, hasParts: false, rows, sequence);
+            QueryTile rows = tile with { FirstRow = tile.FirstRow + first, RowCount = Math.Min(RowPlan.MaxRows, tile.RowCount - first) };
+            RowTile<TVector, TSpec> state = new(call, rows, sequence, workspace.Memory);
 
             // As with many queries: again, where something has reached a query that it may not see.
-            if (!Take(call, state, stages, careful: false))
-                Take(call, state, stages, careful: true);
+            if (!Take(call, state, valueStage, careful: false))
+                Take(call, state, valueStage, careful: true);
         }
     }
 
     /// <summary>Computes the rows; returns whether nothing has reached a query that it may not see.</summary>
     [MethodImpl(MethodImplOptions.AggressiveOptimization)]
-    private static bool Take(in AttentionCall call, in TileState<TVector, TSpec> tile, in Stages stages, bool careful)
+    private static bool Take(in AttentionCall call, in RowTile<TVector, TSpec> tile, float* valueStage, bool careful)
     {
-        int outputs = (tile.Tile.RowCount * call.ValueDim + TVector.Count - 1) / TVector.Count * TVector.Count;
-        tile.Begin(call, clears: 0);
-        DecodeTile<TVector>.Clear(tile.Output, outputs);
-        TakeKeys(call, tile, stages, careful);
-        Finish(call, tile);
-        return !KeyVisibility<TSpec>.HasRanges || tile.IsFinite(rows: 1, outputs);
+        TakeKeys(call, tile, valueStage, careful);
+        tile.Finish(call);
+        return !KeyVisibility<TSpec>.HasRanges || tile.Softmax.IsFinite();
     }
 
-    /// <summary>Keys in a block here.</summary>
-    [MethodImpl(MethodImplOptions.AggressiveInlining)]
-    private static int KeyBlock(in AttentionCall call) => BlocksAtOnce * call.KeyBlock;
-
-    /// <summary>Keys in the largest block.</summary>
-    [MethodImpl(MethodImplOptions.AggressiveInlining)]
-    private static int BlockRows(in AttentionCall call) => Math.Min(KeyBlock(call), call.Shape.KeyLength);
-
-    /// <summary>Room for the rows, in whole vectors.</summary>
-    [MethodImpl(MethodImplOptions.AggressiveInlining)]
-    private static int Stride(in AttentionCall call)
-    {
-        long rows = Math.Min(MostRows, Math.Min(call.Partition.TileRows, call.Partition.Rows));
-        return (int)((rows + TVector.Count - 1) / TVector.Count * TVector.Count);
-    }
-
-    /// <summary>Takes all keys into the state, whose output has a row a query here.</summary>
+    /// <summary>Takes all keys into the state.</summary>
     [MethodImpl(MethodImplOptions.AggressiveOptimization)]
-    private static void TakeKeys(in AttentionCall call, in TileState<TVector, TSpec> tile, in Stages stages, bool careful)
+    private static void TakeKeys(in AttentionCall call, in RowTile<TVector, TSpec> tile, float* valueStage, bool careful)
     {
-        int headDim = call.HeadDim, valueDim = call.ValueDim, rowCount = tile.Tile.RowCount;
-        float scale = ScoreSteps<TVector>.QueryScale<TSpec>(call.Uses, call.Scale, call.Softcap);
+        int headDim = call.Operands.HeadDim, valueDim = call.Operands.ValueDim, rowCount = tile.Queries.Count;
+        float scale = ScoreSteps<TVector>.QueryScale<TSpec>(call.Uses, call.Scoring.Scale, call.Scoring.Cap);
         for (int q = 0; q < rowCount; q++)
-            DecodeTile<TVector>.Scale(call.Query + tile.Rows.Offset(q, call.QueryStrides), scale, tile.Query + (long)q * headDim, headDim);
+            RowSoftmax<TVector>.Scale(call.Operands.Query + tile.Queries.Rows.Offset(q, call.Operands.QueryStrides), scale, tile.Query + (long)q * headDim, headDim);
 
-        float* keys = call.Key + tile.Rows.KeyOffset(call.KeyStrides);
-        float* values = call.Value + tile.Rows.KeyOffset(call.ValueStrides);
-        int* start = tile.RowStarts, limit = tile.RowLimits;
-        int keyBlock = KeyBlock(call);
-        bool isOneBlock = tile.Visibility.Limit - tile.Visibility.FirstBlock(keyBlock) <= keyBlock;
-        for (int q = 0; q < rowCount; q++)
-            stages.Sums[q] = tile.Sum[q];
-        if (!isOneBlock)
-            DecodeTile<TVector>.Clear(stages.OutputRest, rowCount * valueDim);
-        for (int first = tile.Visibility.FirstBlock(keyBlock), count; (count = Math.Min(keyBlock, tile.Visibility.Limit - first)) > 0; first += count)
+        long keyStride = call.Operands.KeyStrides.Length, valueStride = call.Operands.ValueStrides.Length;
+        float* keys = call.Operands.Key + tile.Queries.Rows.KeyOffset(call.Operands.KeyStrides);
+        float* values = call.Operands.Value + tile.Queries.Rows.KeyOffset(call.Operands.ValueStrides);
+        int keyBlock = call.Plan.Rows.KeyBlock, firstBlock = tile.Queries.Visibility.FirstBlock(keyBlock), lastLimit = tile.Queries.Visibility.Limit;
+        bool isOneBlock = lastLimit - firstBlock <= keyBlock;
+        tile.Softmax.Begin(tile.Queries.Sinks, isOneBlock);
+        for (int first = firstBlock, count; (count = Math.Min(keyBlock, lastLimit - first)) > 0; first += count)
         {
-            if (tile.Visibility.MasksHide(first, count))
+            if (tile.Queries.Visibility.MasksHide(first, count))
                 continue;
-            AskForBegin(values + first * call.ValueStrides.Length);
-            DecodeTile<TVector>.Scores(
-                tile.Query, rowCount, keys + first * call.KeyStrides.Length, call.KeyStrides.Length, headDim, count, tile.Block.Score);
+            AskForBegin(values + first * valueStride);
+            DecodeTile<TVector>.Scores(tile.Query, rowCount, keys + first * keyStride, keyStride, headDim, count, tile.Score);
             for (int q = 0; q < rowCount; q++)
             {
-                (start[q], limit[q]) = tile.Visibility.InBlock(q, first, count);
-                float* score = tile.Block.Score + (long)q * count + start[q];
-                int seen = limit[q] - start[q];
-                ChangeScores(call, tile, q, score, first + start[q], seen, tile.Block.Bias + (long)q * count + start[q]);
-                tile.Alpha[q] = DecodeTile<TVector>.Step(score, seen, ref tile.Max[q], out float sum);
-                stages.Sums[q] = stages.Sums[q] * tile.Alpha[q] + sum;
+                (int start, int limit) = tile.Queries.Visibility.InBlock(q, first, count);
+                tile.BlockStarts[q] = start;
+                tile.BlockLimits[q] = limit;
+                float* score = tile.Score + (long)q * count + start;
+                tile.ChangeScores(call, q, score, tile.Bias + (long)q * count + start, first + start, limit - start);
+                tile.Softmax.Step(q, score, limit - start);
             }
 
-            float* block = values + first * call.ValueStrides.Length, value = block;
-            long valueStride = call.ValueStrides.Length;
+            float* block = values + first * valueStride, value = block;
+            long stride = valueStride;
             if (careful)
             {
-                value = BlockStage.Copy(block, valueStride, valueDim, count, stages.Value, valueDim, count);
-                valueStride = valueDim;
+                value = BlockStage.Copy(block, valueStride, valueDim, count, valueStage, valueDim, count);
+                stride = valueDim;
                 BlockStage.ZeroNonFinite(new(value, count * valueDim));
             }
 
-            AskForBegin(keys + (first + count) * call.KeyStrides.Length);
+            AskForBegin(keys + (first + count) * keyStride);
             DecodeTile<TVector>.Values(
-                tile.Block.Score, rowCount, start, limit, value, valueStride, valueDim, count, isOneBlock ? tile.Output : stages.BlockSum, stages.PartSum);
-            for (int q = 0; q < rowCount && !isOneBlock; q++)
-            {
-                long row = (long)q * valueDim;
-                DecodeTile<TVector>.AddBlock(tile.Output + row, tile.Alpha[q], stages.OutputRest + row, stages.BlockSum + row, valueDim);
-            }
-
+                tile.Score, rowCount, tile.BlockStarts, tile.BlockLimits, value, stride, valueDim, count, isOneBlock ? tile.Softmax.Output : tile.Softmax.BlockSum, tile.Softmax.PartSum);
+            if (!isOneBlock)
+                tile.Softmax.AddBlock();
             if (careful)
-                tile.AddVisibleNonFinite(call, block, first, count, inLanes: false);
+                tile.Queries.AddVisibleNonFinite(block, valueStride, valueDim, first, count, tile.Score, tile.Bias, 1, count, tile.Softmax.Output, 1, valueDim);
         }
 
-        for (int q = 0; q < rowCount; q++)
-            tile.Sum[q] = (float)stages.Sums[q];
         if (!isOneBlock)
-            DecodeTile<TVector>.AddRest(tile.Output, stages.OutputRest, rowCount * valueDim);
+            tile.Softmax.AddRest();
     }
 
     /// <summary>
@@ -152,61 +104,5 @@ internal static unsafe class RowDriver<TVector, TSpec>
     {
         for (int line = 0; line < LinesOfBegin; line++)
             Prefetcher.AskForLine(ref memory[line * Prefetcher.LineFloats]);
-    }
-
-    /// <summary>O[q][c] = O[q][c] / l[q].</summary>
-    [MethodImpl(MethodImplOptions.AggressiveOptimization)]
-    private static void Finish(in AttentionCall call, in TileState<TVector, TSpec> tile)
-    {
-        float* inverse = tile.FinishSums(call);
-        for (int q = 0; q < tile.Tile.RowCount; q++)
-            DecodeTile<TVector>.Scale(tile.Output + (long)q * call.ValueDim, inverse[q], call.Output + tile.Rows.Offset(q, call.OutputStrides), call.ValueDim);
-    }
-
-    /// <summary>Softcap, masks and ALiBi for the keys of a block that one query sees.</summary>
-    [MethodImpl(MethodImplOptions.AggressiveOptimization)]
-    private static void ChangeScores(in AttentionCall call, in TileState<TVector, TSpec> tile, int row, float* score, int first, int count, float* mask)
-    {
-        ScoreSteps<TVector>.CapRow<TSpec>(score, count, call.Uses, call.Softcap);
-        if (tile.Visibility.Masks.IsAny)
-        {
-            RowMaskCopying<TVector> copying = new(mask, row, first, count);
-            tile.Visibility.Masks.Visit(ref copying);
-            ScoreSteps<TVector>.MaskRow(score, mask, count);
-        }
-
-        if (Features.Uses<TSpec>(call.Uses, AttentionFeatures.Alibi))
-            tile.Alibi.AddToRow<TVector>(row, score, first, count);
-    }
-
-    /// <summary>Memory for a copy of a block of values, and for sums over its keys.</summary>
-    private readonly struct Stages
-    {
-        public readonly float* Value;
-
-        /// <summary>What a block of keys adds to O.</summary>
-        public readonly float* BlockSum;
-
-        /// <summary>What a part of a block adds to that.</summary>
-        public readonly float* PartSum;
-
-        /// <summary>What the additions of blocks have rounded off O.</summary>
-        public readonly float* OutputRest;
-
-        /// <summary>l, so far.</summary>
-        public readonly double* Sums;
-
-        public readonly long Floats;
-
-        public Stages(float* memory, in AttentionCall call)
-        {
-            long values = Workspace.Aligned((long)BlockRows(call) * call.ValueDim), sums = Workspace.Aligned((long)Stride(call) * call.ValueDim);
-            Value = memory;
-            BlockSum = Value + values;
-            PartSum = BlockSum + sums;
-            OutputRest = PartSum + sums;
-            Sums = (double*)(OutputRest + sums);
-            Floats = values + 3 * sums + Workspace.Aligned(2 * Stride(call));
-        }
     }
 }

@@ -47,6 +47,12 @@ internal readonly unsafe struct AlibiQueries
         Low[query] = Low[query - 1];
     }
 
+    /// <summary>What ALiBi adds to the logits of a query between its position and the key from which its biases count.</summary>
+    /// <param name="query">The query.</param>
+    /// <param name="slope">Its slope.</param>
+    /// <param name="position">Its position.</param>
+    public double Shift(int query, float slope, long position) => -(double)slope * (Math.Abs(position - Origins[query]) + (double)Nearest[query]);
+
     /// <summary>Adds ALiBi to a row of scores of one query.</summary>
     /// <param name="query">The query.</param>
     /// <param name="score">Its scores.</param>

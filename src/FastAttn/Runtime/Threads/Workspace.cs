@@ -54,9 +54,6 @@ internal sealed unsafe class Workspace
 
     private long Bytes => (long)(_capacity * sizeof(float));
 
-    /// <summary>Floats up to the next cache line.</summary>
-    public static long Aligned(long floats) => (floats + Alignment / sizeof(float) - 1) & ~(Alignment / sizeof(float) - 1L);
-
     /// <summary>Takes the smallest idle workspace that is large enough, else the largest, or makes one.</summary>
     /// <param name="floats">Floats needed.</param>
     /// <exception cref="OutOfMemoryException">The system has not that much memory.</exception>
