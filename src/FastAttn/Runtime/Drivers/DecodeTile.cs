@@ -21,19 +21,18 @@ internal static unsafe class DecodeTile<TVector>
     /// <summary>S[q][j] = Σ_t K[j][t]·Q[q][t].</summary>
     /// <param name="query">Scaled queries: <paramref name="rows"/> × <paramref name="headDim"/>.</param>
     /// <param name="rows">Queries.</param>
-    /// <param name="key">First key of the block.</param>
-    /// <param name="keyStride">From key to key.</param>
+    /// <param name="keys">The keys of the block.</param>
     /// <param name="headDim">Floats in a key.</param>
     /// <param name="count">Keys in the block.</param>
     /// <param name="score">S, written: <paramref name="rows"/> × <paramref name="count"/>.</param>
     [MethodImpl(MethodImplOptions.AggressiveOptimization)]
-    public static void Scores(float* query, int rows, float* key, long keyStride, int headDim, int count, float* score)
+    public static void Scores(float* query, int rows, BlockRows keys, int headDim, int count, float* score)
     {
         int whole = headDim / TVector.Count * TVector.Count;
         int j = 0;
-        for (; j + 4 <= count; j += 4, key += 4 * keyStride)
+        for (; j + 4 <= count; j += 4, keys = keys.From(4))
         {
-            float* k1 = key + keyStride, k2 = k1 + keyStride, k3 = k2 + keyStride;
+            float* key = keys.First, k1 = keys.Row(1), k2 = keys.Row(2), k3 = keys.Row(3);
             float* q = query;
             for (int row = 0; row < rows; row++, q += headDim)
             {
@@ -67,8 +66,9 @@ internal static unsafe class DecodeTile<TVector>
             }
         }
 
-        for (; j < count; j++, key += keyStride)
+        for (; j < count; j++, keys = keys.From(1))
         {
+            float* key = keys.First;
             float* q = query;
             for (int row = 0; row < rows; row++, q += headDim)
             {
@@ -85,15 +85,14 @@ internal static unsafe class DecodeTile<TVector>
     /// <param name="rows">Queries.</param>
     /// <param name="start">For each query the first key of the block that it sees.</param>
     /// <param name="limit">For each query the first key after those that it sees.</param>
-    /// <param name="value">First value of the block.</param>
-    /// <param name="valueStride">From value to value.</param>
+    /// <param name="values">The values of the block.</param>
     /// <param name="valueDim">Floats in a value.</param>
     /// <param name="count">Keys in the block.</param>
     /// <param name="blockSum">B, written: <paramref name="rows"/> × <paramref name="valueDim"/>.</param>
     /// <param name="partSum">As much memory for the sum of a part.</param>
     [MethodImpl(MethodImplOptions.AggressiveOptimization)]
     public static void Values(
-        float* probability, int rows, int* start, int* limit, float* value, long valueStride, int valueDim, int count, float* blockSum, float* partSum)
+        float* probability, int rows, int* start, int* limit, BlockRows values, int valueDim, int count, float* blockSum, float* partSum)
     {
         int sums = rows * valueDim;
         LongSum<TVector>.Clear(blockSum, sums);
@@ -102,7 +101,7 @@ internal static unsafe class DecodeTile<TVector>
         for (int first = 0; first < count; first += LongSum<TVector>.KeysPerPart)
         {
             int end = Math.Min(first + LongSum<TVector>.KeysPerPart, count);
-            AddValues(probability, rows, start, limit, value + first * valueStride, valueStride, valueDim, first, end, count, first == 0 ? blockSum : partSum);
+            AddValues(probability, rows, start, limit, values.From(first), valueDim, first, end, count, first == 0 ? blockSum : partSum);
             if (first > 0)
                 LongSum<TVector>.MovePart(partSum, blockSum, sums);
         }
@@ -111,12 +110,12 @@ internal static unsafe class DecodeTile<TVector>
     /// <summary>O[q][c] += Σ_j P[q][j]·V[j][c] over the keys from <paramref name="first"/> to <paramref name="end"/> that each query sees.</summary>
     [MethodImpl(MethodImplOptions.AggressiveOptimization)]
     private static void AddValues(
-        float* probability, int rows, int* start, int* limit, float* value, long valueStride, int valueDim, int first, int end, int count, float* output)
+        float* probability, int rows, int* start, int* limit, BlockRows values, int valueDim, int first, int end, int count, float* output)
     {
         int whole = valueDim / TVector.Count * TVector.Count;
-        for (int j = first; j < end; j += 4, value += 4 * valueStride)
+        for (int j = first; j < end; j += 4, values = values.From(4))
         {
-            float* v1 = value + valueStride, v2 = v1 + valueStride, v3 = v2 + valueStride;
+            float* value = values.First, v1 = values.Row(1), v2 = values.Row(2), v3 = values.Row(3);
             float* o = output;
             float* p = probability + j;
             for (int row = 0; row < rows; row++, o += valueDim, p += count)
@@ -124,7 +123,7 @@ internal static unsafe class DecodeTile<TVector>
                 if (row == 0 || j < start[row] || j + 4 > limit[row])
                 {
                     for (int i = Math.Max(j, start[row]); i < Math.Min(j + 4, limit[row]); i++)
-                        Add(p[i - j], value + (i - j) * valueStride, valueDim, o);
+                        Add(p[i - j], values.Row(i - j), valueDim, o);
                     continue;
                 }
 

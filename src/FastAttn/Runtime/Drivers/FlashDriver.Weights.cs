@@ -15,48 +15,46 @@ internal sealed unsafe partial class FlashDriver<TTiles, TVector, TSpec>
         if (call.Visibility.QueryLengths != null && tile.FirstRow + tile.RowCount > streamRows)
             PaddingRows.Clear(call, tile, sequence, streamRows);
         long end = Math.Min(tile.FirstRow + tile.RowCount, streamRows);
-        LanePlan plan = call.Plan.Lanes;
+        ref readonly LanePlan plan = ref call.Plan.Lanes;
         for (long first = tile.FirstRow; first < end; first += plan.RegisterRows)
         {
             QueryTile rows = tile with { FirstRow = first, RowCount = (int)Math.Min(plan.RegisterRows, end - first) };
-            TakeWeights(call, new(call, plan, rows, sequence, workspace.Memory, 0), workspace.Memory + plan.Block.KeyStage);
+            RegisterTile<TVector, TSpec> queries = new(call, plan, rows, sequence, workspace.Memory, index: 0);
+            queries.PackQuery(call);
+            TakeWeights(call, queries, KeysAndValues(call, plan, queries, workspace.Memory, isFirstOfHead: false, careful: false));
         }
     }
 
     [MethodImpl(MethodImplOptions.AggressiveOptimization)]
-    private static void TakeWeights(in AttentionCall call, in RegisterTile<TVector, TSpec> tile, float* stage)
+    private static void TakeWeights(in AttentionCall call, in RegisterTile<TVector, TSpec> tile, in KeyValueBlocks keys)
     {
-        float** rows = stackalloc float*[tile.Queries.Count], block = stackalloc float*[tile.Block.Width];
-        for (int q = 0; q < tile.Queries.Count; q++)
+        int keyLength = call.Shape.KeyLength, count = tile.Queries.Count, width = tile.Block.Width;
+        float** rows = stackalloc float*[count], destinations = stackalloc float*[width];
+        for (int q = 0; q < count; q++)
         {
             rows[q] = call.Operands.Output + tile.Queries.Rows.Offset(q, call.Operands.OutputStrides);
-            new Span<float>(rows[q], call.Shape.KeyLength).Fill(float.NegativeInfinity);
+            new Span<float>(rows[q], keyLength).Fill(float.NegativeInfinity);
         }
 
+        // Scores are written as they are.
         tile.Softmax.Begin(tile.Queries.Sinks, hasKeys: true);
-        tile.PackQuery(call);
-        float* keys = call.Operands.Key + tile.Queries.Rows.KeyOffset(call.Operands.KeyStrides), ones = tile.Factors;
-        new Span<float>(ones, tile.Block.Width).Fill(1);
-        long keyStride = call.Operands.KeyStrides.Length;
+        new Span<float>(tile.Factors, width).Fill(1);
         Prefetcher ahead = new(isOn: false);
-        for (int first = tile.Queries.Visibility.FirstBlock(call.Plan.KeyBlock), count; (count = Math.Min(call.Plan.KeyBlock, tile.Queries.Visibility.Limit - first)) > 0; first += count)
+        fixed (RegisterTile<TVector, TSpec>* tiles = &tile)
         {
-            int seen = tile.Queries.Visibility.Seen(first, call.Plan.KeyBlock);
-            if (seen == 0)
-                continue;
-            float* key = keys + first * keyStride;
-            if (count < TTiles.KeyRows || keyStride != call.Operands.HeadDim)
-                key = BlockStage.Copy(key, keyStride, call.Operands.HeadDim, count, stage, call.Operands.HeadDim, Math.Max(count, TTiles.KeyRows));
-            TakeScores(call, tile, key, first, seen, careful: true, ref ahead);
-            for (int q = 0; q < tile.Block.Width; q++)
-                block[q] = q < tile.Queries.Count ? rows[q] + first : tile.Spare;
-            LanePacking<TVector>.Unpack(tile.Block.Score, tile.Block.Width, tile.Block.Stride, ones, block, seen);
+            int* numbers = stackalloc int[2];
+            TileGroup<TVector, TSpec> group = new(tiles, count: 1, numbers, call.Plan);
+            foreach (KeyValueBlock block in keys.Blocks(group))
+            {
+                // Nothing computes anew what a mask has not hidden, so that care is taken at once.
+                TakeScores(call, tile, block, group.SeenBy(0), careful: true, ref ahead);
+                for (int q = 0; q < width; q++)
+                    destinations[q] = q < count ? rows[q] + block.First : tile.Spare;
+                LanePacking<TVector>.Unpack(tile.Block.Score, width, tile.Block.Stride, tile.Factors, destinations, group.SeenBy(0));
+            }
         }
 
-        for (int q = 0; q < tile.Queries.Count; q++)
-        {
-            float sink = Features.Uses<TSpec>(call.Uses, AttentionFeatures.Sinks) ? call.Scoring.Sinks[tile.Queries.Rows.Head(q)] : float.NegativeInfinity;
-            RowSoftmax<TVector>.Weigh(rows[q], call.Shape.KeyLength, sink);
-        }
+        for (int q = 0; q < count; q++)
+            RowSoftmax<TVector>.Weigh(rows[q], keyLength, tile.Queries.Sinks == null ? float.NegativeInfinity : tile.Queries.Sinks[q]);
     }
 }

@@ -129,6 +129,13 @@ internal readonly unsafe struct RegisterTile<TVector, TSpec>
             ScoreSteps<TVector>.RunLanes(new KeyLimit<TVector>(_laneLimits), Block);
     }
 
+    /// <summary>Adds the products with NaN and ±∞ that were left out of a block, to the queries that see them.</summary>
+    /// <param name="block">The block.</param>
+    /// <param name="seen">Keys of it up to the last that some query sees.</param>
+    /// <param name="valueDim">Floats in a value.</param>
+    public void AddVisibleNonFinite(in KeyValueBlock block, int seen, int valueDim) => Queries.AddVisibleNonFinite(
+        block, seen, valueDim, Block.Score, Block.Bias, keyStep: Block.Stride, queryStep: 1, Softmax.Output, columnStep: Block.Stride, rowStep: 1);
+
     /// <summary>O[q][c] = Ot[c][q] / l[q], and the log-sum-exp.</summary>
     [MethodImpl(MethodImplOptions.AggressiveOptimization)]
     public void Finish(in AttentionCall call)

@@ -59,15 +59,37 @@ internal readonly unsafe struct RowTile<TVector, TSpec>
         };
     }
 
-    /// <summary>Softcap, masks and ALiBi for the keys of a block that one query sees.</summary>
+    /// <summary>Q, scaled.</summary>
+    public void PackQuery(in AttentionCall call)
+    {
+        int headDim = call.Operands.HeadDim;
+        float scale = ScoreSteps<TVector>.QueryScale<TSpec>(call.Uses, call.Scoring.Scale, call.Scoring.Cap);
+        for (int q = 0; q < Queries.Count; q++)
+            RowSoftmax<TVector>.Scale(call.Operands.Query + Queries.Rows.Offset(q, call.Operands.QueryStrides), scale, Query + (long)q * headDim, headDim);
+    }
+
+    /// <summary>Softcap, masks and ALiBi for the keys of a block that one query sees, and the softmax step.</summary>
     /// <param name="call">The call.</param>
     /// <param name="row">The query.</param>
-    /// <param name="score">The scores of those keys.</param>
-    /// <param name="bias">Memory for their masks.</param>
-    /// <param name="first">The first of those keys.</param>
-    /// <param name="count">How many.</param>
+    /// <param name="first">The block's first key.</param>
+    /// <param name="count">Its keys.</param>
+    [MethodImpl(MethodImplOptions.AggressiveInlining)]
+    public void Step(in AttentionCall call, int row, int first, int count)
+    {
+        (int start, int limit) = Queries.Visibility.InBlock(row, first, count);
+        BlockStarts[row] = start;
+        BlockLimits[row] = limit;
+        long offset = (long)row * count + start;
+        ChangeScores(call, row, Score + offset, Bias + offset, first + start, limit - start);
+        Softmax.Step(row, Score + offset, limit - start);
+    }
+
+    /// <summary>Adds the products with NaN and ±∞ that were left out of a block, to the queries that see them.</summary>
+    public void AddVisibleNonFinite(in KeyValueBlock block) => Queries.AddVisibleNonFinite(
+        block, block.Count, Softmax.ValueDim, Score, Bias, keyStep: 1, queryStep: block.Count, Softmax.Output, columnStep: 1, rowStep: Softmax.ValueDim);
+
     [MethodImpl(MethodImplOptions.AggressiveOptimization)]
-    public void ChangeScores(in AttentionCall call, int row, float* score, float* bias, int first, int count)
+    private void ChangeScores(in AttentionCall call, int row, float* score, float* bias, int first, int count)
     {
         ScoreSteps<TVector>.CapRow<TSpec>(score, count, call.Uses, call.Scoring.Cap);
         if (Queries.Visibility.Masks.IsAny)

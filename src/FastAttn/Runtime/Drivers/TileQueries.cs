@@ -100,11 +100,9 @@ internal readonly unsafe struct TileQueries<TSpec>
     }
 
     /// <summary>Adds the products with NaN and ±∞ that were left out of a block, to the queries that see them.</summary>
-    /// <param name="value">The block's values as they lie.</param>
-    /// <param name="valueStride">From value to value.</param>
+    /// <param name="block">The block.</param>
+    /// <param name="count">Keys of it that are taken.</param>
     /// <param name="valueDim">Floats in a value.</param>
-    /// <param name="first">The block's first key.</param>
-    /// <param name="count">Its keys.</param>
     /// <param name="probability">P.</param>
     /// <param name="bias">What was added to the scores, where the call has masks.</param>
     /// <param name="keyStep">From key to key of P and the bias.</param>
@@ -114,19 +112,20 @@ internal readonly unsafe struct TileQueries<TSpec>
     /// <param name="rowStep">From query to query of it.</param>
     [MethodImpl(MethodImplOptions.AggressiveOptimization)]
     public void AddVisibleNonFinite(
-        float* value, long valueStride, int valueDim, int first, int count, float* probability, float* bias, long keyStep, long queryStep, float* output, long columnStep, long rowStep)
+        in KeyValueBlock block, int count, int valueDim, float* probability, float* bias, long keyStep, long queryStep, float* output, long columnStep, long rowStep)
     {
         for (int j = 0; j < count; j++)
         {
+            float* value = block.GivenValues.Row(j);
             for (int c = 0; c < valueDim; c++)
             {
-                float v = value[j * valueStride + c];
+                float v = value[c];
                 if (float.IsFinite(v))
                     continue;
                 for (int q = 0; q < Count; q++)
                 {
                     long element = j * keyStep + q * queryStep;
-                    if (Visibility.IsInRange(q, first + j) && !(Visibility.Masks.IsAny && float.IsNegativeInfinity(bias[element])))
+                    if (Visibility.IsInRange(q, block.First + j) && !(Visibility.Masks.IsAny && float.IsNegativeInfinity(bias[element])))
                         output[c * columnStep + q * rowStep] += probability[element] * v;
                 }
             }
