@@ -124,9 +124,9 @@ public sealed class MultiHeadAttention
     {
         ArgumentOutOfRangeException.ThrowIfNegative(batch);
         ArgumentOutOfRangeException.ThrowIfNegative(capacity);
-        long most = KeyValueCache.Most(batch, _sizes.KeyValueHeads, _sizes.Head, _sizes.Value);
-        if (capacity > most)
-            throw new ArgumentOutOfRangeException(nameof(capacity), capacity, $"A cache of batch {batch} has room for {most} tokens at most.");
+        long max = KeyValueCache.MaxCapacity(batch, _sizes.KeyValueHeads, _sizes.Head, _sizes.Value);
+        if (capacity > max)
+            throw new ArgumentOutOfRangeException(nameof(capacity), capacity, $"A cache of batch {batch} has room for {max} tokens at most.");
         return new(batch, _sizes.KeyValueHeads, _sizes.Head, _sizes.Value, capacity, canGrow);
     }
 
@@ -145,7 +145,7 @@ public sealed class MultiHeadAttention
     /// Written: [B, h, L_q, L_k], the weights of the softmax (<see cref="AttentionKernel.ComputeWeights"/>), where they are wanted; empty where not. They
     /// cost another product of queries and keys.
     /// </param>
-    /// <param name="maxDegreeOfParallelism">The most threads that may work, the caller's included; 0 for all processors.</param>
+    /// <param name="maxDegreeOfParallelism">How many threads may work, the caller's included; 0 for all processors.</param>
     /// <param name="cancellationToken">As <see cref="AttentionOptions.CancellationToken"/>, for the projections too.</param>
     /// <remarks>
     /// Query <c>i</c> stands at key <c>i + offset</c>; the offset is the sequence's <see cref="AttentionModifiers.CausalOffsets"/>, else 0 (see
@@ -195,7 +195,7 @@ public sealed class MultiHeadAttention
     /// Written: [B, h, L_q, L_k], the weights of the softmax (<see cref="AttentionKernel.ComputeWeights"/>), where they are wanted; empty where not. They
     /// cost another product of queries and keys.
     /// </param>
-    /// <param name="maxDegreeOfParallelism">The most threads that may work, the caller's included; 0 for all processors.</param>
+    /// <param name="maxDegreeOfParallelism">How many threads may work, the caller's included; 0 for all processors.</param>
     /// <param name="cancellationToken">As <see cref="AttentionOptions.CancellationToken"/>, for the projections too.</param>
     /// <inheritdoc cref="Forward(ReadOnlySpan{float}, Span{float}, int, int, in AttentionModifiers, ReadOnlySpan{int}, Span{float}, int, CancellationToken)" path="/remarks"/>
     /// <inheritdoc cref="Forward(ReadOnlySpan{float}, Span{float}, int, int, in AttentionModifiers, ReadOnlySpan{int}, Span{float}, int, CancellationToken)" path="/exception"/>
@@ -240,7 +240,7 @@ public sealed class MultiHeadAttention
     /// <param name="length">Keys and values L_k of each sequence.</param>
     /// <param name="lengths">For each sequence how many of them exist (padding); all where empty.</param>
     /// <param name="positions">[A, B, L_k]: their positions for the rotary embedding; empty for <c>j</c>.</param>
-    /// <param name="maxDegreeOfParallelism">The most threads that may work, the caller's included; 0 for all processors.</param>
+    /// <param name="maxDegreeOfParallelism">How many threads may work, the caller's included; 0 for all processors.</param>
     /// <param name="cancellationToken">As <see cref="AttentionOptions.CancellationToken"/>, for the projections too.</param>
     /// <returns>The projected keys and values.</returns>
     /// <exception cref="ArgumentException">A length or size does not fit; the parameter is named.</exception>
@@ -282,7 +282,7 @@ public sealed class MultiHeadAttention
     /// Written: [B, h, L_q, L_k], the weights of the softmax (<see cref="AttentionKernel.ComputeWeights"/>), where they are wanted; empty where not. They
     /// cost another product of queries and keys.
     /// </param>
-    /// <param name="maxDegreeOfParallelism">The most threads that may work, the caller's included; 0 for all processors.</param>
+    /// <param name="maxDegreeOfParallelism">How many threads may work, the caller's included; 0 for all processors.</param>
     /// <param name="cancellationToken">As <see cref="AttentionOptions.CancellationToken"/>, for the projections too.</param>
     /// <inheritdoc cref="Forward(ReadOnlySpan{float}, Span{float}, int, int, in AttentionModifiers, ReadOnlySpan{int}, Span{float}, int, CancellationToken)" path="/remarks"/>
     /// <inheritdoc cref="Forward(ReadOnlySpan{float}, Span{float}, int, int, in AttentionModifiers, ReadOnlySpan{int}, Span{float}, int, CancellationToken)" path="/exception"/>
@@ -337,7 +337,7 @@ public sealed class MultiHeadAttention
     /// Written: [B, h, L_q, L_k], the weights of the softmax (<see cref="AttentionKernel.ComputeWeights"/>), where they are wanted; empty where not. They
     /// cost another product of queries and keys.
     /// </param>
-    /// <param name="maxDegreeOfParallelism">The most threads that may work, the caller's included; 0 for all processors.</param>
+    /// <param name="maxDegreeOfParallelism">How many threads may work, the caller's included; 0 for all processors.</param>
     /// <param name="cancellationToken">As <see cref="AttentionOptions.CancellationToken"/>, for the projections too.</param>
     /// <remarks>
     /// Query <c>i</c> stands at key <c>i + offset</c>; the offset is the sequence's length in the cache before the call (see the remarks of

@@ -10,6 +10,9 @@ namespace FastAttn.Runtime;
 [SuppressMessage("Usage", "MA0015:Specify the parameter name in ArgumentException", Justification = "The names are those of the public method's parameters.")]
 internal static class CallValidation
 {
+    /// <summary>The largest head or value dimension.</summary>
+    public const int MaxDimension = 1024;
+
     // As in the public methods, whose parameters the messages name.
     private const string Query = "query", Key = "key", Value = "value", Output = "output", LogSumExp = "logSumExp", Shape = "shape", Options = "options", Modifiers = "modifiers";
 
@@ -106,8 +109,8 @@ internal static class CallValidation
     {
         const string OtherOutput = "otherOutput", OtherLogSumExp = "otherLogSumExp";
         CheckShape(shape with { KeyValueHeads = shape.QueryHeads, KeyLength = 0 });
-        if (valueDim is < 1 or > ScaledDotProductAttention.MaxDimension)
-            throw new ArgumentOutOfRangeException(nameof(valueDim), valueDim, $"The value dimension must be 1 to {ScaledDotProductAttention.MaxDimension}.");
+        if (valueDim is < 1 or > MaxDimension)
+            throw new ArgumentOutOfRangeException(nameof(valueDim), valueDim, $"The value dimension must be 1 to {MaxDimension}.");
         CheckLayout(options);
         AttentionStrides strides = CheckBuffer(Output, output.Length, shape.Batch, shape.QueryHeads, shape.QueryLength, valueDim, options.OutputStrides, options.Layout);
         CheckBuffer(OtherOutput, otherOutput.Length, shape.Batch, shape.QueryHeads, shape.QueryLength, valueDim, options.OutputStrides, options.Layout);

@@ -13,7 +13,7 @@ internal readonly struct QueryLayout
     public readonly long Limits;
 
     /// <summary>For each kind of mask the row of each query: pointers.</summary>
-    public readonly long MaskRows;
+    public readonly long MaskPointers;
 
     /// <summary>For ALiBi the key from which each query's distances are measured: a long.</summary>
     public readonly long AlibiOrigins;
@@ -46,7 +46,7 @@ internal readonly struct QueryLayout
         Positions = ruler.Next(Long * queries);
         Starts = ruler.Next(queries);
         Limits = ruler.Next(queries);
-        MaskRows = ruler.Next(hasMasks ? KindsOfMasks * Long * queries : 0);
+        MaskPointers = ruler.Next(hasMasks ? KindsOfMasks * Long * queries : 0);
         int alibis = hasAlibi ? queries : 0;
         AlibiOrigins = ruler.Next(Long * alibis);
         AlibiNearest = ruler.Next(alibis);

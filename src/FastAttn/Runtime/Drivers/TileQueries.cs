@@ -59,7 +59,7 @@ internal readonly unsafe struct TileQueries<TSpec>
             sequence.KeyLength,
             call.Visibility.MaskKeyLength,
             (call.Visibility.Left, call.Visibility.Right),
-            FindMasks(call, (void**)(memory + layout.MaskRows), width));
+            FindMasks(call, (void**)(memory + layout.MaskPointers), width));
         if (Features.Uses<TSpec>(call.Uses, AttentionFeatures.Sinks))
         {
             Sinks = memory + layout.Sinks;

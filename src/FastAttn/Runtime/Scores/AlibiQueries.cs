@@ -65,7 +65,8 @@ internal readonly unsafe struct AlibiQueries
         float origin = Origins[query] - first, nearest = Nearest[query];
         int whole = count / TVector.Count * TVector.Count;
         ScoreSteps<TVector>.RunRow(new RowAlibi<TVector>(slope, origin, nearest), score, 0, whole);
-        ScoreSteps<Lanes1>.RunRow(new RowAlibi<Lanes1>(slope, origin, nearest), score, whole, count);
+        if (whole < count)
+            ScoreSteps<Lanes1>.RunRow(new RowAlibi<Lanes1>(slope, origin, nearest), score, whole, count);
     }
 
     /// <summary>Adds ALiBi to the bias of one block, queries in lanes; or writes it, where there is no mask.</summary>
@@ -93,7 +94,7 @@ internal readonly unsafe struct AlibiQueries
         TVector step = TVector.Create(isBehind ? -1 : 1), zero = TVector.Create(0);
         for (int q = 0; q < width; q += TVector.Count)
         {
-            Alibi<TVector> alibi = new(TVector.Load(ref High[q]), TVector.Load(ref Low[q]), TVector.Load(ref Nearest[q]));
+            AlibiBias<TVector> alibi = new(TVector.Load(ref High[q]), TVector.Load(ref Low[q]), TVector.Load(ref Nearest[q]));
             TVector offset = TVector.Load(ref OriginsInBlock[q]) * step;
             float* bias = block.Bias + q;
             if (!hasMask && (isBefore || isBehind))

@@ -10,7 +10,7 @@ namespace FastAttn.Runtime;
 internal readonly struct RowAlibi<TVector>(AlibiSlope slope, float origin, float nearest) : IScoreStep<TVector>
     where TVector : struct, ILanes<TVector>
 {
-    private readonly Alibi<TVector> _alibi = new(TVector.Create(slope.High), TVector.Create(slope.Low), TVector.Create(nearest));
+    private readonly AlibiBias<TVector> _alibi = new(TVector.Create(slope.High), TVector.Create(slope.Low), TVector.Create(nearest));
     private readonly TVector _numbers = LaneNumbers<TVector>.Load();
     private readonly float _origin = origin;
 

@@ -63,7 +63,8 @@ internal static unsafe class ScoreSteps<TVector>
             return;
         int whole = count / TVector.Count * TVector.Count;
         RunRow(new Softcap(cap), score, 0, whole);
-        ScoreSteps<Lanes1>.RunRow(new ScoreSteps<Lanes1>.Softcap(cap), score, whole, count);
+        if (whole < count)
+            ScoreSteps<Lanes1>.RunRow(new ScoreSteps<Lanes1>.Softcap(cap), score, whole, count);
     }
 
     /// <summary>Adds masks to the scores of one query.</summary>
@@ -75,7 +76,8 @@ internal static unsafe class ScoreSteps<TVector>
     {
         int whole = count / TVector.Count * TVector.Count;
         RunRow(new RowBias<TVector>(mask), score, 0, whole);
-        ScoreSteps<Lanes1>.RunRow(new RowBias<Lanes1>(mask), score, whole, count);
+        if (whole < count)
+            ScoreSteps<Lanes1>.RunRow(new RowBias<Lanes1>(mask), score, whole, count);
     }
 
     /// <summary>Applies a step to a block with queries in lanes, and newMax[q] = max(max[q], S[j][q]): that of the last step counts.</summary>

@@ -3,11 +3,11 @@ using System.Runtime.CompilerServices;
 
 namespace FastAttn.Runtime;
 
-/// <summary>Each query sees keys [start, limit). This holds the least and the greatest of both over the queries of a tile.</summary>
-/// <param name="MinStart">The least start of those that see any key.</param>
-/// <param name="MaxStart">The greatest start.</param>
-/// <param name="MinLimit">The least limit.</param>
-/// <param name="MaxLimit">The greatest limit.</param>
+/// <summary>Each query sees keys [start, limit). This holds the smallest and the largest of both over the queries of a tile.</summary>
+/// <param name="MinStart">The smallest start of those that see any key.</param>
+/// <param name="MaxStart">The largest start.</param>
+/// <param name="MinLimit">The smallest limit.</param>
+/// <param name="MaxLimit">The largest limit.</param>
 internal readonly record struct KeyRange(int MinStart, int MaxStart, int MinLimit, int MaxLimit)
 {
     /// <summary>No query yet.</summary>

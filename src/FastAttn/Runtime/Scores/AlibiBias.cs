@@ -7,7 +7,7 @@ namespace FastAttn.Runtime;
 /// <param name="high">The first bits of −slope (<see cref="AlibiSlope"/>).</param>
 /// <param name="low">The rest of −slope.</param>
 /// <param name="nearest">The distance from which distances count: a mask hides the keys that are nearer.</param>
-internal readonly struct Alibi<TVector>(TVector high, TVector low, TVector nearest)
+internal readonly struct AlibiBias<TVector>(TVector high, TVector low, TVector nearest)
     where TVector : struct, ILanes<TVector>
 {
     /// <summary>Adds the bias to a score or a mask; −∞ stays.</summary>
