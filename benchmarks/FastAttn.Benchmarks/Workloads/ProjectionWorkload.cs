@@ -49,7 +49,7 @@ internal sealed class ProjectionWorkload(int rows, int inputs, int outputs, int 
     {
         ProductDriver product = ProductDriver.For(instructionSet);
         PackedMatrix[] weights =
-            [.. Enumerable.Range(0, matrices).Select(i => new PackedMatrix(Weights(i), WeightLayout.InputOutput, outputs, [], inputs, outputs, product))];
+            [.. Enumerable.Range(0, matrices).Select(i => new PackedMatrix(Weights(i), isInputOutput: true, outputs, [], inputs, outputs, product))];
         Memory<float> input = Input, output = Output;
         return () =>
         {

@@ -128,9 +128,9 @@ public sealed class MultiHeadAttention
     {
         ArgumentOutOfRangeException.ThrowIfNegative(batch);
         ArgumentOutOfRangeException.ThrowIfNegative(capacity);
-        long most = KeyValueCache.Most(batch, _sizes.KeyValueHeads, _sizes.Head, _sizes.Value);
-        if (capacity > most)
-            throw new ArgumentOutOfRangeException(nameof(capacity), capacity, $"A cache of batch {batch} has room for {most} tokens at most.");
+        long max = KeyValueCache.MaxCapacity(batch, _sizes.KeyValueHeads, _sizes.Head, _sizes.Value);
+        if (capacity > max)
+            throw new ArgumentOutOfRangeException(nameof(capacity), capacity, $"A cache of batch {batch} has room for {max} tokens at most.");
         return new(batch, _sizes.KeyValueHeads, _sizes.Head, _sizes.Value, capacity, canGrow);
     }
 
@@ -388,7 +388,7 @@ public sealed class MultiHeadAttention
             return;
         KeyValueCache? cache = call.Cache;
         long queryTokens = (long)call.Batch * call.QueryLength, keyTokens = (long)call.Batch * call.KeyLength;
-        long queries = Workspace.Aligned(queryTokens * _sizes.Queries), keys = Workspace.Aligned(keyTokens * _sizes.Keys), values = Workspace.Aligned(keyTokens * _sizes.Values);
+        long queries = ScratchRuler.Aligned(queryTokens * _sizes.Queries), keys = ScratchRuler.Aligned(keyTokens * _sizes.Keys), values = ScratchRuler.Aligned(keyTokens * _sizes.Values);
         // Where the first token of each sequence stands, or of all.
         ReadOnlySpan<int> starts = call.Appends ? cache!.Lengths : options.PositionOffsets;
         int commonStart = options.PositionOffset ?? 0;

@@ -67,15 +67,14 @@ internal sealed record PackedProjections(PackedMatrix Query, PackedMatrix Key, P
             Check(nameof(weights.Value), value.Length, sizes.ValueInput, sizes.Values, weights.Layout);
         }
 
-        WeightLayout layout = weights.Layout;
         return new(
             Pack(query, queryBias, sizes.QueryInput, sizes.Queries),
             Pack(key, keyBias, sizes.KeyInput, sizes.Keys),
             Pack(value, valueBias, sizes.ValueInput, sizes.Values),
-            new(weights.Output, layout, isInputOutput ? sizes.Model : sizes.Attended, weights.OutputBias, sizes.Attended, sizes.Model, product));
+            new(weights.Output, isInputOutput, isInputOutput ? sizes.Model : sizes.Attended, weights.OutputBias, sizes.Attended, sizes.Model, product));
 
         PackedMatrix Pack(ReadOnlySpan<float> matrix, ReadOnlySpan<float> bias, int inputs, int outputs) =>
-            new(matrix, layout, !isInputOutput ? inputs : isPacked ? packedOutputs : outputs, bias, inputs, outputs, product);
+            new(matrix, isInputOutput, !isInputOutput ? inputs : isPacked ? packedOutputs : outputs, bias, inputs, outputs, product);
     }
 
     /// <summary>The same for another instruction set.</summary>

@@ -4,11 +4,9 @@ namespace FastAttn.Runtime;
 
 /// <summary>The one element of a row that stands for all keys, as in a mask whose key axis has size 1.</summary>
 /// <typeparam name="TElement">What the row consists of.</typeparam>
-internal readonly unsafe struct RepeatedElement<TElement> : IMaskElement
-    where TElement : struct, IMaskElement
+internal readonly unsafe struct RepeatedElement<TElement> : IRowElement
+    where TElement : struct, IRowElement
 {
-    public static int Bits => TElement.Bits;
-
     public static bool OnlyHides => TElement.OnlyHides;
 
     [MethodImpl(MethodImplOptions.AggressiveInlining)]

@@ -17,14 +17,11 @@ public abstract class TileDriver
     {
     }
 
-    /// <summary>Rows in a full register tile.</summary>
-    internal abstract int RegisterRows { get; }
+    /// <summary>The sizes of the kernel on this instruction set.</summary>
+    internal abstract KernelSizes Sizes { get; }
 
-    /// <summary>The most register tiles in a query tile of this call.</summary>
-    internal abstract int QueryTiles(in AttentionCall call);
-
-    /// <summary>Keys in a block.</summary>
-    internal abstract int KeyBlock { get; }
+    /// <summary>The same with vectors of half the width; null where there are none.</summary>
+    internal abstract KernelSizes? NarrowSizes { get; }
 
     /// <summary>Makes the driver over tiles for AVX-512.</summary>
     /// <typeparam name="TTiles">The emitted tiles.</typeparam>
@@ -64,9 +61,6 @@ public abstract class TileDriver
         where TTiles : struct, IAttentionTiles
         where TSpec : struct, IKernelSpec => new FlashDriver<TTiles, Lanes1, TSpec>(narrower: null);
 
-    /// <summary>Floats of scratch memory that a worker needs for this call.</summary>
-    internal abstract long WorkspaceFloats(in AttentionCall call);
-
     /// <summary>Computes one query tile: reads its queries, all keys and values that they see, and writes its output rows.</summary>
     /// <param name="call">The call.</param>
     /// <param name="tile">The tile.</param>
@@ -74,8 +68,16 @@ public abstract class TileDriver
     /// <param name="workspace">Scratch memory.</param>
     internal abstract void Run(in AttentionCall call, in QueryTile tile, in QueryTile nextTile, Workspace workspace);
 
-    /// <summary>As <see cref="WorkspaceFloats"/> for <see cref="RunWeights"/>.</summary>
-    internal abstract long WeightsWorkspaceFloats(in AttentionCall call);
+    /// <summary>Computes some queries of a sequence, with queries in lanes.</summary>
+    /// <param name="call">The call.</param>
+    /// <param name="plan">Its sizes for this driver.</param>
+    /// <param name="tile">The queries, all of which exist.</param>
+    /// <param name="sequence">Their sequence.</param>
+    /// <param name="nextTile">As for <see cref="Run"/>.</param>
+    /// <param name="isFirstOfHead">Whether no other query tile of the head has brought its keys and values near.</param>
+    /// <param name="workspace">Scratch memory.</param>
+    internal abstract void RunLanes(
+        in AttentionCall call, in LanePlan plan, in QueryTile tile, in Sequence sequence, in QueryTile nextTile, bool isFirstOfHead, Workspace workspace);
 
     /// <summary>Computes the weights of one query tile: rows of L_k floats where the call's output is.</summary>
     /// <param name="call">The call.</param>

@@ -9,7 +9,7 @@ namespace FastAttn.Runtime;
 /// of panels of one of them. How they are cut depends on the number of threads, what they compute does not: every sum is
 /// taken in the order of its terms.
 /// </summary>
-internal struct ProductCall : ITiledWork
+internal unsafe struct ProductCall : ITiledWork
 {
     private const int MaxProjections = 3;
 
@@ -17,7 +17,7 @@ internal struct ProductCall : ITiledWork
     private const int RowsPerWeight = 16;
 
     // A group of fewer panels would copy its rows of A too often, fewer rows read its panels too often.
-    private const int LeastPanels = 8, LeastRows = 32;
+    private const int MinPanels = 8, MinRows = 32;
 
     private readonly ProductDriver _driver;
     private Projections _projections;
@@ -67,7 +67,7 @@ internal struct ProductCall : ITiledWork
     public void Add(in Projection projection) => _projections[_count++] = projection;
 
     /// <summary>Does all.</summary>
-    /// <param name="maxThreads">The most threads that may work, the caller's included; 0 for all processors.</param>
+    /// <param name="maxThreads">How many threads may work, the caller's included; 0 for all processors.</param>
     /// <param name="cancellation">As that of <see cref="TiledJob{TWork}.Run"/>.</param>
     public void Run(int maxThreads, CancellationToken cancellation)
     {
@@ -86,7 +86,7 @@ internal struct ProductCall : ITiledWork
         (long block, long group) = Math.DivRem(tile, _groups[i]);
         int firstRow = (int)block * _rowsPerTile, panels = _projections[i].Weights.Panels;
         int firstPanel = (int)(group * panels / _groups[i]), endPanel = (int)((group + 1) * panels / _groups[i]);
-        _driver.Run(_projections[i], firstRow, Math.Min(_rowsPerTile, Rows - firstRow), firstPanel, endPanel, workspace);
+        _driver.Run(_projections[i], firstRow, Math.Min(_rowsPerTile, Rows - firstRow), firstPanel, endPanel, workspace.Memory);
     }
 
     /// <summary>Cuts the products into some four tiles a thread: panels first, then rows.</summary>
@@ -99,23 +99,23 @@ internal struct ProductCall : ITiledWork
         int panels = 0;
         for (int i = 0; i < _count; i++)
             panels += _projections[i].Weights.Panels;
-        int groupsWanted = (wanted + _rowBlocks - 1) / _rowBlocks, least = streams ? 1 : LeastPanels, tiles = 0;
+        int groupsWanted = (wanted + _rowBlocks - 1) / _rowBlocks, minPanels = streams ? 1 : MinPanels, tiles = 0;
         for (int i = 0; i < _count; i++)
         {
             int own = _projections[i].Weights.Panels;
             long share = ((long)groupsWanted * own + panels - 1) / panels;
-            _groups[i] = (int)Math.Clamp(share, 1, Math.Max(1, own / least));
+            _groups[i] = (int)Math.Clamp(share, 1, Math.Max(1, own / minPanels));
             tiles += _groups[i];
         }
 
         if (!streams && (long)tiles * _rowBlocks < wanted)
-            SetRowBlocks(Math.Max(LeastRows, (int)((long)Rows * tiles / wanted)));
+            SetRowBlocks(Math.Max(MinRows, (int)((long)Rows * tiles / wanted)));
     }
 
-    private void SetRowBlocks(int mostRows)
+    private void SetRowBlocks(int maxRows)
     {
         // As even as whole tiles allow.
-        _rowBlocks = (int)(((long)Rows + mostRows - 1) / mostRows);
+        _rowBlocks = (int)(((long)Rows + maxRows - 1) / maxRows);
         int rows = (int)(((long)Rows + _rowBlocks - 1) / _rowBlocks), tileRows = _driver.TileRows;
         _rowsPerTile = (rows + tileRows - 1) / tileRows * tileRows;
         _rowBlocks = (int)(((long)Rows + _rowsPerTile - 1) / _rowsPerTile);

@@ -8,7 +8,7 @@ namespace FastAttn.Runtime;
 /// <param name="Head">Elements from one query head to the next.</param>
 /// <param name="Query">Elements from one query to the next.</param>
 /// <param name="KeyLength">Elements in a row.</param>
-internal readonly record struct MaskRows(long Batch, long Head, long Query, int KeyLength)
+internal readonly record struct MaskLayout(long Batch, long Head, long Query, int KeyLength)
 {
     /// <summary>Whether a row has one element, for all keys.</summary>
     public bool RepeatsKeys => KeyLength == 1;

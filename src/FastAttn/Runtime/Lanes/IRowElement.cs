@@ -1,12 +1,9 @@
 namespace FastAttn.Runtime;
 
 /// <summary>An element type of rows that become lanes: how it is read as a float.</summary>
-internal unsafe interface IMaskElement
+internal unsafe interface IRowElement
 {
-    /// <summary>Size of an element.</summary>
-    static abstract int Bits { get; }
-
-    /// <summary>Whether the element only hides keys or not, so that it can be laid over another mask.</summary>
+    /// <summary>Whether the element only hides keys or not, so that it can be laid over a mask that is there already.</summary>
     static abstract bool OnlyHides { get; }
 
     /// <summary>Reads a vector of elements of a row, from element <paramref name="index"/> on.</summary>
