@@ -12,7 +12,7 @@ public static class AttentionKernelTensorExtensions
     /// <param name="query">Q: [B, H, L_q, d_k], [H, L_q, d_k] of one sequence, or [L_q, d_k] of one head.</param>
     /// <param name="key">K: [B, H_kv, L_k, d_k], of the same rank; H_kv divides H.</param>
     /// <param name="value">V: [B, H_kv, L_k, d_v], of the same rank.</param>
-    /// <param name="output">O, written: [B, H, L_q, d_v], of the same rank. Must not overlap another buffer.</param>
+    /// <param name="output">O, written: [B, H, L_q, d_v], of the same rank. Must not overlap what another tensor spans, the gaps between its rows included.</param>
     /// <param name="options">What is computed: scale, softcap, window, offsets, lengths, masks, biases and sinks; only such as the kernel has features for. <see cref="TensorMask"/> makes masks of tensors.</param>
     /// <param name="execution">How it runs: threads and cancellation.</param>
     /// <inheritdoc cref="TensorAttention" path="/remarks"/>
@@ -44,7 +44,7 @@ public static class AttentionKernelTensorExtensions
     /// <param name="query">Q: [B, H, L_q, d_k], [H, L_q, d_k] of one sequence, or [L_q, d_k] of one head.</param>
     /// <param name="key">K: [B, H_kv, L_k, d_k], of the same rank; H_kv divides H.</param>
     /// <param name="value">V: [B, H_kv, L_k, d_v], of the same rank.</param>
-    /// <param name="output">O, written: [B, H, L_q, d_v], of the same rank. Must not overlap another buffer.</param>
+    /// <param name="output">O, written: [B, H, L_q, d_v], of the same rank. Must not overlap what another tensor spans, the gaps between its rows included.</param>
     /// <param name="logSumExp">LSE, written: the lengths of <paramref name="query"/> without the last, [B, H, L_q]; contiguous.</param>
     /// <param name="options">What is computed: scale, softcap, window, offsets, lengths, masks, biases and sinks; only such as the kernel has features for. <see cref="TensorMask"/> makes masks of tensors.</param>
     /// <param name="execution">How it runs: threads and cancellation.</param>

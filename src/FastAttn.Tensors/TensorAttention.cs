@@ -29,7 +29,7 @@ public static class TensorAttention
     /// <param name="query">Q: [B, H, L_q, d_k], [H, L_q, d_k] of one sequence, or [L_q, d_k] of one head; d_k is 1 to <see cref="ScaledDotProductAttention.MaxDim"/>.</param>
     /// <param name="key">K: [B, H_kv, L_k, d_k], of the same rank; H_kv divides H.</param>
     /// <param name="value">V: [B, H_kv, L_k, d_v], of the same rank; d_v is 1 to <see cref="ScaledDotProductAttention.MaxDim"/>.</param>
-    /// <param name="output">O, written: [B, H, L_q, d_v], of the same rank. Must not overlap another buffer.</param>
+    /// <param name="output">O, written: [B, H, L_q, d_v], of the same rank. Must not overlap what another tensor spans, the gaps between its rows included.</param>
     /// <param name="mask">Whether a query sees all keys or those up to its own position.</param>
     /// <param name="options">What is computed: scale, softcap, window, offsets, lengths, masks, biases and sinks, in any combination. <see cref="TensorMask"/> makes masks of tensors.</param>
     /// <param name="execution">How it runs: threads and cancellation.</param>
@@ -60,7 +60,7 @@ public static class TensorAttention
     /// <param name="query">Q: [B, H, L_q, d_k], [H, L_q, d_k] of one sequence, or [L_q, d_k] of one head; d_k is 1 to <see cref="ScaledDotProductAttention.MaxDim"/>.</param>
     /// <param name="key">K: [B, H_kv, L_k, d_k], of the same rank; H_kv divides H.</param>
     /// <param name="value">V: [B, H_kv, L_k, d_v], of the same rank; d_v is 1 to <see cref="ScaledDotProductAttention.MaxDim"/>.</param>
-    /// <param name="output">O, written: [B, H, L_q, d_v], of the same rank. Must not overlap another buffer.</param>
+    /// <param name="output">O, written: [B, H, L_q, d_v], of the same rank. Must not overlap what another tensor spans, the gaps between its rows included.</param>
     /// <param name="logSumExp">LSE, written: the lengths of <paramref name="query"/> without the last, [B, H, L_q]; contiguous.</param>
     /// <param name="mask">Whether a query sees all keys or those up to its own position.</param>
     /// <param name="options">What is computed: scale, softcap, window, offsets, lengths, masks, biases and sinks, in any combination. <see cref="TensorMask"/> makes masks of tensors.</param>

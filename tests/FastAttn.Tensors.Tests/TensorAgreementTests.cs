@@ -1,4 +1,5 @@
 using System;
+using System.Buffers;
 using System.Linq;
 using System.Numerics.Tensors;
 
@@ -161,7 +162,7 @@ public static class TensorAgreementTests
 
         Tensor<float> Part(int index)
         {
-            Tensor<float> part = Tensor.SqueezeDimension(qkv.Slice([.., .., index..(index + 1), .., ..]), 2);
+            Tensor<float> part = Tensor.SqueezeDimension(qkv.Slice([NRange.All, NRange.All, new NRange(index, index + 1), NRange.All, NRange.All]), 2);
             return Tensor.PermuteDimensions(part, [0, 2, 1, 3]);
         }
     }

@@ -1,4 +1,5 @@
 using System;
+using System.Buffers;
 using System.Linq;
 using System.Numerics.Tensors;
 
@@ -76,7 +77,7 @@ public static class TensorMaskTests
     {
         Case drawn = Case.Of(3, new(1, 2, 2, 4, 9), 16, 24);
 
-        Run(drawn, new() { BooleanMask = TensorMask.Boolean(new ReadOnlyTensorSpan<bool>([true, true], [2, 1]).Slice([.., 0..0])) });
+        Run(drawn, new() { BooleanMask = TensorMask.Boolean(new ReadOnlyTensorSpan<bool>([true, true, true, true], [4, 1]).Slice([NRange.All, new NRange(0, 0)])) });
 
         Assert.All(drawn.Output.Packed, static value => Assert.Equal(0, value));
         Assert.All(drawn.LogSumExp.Packed, static value => Assert.Equal(float.NegativeInfinity, value));
@@ -85,21 +86,16 @@ public static class TensorMaskTests
     [Fact]
     public static void Other_ranks_are_refused()
     {
-        string? parameter = Assert.Throws<ArgumentException>(static () => TensorMask.Additive(default).ToString()).ParamName;
-        Assert.Equal("mask", parameter);
-        parameter = Assert.Throws<ArgumentException>(static () => TensorMask.Boolean(new ReadOnlyTensorSpan<bool>([true], [1, 1, 1, 1, 1])).ToString()).ParamName;
-        Assert.Equal("mask", parameter);
+        ShouldRefuse(static () => _ = TensorMask.Additive(default));
+        ShouldRefuse(static () => _ = TensorMask.Boolean(new ReadOnlyTensorSpan<bool>([true], [1, 1, 1, 1, 1])));
     }
 
     [Fact]
     public static void A_key_axis_that_is_not_contiguous_is_refused()
     {
-        string? parameter = Assert.Throws<ArgumentException>(static () => TensorMask.Additive(new ReadOnlyTensorSpan<float>(new float[12], [3, 4], [1, 3])).ToString()).ParamName;
-        Assert.Equal("mask", parameter);
-        parameter = Assert.Throws<ArgumentException>(static () => TensorMask.Boolean(new ReadOnlyTensorSpan<bool>(new bool[4], [4, 4], [1, 0])).ToString()).ParamName;
-        Assert.Equal("mask", parameter);
-        parameter = Assert.Throws<ArgumentException>(static () => TensorMask.Boolean(new ReadOnlyTensorSpan<byte>(new byte[8], [4], [2])).ToString()).ParamName;
-        Assert.Equal("mask", parameter);
+        ShouldRefuse(static () => _ = TensorMask.Additive(new ReadOnlyTensorSpan<float>(new float[12], [3, 4], [1, 3])));
+        ShouldRefuse(static () => _ = TensorMask.Boolean(new ReadOnlyTensorSpan<bool>(new bool[4], [4, 4], [1, 0])));
+        ShouldRefuse(static () => _ = TensorMask.Boolean(new ReadOnlyTensorSpan<byte>(new byte[8], [4], [2])));
     }
 
     [Fact]
@@ -116,6 +112,8 @@ public static class TensorMaskTests
 
         Assert.All(drawn.Output.Packed, static value => Assert.Equal(Case.Mark, value));
     }
+
+    private static void ShouldRefuse(Action make) => Assert.Equal("mask", Assert.Throws<ArgumentException>(make).ParamName);
 
     private static void Run(Case drawn, in AttentionOptions options) =>
         TensorAttention.Forward(drawn.Query.Span, drawn.Key.Span, drawn.Value.Span, drawn.Output.Span, drawn.LogSumExp.Span, drawn.Mask, options);

@@ -15,7 +15,6 @@ public static class TensorRefusalTests
     /// <summary>For each parameter lengths that do not fit the others'.</summary>
     public static TheoryData<string, int[]> Lengths => new()
     {
-        { "query", [] },
         { "query", [16] },
         { "query", [1, 2, 4, 3, 16] },
         { "query", [2, 4, 3, 0] },
@@ -39,7 +38,6 @@ public static class TensorRefusalTests
         { "output", [2, 2, 3, 24] },
         { "output", [2, 4, 4, 24] },
         { "output", [2, 4, 3, 16] },
-        { "logSumExp", [] },
         { "logSumExp", [24] },
         { "logSumExp", [2, 4, 3, 1] },
         { "logSumExp", [1, 4, 3] },
@@ -80,6 +78,21 @@ public static class TensorRefusalTests
     }
 
     [Fact]
+    public static void Tensors_that_are_not_given_are_refused()
+    {
+        var memory = new float[16];
+
+        Assert.Equal("query", Assert.Throws<ArgumentException>(() => TensorAttention.Forward(default, Row(), Row(), Written())).ParamName);
+        Assert.Equal("key", Assert.Throws<ArgumentException>(() => TensorAttention.Forward(Row(), default, Row(), Written())).ParamName);
+        Assert.Equal("value", Assert.Throws<ArgumentException>(() => TensorAttention.Forward(Row(), Row(), default, Written())).ParamName);
+        Assert.Equal("output", Assert.Throws<ArgumentException>(() => TensorAttention.Forward(Row(), Row(), Row(), default(TensorSpan<float>))).ParamName);
+        Assert.Equal("logSumExp", Assert.Throws<ArgumentException>(() => TensorAttention.Forward(Row(), Row(), Row(), Written(), default(TensorSpan<float>))).ParamName);
+
+        ReadOnlyTensorSpan<float> Row() => new(memory, [1, 16]);
+        static TensorSpan<float> Written() => new(new float[16], [1, 16]);
+    }
+
+    [Fact]
     public static void A_row_that_repeats_one_float_is_refused() =>
         ShouldRefuse("value", Contiguous(Query), Contiguous(Key), new(Value, [0, 0, 0, 0]), Contiguous(Output), Contiguous(LogSumExp));
 
@@ -109,15 +122,23 @@ public static class TensorRefusalTests
         Assert.Equal("key", parameter);
     }
 
-    [Fact]
-    public static void Overlapping_tensors_are_refused()
+    /// <summary>Of a buffer of five rows, rows 0 and 2 are the query.</summary>
+    [Theory]
+    [InlineData(0, 32, true)] // the same rows
+    [InlineData(16, 32, true)] // rows 1 and 3: the first lies between the rows of the query
+    [InlineData(48, 16, false)] // rows 3 and 4: after all that the query spans
+    public static void An_output_within_what_an_input_spans_is_refused(int start, int stride, bool isRefused)
     {
-        var memory = new float[2 * 16];
+        var memory = new float[5 * 16];
 
-        Assert.Equal("output", Assert.Throws<ArgumentException>(() => Run(new TensorSpan<float>(memory, 16, [1, 16], [0, 1]))).ParamName);
+        Exception? refused = Record.Exception(() => TensorAttention.Forward(
+            new ReadOnlyTensorSpan<float>(memory, [2, 16], [32, 1]),
+            new ReadOnlyTensorSpan<float>(new float[32], [2, 16]),
+            new ReadOnlyTensorSpan<float>(new float[32], [2, 16]),
+            new TensorSpan<float>(memory, start, [2, 16], [stride, 1])));
 
-        void Run(TensorSpan<float> output) => TensorAttention.Forward(
-            new ReadOnlyTensorSpan<float>(memory, [2, 16]).Slice([1..2, ..]), new ReadOnlyTensorSpan<float>(new float[32], [2, 16]), new ReadOnlyTensorSpan<float>(new float[32], [2, 16]), output);
+        Assert.Equal(isRefused ? "output" : null, (refused as ArgumentException)?.ParamName);
+        Assert.Equal(isRefused, refused is not null);
     }
 
     [Fact]
