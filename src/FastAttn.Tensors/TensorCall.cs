@@ -30,6 +30,9 @@ internal readonly ref struct TensorCall
     {
         TensorView q = TensorView.Of(query.Lengths, query.Strides, QueryName, MinRank), k = TensorView.Of(key.Lengths, key.Strides, KeyName, MinRank);
         TensorView v = TensorView.Of(value.Lengths, value.Strides, ValueName, MinRank), o = TensorView.Of(output.Lengths, output.Strides, OutputName, MinRank);
+        CheckRank(KeyName, k, q);
+        CheckRank(ValueName, v, q);
+        CheckRank(OutputName, o, q);
         CheckKey(k, q);
         CheckValue(v, k);
         CheckOutput(o, q, v);
@@ -114,7 +117,6 @@ internal readonly ref struct TensorCall
 
     private static void CheckKey(in TensorView key, in TensorView query)
     {
-        CheckRank(KeyName, key, query);
         CheckLength(KeyName, "sequences", key.Batch, query.Batch, QueryName);
         CheckLength(KeyName, "floats in a row", key.Dim, query.Dim, QueryName);
         if (key.Heads == 0 ? query.Heads != 0 : query.Heads % key.Heads != 0)
@@ -123,7 +125,6 @@ internal readonly ref struct TensorCall
 
     private static void CheckValue(in TensorView value, in TensorView key)
     {
-        CheckRank(ValueName, value, key);
         CheckLength(ValueName, "sequences", value.Batch, key.Batch, KeyName);
         CheckLength(ValueName, "heads", value.Heads, key.Heads, KeyName);
         CheckLength(ValueName, "tokens", value.Length, key.Length, KeyName);
@@ -131,18 +132,16 @@ internal readonly ref struct TensorCall
 
     private static void CheckOutput(in TensorView output, in TensorView query, in TensorView value)
     {
-        CheckRank(OutputName, output, query);
         CheckLength(OutputName, "sequences", output.Batch, query.Batch, QueryName);
         CheckLength(OutputName, "heads", output.Heads, query.Heads, QueryName);
         CheckLength(OutputName, "tokens", output.Length, query.Length, QueryName);
         CheckLength(OutputName, "floats in a row", output.Dim, value.Dim, ValueName);
     }
 
-    // Key, value and output are compared with query one after the other: query is named where a rank differs from its own.
-    private static void CheckRank(string name, in TensorView tensor, in TensorView other)
+    private static void CheckRank(string name, in TensorView tensor, in TensorView query)
     {
-        if (tensor.Rank != other.Rank)
-            throw new ArgumentException($"Has rank {tensor.Rank}; query has rank {other.Rank}, and all tensors have one rank.", name);
+        if (tensor.Rank != query.Rank)
+            throw new ArgumentException($"Has rank {tensor.Rank}; query has rank {query.Rank}, and all tensors have one rank.", name);
     }
 
     private static void CheckLength(string name, string what, nint length, nint expected, string other)

@@ -108,9 +108,9 @@ public static class TensorRefusalTests
     public static void A_log_sum_exp_that_is_not_contiguous_is_refused(int batch, int head, int query) =>
         ShouldRefuse("logSumExp", Contiguous(Query), Contiguous(Key), Contiguous(Value), Contiguous(Output), new(LogSumExp, [batch, head, query]));
 
-    /// <summary>Repeated keys may be more than numbers of the library go to; so may elements between rows.</summary>
+    /// <summary>The library counts rows in 32 bits; a tensor that repeats one row may have more.</summary>
     [Fact]
-    public static void Lengths_beyond_a_span_are_refused()
+    public static void An_axis_of_more_rows_than_an_int_can_count_is_refused()
     {
         float[] row = new float[16];
         string? parameter = Assert.Throws<ArgumentException>(() => TensorAttention.Forward(
@@ -120,6 +120,30 @@ public static class TensorRefusalTests
             new TensorSpan<float>(new float[16], [1, 16]))).ParamName;
 
         Assert.Equal("key", parameter);
+    }
+
+    /// <summary>Two rows, the second of which would stand further away than a span reaches. The memory does not exist, and is not looked at.</summary>
+    [Fact]
+    public static unsafe void Rows_further_apart_than_a_span_reaches_are_refused()
+    {
+        nint distance = (nint)1 << 31;
+        var row = new float[16];
+
+        string? parameter = Assert.Throws<ArgumentException>(Run).ParamName;
+
+        Assert.Equal("value", parameter);
+
+        void Run()
+        {
+            fixed (float* first = row)
+            {
+                TensorAttention.Forward(
+                    new ReadOnlyTensorSpan<float>(row, [1, 16]),
+                    new ReadOnlyTensorSpan<float>(row, [2, 16], [0, 1]),
+                    new ReadOnlyTensorSpan<float>(first, distance + 16, [2, 16], [distance, 1]),
+                    new TensorSpan<float>(new float[16], [1, 16]));
+            }
+        }
     }
 
     /// <summary>Of a buffer of five rows, rows 0 and 2 are the query.</summary>

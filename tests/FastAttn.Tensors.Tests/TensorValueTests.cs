@@ -29,7 +29,7 @@ public static class TensorValueTests
     [Fact]
     public static void Two_heads_whose_tokens_come_first()
     {
-        // One key is all that a query may attend to: its value is the output, token by token under a causal mask of equal scores the mean so far.
+        // Queries and keys are zeros, so all scores are equal: under a causal mask a token's output is the mean of the values up to its own.
         float[] values = [1, 10, 3, 30], written = new float[4];
         ReadOnlyTensorSpan<float> zeros = new(new float[1], [2, 2, 1], [0, 0, 0]), value = new(values, [2, 2, 1], [1, 2, 0]);
 
