@@ -233,10 +233,9 @@ public abstract class AttentionKernel
         call.KeyBlock = execution.KeyBlock ?? driver.KeyBlock;
         call.Partition = TilePartition.Of(call.Shape, driver.RegisterRows, wantsWeights ? 1 : driver.QueryTiles(call), ThreadBudget.Of(execution.MaxDegreeOfParallelism));
 
-        MaskTensors masks = options.Masks;
         fixed (float* q = query, k = key, v = value, o = output, lse = logSumExp, slopes = options.AlibiSlopes, sinks = options.Sinks)
         fixed (int* keyLengths = options.KeyLengths, queryLengths = options.QueryLengths, positionOffsets = options.PositionOffsets, queryStarts = options.QueryStarts, keyStarts = options.KeyStarts)
-        fixed (byte* floats = &masks[MaskElement.Float].Start, bytes = &masks[MaskElement.Byte].Start, bits = &masks[MaskElement.Bit].Start)
+        fixed (byte* floats = &options.MaskOf(MaskElement.Float).Start, bytes = &options.MaskOf(MaskElement.Byte).Start, bits = &options.MaskOf(MaskElement.Bit).Start)
         {
             call.Query = q;
             call.Key = k;

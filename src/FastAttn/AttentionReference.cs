@@ -207,7 +207,7 @@ public static class AttentionReference
     {
         if (!Sees(batch, head, i, j, sequence, call, mask, options))
             return T.NegativeInfinity;
-        if (options.Masks[MaskElement.Float] is { IsGiven: true } additive)
+        if (options.MaskOf(MaskElement.Float) is { IsGiven: true } additive)
             score += T.CreateTruncating(additive[call.AdditiveMask.Rows.Element(batch, head, i, j)]);
         if (!options.AlibiSlopes.IsEmpty)
             score -= T.CreateTruncating(options.AlibiSlopes[head]) * T.CreateTruncating(Math.Abs((long)i + sequence.PositionOffset - j));
@@ -227,7 +227,7 @@ public static class AttentionReference
         foreach (MaskElement element in (ReadOnlySpan<MaskElement>)[MaskElement.Float, MaskElement.Byte, MaskElement.Bit])
         {
             MaskRows rows = call.MaskOf(element).Rows;
-            if (options.Masks[element] is { IsGiven: true } tensor && (rows.HidesRest(j) || float.IsNegativeInfinity(tensor[rows.Element(batch, head, i, j)])))
+            if (options.MaskOf(element) is { IsGiven: true } tensor && (rows.HidesRest(j) || float.IsNegativeInfinity(tensor[rows.Element(batch, head, i, j)])))
                 return false;
         }
 

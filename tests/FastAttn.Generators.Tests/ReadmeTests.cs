@@ -99,12 +99,9 @@ public sealed class ReadmeTests
     /// <summary>Runs the blocks of a document as one program; returns the lines that print, and what they printed.</summary>
     private static (string[] Prints, string[] Printed) Run(string file)
     {
-        // Later blocks go on where the first one ends; its declarations stay last, as C# wants them.
+        // Each block goes on where the one before ends. Types that blocks declare at their end come last, as C# wants them.
         string[][] blocks = Blocks(file, "```csharp");
-        int declarations = Array.FindIndex(blocks[0], static line => line.StartsWith("static partial class", StringComparison.Ordinal));
-        if (declarations < 0)
-            declarations = blocks[0].Length;
-        IEnumerable<string> lines = blocks[0][..declarations].Concat(blocks[1..].SelectMany(static block => block)).Concat(blocks[0][declarations..]);
+        string[] lines = [.. blocks.SelectMany(static block => block.TakeWhile(static line => !IsType(line))), .. blocks.SelectMany(static block => block.SkipWhile(static line => !IsType(line)))];
         CSharpCompilation program = Reader.Compile([string.Join("\n", lines)]);
         program = program.WithOptions(program.Options.WithOutputKind(OutputKind.ConsoleApplication));
         using MemoryStream assembly = GeneratorRun.Of(program).Emit();
@@ -126,6 +123,8 @@ public sealed class ReadmeTests
 
         string[] prints = [.. lines.Select(static line => line.Trim()).Where(static line => line.StartsWith("Console.WriteLine(", StringComparison.Ordinal))];
         return (prints, written.ToString().Trim().Split(Environment.NewLine));
+
+        static bool IsType(string line) => line.StartsWith("static partial class", StringComparison.Ordinal);
     }
 
     /// <summary>What Markdown links of a document lead to, other than addresses of the web.</summary>

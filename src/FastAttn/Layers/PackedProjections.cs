@@ -82,18 +82,18 @@ internal sealed record PackedProjections(PackedMatrix Query, PackedMatrix Key, P
     public PackedProjections For(ProductDriver product) => new(Query.For(product), Key.For(product), Value.For(product), Output.For(product));
 
     /// <summary>Outputs in the order <see cref="QkvOrder.PerKeyValueHead"/> as <see cref="QkvOrder.Concatenated"/> has them.</summary>
-    /// <param name="packed">[rows, outputs, run].</param>
+    /// <param name="qkv">[rows, outputs, run].</param>
     /// <param name="sizes">The layer's.</param>
     /// <param name="rows">Rows of all outputs.</param>
     /// <param name="run">Floats of an output in a row.</param>
-    private static float[] Concatenated(ReadOnlySpan<float> packed, in MultiHeadDimensions sizes, int rows, int run)
+    private static float[] Concatenated(ReadOnlySpan<float> qkv, in MultiHeadDimensions sizes, int rows, int run)
     {
         int queries = sizes.Queries / sizes.KeyValueHeads * run, key = sizes.Head * run, value = sizes.Value * run;
-        int row = packed.Length / rows, allQueries = sizes.Queries * run, allKeys = sizes.Keys * run;
-        var concatenated = new float[packed.Length];
+        int row = qkv.Length / rows, allQueries = sizes.Queries * run, allKeys = sizes.Keys * run;
+        var concatenated = new float[qkv.Length];
         for (int i = 0; i < rows; i++)
         {
-            ReadOnlySpan<float> source = packed.Slice(i * row, row);
+            ReadOnlySpan<float> source = qkv.Slice(i * row, row);
             Span<float> destination = concatenated.AsSpan(i * row, row);
             for (int head = 0; head < sizes.KeyValueHeads; head++, source = source[(queries + key + value)..])
             {

@@ -6,6 +6,10 @@ namespace FastAttn.Runtime;
 /// The algorithm over the emitted tiles of one kernel on one instruction set. Emitted code creates it and hands it to
 /// <see cref="AttentionKernel"/>; not meant to be called by users.
 /// </summary>
+/// <remarks>
+/// Each instruction set has a method of its own, which chooses the vectors around the tiles. A project that emits tiles for some
+/// instruction sets calls the methods of these alone, so that NativeAOT compiles no driver for the others.
+/// </remarks>
 [EditorBrowsable(EditorBrowsableState.Never)]
 public abstract class TileDriver
 {
@@ -22,15 +26,43 @@ public abstract class TileDriver
     /// <summary>Keys in a block.</summary>
     internal abstract int KeyBlock { get; }
 
-    /// <summary>Combines tiles, vector and spec.</summary>
+    /// <summary>Makes the driver over tiles for AVX-512.</summary>
     /// <typeparam name="TTiles">The emitted tiles.</typeparam>
-    /// <typeparam name="TVector">The vector that they use.</typeparam>
     /// <typeparam name="TSpec">What the kernel was declared for.</typeparam>
-    /// <param name="narrower">The driver with vectors of half the width, for what is left over of a sequence and fits them; null for none.</param>
-    public static TileDriver Create<TTiles, TVector, TSpec>(TileDriver? narrower = null)
+    /// <param name="narrower">
+    /// The driver over tiles for AVX2, which takes the last queries of a sequence where they fill no more than half a vector; null for none.
+    /// </param>
+    public static TileDriver CreateAvx512<TTiles, TSpec>(TileDriver? narrower = null)
         where TTiles : struct, IAttentionTiles
-        where TVector : struct, ILanes<TVector>
-        where TSpec : struct, IKernelSpec => new FlashDriver<TTiles, TVector, TSpec>(narrower);
+        where TSpec : struct, IKernelSpec => new FlashDriver<TTiles, Lanes16, TSpec>(narrower);
+
+    /// <summary>Makes the driver over tiles for AVX2.</summary>
+    /// <typeparam name="TTiles">The emitted tiles.</typeparam>
+    /// <typeparam name="TSpec">What the kernel was declared for.</typeparam>
+    public static TileDriver CreateAvx2<TTiles, TSpec>()
+        where TTiles : struct, IAttentionTiles
+        where TSpec : struct, IKernelSpec => new FlashDriver<TTiles, Lanes8, TSpec>(narrower: null);
+
+    /// <summary>Makes the driver over tiles for NEON.</summary>
+    /// <typeparam name="TTiles">The emitted tiles.</typeparam>
+    /// <typeparam name="TSpec">What the kernel was declared for.</typeparam>
+    public static TileDriver CreateAdvSimd<TTiles, TSpec>()
+        where TTiles : struct, IAttentionTiles
+        where TSpec : struct, IKernelSpec => new FlashDriver<TTiles, Lanes4, TSpec>(narrower: null);
+
+    /// <summary>Makes the driver over tiles for any CPU with vectors of 128 bits.</summary>
+    /// <typeparam name="TTiles">The emitted tiles.</typeparam>
+    /// <typeparam name="TSpec">What the kernel was declared for.</typeparam>
+    public static TileDriver CreateVector128<TTiles, TSpec>()
+        where TTiles : struct, IAttentionTiles
+        where TSpec : struct, IKernelSpec => new FlashDriver<TTiles, Lanes4, TSpec>(narrower: null);
+
+    /// <summary>Makes the driver over tiles for scalar code.</summary>
+    /// <typeparam name="TTiles">The emitted tiles.</typeparam>
+    /// <typeparam name="TSpec">What the kernel was declared for.</typeparam>
+    public static TileDriver CreateScalar<TTiles, TSpec>()
+        where TTiles : struct, IAttentionTiles
+        where TSpec : struct, IKernelSpec => new FlashDriver<TTiles, Lanes1, TSpec>(narrower: null);
 
     /// <summary>Floats of scratch memory that a worker needs for this call.</summary>
     internal abstract long WorkspaceFloats(in AttentionCall call);

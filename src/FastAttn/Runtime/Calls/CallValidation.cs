@@ -24,7 +24,7 @@ internal static class CallValidation
         Add(options.Softcap is not null, AttentionFeatures.Softcap, ref features);
         Add(!options.Sinks.IsEmpty, AttentionFeatures.Sinks, ref features);
         foreach (MaskElement element in AttentionCall.MaskElements)
-            Add(options.Masks[element].IsGiven, AttentionCall.FeatureOf(element), ref features);
+            Add(options.MaskOf(element).IsGiven, AttentionCall.FeatureOf(element), ref features);
         return features;
 
         static void Add(bool isUsed, AttentionFeatures feature, ref AttentionFeatures features) => features |= isUsed ? feature : 0;
@@ -202,7 +202,7 @@ internal static class CallValidation
         bool matters = mask == AttentionMask.Causal || (uses & (AttentionFeatures.Window | AttentionFeatures.Alibi)) != 0;
         if (!matters || options.PositionOffset is not null || !options.PositionOffsets.IsEmpty || IsSelfAttention(shape, options))
             return;
-        bool isSquare = shape.QueryLength == shape.KeyLength && !options.QueryLengths.IsEmpty && options.KeyLengths.IsEmpty;
+        bool isSquare = shape.QueryLength == (options.KeyPart?.KeyLength ?? shape.KeyLength) && !options.QueryLengths.IsEmpty && options.KeyLengths.IsEmpty;
         for (int b = 0; b < shape.Batch; b++)
         {
             int queries = !options.QueryStarts.IsEmpty ? options.QueryStarts[b + 1] - options.QueryStarts[b] : options.QueryLengths.IsEmpty ? shape.QueryLength : options.QueryLengths[b];
@@ -245,9 +245,9 @@ internal static class CallValidation
         call.MaskKeyLength = int.MaxValue;
         foreach (MaskElement element in AttentionCall.MaskElements)
         {
-            if (!options.Masks[element].IsGiven)
+            if (!options.MaskOf(element).IsGiven)
                 continue;
-            MaskRows rows = MaskCheck.Check(options.Masks[element], shape, Options);
+            MaskRows rows = MaskCheck.Check(options.MaskOf(element), shape, Options);
             call.MaskOf(element).Rows = rows;
             if (!rows.RepeatsKeys)
                 call.MaskKeyLength = Math.Min(call.MaskKeyLength, rows.KeyLength);
@@ -434,7 +434,7 @@ internal static class CallValidation
         CheckOne(name, Value, written, value);
         foreach (MaskElement element in AttentionCall.MaskElements)
         {
-            MaskTensor mask = options.Masks[element];
+            ref readonly MaskTensor mask = ref options.MaskOf(element);
             if (Overlap(in Bytes(written), ByteLength(written), in mask.Start, (nuint)mask.Length * (nuint)mask.BytesPerItem))
                 throw new ArgumentException($"Overlaps {AttentionCall.FeatureOf(element)}.", name);
         }
