@@ -2,6 +2,7 @@ using System;
 using System.Collections.Generic;
 using System.IO;
 using System.Linq;
+using System.Numerics.Tensors;
 using System.Reflection;
 using System.Runtime.Loader;
 
@@ -14,13 +15,19 @@ using Xunit;
 
 namespace FastAttn.Generators.Tests;
 
-/// <summary>The READMEs of the repository and the package, and the documents that they lead to, are what users see first: their commands, programs and links are true.</summary>
+/// <summary>The READMEs of the repository and the packages, and the documents that they lead to, are what users see first: their commands, programs and links are true.</summary>
 public sealed class ReadmeTests
 {
     /// <summary>The documents that have a program, beside the READMEs.</summary>
     private static readonly string[] DocumentsWithProgram = ["docs/numerics.md", "docs/positions-and-masks.md", "docs/samples.md"];
 
-    public static TheoryData<string> Programs => [.. (string[])["README.md", "README.package.md", .. DocumentsWithProgram]];
+    public static TheoryData<string> Programs => [.. (string[])["README.md", "README.package.md", "README.tensors.md", .. DocumentsWithProgram]];
+
+    // What programs may use beside the library: tensors.
+    private static readonly Consumer Reader = new()
+    {
+        References = [.. new[] { typeof(TensorAttention), typeof(TensorSpan<float>) }.Select(static type => MetadataReference.CreateFromFile(type.Assembly.Location))],
+    };
 
     private static readonly string RepositoryRoot = typeof(ReadmeTests).Assembly.GetCustomAttributes<AssemblyMetadataAttribute>()
         .Single(static attribute => attribute.Key == nameof(RepositoryRoot)).Value!;
@@ -95,7 +102,7 @@ public sealed class ReadmeTests
         // Each block goes on where the one before ends. Types that blocks declare at their end come last, as C# wants them.
         string[][] blocks = Blocks(file, "```csharp");
         string[] lines = [.. blocks.SelectMany(static block => block.TakeWhile(static line => !IsType(line))), .. blocks.SelectMany(static block => block.SkipWhile(static line => !IsType(line)))];
-        CSharpCompilation program = new Consumer().Compile([string.Join("\n", lines)]);
+        CSharpCompilation program = Reader.Compile([string.Join("\n", lines)]);
         program = program.WithOptions(program.Options.WithOutputKind(OutputKind.ConsoleApplication));
         using MemoryStream assembly = GeneratorRun.Of(program).Emit();
 
