@@ -322,7 +322,7 @@ public abstract class AttentionKernel
         in AttentionOptions options)
     {
         TileDriver driver = Driver;
-        call.Plan = new(driver.Sizes, driver.NarrowSizes, call, options.KeyBlock, ThreadBudget.Of(options.MaxDegreeOfParallelism), wantsWeights);
+        CallValidation.Plan(ref call, driver.Sizes, driver.NarrowSizes, options, ThreadBudget.Of(options.MaxDegreeOfParallelism), wantsWeights);
 
         fixed (float* q = query, k = key, v = value, o = output, lse = logSumExp, additive = modifiers.AdditiveMask, slopes = modifiers.AlibiSlopes, sinks = modifiers.Sinks)
         fixed (int* keyLengths = modifiers.KeyLengths, queryLengths = modifiers.QueryLengths, causalOffsets = modifiers.CausalOffsets, queryStarts = modifiers.QueryStarts, keyStarts = modifiers.KeyStarts)

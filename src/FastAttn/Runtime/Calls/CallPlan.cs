@@ -27,14 +27,14 @@ internal readonly struct CallPlan
     public readonly int KeysPerPart;
 
     /// <summary>
-    /// The number of queries of a sequence up to which the head dimension is in lanes: half a vector's lanes, up to where this was measured to
-    /// be faster. The heads of a group do not count, so that grouped heads give the same bits as repeated ones.
+    /// The number of queries of a sequence up to which the head dimension is in lanes: half a vector's lanes, the number up to which this was
+    /// measured to be faster. The heads of a group do not count, so that grouped heads give the same bits as repeated ones.
     /// </summary>
     public readonly int MaxFewQueries;
 
     /// <summary>
-    /// The number of a sequence's last queries up to which the register tiles of half the width take them: those that fit half a vector. 0 where
-    /// there are none.
+    /// The number of a sequence's last queries up to which register tiles of half the width take them: those that fit half a vector. 0 where
+    /// the kernel has no such tiles.
     /// </summary>
     public readonly int MaxNarrowQueries;
 

@@ -97,6 +97,16 @@ internal static class CallValidation
         return call;
     }
 
+    /// <summary>Completes a checked call by its plan.</summary>
+    /// <param name="call">The call.</param>
+    /// <param name="kernel">The kernel that runs it.</param>
+    /// <param name="narrow">The same with vectors of half the width; null for none.</param>
+    /// <param name="options">The call's options.</param>
+    /// <param name="threads">Threads that may work.</param>
+    /// <param name="wantsWeights">Whether the softmax's weights are the output.</param>
+    public static void Plan(ref AttentionCall call, in KernelSizes kernel, KernelSizes? narrow, in AttentionOptions options, int threads, bool wantsWeights) =>
+        call.Plan = new(kernel, narrow, call, options.KeyBlock, threads, wantsWeights);
+
     /// <summary>Checks the arguments of a merge; returns the strides of both outputs.</summary>
     public static AttentionStrides CheckStates(
         ReadOnlySpan<float> output,

@@ -68,7 +68,7 @@ internal readonly unsafe struct RowTile<TVector, TSpec>
             RowSoftmax<TVector>.Scale(call.Operands.Query + Queries.Rows.Offset(q, call.Operands.QueryStrides), scale, Query + (long)q * headDim, headDim);
     }
 
-    /// <summary>Softcap, masks and ALiBi for the keys of a block that one query sees, and the softmax step.</summary>
+    /// <summary>The score steps for the keys of a block that one query sees, and the softmax step.</summary>
     /// <param name="call">The call.</param>
     /// <param name="row">The query.</param>
     /// <param name="first">The block's first key.</param>
