@@ -85,8 +85,8 @@ internal sealed unsafe partial class FlashDriver<TTiles, TVector, TSpec>(TileDri
             IsDense = true,
             CleansValues = careful,
             IsFirstOfHead = isFirstOfHead,
-            KeyStage = memory + plan.Block.KeyStage,
-            ValueStage = memory + plan.Block.ValueStage,
+            KeyStage = plan.Block.KeyStage.In(memory),
+            ValueStage = plan.Block.ValueStage.In(memory),
         };
 
     /// <summary>Computes the tiles; returns whether nothing has reached a query that it may not see.</summary>

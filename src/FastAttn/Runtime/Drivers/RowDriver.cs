@@ -39,7 +39,7 @@ internal static unsafe class RowDriver<TVector, TSpec>
         ValueColumns = call.Operands.ValueDim,
         KeyBlock = call.Plan.Rows.KeyBlock,
         CleansValues = careful,
-        ValueStage = memory + call.Plan.Rows.Tile.ValueStage,
+        ValueStage = call.Plan.Rows.Tile.ValueStage.In(memory),
     };
 
     /// <summary>Computes the rows; returns whether nothing has reached a query that it may not see.</summary>

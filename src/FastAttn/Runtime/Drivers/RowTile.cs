@@ -40,20 +40,20 @@ internal readonly unsafe struct RowTile<TVector, TSpec>
     {
         ref readonly RowTileLayout layout = ref call.Plan.Rows.Tile;
         Queries = new(call, tile, sequence, memory, layout.Queries, tile.RowCount, alibiOriginsInBlock: null);
-        Query = memory + layout.Query;
-        Score = memory + layout.Score;
-        Bias = memory + layout.Bias;
-        BlockStarts = (int*)(memory + layout.BlockStarts);
-        BlockLimits = (int*)(memory + layout.BlockLimits);
+        Query = layout.Query.In(memory);
+        Score = layout.Score.In(memory);
+        Bias = layout.Bias.In(memory);
+        BlockStarts = (int*)layout.BlockStarts.In(memory);
+        BlockLimits = (int*)layout.BlockLimits.In(memory);
         Softmax = new()
         {
             Max = Queries.Max,
-            Sum = (double*)(memory + layout.Sum),
-            Alpha = memory + layout.Alpha,
-            Output = memory + layout.Output,
-            OutputRest = memory + layout.OutputRest,
-            BlockSum = memory + layout.BlockSum,
-            PartSum = memory + layout.PartSum,
+            Sum = (double*)layout.Sum.In(memory),
+            Alpha = layout.Alpha.In(memory),
+            Output = layout.Output.In(memory),
+            OutputRest = layout.OutputRest.In(memory),
+            BlockSum = layout.BlockSum.In(memory),
+            PartSum = layout.PartSum.In(memory),
             Rows = tile.RowCount,
             ValueDim = call.Operands.ValueDim,
         };
