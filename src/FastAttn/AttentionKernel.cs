@@ -145,7 +145,7 @@ public abstract class AttentionKernel
     {
         AttentionCall call = CallValidation.Check<float>(
             HeadDim, ValueDim, Mask, Features, query, key, value, output.Elements, output.Strides, output.LogSumExp, output.HasLogSumExp, shape, options, execution);
-        Run(call, query.Elements, key.Elements, value.Elements, output.Elements, output.LogSumExp, wantsWeights: false, options, execution);
+        Run(ref call, query.Elements, key.Elements, value.Elements, output.Elements, output.LogSumExp, wantsWeights: false, options, execution);
     }
 
     /// <summary>
@@ -195,7 +195,7 @@ public abstract class AttentionKernel
         AttentionCall call = CallValidation.CheckScores<float>(nameof(weights), HeadDim, Mask, Features, query, key, weights, shape, options, execution);
         call.Operands.ValueDim = shape.KeyLength;
         call.Operands.OutputStrides = new((long)shape.QueryHeads * shape.QueryLength * shape.KeyLength, (long)shape.QueryLength * shape.KeyLength, shape.KeyLength);
-        Run(call, query.Elements, key.Elements, value: default, weights, logSumExp: default, wantsWeights: true, options, execution);
+        Run(ref call, query.Elements, key.Elements, value: default, weights, logSumExp: default, wantsWeights: true, options, execution);
     }
 
     /// <summary>Implemented by emitted kernels.</summary>
@@ -220,7 +220,7 @@ public abstract class AttentionKernel
 
     /// <summary>Pins what a checked call reads and writes, and shares its tiles out.</summary>
     private unsafe void Run(
-        AttentionCall call,
+        ref AttentionCall call,
         ReadOnlySpan<float> query,
         ReadOnlySpan<float> key,
         ReadOnlySpan<float> value,
@@ -235,6 +235,7 @@ public abstract class AttentionKernel
 
         fixed (float* q = query, k = key, v = value, o = output, lse = logSumExp, slopes = options.AlibiSlopes, sinks = options.Sinks)
         fixed (int* keyLengths = options.KeyLengths, queryLengths = options.QueryLengths, positionOffsets = options.PositionOffsets, queryStarts = options.QueryStarts, keyStarts = options.KeyStarts)
+        fixed (AttentionCall* pinned = &call)
         fixed (byte* floats = &options.MaskOf(MaskElement.Float).Start, bytes = &options.MaskOf(MaskElement.Byte).Start, bits = &options.MaskOf(MaskElement.Bit).Start)
         {
             call.Operands.Query = q;
@@ -253,9 +254,9 @@ public abstract class AttentionKernel
             call.Scoring.AlibiSlopes = slopes;
             call.Scoring.Sinks = sinks;
             if (wantsWeights)
-                TiledJob<WeightsWork>.Run(new(driver, call), call.Plan.Threads, execution.CancellationToken);
+                TiledJob<WeightsWork>.Run(new(driver, pinned), call.Plan.Threads, execution.CancellationToken);
             else
-                TiledJob<AttentionWork>.Run(new(driver, call), call.Plan.Threads, execution.CancellationToken);
+                TiledJob<AttentionWork>.Run(new(driver, pinned), call.Plan.Threads, execution.CancellationToken);
         }
     }
 }

@@ -7,8 +7,8 @@ using System.Runtime.Intrinsics.X86;
 namespace FastAttn.Runtime;
 
 /// <summary>
-/// Memory that will be needed next, asked for a few lines at a time while a register tile computes: arithmetic is what
-/// the tiles wait for, so the memory is idle. Asked for all at once it would only be waited for earlier.
+/// Asks for memory that will be needed next, a few lines at a time while a register tile computes: the tile waits for arithmetic, so that
+/// the memory is idle. If all lines were asked for at once, the tile would wait for them at once.
 /// Not meant to be called by users.
 /// </summary>
 /// <remarks>Nothing is read. Where the CPU has no instruction for it, nothing is done.</remarks>

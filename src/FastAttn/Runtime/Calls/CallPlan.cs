@@ -27,14 +27,14 @@ internal readonly struct CallPlan
     public readonly int KeysPerPart;
 
     /// <summary>
-    /// The number of queries of a sequence up to which the head dimension is in lanes: half a vector's lanes, up to where this was measured to
-    /// be faster. The heads of a group do not count, so that grouped heads give the same bits as repeated ones.
+    /// The number of queries of a sequence up to which the head dimension is in lanes: half a vector's lanes, the number up to which this was
+    /// measured to be faster. The heads of a group do not count, so that grouped heads give the same bits as repeated ones.
     /// </summary>
     public readonly int MaxFewQueries;
 
     /// <summary>
-    /// The number of a sequence's last queries up to which the register tiles of half the width take them: those that fit half a vector. 0 where
-    /// there are none.
+    /// The number of a sequence's last queries up to which register tiles of half the width take them: those that fit half a vector. 0 where
+    /// the kernel has no such tiles.
     /// </summary>
     public readonly int MaxNarrowQueries;
 
@@ -50,13 +50,13 @@ internal readonly struct CallPlan
     /// <summary>Floats of scratch memory that a worker needs.</summary>
     public readonly long WorkspaceFloats;
 
-    /// <summary>The sizes with queries in lanes.</summary>
+    /// <summary>The sizes with queries in lanes, where a sequence may have so many.</summary>
     public readonly LanePlan Lanes;
 
     /// <summary>The same for register tiles of half the width.</summary>
     public readonly LanePlan NarrowLanes;
 
-    /// <summary>The sizes with the head dimension in lanes.</summary>
+    /// <summary>The sizes with the head dimension in lanes, where a sequence may have so few queries.</summary>
     public readonly RowPlan Rows;
 
     /// <summary>Plans a call.</summary>
@@ -77,31 +77,31 @@ internal readonly struct CallPlan
         Partition = Cut(call.Shape, kernel.RegisterRows, wantsWeights ? 1 : MaxQueryTiles(kernel, call), threads);
 
         bool hasParts = !wantsWeights && call.Shape.KeyLength > KeysPerPart;
-        Lanes = new(kernel, call, KeyBlock, hasParts, wantsWeights);
         if (wantsWeights)
         {
-            // One register tile after the other, of whole width.
+            // One register tile of whole width after the other.
+            Lanes = new(kernel, call, KeyBlock, hasParts, wantsWeights);
             WorkspaceFloats = Lanes.WorkspaceFloats(kernel.RegisterRows);
             return;
         }
 
-        Rows = new(kernel, call, KeyBlock, Partition);
-        if (call.Shape.QueryLength <= MaxFewQueries)
+        bool haveAllFew = call.Shape.QueryLength <= MaxFewQueries;
+        if (haveAllFew || (call.Uses & (AttentionFeatures.Ragged | AttentionFeatures.Lengths)) != 0)
         {
+            // The shape's lengths are the longest: any sequence of a padded or ragged batch may be short.
+            Rows = new(kernel, call, KeyBlock, Partition);
             WorkspaceFloats = Rows.Tile.Floats;
-            return;
         }
 
-        WorkspaceFloats = Lanes.WorkspaceFloats(Partition.TileRows);
+        if (haveAllFew)
+            return;
+        Lanes = new(kernel, call, KeyBlock, hasParts, wantsWeights);
+        WorkspaceFloats = Math.Max(WorkspaceFloats, Lanes.WorkspaceFloats(Partition.TileRows));
         if (narrow is { } sizes)
         {
             NarrowLanes = new(sizes, call, KeyBlock, hasParts, wantsWeights);
             WorkspaceFloats = Math.Max(WorkspaceFloats, NarrowLanes.WorkspaceFloats(MaxNarrowQueries));
         }
-
-        // The shape's lengths are the longest: any sequence of a padded or ragged batch may be short.
-        if ((call.Uses & (AttentionFeatures.Ragged | AttentionFeatures.Lengths)) != 0)
-            WorkspaceFloats = Math.Max(WorkspaceFloats, Rows.Tile.Floats);
     }
 
     private static bool IsLarge(in AttentionCall call)

@@ -4,46 +4,46 @@ namespace FastAttn.Runtime;
 internal readonly struct LaneBlockLayout
 {
     /// <summary>A copy of the block's keys.</summary>
-    public readonly long KeyStage;
+    public readonly ScratchPart KeyStage;
 
     /// <summary>A copy of the block's values.</summary>
-    public readonly long ValueStage;
+    public readonly ScratchPart ValueStage;
 
     /// <summary>S, then P: a row a key, and a vector that may be read.</summary>
-    public readonly long Score;
+    public readonly ScratchPart Score;
 
     /// <summary>What is added to the scores: a row a key.</summary>
-    public readonly long Bias;
+    public readonly ScratchPart Bias;
 
     /// <summary>The running maxima with this block.</summary>
-    public readonly long NewMax;
+    public readonly ScratchPart NewMax;
 
     /// <summary>Maxima that nobody reads.</summary>
-    public readonly long UnusedMax;
+    public readonly ScratchPart UnusedMax;
 
     /// <summary>By how much sums and outputs shrink for this block.</summary>
-    public readonly long Alpha;
+    public readonly ScratchPart Alpha;
 
     /// <summary>What the rows of the lanes are multiplied by when they are written.</summary>
-    public readonly long Factors;
+    public readonly ScratchPart Factors;
 
     /// <summary>Keys that each vector takes: an int.</summary>
-    public readonly long Counts;
+    public readonly ScratchPart Counts;
 
     /// <summary>For each lane the first key of the block that it sees.</summary>
-    public readonly long LaneStarts;
+    public readonly ScratchPart LaneStarts;
 
     /// <summary>For each lane the first key of the block after those that it sees.</summary>
-    public readonly long LaneLimits;
+    public readonly ScratchPart LaneLimits;
 
     /// <summary>For ALiBi the origins relative to the block.</summary>
-    public readonly long AlibiOrigins;
+    public readonly ScratchPart AlibiOrigins;
 
     /// <summary>The block's part of Ot as far as it is summed up, where that takes more than one step.</summary>
-    public readonly long BlockSum;
+    public readonly ScratchPart BlockSum;
 
     /// <summary>What lanes without a query write.</summary>
-    public readonly long Spare;
+    public readonly ScratchPart Spare;
 
     /// <summary>Floats of all: where the register tiles' own memory begins.</summary>
     public readonly long Floats;

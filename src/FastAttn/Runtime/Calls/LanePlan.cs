@@ -33,7 +33,7 @@ internal readonly struct LanePlan
         ValueColumns = wantsWeights ? 0 : PaddedColumns(kernel, call.Operands.ValueDim);
         HasParts = hasParts;
 
-        // The largest block that a register tile is given: all keys where they are fewer than a block, but never fewer than its height.
+        // The largest block that a register tile is given has all keys where they are fewer than a block, but never fewer keys than the tile has.
         int blockRows = Math.Max(Math.Min(keyBlock, call.Shape.KeyLength), kernel.KeyRows);
         Block = new(RegisterRows, blockRows, headDim, ValueColumns, wantsWeights ? blockRows : ValueColumns, kernel.HasRanges, hasMasks || hasAlibi, hasAlibi);
         Tile = new(RegisterRows, headDim, ValueColumns, HasParts, hasMasks, hasAlibi, hasSinks);

@@ -7,28 +7,28 @@ internal readonly struct LaneTileLayout
     public readonly QueryLayout Queries;
 
     /// <summary>Qt: a row for each of d_k columns.</summary>
-    public readonly long Query;
+    public readonly ScratchPart Query;
 
     /// <summary>Ot: a row for each value column.</summary>
-    public readonly long Output;
+    public readonly ScratchPart Output;
 
     /// <summary>l.</summary>
-    public readonly long Sum;
+    public readonly ScratchPart Sum;
 
     /// <summary>Ot of the parts of the keys before the present one, where there is more than one part.</summary>
-    public readonly long TotalOutput;
+    public readonly ScratchPart TotalOutput;
 
     /// <summary>What the additions of parts have rounded off <see cref="TotalOutput"/>.</summary>
-    public readonly long OutputRest;
+    public readonly ScratchPart OutputRest;
 
     /// <summary>m of the parts before.</summary>
-    public readonly long TotalMax;
+    public readonly ScratchPart TotalMax;
 
     /// <summary>l of the parts before.</summary>
-    public readonly long TotalSum;
+    public readonly ScratchPart TotalSum;
 
     /// <summary>What the additions of parts have rounded off <see cref="TotalSum"/>.</summary>
-    public readonly long SumRest;
+    public readonly ScratchPart SumRest;
 
     /// <summary>Floats of all.</summary>
     public readonly long Floats;

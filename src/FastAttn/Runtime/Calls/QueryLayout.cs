@@ -4,34 +4,34 @@ namespace FastAttn.Runtime;
 internal readonly struct QueryLayout
 {
     /// <summary>The key at which each query stands: a long.</summary>
-    public readonly long Positions;
+    public readonly ScratchPart Positions;
 
     /// <summary>The first key that each query sees: an int.</summary>
-    public readonly long Starts;
+    public readonly ScratchPart Starts;
 
     /// <summary>The first key after those that each query sees: an int.</summary>
-    public readonly long Limits;
+    public readonly ScratchPart Limits;
 
     /// <summary>For each kind of mask the row of each query: pointers.</summary>
-    public readonly long MaskPointers;
+    public readonly ScratchPart MaskPointers;
 
     /// <summary>For ALiBi the key from which each query's distances are measured: a long.</summary>
-    public readonly long AlibiOrigins;
+    public readonly ScratchPart AlibiOrigins;
 
     /// <summary>For ALiBi the distance from which each query's distances count.</summary>
-    public readonly long AlibiNearest;
+    public readonly ScratchPart AlibiNearest;
 
     /// <summary>For ALiBi the first bits of each query's slope.</summary>
-    public readonly long AlibiHigh;
+    public readonly ScratchPart AlibiHigh;
 
     /// <summary>For ALiBi the rest of each query's slope.</summary>
-    public readonly long AlibiLow;
+    public readonly ScratchPart AlibiLow;
 
     /// <summary>The sink's logit of each query.</summary>
-    public readonly long Sinks;
+    public readonly ScratchPart Sinks;
 
     /// <summary>The running maximum of each query.</summary>
-    public readonly long Max;
+    public readonly ScratchPart Max;
 
     /// <summary>Continues a layout.</summary>
     /// <param name="ruler">The layout so far.</param>

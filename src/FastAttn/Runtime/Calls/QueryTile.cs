@@ -1,6 +1,6 @@
 namespace FastAttn.Runtime;
 
-/// <summary>Rows of one stream that are worked on together, a lane each (<see cref="TilePartition"/>).</summary>
+/// <summary>Rows of one stream that are worked on together (<see cref="TilePartition"/>).</summary>
 /// <param name="Batch">The sequence.</param>
 /// <param name="Stream">The stream in the sequence.</param>
 /// <param name="FirstRow">First row in the stream.</param>

@@ -6,8 +6,8 @@ namespace FastAttn.Runtime;
 internal readonly struct RowPlan
 {
     /// <summary>
-    /// Queries of a group of heads that are worked on together: memory for scores is so many times a block. A choice, not a measurement: it
-    /// holds 64 query heads of a key-value head, and 64 rows of scores are 0.4 MiB.
+    /// How many queries of a group of heads are worked on together at most: each has a row of scores, and 64 rows for the 1536 keys of a
+    /// block are 0.4 MiB.
     /// </summary>
     public const int MaxRows = 64;
 
@@ -32,7 +32,7 @@ internal readonly struct RowPlan
     {
         KeyBlock = (int)Math.Min((long)BlocksAtOnce * keyBlock, int.MaxValue);
 
-        // As many queries as a tile has, in whole vectors; and all keys where they are fewer than a block.
+        // There is room for the queries of a tile, in whole vectors, and for all keys where they are fewer than a block.
         long queries = Math.Min(MaxRows, Math.Min(partition.TileRows, partition.Rows));
         int rows = (int)((queries + kernel.Lanes - 1) / kernel.Lanes * kernel.Lanes);
         Tile = new(rows, Math.Min(KeyBlock, call.Shape.KeyLength), call);

@@ -7,40 +7,40 @@ internal readonly struct RowTileLayout
     public readonly QueryLayout Queries;
 
     /// <summary>Q, scaled.</summary>
-    public readonly long Query;
+    public readonly ScratchPart Query;
 
     /// <summary>S, then P, of the present block, and a vector that may be read.</summary>
-    public readonly long Score;
+    public readonly ScratchPart Score;
 
     /// <summary>The masks of the present block.</summary>
-    public readonly long Bias;
+    public readonly ScratchPart Bias;
 
     /// <summary>By how much each query's sums and outputs shrink for the present block.</summary>
-    public readonly long Alpha;
+    public readonly ScratchPart Alpha;
 
     /// <summary>For each query the first key of the present block that it sees: an int.</summary>
-    public readonly long BlockStarts;
+    public readonly ScratchPart BlockStarts;
 
     /// <summary>For each query the first key of the present block after those that it sees: an int.</summary>
-    public readonly long BlockLimits;
+    public readonly ScratchPart BlockLimits;
 
     /// <summary>A copy of the present block's values.</summary>
-    public readonly long ValueStage;
+    public readonly ScratchPart ValueStage;
 
     /// <summary>O.</summary>
-    public readonly long Output;
+    public readonly ScratchPart Output;
 
     /// <summary>What the additions of blocks have rounded off O.</summary>
-    public readonly long OutputRest;
+    public readonly ScratchPart OutputRest;
 
     /// <summary>What a block of keys adds to O.</summary>
-    public readonly long BlockSum;
+    public readonly ScratchPart BlockSum;
 
     /// <summary>What a part of a block adds to that.</summary>
-    public readonly long PartSum;
+    public readonly ScratchPart PartSum;
 
     /// <summary>l: a double.</summary>
-    public readonly long Sum;
+    public readonly ScratchPart Sum;
 
     /// <summary>Floats of all.</summary>
     public readonly long Floats;

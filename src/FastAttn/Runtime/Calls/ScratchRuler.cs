@@ -11,12 +11,12 @@ internal struct ScratchRuler
     /// <summary>Floats up to the next cache line.</summary>
     public static long Aligned(long floats) => (floats + LineFloats - 1) & ~(LineFloats - 1L);
 
-    /// <summary>Adds a part; returns where it begins.</summary>
+    /// <summary>Adds a part.</summary>
     /// <param name="floats">Floats in the part; 0 for a part that is not used.</param>
-    public long Next(long floats)
+    public ScratchPart Next(long floats)
     {
-        long start = Floats;
+        ScratchPart part = new((uint)(Floats / LineFloats));
         Floats += Aligned(floats);
-        return start;
+        return part;
     }
 }

@@ -36,7 +36,7 @@ internal sealed unsafe partial class FlashDriver<TTiles, TVector, TSpec>
             new Span<float>(rows[q], keyLength).Fill(float.NegativeInfinity);
         }
 
-        // Scores are written as they are.
+        // A row of scores is multiplied by nothing when it is written.
         tile.Softmax.Begin(tile.Queries.Sinks, hasKeys: true);
         new Span<float>(tile.Factors, width).Fill(1);
         Prefetcher ahead = new(isOn: false);
@@ -46,7 +46,7 @@ internal sealed unsafe partial class FlashDriver<TTiles, TVector, TSpec>
             TileGroup<TVector, TSpec> group = new(tiles, count: 1, numbers, call.Plan);
             foreach (KeyValueBlock block in keys.Blocks(group))
             {
-                // Nothing computes anew what a mask has not hidden, so that care is taken at once.
+                // A weight is not computed a second time, so that care is taken at once.
                 TakeScores(call, tile, block, group.SeenBy(0), careful: true, ref ahead);
                 for (int q = 0; q < width; q++)
                     destinations[q] = q < count ? rows[q] + block.First : tile.Spare;

@@ -66,8 +66,8 @@ internal sealed unsafe partial class FlashDriver<TTiles, TVector, TSpec>(TileDri
         if (Take(call, tiles, tileCount, keyValues, nextTile))
             return;
 
-        // 0·NaN is NaN: values that a query may not see have reached it if they were not finite. That is seen in the end,
-        // so the usual case pays nothing, and the tile is computed again with care.
+        // A value that a query may not see has the weight 0, but 0·NaN is NaN: a value that is not finite has reached the output. The output
+        // shows it in the end, so that the usual case pays nothing, and the tile is computed again with care.
         keyValues = KeysAndValues(call, plan, *tiles, workspace.Memory, isFirstOfHead, careful: true);
         Take(call, tiles, tileCount, keyValues, nextTile);
     }
@@ -75,8 +75,8 @@ internal sealed unsafe partial class FlashDriver<TTiles, TVector, TSpec>(TileDri
     private static KeyValueBlocks KeysAndValues(
         in AttentionCall call, in LanePlan plan, in RegisterTile<TVector, TSpec> tile, float* memory, bool isFirstOfHead, bool careful) => new()
         {
-            Keys = KeysOf(call, tile.Queries.Rows),
-            Values = new(call.Operands.Value == null ? null : call.Operands.Value + tile.Queries.Rows.KeyOffset(call.Operands.ValueStrides), call.Operands.ValueStrides.Length),
+            Keys = HeadRows.Keys(call.Operands, tile.Queries.Rows),
+            Values = HeadRows.Values(call.Operands, tile.Queries.Rows),
             HeadDim = call.Operands.HeadDim,
             ValueDim = call.Operands.ValueDim,
             ValueColumns = plan.ValueColumns,
@@ -85,11 +85,9 @@ internal sealed unsafe partial class FlashDriver<TTiles, TVector, TSpec>(TileDri
             IsDense = true,
             CleansValues = careful,
             IsFirstOfHead = isFirstOfHead,
-            KeyStage = memory + plan.Block.KeyStage,
-            ValueStage = memory + plan.Block.ValueStage,
+            KeyStage = plan.Block.KeyStage.In(memory),
+            ValueStage = plan.Block.ValueStage.In(memory),
         };
-
-    private static BlockRows KeysOf(in AttentionCall call, in TileRowMap rows) => new(call.Operands.Key + rows.KeyOffset(call.Operands.KeyStrides), call.Operands.KeyStrides.Length);
 
     /// <summary>Computes the tiles; returns whether nothing has reached a query that it may not see.</summary>
     [MethodImpl(MethodImplOptions.AggressiveOptimization)]
@@ -106,7 +104,8 @@ internal sealed unsafe partial class FlashDriver<TTiles, TVector, TSpec>(TileDri
         Prefetcher ahead = new(call.Plan.AsksAhead);
         foreach (KeyValueBlock block in keyValues.Blocks(group))
         {
-            // Tile by tile, so that all share the memory for scores. Scores of all tiles first and then all values is as fast (measured).
+            // Each register tile takes the whole block before the next one does, so that all share the memory for scores. To take the scores
+            // of all first, and then all values, is as fast (measured).
             for (int i = 0; i < tileCount; i++)
             {
                 if (group.SeenBy(i) > 0)
@@ -164,24 +163,25 @@ internal sealed unsafe partial class FlashDriver<TTiles, TVector, TSpec>(TileDri
     [MethodImpl(MethodImplOptions.AggressiveOptimization)]
     private static void TakeScores(in AttentionCall call, in RegisterTile<TVector, TSpec> tile, in KeyValueBlock block, int seen, bool careful, ref Prefetcher ahead)
     {
-        // A register tile has so many keys at least. Some may be past those that its queries see: that counts as hiding.
+        // The product computes a register tile's keys at least. Keys past those that the queries see are hidden like those past a range's end.
         int first = block.First, computed = Math.Max(seen, TTiles.KeyRows), headDim = call.Operands.HeadDim;
         ref readonly ScoreBlock scores = ref tile.Block;
 
-        // What masks hide, their bias hides; the rest is hidden after the product. Either need not be computed for whole vectors.
+        // The bias hides what masks hide, and a step after the product hides what ranges hide. What neither shows to any query of a vector is
+        // not computed for that vector.
         bool hides = tile.Queries.Visibility.IsPartial(first, computed), differ = !careful && tile.Queries.Visibility.MayDiffer(first, computed);
         bool hasBias = Features.Uses<TSpec>(call.Uses, TileMasks<TSpec>.Kinds | AttentionFeatures.Alibi), isCapped = ScoreSteps<TVector>.HasCap<TSpec>(call.Uses);
         if (hasBias)
             tile.PackBias(call, first, seen, computed);
 
-        // The product adds the bias, but not before a softcap. −∞ + NaN is NaN: a key that a mask hides may show. As with values, that is seen
-        // in the end.
+        // The product adds the bias unless a softcap comes between. A NaN that the bias should hide stays NaN then, since −∞ + NaN is NaN. The
+        // output shows that in the end as it does with values; with care the bias is added after the product, where it hides any score.
         bool fuses = hasBias && !isCapped && !careful;
         new Span<float>(scores.Max, scores.Width).CopyTo(new Span<float>(scores.NewMax, scores.Width));
         float* max = hides || isCapped || hasBias != fuses ? scores.UnusedMax : scores.NewMax;
         tile.Queries.Visibility.CountKeys(scores.Counts, tile.Vectors, TVector.Count, first, seen, TTiles.KeyRows, differ);
 
-        // As in TakeValues.
+        // The keys that all vectors take come first, then those that only the vectors from the second on take, and so on.
         for (int v = 0, from = 0, vectors = tile.Vectors; v < vectors; v++)
         {
             int q = v * TVector.Count, end = scores.Counts[v], offset = from * scores.Stride + q;
@@ -214,8 +214,8 @@ internal sealed unsafe partial class FlashDriver<TTiles, TVector, TSpec>(TileDri
         ref readonly ScoreBlock scores = ref tile.Block;
         ref readonly SoftmaxState<TVector> softmax = ref tile.Softmax;
 
-        // Keys that all vectors take, then those that only the vectors from the second on do, and so on: parts of one sum, so that a
-        // query's bits do not depend on the other queries of the tile.
+        // The keys that all vectors take come first, then those that only the vectors from the second on take, and so on. These are parts of
+        // one sum, so that a query's bits do not depend on the other queries of the tile.
         for (int v = 0, from = 0, vectors = tile.Vectors; v < vectors;)
         {
             int q = v * TVector.Count, end = scores.Counts[v], complete = 1;
@@ -262,7 +262,7 @@ internal sealed unsafe partial class FlashDriver<TTiles, TVector, TSpec>(TileDri
             return;
         TileRowMap rows = new(call, nextTile, next);
         if (index == 0)
-            keyValues.AskForHead(ref ahead, KeysOf(call, rows), next.KeyLength);
+            keyValues.AskForHead(ref ahead, HeadRows.Keys(operands, rows), next.KeyLength);
         ahead.Add(operands.Query + rows.Offset(firstRow, operands.QueryStrides), operands.QueryStrides.Length, operands.HeadDim, count);
         ahead.Add(operands.Output + rows.Offset(firstRow, operands.OutputStrides), operands.OutputStrides.Length, operands.ValueDim, count);
     }

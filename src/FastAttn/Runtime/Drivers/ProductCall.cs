@@ -5,18 +5,18 @@ using System.Threading;
 namespace FastAttn.Runtime;
 
 /// <summary>
-/// Matrix products of as many rows each, done at once: the projections of a layer. A tile is a block of rows times a group
-/// of panels of one of them. How they are cut depends on the number of threads, what they compute does not: every sum is
-/// taken in the order of its terms.
+/// Matrix products with the same number of rows, done at once: the projections of a layer. A tile is a block of rows times a group
+/// of panels of one of them. How the products are cut depends on the number of threads. What they compute does not:
+/// every sum is taken in the order of its terms.
 /// </summary>
 internal unsafe struct ProductCall : ITiledWork
 {
     private const int MaxProjections = 3;
 
-    // Where the weights are the traffic, a weight costs as much as this many multiply-adds.
+    // With few rows the time goes into reading the weights: a weight then costs as much as this many multiply-adds.
     private const int RowsPerWeight = 16;
 
-    // A group of fewer panels would copy its rows of A too often, fewer rows read its panels too often.
+    // Groups of fewer panels would read the rows of A too often, and blocks of fewer rows the panels.
     private const int MinPanels = 8, MinRows = 32;
 
     private readonly ProductDriver _driver;
@@ -114,7 +114,7 @@ internal unsafe struct ProductCall : ITiledWork
 
     private void SetRowBlocks(int maxRows)
     {
-        // As even as whole tiles allow.
+        // The blocks are as even as whole tiles allow.
         _rowBlocks = (int)(((long)Rows + maxRows - 1) / maxRows);
         int rows = (int)(((long)Rows + _rowBlocks - 1) / _rowBlocks), tileRows = _driver.TileRows;
         _rowsPerTile = (rows + tileRows - 1) / tileRows * tileRows;

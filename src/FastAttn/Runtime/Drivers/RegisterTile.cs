@@ -45,43 +45,43 @@ internal readonly unsafe struct RegisterTile<TVector, TSpec>
         ref readonly LaneTileLayout own = ref plan.Tile;
         float* tileMemory = memory + shared.Floats + index * own.Floats;
         int width = (tile.RowCount + TVector.Count - 1) / TVector.Count * TVector.Count;
-        Queries = new(call, tile, sequence, tileMemory, own.Queries, width, memory + shared.AlibiOrigins);
-        Query = tileMemory + own.Query;
+        Queries = new(call, tile, sequence, tileMemory, own.Queries, width, shared.AlibiOrigins.In(memory));
+        Query = own.Query.In(tileMemory);
         Block = new()
         {
-            Score = memory + shared.Score,
-            Bias = memory + shared.Bias,
-            Counts = (int*)(memory + shared.Counts),
+            Score = shared.Score.In(memory),
+            Bias = shared.Bias.In(memory),
+            Counts = (int*)shared.Counts.In(memory),
             Max = Queries.Max,
-            NewMax = memory + shared.NewMax,
-            UnusedMax = memory + shared.UnusedMax,
+            NewMax = shared.NewMax.In(memory),
+            UnusedMax = shared.UnusedMax.In(memory),
             Width = width,
             Stride = plan.RegisterRows,
         };
         Softmax = new()
         {
             Max = Queries.Max,
-            Sum = tileMemory + own.Sum,
-            Alpha = memory + shared.Alpha,
-            Output = tileMemory + own.Output,
-            BlockSum = memory + shared.BlockSum,
+            Sum = own.Sum.In(tileMemory),
+            Alpha = shared.Alpha.In(memory),
+            Output = own.Output.In(tileMemory),
+            BlockSum = shared.BlockSum.In(memory),
             Totals = new()
             {
-                Output = tileMemory + own.TotalOutput,
-                OutputRest = tileMemory + own.OutputRest,
-                Max = tileMemory + own.TotalMax,
-                Sum = tileMemory + own.TotalSum,
-                SumRest = tileMemory + own.SumRest,
+                Output = own.TotalOutput.In(tileMemory),
+                OutputRest = own.OutputRest.In(tileMemory),
+                Max = own.TotalMax.In(tileMemory),
+                Sum = own.TotalSum.In(tileMemory),
+                SumRest = own.SumRest.In(tileMemory),
             },
             HasParts = plan.HasParts,
             Width = width,
             Stride = plan.RegisterRows,
             Columns = plan.ValueColumns,
         };
-        Factors = memory + shared.Factors;
-        Spare = memory + shared.Spare;
-        _laneStarts = memory + shared.LaneStarts;
-        _laneLimits = memory + shared.LaneLimits;
+        Factors = shared.Factors.In(memory);
+        Spare = shared.Spare.In(memory);
+        _laneStarts = shared.LaneStarts.In(memory);
+        _laneLimits = shared.LaneLimits.In(memory);
     }
 
     /// <summary>Vectors of queries.</summary>

@@ -3,7 +3,7 @@ using System.Runtime.CompilerServices;
 
 namespace FastAttn.Runtime;
 
-/// <summary>Attention of few queries: each by itself, with the head dimension in lanes (<see cref="DecodeTile{TVector}"/>).</summary>
+/// <summary>Attention of few queries, key block by key block, with the head dimension in lanes (<see cref="DecodeTile{TVector}"/>).</summary>
 /// <typeparam name="TVector">The vector.</typeparam>
 /// <typeparam name="TSpec">What the kernel was declared for.</typeparam>
 internal static unsafe class RowDriver<TVector, TSpec>
@@ -24,7 +24,7 @@ internal static unsafe class RowDriver<TVector, TSpec>
             RowTile<TVector, TSpec> queries = new(call, rows, sequence, workspace.Memory);
             queries.PackQuery(call);
 
-            // As with many queries: again, where something has reached a query that it may not see.
+            // As with many queries, the output shows in the end whether a value has reached a query that may not see it.
             if (!Take(call, queries, KeysAndValues(call, queries, workspace.Memory, careful: false)))
                 Take(call, queries, KeysAndValues(call, queries, workspace.Memory, careful: true));
         }
@@ -32,14 +32,14 @@ internal static unsafe class RowDriver<TVector, TSpec>
 
     private static KeyValueBlocks KeysAndValues(in AttentionCall call, in RowTile<TVector, TSpec> tile, float* memory, bool careful) => new()
     {
-        Keys = new(call.Operands.Key + tile.Queries.Rows.KeyOffset(call.Operands.KeyStrides), call.Operands.KeyStrides.Length),
-        Values = new(call.Operands.Value + tile.Queries.Rows.KeyOffset(call.Operands.ValueStrides), call.Operands.ValueStrides.Length),
+        Keys = HeadRows.Keys(call.Operands, tile.Queries.Rows),
+        Values = HeadRows.Values(call.Operands, tile.Queries.Rows),
         HeadDim = call.Operands.HeadDim,
         ValueDim = call.Operands.ValueDim,
         ValueColumns = call.Operands.ValueDim,
         KeyBlock = call.Plan.Rows.KeyBlock,
         CleansValues = careful,
-        ValueStage = memory + call.Plan.Rows.Tile.ValueStage,
+        ValueStage = call.Plan.Rows.Tile.ValueStage.In(memory),
     };
 
     /// <summary>Computes the rows; returns whether nothing has reached a query that it may not see.</summary>

@@ -40,20 +40,20 @@ internal readonly unsafe struct RowTile<TVector, TSpec>
     {
         ref readonly RowTileLayout layout = ref call.Plan.Rows.Tile;
         Queries = new(call, tile, sequence, memory, layout.Queries, tile.RowCount, alibiOriginsInBlock: null);
-        Query = memory + layout.Query;
-        Score = memory + layout.Score;
-        Bias = memory + layout.Bias;
-        BlockStarts = (int*)(memory + layout.BlockStarts);
-        BlockLimits = (int*)(memory + layout.BlockLimits);
+        Query = layout.Query.In(memory);
+        Score = layout.Score.In(memory);
+        Bias = layout.Bias.In(memory);
+        BlockStarts = (int*)layout.BlockStarts.In(memory);
+        BlockLimits = (int*)layout.BlockLimits.In(memory);
         Softmax = new()
         {
             Max = Queries.Max,
-            Sum = (double*)(memory + layout.Sum),
-            Alpha = memory + layout.Alpha,
-            Output = memory + layout.Output,
-            OutputRest = memory + layout.OutputRest,
-            BlockSum = memory + layout.BlockSum,
-            PartSum = memory + layout.PartSum,
+            Sum = (double*)layout.Sum.In(memory),
+            Alpha = layout.Alpha.In(memory),
+            Output = layout.Output.In(memory),
+            OutputRest = layout.OutputRest.In(memory),
+            BlockSum = layout.BlockSum.In(memory),
+            PartSum = layout.PartSum.In(memory),
             Rows = tile.RowCount,
             ValueDim = call.Operands.ValueDim,
         };
@@ -68,7 +68,7 @@ internal readonly unsafe struct RowTile<TVector, TSpec>
             RowSoftmax<TVector>.Scale(call.Operands.Query + Queries.Rows.Offset(q, call.Operands.QueryStrides), scale, Query + (long)q * headDim, headDim);
     }
 
-    /// <summary>Softcap, masks and ALiBi for the keys of a block that one query sees, and the softmax step.</summary>
+    /// <summary>The score steps for the keys of a block that one query sees, and the softmax step.</summary>
     /// <param name="call">The call.</param>
     /// <param name="row">The query.</param>
     /// <param name="first">The block's first key.</param>

@@ -41,8 +41,8 @@ internal readonly unsafe struct TileQueries<TSpec>
     {
         Count = tile.RowCount;
         Rows = new(call, tile, sequence);
-        Max = memory + layout.Max;
-        _positions = (long*)(memory + layout.Positions);
+        Max = layout.Max.In(memory);
+        _positions = (long*)layout.Positions.In(memory);
         bool hasAlibi = Features.Uses<TSpec>(call.Uses, AttentionFeatures.Alibi);
         if (KeyVisibility<TSpec>.HasRanges || hasAlibi)
         {
@@ -51,18 +51,18 @@ internal readonly unsafe struct TileQueries<TSpec>
         }
 
         Visibility = new(
-            (int*)(memory + layout.Starts),
-            (int*)(memory + layout.Limits),
+            (int*)layout.Starts.In(memory),
+            (int*)layout.Limits.In(memory),
             _positions,
             Count,
             width,
             sequence.KeyLength,
             call.Visibility.MaskKeyLength,
             (call.Visibility.Left, call.Visibility.Right),
-            FindMasks(call, (void**)(memory + layout.MaskPointers), width));
+            FindMasks(call, (void**)layout.MaskPointers.In(memory), width));
         if (Features.Uses<TSpec>(call.Uses, AttentionFeatures.Sinks))
         {
-            Sinks = memory + layout.Sinks;
+            Sinks = layout.Sinks.In(memory);
             for (int q = 0; q < width; q++)
                 Sinks[q] = q < Count ? call.Scoring.Sinks[Rows.Head(q)] : float.NegativeInfinity;
         }
@@ -71,10 +71,10 @@ internal readonly unsafe struct TileQueries<TSpec>
             return;
         Alibi = new()
         {
-            Origins = (long*)(memory + layout.AlibiOrigins),
-            Nearest = memory + layout.AlibiNearest,
-            High = memory + layout.AlibiHigh,
-            Low = memory + layout.AlibiLow,
+            Origins = (long*)layout.AlibiOrigins.In(memory),
+            Nearest = layout.AlibiNearest.In(memory),
+            High = layout.AlibiHigh.In(memory),
+            Low = layout.AlibiLow.In(memory),
             OriginsInBlock = alibiOriginsInBlock,
         };
         FindOrigins(call, width);

@@ -2,23 +2,21 @@ namespace FastAttn.Runtime;
 
 /// <summary>One call for the weights of a kernel, its buffers pinned: a tile is a query tile.</summary>
 /// <param name="driver">The kernel.</param>
-/// <param name="call">The call; its output is the weights.</param>
-internal readonly struct WeightsWork(TileDriver driver, in AttentionCall call) : ITiledWork
+/// <param name="call">The call; its output is the weights. It stands on the stack of the caller, who waits until no thread works on it.</param>
+internal readonly unsafe struct WeightsWork(TileDriver driver, AttentionCall* call) : ITiledWork
 {
-    private readonly AttentionCall _call = call;
-
-    public long Tiles => _call.Plan.Partition.Tiles;
+    public long Tiles => call->Plan.Partition.Tiles;
 
     public double Cost
     {
         get
         {
-            TilePartition partition = _call.Plan.Partition;
-            return (double)partition.Batch * partition.Streams * partition.Rows * _call.Shape.KeyLength * _call.Operands.HeadDim;
+            TilePartition partition = call->Plan.Partition;
+            return (double)partition.Batch * partition.Streams * partition.Rows * call->Shape.KeyLength * call->Operands.HeadDim;
         }
     }
 
-    public long WorkspaceFloats => _call.Plan.WorkspaceFloats;
+    public long WorkspaceFloats => call->Plan.WorkspaceFloats;
 
-    public void Run(long tile, long next, Workspace workspace) => driver.RunWeights(_call, _call.Plan.Partition[tile], workspace);
+    public void Run(long tile, long next, Workspace workspace) => driver.RunWeights(*call, call->Plan.Partition[tile], workspace);
 }

@@ -96,7 +96,7 @@ internal static unsafe class LanePacking<TVector>
             LanePacking<Lanes1>.Copy<TElement>(row, firstColumn + t, columns - t, scale, destination + t, overlay);
     }
 
-    /// <summary>The next square's first column. The last square begins early: it takes some columns again, to the same values.</summary>
+    /// <summary>The next square's first column. If the columns that are left do not fill a square, the last square begins early: it takes some columns a second time and writes the same values.</summary>
     [MethodImpl(MethodImplOptions.AggressiveInlining)]
     private static int Next(int column, int columns)
     {
@@ -108,7 +108,7 @@ internal static unsafe class LanePacking<TVector>
     private static void Store<TElement>(TVector element, float* destination, bool overlay)
         where TElement : struct, IRowElement
     {
-        // Chosen, not added: a hidden NaN is hidden.
+        // The element is chosen, not added, so that it hides a NaN.
         if (TElement.OnlyHides && overlay)
             element = TVector.SelectGreaterOrEqual(element, TVector.Create(0), TVector.Load(ref *destination), element);
         element.Store(ref *destination);

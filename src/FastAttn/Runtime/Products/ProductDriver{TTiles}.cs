@@ -19,7 +19,7 @@ internal sealed unsafe class ProductDriver<TTiles> : ProductDriver
     where TTiles : struct, IProductTiles
 {
     /// <summary>
-    /// Rows that are so few that panels stream past them: with 4096 × 4096 weights this is 1.25 times as fast as blocks are at 8 rows
+    /// The number of rows up to which panels stream past them: with 4096 × 4096 weights this is 1.25 times as fast as blocks are at 8 rows
     /// and 1.2 times at 16 (AVX2).
     /// </summary>
     private const int StreamedRows = 16;
@@ -57,7 +57,7 @@ internal sealed unsafe class ProductDriver<TTiles> : ProductDriver
             Padded = memory,
         };
 
-        // Few rows read each panel once, from one end to the other, as the CPU foresees it: asking for memory only slows it down.
+        // With few rows each panel is read once, from one end to the other. The CPU foresees that, and asking for memory only slows it down.
         bool streams = Streams(rows);
         int depthBlock = streams ? weights.Depth : TTiles.DepthBlock;
         for (int k = 0; k < weights.Depth; k += depthBlock)
@@ -113,8 +113,8 @@ internal sealed unsafe class ProductDriver<TTiles> : ProductDriver
     }
 
     /// <summary>
-    /// The columns of one panel. The last ones of C may be fewer than a vector: they are computed in <see cref="Block.Padded"/>, of
-    /// which a task needs but one, and copied.
+    /// The columns of one panel. The last columns of C may be fewer than a vector has lanes: they are computed in
+    /// <see cref="Block.Padded"/> and copied.
     /// </summary>
     private readonly ref struct Cells
     {

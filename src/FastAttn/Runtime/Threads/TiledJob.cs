@@ -9,16 +9,16 @@ namespace FastAttn.Runtime;
 /// done, takes tiles of the others'. The caller always works itself, so busy workers delay but never block a call.
 /// </summary>
 /// <remarks>
-/// Ranges keep a head's keys and values with one core, and what a core wrote in one call is near it in the next: where whoever was
-/// free took the next tile, two threads lost up to a tenth of a short call to lines that came from the other core.
+/// Ranges keep a head's keys and values with one core, and what a core wrote in one call is near it in the next call. When any free
+/// thread took the next tile, two threads lost up to a tenth of a short call to cache lines that came from the other core.
 /// </remarks>
 /// <typeparam name="TWork">What the tiles are.</typeparam>
 internal sealed class TiledJob<TWork> : SharedItem
     where TWork : struct, ITiledWork
 {
     /// <summary>
-    /// The cost that is worth another thread: some 25 µs on a CPU of 40 GFLOP/s, where calls of twice that gain a third from a second
-    /// thread. With twice as much, calls of 90 µs stayed on one.
+    /// The cost that is worth another thread: some 25 µs on a CPU of 40 GFLOP/s, where calls of 50 µs gain a third from a second
+    /// thread. With twice this cost, calls of 90 µs stayed on one thread.
     /// </summary>
     private const long WorkPerThread = 500_000;
 
@@ -66,7 +66,7 @@ internal sealed class TiledJob<TWork> : SharedItem
         }
         finally
         {
-            // No abort (ControlledExecution) ends a finally block: workers hold the call's pointers meanwhile.
+            // An abort (ControlledExecution) does not end a finally block. Workers hold the call's pointers while this one runs.
             job.Share(work, tiles, threads - 1, cancellation);
         }
 
@@ -144,7 +144,7 @@ internal sealed class TiledJob<TWork> : SharedItem
         }
         finally
         {
-            // The others are in their last tile, or have yet to find that none is left.
+            // Each worker that has begun computes its last tile, or is about to find that none is left.
             _begun = others - WorkerThreads.Withdraw(this);
             WaitForWorkers();
         }
@@ -175,7 +175,7 @@ internal sealed class TiledJob<TWork> : SharedItem
         }
         catch (Exception error)
         {
-            // Out of memory for a workspace. What the others do is void, so let them stop too.
+            // There was no memory for a workspace, so the call fails. The other threads take no more tiles.
             _error = error;
             for (int range = 0; range < _threads; range++)
                 Volatile.Write(ref _next[range * CounterStride], _tiles);

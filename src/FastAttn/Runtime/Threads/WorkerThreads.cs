@@ -9,10 +9,10 @@ namespace FastAttn.Runtime;
 /// for <see cref="IdleTime"/> or when they are asked to.
 /// </summary>
 /// <remarks>
-/// They are not the thread pool's: a call is over in some hundred microseconds, in which the pool may not have woken its thread
-/// (4 of 10 times where work comes every 2 ms, on Linux 6.18 with two processors, so that calls took twice their time). These
-/// look for work for <see cref="SpinTime"/> before they sleep. While they look they take it up at once; where
-/// the other thread slept, a call of 170 µs took 280 to 350, and 343 with one thread.
+/// The library has threads of its own because a call is over in some hundred microseconds, in which the thread pool may not have woken its
+/// thread: it had not in 4 of 10 calls that came every 2 ms, on Linux 6.18 with two processors, and these calls took twice their time. A
+/// thread of the library looks for work for <see cref="SpinTime"/> before it sleeps, and takes work up at once while it looks. When it slept,
+/// a call of 170 µs took 280 to 350 µs; with one thread it took 343 µs.
 /// </remarks>
 internal static class WorkerThreads
 {
@@ -22,12 +22,12 @@ internal static class WorkerThreads
     /// <summary>How long a thread looks for what it waits for before it sleeps.</summary>
     private static readonly TimeSpan SpinTime = TimeSpan.FromMilliseconds(1);
 
-    /// <summary>How long it does so without a break. Then it lets others have the processor between looks: what it waits for may need it.</summary>
+    /// <summary>How long a thread looks without a break. After that it yields the processor between looks, since the thread that it waits for may need it.</summary>
     private static readonly TimeSpan TimeAlone = TimeSpan.FromMicroseconds(20);
 
     private const int SpinsBetweenLooks = 10;
 
-    // The items that have runs left, first come first served: linked, so that nothing is allocated.
+    // The items that have runs left, in the order in which they came. They are linked, so that nothing is allocated.
     private static readonly Gate s_gate = new();
     private static SharedItem? s_first, s_last;
     private static int s_runsLeft, s_threads, s_looking, s_sleeping;
@@ -35,12 +35,12 @@ internal static class WorkerThreads
     // Whether threads that find no work end; until the next offer.
     private static bool s_ends;
 
-    // Incremented after the gate is left, so that a thread that looks and sees it does not wait for the one that made the offer.
+    // Incremented after the gate is left, so that a thread that sees the change does not wait for the thread that made the offer.
     private static int s_offers;
 
     /// <summary>
-    /// How long a thread sleeps before it ends. A start takes some 0.1 ms: hardly a call in a thousand pays for it, and a process that has
-    /// done with attention has no threads of it. Tests shorten it.
+    /// How long a thread sleeps before it ends. A start takes some 0.1 ms, for which hardly a call in a thousand pays, and a process that
+    /// computes no more attention has no such threads. Tests shorten it.
     /// </summary>
     internal static TimeSpan IdleTime { get; set; } = TimeSpan.FromSeconds(10);
 
@@ -63,7 +63,7 @@ internal static class WorkerThreads
         return true;
     }
 
-    /// <summary>Offers an item to as many threads. Where this throws, no thread has seen it.</summary>
+    /// <summary>Offers an item to as many threads as it has runs. Where this throws, no thread has seen the item.</summary>
     public static void Offer(SharedItem item, int runs)
     {
         s_gate.Enter();

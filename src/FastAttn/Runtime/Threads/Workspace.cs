@@ -16,7 +16,7 @@ internal sealed unsafe class Workspace
     private const int Alignment = 64;
     private static readonly IdleSlots<Workspace> s_idle = new();
 
-    // What work without scratch memory gets.
+    // The workspace of work that needs no scratch memory.
     private static readonly Workspace s_none = new();
     private static long s_keptBytes;
 
@@ -71,7 +71,7 @@ internal sealed unsafe class Workspace
     {
         FreeUnusedSince(int.MaxValue);
 
-        // The timer refers to the library: it ends its period now and finds nothing left.
+        // A waiting timer would keep the library loaded. It ends its period now, finds nothing left and is not started again.
         if (Volatile.Read(ref s_isTiming) != 0)
             StartTimer(TimeSpan.Zero);
     }
@@ -169,7 +169,7 @@ internal sealed unsafe class Workspace
         bool isSomeLeft = FreeUnusedSince(isShort ? int.MaxValue : Volatile.Read(ref s_period));
         Interlocked.Increment(ref s_period);
 
-        // Whoever gives back something from here on sees that it has to time; what was given back before is seen here.
+        // A thread that gives memory back after this line sees that no timer runs, and starts it. What was given back before is seen below.
         Interlocked.Exchange(ref s_isTiming, 0);
         if (isSomeLeft || KeptBytes > 0)
             Time();

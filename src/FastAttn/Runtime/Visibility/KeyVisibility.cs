@@ -174,15 +174,15 @@ internal readonly unsafe struct KeyVisibility<TSpec>
     }
 
     /// <summary>
-    /// Writes how many keys each vector takes. Its queries may see fewer than those of the vectors after it, as on the diagonal of a
-    /// causal mask: what is hidden from all of them need not be computed.
+    /// Writes how many keys each vector takes. The queries of a vector may see fewer keys than those of the vectors after it, as on the
+    /// diagonal of a causal mask: keys that are hidden from all of them need not be computed.
     /// </summary>
     /// <param name="counts">Written.</param>
     /// <param name="vectors">Vectors.</param>
     /// <param name="lanes">Lanes of a vector.</param>
     /// <param name="first">The block's first key.</param>
     /// <param name="seen">Keys of the block up to the last that some query sees.</param>
-    /// <param name="keyRows">Keys in a register tile of scores: vectors differ by so many or more.</param>
+    /// <param name="keyRows">Keys in a register tile of scores: the counts of two vectors are equal, or differ by at least so many.</param>
     /// <param name="differ">Whether they may differ; else all take what is seen.</param>
     [MethodImpl(MethodImplOptions.AggressiveOptimization)]
     public void CountKeys(int* counts, int vectors, int lanes, int first, int seen, int keyRows, bool differ)
