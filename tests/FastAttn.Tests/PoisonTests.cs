@@ -136,8 +136,12 @@ public static class PoisonTests
         foreach (int queryLength in (int[])[3, 30])
         {
             const int Keys = 90, Hidden = 30;
-            var call = new Case(16, 16, AttentionMask.Causal, new(1, 2, 1, queryLength, Keys)) { PositionOffset = Keys - Hidden - queryLength, KeyLengths = [Keys - 10],
-                AdditiveMask = new(new float[queryLength * Keys], new(1, 1, queryLength, Keys)), };
+            var call = new Case(16, 16, AttentionMask.Causal, new(1, 2, 1, queryLength, Keys))
+            {
+                PositionOffset = Keys - Hidden - queryLength,
+                KeyLengths = [Keys - 10],
+                AdditiveMask = new(new float[queryLength * Keys], new(1, 1, queryLength, Keys)),
+            };
             Inputs inputs = Inputs.Normal(call);
             foreach (AttentionKernel bound in InstructionSets.Supported.Select(call.Kernel.For))
             {
@@ -167,7 +171,7 @@ public static class PoisonTests
             AttentionMaskStrides strides = new(0, 0, Row);
             Case additive = dense with { AdditiveMask = new(Masks.Additive(attends), sizes) };
             Case boolean = dense with { BooleanMask = new(attends, sizes) };
-            Case bits = dense with { BitMask = new(Masks.Packed(attends, Keys), sizes) };
+            Case bits = dense with { BitMask = new(Masks.Bits(attends, Keys), sizes) };
             var wideAdditive = new float[queryLength * Row];
             var wideBoolean = new bool[queryLength * Row];
             var wideBits = new byte[queryLength * Row / 8];
@@ -197,7 +201,7 @@ public static class PoisonTests
     {
         foreach (int queryLength in (int[])[3, 30])
         {
-            var call = new Case(16, 16, AttentionMask.None, new(1, 2, 1, queryLength, 50)) { AdditiveMask = new(new float[queryLength * 50], new(1, 1, queryLength, 50)), };
+            var call = new Case(16, 16, AttentionMask.None, new(1, 2, 1, queryLength, 50)) { AdditiveMask = new(new float[queryLength * 50], new(1, 1, queryLength, 50)) };
             Inputs inputs = Inputs.Normal(call);
             foreach (AttentionKernel bound in InstructionSets.Supported.Select(call.Kernel.For))
             {
@@ -244,7 +248,7 @@ public static class PoisonTests
             "window" => call with { PositionOffset = 30, Window = new(20, 15) },
             "additive" or "additive for some" => call with { AdditiveMask = new(Masks.Additive(mask), sizes) },
             "boolean" or "boolean for some" => call with { BooleanMask = new(mask, sizes) },
-            "bit" or "bit for some" => call with { BitMask = new(Masks.Packed(mask, Keys), sizes) },
+            "bit" or "bit for some" => call with { BitMask = new(Masks.Bits(mask, Keys), sizes) },
             "short mask" => call with { BooleanMask = new([.. mask.AsSpan(0, 83)], new(1, 1, 1, 83)) },
             "all" => call with
             {
@@ -252,7 +256,7 @@ public static class PoisonTests
                 KeyLengths = [80, 105],
                 Window = new(50, null),
                 AdditiveMask = new(Masks.Additive(mask), sizes),
-                BitMask = new(Masks.Packed(Masks.Of(1, 1, Keys, (_, _, j) => j % 7 > 0), Keys), new(1, 1, 1, Keys)),
+                BitMask = new(Masks.Bits(Masks.Of(1, 1, Keys, (_, _, j) => j % 7 > 0), Keys), new(1, 1, 1, Keys)),
                 AlibiSlopes = [0.1f, 0.01f],
                 Sinks = [1, -1],
             },

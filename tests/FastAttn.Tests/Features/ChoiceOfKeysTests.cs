@@ -75,7 +75,7 @@ public static class ChoiceOfKeysTests
             Window = Window(left, null),
             AdditiveMask = new(Masks.Additive(one), sizes),
             BooleanMask = new(other, sizes),
-            BitMask = new(Masks.Packed(third, shape.KeyLength), sizes),
+            BitMask = new(Masks.Bits(third, shape.KeyLength), sizes),
         };
         return (all, (b, i, j) => j < lengths[b] && IsInWindow(i + (call.PositionOffset ?? lengths[b] - shape.QueryLength) - j, left, null)
             && one[i * shape.KeyLength + j] && other[i * shape.KeyLength + j] && third[i * shape.KeyLength + j]);

@@ -42,7 +42,7 @@ public static class EmptyRowTests
             "window" => (call with { PositionOffset = -1, Window = new(0, 0) }, static (_, i) => i is 0 or > 40),
             "additive" => (call with { AdditiveMask = new(Masks.Additive(oddRows), sizes) }, static (_, i) => i % 2 == 0),
             "boolean" => (call with { BooleanMask = new(oddRows, sizes) }, static (_, i) => i % 2 == 0),
-            "bit" => (call with { BitMask = new(Masks.Packed(oddRows, Keys), sizes) }, static (_, i) => i % 2 == 0),
+            "bit" => (call with { BitMask = new(Masks.Bits(oddRows, Keys), sizes) }, static (_, i) => i % 2 == 0),
             "short mask" => (call with { AdditiveMask = new([], new(1, 1, 1, 0)) }, static (_, _) => true),
 
             // What one leaves the other hides.

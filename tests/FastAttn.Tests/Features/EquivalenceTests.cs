@@ -20,7 +20,7 @@ public static class EquivalenceTests
 
     [Fact]
     public static void Bit_mask_equals_a_boolean_one() => ForMasks(
-        static (call, mask, sizes) => call with { BitMask = new(Masks.Packed(mask, sizes[3]), new(sizes[0], sizes[1], sizes[2], sizes[3])) },
+        static (call, mask, sizes) => call with { BitMask = new(Masks.Bits(mask, sizes[3]), new(sizes[0], sizes[1], sizes[2], sizes[3])) },
         static (call, mask, sizes) => call with { BooleanMask = new(mask, new(sizes[0], sizes[1], sizes[2], sizes[3])) });
 
     [Fact]
@@ -41,7 +41,7 @@ public static class EquivalenceTests
             Case plain = new(16, 16, AttentionMask.None, new(Batch, Heads, 2, Queries, Keys));
             SameBits(plain with { AdditiveMask = Masks.Additive(mask) }, plain with { AdditiveMask = new(Masks.Additive(mask), sizes) });
             SameBits(plain with { BooleanMask = mask }, plain with { BooleanMask = new(mask, sizes) });
-            SameBits(plain with { BitMask = Masks.Packed(mask, Keys) }, plain with { BitMask = new(Masks.Packed(mask, Keys), sizes) });
+            SameBits(plain with { BitMask = Masks.Bits(mask, Keys) }, plain with { BitMask = new(Masks.Bits(mask, Keys), sizes) });
         }
     }
 
@@ -61,7 +61,7 @@ public static class EquivalenceTests
             bool[] mask = Masks.Draw(new Random(1), sizes.Batch, sizes.Heads, sizes.QueryLength, sizes.KeyLength);
             SameBits(plain with { AdditiveMask = new(Masks.Additive(mask), sizes) }, plain with { AdditiveMask = new(Masks.Additive(mask), sizes, strides) });
             SameBits(plain with { BooleanMask = new(mask, sizes) }, plain with { BooleanMask = new(mask, sizes, strides) });
-            SameBits(plain with { BitMask = new(Masks.Packed(mask, 9), sizes) }, plain with { BitMask = new(Masks.Packed(mask, 9), sizes, bitStrides) });
+            SameBits(plain with { BitMask = new(Masks.Bits(mask, 9), sizes) }, plain with { BitMask = new(Masks.Bits(mask, 9), sizes, bitStrides) });
         }
     }
 
@@ -83,7 +83,7 @@ public static class EquivalenceTests
         Case plain = new(16, 16, AttentionMask.None, new(Batch, Heads, Heads, Queries, Keys));
         SameBits(plain with { AdditiveMask = Masks.Additive(copy) }, plain with { AdditiveMask = new(Masks.Additive(view), sizes, strides) });
         SameBits(plain with { BooleanMask = copy }, plain with { BooleanMask = new(view, sizes, strides) });
-        SameBits(plain with { BitMask = Masks.Packed(copy, Keys) }, plain with { BitMask = new(Masks.Packed(view, AllKeys), sizes, strides) });
+        SameBits(plain with { BitMask = Masks.Bits(copy, Keys) }, plain with { BitMask = new(Masks.Bits(view, AllKeys), sizes, strides) });
     }
 
     /// <summary>As numpy's and ONNX's booleans come; any byte but 0 shows a key.</summary>
@@ -158,7 +158,7 @@ public static class EquivalenceTests
         {
             0 => plain with { AdditiveMask = new(Masks.Additive(mask), new(shape.Batch, 1, queries, keys)) },
             1 => plain with { BooleanMask = new(mask, new(shape.Batch, 1, queries, keys)) },
-            _ => plain with { BitMask = new(Masks.Packed(mask, keys), new(shape.Batch, 1, queries, keys)) },
+            _ => plain with { BitMask = new(Masks.Bits(mask, keys), new(shape.Batch, 1, queries, keys)) },
         };
         return (@explicit, declared);
     });

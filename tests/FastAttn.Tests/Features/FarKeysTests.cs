@@ -26,8 +26,12 @@ public static class FarKeysTests
     public static void Outputs_are_as_accurate_as_with_near_keys(int queryLength, int offset, bool isShorter)
     {
         const int Keys = 200;
-        var call = new Case(16, 16, AttentionMask.None, new(1, 2, 2, queryLength, Keys)) { PositionOffset = offset, AlibiSlopes = [1, 0.3f],
-            KeyLengths = isShorter ? [150] : null, };
+        var call = new Case(16, 16, AttentionMask.None, new(1, 2, 2, queryLength, Keys))
+        {
+            PositionOffset = offset,
+            AlibiSlopes = [1, 0.3f],
+            KeyLengths = isShorter ? [150] : null,
+        };
 
         Check(call);
     }
@@ -50,10 +54,14 @@ public static class FarKeysTests
         AttentionMaskSizes sizes = new(1, 1, queryLength, Keys);
         bool[] sees = [.. Enumerable.Range(0, queryLength * Keys).Select(i => (Key: i % Keys, Query: Position + i / Keys)).Select(
             pair => isOneSided ? pair.Key > pair.Query + Hidden : Math.Abs(pair.Key - pair.Query) > Hidden)];
-        var call = new Case(16, 16, AttentionMask.None, new(1, 2, 2, queryLength, Keys)) { PositionOffset = Position, AlibiSlopes = [1, 0.3f],
+        var call = new Case(16, 16, AttentionMask.None, new(1, 2, 2, queryLength, Keys))
+        {
+            PositionOffset = Position,
+            AlibiSlopes = [1, 0.3f],
             AdditiveMask = kind == AttentionFeatures.AdditiveMask ? new(Masks.Additive(sees), sizes) : null,
             BooleanMask = kind == AttentionFeatures.BooleanMask ? new(sees, sizes) : null,
-            BitMask = kind == AttentionFeatures.BitMask ? new(Masks.Packed(sees, Keys), sizes) : null, };
+            BitMask = kind == AttentionFeatures.BitMask ? new(Masks.Bits(sees, Keys), sizes) : null,
+        };
 
         Check(call);
     }
@@ -98,8 +106,12 @@ public static class FarKeysTests
     public static void Infinite_bias_does_not_show_a_hidden_key(int queryLength)
     {
         const int Keys = 40;
-        Check(new Case(16, 16, AttentionMask.None, new(1, 1, 1, queryLength, Keys)) { PositionOffset = 0, AlibiSlopes = [-3e38f],
-            BooleanMask = new([.. Enumerable.Range(0, Keys).Select(static j => j == 20)], new(1, 1, 1, Keys)), });
+        Check(new Case(16, 16, AttentionMask.None, new(1, 1, 1, queryLength, Keys))
+        {
+            PositionOffset = 0,
+            AlibiSlopes = [-3e38f],
+            BooleanMask = new([.. Enumerable.Range(0, Keys).Select(static j => j == 20)], new(1, 1, 1, Keys)),
+        });
     }
 
     private static void Check(Case call)

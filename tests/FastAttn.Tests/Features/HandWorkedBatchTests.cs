@@ -55,18 +55,18 @@ public static class HandWorkedBatchTests
     }
 
     [Fact]
-    public static void Packed_tokens_with_padding_are_as_if_alone()
+    public static void Tokens_side_by_side_with_padding_are_as_if_alone()
     {
         foreach (int length in Lengths)
         {
             // A token is its query, its key and its value.
-            float[] packed = [.. Enumerable.Range(0, length).SelectMany(static i => (float[])[0, 0, i + 1])];
+            float[] qkv = [.. Enumerable.Range(0, length).SelectMany(static i => (float[])[0, 0, i + 1])];
             foreach (AttentionKernel bound in InstructionSets.Supported.Select(ScaledDotProductAttention.GetKernel(1, AttentionMask.Causal, AttentionFeatures.All).For))
             {
                 for (int keys = 1; keys <= length; keys++)
                 {
                     var output = new float[length];
-                    bound.ForwardQkv(packed, output, new(1, 1, length), new() { KeyLengths = [keys] });
+                    bound.ForwardQkv(qkv, output, new(1, 1, length), new() { KeyLengths = [keys] });
                     AssertClose($"{bound.Name}: {keys} of {length}", [.. Enumerable.Range(0, length).Select(i => Mean(0, Math.Min(i + 1, keys)))], output);
                 }
             }
@@ -82,7 +82,7 @@ public static class HandWorkedBatchTests
     {
         foreach (int queries in Lengths)
         {
-            Case plain = new Case(1, 1, AttentionMask.None, new(1, 1, 1, queries, queries - 1));
+            Case plain = new(1, 1, AttentionMask.None, new(1, 1, 1, queries, queries - 1));
             Case shorter = plain with { Shape = new(2, 1, 1, queries, queries + 1), KeyLengths = [queries, queries - 1] };
             Case both = shorter with { Shape = new(2, 1, 1, queries, queries), QueryLengths = [queries, 2], KeyLengths = [queries, 1] };
             Case ragged = plain with { Shape = new(2, 1, 1, queries, queries), QueryStarts = [0, 1, 1 + queries], KeyStarts = [0, 1, queries] };
@@ -182,7 +182,7 @@ public static class HandWorkedBatchTests
     /// <summary>Values 1, 2, 3, … of which the keys from <paramref name="start"/> to before <paramref name="end"/> count; 0 if there are none.</summary>
     private static double Mean(int start, int end) => start >= end ? 0 : (start + end + 1) / 2.0;
 
-    private static Case Of(int queries, int keys) => new Case(1, 1, AttentionMask.None, new(1, 1, 1, queries, keys)) { Scale = 1 };
+    private static Case Of(int queries, int keys) => new(1, 1, AttentionMask.None, new(1, 1, 1, queries, keys)) { Scale = 1 };
 
     /// <summary>Self-attention of equal scores and values 1, 2, 3, …, of which each number of keys exists; rows of padding are computed as well.</summary>
     private static void CheckPadded(Func<Case, Case> with, Row expected)
@@ -215,7 +215,7 @@ public static class HandWorkedBatchTests
         bool[] Mask(int queries) => Masks.Of(1, queries, maskKeys, (_, i, j) => attends(i, j));
         CheckEqualScores(queries => Of(queries, 3) with { BooleanMask = new(Mask(queries), new(1, 1, queries, maskKeys)) }, expected);
         CheckEqualScores(queries => Of(queries, 3) with { AdditiveMask = new(Masks.Additive(Mask(queries)), new(1, 1, queries, maskKeys)) }, expected);
-        CheckEqualScores(queries => Of(queries, 3) with { BitMask = new(Masks.Packed(Mask(queries), maskKeys), new(1, 1, queries, maskKeys)) }, expected);
+        CheckEqualScores(queries => Of(queries, 3) with { BitMask = new(Masks.Bits(Mask(queries), maskKeys), new(1, 1, queries, maskKeys)) }, expected);
     }
 
     /// <summary>The same query any number of times, with the same result each.</summary>

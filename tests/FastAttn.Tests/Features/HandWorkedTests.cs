@@ -31,7 +31,7 @@ public static class HandWorkedTests
 
     /// <summary>The last query sees the last key that exists; in self-attention each query sees the key of its own token.</summary>
     [Fact]
-    public static void Causal_offset_follows_from_the_key_length()
+    public static void Position_offset_follows_from_the_key_length()
     {
         foreach (int length in (int[])[0, 1, 2, 3])
         {
@@ -91,7 +91,7 @@ public static class HandWorkedTests
 
     /// <summary>Key j is bit j of the first byte.</summary>
     [Fact]
-    public static void Packed_mask_hides_where_a_bit_is_0() => Check(
+    public static void Bit_mask_hides_where_a_bit_is_0() => Check(
         static call => call with
         {
             BitMask = new([.. Enumerable.Range(0, call.Shape.QueryLength).Select(static i => (byte)(i % 2 == 0 ? 0b101 : 0b110))], new(1, 1, call.Shape.QueryLength, 3)),
@@ -166,8 +166,13 @@ public static class HandWorkedTests
     [Fact]
     public static void Slope_and_sink_belong_to_the_query_head()
     {
-        var call = new Case(1, 1, AttentionMask.None, new(1, 4, 2, 1, 1)) { Scale = 1, PositionOffset = 2, AlibiSlopes = [0, Log(2), Log(3), 0],
-            Sinks = [Log(1), Log(3), float.NegativeInfinity, Log(9)], };
+        var call = new Case(1, 1, AttentionMask.None, new(1, 4, 2, 1, 1))
+        {
+            Scale = 1,
+            PositionOffset = 2,
+            AlibiSlopes = [0, Log(2), Log(3), 0],
+            Sinks = [Log(1), Log(3), float.NegativeInfinity, Log(9)],
+        };
 
         // Key heads have the weights 1 and 4 and stand two steps away: 1, 1/4; 4/9, 4.
         (double Output, double Sum)[] expected = [(1.0 / 2, 2), (0.25 / 3.25, 3.25), (10, 4.0 / 9), (40.0 / 13, 13)];
@@ -180,7 +185,7 @@ public static class HandWorkedTests
         new Case(1, 1, AttentionMask.None, new(1, 1, 1, 1, 3)) { Scale = 1, Sinks = [float.MaxValue] }, new([1], Logits, Values), [(0, double.PositiveInfinity)], checkLogSumExp: false);
 
     [Fact]
-    public static void Causal_offsets_belong_to_the_sequence()
+    public static void Position_offsets_belong_to_the_sequence()
     {
         var call = new Case(1, 1, AttentionMask.Causal, new(3, 1, 1, 2, 3)) { Scale = 1, PositionOffsets = [0, 1, -1] };
         (double Output, double Sum)[] expected = [(1, 1), (21.0 / 3, 3), (21.0 / 3, 3), (421.0 / 7, 7), (0, 0), (1, 1)];

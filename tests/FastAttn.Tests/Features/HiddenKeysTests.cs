@@ -35,7 +35,7 @@ public static class HiddenKeysTests
         [
             call with { AdditiveMask = new(Masks.Additive(mask), new(1, 1, 1, keys)) },
             call with { BooleanMask = new(mask, new(1, 1, 1, keys)) },
-            call with { BitMask = new(Masks.Packed(mask, keys), new(1, 1, 1, keys)) },
+            call with { BitMask = new(Masks.Bits(mask, keys), new(1, 1, 1, keys)) },
         ];
         int stride = isPadded ? 2 * HeadDim : HeadDim;
         using GuardedBuffer key = new(keys * stride), value = new(keys * stride);

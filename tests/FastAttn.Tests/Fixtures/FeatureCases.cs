@@ -94,7 +94,7 @@ internal static class FeatureCases
         if (Has(AttentionFeatures.BitMask))
         {
             (int[] sizes, bool[] mask) = DrawMask();
-            drawn = drawn with { BitMask = new(Masks.Packed(mask, sizes[3]), new(sizes[0], sizes[1], sizes[2], sizes[3])) };
+            drawn = drawn with { BitMask = new(Masks.Bits(mask, sizes[3]), new(sizes[0], sizes[1], sizes[2], sizes[3])) };
         }
 
         if (Has(AttentionFeatures.Ragged))

@@ -77,11 +77,11 @@ internal sealed class Layer
 
     public MultiHeadAttentionOptions Options { get; }
 
-    public MultiHeadAttention Build(WeightLayout layout = WeightLayout.InputOutput, bool isPacked = false, QkvOrder order = QkvOrder.Concatenated)
+    public MultiHeadAttention Build(WeightLayout layout = WeightLayout.InputOutput, bool isQkv = false, QkvOrder order = QkvOrder.Concatenated)
     {
         bool isTransposed = layout == WeightLayout.OutputInput;
         float[] query = Give(_query, _queryInput), key = Give(_key, _keyInput), value = Give(_value, _valueInput), output = Give(_output, Options.Heads * _valueDim);
-        if (!isPacked)
+        if (!isQkv)
         {
             return new(Options, new()
             {
@@ -91,10 +91,10 @@ internal sealed class Layer
         }
 
         // [in, out]: for each input, and of the biases, the outputs in the wanted order.
-        float[] packed = Ordered(SideBySide(_queryInput, _query, _key, _value)), biases = [.. _queryBias, .. _keyBias, .. _valueBias];
+        float[] qkv = Ordered(SideBySide(_queryInput, _query, _key, _value)), biases = [.. _queryBias, .. _keyBias, .. _valueBias];
         return new(Options, new()
         {
-            Layout = layout, Qkv = Give(packed, _queryInput), QkvOrder = order, Output = output, QkvBias = biases.Length == 0 ? [] : Ordered(biases),
+            Layout = layout, Qkv = Give(qkv, _queryInput), QkvOrder = order, Output = output, QkvBias = biases.Length == 0 ? [] : Ordered(biases),
             OutputBias = _outputBias, QueryNorm = _queryNorm, QueryNormBias = _queryNormBias, KeyNorm = _keyNorm, KeyNormBias = _keyNormBias,
         });
 

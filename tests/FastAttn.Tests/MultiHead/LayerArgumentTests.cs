@@ -19,7 +19,7 @@ public static class LayerArgumentTests
     public static void Valid_weights_are_accepted()
     {
         _ = new MultiHeadAttention(Options, Weights());
-        _ = new MultiHeadAttention(Options, Packed());
+        _ = new MultiHeadAttention(Options, Qkv());
     }
 
     [Fact]
@@ -180,15 +180,15 @@ public static class LayerArgumentTests
         Refused("positions", output => axes.Forward(tokens, output, 2, 3, positions: right), 72);
         Assert.Equal([0, 0], cache.Lengths.ToArray());
 
-        // A causal offset is no position where positions are given.
+        // A position offset is no position of the rotary embedding where positions are given.
         Refused("options", output => rotary.Forward(tokens, output, 2, 3, new() { PositionOffsets = [-1, 0] }), 72);
         rotary.Forward(tokens, new float[72], 2, 3, new() { PositionOffsets = [-1, 0] }, right);
     }
 
     [Fact]
-    public static void Packed_weights_need_inputs_of_one_dimension()
+    public static void Weights_side_by_side_need_inputs_of_one_dimension()
     {
-        ArgumentException error = Assert.Throws<ArgumentException>("weights", static () => new MultiHeadAttention(Options with { KeyInputDim = 5 }, Packed()));
+        ArgumentException error = Assert.Throws<ArgumentException>("weights", static () => new MultiHeadAttention(Options with { KeyInputDim = 5 }, Qkv()));
         Assert.Contains("12, 5 and 12", error.Message, StringComparison.Ordinal);
     }
 
@@ -335,7 +335,7 @@ public static class LayerArgumentTests
         Layout = WeightLayout.InputOutput, Query = new float[96], Key = new float[48], Value = new float[36], Output = new float[72],
     };
 
-    private static MultiHeadAttentionWeights Packed() => new() { Layout = WeightLayout.InputOutput, Qkv = new float[180], QkvBias = new float[15], Output = new float[72] };
+    private static MultiHeadAttentionWeights Qkv() => new() { Layout = WeightLayout.InputOutput, Qkv = new float[180], QkvBias = new float[15], Output = new float[72] };
 
     private static void Refused(string message, Change change)
     {

@@ -75,17 +75,17 @@ public static class MultiHeadAttentionTests
     }
 
     [Fact]
-    public static void Layouts_and_packed_weights_change_no_bit()
+    public static void Layouts_and_weights_side_by_side_change_no_bit()
     {
         foreach (string name in (string[])["odd", "grouped", "normalised, grouped, rotary"])
         {
             Layer layer = Layers[name];
             float[] input = Tokens.Normal(11 * layer.Options.ModelDim), expected = new float[input.Length], actual = new float[input.Length];
             layer.Build().Forward(input, expected, 1, 11);
-            foreach ((WeightLayout layout, bool isPacked) in ((WeightLayout, bool)[])[(WeightLayout.OutputInput, false), (WeightLayout.InputOutput, true), (WeightLayout.OutputInput, true)])
+            foreach ((WeightLayout layout, bool isQkv) in ((WeightLayout, bool)[])[(WeightLayout.OutputInput, false), (WeightLayout.InputOutput, true), (WeightLayout.OutputInput, true)])
             {
-                layer.Build(layout, isPacked).Forward(input, actual, 1, 11);
-                Compare.SameBits($"{name}, {layout}, packed {isPacked}", expected, actual);
+                layer.Build(layout, isQkv).Forward(input, actual, 1, 11);
+                Compare.SameBits($"{name}, {layout}, QKV {isQkv}", expected, actual);
             }
         }
     }

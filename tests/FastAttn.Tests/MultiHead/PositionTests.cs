@@ -81,16 +81,16 @@ public static class PositionTests
     {
         const int First = 5, Second = 7, Length = First + Second;
         MultiHeadAttention layer = new Layer(new() { ModelDim = Dim, Heads = 2, Mask = AttentionMask.Causal, Rotary = new(16) }).Build();
-        float[] input = Tokens.Normal(Length * Dim), packed = new float[input.Length];
+        float[] input = Tokens.Normal(Length * Dim), together = new float[input.Length];
         int[] positions = [.. Enumerable.Range(0, First), .. Enumerable.Range(0, Second)];
         bool[] sees = [.. from i in Enumerable.Range(0, Length) from j in Enumerable.Range(0, Length) select i < First == j < First];
-        layer.Forward(input, packed, 1, Length, new() { BooleanMask = new(sees, new(1, 1, Length, Length)) }, positions);
+        layer.Forward(input, together, 1, Length, new() { BooleanMask = new(sees, new(1, 1, Length, Length)) }, positions);
 
         float[] first = new float[First * Dim], second = new float[Second * Dim];
         layer.Forward(input.AsSpan(0, first.Length), first, 1, First);
         layer.Forward(input.AsSpan(first.Length), second, 1, Second);
-        Tokens.AreClose("first document", Tokens.Exact(first), packed.AsSpan(0, first.Length), Tolerance);
-        Tokens.AreClose("second document", Tokens.Exact(second), packed.AsSpan(first.Length), Tolerance);
+        Tokens.AreClose("first document", Tokens.Exact(first), together.AsSpan(0, first.Length), Tolerance);
+        Tokens.AreClose("second document", Tokens.Exact(second), together.AsSpan(first.Length), Tolerance);
     }
 
     [Fact]

@@ -53,7 +53,7 @@ public static class QkvOrderTests
             layer.Build().Forward(input, expected, 1, 11);
             foreach (WeightLayout layout in (WeightLayout[])[WeightLayout.OutputInput, WeightLayout.InputOutput])
             {
-                layer.Build(layout, isPacked: true, QkvOrder.PerKeyValueHead).Forward(input, actual, 1, 11);
+                layer.Build(layout, isQkv: true, QkvOrder.PerKeyValueHead).Forward(input, actual, 1, 11);
                 Compare.SameBits($"{name}, {layout}", expected, actual);
             }
         }

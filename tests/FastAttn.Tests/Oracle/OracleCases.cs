@@ -47,7 +47,7 @@ internal static class OracleCases
         if ((features & AttentionFeatures.BitMask) != 0)
         {
             CaseMask<bool> mask = DrawMask(random, drawn, isBits: true, true, static attends => attends);
-            drawn = drawn with { BitMask = new(Masks.Packed(mask.Elements, 8 * ((mask.Elements.Length + 7) / 8)), mask.Sizes, mask.Strides) };
+            drawn = drawn with { BitMask = new(Masks.Bits(mask.Elements, 8 * ((mask.Elements.Length + 7) / 8)), mask.Sizes, mask.Strides) };
         }
 
         Inputs inputs = DrawInputs(random, drawn, hasHugeLogits);
