@@ -37,7 +37,7 @@ public sealed class AccuracyContractTests(ITestOutputHelper log)
     public void Largest_error_over_a_hundred_draws_is_that_of_three_passes(int dim, int queries, int keys)
     {
         Assert.SkipUnless(Fma.IsSupported || AdvSimd.IsSupported, "Without fused multiply-adds a product is rounded twice.");
-        AttentionKernel kernel = ScaledDotProductAttention.GetKernel(dim, dim);
+        AttentionKernel kernel = ScaledDotProductAttention.GetKernel(dim);
         var errors = InstructionSets.Supported.ToDictionary(static set => set, static _ => 0.0);
         int heads = Math.Clamp(Scores / (queries * keys), 1, 16);
         double naive = 0;
@@ -45,10 +45,10 @@ public sealed class AccuracyContractTests(ITestOutputHelper log)
         {
             var call = new Case(dim, dim, AttentionMask.None, new(1, heads, heads, queries, keys)) { Seed = seed };
             Inputs inputs = Inputs.Normal(call);
-            Outputs<double> exact = Evaluate.Exact(call, inputs);
+            Outputs<double> exact = call.Exact(inputs);
             naive = Math.Max(naive, ErrorOf(exact, InThreePasses(call, inputs)));
             foreach (InstructionSet set in InstructionSets.Supported)
-                errors[set] = Math.Max(errors[set], ErrorOf(exact, Evaluate.Kernel(kernel.For(set), call, inputs).Output));
+                errors[set] = Math.Max(errors[set], ErrorOf(exact, call.Run(kernel.For(set), inputs).Output));
         }
 
         log.WriteLine($"three passes {naive:G3}; {string.Join(", ", errors.Select(error => $"{error.Key} {error.Value:G3} = {error.Value / naive:F2}×"))}");
@@ -59,7 +59,7 @@ public sealed class AccuracyContractTests(ITestOutputHelper log)
     private static float[] InThreePasses(Case call, Inputs inputs)
     {
         var output = new float[call.OutputRows.Elements];
-        AttentionReference.Forward<float>(inputs.Query, inputs.Key, inputs.Value, output, call.Shape, call.HeadDim, call.ValueDim, options: call.Options);
+        AttentionReference.Forward<float>(inputs.Query, inputs.Key, inputs.Value, output, call.Shape, call.HeadDim);
         return output;
     }
 

@@ -60,7 +60,7 @@ public static class AccuracyTests
             var call = new Case(kernel, new(1 + random.Next(2), queryHeads, keyValueHeads, queryLength, keyLength))
             {
                 Scale = Pick(random, Scales),
-                CausalOffset = Pick<int?>(random, [null, null, 0, 5, -1, -queryLength / 2, keyLength + 3, int.MinValue, int.MaxValue]),
+                PositionOffset = Pick<int?>(random, [null, null, 0, 5, -1, -queryLength / 2, keyLength + 3, int.MinValue, int.MaxValue]),
                 Layout = (AttentionLayout)random.Next(2),
                 Query = Pick(random, InputPlacements),
                 Key = Pick(random, InputPlacements),

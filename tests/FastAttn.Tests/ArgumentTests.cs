@@ -1,4 +1,5 @@
 using System;
+using System.Linq;
 
 using FastAttn.Tests.Fixtures;
 using FastAttn.Tests.Kernels;
@@ -10,7 +11,9 @@ namespace FastAttn.Tests;
 /// <summary>Wrong arguments are refused by name, by every method, before anything is written.</summary>
 public static class ArgumentTests
 {
-    private static readonly AttentionShape Shape = new(Batch: 2, QueryHeads: 4, KeyValueHeads: 2, QueryLength: 5, KeyLength: 7);
+    private static readonly AttentionShape Shape = new(batch: 2, queryHeads: 4, keyValueHeads: 2, queryLength: 5, keyLength: 7);
+
+    private static readonly Case Plain = new(DeclaredKernels.Full16V80(), Shape);
 
     // In the order of the arguments.
     private static readonly (string Name, Func<Arguments, Memory<float>> Get, Action<Arguments, Memory<float>> Set)[] Buffers =
@@ -26,22 +29,60 @@ public static class ArgumentTests
     public static void Valid_arguments_are_accepted() => Valid().AreAccepted();
 
     [Fact]
-    public static void Buffer_of_another_length_than_its_layout_is_refused()
+    public static void Buffer_shorter_than_its_layout_is_refused_and_a_longer_one_accepted()
     {
         foreach ((string name, var get, var set) in Buffers)
         {
             foreach (AttentionLayout layout in Enum.GetValues<AttentionLayout>())
             {
                 int length = get(Valid()).Length;
-                foreach (int wrong in (int[])[0, 1, length - 1, length + 1, 2 * length])
+                foreach (int wrong in (int[])[0, 1, length - 1])
+                    Refused<ArgumentException>(name, arguments => set(arguments, new float[wrong]), Plain with { Layout = layout });
+                foreach (int longer in (int[])[length + 1, 2 * length])
                 {
-                    Arguments arguments = Valid();
-                    arguments.Options = new() { Layout = layout };
-                    set(arguments, new float[wrong]);
-                    arguments.AreRefused<ArgumentException>(name);
+                    Arguments arguments = new(DeclaredKernels.Full16V80(), Plain with { Layout = layout });
+                    set(arguments, new float[longer]);
+                    arguments.AreAccepted();
                 }
             }
         }
+    }
+
+    /// <summary>As arrays of a pool are; what they hold after the needed elements is neither read nor written, whoever else uses it.</summary>
+    [Fact]
+    public static void Elements_of_longer_buffers_after_the_needed_ones_do_not_matter()
+    {
+        Case ragged = Plain with { QueryStarts = [0, 2, 5], KeyStarts = [0, 7, 9] };
+        foreach (Case call in (Case[])[Plain, Plain with { Layout = AttentionLayout.BatchLengthHeadDim }, PlacedAs(RowPlacement.PaddedTokens), ragged])
+        {
+            AttentionKernel kernel = call.QueryStarts is null ? DeclaredKernels.Full16V80() : call.Kernel;
+            Inputs inputs = Inputs.Normal(call);
+            Outputs<float> expected = call.Run(kernel, inputs);
+            foreach (int more in (int[])[1, 16, 1000])
+            {
+                Outputs<float> longer = new(Longer(new float[expected.Output.Length]), Longer(new float[expected.LogSumExp.Length]));
+                longer.Output.AsSpan().Fill(Canary.Value);
+                longer.LogSumExp.AsSpan().Fill(Canary.Value);
+                call.Run(kernel, new(Longer(inputs.Query), Longer(inputs.Key), Longer(inputs.Value)), longer);
+                Compare.SameBits($"{call}, {more} more", expected.Output, longer.Output.AsSpan(0, expected.Output.Length));
+                Compare.SameBits($"{call}, {more} more, LSE", expected.LogSumExp, longer.LogSumExp.AsSpan(0, expected.LogSumExp.Length));
+                Assert.All(longer.Output[expected.Output.Length..], static element => Assert.True(Canary.Is(element)));
+                Assert.All(longer.LogSumExp[expected.LogSumExp.Length..], static element => Assert.True(Canary.Is(element)));
+
+                float[] Longer(float[] buffer) => [.. buffer, .. Enumerable.Repeat(Canary.Value, more)];
+            }
+        }
+    }
+
+    /// <summary>The output may end where another buffer begins, though the array goes on.</summary>
+    [Fact]
+    public static void Longer_output_overlaps_only_where_it_is_written()
+    {
+        Arguments touching = Valid();
+        Memory<float> all = new float[touching.Output.Length + touching.Query.Length];
+        touching.Query = all[touching.Output.Length..];
+        touching.Output = all;
+        touching.AreAccepted();
     }
 
     [Fact]
@@ -72,10 +113,10 @@ public static class ArgumentTests
     {
         foreach (AttentionStrides strides in (AttentionStrides[])[new(long.MaxValue, 0, 16), new(0, long.MaxValue, 16), new(0, 0, long.MaxValue), new(long.MaxValue, long.MaxValue, long.MaxValue), new(1L << 62, 1L << 62, 1L << 62)])
         {
-            Refused<ArgumentException>("query", arguments => arguments.Options = new() { QueryStrides = strides });
-            Refused<ArgumentException>("key", arguments => arguments.Options = new() { KeyStrides = strides });
-            Refused<ArgumentException>("value", arguments => arguments.Options = new() { ValueStrides = strides });
-            Refused<ArgumentException>("output", arguments => arguments.Options = new() { OutputStrides = strides });
+            Refused<ArgumentException>("query", arguments => arguments.QueryStrides = strides);
+            Refused<ArgumentException>("key", arguments => arguments.KeyStrides = strides);
+            Refused<ArgumentException>("value", arguments => arguments.ValueStrides = strides);
+            Refused<ArgumentException>("output", arguments => arguments.OutputStrides = strides);
         }
     }
 
@@ -117,10 +158,10 @@ public static class ArgumentTests
     {
         foreach (AttentionStrides strides in (AttentionStrides[])[new(-1, 80, 80), new(80, -1, 80), new(80, 80, -1), new(long.MinValue, 0, 0)])
         {
-            Refused<ArgumentOutOfRangeException>("options", arguments => arguments.Options = new() { QueryStrides = strides });
-            Refused<ArgumentOutOfRangeException>("options", arguments => arguments.Options = new() { KeyStrides = strides });
-            Refused<ArgumentOutOfRangeException>("options", arguments => arguments.Options = new() { ValueStrides = strides });
-            Refused<ArgumentOutOfRangeException>("options", arguments => arguments.Options = new() { OutputStrides = strides });
+            Refused<ArgumentOutOfRangeException>("query", arguments => arguments.QueryStrides = strides);
+            Refused<ArgumentOutOfRangeException>("key", arguments => arguments.KeyStrides = strides);
+            Refused<ArgumentOutOfRangeException>("value", arguments => arguments.ValueStrides = strides);
+            Refused<ArgumentOutOfRangeException>("output", arguments => arguments.OutputStrides = strides);
         }
     }
 
@@ -131,9 +172,9 @@ public static class ArgumentTests
         foreach (AttentionStrides strides in (AttentionStrides[])[
             new(1600, 400, 79), new(1600, 399, 80), new(1599, 400, 80), new(0, 400, 80), new(1600, 0, 80), new(1600, 400, 0), default, new(80, 80, 80), new(160, 40, 320), new(80, 160, 639), new(1600, 80, 319)])
         {
-            Refused<ArgumentException>("options", arguments =>
+            Refused<ArgumentException>("output", arguments =>
             {
-                arguments.Options = new() { OutputStrides = strides };
+                arguments.OutputStrides = strides;
                 arguments.Output = new float[4000];
             });
         }
@@ -145,7 +186,7 @@ public static class ArgumentTests
         foreach (AttentionStrides strides in (AttentionStrides[])[new(1600, 400, 80), new(1600, 80, 320), new(80, 160, 640), new(80, 800, 160), new(400, 800, 80), new(320, 80, 640)])
         {
             Arguments arguments = Valid();
-            arguments.Options = new() { OutputStrides = strides };
+            arguments.OutputStrides = strides;
             arguments.AreAccepted();
         }
     }
@@ -154,14 +195,20 @@ public static class ArgumentTests
     public static void Undefined_layout_is_refused()
     {
         foreach (var layout in (AttentionLayout[])[(AttentionLayout)2, (AttentionLayout)(-1)])
-            Refused<ArgumentException>("options", arguments => arguments.Options = new() { Layout = layout });
+            Refused<ArgumentException>("shape", arguments => arguments.Shape = Shape with { Layout = layout });
     }
 
     [Fact]
-    public static void Negative_number_of_threads_is_refused()
+    public static void Negative_number_of_threads_is_refused_but_for_minus_1()
     {
-        foreach (int threads in (int[])[-1, int.MinValue])
-            Refused<ArgumentOutOfRangeException>("options", arguments => arguments.Options = new() { MaxDegreeOfParallelism = threads });
+        foreach (int threads in (int[])[-2, int.MinValue])
+            Refused<ArgumentOutOfRangeException>("execution", arguments => arguments.Execution = new() { MaxDegreeOfParallelism = threads });
+        foreach (int threads in (int[])[-1, 0, 1, int.MaxValue])
+        {
+            Arguments arguments = Valid();
+            arguments.Execution = new() { MaxDegreeOfParallelism = threads };
+            arguments.AreAccepted();
+        }
     }
 
     [Fact]
@@ -218,26 +265,16 @@ public static class ArgumentTests
         }
     }
 
-    private static Arguments Valid() => new(DeclaredKernels.Full16V80(), Shape);
+    private static Arguments Valid() => new(DeclaredKernels.Full16V80(), Plain);
 
-    private static Case PlacedAs(RowPlacement placement) =>
-        new(DeclaredKernels.Full16V80(), Shape) { Query = placement, Key = placement, Value = placement, Output = placement };
+    private static Case PlacedAs(RowPlacement placement) => Plain with { Query = placement, Key = placement, Value = placement, Output = placement };
 
-    private static Arguments ValidAs(Case call)
-    {
-        Arguments arguments = Valid();
-        arguments.Options = call.Options;
-        arguments.Query = new float[call.QueryRows.Elements];
-        arguments.Key = new float[call.KeyRows.Elements];
-        arguments.Value = new float[call.ValueRows.Elements];
-        arguments.Output = new float[call.OutputRows.Elements];
-        return arguments;
-    }
+    private static Arguments ValidAs(Case call) => new(DeclaredKernels.Full16V80(), call);
 
-    private static void Refused<TException>(string parameter, Action<Arguments> change)
+    private static void Refused<TException>(string parameter, Action<Arguments> change, Case? call = null)
         where TException : ArgumentException
     {
-        Arguments arguments = Valid();
+        Arguments arguments = new(DeclaredKernels.Full16V80(), call ?? Plain);
         change(arguments);
         arguments.AreRefused<TException>(parameter);
     }

@@ -25,30 +25,29 @@ public static class CancellationTests
         var call = new Case(DeclaredKernels.Causal64, new(1, 2, 2, 30, 30));
         Inputs inputs = Inputs.Normal(call);
         float[] output = Canaries(call.OutputRows.Elements), logSumExp = Canaries(call.LogSumExpElements), scores = Canaries(2 * 30 * 30);
-        AttentionOptions options = call.Options with { CancellationToken = Cancelled };
         foreach (int threads in (int[])[1, 0])
         {
-            options = options with { MaxDegreeOfParallelism = threads };
-            Ends(() => DeclaredKernels.Causal64.Forward(inputs.Query, inputs.Key, inputs.Value, output, call.Shape, options));
-            Ends(() => DeclaredKernels.Causal64.Forward(inputs.Query, inputs.Key, inputs.Value, output, logSumExp, call.Shape, options));
-            Ends(() => DeclaredKernels.Causal64.ForwardPacked(new float[30 * 2 * 3 * 64], output, call.Shape, options: options));
-            Ends(() => ScaledDotProductAttention.Forward(inputs.Query, inputs.Key, inputs.Value, output, call.Shape, 64, options: options));
-            Ends(() => ScaledDotProductAttention.Forward(inputs.Query, inputs.Key, inputs.Value, output, call.Shape, 64, new AttentionModifiers { Sinks = [0, 1] }, options: options));
-            Ends(() => DeclaredKernels.Causal64.ComputeWeights(inputs.Query, inputs.Key, scores, call.Shape, options: options));
-            Ends(() => ScaledDotProductAttention.ComputeWeights(inputs.Query, inputs.Key, scores, call.Shape, 64, options: options));
+            AttentionExecution execution = new() { MaxDegreeOfParallelism = threads, CancellationToken = Cancelled };
+            Ends(() => DeclaredKernels.Causal64.Forward(inputs.Query, inputs.Key, inputs.Value, output, call.Shape, execution: execution));
+            Ends(() => DeclaredKernels.Causal64.Forward(inputs.Query, inputs.Key, inputs.Value, new AttentionOutput(output, logSumExp), call.Shape, execution: execution));
+            Ends(() => DeclaredKernels.Causal64.ForwardQkv(new float[30 * 2 * 3 * 64], output, call.Shape, execution: execution));
+            Ends(() => ScaledDotProductAttention.ForwardQkv(new float[30 * 2 * 3 * 64], output, call.Shape, 64, execution: execution));
+            Ends(() => ScaledDotProductAttention.Forward(inputs.Query, inputs.Key, inputs.Value, output, call.Shape, 64, execution: execution));
+            Ends(() => ScaledDotProductAttention.Forward(inputs.Query, inputs.Key, inputs.Value, output, call.Shape, 64, options: new() { Sinks = [0, 1] }, execution: execution));
+            Ends(() => DeclaredKernels.Causal64.ComputeWeights(inputs.Query, inputs.Key, scores, call.Shape, execution: execution));
+            Ends(() => ScaledDotProductAttention.ComputeWeights(inputs.Query, inputs.Key, scores, call.Shape, 64, execution: execution));
         }
 
-        Ends(() => AttentionReference.Forward<float>(inputs.Query, inputs.Key, inputs.Value, output, logSumExp, call.Shape, 64, 64, options: options));
-        Ends(() => AttentionReference.Scores<float>(inputs.Query, inputs.Key, scores, call.Shape, 64, AttentionScoreStage.Masked, options: options));
-        Assert.All([.. output, .. logSumExp, .. scores], static x => Assert.True(Evaluate.IsCanary(x)));
+        Ends(() => AttentionReference.Forward<float>(inputs.Query, inputs.Key, inputs.Value, output, call.Shape, 64, logSumExp: logSumExp, cancellationToken: Cancelled));
+        Ends(() => AttentionReference.Scores<float>(inputs.Query, inputs.Key, scores, call.Shape, AttentionScoreStage.Masked, 64, cancellationToken: Cancelled));
+        Assert.All([.. output, .. logSumExp, .. scores], static x => Assert.True(Canary.Is(x)));
     }
 
     [Fact]
     public static void Wrong_arguments_are_named_though_the_token_is_cancelled()
     {
-        AttentionOptions options = new() { CancellationToken = Cancelled };
-        Assert.Throws<ArgumentException>("key", () => DeclaredKernels.Causal64.Forward(new float[64], new float[63], new float[64], new float[64], new AttentionShape(1, 1, 1), options));
-        Assert.Throws<ArgumentException>("input", static () => Causal.Forward(new float[31], new float[ModelDim], 1, 1, cancellationToken: Cancelled));
+        Assert.Throws<ArgumentException>("key", () => DeclaredKernels.Causal64.Forward(new float[64], new float[63], new float[64], new float[64], new AttentionShape(1, 1, 1), execution: new() { CancellationToken = Cancelled }));
+        Assert.Throws<ArgumentException>("input", static () => Causal.Forward(new float[31], new float[ModelDim], 1, 1, execution: new() { CancellationToken = Cancelled }));
     }
 
     [Fact]
@@ -57,17 +56,17 @@ public static class CancellationTests
         float[] input = Tokens.Normal(Length * ModelDim), output = Canaries(input.Length);
         KeyValueCache cache = Causal.CreateCache(1, 4), memory = Causal.ProjectMemory(input, input, 1, Length);
         float[] weights = Canaries(2 * Length * Length);
-        Ends(() => Causal.Forward(input, output, 1, Length, cancellationToken: Cancelled));
-        Ends(() => Causal.Forward(input, output, 1, Length, attentionWeights: weights, cancellationToken: Cancelled));
-        Assert.All(weights, static x => Assert.True(Evaluate.IsCanary(x)));
-        Ends(() => Causal.Forward(input, input, input, output, 1, Length, Length, cancellationToken: Cancelled));
-        Ends(() => Causal.Attend(input, memory, output, Length, cancellationToken: Cancelled));
-        Ends(() => Causal.ProjectMemory(input, input, 1, Length, cancellationToken: Cancelled));
-        Ends(() => Causal.Forward(input, output, cache, Length, cancellationToken: Cancelled));
-        Ends(() => Causal.Forward([], [], 0, 0, cancellationToken: Cancelled));
+        Ends(() => Causal.Forward(input, output, 1, Length, execution: new() { CancellationToken = Cancelled }));
+        Ends(() => Causal.Forward(input, output, 1, Length, attentionWeights: weights, execution: new() { CancellationToken = Cancelled }));
+        Assert.All(weights, static x => Assert.True(Canary.Is(x)));
+        Ends(() => Causal.Forward(input, input, input, output, 1, Length, Length, execution: new() { CancellationToken = Cancelled }));
+        Ends(() => Causal.Attend(input, memory, output, Length, execution: new() { CancellationToken = Cancelled }));
+        Ends(() => Causal.ProjectMemory(input, input, 1, Length, execution: new() { CancellationToken = Cancelled }));
+        Ends(() => Causal.Forward(input, output, cache, Length, execution: new() { CancellationToken = Cancelled }));
+        Ends(() => Causal.Forward([], [], 0, 0, execution: new() { CancellationToken = Cancelled }));
         Assert.Equal([0], cache.Lengths.ToArray());
         Assert.Equal(4, cache.Capacity);
-        Assert.All(output, static x => Assert.True(Evaluate.IsCanary(x)));
+        Assert.All(output, static x => Assert.True(Canary.Is(x)));
     }
 
     [Fact]
@@ -76,9 +75,8 @@ public static class CancellationTests
         using var source = new CancellationTokenSource();
         var call = new Case(DeclaredKernels.Causal64, new(2, 4, 4, 100, 100)) { Threads = 0 };
         Inputs inputs = Inputs.Normal(call);
-        var output = new float[call.OutputRows.Elements];
-        DeclaredKernels.Causal64.Forward(inputs.Query, inputs.Key, inputs.Value, output, call.Shape, call.Options with { CancellationToken = source.Token });
-        Compare.SameBits("With a token", Evaluate.Kernel(DeclaredKernels.Causal64, call, inputs).Output, output);
+        Outputs<float> withToken = (call with { CancellationToken = source.Token }).Run(DeclaredKernels.Causal64, inputs);
+        Compare.SameBits("With a token", call.Run(DeclaredKernels.Causal64, inputs), withToken);
     }
 
     /// <summary>At whatever moment: either the append is there, with its output, or the cache is as before.</summary>
@@ -88,7 +86,7 @@ public static class CancellationTests
         // Some 20 million multiply-adds.
         MultiHeadAttention layer = new Layer(new() { ModelDim = 128, Heads = 4, Mask = AttentionMask.Causal }).Build();
         float[] input = Tokens.Normal(200 * 128), expected = new float[input.Length], output = new float[input.Length];
-        layer.Forward(input, expected, 1, 200, maxDegreeOfParallelism: 1);
+        layer.Forward(input, expected, 1, 200, execution: new() { MaxDegreeOfParallelism = 1 });
         KeyValueCache cache = layer.CreateCache(1, 200, canGrow: false);
         int cancelled = 0;
         for (int i = 0; i < Budget.Of(300, 20); i++)
@@ -104,7 +102,7 @@ public static class CancellationTests
             canceller.Start();
             try
             {
-                layer.Forward(input.AsSpan(100 * 128), output.AsSpan(100 * 128), cache, 100, cancellationToken: source.Token);
+                layer.Forward(input.AsSpan(100 * 128), output.AsSpan(100 * 128), cache, 100, execution: new() { CancellationToken = source.Token });
                 Assert.Equal([200], cache.Lengths.ToArray());
             }
             catch (OperationCanceledException error)
@@ -122,7 +120,7 @@ public static class CancellationTests
         Assert.True(cancelled > 0, "No call was cancelled.");
     }
 
-    private static float[] Canaries(int count) => [.. Enumerable.Repeat(Evaluate.Canary, count)];
+    private static float[] Canaries(int count) => [.. Enumerable.Repeat(Canary.Value, count)];
 
     private static void Ends(Action call) => Assert.Equal(Cancelled, Assert.Throws<OperationCanceledException>(call).CancellationToken);
 }

@@ -22,7 +22,7 @@ public static class ConcurrencyTests
                from size in ((int Query, int Key)[])[(1, 40), (30, 60), (110, 100)]
                let call = new Case(kernel, new(2, 4, 2, size.Query, size.Key))
                let inputs = Inputs.Normal(call)
-               select (kernel, call, inputs, Evaluate.Kernel(kernel, call, inputs)),
+               select (kernel, call, inputs, call.Run(kernel, inputs)),
         ];
 
         RunAtOnce(callers: 16, caller =>
@@ -32,7 +32,7 @@ public static class ConcurrencyTests
                 // Steps that have no divisor in common with the number of calls: each caller has its own order.
                 (AttentionKernel kernel, Case call, Inputs inputs, Outputs<float> expected) = calls[(caller * 17 + i * 11) % calls.Length];
                 int threads = (caller + i) % 5;
-                Compare.SameBits($"{call}, {threads} threads", expected, Evaluate.Kernel(kernel, call with { Threads = threads }, inputs));
+                Compare.SameBits($"{call}, {threads} threads", expected, (call with { Threads = threads }).Run(kernel, inputs));
             }
         });
     }
@@ -47,9 +47,9 @@ public static class ConcurrencyTests
             var outputs = new float[8][];
             RunAtOnce(callers: 8, caller =>
             {
-                kernels[caller] = ScaledDotProductAttention.GetKernel(headDim, 5);
+                kernels[caller] = ScaledDotProductAttention.GetKernel(headDim, valueDim: 5);
                 outputs[caller] = new float[5];
-                kernels[caller].Forward(new float[headDim], new float[headDim], [1, 2, 3, 4, 5], outputs[caller], new AttentionShape(1, 1, 1));
+                kernels[caller].Forward(new float[headDim], new float[headDim], (float[])[1, 2, 3, 4, 5], outputs[caller], new AttentionShape(1, 1, 1));
                 Assert.Same(kernels[caller].For(InstructionSet.Scalar), kernels[caller].For(InstructionSet.Scalar));
             });
             Assert.All(kernels, kernel => Assert.Same(kernels[0], kernel));

@@ -4,16 +4,19 @@ using Xunit;
 
 namespace FastAttn.Tests;
 
-/// <summary>Nothing outside the buffers is touched, not even read.</summary>
+/// <summary>Nothing outside the buffers is touched, not even read: of kernels, of masks, lengths, biases and sinks, of products and layers.</summary>
 public static class GuardPageTests
 {
-    [Fact]
-    public static void No_call_touches_what_lies_outside_its_buffers()
+    [Theory]
+    [InlineData(Child.GuardPages)]
+    [InlineData(Child.FeatureGuardPages)]
+    [InlineData(Child.LayerGuardPages)]
+    public static void No_call_touches_what_lies_outside_its_buffers(string sweep)
     {
         // In a process of its own, so that an overrun is a failure with a name instead of the end of all tests.
-        if (ChildProcess.Run(Child.GuardPages) is not { } child)
+        if (ChildProcess.Run(sweep) is not { } child)
         {
-            Assert.NotEqual(0, GuardSweep.Run(static _ => { }));
+            Assert.NotEqual(0, Child.Sweep(sweep)!(static _ => { }));
             return;
         }
 

@@ -17,11 +17,11 @@ public static class InterruptTests
     [Fact]
     public static void Interrupted_attention_has_its_bits_and_leaves_nobody_writing()
     {
-        AttentionKernel kernel = ScaledDotProductAttention.GetKernel(64, 64);
+        AttentionKernel kernel = ScaledDotProductAttention.GetKernel(64);
         var call = new Case(kernel, new(1, 2, 2, 80, 80)) { Threads = 0 };
         Inputs inputs = Inputs.Normal(call);
-        float[] expected = Evaluate.Kernel(kernel, call, inputs).Output;
-        CallUnderInterrupts(Budget.Of(2000, 50), expected, output => kernel.Forward(inputs.Query, inputs.Key, inputs.Value, output, call.Shape, call.Options));
+        float[] expected = call.Run(kernel, inputs).Output;
+        CallUnderInterrupts(Budget.Of(2000, 50), expected, output => call.Run(kernel, inputs, output));
     }
 
     [Fact]
@@ -30,7 +30,7 @@ public static class InterruptTests
         // Each projection and the attention are shared by two threads and more.
         MultiHeadAttention layer = new Layer(new() { ModelDim = 128, Heads = 4, Mask = AttentionMask.Causal, Rotary = new(32) }).Build();
         float[] input = Tokens.Normal(100 * 128), expected = new float[input.Length];
-        layer.Forward(input, expected, 1, 100, maxDegreeOfParallelism: 1);
+        layer.Forward(input, expected, 1, 100, execution: new() { MaxDegreeOfParallelism = 1 });
         CallUnderInterrupts(Budget.Of(700, 20), expected, output => layer.Forward(input, output, 1, 100));
     }
 
@@ -53,7 +53,7 @@ public static class InterruptTests
                     Assert.True(IsFilled(output), "An output was written after its call had returned.");
                     call(output);
                     Compare.SameBits($"Call {i}", expected, output);
-                    Array.Fill(output, Evaluate.Canary);
+                    Array.Fill(output, Canary.Value);
                     if (i % 8 == 0 && TiledJobTests.IsInterrupted())
                         Interlocked.Increment(ref interrupts);
                 }
@@ -88,9 +88,9 @@ public static class InterruptTests
     private static float[] Filled(int count)
     {
         var buffer = new float[count];
-        Array.Fill(buffer, Evaluate.Canary);
+        Array.Fill(buffer, Canary.Value);
         return buffer;
     }
 
-    private static bool IsFilled(float[] buffer) => Array.TrueForAll(buffer, Evaluate.IsCanary);
+    private static bool IsFilled(float[] buffer) => Array.TrueForAll(buffer, Canary.Is);
 }

@@ -24,7 +24,7 @@ public static class KeyBlockTests
                 accuracy.Check(new Case(kernel, new(1, 2, 1, queryLength, keyLength))
                 {
                     KeyBlock = keyBlock,
-                    CausalOffset = (seed % 4) switch { 0 => null, 1 => 0, 2 => 2, _ => -queryLength / 3 },
+                    PositionOffset = (seed % 4) switch { 0 => null, 1 => 0, 2 => 2, _ => -queryLength / 3 },
                     Key = seed % 3 == 0 ? RowPlacement.Padded : RowPlacement.OfLayout,
                     Value = seed % 5 == 0 ? RowPlacement.PaddedTokens : RowPlacement.OfLayout,
                     Seed = seed++,

@@ -25,7 +25,7 @@ public static class LongBufferTests
         AttentionShape shape = new(1, 2, 2, Queries, Keys);
         var call = new Case(HeadDim, HeadDim, AttentionMask.Causal, shape);
         Inputs inputs = Inputs.Normal(call);
-        Outputs<float> expected = Evaluate.Kernel(ScaledDotProductAttention.GetKernel(HeadDim, HeadDim, AttentionMask.Causal), call, inputs);
+        Outputs<float> expected = call.Run(ScaledDotProductAttention.GetKernel(HeadDim, AttentionMask.Causal), inputs);
 
         // Keys of head 0, values of head 0 … values of head 1, keys of head 1.
         const int Head = Keys * HeadDim;
@@ -34,13 +34,13 @@ public static class LongBufferTests
         CopyHeads(inputs.Key, memory, strides.Head);
         CopyHeads(inputs.Value, memory[Head..], valueStrides.Head);
         float[] output = new float[expected.Output.Length], logSumExp = new float[expected.LogSumExp.Length];
-        AttentionOptions options = new() { KeyStrides = strides, ValueStrides = valueStrides, MaxDegreeOfParallelism = 1 };
-        ScaledDotProductAttention.Forward(inputs.Query, memory, value, output, logSumExp, shape, HeadDim, mask: AttentionMask.Causal, options: options);
+        AttentionInput strided = new(memory, strides), stridedValue = new(value, valueStrides);
+        ScaledDotProductAttention.Forward(inputs.Query, strided, stridedValue, new AttentionOutput(output, logSumExp), shape, HeadDim, AttentionMask.Causal, execution: new() { MaxDegreeOfParallelism = 1 });
         Compare.SameBits("Kernel", expected, new(output, logSumExp));
 
         var reference = new double[output.Length];
-        AttentionReference.Forward<double>(inputs.Query, memory, value, reference, shape, HeadDim, HeadDim, mask: AttentionMask.Causal, options: options);
-        Assert.Equal(Evaluate.Exact(call, inputs).Output, reference);
+        AttentionReference.Forward(inputs.Query, strided, stridedValue, reference.AsSpan(), shape, HeadDim, AttentionMask.Causal);
+        Assert.Equal(call.Exact(inputs).Output, reference);
     }
 
     [Fact]
@@ -50,20 +50,20 @@ public static class LongBufferTests
         float[] query = new float[2 * HeadDim];
         AttentionShape shape = new(1, 2, 2, 1, 1);
         const int Long = MostFloats - 2 * HeadDim;
-        AttentionOptions options = new() { KeyStrides = new(0, Long - HeadDim, HeadDim) };
+        AttentionStrides strides = new(0, Long - HeadDim, HeadDim);
         foreach (int start in (int[])[Long - HeadDim, Long - 1, 0, 1 << 30])
         {
             var error = Assert.Throws<ArgumentException>("output", () =>
             {
                 Span<float> memory = pages.Take(MostFloats, atEnd: false);
-                ScaledDotProductAttention.Forward(query, memory[..Long], query, memory.Slice(start, 2 * HeadDim), shape, HeadDim, options: options);
+                ScaledDotProductAttention.Forward(query, new(memory[..Long], strides), query, memory.Slice(start, 2 * HeadDim), shape, HeadDim);
             });
             Assert.StartsWith("Overlaps key", error.Message, StringComparison.Ordinal);
         }
 
         Span<float> memory = pages.Take(MostFloats, atEnd: false), behind = memory.Slice(Long, 2 * HeadDim);
         float[] value = [.. Enumerable.Range(0, 2 * HeadDim).Select(static i => (float)i)];
-        ScaledDotProductAttention.Forward(query, memory[..Long], value, behind, shape, HeadDim, options: options);
+        ScaledDotProductAttention.Forward(query, new(memory[..Long], strides), value, behind, shape, HeadDim);
         Assert.Equal(value, behind.ToArray());
     }
 

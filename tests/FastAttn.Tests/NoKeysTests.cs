@@ -21,10 +21,10 @@ public static class NoKeysTests
         foreach (int queryLength in Budget.IsSmall ? [1, 50] : (int[])[1, 5, 9, 50, 100])
         {
             CheckRowsWithoutKeys(kernel, new Case(kernel, new(2, 2, 1, queryLength, 0)));
-            CheckRowsWithoutKeys(kernel, new Case(kernel, new(2, 2, 1, queryLength, 0)) { CausalOffset = 7, Output = RowPlacement.Padded });
+            CheckRowsWithoutKeys(kernel, new Case(kernel, new(2, 2, 1, queryLength, 0)) { PositionOffset = 7, Output = RowPlacement.Padded });
             foreach (int offset in (int[])[-1, -3, -queryLength / 2, -queryLength, -queryLength - 1, int.MinValue])
             {
-                var call = new Case(kernel, new(1, 2, 1, queryLength, 30)) { CausalOffset = offset };
+                var call = new Case(kernel, new(1, 2, 1, queryLength, 30)) { PositionOffset = offset };
                 CheckRowsWithoutKeys(kernel, call);
                 CheckRowsWithoutKeys(kernel, call with { KeyBlock = 1, Value = RowPlacement.Padded });
             }
@@ -46,8 +46,8 @@ public static class NoKeysTests
                 foreach (RowPlacement placement in (RowPlacement[])[RowPlacement.OfLayout, RowPlacement.Padded])
                 {
                     var call = new Case(kernel, shape) { Query = placement, Output = placement, Threads = 2 };
-                    Outputs<float> actual = Evaluate.Kernel(bound, call, Inputs.Normal(call));
-                    Assert.True(actual.Output.All(Evaluate.IsCanary), $"{bound.Name}: {call}: output was written.");
+                    Outputs<float> actual = call.Run(bound, Inputs.Normal(call));
+                    Assert.True(actual.Output.All(Canary.Is), $"{bound.Name}: {call}: output was written.");
                     Assert.Empty(actual.LogSumExp);
                 }
             }
@@ -59,7 +59,7 @@ public static class NoKeysTests
         Inputs inputs = Inputs.Normal(call);
         foreach (AttentionKernel bound in InstructionSets.Supported.Select(kernel.For))
         {
-            Outputs<float> actual = Evaluate.Kernel(bound, call, inputs);
+            Outputs<float> actual = call.Run(bound, inputs);
             Rows rows = call.OutputRows;
             for (int b = 0, row = 0; b < rows.Batch; b++)
             {

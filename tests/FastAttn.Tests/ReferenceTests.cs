@@ -51,7 +51,7 @@ public static class ReferenceTests
     {
         var output = new double[3];
         var logSumExp = new double[3];
-        AttentionReference.Forward<double>(new float[3], new float[4], [0, 1, 2, 3], output, logSumExp, new(1, 1, 1, 3, 4), 1, 1, AttentionMask.Causal, new() { CausalOffset = offset });
+        AttentionReference.Forward<double>(new float[3], new float[4], (float[])[0, 1, 2, 3], output, new(1, 1, 1, 3, 4), 1, AttentionMask.Causal, new() { PositionOffset = offset }, logSumExp);
         Assert.Equal(expected, output.Select(static value => Math.Round(value, 14)));
         Assert.Equal(offset is -1 or int.MinValue, double.IsNegativeInfinity(logSumExp[0]));
     }
@@ -61,7 +61,7 @@ public static class ReferenceTests
     {
         // Values that name their batch and head.
         var call = new Case(1, 1, AttentionMask.None, new(2, 6, 2, 1, 1));
-        Outputs<double> exact = new FeatureCase(call).Reference(new(new float[12], new float[4], [0, 1, 10, 11]));
+        Outputs<double> exact = call.Reference(new(new float[12], new float[4], [0, 1, 10, 11]));
         Assert.Equal([0, 0, 0, 1, 1, 1, 10, 10, 10, 11, 11, 11], exact.Output);
     }
 
@@ -69,7 +69,7 @@ public static class ReferenceTests
     {
         var output = new double[4];
         var logSumExp = new double[1];
-        AttentionReference.Forward<double>(query, key, value, output, logSumExp, shape, 4, 4, options: options);
+        AttentionReference.Forward<double>(query, key, value, output, shape, 4, options: options, logSumExp: logSumExp);
         return (output, logSumExp);
     }
 }

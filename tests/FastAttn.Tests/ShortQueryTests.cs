@@ -26,7 +26,7 @@ public static class ShortQueryTests
                 int keyLength = (seed % 8) switch { 0 => 1, 1 => 5, 2 => 95, 3 => 96, 4 => 97, 5 => 193, 6 => 300, _ => Budget.Of(1025, 385) };
                 accuracy.Check(new Case(kernel, new(1 + seed % 2, queryHeads, keyValueHeads, queryLength, keyLength))
                 {
-                    CausalOffset = seed % 3 == 0 ? keyLength / 2 : null,
+                    PositionOffset = seed % 3 == 0 ? keyLength / 2 : null,
                     Layout = (AttentionLayout)(seed % 2),
                     Query = (RowPlacement)(seed % 5),
                     Key = (RowPlacement)(seed % 6),

@@ -18,7 +18,7 @@ internal static class CorpusCases
         {
             var random = new Random(seed);
             Case call = FeatureCases.DrawCall(random);
-            FeatureCase drawn = FeatureCases.Draw(random, call, FeatureCases.DrawFeatures(random, chance: 0.25));
+            Case drawn = FeatureCases.Draw(random, call, FeatureCases.DrawFeatures(random, chance: 0.25));
             yield return ($"drawn-{seed:000}", set => Attend(drawn, set));
             if (drawn.QueryStarts is null)
                 yield return ($"weights-{seed:000}", set => Weights(drawn, set));
@@ -32,9 +32,9 @@ internal static class CorpusCases
                 foreach (AttentionMask mask in Enum.GetValues<AttentionMask>())
                 {
                     var call = new Case(64, 80, mask, new(1, 4, 2, queries, keys));
-                    yield return ($"keys-{keys}-queries-{queries}-{mask}", set => Attend(new(call), set));
-                    yield return ($"keys-{keys}-queries-{queries}-{mask}-window", set => Attend(new(call) { Window = new(3500, 0), Sinks = [1, 2, 3, float.NegativeInfinity] }, set));
-                    yield return ($"keys-{keys}-queries-{queries}-{mask}-alibi", set => Attend(new(call) { AlibiSlopes = AlibiSlopes.For(4), Softcap = 30 }, set));
+                    yield return ($"keys-{keys}-queries-{queries}-{mask}", set => Attend(call, set));
+                    yield return ($"keys-{keys}-queries-{queries}-{mask}-window", set => Attend(call with { Window = AttentionWindow.Sliding(3501), Sinks = [1, 2, 3, float.NegativeInfinity] }, set));
+                    yield return ($"keys-{keys}-queries-{queries}-{mask}-alibi", set => Attend(call with { AlibiSlopes = AlibiSlopes.For(4), Softcap = 30 }, set));
                 }
             }
         }
@@ -57,18 +57,18 @@ internal static class CorpusCases
         yield return ("wide", plain with { ModelDim = 320, NormKind = NormKind.Layer });
     }
 
-    private static float[] Attend(FeatureCase call, InstructionSet set)
+    private static float[] Attend(Case call, InstructionSet set)
     {
-        Outputs<float> outputs = call.Run(call.Kernel.For(set), call.Normal());
+        Outputs<float> outputs = call.Run(call.Kernel.For(set), Inputs.Normal(call));
         return [.. outputs.Output, .. outputs.LogSumExp];
     }
 
-    private static float[] Weights(FeatureCase call, InstructionSet set)
+    private static float[] Weights(Case call, InstructionSet set)
     {
-        AttentionShape shape = call.Call.Shape;
-        Inputs inputs = call.Normal();
+        AttentionShape shape = call.Shape;
+        Inputs inputs = Inputs.Normal(call);
         var weights = new float[shape.Batch * shape.QueryHeads * shape.QueryLength * shape.KeyLength];
-        call.Kernel.For(set).ComputeWeights(inputs.Query, inputs.Key, weights, shape, call.Modifiers, call.Options with { ValueStrides = null, OutputStrides = null });
+        call.ComputeWeights(call.Kernel.For(set), inputs, weights);
         return weights;
     }
 

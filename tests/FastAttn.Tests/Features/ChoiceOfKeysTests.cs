@@ -16,7 +16,7 @@ public static class ChoiceOfKeysTests
     [Fact]
     public static void Causal_mask_chooses_the_keys_of_its_explicit_mask() => ForCalls(static (call, _) =>
     {
-        FeatureCase causal = call with { Call = call.Call with { Mask = AttentionMask.Causal } };
+        Case causal = call with { Mask = AttentionMask.Causal };
         return (causal, (_, i, j) => j <= i + Offset(call));
     });
 
@@ -24,14 +24,14 @@ public static class ChoiceOfKeysTests
     public static void Window_chooses_the_keys_of_its_explicit_mask() => ForCalls(static (call, random) =>
     {
         int? left = Extent(call, random), right = Extent(call, random);
-        return (call with { Window = new(left, right) }, (_, i, j) => IsInWindow(i + Offset(call) - j, left, right));
+        return (call with { Window = Window(left, right) }, (_, i, j) => IsInWindow(i + Offset(call) - j, left, right));
     });
 
     [Fact]
     public static void Causal_window_chooses_the_keys_of_both() => ForCalls(static (call, random) =>
     {
         int? left = Extent(call, random), right = Extent(call, random);
-        return (call with { Call = call.Call with { Mask = AttentionMask.Causal }, Window = new(left, right) }, (_, i, j) => IsInWindow(i + Offset(call) - j, left, right) && j <= i + Offset(call));
+        return (call with { Mask = AttentionMask.Causal, Window = Window(left, right) }, (_, i, j) => IsInWindow(i + Offset(call) - j, left, right) && j <= i + Offset(call));
     });
 
     [Fact]
@@ -47,61 +47,58 @@ public static class ChoiceOfKeysTests
     {
         int[] lengths = Lengths(call, random);
         int? left = Extent(call, random);
-        int queries = call.Call.Shape.QueryLength;
-        return (call with { Call = call.Call with { Mask = AttentionMask.Causal }, KeyLengths = lengths, Window = new(left, null) },
-            (b, i, j) => j < lengths[b] && IsInWindow(i + (call.Call.CausalOffset ?? lengths[b] - queries) - j, left, 0));
+        int queries = call.Shape.QueryLength;
+        return (call with { Mask = AttentionMask.Causal, KeyLengths = lengths, Window = Window(left, null) },
+            (b, i, j) => j < lengths[b] && IsInWindow(i + (call.PositionOffset ?? lengths[b] - queries) - j, left, 0));
     });
 
     [Fact]
     public static void Offsets_of_sequences_choose_the_keys_of_their_explicit_masks() => ForCalls(static (call, random) =>
     {
-        AttentionShape shape = call.Call.Shape;
+        AttentionShape shape = call.Shape;
         int[] offsets = [.. Enumerable.Range(0, shape.Batch).Select(_ => random.Next(4) switch { 0 => int.MinValue, 1 => int.MaxValue, _ => random.Next(-shape.QueryLength - 1, shape.KeyLength + 1) })];
-        return (call with { Call = call.Call with { Mask = AttentionMask.Causal, CausalOffset = null }, CausalOffsets = offsets }, (b, i, j) => j <= (long)i + offsets[b]);
+        return (call with { Mask = AttentionMask.Causal, PositionOffset = null, PositionOffsets = offsets }, (b, i, j) => j <= (long)i + offsets[b]);
     });
 
     /// <summary>Every restriction at once: a key is seen if none hides it.</summary>
     [Fact]
     public static void Masks_of_every_kind_hide_together() => ForCalls(static (call, random) =>
     {
-        AttentionShape shape = call.Call.Shape;
+        AttentionShape shape = call.Shape;
         int[] lengths = Lengths(call, random);
         bool[] one = MostlyTrue(shape.QueryLength), other = MostlyTrue(shape.QueryLength), third = MostlyTrue(shape.QueryLength);
-        AttentionMaskStrides strides = AttentionMaskStrides.Of(1, 1, shape.QueryLength, shape.KeyLength);
+        AttentionMaskSizes sizes = new(1, 1, shape.QueryLength, shape.KeyLength);
         int? left = Extent(call, random);
-        FeatureCase all = call with
+        Case all = call with
         {
             KeyLengths = lengths,
-            Window = new(left, null),
-            AdditiveMask = Masks.Additive(one),
-            AdditiveMaskStrides = strides,
-            BooleanMask = other,
-            BooleanMaskStrides = strides,
-            PackedMask = Masks.Packed(third, shape.KeyLength),
-            PackedMaskStrides = AttentionMaskStrides.OfPacked(1, 1, shape.QueryLength, shape.KeyLength),
+            Window = Window(left, null),
+            AdditiveMask = new(Masks.Additive(one), sizes),
+            BooleanMask = new(other, sizes),
+            BitMask = new(Masks.Bits(third, shape.KeyLength), sizes),
         };
-        return (all, (b, i, j) => j < lengths[b] && IsInWindow(i + (call.Call.CausalOffset ?? lengths[b] - shape.QueryLength) - j, left, null)
+        return (all, (b, i, j) => j < lengths[b] && IsInWindow(i + (call.PositionOffset ?? lengths[b] - shape.QueryLength) - j, left, null)
             && one[i * shape.KeyLength + j] && other[i * shape.KeyLength + j] && third[i * shape.KeyLength + j]);
 
         bool[] MostlyTrue(int queries) => Masks.Of(1, queries, shape.KeyLength, (_, _, _) => random.Next(4) > 0);
     });
 
     /// <summary>Draws calls without a mask; says what each must see.</summary>
-    private static void ForCalls(Func<FeatureCase, Random, (FeatureCase Call, Func<int, int, int, bool> Sees)> restrict)
+    private static void ForCalls(Func<Case, Random, (Case Call, Func<int, int, int, bool> Sees)> restrict)
     {
         for (int seed = 0; seed < Budget.Of(16, 6); seed++)
         {
             var random = new Random(seed);
             Case drawn = FeatureCases.DrawCall(random);
-            (FeatureCase call, Func<int, int, int, bool> sees) = restrict(
-                new(drawn with { ValueDim = Math.Max(1, drawn.Shape.KeyLength), Mask = AttentionMask.None, Value = RowPlacement.OfLayout, Output = RowPlacement.OfLayout }), random);
-            Inputs inputs = Identity(call.Call);
+            (Case call, Func<int, int, int, bool> sees) = restrict(
+                drawn with { ValueDim = Math.Max(1, drawn.Shape.KeyLength), Mask = AttentionMask.None, Value = RowPlacement.OfLayout, Output = RowPlacement.OfLayout }, random);
+            Inputs inputs = Identity(call);
             foreach (AttentionKernel bound in InstructionSets.Supported.Select(call.Kernel.For))
             {
                 Outputs<float> actual = call.Run(bound, inputs);
-                ForWeights(call.Call, (b, h, i, j) =>
+                ForWeights(call, (b, h, i, j) =>
                 {
-                    float weight = actual.Output[call.Call.OutputRows.Start(b, h, i) + j];
+                    float weight = actual.Output[call.OutputRows.Start(b, h, i) + j];
                     if (sees(b, i, j) ? !(weight > 0) : weight != 0)
                         Assert.Fail($"{bound.Name}: {call}: key {j} {(sees(b, i, j) ? "is seen by" : "is hidden from")} query ({b}, {h}, {i}) and has a weight of {weight}.");
                 });
@@ -141,13 +138,16 @@ public static class ChoiceOfKeysTests
         }
     }
 
-    private static long Offset(FeatureCase call) => call.Call.CausalOffset ?? call.Call.Shape.KeyLength - call.Call.Shape.QueryLength;
+    private static long Offset(Case call) => call.PositionOffset ?? call.Shape.KeyLength - call.Shape.QueryLength;
+
+    /// <summary>Two bounds that are both absent are no window.</summary>
+    private static AttentionWindow? Window(int? left, int? right) => left is null && right is null ? null : new(left, right);
 
     private static bool IsInWindow(long distance, int? left, int? right) => distance <= (left ?? long.MaxValue) && -distance <= (right ?? long.MaxValue);
 
-    private static int? Extent(FeatureCase call, Random random) =>
-        random.Next(5) switch { 0 => null, 1 => 0, 2 => int.MaxValue, _ => random.Next(call.Call.Shape.KeyLength + 1) };
+    private static int? Extent(Case call, Random random) =>
+        random.Next(5) switch { 0 => null, 1 => 0, 2 => int.MaxValue, _ => random.Next(call.Shape.KeyLength + 1) };
 
-    private static int[] Lengths(FeatureCase call, Random random) =>
-        [.. Enumerable.Range(0, call.Call.Shape.Batch).Select(_ => random.Next(4) == 0 ? 0 : random.Next(call.Call.Shape.KeyLength + 1))];
+    private static int[] Lengths(Case call, Random random) =>
+        [.. Enumerable.Range(0, call.Shape.Batch).Select(_ => random.Next(4) == 0 ? 0 : random.Next(call.Shape.KeyLength + 1))];
 }

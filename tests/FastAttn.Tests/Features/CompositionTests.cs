@@ -21,10 +21,10 @@ public static class CompositionTests
     [Fact]
     public static void Reference_gives_the_formula_for_any_composition() => Sample(OracleAgreement.CheckReference);
 
-    private static void Sample(Action<FeatureCase, Inputs> check) => Seeds.Sample(
+    private static void Sample(Action<Case, Inputs> check) => Seeds.Sample(
         seed =>
         {
-            (FeatureCase call, Inputs inputs) = OracleCases.Draw(new Random(seed));
+            (Case call, Inputs inputs) = OracleCases.Draw(new Random(seed));
             check(call, inputs);
         },
         iter: Budget.Draws(300, 30),

@@ -10,7 +10,7 @@ namespace FastAttn.Tests.Features;
 /// <summary>A query from which everything is hidden, by one feature or by several together, has zeros and −∞; its neighbours do not notice.</summary>
 public static class EmptyRowTests
 {
-    public static TheoryData<string> Kinds => ["key lengths", "ragged", "window", "additive", "boolean", "packed", "short mask", "together", "sink"];
+    public static TheoryData<string> Kinds => ["key lengths", "ragged", "window", "additive", "boolean", "bit", "short mask", "together", "sink"];
 
     [Theory]
     [MemberData(nameof(Kinds))]
@@ -20,38 +20,36 @@ public static class EmptyRowTests
         {
             foreach (int? keyBlock in (int?[])[null, 1, 7])
             {
-                (FeatureCase call, Func<int, int, bool> isEmpty) = Empty(kind, queryLength);
-                call = call with { Call = call.Call with { KeyBlock = keyBlock } };
-                Inputs inputs = call.Normal();
+                (Case call, Func<int, int, bool> isEmpty) = Empty(kind, queryLength);
+                call = call with { KeyBlock = keyBlock };
+                Inputs inputs = Inputs.Normal(call);
                 foreach (AttentionKernel bound in InstructionSets.Supported.Select(call.Kernel.For))
                     Check(bound, call, call.Run(bound, inputs), isEmpty);
             }
         }
     }
 
-    private static (FeatureCase Call, Func<int, int, bool> IsEmpty) Empty(string kind, int queryLength)
+    private static (Case Call, Func<int, int, bool> IsEmpty) Empty(string kind, int queryLength)
     {
         const int Keys = 40;
-        var call = new FeatureCase(new Case(16, 16, AttentionMask.None, new(2, 2, 1, queryLength, Keys)));
-        AttentionMaskStrides strides = AttentionMaskStrides.Of(1, 1, queryLength, Keys);
+        var call = new Case(16, 16, AttentionMask.None, new(2, 2, 1, queryLength, Keys));
+        AttentionMaskSizes sizes = new(1, 1, queryLength, Keys);
         bool[] oddRows = Masks.Of(1, queryLength, Keys, static (_, i, _) => i % 2 == 1), even = Masks.Of(1, 1, Keys, static (_, _, j) => j % 2 == 0), odd = Masks.Of(1, 1, Keys, static (_, _, j) => j % 2 == 1);
         return kind switch
         {
             "key lengths" => (call with { KeyLengths = [0, 3] }, static (b, _) => b == 0),
             "ragged" => (call with { QueryStarts = [0, queryLength, 2 * queryLength], KeyStarts = [0, 0, Keys] }, (_, token) => token < queryLength),
-            "window" => (call with { Call = call.Call with { CausalOffset = -1 }, Window = new(0, 0) }, static (_, i) => i is 0 or > 40),
-            "additive" => (call with { AdditiveMask = Masks.Additive(oddRows), AdditiveMaskStrides = strides }, static (_, i) => i % 2 == 0),
-            "boolean" => (call with { BooleanMask = oddRows, BooleanMaskStrides = strides }, static (_, i) => i % 2 == 0),
-            "packed" => (call with { PackedMask = Masks.Packed(oddRows, Keys), PackedMaskStrides = AttentionMaskStrides.OfPacked(1, 1, queryLength, Keys) }, static (_, i) => i % 2 == 0),
-            "short mask" => (call with { AdditiveMask = [], AdditiveMaskStrides = AttentionMaskStrides.Of(1, 1, 1, 0) }, static (_, _) => true),
+            "window" => (call with { PositionOffset = -1, Window = new(0, 0) }, static (_, i) => i is 0 or > 40),
+            "additive" => (call with { AdditiveMask = new(Masks.Additive(oddRows), sizes) }, static (_, i) => i % 2 == 0),
+            "boolean" => (call with { BooleanMask = new(oddRows, sizes) }, static (_, i) => i % 2 == 0),
+            "bit" => (call with { BitMask = new(Masks.Bits(oddRows, Keys), sizes) }, static (_, i) => i % 2 == 0),
+            "short mask" => (call with { AdditiveMask = new([], new(1, 1, 1, 0)) }, static (_, _) => true),
 
             // What one leaves the other hides.
             "together" => (call with
             {
-                BooleanMask = even,
-                BooleanMaskStrides = AttentionMaskStrides.Of(1, 1, 1, Keys),
-                AdditiveMask = Masks.Additive(odd),
-                AdditiveMaskStrides = AttentionMaskStrides.Of(1, 1, 1, Keys),
+                BooleanMask = new(even, new(1, 1, 1, Keys)),
+                AdditiveMask = new(Masks.Additive(odd), new(1, 1, 1, Keys)),
                 AlibiSlopes = [1, 2],
                 Softcap = 3,
             }, static (_, _) => true),
@@ -60,9 +58,9 @@ public static class EmptyRowTests
         };
     }
 
-    private static void Check(AttentionKernel bound, FeatureCase call, Outputs<float> actual, Func<int, int, bool> isEmpty)
+    private static void Check(AttentionKernel bound, Case call, Outputs<float> actual, Func<int, int, bool> isEmpty)
     {
-        Rows rows = call.Storage.OutputRows;
+        Rows rows = call.OutputRows;
         for (int b = 0, row = 0; b < rows.Batch; b++)
         {
             for (int h = 0; h < rows.Heads; h++)

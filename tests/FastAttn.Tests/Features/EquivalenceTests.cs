@@ -7,45 +7,144 @@ using Xunit;
 
 namespace FastAttn.Tests.Features;
 
-/// <summary>Different ways to say the same, and what a query's result does not depend on: equal to the bit.</summary>
+/// <summary>Different ways to say the same: equal to the bit.</summary>
 public static class EquivalenceTests
 {
     /// <summary>All features at once, each alone, and random ones.</summary>
-    public static TheoryData<AttentionFeatures> Features =>
-    [
-        .. Enum.GetValues<AttentionFeatures>().Where(static feature => feature is not (AttentionFeatures.None or AttentionFeatures.All)),
-        AttentionFeatures.All & ~AttentionFeatures.Ragged,
-        AttentionFeatures.All & ~AttentionFeatures.KeyLengths,
-    ];
+    public static TheoryData<AttentionFeatures> Features => [.. FeatureCases.EachAndAll];
 
     [Fact]
     public static void Boolean_mask_equals_an_additive_one_of_0_and_minus_infinity() => ForMasks(
-        static (call, mask, sizes) => call with { BooleanMask = mask, BooleanMaskStrides = AttentionMaskStrides.Of(sizes[0], sizes[1], sizes[2], sizes[3]) },
-        static (call, mask, sizes) => call with { AdditiveMask = Masks.Additive(mask), AdditiveMaskStrides = AttentionMaskStrides.Of(sizes[0], sizes[1], sizes[2], sizes[3]) });
+        static (call, mask, sizes) => call with { BooleanMask = new(mask, new(sizes[0], sizes[1], sizes[2], sizes[3])) },
+        static (call, mask, sizes) => call with { AdditiveMask = new(Masks.Additive(mask), new(sizes[0], sizes[1], sizes[2], sizes[3])) });
 
     [Fact]
-    public static void Packed_mask_equals_a_boolean_one() => ForMasks(
-        static (call, mask, sizes) => call with { PackedMask = Masks.Packed(mask, sizes[3]), PackedMaskStrides = AttentionMaskStrides.OfPacked(sizes[0], sizes[1], sizes[2], sizes[3]) },
-        static (call, mask, sizes) => call with { BooleanMask = mask, BooleanMaskStrides = AttentionMaskStrides.Of(sizes[0], sizes[1], sizes[2], sizes[3]) });
+    public static void Bit_mask_equals_a_boolean_one() => ForMasks(
+        static (call, mask, sizes) => call with { BitMask = new(Masks.Bits(mask, sizes[3]), new(sizes[0], sizes[1], sizes[2], sizes[3])) },
+        static (call, mask, sizes) => call with { BooleanMask = new(mask, new(sizes[0], sizes[1], sizes[2], sizes[3])) });
 
     [Fact]
     public static void Mask_that_hides_nothing_equals_none() => ForMasks(
-        static (call, mask, sizes) => call with { BooleanMask = [.. mask.Select(static _ => true)], BooleanMaskStrides = AttentionMaskStrides.Of(sizes[0], sizes[1], sizes[2], sizes[3]) },
+        static (call, mask, sizes) => call with { BooleanMask = new([.. mask.Select(static _ => true)], new(sizes[0], sizes[1], sizes[2], sizes[3])) },
         static (call, _, _) => call,
         coversAllKeys: true);
+
+    /// <summary>[B, H, L_q, L_k], [B, 1, L_q, L_k], [1, H, L_q, L_k] and [1, 1, L_q, L_k], by their number of elements.</summary>
+    [Fact]
+    public static void Mask_without_sizes_equals_one_with_those_that_follow_from_the_shape()
+    {
+        const int Batch = 3, Heads = 4, Queries = 6, Keys = 21;
+        foreach ((int batch, int heads) in ((int, int)[])[(Batch, Heads), (Batch, 1), (1, Heads), (1, 1)])
+        {
+            bool[] mask = Masks.Draw(new Random(batch + heads), batch, heads, Queries, Keys);
+            AttentionMaskSizes sizes = new(batch, heads, Queries, Keys);
+            Case plain = new(16, 16, AttentionMask.None, new(Batch, Heads, 2, Queries, Keys));
+            SameBits(plain with { AdditiveMask = Masks.Additive(mask) }, plain with { AdditiveMask = new(Masks.Additive(mask), sizes) });
+            SameBits(plain with { BooleanMask = mask }, plain with { BooleanMask = new(mask, sizes) });
+            SameBits(plain with { BitMask = Masks.Bits(mask, Keys) }, plain with { BitMask = new(Masks.Bits(mask, Keys), sizes) });
+        }
+    }
+
+    /// <summary>Rows follow each other, then heads, then sequences; a row of bits begins with a new byte, so that 9 of them take 16.</summary>
+    [Fact]
+    public static void Mask_without_strides_equals_one_with_those_of_its_sizes()
+    {
+        Case plain = new(16, 16, AttentionMask.None, new(3, 4, 2, 5, 9));
+        foreach ((AttentionMaskSizes sizes, AttentionMaskStrides strides, AttentionMaskStrides bitStrides) in ((AttentionMaskSizes, AttentionMaskStrides, AttentionMaskStrides)[])[
+            (new(3, 4, 5, 9), new(4 * 5 * 9, 5 * 9, 9), new(4 * 5 * 16, 5 * 16, 16)),
+            (new(1, 4, 5, 9), new(0, 5 * 9, 9), new(0, 5 * 16, 16)),
+            (new(3, 4, 1, 9), new(4 * 9, 9, 0), new(4 * 16, 16, 0)),
+
+            // What the stride of an axis of size 1 is does not matter.
+            (new(3, 1, 5, 9), new(5 * 9, long.MaxValue, 9), new(5 * 16, 1 << 20, 16))])
+        {
+            bool[] mask = Masks.Draw(new Random(1), sizes.Batch, sizes.Heads, sizes.QueryLength, sizes.KeyLength);
+            SameBits(plain with { AdditiveMask = new(Masks.Additive(mask), sizes) }, plain with { AdditiveMask = new(Masks.Additive(mask), sizes, strides) });
+            SameBits(plain with { BooleanMask = new(mask, sizes) }, plain with { BooleanMask = new(mask, sizes, strides) });
+            SameBits(plain with { BitMask = new(Masks.Bits(mask, 9), sizes) }, plain with { BitMask = new(Masks.Bits(mask, 9), sizes, bitStrides) });
+        }
+    }
+
+    /// <summary>The last queries and the first keys of a larger mask, [B, L, H, L] in memory.</summary>
+    [Fact]
+    public static void View_of_a_larger_mask_equals_its_copy()
+    {
+        const int Batch = 2, Heads = 3, AllQueries = 11, Queries = 7, AllKeys = 40, Keys = 24;
+        bool[] large = Masks.Draw(new Random(3), Batch, AllQueries, Heads, AllKeys);
+        AttentionMaskSizes sizes = new(Batch, Heads, Queries, Keys);
+        AttentionMaskStrides strides = new(AllQueries * Heads * AllKeys, AllKeys, Heads * AllKeys);
+        const int First = (AllQueries - Queries) * Heads * AllKeys;
+        bool[] view = large[First..];
+        bool[] copy =
+        [
+            .. from b in Enumerable.Range(0, Batch) from h in Enumerable.Range(0, Heads) from i in Enumerable.Range(0, Queries) from j in Enumerable.Range(0, Keys)
+               select view[b * strides.Batch + h * strides.Head + i * strides.Query + j],
+        ];
+        Case plain = new(16, 16, AttentionMask.None, new(Batch, Heads, Heads, Queries, Keys));
+        SameBits(plain with { AdditiveMask = Masks.Additive(copy) }, plain with { AdditiveMask = new(Masks.Additive(view), sizes, strides) });
+        SameBits(plain with { BooleanMask = copy }, plain with { BooleanMask = new(view, sizes, strides) });
+        SameBits(plain with { BitMask = Masks.Bits(copy, Keys) }, plain with { BitMask = new(Masks.Bits(view, AllKeys), sizes, strides) });
+    }
+
+    /// <summary>As numpy's and ONNX's booleans come; any byte but 0 shows a key.</summary>
+    [Fact]
+    public static void Mask_of_bytes_equals_one_of_booleans()
+    {
+        foreach (int queries in (int[])[1, 20])
+        {
+            Case call = new(16, 16, AttentionMask.None, new(2, 2, 1, queries, 37));
+            bool[] mask = Masks.Draw(new Random(queries), 2, 1, queries, 37);
+            byte[] shown = [1, 2, 0x7F, 0x80, 0xFE, 0xFF], bytes = [.. mask.Select((shows, i) => shows ? shown[i % shown.Length] : (byte)0)];
+            AttentionMaskSizes sizes = new(2, 1, queries, 37);
+            Inputs inputs = Inputs.Normal(call);
+            foreach (AttentionKernel kernel in InstructionSets.Supported.Select(call.Kernel.For))
+            {
+                float[] expected = (call with { BooleanMask = new(mask, sizes) }).Run(kernel, inputs).Output, actual = call.NewOutputs().Output;
+                kernel.Forward(inputs.Query, inputs.Key, inputs.Value, actual, call.Shape, new() { BooleanMask = new(bytes, sizes) });
+                Compare.SameBits($"{kernel.Name}: {call}, with sizes", expected, actual);
+
+                // As an array, which has no second head to be mistaken for the second sequence: each batch by itself.
+                for (int b = 0; b < 2; b++)
+                {
+                    Case single = call with { Shape = call.Shape with { Batch = 1 }, BooleanMask = mask[(b * queries * 37)..((b + 1) * queries * 37)] };
+                    Inputs own = Inputs.Normal(single);
+                    byte[] part = bytes[(b * queries * 37)..((b + 1) * queries * 37)];
+                    float[] alone = single.NewOutputs().Output;
+                    kernel.Forward(own.Query, own.Key, own.Value, alone, single.Shape, new() { BooleanMask = part });
+                    Compare.SameBits($"{kernel.Name}: {single}, bytes", single.Run(kernel, own).Output, alone);
+                    kernel.Forward(own.Query, own.Key, own.Value, alone, single.Shape, new() { BooleanMask = part.AsSpan() });
+                    Compare.SameBits($"{kernel.Name}: {single}, span of bytes", single.Run(kernel, own).Output, alone);
+                }
+            }
+        }
+    }
+
+    /// <summary>An array that is null is no mask, and a mask that is not set neither.</summary>
+    [Fact]
+    public static void Masks_of_null_equal_none()
+    {
+        Case call = new(16, 16, AttentionMask.None, new(2, 2, 1, 5, 9));
+        Inputs inputs = Inputs.Normal(call);
+        float[] actual = call.NewOutputs().Output;
+        AttentionKernel kernel = ScaledDotProductAttention.GetKernel(16);
+        kernel.Forward(inputs.Query, inputs.Key, inputs.Value, actual, call.Shape, new() { AdditiveMask = (float[]?)null, BooleanMask = (bool[]?)null, BitMask = default });
+        Compare.SameBits("null", call.Run(kernel, inputs).Output, actual);
+        kernel.Forward(inputs.Query, inputs.Key, inputs.Value, actual, call.Shape, new() { BooleanMask = (byte[]?)null, BitMask = (byte[]?)null });
+        Compare.SameBits("null bytes", call.Run(kernel, inputs).Output, actual);
+    }
 
     /// <summary>A causal mask, padding and a window as a tensor, in each of its forms: what it hides at the ends of a row is not computed either.</summary>
     [Fact]
     public static void Explicit_masks_equal_the_declared_ones() => ForCalls(static (call, random) =>
     {
-        AttentionShape shape = call.Call.Shape;
+        AttentionShape shape = call.Shape;
         (int queries, int keys) = (shape.QueryLength, shape.KeyLength);
-        int left = random.Next(keys + 1), offset = call.Call.CausalOffset ?? keys - queries;
+        int left = random.Next(keys + 1), offset = call.PositionOffset ?? keys - queries;
         int[] lengths = [.. Enumerable.Range(0, shape.Batch).Select(_ => random.Next(keys + 1))];
-        FeatureCase plain = call with { Call = call.Call with { Mask = AttentionMask.None, CausalOffset = offset } };
-        FeatureCase declared = random.Next(3) switch
+        Case plain = call with { Mask = AttentionMask.None, PositionOffset = offset };
+        Case declared = random.Next(3) switch
         {
-            0 => plain with { Call = plain.Call with { Mask = AttentionMask.Causal } },
+            0 => plain with { Mask = AttentionMask.Causal },
             1 => plain with { KeyLengths = lengths },
             _ => plain with { Window = new(left, 0) },
         };
@@ -55,11 +154,11 @@ public static class EquivalenceTests
             { Window: not null } => j <= i + offset && j >= i + offset - left,
             _ => j <= i + offset,
         });
-        FeatureCase @explicit = random.Next(3) switch
+        Case @explicit = random.Next(3) switch
         {
-            0 => plain with { AdditiveMask = Masks.Additive(mask), AdditiveMaskStrides = AttentionMaskStrides.Of(shape.Batch, 1, queries, keys) },
-            1 => plain with { BooleanMask = mask, BooleanMaskStrides = AttentionMaskStrides.Of(shape.Batch, 1, queries, keys) },
-            _ => plain with { PackedMask = Masks.Packed(mask, keys), PackedMaskStrides = AttentionMaskStrides.OfPacked(shape.Batch, 1, queries, keys) },
+            0 => plain with { AdditiveMask = new(Masks.Additive(mask), new(shape.Batch, 1, queries, keys)) },
+            1 => plain with { BooleanMask = new(mask, new(shape.Batch, 1, queries, keys)) },
+            _ => plain with { BitMask = new(Masks.Bits(mask, keys), new(shape.Batch, 1, queries, keys)) },
         };
         return (@explicit, declared);
     });
@@ -68,8 +167,8 @@ public static class EquivalenceTests
     public static void Window_as_wide_as_all_keys_equals_none() => ForCalls(static (call, random) =>
     {
         // Wherever the diagonal is, no query is further than this from a key.
-        AttentionShape shape = call.Call.Shape;
-        int width = shape.KeyLength + shape.QueryLength + Math.Abs(call.Call.CausalOffset ?? 0);
+        AttentionShape shape = call.Shape;
+        int width = shape.KeyLength + shape.QueryLength + Math.Abs(call.PositionOffset ?? 0);
         int? left = random.Next(2) == 0 ? width : null, right = random.Next(2) == 0 ? width : null;
         return (call with { Window = new(left ?? int.MaxValue, right) }, call);
     });
@@ -77,151 +176,88 @@ public static class EquivalenceTests
     [Fact]
     public static void Slopes_of_0_and_sinks_of_minus_infinity_equal_none() => ForCalls(static (call, _) =>
     {
-        int heads = call.Call.Shape.QueryHeads;
+        int heads = call.Shape.QueryHeads;
         return (call with { AlibiSlopes = new float[heads], Sinks = [.. Enumerable.Repeat(float.NegativeInfinity, heads)] }, call);
     });
 
     [Fact]
     public static void Offsets_of_each_sequence_equal_one_for_all() => ForCalls(static (call, random) =>
     {
-        AttentionShape shape = call.Call.Shape;
+        AttentionShape shape = call.Shape;
         int offset = random.Next(-shape.QueryLength, shape.KeyLength + 1);
-        FeatureCase window = call with { Window = new(random.Next(50), null), AlibiSlopes = [.. Enumerable.Repeat(0.1f, shape.QueryHeads)] };
-        return (window with { Call = window.Call with { CausalOffset = null }, CausalOffsets = [.. Enumerable.Repeat(offset, shape.Batch)] },
-            window with { Call = window.Call with { CausalOffset = offset } });
+        Case window = call with { Window = new(random.Next(50), null), AlibiSlopes = [.. Enumerable.Repeat(0.1f, shape.QueryHeads)] };
+        return (window with { PositionOffset = null, PositionOffsets = [.. Enumerable.Repeat(offset, shape.Batch)] },
+            window with { PositionOffset = offset });
     });
-
-    /// <summary>Strides of 0 repeat the one head of keys and values for each query head.</summary>
-    [Theory]
-    [MemberData(nameof(Features))]
-    public static void Grouped_heads_equal_repeated_heads(AttentionFeatures features)
-    {
-        foreach (int queryLength in Budget.IsSmall ? [2, 20] : (int[])[1, 2, 5, 9, 20, 50])
-        {
-            FeatureCase grouped = DrawFor(features, queryLength, static call => call with { Shape = call.Shape with { QueryHeads = 6, KeyValueHeads = 1 }, Key = RowPlacement.Repeated, Value = RowPlacement.Repeated });
-            FeatureCase repeated = grouped with { Call = grouped.Call with { Shape = grouped.Call.Shape with { KeyValueHeads = 6 } } };
-            Inputs inputs = grouped.Normal();
-            foreach (AttentionKernel bound in InstructionSets.Supported.Select(grouped.Kernel.For))
-                Compare.SameBits($"{bound.Name}: {grouped}", repeated.Run(bound, inputs), grouped.Run(bound, inputs));
-        }
-    }
-
-    /// <summary>Padded and ragged: a sequence alone, its rows copied out, has the same results.</summary>
-    [Theory]
-    [MemberData(nameof(Features))]
-    public static void Sequence_of_a_batch_equals_a_call_of_its_own(AttentionFeatures features)
-    {
-        foreach (int queryLength in Budget.IsSmall ? [2, 20] : (int[])[1, 2, 5, 9, 20, 50])
-        {
-            FeatureCase whole = DrawFor(features, queryLength, static call => call with { Shape = call.Shape with { Batch = 3, QueryHeads = 4, KeyValueHeads = 2 } });
-            Inputs inputs = whole.Normal();
-            foreach (AttentionKernel bound in InstructionSets.Supported.Select(whole.Kernel.For))
-            {
-                Outputs<float> actual = whole.Run(bound, inputs);
-                for (int b = 0; b < whole.Call.Shape.Batch; b++)
-                {
-                    Sequence sequence = Sequence.Of(whole, b);
-                    Compare.SameBits($"{bound.Name}: {whole}, sequence {b}", sequence.Call.Run(bound, sequence.InputsOf(inputs)), sequence.OutputsOf(actual));
-                }
-            }
-        }
-    }
-
-    [Theory]
-    [InlineData(AttentionFeatures.All & ~AttentionFeatures.Ragged)]
-    [InlineData(AttentionFeatures.All & ~AttentionFeatures.KeyLengths)]
-    [InlineData(AttentionFeatures.Window | AttentionFeatures.Ragged)]
-    [InlineData(AttentionFeatures.BooleanMask)]
-    public static void Number_of_threads_changes_no_bit(AttentionFeatures features)
-    {
-        // Enough multiply-adds for 16 threads at 2 million each (TiledJob.WorkPerThread), where that is affordable.
-        int length = Budget.Of(180, 60);
-        FeatureCase call = DrawFor(features, length, call => call with { Shape = new(2, 4, 2, length, length) });
-        Inputs inputs = call.Normal();
-        foreach (AttentionKernel bound in InstructionSets.Supported.Select(call.Kernel.For))
-        {
-            Outputs<float> expected = call.Run(bound, inputs);
-            foreach (int threads in Budget.IsSmall ? [2, 3] : (int[])[2, 3, 7, 16, 0])
-            {
-                FeatureCase threaded = call with { Call = call.Call with { Threads = threads } };
-                Compare.SameBits($"{bound.Name}: {threaded}", expected, threaded.Run(bound, inputs));
-            }
-        }
-    }
-
-    [Theory]
-    [MemberData(nameof(Features))]
-    public static void Asking_for_the_log_sum_exp_changes_no_bit(AttentionFeatures features)
-    {
-        foreach (int queryLength in (int[])[2, 30])
-        {
-            FeatureCase call = DrawFor(features, queryLength, static call => call);
-            Inputs inputs = call.Normal();
-            var expected = new float[call.Storage.OutputRows.Elements];
-            var actual = new float[expected.Length];
-            foreach (AttentionKernel bound in InstructionSets.Supported.Select(call.Kernel.For))
-            {
-                call.Run(bound, inputs).Output.CopyTo(expected, 0);
-                Array.Fill(actual, Evaluate.Canary);
-                bound.Forward(inputs.Query, inputs.Key, inputs.Value, actual, call.Call.Shape, call.Modifiers, call.Options);
-                Compare.SameBits($"{bound.Name}: {call}", expected, actual);
-            }
-        }
-    }
 
     /// <summary>What is called without a kernel is the kernel of all features.</summary>
     [Theory]
     [MemberData(nameof(Features))]
     public static void Call_without_a_kernel_equals_one_with(AttentionFeatures features)
     {
-        FeatureCase call = DrawFor(features, 30, static call => call);
-        Case storage = call.Storage;
-        Inputs inputs = call.Normal();
-        Outputs<float> actual = new([.. Enumerable.Repeat(Evaluate.Canary, storage.OutputRows.Elements)], new float[storage.LogSumExpElements]);
-        ScaledDotProductAttention.Forward(
-            inputs.Query, inputs.Key, inputs.Value, actual.Output, actual.LogSumExp, call.Call.Shape, storage.HeadDim, call.Modifiers, storage.ValueDim, storage.Mask, call.Options);
-        Compare.SameBits(call.ToString(), call.Run(call.Kernel, inputs), actual);
+        Case call = FeatureCases.DrawFor(features, 30, static call => call);
+        Inputs inputs = Inputs.Normal(call);
+        Outputs<float> expected = call.Run(call.Kernel, inputs), actual = call.NewOutputs();
+        Forward(call.OutputRows.Output(actual));
+        Compare.SameBits($"{call}", expected, actual);
 
-        Array.Fill(actual.Output, Evaluate.Canary);
-        ScaledDotProductAttention.Forward(inputs.Query, inputs.Key, inputs.Value, actual.Output, call.Call.Shape, storage.HeadDim, call.Modifiers, storage.ValueDim, storage.Mask, call.Options);
-        Compare.SameBits(call.ToString(), call.Run(call.Kernel, inputs).Output, actual.Output);
+        Array.Fill(actual.Output, Canary.Value);
+        Forward(call.OutputRows.Output(actual.Output));
+        Compare.SameBits($"{call}", expected.Output, actual.Output);
+
+        void Forward(AttentionOutput output) => ScaledDotProductAttention.Forward(
+            call.QueryRows.Input(inputs.Query), call.KeyRows.Input(inputs.Key), call.ValueRows.Input(inputs.Value), output, call.GivenShape, call.HeadDim, call.Mask, call.Options, call.Execution, call.ValueDim);
     }
 
     /// <summary>A projection's output, [Q heads | K heads | V heads] of each token, as it is or taken apart.</summary>
     [Theory]
     [MemberData(nameof(Features))]
-    public static void Packed_tokens_equal_separate_buffers(AttentionFeatures features)
+    public static void Tokens_side_by_side_equal_separate_buffers(AttentionFeatures features)
     {
         foreach (int length in (int[])[3, 30])
         {
-            FeatureCase call = DrawFor(features, length, call => call with { Layout = AttentionLayout.BatchLengthHeadDim, Shape = call.Shape with { KeyLength = length } });
+            Case call = FeatureCases.DrawFor(features, length, call => call with { Layout = AttentionLayout.BatchLengthHeadDim, Shape = call.Shape with { KeyLength = length } });
             if (call.QueryStarts is not null)
                 call = call with { KeyStarts = call.QueryStarts };
-            Inputs inputs = call.Normal();
-            Case storage = call.Storage;
-            int q = storage.Shape.QueryHeads * storage.HeadDim, k = storage.Shape.KeyValueHeads * storage.HeadDim, v = storage.Shape.KeyValueHeads * storage.ValueDim;
-            float[] packed =
+            Inputs inputs = Inputs.Normal(call);
+            int q = call.Shape.QueryHeads * call.HeadDim, k = call.Shape.KeyValueHeads * call.HeadDim, v = call.Shape.KeyValueHeads * call.ValueDim;
+            float[] qkv =
             [
                 .. Enumerable.Range(0, inputs.Query.Length / q).SelectMany(token => (float[])
                     [.. inputs.Query.AsSpan(token * q, q), .. inputs.Key.AsSpan(token * k, k), .. inputs.Value.AsSpan(token * v, v)]),
             ];
             foreach (AttentionKernel bound in InstructionSets.Supported.Select(call.Kernel.For))
             {
-                var actual = new float[storage.OutputRows.Elements];
-                bound.ForwardPacked(packed, actual, call.Call.Shape, call.Modifiers, call.Options with { Layout = default });
-                Compare.SameBits($"{bound.Name}: {call}", call.Run(bound, inputs).Output, actual);
+                Outputs<float> expected = call.Run(bound, inputs), actual = call.NewOutputs();
+                bound.ForwardQkv(qkv, actual.Output, call.Shape, call.Options, call.Execution);
+                Compare.SameBits($"{bound.Name}: {call}", expected.Output, actual.Output);
+
+                // With log-sum-exp, and without a kernel.
+                bound.ForwardQkv(qkv, call.OutputRows.Output(actual), call.Shape, call.Options, call.Execution);
+                Compare.SameBits($"{bound.Name}: {call}", expected, actual);
             }
+
+            Outputs<float> undeclared = call.NewOutputs();
+            ScaledDotProductAttention.ForwardQkv(qkv, call.OutputRows.Output(undeclared), call.Shape, call.HeadDim, call.Mask, call.Options, call.Execution, call.ValueDim);
+            Compare.SameBits($"{call}, without a kernel", call.Run(call.Kernel, inputs), undeclared);
         }
     }
 
+    private static void SameBits(Case first, Case second)
+    {
+        Inputs inputs = Inputs.Normal(first);
+        foreach (AttentionKernel kernel in InstructionSets.Supported.Select(first.Kernel.For))
+            Compare.SameBits($"{kernel.Name}: {first} against {second}", first.Run(kernel, inputs), second.Run(kernel, inputs));
+    }
+
     /// <summary>Draws calls and compares two forms of each.</summary>
-    private static void ForCalls(Func<FeatureCase, Random, (FeatureCase First, FeatureCase Second)> forms)
+    private static void ForCalls(Func<Case, Random, (Case First, Case Second)> forms)
     {
         for (int seed = 0; seed < Budget.Of(40, 8); seed++)
         {
             var random = new Random(seed);
-            (FeatureCase first, FeatureCase second) = forms(new FeatureCase(FeatureCases.DrawCall(random)), random);
-            Inputs inputs = first.Normal();
+            (Case first, Case second) = forms(FeatureCases.DrawCall(random), random);
+            Inputs inputs = Inputs.Normal(first);
             foreach (InstructionSet instructionSet in InstructionSets.Supported)
             {
                 Compare.SameBits(
@@ -233,9 +269,9 @@ public static class EquivalenceTests
     }
 
     /// <summary>Draws calls and masks that repeat some axes, and compares two forms of each.</summary>
-    private static void ForMasks(Func<FeatureCase, bool[], int[], FeatureCase> first, Func<FeatureCase, bool[], int[], FeatureCase> second, bool coversAllKeys = false) => ForCalls((call, random) =>
+    private static void ForMasks(Func<Case, bool[], int[], Case> first, Func<Case, bool[], int[], Case> second, bool coversAllKeys = false) => ForCalls((call, random) =>
     {
-        AttentionShape shape = call.Call.Shape;
+        AttentionShape shape = call.Shape;
         int[] sizes =
         [
             random.Next(2) == 0 ? 1 : shape.Batch,
@@ -246,11 +282,4 @@ public static class EquivalenceTests
         bool[] mask = Masks.Draw(random, sizes[0], sizes[1], sizes[2], sizes[3]);
         return (first(call, mask, sizes), second(call, mask, sizes));
     });
-
-    private static FeatureCase DrawFor(AttentionFeatures features, int queryLength, Func<Case, Case> change)
-    {
-        var random = new Random((int)features + queryLength);
-        Case call = change(new Case(random.Next(2) == 0 ? 64 : 45, random.Next(2) == 0 ? 64 : 37, (AttentionMask)random.Next(2), new(2, 4, 2, queryLength, 60 + random.Next(60))) { Seed = queryLength });
-        return FeatureCases.Draw(random, call, features);
-    }
 }

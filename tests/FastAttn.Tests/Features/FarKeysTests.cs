@@ -26,8 +26,9 @@ public static class FarKeysTests
     public static void Outputs_are_as_accurate_as_with_near_keys(int queryLength, int offset, bool isShorter)
     {
         const int Keys = 200;
-        var call = new FeatureCase(new Case(16, 16, AttentionMask.None, new(1, 2, 2, queryLength, Keys)) { CausalOffset = offset })
+        var call = new Case(16, 16, AttentionMask.None, new(1, 2, 2, queryLength, Keys))
         {
+            PositionOffset = offset,
             AlibiSlopes = [1, 0.3f],
             KeyLengths = isShorter ? [150] : null,
         };
@@ -45,22 +46,21 @@ public static class FarKeysTests
     [InlineData(2, AttentionFeatures.BooleanMask, false)]
     [InlineData(60, AttentionFeatures.BooleanMask, false)]
     [InlineData(60, AttentionFeatures.BooleanMask, true)]
-    [InlineData(2, AttentionFeatures.PackedMask, true)]
-    [InlineData(60, AttentionFeatures.PackedMask, false)]
+    [InlineData(2, AttentionFeatures.BitMask, true)]
+    [InlineData(60, AttentionFeatures.BitMask, false)]
     public static void Masks_may_hide_the_near_keys(int queryLength, AttentionFeatures kind, bool isOneSided)
     {
         const int Keys = 1000, Position = 400, Hidden = 300;
+        AttentionMaskSizes sizes = new(1, 1, queryLength, Keys);
         bool[] sees = [.. Enumerable.Range(0, queryLength * Keys).Select(i => (Key: i % Keys, Query: Position + i / Keys)).Select(
             pair => isOneSided ? pair.Key > pair.Query + Hidden : Math.Abs(pair.Key - pair.Query) > Hidden)];
-        var call = new FeatureCase(new Case(16, 16, AttentionMask.None, new(1, 2, 2, queryLength, Keys)) { CausalOffset = Position })
+        var call = new Case(16, 16, AttentionMask.None, new(1, 2, 2, queryLength, Keys))
         {
+            PositionOffset = Position,
             AlibiSlopes = [1, 0.3f],
-            AdditiveMask = kind == AttentionFeatures.AdditiveMask ? Array.ConvertAll(sees, static seen => seen ? 0 : float.NegativeInfinity) : null,
-            AdditiveMaskStrides = AttentionMaskStrides.Of(1, 1, queryLength, Keys),
-            BooleanMask = kind == AttentionFeatures.BooleanMask ? sees : null,
-            BooleanMaskStrides = AttentionMaskStrides.Of(1, 1, queryLength, Keys),
-            PackedMask = kind == AttentionFeatures.PackedMask ? Masks.Packed(sees, Keys) : null,
-            PackedMaskStrides = AttentionMaskStrides.OfPacked(1, 1, queryLength, Keys),
+            AdditiveMask = kind == AttentionFeatures.AdditiveMask ? new(Masks.Additive(sees), sizes) : null,
+            BooleanMask = kind == AttentionFeatures.BooleanMask ? new(sees, sizes) : null,
+            BitMask = kind == AttentionFeatures.BitMask ? new(Masks.Bits(sees, Keys), sizes) : null,
         };
 
         Check(call);
@@ -72,7 +72,7 @@ public static class FarKeysTests
     [InlineData(1)]
     [InlineData(20)]
     public static void Steepest_slope_leaves_the_nearest_key(int queryLength) =>
-        Check(new FeatureCase(new Case(16, 16, AttentionMask.None, new(1, 2, 2, queryLength, 200)) { CausalOffset = 170 }) { AlibiSlopes = [float.MaxValue, 3e38f] });
+        Check(new Case(16, 16, AttentionMask.None, new(1, 2, 2, queryLength, 200)) { PositionOffset = 170, AlibiSlopes = [float.MaxValue, 3e38f] });
 
     /// <summary>Key blocks end where 32 bits do. All keys are one row, repeated by a stride of 0: n of them give its value and log n.</summary>
     /// <param name="queryLength">As above.</param>
@@ -83,19 +83,14 @@ public static class FarKeysTests
     {
         const int Seen = 100;
         float[] value = [2, 3, 5, 7], zeros = new float[queryLength * 4];
-        var shape = new AttentionShape(Batch: 1, QueryHeads: 1, KeyValueHeads: 1, queryLength, KeyLength: int.MaxValue);
-        var options = new AttentionOptions
-        {
-            Window = new(Seen - 1, 0),
-            CausalOffset = int.MaxValue - queryLength,
-            KeyStrides = new(4, 4, 0),
-            ValueStrides = new(4, 4, 0),
-        };
+        AttentionShape shape = new(batch: 1, queryHeads: 1, keyValueHeads: 1, queryLength, keyLength: int.MaxValue);
+        AttentionStrides repeated = new(4, 4, 0);
         AttentionKernel kernel = ScaledDotProductAttention.GetKernel(headDim: 4, valueDim: 4, features: AttentionFeatures.Window);
         foreach (InstructionSet instructionSet in InstructionSets.Supported)
         {
             float[] output = new float[zeros.Length], logSumExp = new float[queryLength];
-            kernel.For(instructionSet).Forward(zeros, zeros.AsSpan(0, 4), value, output, logSumExp, shape, options);
+            kernel.For(instructionSet).Forward(
+                zeros, new(zeros.AsSpan(0, 4), repeated), new(value, repeated), new AttentionOutput(output, logSumExp), shape, new() { Window = AttentionWindow.Sliding(Seen), PositionOffset = int.MaxValue - queryLength });
 
             // All weights are 1 and all sums exact: of the outputs up to 7 two roundings are left, of log 100 some three.
             Assert.All(output, (o, i) => Assert.Equal(value[i % 4], o, 1e-6f));
@@ -111,23 +106,23 @@ public static class FarKeysTests
     public static void Infinite_bias_does_not_show_a_hidden_key(int queryLength)
     {
         const int Keys = 40;
-        Check(new FeatureCase(new Case(16, 16, AttentionMask.None, new(1, 1, 1, queryLength, Keys)) { CausalOffset = 0 })
+        Check(new Case(16, 16, AttentionMask.None, new(1, 1, 1, queryLength, Keys))
         {
+            PositionOffset = 0,
             AlibiSlopes = [-3e38f],
-            BooleanMask = [.. Enumerable.Range(0, Keys).Select(static j => j == 20)],
-            BooleanMaskStrides = AttentionMaskStrides.Of(1, 1, 1, Keys),
+            BooleanMask = new([.. Enumerable.Range(0, Keys).Select(static j => j == 20)], new(1, 1, 1, Keys)),
         });
     }
 
-    private static void Check(FeatureCase call)
+    private static void Check(Case call)
     {
-        Inputs inputs = call.Normal();
+        Inputs inputs = Inputs.Normal(call);
         Outputs<double> exact = call.Exact(inputs);
         foreach (InstructionSet instructionSet in InstructionSets.Supported)
         {
             AttentionKernel bound = call.Kernel.For(instructionSet);
             Outputs<float> actual = call.Run(bound, inputs);
-            Difference difference = Difference.Between(call.Storage, exact, actual);
+            Difference difference = Difference.Between(call, exact, actual);
             Assert.True(difference.Output < 2e-6, $"{bound.Name}: {difference.Where}");
 
             // Far from 0 it is rounded once.

@@ -23,7 +23,7 @@ public static class HandWorkedBatchTests
     /// <summary>Three tokens with the values 1, 2, 3, of which two exist: the first two queries have 1 and 1.5, as the sequence alone has them.</summary>
     [Fact]
     public static void Causal_sequence_with_padding_is_as_if_alone() => CheckPadded(
-        static call => call with { Call = call.Call with { Mask = AttentionMask.Causal } },
+        static call => call with { Mask = AttentionMask.Causal },
         static (i, keys) => (Mean(0, Math.Min(i + 1, keys)), Math.Min(i + 1, keys)));
 
     /// <summary>A window of one key before the query needs no causal mask to stand on the diagonal.</summary>
@@ -45,7 +45,7 @@ public static class HandWorkedBatchTests
     public static void Queries_that_do_not_exist_have_zeros()
     {
         CheckPadded(
-            static call => call with { Call = call.Call with { Mask = AttentionMask.Causal }, QueryLengths = call.KeyLengths },
+            static call => call with { Mask = AttentionMask.Causal, QueryLengths = call.KeyLengths },
             static (i, keys) => i < keys ? (Mean(0, i + 1), i + 1) : (0, 0));
 
         // All queries but the first, of which the first stands at the second key.
@@ -55,18 +55,18 @@ public static class HandWorkedBatchTests
     }
 
     [Fact]
-    public static void Packed_tokens_with_padding_are_as_if_alone()
+    public static void Tokens_side_by_side_with_padding_are_as_if_alone()
     {
         foreach (int length in Lengths)
         {
             // A token is its query, its key and its value.
-            float[] packed = [.. Enumerable.Range(0, length).SelectMany(static i => (float[])[0, 0, i + 1])];
-            foreach (AttentionKernel bound in InstructionSets.Supported.Select(ScaledDotProductAttention.GetKernel(1, 1, AttentionMask.Causal, AttentionFeatures.All).For))
+            float[] qkv = [.. Enumerable.Range(0, length).SelectMany(static i => (float[])[0, 0, i + 1])];
+            foreach (AttentionKernel bound in InstructionSets.Supported.Select(ScaledDotProductAttention.GetKernel(1, AttentionMask.Causal, AttentionFeatures.All).For))
             {
                 for (int keys = 1; keys <= length; keys++)
                 {
                     var output = new float[length];
-                    bound.ForwardPacked(packed, output, new(1, 1, length), new AttentionModifiers { KeyLengths = [keys] });
+                    bound.ForwardQkv(qkv, output, new(1, 1, length), new() { KeyLengths = [keys] });
                     AssertClose($"{bound.Name}: {keys} of {length}", [.. Enumerable.Range(0, length).Select(i => Mean(0, Math.Min(i + 1, keys)))], output);
                 }
             }
@@ -75,36 +75,36 @@ public static class HandWorkedBatchTests
 
     [Fact]
     public static void Longer_sequence_of_keys_than_of_queries_ends_at_the_last_key() => CheckEqualScores(
-        static queries => new(new Case(1, 1, AttentionMask.Causal, new(1, 1, 1, queries, queries + 2))), static (i, _) => (Mean(0, i + 3), i + 3));
+        static queries => new Case(1, 1, AttentionMask.Causal, new(1, 1, 1, queries, queries + 2)), static (i, _) => (Mean(0, i + 3), i + 3));
 
     [Fact]
     public static void More_queries_than_keys_leave_the_diagonal_open()
     {
         foreach (int queries in Lengths)
         {
-            FeatureCase plain = new(new Case(1, 1, AttentionMask.None, new(1, 1, 1, queries, queries - 1)));
-            FeatureCase shorter = plain with { Call = plain.Call with { Shape = new(2, 1, 1, queries, queries + 1) }, KeyLengths = [queries, queries - 1] };
-            FeatureCase both = shorter with { Call = plain.Call with { Shape = new(2, 1, 1, queries, queries) }, QueryLengths = [queries, 2], KeyLengths = [queries, 1] };
-            FeatureCase ragged = plain with { Call = plain.Call with { Shape = new(2, 1, 1, queries, queries) }, QueryStarts = [0, 1, 1 + queries], KeyStarts = [0, 1, queries] };
-            foreach (FeatureCase call in (FeatureCase[])[plain, shorter, both, ragged])
+            Case plain = new(1, 1, AttentionMask.None, new(1, 1, 1, queries, queries - 1));
+            Case shorter = plain with { Shape = new(2, 1, 1, queries, queries + 1), KeyLengths = [queries, queries - 1] };
+            Case both = shorter with { Shape = new(2, 1, 1, queries, queries), QueryLengths = [queries, 2], KeyLengths = [queries, 1] };
+            Case ragged = plain with { Shape = new(2, 1, 1, queries, queries), QueryStarts = [0, 1, 1 + queries], KeyStarts = [0, 1, queries] };
+            foreach (Case call in (Case[])[plain, shorter, both, ragged])
             {
-                MustBeRefused(call with { Call = call.Call with { Mask = AttentionMask.Causal } });
+                MustBeRefused(call with { Mask = AttentionMask.Causal });
                 MustBeRefused(call with { Window = new(3, 3) });
                 MustBeRefused(call with { AlibiSlopes = [1] });
                 MustBeTaken(call);
-                MustBeTaken(call with { Call = call.Call with { Mask = AttentionMask.Causal, CausalOffset = 0 } });
-                MustBeTaken(call with { Call = call.Call with { Mask = AttentionMask.Causal }, CausalOffsets = new int[call.Call.Shape.Batch] });
+                MustBeTaken(call with { Mask = AttentionMask.Causal, PositionOffset = 0 });
+                MustBeTaken(call with { Mask = AttentionMask.Causal, PositionOffsets = new int[call.Shape.Batch] });
             }
 
             // All keys and some of the queries: which keys they stand at is for the caller to say.
-            FeatureCase ambiguous = both with { Call = both.Call with { Mask = AttentionMask.Causal }, KeyLengths = null };
+            Case ambiguous = both with { Mask = AttentionMask.Causal, KeyLengths = null };
             MustBeRefused(ambiguous);
             MustBeTaken(ambiguous with { KeyLengths = [queries, 2] });
             MustBeTaken(ambiguous with { QueryLengths = [queries, queries] });
 
             // A sequence without queries or without keys has no diagonal.
-            MustBeTaken(shorter with { Call = shorter.Call with { Mask = AttentionMask.Causal }, KeyLengths = [queries, 0] });
-            MustBeTaken(ragged with { Call = ragged.Call with { Mask = AttentionMask.Causal }, QueryStarts = [0, queries, queries], KeyStarts = [0, queries, queries + 1] });
+            MustBeTaken(shorter with { Mask = AttentionMask.Causal, KeyLengths = [queries, 0] });
+            MustBeTaken(ragged with { Mask = AttentionMask.Causal, QueryStarts = [0, queries, queries], KeyStarts = [0, queries, queries + 1] });
         }
     }
 
@@ -135,15 +135,15 @@ public static class HandWorkedBatchTests
     /// <summary>The larger of two numbers below −2·10³⁸ takes all.</summary>
     [Fact]
     public static void Very_negative_masks_still_compare() => Check(
-        static queries => Of(queries, 2) with { AdditiveMask = [-3.4e38f, -2.5e38f], AdditiveMaskStrides = AttentionMaskStrides.Of(1, 1, 1, 2) }, query: 0, [0, 0], [1, 3], 3, -2.5e38f);
+        static queries => Of(queries, 2) with { AdditiveMask = new([-3.4e38f, -2.5e38f], new(1, 1, 1, 2)) }, query: 0, [0, 0], [1, 3], 3, -2.5e38f);
 
     [Fact]
     public static void Scores_of_the_most_negative_float_weigh_the_same() => Check(
-        static queries => Of(queries, 3) with { AdditiveMask = [float.MinValue, float.MinValue, float.MinValue], AdditiveMaskStrides = AttentionMaskStrides.Of(1, 1, 1, 3) }, query: 0, [0, 0, 0], [1, 2, 6], 3, float.MinValue);
+        static queries => Of(queries, 3) with { AdditiveMask = new([float.MinValue, float.MinValue, float.MinValue], new(1, 1, 1, 3)) }, query: 0, [0, 0, 0], [1, 2, 6], 3, float.MinValue);
 
     [Fact]
     public static void Largest_float_in_a_mask_takes_all() => Check(
-        static queries => Of(queries, 3) with { AdditiveMask = [0, float.MaxValue, float.MinValue], AdditiveMaskStrides = AttentionMaskStrides.Of(1, 1, 1, 3) }, query: 0, [0, 0, 0], [1, 2, 6], 2, float.MaxValue);
+        static queries => Of(queries, 3) with { AdditiveMask = new([0, float.MaxValue, float.MinValue], new(1, 1, 1, 3)) }, query: 0, [0, 0, 0], [1, 2, 6], 2, float.MaxValue);
 
     /// <summary>3·10¹⁹ times 10¹⁹ is 3·10³⁸, and log₂e times that is no float.</summary>
     [Fact]
@@ -172,7 +172,7 @@ public static class HandWorkedBatchTests
             {
                 // Two empty ones; one before, and one after, a state of weight e².
                 float[] output = [float.NaN, float.NaN, float.NaN, 7, 5, 6], logSumExp = [empty, empty, 2];
-                AttentionState.Merge(output, logSumExp, [float.NaN, 1, 3, 4, float.NaN, float.NaN], [other, 2, other], new(1, 1, 3), 2);
+                new AttentionOutput(output, logSumExp).Merge(new AttentionOutput([float.NaN, 1, 3, 4, float.NaN, float.NaN], [other, 2, other]), new(1, 1, 3), 2);
                 Assert.Equal([0, 0, 3, 4, 5, 6], output);
                 Assert.Equal([float.NegativeInfinity, 2, 2], logSumExp);
             }
@@ -182,28 +182,28 @@ public static class HandWorkedBatchTests
     /// <summary>Values 1, 2, 3, … of which the keys from <paramref name="start"/> to before <paramref name="end"/> count; 0 if there are none.</summary>
     private static double Mean(int start, int end) => start >= end ? 0 : (start + end + 1) / 2.0;
 
-    private static FeatureCase Of(int queries, int keys) => new(new Case(1, 1, AttentionMask.None, new(1, 1, 1, queries, keys)) { Scale = 1 });
+    private static Case Of(int queries, int keys) => new(1, 1, AttentionMask.None, new(1, 1, 1, queries, keys)) { Scale = 1 };
 
     /// <summary>Self-attention of equal scores and values 1, 2, 3, …, of which each number of keys exists; rows of padding are computed as well.</summary>
-    private static void CheckPadded(Func<FeatureCase, FeatureCase> with, Row expected)
+    private static void CheckPadded(Func<Case, Case> with, Row expected)
     {
         foreach (int length in Lengths)
         {
             for (int keys = 0; keys <= length; keys++)
             {
-                FeatureCase call = with(Of(length, length) with { KeyLengths = [keys] });
+                Case call = with(Of(length, length) with { KeyLengths = [keys] });
                 (double Output, double Weight)[] rows = [.. Enumerable.Range(0, length).Select(i => expected(i, keys))];
                 Check(call, [.. Enumerable.Repeat(0f, length)], [.. Enumerable.Repeat(0f, length)], Counted(length), [.. rows.Select(static row => row.Output)], [.. rows.Select(static row => Math.Log(row.Weight))]);
             }
         }
     }
 
-    private static void CheckEqualScores(Func<int, FeatureCase> draw, Row expected)
+    private static void CheckEqualScores(Func<int, Case> draw, Row expected)
     {
         foreach (int queries in Lengths)
         {
-            FeatureCase call = draw(queries);
-            int keys = call.Call.Shape.KeyLength;
+            Case call = draw(queries);
+            int keys = call.Shape.KeyLength;
             (double Output, double Weight)[] rows = [.. Enumerable.Range(0, queries).Select(i => expected(i, keys))];
             Check(call, new float[queries], new float[keys], Counted(keys), [.. rows.Select(static row => row.Output)], [.. rows.Select(static row => Math.Log(row.Weight))]);
         }
@@ -213,25 +213,25 @@ public static class HandWorkedBatchTests
     private static void CheckMasks(Func<int, int, bool> attends, int maskKeys, Row expected)
     {
         bool[] Mask(int queries) => Masks.Of(1, queries, maskKeys, (_, i, j) => attends(i, j));
-        CheckEqualScores(queries => Of(queries, 3) with { BooleanMask = Mask(queries), BooleanMaskStrides = AttentionMaskStrides.Of(1, 1, queries, maskKeys) }, expected);
-        CheckEqualScores(queries => Of(queries, 3) with { AdditiveMask = Masks.Additive(Mask(queries)), AdditiveMaskStrides = AttentionMaskStrides.Of(1, 1, queries, maskKeys) }, expected);
-        CheckEqualScores(queries => Of(queries, 3) with { PackedMask = Masks.Packed(Mask(queries), maskKeys), PackedMaskStrides = AttentionMaskStrides.OfPacked(1, 1, queries, maskKeys) }, expected);
+        CheckEqualScores(queries => Of(queries, 3) with { BooleanMask = new(Mask(queries), new(1, 1, queries, maskKeys)) }, expected);
+        CheckEqualScores(queries => Of(queries, 3) with { AdditiveMask = new(Masks.Additive(Mask(queries)), new(1, 1, queries, maskKeys)) }, expected);
+        CheckEqualScores(queries => Of(queries, 3) with { BitMask = new(Masks.Bits(Mask(queries), maskKeys), new(1, 1, queries, maskKeys)) }, expected);
     }
 
     /// <summary>The same query any number of times, with the same result each.</summary>
-    private static void Check(Func<int, FeatureCase> draw, float query, float[] keys, float[] values, double output, double logSumExp)
+    private static void Check(Func<int, Case> draw, float query, float[] keys, float[] values, double output, double logSumExp)
     {
         foreach (int queries in (int[])[1, .. Lengths])
             Check(draw(queries), [.. Enumerable.Repeat(query, queries)], keys, values, [.. Enumerable.Repeat(output, queries)], [.. Enumerable.Repeat(logSumExp, queries)]);
     }
 
-    private static void Check(FeatureCase call, float[] query, float[] key, float[] value, double[] output, double[] logSumExp)
+    private static void Check(Case call, float[] query, float[] key, float[] value, double[] output, double[] logSumExp)
     {
         foreach (AttentionKernel bound in InstructionSets.Supported.Select(call.Kernel.For))
         {
             foreach (int? keyBlock in (int?[])[null, 1, 2])
             {
-                FeatureCase blocked = call with { Call = call.Call with { KeyBlock = keyBlock } };
+                Case blocked = call with { KeyBlock = keyBlock };
                 Outputs<float> actual = blocked.Run(bound, new(query, key, value));
                 AssertClose($"{bound.Name}: {blocked}", output, actual.Output);
                 AssertClose($"{bound.Name}: {blocked}, LSE", logSumExp, actual.LogSumExp);
@@ -239,25 +239,24 @@ public static class HandWorkedBatchTests
         }
     }
 
-    private static void MustBeRefused(FeatureCase call)
+    private static void MustBeRefused(Case call)
     {
         foreach (Action run in Calls(call with { LeavesOffsetsOut = true }))
         {
             Exception? exception = Record.Exception(run);
-            Assert.True(exception is ArgumentException && exception.Message.Contains("CausalOffset", StringComparison.Ordinal), $"{call}: {exception?.ToString() ?? "no exception"}");
+            Assert.True(exception is ArgumentException && exception.Message.Contains("PositionOffset", StringComparison.Ordinal), $"{call}: {exception?.ToString() ?? "no exception"}");
         }
     }
 
-    private static void MustBeTaken(FeatureCase call)
+    private static void MustBeTaken(Case call)
     {
         foreach (Action run in Calls(call))
             Assert.True(Record.Exception(run) is var exception && exception is null, $"{call}: {exception}");
     }
 
-    private static Action[] Calls(FeatureCase call)
+    private static Action[] Calls(Case call)
     {
-        Case storage = call.Storage;
-        Inputs inputs = new(new float[storage.QueryRows.Elements], new float[storage.KeyRows.Elements], new float[storage.ValueRows.Elements]);
+        Inputs inputs = Inputs.Zero(call);
         return [.. InstructionSets.Supported.Select(set => (Action)(() => call.Run(call.Kernel.For(set), inputs))), () => call.Reference(inputs)];
     }
 

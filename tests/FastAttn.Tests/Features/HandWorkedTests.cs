@@ -31,12 +31,12 @@ public static class HandWorkedTests
 
     /// <summary>The last query sees the last key that exists; in self-attention each query sees the key of its own token.</summary>
     [Fact]
-    public static void Causal_offset_follows_from_the_key_length()
+    public static void Position_offset_follows_from_the_key_length()
     {
         foreach (int length in (int[])[0, 1, 2, 3])
         {
             Check(
-                call => call with { Call = call.Call with { Mask = AttentionMask.Causal }, KeyLengths = [length] },
+                call => call with { Mask = AttentionMask.Causal, KeyLengths = [length] },
                 (i, j, queries) => j < length && j <= i + (queries == 3 ? 0 : length - queries) ? Weights[j] : 0);
         }
     }
@@ -44,40 +44,39 @@ public static class HandWorkedTests
     [Fact]
     public static void Window_shows_the_keys_around_the_query()
     {
-        foreach ((int? left, int? right, int offset) in ((int?, int?, int)[])[(1, 0, 0), (0, 1, 0), (0, 0, 0), (0, 0, 1), (1, 1, -1), (null, 0, 0), (0, null, 0), (2, 2, 0), (null, null, 0)])
+        foreach ((int? left, int? right, int offset) in ((int?, int?, int)[])[(1, 0, 0), (0, 1, 0), (0, 0, 0), (0, 0, 1), (1, 1, -1), (null, 0, 0), (0, null, 0), (2, 2, 0), (100, 100, 0)])
         {
             Check(
-                call => call with { Call = call.Call with { CausalOffset = offset }, Window = new(left, right) },
+                call => call with { PositionOffset = offset, Window = new(left, right) },
                 (i, j) => i + offset - j <= (left ?? 1000) && j - i - offset <= (right ?? 1000) ? Weights[j] : 0);
         }
     }
 
     [Fact]
     public static void Causal_mask_bounds_a_window() => Check(
-        static call => call with { Call = call.Call with { Mask = AttentionMask.Causal, CausalOffset = 0 }, Window = new(1, 5) },
+        static call => call with { Mask = AttentionMask.Causal, PositionOffset = 0, Window = new(1, 5) },
         static (i, j) => j == i || j == i - 1 ? Weights[j] : 0);
 
     /// <summary>Key 0 three times as heavy, key 1 hidden.</summary>
     [Fact]
     public static void Additive_mask_is_added_to_the_logits() => Check(
-        static call => call with { AdditiveMask = [Log(3), float.NegativeInfinity, 0], AdditiveMaskStrides = AttentionMaskStrides.Of(1, 1, 1, 3) },
+        static call => call with { AdditiveMask = new([Log(3), float.NegativeInfinity, 0], new(1, 1, 1, 3)) },
         static (_, j) => j switch { 0 => 3, 1 => 0, _ => 4 });
 
     [Fact]
     public static void Mask_that_is_shorter_than_the_keys_hides_the_rest()
     {
-        Check(static call => call with { AdditiveMask = [Log(3), 0], AdditiveMaskStrides = AttentionMaskStrides.Of(1, 1, 1, 2) }, static (_, j) => j switch { 0 => 3, 1 => 2, _ => 0 });
-        Check(static call => call with { BooleanMask = [true, true], BooleanMaskStrides = AttentionMaskStrides.Of(1, 1, 1, 2) }, static (_, j) => j < 2 ? Weights[j] : 0);
-        Check(static call => call with { PackedMask = [0xFF], PackedMaskStrides = AttentionMaskStrides.OfPacked(1, 1, 1, 2) }, static (_, j) => j < 2 ? Weights[j] : 0);
-        Check(static call => call with { BooleanMask = [], BooleanMaskStrides = AttentionMaskStrides.Of(1, 1, 1, 0) }, static (_, _) => 0);
+        Check(static call => call with { AdditiveMask = new([Log(3), 0], new(1, 1, 1, 2)) }, static (_, j) => j switch { 0 => 3, 1 => 2, _ => 0 });
+        Check(static call => call with { BooleanMask = new([true, true], new(1, 1, 1, 2)) }, static (_, j) => j < 2 ? Weights[j] : 0);
+        Check(static call => call with { BitMask = new([0xFF], new(1, 1, 1, 2)) }, static (_, j) => j < 2 ? Weights[j] : 0);
+        Check(static call => call with { BooleanMask = new([], new(1, 1, 1, 0)) }, static (_, _) => 0);
     }
 
     [Fact]
     public static void Boolean_mask_of_each_query_hides_where_it_is_false() => Check(
         static call => call with
         {
-            BooleanMask = Masks.Of(1, call.Call.Shape.QueryLength, 3, static (_, i, j) => (i + j) % 2 == 0),
-            BooleanMaskStrides = AttentionMaskStrides.Of(1, 1, call.Call.Shape.QueryLength, 3),
+            BooleanMask = new(Masks.Of(1, call.Shape.QueryLength, 3, static (_, i, j) => (i + j) % 2 == 0), new(1, 1, call.Shape.QueryLength, 3)),
         },
         static (i, j) => (i + j) % 2 == 0 ? Weights[j] : 0);
 
@@ -85,18 +84,17 @@ public static class HandWorkedTests
     [Fact]
     public static void Masks_without_strides_have_a_row_for_each_query()
     {
-        Check(static call => call with { AdditiveMask = Array.ConvertAll(Masks.Of(1, call.Call.Shape.QueryLength, 3, static (_, i, j) => i % 3 == j), static triples => triples ? Log(3) : 0) }, static (i, j) => i % 3 == j ? 3 * Weights[j] : Weights[j]);
-        Check(static call => call with { BooleanMask = Masks.Of(1, call.Call.Shape.QueryLength, 3, static (_, i, j) => i % 3 != j) }, static (i, j) => i % 3 != j ? Weights[j] : 0);
-        Check(static call => call with { PackedMask = [.. Enumerable.Range(0, call.Call.Shape.QueryLength).Select(static i => (byte)~(1 << (i % 3)))] }, static (i, j) => i % 3 != j ? Weights[j] : 0);
+        Check(static call => call with { AdditiveMask = Array.ConvertAll(Masks.Of(1, call.Shape.QueryLength, 3, static (_, i, j) => i % 3 == j), static triples => triples ? Log(3) : 0) }, static (i, j) => i % 3 == j ? 3 * Weights[j] : Weights[j]);
+        Check(static call => call with { BooleanMask = Masks.Of(1, call.Shape.QueryLength, 3, static (_, i, j) => i % 3 != j) }, static (i, j) => i % 3 != j ? Weights[j] : 0);
+        Check(static call => call with { BitMask = new([.. Enumerable.Range(0, call.Shape.QueryLength).Select(static i => (byte)~(1 << (i % 3)))]) }, static (i, j) => i % 3 != j ? Weights[j] : 0);
     }
 
     /// <summary>Key j is bit j of the first byte.</summary>
     [Fact]
-    public static void Packed_mask_hides_where_a_bit_is_0() => Check(
+    public static void Bit_mask_hides_where_a_bit_is_0() => Check(
         static call => call with
         {
-            PackedMask = [.. Enumerable.Range(0, call.Call.Shape.QueryLength).Select(static i => (byte)(i % 2 == 0 ? 0b101 : 0b110))],
-            PackedMaskStrides = AttentionMaskStrides.OfPacked(1, 1, call.Call.Shape.QueryLength, 3),
+            BitMask = new([.. Enumerable.Range(0, call.Shape.QueryLength).Select(static i => (byte)(i % 2 == 0 ? 0b101 : 0b110))], new(1, 1, call.Shape.QueryLength, 3)),
         },
         static (i, j) => j == 2 || j == i % 2 ? Weights[j] : 0);
 
@@ -106,7 +104,7 @@ public static class HandWorkedTests
         foreach (int offset in (int[])[0, 2, -1])
         {
             Check(
-                call => call with { Call = call.Call with { CausalOffset = offset }, AlibiSlopes = [Log(2)] },
+                call => call with { PositionOffset = offset, AlibiSlopes = [Log(2)] },
                 (i, j) => Weights[j] * Math.Pow(2, -Math.Abs(i + offset - j)));
         }
     }
@@ -126,7 +124,7 @@ public static class HandWorkedTests
 
     [Fact]
     public static void Logits_are_scaled_before_they_are_capped() => Check(
-        static call => call with { Call = call.Call with { Scale = 0.25f }, Softcap = 2 },
+        static call => call with { Scale = 0.25f, Softcap = 2 },
         static (_, j) => Weights[j],
         [.. Uncapped(2).Select(static logit => 4 * logit)]);
 
@@ -134,11 +132,10 @@ public static class HandWorkedTests
     public static void Logits_are_capped_before_anything_is_added() => Check(
         static call => call with
         {
-            Call = call.Call with { CausalOffset = 0 },
+            PositionOffset = 0,
             Softcap = 2,
             AlibiSlopes = [Log(2)],
-            AdditiveMask = [Log(3), 0, Log(5)],
-            AdditiveMaskStrides = AttentionMaskStrides.Of(1, 1, 1, 3),
+            AdditiveMask = new([Log(3), 0, Log(5)], new(1, 1, 1, 3)),
         },
         static (i, j) => Weights[j] * (j switch { 0 => 3, 1 => 1, _ => 5 }) * Math.Pow(2, -Math.Abs(i - j)),
         Uncapped(2));
@@ -156,12 +153,11 @@ public static class HandWorkedTests
     public static void Sink_is_not_masked_capped_or_biased() => Check(
         static call => call with
         {
-            Call = call.Call with { CausalOffset = 0 },
+            PositionOffset = 0,
             Sinks = [Log(3)],
             Softcap = 2,
             AlibiSlopes = [Log(2)],
-            BooleanMask = [false, true, true],
-            BooleanMaskStrides = AttentionMaskStrides.Of(1, 1, 1, 3),
+            BooleanMask = new([false, true, true], new(1, 1, 1, 3)),
         },
         static (i, j) => j == 0 ? 0 : Weights[j] * Math.Pow(2, -Math.Abs(i - j)),
         Uncapped(2),
@@ -170,8 +166,10 @@ public static class HandWorkedTests
     [Fact]
     public static void Slope_and_sink_belong_to_the_query_head()
     {
-        var call = new FeatureCase(new Case(1, 1, AttentionMask.None, new(1, 4, 2, 1, 1)) { Scale = 1, CausalOffset = 2 })
+        var call = new Case(1, 1, AttentionMask.None, new(1, 4, 2, 1, 1))
         {
+            Scale = 1,
+            PositionOffset = 2,
             AlibiSlopes = [0, Log(2), Log(3), 0],
             Sinks = [Log(1), Log(3), float.NegativeInfinity, Log(9)],
         };
@@ -184,12 +182,12 @@ public static class HandWorkedTests
     /// <summary>log₂(e) times such a sink is more than a float holds.</summary>
     [Fact]
     public static void Largest_sink_leaves_nothing() => Check(
-        new FeatureCase(new Case(1, 1, AttentionMask.None, new(1, 1, 1, 1, 3)) { Scale = 1 }) { Sinks = [float.MaxValue] }, new([1], Logits, Values), [(0, double.PositiveInfinity)], checkLogSumExp: false);
+        new Case(1, 1, AttentionMask.None, new(1, 1, 1, 1, 3)) { Scale = 1, Sinks = [float.MaxValue] }, new([1], Logits, Values), [(0, double.PositiveInfinity)], checkLogSumExp: false);
 
     [Fact]
-    public static void Causal_offsets_belong_to_the_sequence()
+    public static void Position_offsets_belong_to_the_sequence()
     {
-        var call = new FeatureCase(new Case(1, 1, AttentionMask.Causal, new(3, 1, 1, 2, 3)) { Scale = 1 }) { CausalOffsets = [0, 1, -1] };
+        var call = new Case(1, 1, AttentionMask.Causal, new(3, 1, 1, 2, 3)) { Scale = 1, PositionOffsets = [0, 1, -1] };
         (double Output, double Sum)[] expected = [(1, 1), (21.0 / 3, 3), (21.0 / 3, 3), (421.0 / 7, 7), (0, 0), (1, 1)];
         Check(call, new([1, 1, 1, 1, 1, 1], [.. Logits, .. Logits, .. Logits], [.. Values, .. Values, .. Values]), expected);
     }
@@ -198,12 +196,12 @@ public static class HandWorkedTests
     [Fact]
     public static void Ragged_sequences_see_their_own_keys()
     {
-        var call = new FeatureCase(new Case(1, 1, AttentionMask.None, new(3, 1, 1, 2, 2)) { Scale = 1 }) { QueryStarts = [0, 2, 2, 3], KeyStarts = [0, 1, 2, 4] };
+        var call = new Case(1, 1, AttentionMask.None, new(3, 1, 1, 2, 2)) { Scale = 1, QueryStarts = [0, 2, 2, 3], KeyStarts = [0, 1, 2, 4] };
         (double Output, double Sum)[] expected = [(1, 1), (1, 1), (21.0 / 3, 3)];
         Check(call, new([1, 1, 1], [0, 7, 0, Log(2)], [1, float.NaN, 1, 10]), expected);
 
         // Causal: the last query of each sees its last key.
-        FeatureCase causal = call with { Call = call.Call with { Mask = AttentionMask.Causal } };
+        Case causal = call with { Mask = AttentionMask.Causal };
         Check(causal, new([1, 1, 1], [0, 7, 0, Log(2)], [1, float.NaN, 1, 10]), [(0, 0), (1, 1), (21.0 / 3, 3)]);
     }
 
@@ -213,8 +211,8 @@ public static class HandWorkedTests
     {
         float[] output = new float[3];
         ScaledDotProductAttention.Forward(
-            [1, 1, 1], [0, 7, 0, Log(2)], [1, 5, 1, 10], output, new(3, 1, 1, int.MaxValue, int.MaxValue), headDim: 1,
-            new AttentionModifiers { QueryStarts = [0, 2, 2, 3], KeyStarts = [0, 1, 2, 4] }, options: new() { Scale = 1 });
+            (float[])[1, 1, 1], (float[])[0, 7, 0, Log(2)], (float[])[1, 5, 1, 10], output, new(3, 1, 1, int.MaxValue, int.MaxValue), headDim: 1,
+            options: new() { Scale = 1, QueryStarts = [0, 2, 2, 3], KeyStarts = [0, 1, 2, 4] });
         AssertClose("ragged", [1, 1, 21.0 / 3], output);
     }
 
@@ -223,7 +221,7 @@ public static class HandWorkedTests
     public static void Merged_states_weigh_as_their_sums()
     {
         float[] output = [1, 0, -2], logSumExp = [0];
-        AttentionState.Merge(output, logSumExp, [10, 4, 2], [Log(3)], new(1, 1, 1), 3);
+        new AttentionOutput(output, logSumExp).Merge(new AttentionOutput([10, 4, 2], [Log(3)]), new(1, 1, 1), 3);
         AssertClose("merged", [31.0 / 4, 3, 1], output);
         AssertClose("merged LSE", [Math.Log(4)], logSumExp);
     }
@@ -232,7 +230,7 @@ public static class HandWorkedTests
     public static void State_without_keys_changes_nothing_whichever_side_it_is()
     {
         float[] output = [1, 5, 0, 0, 0, 0], logSumExp = [2, float.NegativeInfinity, float.NegativeInfinity];
-        AttentionState.Merge(output, logSumExp, [0, 0, 3, -7, 0, 0], [float.NegativeInfinity, 4, float.NegativeInfinity], new(1, 1, 3), 2);
+        new AttentionOutput(output, logSumExp).Merge(new AttentionOutput([0, 0, 3, -7, 0, 0], [float.NegativeInfinity, 4, float.NegativeInfinity]), new(1, 1, 3), 2);
         Assert.Equal([1, 5, 3, -7, 0, 0], output);
         Assert.Equal([2, 4, float.NegativeInfinity], logSumExp);
     }
@@ -240,28 +238,28 @@ public static class HandWorkedTests
     /// <summary>Models mask with the most negative float; it hides a key behind any other, but is no −∞ where all have it.</summary>
     [Fact]
     public static void Most_negative_float_in_a_mask_leaves_a_row_of_equal_weights() => Check(
-        static call => call with { AdditiveMask = [float.MinValue, float.MinValue, float.MinValue], AdditiveMaskStrides = AttentionMaskStrides.Of(1, 1, 1, 3) },
+        static call => call with { AdditiveMask = new([float.MinValue, float.MinValue, float.MinValue], new(1, 1, 1, 3)) },
         static (_, _) => 1,
         checkLogSumExp: false);
 
     [Fact]
     public static void Most_negative_float_in_a_mask_hides_a_key_behind_others() => Check(
-        static call => call with { AdditiveMask = [0, float.MinValue, 0], AdditiveMaskStrides = AttentionMaskStrides.Of(1, 1, 1, 3) },
+        static call => call with { AdditiveMask = new([0, float.MinValue, 0], new(1, 1, 1, 3)) },
         static (_, j) => j == 1 ? 0 : Weights[j]);
 
     private static float Log(double weight) => (float)Math.Log(weight);
 
     private static float[] Uncapped(double cap) => [.. Weights.Select(weight => (float)(cap * Math.Atanh(Math.Log(weight) / cap)))];
 
-    private static void Check(Func<FeatureCase, FeatureCase> with, Func<int, int, double> weight, float[]? logits = null, double sink = 0, bool checkLogSumExp = true) =>
+    private static void Check(Func<Case, Case> with, Func<int, int, double> weight, float[]? logits = null, double sink = 0, bool checkLogSumExp = true) =>
         Check(with, (i, j, _) => weight(i, j), logits, sink, checkLogSumExp);
 
     /// <summary>One head of dimension 1, whose queries are 1 and whose keys are the logits.</summary>
-    private static void Check(Func<FeatureCase, FeatureCase> with, Func<int, int, int, double> weight, float[]? logits = null, double sink = 0, bool checkLogSumExp = true)
+    private static void Check(Func<Case, Case> with, Func<int, int, int, double> weight, float[]? logits = null, double sink = 0, bool checkLogSumExp = true)
     {
         foreach (int queries in QueryLengths)
         {
-            FeatureCase call = with(new(new Case(1, 1, AttentionMask.None, new(1, 1, 1, queries, 3)) { Scale = 1 }));
+            Case call = with(new Case(1, 1, AttentionMask.None, new(1, 1, 1, queries, 3)) { Scale = 1 });
             var expected = new (double Output, double Sum)[queries];
             for (int i = 0; i < queries; i++)
             {
@@ -279,13 +277,13 @@ public static class HandWorkedTests
         }
     }
 
-    private static void Check(FeatureCase call, Inputs inputs, (double Output, double Sum)[] expected, bool checkLogSumExp = true)
+    private static void Check(Case call, Inputs inputs, (double Output, double Sum)[] expected, bool checkLogSumExp = true)
     {
         foreach (AttentionKernel bound in InstructionSets.Supported.Select(call.Kernel.For))
         {
             foreach (int? keyBlock in (int?[])[1, 2, null])
             {
-                FeatureCase blocked = call with { Call = call.Call with { KeyBlock = keyBlock } };
+                Case blocked = call with { KeyBlock = keyBlock };
                 Outputs<float> actual = blocked.Run(bound, inputs);
                 string what = $"{bound.Name}: {blocked}";
                 AssertClose(what, [.. expected.Select(static row => row.Output)], actual.Output);

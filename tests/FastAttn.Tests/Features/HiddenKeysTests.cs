@@ -28,14 +28,14 @@ public static class HiddenKeysTests
     {
         const int PageBytes = 4096;
         Assert.SkipUnless(Environment.SystemPageSize == PageBytes, "The hidden keys are whole pages of 4 KiB, and this system's are larger.");
-        var call = new FeatureCase(new Case(HeadDim, HeadDim, AttentionMask.None, new(1, 1, 1, queries, keys)));
-        Inputs inputs = call.Normal();
+        var call = new Case(HeadDim, HeadDim, AttentionMask.None, new(1, 1, 1, queries, keys));
+        Inputs inputs = Inputs.Normal(call);
         bool[] mask = Masks.Of(1, 1, keys, (_, _, j) => j < first || j >= first + count);
-        FeatureCase[] forms =
+        Case[] forms =
         [
-            call with { AdditiveMask = Masks.Additive(mask), AdditiveMaskStrides = AttentionMaskStrides.Of(1, 1, 1, keys) },
-            call with { BooleanMask = mask, BooleanMaskStrides = AttentionMaskStrides.Of(1, 1, 1, keys) },
-            call with { PackedMask = Masks.Packed(mask, keys), PackedMaskStrides = AttentionMaskStrides.OfPacked(1, 1, 1, keys) },
+            call with { AdditiveMask = new(Masks.Additive(mask), new(1, 1, 1, keys)) },
+            call with { BooleanMask = new(mask, new(1, 1, 1, keys)) },
+            call with { BitMask = new(Masks.Bits(mask, keys), new(1, 1, 1, keys)) },
         ];
         int stride = isPadded ? 2 * HeadDim : HeadDim;
         using GuardedBuffer key = new(keys * stride), value = new(keys * stride);
@@ -51,12 +51,12 @@ public static class HiddenKeysTests
 
         var strides = new AttentionStrides(0, 0, stride);
         var actual = new float[queries * HeadDim];
-        foreach (FeatureCase form in forms)
+        foreach (Case form in forms)
         {
             foreach (InstructionSet instructionSet in InstructionSets.Supported)
             {
                 AttentionKernel kernel = form.Kernel.For(instructionSet);
-                kernel.Forward(inputs.Query, openKeys, openValues, actual, form.Call.Shape, form.Modifiers, form.Options with { KeyStrides = strides, ValueStrides = strides });
+                kernel.Forward(inputs.Query, new(openKeys, strides), new(openValues, strides), actual, form.Shape, form.Options);
                 Compare.SameBits($"{instructionSet}: {form}", form.Run(kernel, inputs).Output, actual);
             }
         }

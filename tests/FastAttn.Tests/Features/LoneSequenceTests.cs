@@ -33,7 +33,7 @@ public static class LoneSequenceTests
         Check(kind, SelfAttention(), BothLengths);
         Check(kind, CrossAttention(), BothLengths);
 
-        static AttentionModifiers BothLengths(Tokens[] sequences) => new()
+        static AttentionOptions BothLengths(Tokens[] sequences) => new()
         {
             QueryLengths = sequences.Select(static sequence => sequence.Queries).ToArray(),
             KeyLengths = sequences.Select(static sequence => sequence.Keys).ToArray(),
@@ -48,7 +48,7 @@ public static class LoneSequenceTests
         Check(kind, CrossAttention(), static _ => default, isRagged: true);
     }
 
-    private delegate AttentionModifiers Lengths(Tokens[] sequences);
+    private delegate AttentionOptions Lengths(Tokens[] sequences);
 
     /// <summary>One of each length, in any order.</summary>
     private static (int Queries, int Keys)[] SelfAttention()
@@ -73,7 +73,7 @@ public static class LoneSequenceTests
             var random = new Random(dim);
             Tokens[] sequences = [.. sizes.Where(static (_, n) => n % Budget.Of(1, 3) == 0).Select(size => new Tokens(size.Queries, size.Keys, dim, random))];
             AttentionMask mask = kind.StartsWith("causal", StringComparison.Ordinal) ? AttentionMask.Causal : AttentionMask.None;
-            foreach (AttentionKernel kernel in InstructionSets.Supported.Select(ScaledDotProductAttention.GetKernel(dim, dim, mask, AttentionFeatures.All).For))
+            foreach (AttentionKernel kernel in InstructionSets.Supported.Select(ScaledDotProductAttention.GetKernel(dim, mask, AttentionFeatures.All).For))
             {
                 AttentionShape shape = isRagged
                     ? new(sequences.Length, QueryHeads, KeyValueHeads, Longest, 2 * Longest)
@@ -94,18 +94,15 @@ public static class LoneSequenceTests
                     Place(sequence.Value, KeyValueHeads, dim, sequence.Keys, value, KeyAt(b));
                 }
 
-                AttentionModifiers given = lengths(sequences);
-                AttentionModifiers modifiers = With(kind, isRagged
-                    ? new() { QueryStarts = queryStarts, KeyStarts = keyStarts }
-                    : given);
-                kernel.Forward(query, key, value, output, logSumExp, shape, modifiers, Options(kind) with { Layout = layout });
+                AttentionOptions options = With(kind, isRagged ? new() { QueryStarts = queryStarts, KeyStarts = keyStarts } : lengths(sequences));
+                kernel.Forward(query, key, value, new AttentionOutput(output, logSumExp), shape with { Layout = layout }, options);
 
                 for (int b = 0; b < sequences.Length; b++)
                 {
                     Tokens sequence = sequences[b];
                     var shapeAlone = new AttentionShape(1, QueryHeads, KeyValueHeads, sequence.Queries, sequence.Keys);
                     float[] alone = Padding(sequence.Query.Length), aloneLogSumExp = Padding(QueryHeads * sequence.Queries);
-                    kernel.Forward(sequence.Query, sequence.Key, sequence.Value, alone, aloneLogSumExp, shapeAlone, With(kind, default), Options(kind));
+                    kernel.Forward(sequence.Query, sequence.Key, sequence.Value, new AttentionOutput(alone, aloneLogSumExp), shapeAlone, With(kind, default));
                     string what = $"{kernel.Name}, {kind}, sequence {b} of {sequence.Queries} × {sequence.Keys} tokens";
                     for (int row = 0; row < QueryHeads * sequence.Queries; row++)
                     {
@@ -122,18 +119,10 @@ public static class LoneSequenceTests
         }
     }
 
-    private static AttentionModifiers With(string kind, AttentionModifiers lengths) => new()
+    private static AttentionOptions With(string kind, AttentionOptions lengths) => lengths with
     {
-        QueryLengths = lengths.QueryLengths,
-        KeyLengths = lengths.KeyLengths,
-        QueryStarts = lengths.QueryStarts,
-        KeyStarts = lengths.KeyStarts,
         AlibiSlopes = kind is "ALiBi" or "causal, all" ? [0.5f, 0.25f, 0.1f, 0] : default,
         Sinks = kind is "causal, all" ? [1, -1, float.NegativeInfinity, 0] : default,
-    };
-
-    private static AttentionOptions Options(string kind) => new()
-    {
         Window = kind switch { "window" => new(7, 2), "causal, all" => new(20, null), _ => null },
         Softcap = kind is "causal, all" ? 5 : null,
     };

@@ -24,14 +24,14 @@ public static class MergeTests
     public static void Order_of_the_keys_does_not_matter() => ForCalls(static (call, bound, inputs, random) =>
     {
         // Where keys stand matters to windows and ALiBi alone.
-        FeatureCase masked = FeatureCases.Draw(random, call.Call, AttentionFeatures.Softcap | AttentionFeatures.Sinks);
+        Case masked = FeatureCases.Draw(random, call, AttentionFeatures.Softcap | AttentionFeatures.Sinks);
         float[] bias = [.. Enumerable.Range(0, Keys).Select(_ => random.Next(5) == 0 ? float.NegativeInfinity : 2 * random.NextSingle())];
         int[] order = [.. Enumerable.Range(0, Keys)];
         random.Shuffle(order);
-        AttentionMaskStrides strides = AttentionMaskStrides.Of(1, 1, 1, Keys);
-        Outputs<float> expected = (masked with { AdditiveMask = bias, AdditiveMaskStrides = strides }).Run(bound, inputs);
-        Outputs<float> actual = (masked with { AdditiveMask = [.. order.Select(j => bias[j])], AdditiveMaskStrides = strides }).Run(
-            bound, new(inputs.Query, Permuted(inputs.Key, call.Call.KeyRows, order), Permuted(inputs.Value, call.Call.ValueRows, order)));
+        AttentionMaskSizes sizes = new(1, 1, 1, Keys);
+        Outputs<float> expected = (masked with { AdditiveMask = new(bias, sizes) }).Run(bound, inputs);
+        Outputs<float> actual = (masked with { AdditiveMask = new([.. order.Select(j => bias[j])], sizes) }).Run(
+            bound, new(inputs.Query, Permuted(inputs.Key, call.KeyRows, order), Permuted(inputs.Value, call.ValueRows, order)));
         AssertClose($"{bound.Name}: {masked}", expected, actual);
     });
 
@@ -59,12 +59,13 @@ public static class MergeTests
     [Fact]
     public static void Parts_with_biases_and_windows_merge_to_the_whole() => ForCalls(static (call, bound, inputs, random) =>
     {
-        int cut = random.Next(Keys + 1), queries = call.Call.Shape.QueryLength;
-        FeatureCase biased = call with
+        int cut = random.Next(Keys + 1), queries = call.Shape.QueryLength;
+        Case biased = call with
         {
-            Call = call.Call with { Mask = AttentionMask.Causal, CausalOffset = Keys - queries },
+            Mask = AttentionMask.Causal,
+            PositionOffset = Keys - queries,
             Window = new(150, null),
-            AlibiSlopes = [.. Enumerable.Repeat(1 / 64f, call.Call.Shape.QueryHeads)],
+            AlibiSlopes = [.. Enumerable.Repeat(1 / 64f, call.Shape.QueryHeads)],
             Softcap = 5,
         };
         AttentionKernel causal = biased.Kernel.For(bound.InstructionSet);
@@ -83,11 +84,11 @@ public static class MergeTests
                 Case dense = call with { Output = RowPlacement.OfLayout, Layout = AttentionLayout.BatchHeadLengthDim };
                 var random = new Random(1);
                 Outputs<float> one = Draw(call, random), other = Draw(call, random);
-                Outputs<float> denseOne = new(Rowwise(call, one.Output), [.. one.LogSumExp]), denseOther = new(Rowwise(call, other.Output), [.. other.LogSumExp]);
-                AttentionState.Merge(one.Output, one.LogSumExp, other.Output, other.LogSumExp, call.Shape, call.ValueDim, call.Options);
-                AttentionState.Merge(denseOne.Output, denseOne.LogSumExp, denseOther.Output, denseOther.LogSumExp, dense.Shape, dense.ValueDim, dense.Options);
-                Compare.SameBits($"{call}", denseOne, new(Rowwise(call, one.Output), one.LogSumExp));
-                Compare.GapsAreUntouched(ScaledDotProductAttention.GetKernel(16, 13), call, one);
+                Outputs<float> denseOne = new(call.OutputRows.Gather(one.Output), [.. one.LogSumExp]), denseOther = new(call.OutputRows.Gather(other.Output), [.. other.LogSumExp]);
+                call.OutputRows.Output(one).Merge(call.OutputRows.Output(other), call.GivenShape, call.ValueDim);
+                dense.OutputRows.Output(denseOne).Merge(dense.OutputRows.Output(denseOther), dense.GivenShape, dense.ValueDim);
+                Compare.SameBits($"{call}", denseOne, new(call.OutputRows.Gather(one.Output), one.LogSumExp));
+                Compare.GapsAreUntouched(ScaledDotProductAttention.GetKernel(16, valueDim: 13), call, one);
             }
         }
 
@@ -96,7 +97,7 @@ public static class MergeTests
             Outputs<float> state = new(new float[call.OutputRows.Elements], new float[call.LogSumExpElements]);
             bool[] owned = call.OutputRows.Owned();
             for (int i = 0; i < owned.Length; i++)
-                state.Output[i] = owned[i] ? random.NextSingle() : Evaluate.Canary;
+                state.Output[i] = owned[i] ? random.NextSingle() : Canary.Value;
             foreach (ref float logSumExp in state.LogSumExp.AsSpan())
                 logSumExp = random.Next(4) == 0 ? float.NegativeInfinity : 10 * random.NextSingle() - 5;
             return state;
@@ -110,17 +111,17 @@ public static class MergeTests
         foreach (float logSumExp in (float[])[-1e4f, -200, 200, 1e4f, 1e30f])
         {
             float[] output = [1], sum = [logSumExp];
-            AttentionState.Merge(output, sum, [3], [logSumExp], new(1, 1, 1), 1);
+            new AttentionOutput(output, sum).Merge(new AttentionOutput([3], [logSumExp]), new(1, 1, 1), 1);
 
             // Equal weights, exact in binary; ln 2 on top, within half an ulp of so large a number.
             Assert.Equal(2, output[0]);
             Assert.Equal((float)(logSumExp + Math.Log(2)), sum[0]);
-            AttentionState.Merge(output, sum, [7], [-1e30f], new(1, 1, 1), 1);
+            new AttentionOutput(output, sum).Merge(new AttentionOutput([7], [-1e30f]), new(1, 1, 1), 1);
             Assert.Equal(2, output[0]);
         }
     }
 
-    private static void ForCalls(Action<FeatureCase, AttentionKernel, Inputs, Random> check)
+    private static void ForCalls(Action<Case, AttentionKernel, Inputs, Random> check)
     {
         for (int seed = 0; seed < Budget.Of(8, 2); seed++)
         {
@@ -128,8 +129,8 @@ public static class MergeTests
             {
                 var random = new Random(seed);
                 int dim = random.Next(2) == 0 ? 64 : 45;
-                var call = new FeatureCase(new Case(dim, dim, AttentionMask.None, new(1, 2, 1, queryLength, Keys)) { Seed = seed, Layout = (AttentionLayout)(seed % 2) });
-                Inputs inputs = call.Normal();
+                var call = new Case(dim, dim, AttentionMask.None, new(1, 2, 1, queryLength, Keys)) { Seed = seed, Layout = (AttentionLayout)(seed % 2) };
+                Inputs inputs = Inputs.Normal(call);
                 foreach (AttentionKernel bound in InstructionSets.Supported.Select(call.Kernel.For))
                     check(call, bound, inputs, new Random(seed));
             }
@@ -149,22 +150,21 @@ public static class MergeTests
     }
 
     /// <summary>The state over keys <paramref name="from"/> to <paramref name="to"/>, which stay where they are.</summary>
-    private static Outputs<float> Part(FeatureCase call, AttentionKernel bound, Inputs inputs, int from, int to)
+    private static Outputs<float> Part(Case call, AttentionKernel bound, Inputs inputs, int from, int to)
     {
-        Case whole = call.Call;
-        int offset = (whole.CausalOffset ?? Keys - whole.Shape.QueryLength) - from;
-        AttentionShape shape = whole.Shape with { KeyLength = to - from };
-        Outputs<float> outputs = new(new float[whole.OutputRows.Elements], new float[whole.LogSumExpElements]);
-        int keyStart = whole.KeyRows.Start(0, 0, from), valueStart = whole.ValueRows.Start(0, 0, from);
-        AttentionOptions options = call.Options with { CausalOffset = offset, KeyStrides = whole.KeyRows.Strides, ValueStrides = whole.ValueRows.Strides };
-        bound.Forward(inputs.Query, inputs.Key.AsSpan(keyStart), inputs.Value.AsSpan(valueStart), outputs.Output, outputs.LogSumExp, shape, call.Modifiers, options);
+        int offset = (call.PositionOffset ?? Keys - call.Shape.QueryLength) - from;
+        Outputs<float> outputs = call.NewOutputs();
+        ReadOnlySpan<float> key = inputs.Key.AsSpan(call.KeyRows.Start(0, 0, from)), value = inputs.Value.AsSpan(call.ValueRows.Start(0, 0, from));
+        bound.Forward(
+            inputs.Query, new(key, call.KeyRows.Strides), new(value, call.ValueRows.Strides), call.OutputRows.Output(outputs), call.GivenShape with { KeyLength = to - from },
+            call.Options with { PositionOffset = offset }, call.Execution);
         return outputs;
     }
 
-    private static Outputs<float> Merged(FeatureCase call, Outputs<float> left, Outputs<float> right)
+    private static Outputs<float> Merged(Case call, Outputs<float> left, Outputs<float> right)
     {
         Outputs<float> merged = new([.. left.Output], [.. left.LogSumExp]);
-        AttentionState.Merge(merged.Output, merged.LogSumExp, right.Output, right.LogSumExp, call.Call.Shape, call.Call.ValueDim, call.Options);
+        call.OutputRows.Output(merged).Merge(call.OutputRows.Output(right), call.GivenShape, call.ValueDim);
         return merged;
     }
 
@@ -178,17 +178,4 @@ public static class MergeTests
     /// <summary>NaN if there is one.</summary>
     private static double Largest(IEnumerable<float> expected, IEnumerable<float> actual) =>
         expected.Zip(actual, static (e, a) => e.Equals(a) ? 0 : Math.Abs((double)e - a)).Aggregate(0.0, Math.Max);
-
-    private static float[] Rowwise(Case call, float[] output)
-    {
-        Rows rows = call.OutputRows;
-        return
-        [
-            .. from b in Enumerable.Range(0, rows.Batch)
-               from h in Enumerable.Range(0, rows.Heads)
-               from i in Enumerable.Range(0, rows.Length)
-               from c in Enumerable.Range(rows.Start(b, h, i), rows.Dim)
-               select output[c],
-        ];
-    }
 }

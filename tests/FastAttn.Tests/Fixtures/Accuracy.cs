@@ -22,34 +22,20 @@ internal sealed class Accuracy(AttentionKernel kernel)
     /// </summary>
     /// <param name="call">The case.</param>
     /// <param name="inputs">Its inputs; those of <see cref="Inputs.Normal"/> where null.</param>
-    /// <param name="floor">What a case may exceed the rule by; <see cref="FloorOf"/> where null.</param>
+    /// <param name="floor">What a case may exceed the rule by; <see cref="FloorOf"/> and <see cref="FloorOfBiases"/> where null.</param>
     public void Check(Case call, Inputs? inputs = null, double? floor = null)
     {
         inputs ??= Inputs.Normal(call);
-        Check(call, call, Evaluate.Exact(call, inputs), Evaluate.Naive(call, inputs), bound => Evaluate.Kernel(bound, call, inputs), floor);
-    }
-
-    /// <summary>The same of a call with features.</summary>
-    /// <param name="call">The case.</param>
-    /// <param name="inputs">Its inputs; those of <see cref="FeatureCase.Normal"/> where null.</param>
-    public void Check(FeatureCase call, Inputs? inputs = null)
-    {
-        inputs ??= call.Normal();
         Outputs<double> exact = call.Exact(inputs);
-        Check(call.Storage, call, exact, call.Naive(inputs), bound => call.Run(bound, inputs), FloorOf(call.Storage) + FloorOfBiases(exact));
-    }
-
-    private void Check(Case call, object description, Outputs<double> exact, Outputs<float> inThreePasses, Func<AttentionKernel, Outputs<float>> run, double? floor)
-    {
-        double slack = floor ?? FloorOf(call);
-        Difference naive = Difference.Between(call, exact, inThreePasses);
+        double slack = floor ?? FloorOf(call) + (call.HasBiases ? FloorOfBiases(exact) : 0);
+        Difference naive = Difference.Between(call, exact, call.Naive(inputs));
         _naiveSquares += naive.Squares;
         _count += naive.Count;
         foreach (AttentionKernel bound in InstructionSets.Supported.Select(kernel.For))
         {
-            Outputs<float> actual = run(bound);
+            Outputs<float> actual = call.Run(bound, inputs);
             Difference difference = Difference.Between(call, exact, actual);
-            string message = $"{bound.Name}: {description}:{difference.Where} float32 in three passes is off by {naive.Output:G3} and {naive.LogSumExp:G3}.";
+            string message = $"{bound.Name}: {call}:{difference.Where} float32 in three passes is off by {naive.Output:G3} and {naive.LogSumExp:G3}.";
             if (difference.Output > 2 * naive.Output + slack || difference.LogSumExp > 2 * naive.LogSumExp + slack)
                 Assert.Fail(message);
             _squares[bound.InstructionSet] = _squares.GetValueOrDefault(bound.InstructionSet) + difference.Squares;

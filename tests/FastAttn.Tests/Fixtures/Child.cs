@@ -21,17 +21,14 @@ internal static class Child
 
     public static int Run(string command)
     {
+        if (Sweep(command) is { } sweep)
+        {
+            Console.WriteLine($"{Done}, {sweep(Console.WriteLine)} calls");
+            return 0;
+        }
+
         switch (command)
         {
-            case GuardPages:
-                Console.WriteLine($"{Done}, {GuardSweep.Run(Console.WriteLine)} calls");
-                return 0;
-            case LayerGuardPages:
-                Console.WriteLine($"{Done}, {LayerGuardSweep.Run(Console.WriteLine)} calls");
-                return 0;
-            case FeatureGuardPages:
-                Console.WriteLine($"{Done}, {FeatureGuardSweep.Run(Console.WriteLine)} calls");
-                return 0;
             case Crash:
                 GuardSweep.Crash();
                 return 0;
@@ -43,14 +40,23 @@ internal static class Child
         }
     }
 
+    /// <summary>What a command sweeps over guard pages; null for one that does something else. It is told what to announce and says how many calls there were.</summary>
+    public static Func<Action<string>, int>? Sweep(string command) => command switch
+    {
+        GuardPages => GuardSweep.RunKernels,
+        FeatureGuardPages => GuardSweep.RunFeatures,
+        LayerGuardPages => LayerGuardSweep.Run,
+        _ => null,
+    };
+
     /// <summary>The default, the kernel that follows from it and its result; or the exception.</summary>
     private static string ReportDefault()
     {
         try
         {
-            AttentionKernel kernel = ScaledDotProductAttention.GetKernel(64, 64);
+            AttentionKernel kernel = ScaledDotProductAttention.GetKernel(64);
             var output = new float[64];
-            kernel.Forward(new float[64], new float[64], [.. new float[63], 5], output, new AttentionShape(1, 1, 1));
+            kernel.Forward(new float[64], new float[64], (float[])[.. new float[63], 5], output, new AttentionShape(1, 1, 1));
             return $"{InstructionSets.Default} {kernel.InstructionSet} {kernel.Name} {output[63]}";
         }
         catch (PlatformNotSupportedException exception)

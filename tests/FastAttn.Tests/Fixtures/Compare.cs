@@ -16,7 +16,7 @@ internal static class Compare
         bool[] belongs = call.OutputRows.Owned();
         for (int i = 0; i < belongs.Length; i++)
         {
-            if (!belongs[i] && !Evaluate.IsCanary(actual.Output[i]))
+            if (!belongs[i] && !Canary.Is(actual.Output[i]))
                 Assert.Fail($"{kernel.Name}: {call}: output[{i}] belongs to no row and was written.");
         }
     }

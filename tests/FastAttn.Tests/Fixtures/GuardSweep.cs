@@ -6,48 +6,77 @@ using FastAttn.Tests.Kernels;
 
 namespace FastAttn.Tests.Fixtures;
 
-/// <summary>Calls whose buffers lie against guard pages, at either side.</summary>
+/// <summary>Calls all of whose buffers lie against guard pages, at either side.</summary>
 internal static class GuardSweep
 {
     private const int Capacity = 1 << 18;
 
-    /// <summary>Runs all; a call that touches what it must not ends the process, right after its name was announced.</summary>
+    /// <summary>Runs declared kernels; a call that touches what it must not ends the process, right after its name was announced.</summary>
     /// <param name="announce">Told each case before it runs.</param>
     /// <returns>How many calls.</returns>
-    public static int Run(Action<string> announce)
+    public static int RunKernels(Action<string> announce) => Run(announce, TestKernels.Few.SelectMany(static kernel => CasesOf(kernel).Select(call => (kernel, call))));
+
+    /// <summary>As <see cref="RunKernels"/>, of calls with features.</summary>
+    public static int RunFeatures(Action<string> announce) => Run(announce, FeatureCasesOf().Select(static call => (call.Kernel, call)));
+
+    private static int Run(Action<string> announce, IEnumerable<(AttentionKernel Kernel, Case Call)> cases)
     {
-        using GuardedBuffer query = new(Capacity), key = new(Capacity), value = new(Capacity), output = new(Capacity), logSumExp = new(Capacity);
+        GuardedBuffer[] buffers = [.. Enumerable.Range(0, 15).Select(static _ => new GuardedBuffer(Capacity))];
         int calls = 0;
-        foreach (Case call in TestKernels.Few.SelectMany(CasesOf))
+        foreach ((AttentionKernel kernel, Case call) in cases)
         {
-            AttentionKernel kernel = TestKernels.Few.Single(kernel => (kernel.HeadDim, kernel.ValueDim, kernel.Mask) == (call.HeadDim, call.ValueDim, call.Mask));
             Inputs inputs = Inputs.Normal(call);
             foreach (AttentionKernel bound in InstructionSets.Supported.Select(kernel.For))
             {
-                Outputs<float> expected = Evaluate.Kernel(bound, call, inputs);
+                Outputs<float> expected = call.Run(bound, inputs);
                 foreach (bool atEnd in (bool[])[true, false])
                 {
                     string what = $"{bound.Name}: {call}, {(atEnd ? "before" : "behind")} guard pages";
                     announce(what);
-                    Span<float> q = query.Take(inputs.Query.Length, atEnd), k = key.Take(inputs.Key.Length, atEnd), v = value.Take(inputs.Value.Length, atEnd);
-                    inputs.Query.CopyTo(q);
-                    inputs.Key.CopyTo(k);
-                    inputs.Value.CopyTo(v);
-                    output.Fill(Evaluate.Canary);
-                    logSumExp.Fill(Evaluate.Canary);
-                    Span<float> o = output.Take(expected.Output.Length, atEnd), lse = logSumExp.Take(expected.LogSumExp.Length, atEnd);
-
-                    bound.Forward(q, k, v, o, lse, call.Shape, call.Options);
+                    RunOne(what, bound, call, inputs, expected, buffers, atEnd);
                     calls++;
-                    Compare.SameBits(what, expected.Output, o);
-                    Compare.SameBits(what, expected.LogSumExp, lse);
-                    if (!output.RestIs(Evaluate.Canary, o.Length, atEnd) || !logSumExp.RestIs(Evaluate.Canary, lse.Length, atEnd))
-                        throw new InvalidOperationException($"{what}: wrote outside its outputs.");
                 }
             }
         }
 
+        foreach (GuardedBuffer buffer in buffers)
+            buffer.Dispose();
         return calls;
+    }
+
+    private static void RunOne(string what, AttentionKernel bound, Case call, Inputs inputs, Outputs<float> expected, GuardedBuffer[] buffers, bool atEnd)
+    {
+        GuardedBuffer output = buffers[0], logSumExp = buffers[1];
+        output.Fill(Canary.Value);
+        logSumExp.Fill(Canary.Value);
+        Span<float> o = output.Take(expected.Output.Length, atEnd), lse = logSumExp.Take(expected.LogSumExp.Length, atEnd);
+        int next = 2;
+        ReadOnlySpan<float> query = Copy(inputs.Query), key = Copy(inputs.Key), value = Copy(inputs.Value);
+        AttentionOptions options = call.Options with
+        {
+            PositionOffsets = Copy(call.GivenOffsets),
+            KeyLengths = Copy(call.KeyLengths),
+            QueryLengths = Copy(call.QueryLengths),
+            QueryStarts = Copy(call.QueryStarts),
+            KeyStarts = Copy(call.KeyStarts),
+            AlibiSlopes = Copy(call.AlibiSlopes),
+            Sinks = Copy(call.Sinks),
+        };
+        if (call.AdditiveMask is { Sizes: { } additiveSizes } additive)
+            options = options with { AdditiveMask = new(Copy(additive.Elements), additiveSizes, additive.Strides) };
+        if (call.BooleanMask is { Sizes: { } booleanSizes } boolean)
+            options = options with { BooleanMask = new(Copy(boolean.Elements), booleanSizes, boolean.Strides) };
+        if (call.BitMask is { Sizes: { } bitSizes } bits)
+            options = options with { BitMask = new(Copy(bits.Elements), bitSizes, bits.Strides) };
+        bound.Forward(
+            call.QueryRows.Input(query), call.KeyRows.Input(key), call.ValueRows.Input(value), call.OutputRows.Output(o, lse), call.GivenShape, options, call.Execution);
+        Compare.SameBits(what, expected.Output, o);
+        Compare.SameBits(what, expected.LogSumExp, lse);
+        if (!output.RestIs(Canary.Value, o.Length, atEnd) || !logSumExp.RestIs(Canary.Value, lse.Length, atEnd))
+            throw new InvalidOperationException($"{what}: wrote outside its outputs.");
+
+        ReadOnlySpan<T> Copy<T>(T[]? array)
+            where T : unmanaged => array is null ? default : buffers[next++].Copy<T>(array, atEnd);
     }
 
     /// <summary>Reads a guard page: ends the process.</summary>
@@ -73,9 +102,28 @@ internal static class GuardSweep
                     Value = placement,
                     Output = placement,
                     Layout = (AttentionLayout)(queryLength / 2 % 2),
-                    CausalOffset = keyLength % 3 == 0 ? 1 : null,
+                    PositionOffset = keyLength % 3 == 0 ? 1 : null,
                     Seed = queryLength,
                 };
+            }
+        }
+    }
+
+    /// <summary>Each feature alone and all together, at lengths on either side of vectors, bytes of bits and blocks.</summary>
+    private static IEnumerable<Case> FeatureCasesOf()
+    {
+        (int Query, int Key)[] lengths = Budget.IsSmall ? [(1, 9), (17, 100)] : [(1, 1), (1, 97), (3, 5), (5, 16), (9, 3), (13, 33), (17, 100), (49, 65)];
+        foreach (AttentionFeatures features in FeatureCases.EachAndAll)
+        {
+            foreach ((int queryLength, int keyLength) in lengths)
+            {
+                var random = new Random((int)features + 1000 * queryLength);
+                var call = new Case(random.Next(2) == 0 ? 64 : 31, 31, (AttentionMask)random.Next(2), new(2, 2, 1, queryLength, keyLength))
+                {
+                    Layout = (AttentionLayout)random.Next(2),
+                    Seed = queryLength,
+                };
+                yield return FeatureCases.Draw(random, call, features);
             }
         }
     }

@@ -16,6 +16,8 @@ internal sealed record Inputs(float[] Query, float[] Key, float[] Value)
         return new(NormalRows(call.QueryRows, random, deviation), NormalRows(call.KeyRows, random, 1), NormalRows(call.ValueRows, random, 1));
     }
 
+    public static Inputs Zero(Case call) => new(new float[call.QueryRows.Elements], new float[call.KeyRows.Elements], new float[call.ValueRows.Elements]);
+
     public Inputs Copy() => new([.. Query], [.. Key], [.. Value]);
 
     private static float[] NormalRows(Rows rows, Random random, float deviation)

@@ -40,19 +40,19 @@ internal static class Masks
     public static float[] Additive(bool[] mask) => Array.ConvertAll(mask, static attends => attends ? 0 : float.NegativeInfinity);
 
     /// <summary>The same in bits, each row of <paramref name="keys"/> beginning with a new byte; bits that belong to no key attend.</summary>
-    public static byte[] Packed(bool[] mask, int keys)
+    public static byte[] Bits(bool[] mask, int keys)
     {
         int rows = keys == 0 ? 0 : mask.Length / keys, bytes = (keys + 7) / 8;
-        var packed = new byte[rows * bytes];
-        Array.Fill(packed, byte.MaxValue);
+        var items = new byte[rows * bytes];
+        Array.Fill(items, byte.MaxValue);
         for (int i = 0; i < rows * keys; i++)
         {
             (int row, int j) = Math.DivRem(i, keys);
             if (!mask[i])
-                packed[row * bytes + (j >> 3)] &= (byte)~(1 << (j & 7));
+                items[row * bytes + (j >> 3)] &= (byte)~(1 << (j & 7));
         }
 
-        return packed;
+        return items;
     }
 
     /// <summary>The mask that a causal one, a window or key lengths make: [batch, 1, queries, keys].</summary>

@@ -20,4 +20,7 @@ internal enum RowPlacement
 
     /// <summary>Strides of 0: every sequence and head reads the same rows. For inputs.</summary>
     Repeated,
+
+    /// <summary>[B, L, D], given as strides of which that of heads is 0: every head of a sequence reads the same rows. For inputs.</summary>
+    RepeatedHeads,
 }

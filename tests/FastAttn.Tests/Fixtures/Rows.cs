@@ -12,10 +12,35 @@ namespace FastAttn.Tests.Fixtures;
 /// <param name="AreDense">No strides are given: the layout says them, and the buffer has exactly its elements.</param>
 internal readonly record struct Rows(int Batch, int Heads, int Length, int Dim, AttentionStrides Strides, int Elements, bool AreDense)
 {
-    /// <summary>What options say: null where the layout does.</summary>
+    /// <summary>The strides that a call is given: null where the layout says them.</summary>
     public AttentionStrides? Given => AreDense ? null : Strides;
 
+    public AttentionInput Input(ReadOnlySpan<float> buffer) => AreDense ? new(buffer) : new(buffer, Strides);
+
+    public AttentionOutput Output(Span<float> buffer) => AreDense ? new(buffer) : new(buffer, Strides);
+
+    public AttentionOutput Output(Span<float> buffer, Span<float> logSumExp) => new(buffer, logSumExp, Given);
+
+    public AttentionOutput Output(Outputs<float> outputs) => new(outputs.Output, outputs.LogSumExp, Given);
+
     public int Start(int batch, int head, int token) => (int)(batch * Strides.Batch + head * Strides.Head + token * Strides.Length);
+
+    /// <summary>The rows of a buffer in the order batch, head, token.</summary>
+    public float[] Gather(float[] buffer)
+    {
+        var gathered = new float[Batch * Heads * Length * Dim];
+        int next = 0;
+        for (int b = 0; b < Batch; b++)
+        {
+            for (int h = 0; h < Heads; h++)
+            {
+                for (int l = 0; l < Length; l++, next += Dim)
+                    buffer.AsSpan(Start(b, h, l), Dim).CopyTo(gathered.AsSpan(next));
+            }
+        }
+
+        return gathered;
+    }
 
     /// <summary>Which elements of the buffer belong to a row.</summary>
     public bool[] Owned()
@@ -45,6 +70,7 @@ internal readonly record struct Rows(int Batch, int Heads, int Length, int Dim, 
             RowPlacement.RoundedUp => (Nested(heads * length * rounded, length * rounded, rounded), 0),
             RowPlacement.HeadsOutermost => (Nested(length * (long)dim, batch * length * (long)dim, dim), 0),
             RowPlacement.Repeated => (Nested(0, 0, dim), 0),
+            RowPlacement.RepeatedHeads => (Nested(length * (long)dim, 0, dim), 0),
             _ => throw new ArgumentOutOfRangeException(nameof(placement), placement, message: null),
         };
 

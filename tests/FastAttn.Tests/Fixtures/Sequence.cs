@@ -9,11 +9,11 @@ namespace FastAttn.Tests.Fixtures;
 /// <param name="Batch">Which sequence of the buffers it is: 0 in ragged ones.</param>
 /// <param name="FirstQuery">The token at which its queries begin.</param>
 /// <param name="FirstKey">The token at which its keys begin.</param>
-internal sealed record Sequence(FeatureCase Call, FeatureCase Whole, int Batch, int FirstQuery, int FirstKey)
+internal sealed record Sequence(Case Call, Case Whole, int Batch, int FirstQuery, int FirstKey)
 {
-    public static Sequence Of(FeatureCase whole, int index)
+    public static Sequence Of(Case whole, int index)
     {
-        AttentionShape shape = whole.Call.Shape;
+        AttentionShape shape = whole.Shape;
         (int firstQuery, int firstKey, int batch) = (0, 0, index);
         (int queries, int keys) = (shape.QueryLength, shape.KeyLength);
         if (whole.QueryStarts is { } queryStarts && whole.KeyStarts is { } keyStarts)
@@ -22,7 +22,7 @@ internal sealed record Sequence(FeatureCase Call, FeatureCase Whole, int Batch, 
             (queries, keys) = (queryStarts[index + 1] - firstQuery, keyStarts[index + 1] - firstKey);
         }
 
-        Case call = whole.Call with
+        Case part = whole with
         {
             Shape = shape with { Batch = 1, QueryLength = queries, KeyLength = keys },
             Layout = AttentionLayout.BatchHeadLengthDim,
@@ -30,19 +30,12 @@ internal sealed record Sequence(FeatureCase Call, FeatureCase Whole, int Batch, 
             Key = RowPlacement.OfLayout,
             Value = RowPlacement.OfLayout,
             Output = RowPlacement.OfLayout,
-        };
-        FeatureCase part = whole with
-        {
-            Call = call,
-            AdditiveMask = whole.AdditiveMask?[(int)(index * whole.AdditiveMaskStrides!.Value.Batch)..],
-            AdditiveMaskStrides = Shortened(whole.AdditiveMaskStrides.GetValueOrDefault(), keys),
-            BooleanMask = whole.BooleanMask?[(int)(index * whole.BooleanMaskStrides!.Value.Batch)..],
-            BooleanMaskStrides = Shortened(whole.BooleanMaskStrides.GetValueOrDefault(), keys),
-            PackedMask = whole.PackedMask?[(int)(index * whole.PackedMaskStrides!.Value.Batch / 8)..],
-            PackedMaskStrides = Shortened(whole.PackedMaskStrides.GetValueOrDefault(), keys),
+            AdditiveMask = whole.AdditiveMask?.OfSequence(shape, index, queries, keys),
+            BooleanMask = whole.BooleanMask?.OfSequence(shape, index, queries, keys),
+            BitMask = whole.BitMask?.OfSequence(shape, index, queries, keys),
             KeyLengths = whole.KeyLengths is { } lengths ? [lengths[index]] : null,
             QueryLengths = whole.QueryLengths is { } queryLengths ? [queryLengths[index]] : null,
-            CausalOffsets = whole.GivenOffsets is { } offsets ? [offsets[index]] : null,
+            PositionOffsets = whole.GivenOffsets is { } offsets ? [offsets[index]] : null,
             QueryStarts = null,
             KeyStarts = null,
         };
@@ -50,23 +43,20 @@ internal sealed record Sequence(FeatureCase Call, FeatureCase Whole, int Batch, 
     }
 
     public Inputs InputsOf(Inputs whole) => new(
-        Rows(whole.Query, Whole.Storage.QueryRows, FirstQuery, Call.Call.Shape.QueryLength),
-        Rows(whole.Key, Whole.Storage.KeyRows, FirstKey, Call.Call.Shape.KeyLength),
-        Rows(whole.Value, Whole.Storage.ValueRows, FirstKey, Call.Call.Shape.KeyLength));
+        Rows(whole.Query, Whole.QueryRows, FirstQuery, Call.Shape.QueryLength),
+        Rows(whole.Key, Whole.KeyRows, FirstKey, Call.Shape.KeyLength),
+        Rows(whole.Value, Whole.ValueRows, FirstKey, Call.Shape.KeyLength));
 
     public Outputs<float> OutputsOf(Outputs<float> whole)
     {
-        Case storage = Whole.Storage;
-        int queries = Call.Call.Shape.QueryLength;
+        int queries = Call.Shape.QueryLength;
         float[] logSumExp =
         [
-            .. Enumerable.Range(0, storage.Shape.QueryHeads)
-                .SelectMany(h => whole.LogSumExp.AsSpan((Batch * storage.Shape.QueryHeads + h) * storage.Shape.QueryLength + FirstQuery, queries).ToArray()),
+            .. Enumerable.Range(0, Whole.Stored.QueryHeads)
+                .SelectMany(h => whole.LogSumExp.AsSpan((Batch * Whole.Stored.QueryHeads + h) * Whole.Stored.QueryLength + FirstQuery, queries).ToArray()),
         ];
-        return new(Rows(whole.Output, storage.OutputRows, FirstQuery, queries), logSumExp);
+        return new(Rows(whole.Output, Whole.OutputRows, FirstQuery, queries), logSumExp);
     }
-
-    private static AttentionMaskStrides Shortened(AttentionMaskStrides strides, int keys) => strides with { Batch = 0, KeyLength = Math.Min(strides.KeyLength, keys) };
 
     private float[] Rows(float[] buffer, Rows rows, int first, int count) =>
     [

@@ -28,7 +28,7 @@ internal static class UnloadedCalls
         for (int i = 0; i < 10; i++)
         {
             ScaledDotProductAttention.Forward(heads, heads, heads, output, new AttentionShape(1, 4, 100), 64);
-            layer.Forward(tokens, result, 1, 100, cancellationToken: CancellationToken.None);
+            layer.Forward(tokens, result, 1, 100, execution: new() { CancellationToken = CancellationToken.None });
         }
 
         if (WorkerThreads.Max > 0 && WorkerThreads.Count == 0)

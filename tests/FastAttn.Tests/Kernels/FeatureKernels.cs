@@ -5,7 +5,7 @@ namespace FastAttn.Tests.Kernels;
 /// <summary>Kernels declared with some features, as users declare them: each alone, and combinations that models use.</summary>
 internal static partial class FeatureKernels
 {
-    [AttentionKernel(16, Features = AttentionFeatures.KeyLengths)]
+    [AttentionKernel(16, Features = AttentionFeatures.Lengths)]
     public static partial AttentionKernel KeyLengths16 { get; }
 
     [AttentionKernel(16, Features = AttentionFeatures.Ragged)]
@@ -20,8 +20,8 @@ internal static partial class FeatureKernels
     [AttentionKernel(16, Features = AttentionFeatures.BooleanMask)]
     public static partial AttentionKernel BooleanMask16 { get; }
 
-    [AttentionKernel(16, Features = AttentionFeatures.PackedMask)]
-    public static partial AttentionKernel PackedMask16 { get; }
+    [AttentionKernel(16, Features = AttentionFeatures.BitMask)]
+    public static partial AttentionKernel BitMask16 { get; }
 
     [AttentionKernel(16, Features = AttentionFeatures.Alibi)]
     public static partial AttentionKernel Alibi16 { get; }
@@ -47,18 +47,18 @@ internal static partial class FeatureKernels
     public static partial AttentionKernel CausalWindowSoftcap16 { get; }
 
     /// <summary>ONNX Attention-24.</summary>
-    [AttentionKernel(16, Mask = AttentionMask.Causal, Features = AttentionFeatures.KeyLengths | AttentionFeatures.AdditiveMask | AttentionFeatures.BooleanMask | AttentionFeatures.Softcap)]
+    [AttentionKernel(16, Mask = AttentionMask.Causal, Features = AttentionFeatures.Lengths | AttentionFeatures.AdditiveMask | AttentionFeatures.BooleanMask | AttentionFeatures.Softcap)]
     public static partial AttentionKernel CausalOnnx16 { get; }
 
     /// <summary>The kernels and what their declarations say.</summary>
     public static ImmutableArray<(AttentionKernel Kernel, AttentionFeatures Features)> All { get; } =
     [
-        (KeyLengths16, AttentionFeatures.KeyLengths),
+        (KeyLengths16, AttentionFeatures.Lengths),
         (Ragged16, AttentionFeatures.Ragged),
         (Window16, AttentionFeatures.Window),
         (AdditiveMask16, AttentionFeatures.AdditiveMask),
         (BooleanMask16, AttentionFeatures.BooleanMask),
-        (PackedMask16, AttentionFeatures.PackedMask),
+        (BitMask16, AttentionFeatures.BitMask),
         (Alibi16, AttentionFeatures.Alibi),
         (Softcap16, AttentionFeatures.Softcap),
         (Sinks16, AttentionFeatures.Sinks),
@@ -66,6 +66,6 @@ internal static partial class FeatureKernels
         (CausalAlibi16, AttentionFeatures.Alibi),
         (CausalWindowSinks16, AttentionFeatures.Window | AttentionFeatures.Sinks),
         (CausalWindowSoftcap16, AttentionFeatures.Window | AttentionFeatures.Softcap),
-        (CausalOnnx16, AttentionFeatures.KeyLengths | AttentionFeatures.AdditiveMask | AttentionFeatures.BooleanMask | AttentionFeatures.Softcap),
+        (CausalOnnx16, AttentionFeatures.Lengths | AttentionFeatures.AdditiveMask | AttentionFeatures.BooleanMask | AttentionFeatures.Softcap),
     ];
 }

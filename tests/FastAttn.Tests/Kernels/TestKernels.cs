@@ -65,8 +65,8 @@ internal static class TestKernels
         // Two that have no code of their own: dimensions that are no multiple of anything, on the any-dimension kernel.
         ImmutableArray<AttentionKernel> others =
         [
-            ScaledDotProductAttention.GetKernel(45, 37, AttentionMask.None),
-            ScaledDotProductAttention.GetKernel(45, 37, AttentionMask.Causal),
+            ScaledDotProductAttention.GetKernel(45, AttentionMask.None, valueDim: 37),
+            ScaledDotProductAttention.GetKernel(45, AttentionMask.Causal, valueDim: 37),
         ];
         All = [.. Declared.Select(static declared => declared.Kernel), .. others];
         Few = [.. All.Where(static kernel => (kernel.HeadDim, kernel.ValueDim) is (8, 8) or (31, 64) or (64, 64) or (45, 37)

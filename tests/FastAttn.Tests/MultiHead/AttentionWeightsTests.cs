@@ -61,11 +61,20 @@ public static class AttentionWeightsTests
     public static void Wrong_lengths_and_overlaps_are_refused_before_anything_is_written()
     {
         MultiHeadAttention layer = Layer(AttentionMask.None);
-        float[] output = [7, 7, 7], weights = new float[10];
-        Assert.Throws<ArgumentException>("attentionWeights", () => layer.Forward(Tokens, output, 1, 3, attentionWeights: weights));
-        Assert.Throws<ArgumentException>("attentionWeights", () => layer.Forward(weights.AsSpan(0, 3), output, 1, 3, attentionWeights: weights.AsSpan(0, 9)));
-        Assert.Throws<ArgumentException>("attentionWeights", () => layer.Forward(Tokens, weights.AsSpan(0, 3), 1, 3, attentionWeights: weights.AsSpan(0, 9)));
+        float[] output = [7, 7, 7], weights = new float[9];
+        Assert.Throws<ArgumentException>("attentionWeights", () => layer.Forward(Tokens, output, 1, 3, attentionWeights: weights.AsSpan(1)));
+        Assert.Throws<ArgumentException>("attentionWeights", () => layer.Forward(weights.AsSpan(0, 3), output, 1, 3, attentionWeights: weights));
+        Assert.Throws<ArgumentException>("attentionWeights", () => layer.Forward(Tokens, weights.AsSpan(0, 3), 1, 3, attentionWeights: weights));
         Assert.Equal([7, 7, 7], output);
+    }
+
+    [Fact]
+    public static void Longer_weights_are_accepted_and_their_rest_is_left_alone()
+    {
+        float[] output = new float[3], weights = [.. new float[9], 7, 7];
+        Layer(AttentionMask.None).Forward(Tokens, output, 1, 3, attentionWeights: weights);
+        Check(weights.AsSpan(0, 9), 3, static (i, j) => Math.Exp(i * j) / (1 + Math.Exp(i) + Math.Exp(2 * i)));
+        Assert.Equal([7, 7], weights[9..]);
     }
 
     private static MultiHeadAttention Layer(AttentionMask mask) =>

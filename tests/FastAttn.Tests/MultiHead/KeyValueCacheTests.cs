@@ -57,7 +57,7 @@ public static class KeyValueCacheTests
         float[] prompt = new float[3 * Longest * 48], output = new float[prompt.Length], step = new float[3 * 48], result = new float[step.Length];
         for (int b = 0; b < 3; b++)
             Sequence(b).AsSpan(0, Longest * 48).CopyTo(prompt.AsSpan(b * Longest * 48));
-        built.Forward(prompt, output, cache, Longest, lengths);
+        built.Forward(prompt, output, cache, Longest, new() { QueryLengths = lengths });
         for (int b = 0; b < 3; b++)
         {
             if (lengths[b] > 0)
@@ -107,11 +107,11 @@ public static class KeyValueCacheTests
         float[] input = Tokens.Normal(5 * 48), output = new float[input.Length];
         KeyValueCache cache = built.CreateCache(1, 6, canGrow: false);
         built.Forward(input, output, cache, 5);
-        Array.Fill(output, Evaluate.Canary);
+        Array.Fill(output, Canary.Value);
         InvalidOperationException error = Assert.Throws<InvalidOperationException>(() => built.Forward(input, output, cache, 5));
         Assert.Contains("room for 6", error.Message, StringComparison.Ordinal);
         Assert.Contains("hold 10", error.Message, StringComparison.Ordinal);
-        Assert.All(output, static x => Assert.True(Evaluate.IsCanary(x)));
+        Assert.All(output, static x => Assert.True(Canary.Is(x)));
         Assert.Equal([5], cache.Lengths.ToArray());
         built.Forward(input.AsSpan(0, 48), output.AsSpan(0, 48), cache, 1);
         Assert.Equal([6], cache.Lengths.ToArray());

@@ -42,7 +42,7 @@ internal sealed class Layer
     public Layer(
         MultiHeadAttentionOptions options, bool hasBias = true, bool hasNorm = false, bool hasNormBias = false, bool hasNormOfEachHead = false, int[]? axes = null, int seed = 1)
     {
-        _axes = axes ?? new int[(options.Rotary?.Dimensions ?? 0) / 2];
+        _axes = axes ?? new int[(options.Rotary?.Dim ?? 0) / 2];
         Options = options;
         _keyValueHeads = options.KeyValueHeads ?? options.Heads;
         _headDim = options.HeadDim ?? options.ModelDim / options.Heads;
@@ -77,11 +77,11 @@ internal sealed class Layer
 
     public MultiHeadAttentionOptions Options { get; }
 
-    public MultiHeadAttention Build(WeightLayout layout = WeightLayout.InputOutput, bool isPacked = false, QueryKeyValueOrder order = QueryKeyValueOrder.Concatenated)
+    public MultiHeadAttention Build(WeightLayout layout = WeightLayout.InputOutput, bool isQkv = false, QkvOrder order = QkvOrder.Concatenated)
     {
         bool isTransposed = layout == WeightLayout.OutputInput;
         float[] query = Give(_query, _queryInput), key = Give(_key, _keyInput), value = Give(_value, _valueInput), output = Give(_output, Options.Heads * _valueDim);
-        if (!isPacked)
+        if (!isQkv)
         {
             return new(Options, new()
             {
@@ -91,17 +91,17 @@ internal sealed class Layer
         }
 
         // [in, out]: for each input, and of the biases, the outputs in the wanted order.
-        float[] packed = Ordered(SideBySide(_queryInput, _query, _key, _value)), biases = [.. _queryBias, .. _keyBias, .. _valueBias];
+        float[] qkv = Ordered(SideBySide(_queryInput, _query, _key, _value)), biases = [.. _queryBias, .. _keyBias, .. _valueBias];
         return new(Options, new()
         {
-            Layout = layout, QueryKeyValue = Give(packed, _queryInput), QueryKeyValueOrder = order, Output = output, QueryKeyValueBias = biases.Length == 0 ? [] : Ordered(biases),
+            Layout = layout, Qkv = Give(qkv, _queryInput), QkvOrder = order, Output = output, QkvBias = biases.Length == 0 ? [] : Ordered(biases),
             OutputBias = _outputBias, QueryNorm = _queryNorm, QueryNormBias = _queryNormBias, KeyNorm = _keyNorm, KeyNormBias = _keyNormBias,
         });
 
         float[] Ordered(float[] concatenated)
         {
             int queries = Options.Heads * _headDim, keys = _keyValueHeads * _headDim, values = _keyValueHeads * _valueDim, groupQueries = queries / _keyValueHeads;
-            int[] sources = order == QueryKeyValueOrder.Concatenated
+            int[] sources = order == QkvOrder.Concatenated
                 ? [.. Enumerable.Range(0, queries + keys + values)]
                 :
                 [
@@ -204,7 +204,7 @@ internal sealed class Layer
                 for (int first = 0; first < width; first += _headDim)
                 {
                     NaiveRotary.Turn(
-                        row.Slice(first, _headDim), rotary.Dimensions, rotary.Pairing, 10000, i => positions is null ? index % length + offset : positions[_axes[i] * tokens + index], rotary.AttentionFactor);
+                        row.Slice(first, _headDim), rotary.Dim, rotary.Pairing, 10000, i => positions is null ? index % length + offset : positions[_axes[i] * tokens + index], rotary.AttentionFactor);
                 }
             }
 

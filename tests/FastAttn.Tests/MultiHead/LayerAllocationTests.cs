@@ -1,6 +1,8 @@
 using System;
 using System.Linq;
 
+using FastAttn.Tests.Fixtures;
+
 using Xunit;
 
 namespace FastAttn.Tests.MultiHead;
@@ -19,12 +21,12 @@ public static class LayerAllocationTests
         foreach (MultiHeadAttention layer in InstructionSets.Supported.Select(built.For))
         {
             KeyValueCache memory = layer.ProjectMemory(input, input, 2, 6), cache = layer.CreateCache(2, 6, canGrow: false);
-            AllocatesNothing(() => layer.Forward(input, output, 2, 6, new() { KeyLengths = lengths }, maxDegreeOfParallelism: 1));
-            AllocatesNothing(() => layer.Attend(input, memory, output, 6, maxDegreeOfParallelism: 1));
+            AllocatesNothing(() => layer.Forward(input, output, 2, 6, new() { KeyLengths = lengths }, execution: new() { MaxDegreeOfParallelism = 1 }));
+            AllocatesNothing(() => layer.Attend(input, memory, output, 6, execution: new() { MaxDegreeOfParallelism = 1 }));
             AllocatesNothing(() =>
             {
                 cache.Clear();
-                layer.Forward(input, output, cache, 6, lengths, maxDegreeOfParallelism: 1);
+                layer.Forward(input, output, cache, 6, new() { QueryLengths = lengths }, execution: new() { MaxDegreeOfParallelism = 1 });
             });
         }
     }
@@ -35,7 +37,7 @@ public static class LayerAllocationTests
         // Near positions, which are in a table once met, and far ones, which are not.
         int[] positions = [.. Enumerable.Range(0, 3 * 2 * 6).Select(static i => i % 2 == 0 ? i : 1_000_000 + i)], sources = [1, 0];
         MultiHeadAttention layer = new Layer(
-            new() { ModelDim = 32, Heads = 2, Rotary = new(16, axes: [0, 0, 1, 1, 1, 2, 2, 2]), NormKind = NormKind.Layer, NormScope = NormScope.AllHeads, NormAfterRotary = true },
+            new() { ModelDim = 32, Heads = 2, Mask = AttentionMask.Causal, Rotary = new(16, axes: [0, 0, 1, 1, 1, 2, 2, 2]), NormKind = NormKind.Layer, NormScope = NormScope.AllHeads, NormAfterRotary = true },
             hasNorm: true,
             hasNormBias: true,
             hasNormOfEachHead: true).Build();
@@ -44,7 +46,7 @@ public static class LayerAllocationTests
         AllocatesNothing(() =>
         {
             cache.Truncate([0, 0]);
-            layer.Forward(input, output, cache, 6, positions: positions, maxDegreeOfParallelism: 1);
+            layer.Forward(input, output, cache, 6, positions: positions, execution: new() { MaxDegreeOfParallelism = 1 });
             cache.Reorder(sources);
             cache.CopySequence(0, 1);
         });
@@ -56,31 +58,9 @@ public static class LayerAllocationTests
         MultiHeadAttention layer = new Layer(new() { ModelDim = 128, Heads = 4, Rotary = new(32) }).Build();
         float[] input = Tokens.Normal(2 * 100 * 128), output = new float[input.Length];
 
-        // Not every round is quiet (see AllocationTests): short ones, so that some are quiet on slow CPUs too.
-        long least = long.MaxValue;
-        for (int round = 0; round < 60 && least > 0; round++)
-        {
-            long before = GC.GetTotalAllocatedBytes(precise: true);
-            for (int i = 0; i < 5; i++)
-                layer.Forward(input, output, 2, 100, maxDegreeOfParallelism: 3);
-            least = Math.Min(least, GC.GetTotalAllocatedBytes(precise: true) - before);
-        }
-
-        Assert.Equal(0, least);
+        // Short rounds, so that some are quiet on slow CPUs too.
+        Allocations.AreNoneInTheProcess("layer", rounds: 60, calls: 5, () => layer.Forward(input, output, 2, 100, execution: new() { MaxDegreeOfParallelism = 3 }));
     }
 
-    private static void AllocatesNothing(Action call)
-    {
-        call();
-        long least = long.MaxValue;
-        for (int round = 0; round < 5 && least > 0; round++)
-        {
-            long before = GC.GetAllocatedBytesForCurrentThread();
-            for (int i = 0; i < 10; i++)
-                call();
-            least = Math.Min(least, GC.GetAllocatedBytesForCurrentThread() - before);
-        }
-
-        Assert.Equal(0, least);
-    }
+    private static void AllocatesNothing(Action call) => Allocations.AreNone("layer", call);
 }

@@ -11,6 +11,7 @@ public static class LayerArgumentTests
 {
     private static readonly MultiHeadAttentionOptions Options = new() { ModelDim = 12, Heads = 2, KeyValueHeads = 1, HeadDim = 4, ValueDim = 3 };
     private static readonly MultiHeadAttention Valid = new Layer(Options).Build();
+    private static readonly MultiHeadAttention Causal = new Layer(Options with { Mask = AttentionMask.Causal }).Build();
 
     private delegate MultiHeadAttentionWeights Change(MultiHeadAttentionWeights weights);
 
@@ -18,7 +19,7 @@ public static class LayerArgumentTests
     public static void Valid_weights_are_accepted()
     {
         _ = new MultiHeadAttention(Options, Weights());
-        _ = new MultiHeadAttention(Options, Packed());
+        _ = new MultiHeadAttention(Options, Qkv());
     }
 
     [Fact]
@@ -57,20 +58,20 @@ public static class LayerArgumentTests
         Refused("KeyNorm has 8 elements; expected 4", static w => w with { KeyNorm = new float[8] });
         Refused("QueryNormBias has 8 elements; QueryNorm has 4", static w => w with { QueryNorm = new float[4], QueryNormBias = new float[8] });
         Refused("KeyNormBias has 4 elements; KeyNorm has 0", static w => w with { KeyNormBias = new float[4] });
-        Refused("QueryKeyValueOrder 2 is not defined", static w => w with { QueryKeyValueOrder = (QueryKeyValueOrder)2 });
-        Refused("QueryKeyValueOrder PerKeyValueHead needs QueryKeyValue", static w => w with { QueryKeyValueOrder = QueryKeyValueOrder.PerKeyValueHead });
+        Refused("QkvOrder 2 is not defined", static w => w with { QkvOrder = (QkvOrder)2 });
+        Refused("QkvOrder PerKeyValueHead needs Qkv", static w => w with { QkvOrder = QkvOrder.PerKeyValueHead });
         Refused("Layout 2 is not defined", static w => w with { Layout = (WeightLayout)2 });
-        Refused("QueryKeyValue excludes", static w => w with { QueryKeyValue = new float[180] });
-        Refused("QueryKeyValueBias excludes", static w => w with { QueryBias = new float[8], QueryKeyValueBias = new float[15] });
-        Refused("QueryKeyValueBias has 14 elements; expected 15", static w => w with { QueryKeyValueBias = new float[14] });
-        Refused("QueryKeyValue has 181 elements; InputOutput [12, 15] needs 180", static w => w with { Query = default, Key = default, Value = default, QueryKeyValue = new float[181] });
+        Refused("Qkv excludes", static w => w with { Qkv = new float[180] });
+        Refused("QkvBias excludes", static w => w with { QueryBias = new float[8], QkvBias = new float[15] });
+        Refused("QkvBias has 14 elements; expected 15", static w => w with { QkvBias = new float[14] });
+        Refused("Qkv has 181 elements; InputOutput [12, 15] needs 180", static w => w with { Query = default, Key = default, Value = default, Qkv = new float[181] });
     }
 
     [Fact]
     public static void Norm_that_the_options_describe_must_be_given()
     {
         foreach (MultiHeadAttentionOptions options in (MultiHeadAttentionOptions[])[
-            Options with { NormKind = NormKind.Layer }, Options with { NormScope = NormScope.AllHeads }, Options with { NormAfterRotary = true }, Options with { NormFactorOffset = 1 }])
+            Options with { NormKind = NormKind.Layer }, Options with { NormScope = NormScope.AllHeads }, Options with { NormAfterRotary = true, Rotary = new(4) }, Options with { NormFactorOffset = 1 }])
         {
             ArgumentException error = Assert.Throws<ArgumentException>("weights", () => new MultiHeadAttention(options, Weights()));
             Assert.Contains("QueryNorm or KeyNorm must be given", error.Message, StringComparison.Ordinal);
@@ -83,16 +84,89 @@ public static class LayerArgumentTests
     }
 
     [Fact]
+    public static void Norm_after_a_rotary_embedding_that_is_not_there_is_refused()
+    {
+        foreach (bool hasNorm in (bool[])[false, true])
+        {
+            ArgumentException error = Assert.Throws<ArgumentException>(
+                "options", () => new MultiHeadAttention(Options with { NormAfterRotary = true }, hasNorm ? Weights() with { QueryNorm = new float[4] } : Weights()));
+            Assert.Contains("NormAfterRotary", error.Message, StringComparison.Ordinal);
+        }
+    }
+
+    /// <summary>What is the layer's is not a call's.</summary>
+    [Fact]
+    public static void Options_of_the_layer_are_refused_in_a_call()
+    {
+        float[] tokens = new float[2 * 3 * 12];
+        KeyValueCache memory = Causal.ProjectMemory(tokens, tokens, 2, 3), cache = Causal.CreateCache(2, 8);
+        foreach (string member in (string[])["Scale", "Softcap", "Window", "KeyPart", "QueryStarts"])
+        {
+            Refused("options", output => Causal.Forward(tokens, output, 2, 3, With(member)), 72);
+            Refused("options", output => Causal.Forward(tokens, tokens, tokens, output, 2, 3, 3, With(member)), 72);
+            Refused("options", output => Causal.Attend(tokens, memory, output, 3, With(member)), 72);
+            Refused("options", output => Causal.Forward(tokens, output, cache, 3, With(member)), 72);
+        }
+
+        Assert.Equal([0, 0], cache.Lengths.ToArray());
+
+        static AttentionOptions With(string member) => member switch
+        {
+            "Scale" => new() { Scale = 1 },
+            "Softcap" => new() { Softcap = 1 },
+            "Window" => new() { Window = AttentionWindow.Sliding(2) },
+            "KeyPart" => new() { KeyPart = new(0, 3) },
+            _ => new() { QueryStarts = [0, 1, 2], KeyStarts = [0, 1, 2] },
+        };
+    }
+
+    /// <summary>In one pass its tokens would attend to later ones, which a cache does not hold yet.</summary>
+    [Fact]
+    public static void Cache_of_a_layer_that_attends_to_later_tokens_is_refused()
+    {
+        float[] tokens = new float[2 * 3 * 12];
+        foreach (AttentionWindow? window in (AttentionWindow?[])[null, new(2, 1), new(2, null)])
+        {
+            MultiHeadAttention layer = new Layer(Options with { Window = window }).Build();
+            KeyValueCache cache = layer.CreateCache(2, 8);
+            Refused("cache", output => layer.Forward(tokens, output, cache, 3), 72);
+            Refused("cache", output => layer.Forward(tokens, output, cache, 3, new() { Sinks = [1, 1], QueryLengths = [3, 1] }), 72);
+            Assert.Equal([0, 0], cache.Lengths.ToArray());
+
+            // A mask of the call says what each token sees.
+            layer.Forward(tokens, new float[72], cache, 3, new() { BooleanMask = new bool[9] });
+            layer.Forward(tokens.AsSpan(0, 24), new float[24], cache, 1, new() { AdditiveMask = new float[4] });
+            Assert.Equal([4, 4], cache.Lengths.ToArray());
+        }
+
+        // A causal mask, or a window that ends at the token.
+        MultiHeadAttention windowed = new Layer(Options with { Window = AttentionWindow.Sliding(2) }).Build();
+        foreach (MultiHeadAttention layer in (MultiHeadAttention[])[Causal, windowed])
+            layer.Forward(tokens, new float[72], layer.CreateCache(2, 8), 3);
+    }
+
+    [Fact]
+    public static void Threads_of_a_layer_may_be_minus_1()
+    {
+        float[] tokens = new float[2 * 3 * 12], output = new float[72];
+        AttentionExecution all = new() { MaxDegreeOfParallelism = -1 };
+        Valid.Forward(tokens, output, 2, 3, execution: all);
+        Valid.Forward(tokens, tokens, tokens, output, 2, 3, 3, execution: all);
+        Valid.Attend(tokens, Valid.ProjectMemory(tokens, tokens, 2, 3, execution: all), output, 3, execution: all);
+        Causal.Forward(tokens, output, Causal.CreateCache(2, 3), 3, execution: all);
+    }
+
+    [Fact]
     public static void Positions_that_do_not_fit_are_refused()
     {
         float[] tokens = new float[2 * 3 * 12];
         int[] right = new int[6], negative = [0, 1, 2, 3, 4, -1];
-        MultiHeadAttention rotary = new Layer(Options with { Rotary = new(4) }).Build(), axes = new Layer(Options with { Rotary = new(4, axes: [0, 1]) }).Build();
-        KeyValueCache memory = rotary.ProjectMemory(tokens, tokens, 2, 3), cache = rotary.CreateCache(2, 8), plain = Valid.CreateCache(2, 8);
+        MultiHeadAttention rotary = new Layer(Options with { Mask = AttentionMask.Causal, Rotary = new(4) }).Build(), axes = new Layer(Options with { Rotary = new(4, axes: [0, 1]) }).Build();
+        KeyValueCache memory = rotary.ProjectMemory(tokens, tokens, 2, 3), cache = rotary.CreateCache(2, 8), plain = Causal.CreateCache(2, 8);
         Refused("positions", output => Valid.Forward(tokens, output, 2, 3, positions: right), 72);
         Refused("queryPositions", output => Valid.Forward(tokens, tokens, tokens, output, 2, 3, 3, queryPositions: right), 72);
         Refused("keyPositions", output => Valid.Forward(tokens, tokens, tokens, output, 2, 3, 3, keyPositions: right), 72);
-        Refused("positions", output => Valid.Forward(tokens, output, plain, 3, positions: right), 72);
+        Refused("positions", output => Causal.Forward(tokens, output, plain, 3, positions: right), 72);
         foreach (int[] wrong in (int[][])[new int[5], new int[7], negative])
         {
             Refused("positions", output => rotary.Forward(tokens, output, 2, 3, positions: wrong), 72);
@@ -106,15 +180,15 @@ public static class LayerArgumentTests
         Refused("positions", output => axes.Forward(tokens, output, 2, 3, positions: right), 72);
         Assert.Equal([0, 0], cache.Lengths.ToArray());
 
-        // A causal offset is no position where positions are given.
-        Refused("modifiers", output => rotary.Forward(tokens, output, 2, 3, new() { CausalOffsets = [-1, 0] }), 72);
-        rotary.Forward(tokens, new float[72], 2, 3, new() { CausalOffsets = [-1, 0] }, right);
+        // A position offset is no position of the rotary embedding where positions are given.
+        Refused("options", output => rotary.Forward(tokens, output, 2, 3, new() { PositionOffsets = [-1, 0] }), 72);
+        rotary.Forward(tokens, new float[72], 2, 3, new() { PositionOffsets = [-1, 0] }, right);
     }
 
     [Fact]
-    public static void Packed_weights_need_inputs_of_one_dimension()
+    public static void Weights_side_by_side_need_inputs_of_one_dimension()
     {
-        ArgumentException error = Assert.Throws<ArgumentException>("weights", static () => new MultiHeadAttention(Options with { KeyInputDim = 5 }, Packed()));
+        ArgumentException error = Assert.Throws<ArgumentException>("weights", static () => new MultiHeadAttention(Options with { KeyInputDim = 5 }, Qkv()));
         Assert.Contains("12, 5 and 12", error.Message, StringComparison.Ordinal);
     }
 
@@ -122,7 +196,7 @@ public static class LayerArgumentTests
     public static void Self_attention_refuses_what_does_not_fit()
     {
         float[] tokens = new float[2 * 5 * 12];
-        foreach (int wrong in (int[])[0, 119, 121])
+        foreach (int wrong in (int[])[0, 119])
         {
             Refused("input", output => Valid.Forward(new float[wrong], output, 2, 5), 120);
             Refused("output", output => Valid.Forward(tokens, output, 2, 5), wrong);
@@ -132,15 +206,18 @@ public static class LayerArgumentTests
         Refused("length", output => Valid.Forward(tokens, output, 2, -5), 120);
         Refused("length", output => Valid.Forward(tokens, output, int.MaxValue, int.MaxValue), 120);
         Refused("length", output => Valid.Forward(tokens, output, 1 << 16, 1 << 16), 0);
-        Refused("maxDegreeOfParallelism", output => Valid.Forward(tokens, output, 2, 5, maxDegreeOfParallelism: -1), 120);
-        Refused("modifiers", output => Valid.Forward(tokens, output, 2, 5, new() { KeyLengths = [5, 6] }), 120);
-        Refused("modifiers", output => Valid.Forward(tokens, output, 2, 5, new() { KeyLengths = [5] }), 120);
-        Refused("modifiers", output => Valid.Forward(tokens, output, 2, 5, new() { CausalOffsets = [5] }), 120);
-        Refused("modifiers", output => Valid.Forward(tokens, output, 2, 5, new() { QueryStarts = [0, 1, 2], KeyStarts = [0, 1, 2] }), 120);
+        Refused("execution", output => Valid.Forward(tokens, output, 2, 5, execution: new() { MaxDegreeOfParallelism = -2 }), 120);
+        Refused("options", output => Valid.Forward(tokens, output, 2, 5, new() { KeyLengths = [5, 6] }), 120);
+        Refused("options", output => Valid.Forward(tokens, output, 2, 5, new() { KeyLengths = [5] }), 120);
+        Refused("options", output => Valid.Forward(tokens, output, 2, 5, new() { PositionOffsets = [5] }), 120);
+        Refused("options", output => Valid.Forward(tokens, output, 2, 5, new() { PositionOffset = 1, PositionOffsets = [5, 5] }), 120);
+        Refused("options", output => Valid.Forward(tokens, output, 2, 5, new() { QueryStarts = [0, 1, 2], KeyStarts = [0, 1, 2] }), 120);
         MultiHeadAttention rotary = new Layer(Options with { Rotary = new(4) }).Build(), cross = new Layer(Options with { ValueInputDim = 13 }).Build();
-        Refused("modifiers", output => rotary.Forward(tokens, output, 2, 5, new() { CausalOffsets = [0, -1] }), 120);
-        Refused("modifiers", output => rotary.Forward(tokens, output, 2, 5, new() { CausalOffsets = [0, int.MaxValue] }), 120);
-        Refused("modifiers", output => rotary.Forward(tokens, tokens, tokens, output, 2, 5, 5, new() { CausalOffsets = [int.MaxValue, 0] }), 120);
+        foreach (int wrong in (int[])[-1, int.MinValue, int.MaxValue - 3])
+            Refused("options", output => rotary.Forward(tokens, output, 2, 5, new() { PositionOffset = wrong }), 120);
+        Refused("options", output => rotary.Forward(tokens, output, 2, 5, new() { PositionOffsets = [0, -1] }), 120);
+        Refused("options", output => rotary.Forward(tokens, output, 2, 5, new() { PositionOffsets = [0, int.MaxValue] }), 120);
+        Refused("options", output => rotary.Forward(tokens, tokens, tokens, output, 2, 5, 5, new() { PositionOffsets = [int.MaxValue, 0] }), 120);
         Refused("input", output => cross.Forward(tokens, output, 2, 5), 120);
     }
 
@@ -149,9 +226,9 @@ public static class LayerArgumentTests
     {
         float[] query = new float[2 * 3 * 12], key = new float[2 * 5 * 12];
         Refused("query", output => Valid.Forward(new float[71], key, key, output, 2, 3, 5), 72);
-        Refused("key", output => Valid.Forward(query, new float[121], key, output, 2, 3, 5), 72);
+        Refused("key", output => Valid.Forward(query, new float[119], key, output, 2, 3, 5), 72);
         Refused("value", output => Valid.Forward(query, key, new float[119], output, 2, 3, 5), 72);
-        Refused("output", output => Valid.Forward(query, key, key, output, 2, 3, 5), 73);
+        Refused("output", output => Valid.Forward(query, key, key, output, 2, 3, 5), 71);
         Refused("queryLength", output => Valid.Forward(query, key, key, output, 2, -3, 5), 72);
         Refused("keyLength", output => Valid.Forward(query, key, key, output, 2, 3, -5), 72);
 
@@ -159,41 +236,42 @@ public static class LayerArgumentTests
         Refused("key", _ => Valid.ProjectMemory(new float[1], key, 2, 5), 0);
         Refused("value", _ => Valid.ProjectMemory(key, new float[1], 2, 5), 0);
         Refused("length", _ => Valid.ProjectMemory(key, key, 2, -5), 0);
-        Refused("lengths", _ => Valid.ProjectMemory(key, key, 2, 5, [5]), 0);
-        Refused("lengths", _ => Valid.ProjectMemory(key, key, 2, 5, [5, 6]), 0);
+        Refused("keyLengths", _ => Valid.ProjectMemory(key, key, 2, 5, [5]), 0);
+        Refused("keyLengths", _ => Valid.ProjectMemory(key, key, 2, 5, [5, 6]), 0);
         Refused("memory", output => Valid.Attend(query, null!, output, 3), 72);
         Refused("memory", output => Valid.Attend(query, foreign, output, 3), 72);
-        Refused("query", output => Valid.Attend(key, memory, output, 3), 72);
+        Refused("query", output => Valid.Attend(query.AsSpan(1), memory, output, 3), 72);
         Refused("output", output => Valid.Attend(query, memory, output, 3), 71);
         Refused("queryLength", output => Valid.Attend(query, memory, output, -1), 72);
-        Refused("modifiers", output => Valid.Attend(query, memory, output, 3, new() { KeyLengths = [1, 2] }), 72);
-        Refused("maxDegreeOfParallelism", output => Valid.Attend(query, memory, output, 3, maxDegreeOfParallelism: -1), 72);
+        Refused("options", output => Valid.Attend(query, memory, output, 3, new() { KeyLengths = [1, 2] }), 72);
+        Refused("execution", output => Valid.Attend(query, memory, output, 3, execution: new() { MaxDegreeOfParallelism = -2 }), 72);
     }
 
     [Fact]
     public static void Cached_attention_refuses_what_does_not_fit()
     {
         float[] tokens = new float[2 * 3 * 12];
-        KeyValueCache cache = Valid.CreateCache(2, 8), foreign = new Layer(Options with { HeadDim = 5 }).Build().CreateCache(2, 8);
-        Refused("cache", output => Valid.Forward(tokens, output, null!, 3), 72);
-        Refused("cache", output => Valid.Forward(tokens, output, foreign, 3), 72);
-        Refused("input", output => Valid.Forward(tokens, output, cache, 2), 48);
-        Refused("output", output => Valid.Forward(tokens, output, cache, 3), 71);
-        Refused("length", output => Valid.Forward(tokens, output, cache, -1), 72);
-        Refused("lengths", output => Valid.Forward(tokens, output, cache, 3, [3]), 72);
-        Refused("lengths", output => Valid.Forward(tokens, output, cache, 3, [3, 4]), 72);
-        Refused("lengths", output => Valid.Forward(tokens, output, cache, 3, [3, -1]), 72);
-        Refused("modifiers", output => Valid.Forward(tokens, output, cache, 3, modifiers: new() { KeyLengths = [1, 2] }), 72);
-        Refused("modifiers", output => Valid.Forward(tokens, output, cache, 3, modifiers: new() { CausalOffsets = [1, 2] }), 72);
-        Refused("modifiers", output => Valid.Forward(tokens, output, cache, 3, modifiers: new() { Sinks = [1] }), 72);
-        Refused("maxDegreeOfParallelism", output => Valid.Forward(tokens, output, cache, 3, maxDegreeOfParallelism: -1), 72);
+        KeyValueCache cache = Causal.CreateCache(2, 8), foreign = new Layer(Options with { HeadDim = 5 }).Build().CreateCache(2, 8);
+        Refused("cache", output => Causal.Forward(tokens, output, null!, 3), 72);
+        Refused("cache", output => Causal.Forward(tokens, output, foreign, 3), 72);
+        Refused("input", output => Causal.Forward(tokens.AsSpan(1), output, cache, 3), 72);
+        Refused("output", output => Causal.Forward(tokens, output, cache, 3), 71);
+        Refused("length", output => Causal.Forward(tokens, output, cache, -1), 72);
+        Refused("options", output => Causal.Forward(tokens, output, cache, 3, new() { QueryLengths = [3] }), 72);
+        Refused("options", output => Causal.Forward(tokens, output, cache, 3, new() { QueryLengths = [3, 4] }), 72);
+        Refused("options", output => Causal.Forward(tokens, output, cache, 3, new() { QueryLengths = [3, -1] }), 72);
+        Refused("options", output => Causal.Forward(tokens, output, cache, 3, new() { KeyLengths = [1, 2] }), 72);
+        Refused("options", output => Causal.Forward(tokens, output, cache, 3, new() { PositionOffsets = [1, 2] }), 72);
+        Refused("options", output => Causal.Forward(tokens, output, cache, 3, new() { PositionOffset = 0 }), 72);
+        Refused("options", output => Causal.Forward(tokens, output, cache, 3, new() { Sinks = [1] }), 72);
+        Refused("execution", output => Causal.Forward(tokens, output, cache, 3, execution: new() { MaxDegreeOfParallelism = -2 }), 72);
         Assert.Equal([0, 0], cache.Lengths.ToArray());
 
         // Nor does a refused call make a cache larger.
-        KeyValueCache small = Valid.CreateCache(2, 2);
-        Refused("modifiers", output => Valid.Forward(tokens, output, small, 3, modifiers: new() { Sinks = [1] }), 72);
-        Refused("modifiers", output => Valid.Forward(tokens, output, small, 3, modifiers: new() { AlibiSlopes = [1] }), 72);
-        Refused("modifiers", output => Valid.Forward(tokens, output, small, 3, modifiers: new() { BooleanMask = [true], BooleanMaskStrides = AttentionMaskStrides.Of(2, 1, 3, 3) }), 72);
+        KeyValueCache small = Causal.CreateCache(2, 2);
+        Refused("options", output => Causal.Forward(tokens, output, small, 3, new() { Sinks = [1] }), 72);
+        Refused("options", output => Causal.Forward(tokens, output, small, 3, new() { AlibiSlopes = [1] }), 72);
+        Refused("options", output => Causal.Forward(tokens, output, small, 3, new() { BooleanMask = new([true], new AttentionMaskSizes(2, 1, 3, 3)) }), 72);
         Assert.Equal(2, small.Capacity);
 
         Assert.Throws<ArgumentOutOfRangeException>("batch", static () => Valid.CreateCache(-1, 8));
@@ -203,39 +281,39 @@ public static class LayerArgumentTests
     }
 
     [Fact]
-    public static void Output_that_overlaps_a_modifier_is_refused()
+    public static void Output_that_overlaps_an_option_is_refused()
     {
         const int Length = 2 * 3 * 12;
         float[] tokens = new float[Length];
-        KeyValueCache memory = Valid.ProjectMemory(tokens, tokens, 2, 3), cache = Valid.CreateCache(2, 8);
-        foreach (string read in (string[])["AdditiveMask", "BooleanMask", "PackedMask", "KeyLengths", "QueryLengths", "CausalOffsets", "AlibiSlopes", "Sinks"])
+        KeyValueCache memory = Valid.ProjectMemory(tokens, tokens, 2, 3), cache = Causal.CreateCache(2, 8);
+        foreach (string read in (string[])["AdditiveMask", "BooleanMask", "BitMask", "KeyLengths", "QueryLengths", "PositionOffsets", "AlibiSlopes", "Sinks"])
         {
             foreach (string call in (string[])["self", "cross", "memory", "cache"])
             {
                 // Memories and caches have key lengths of their own, caches offsets too.
-                if (call == "cache" ? read is "KeyLengths" or "QueryLengths" or "CausalOffsets" : call == "memory" && read == "KeyLengths")
+                if (call == "cache" ? read is "KeyLengths" or "QueryLengths" or "PositionOffsets" : call == "memory" && read == "KeyLengths")
                     continue;
 
                 // The last float of the output begins what is read.
                 var shared = new float[Length + 100];
                 Span<float> output = shared.AsSpan(0, Length), from = shared.AsSpan(Length - 1);
-                AttentionModifiers modifiers = OverlappingModifiers.Of(read, from, sequences: 2, heads: 2, keys: 3);
+                AttentionOptions options = OverlappingOptions.Of(read, from, sequences: 2, heads: 2, keys: 3);
                 ArgumentException? error = null;
                 try
                 {
                     switch (call)
                     {
                         case "self":
-                            Valid.Forward(tokens, output, 2, 3, modifiers);
+                            Valid.Forward(tokens, output, 2, 3, options);
                             break;
                         case "cross":
-                            Valid.Forward(tokens, tokens, tokens, output, 2, 3, 3, modifiers);
+                            Valid.Forward(tokens, tokens, tokens, output, 2, 3, 3, options);
                             break;
                         case "memory":
-                            Valid.Attend(tokens, memory, output, 3, modifiers);
+                            Valid.Attend(tokens, memory, output, 3, options);
                             break;
                         default:
-                            Valid.Forward(tokens, output, cache, 3, modifiers: modifiers);
+                            Causal.Forward(tokens, output, cache, 3, options);
                             break;
                     }
                 }
@@ -257,7 +335,7 @@ public static class LayerArgumentTests
         Layout = WeightLayout.InputOutput, Query = new float[96], Key = new float[48], Value = new float[36], Output = new float[72],
     };
 
-    private static MultiHeadAttentionWeights Packed() => new() { Layout = WeightLayout.InputOutput, QueryKeyValue = new float[180], QueryKeyValueBias = new float[15], Output = new float[72] };
+    private static MultiHeadAttentionWeights Qkv() => new() { Layout = WeightLayout.InputOutput, Qkv = new float[180], QkvBias = new float[15], Output = new float[72] };
 
     private static void Refused(string message, Change change)
     {
@@ -269,9 +347,9 @@ public static class LayerArgumentTests
     private static void Refused(string parameter, Action<float[]> call, int outputLength)
     {
         var output = new float[outputLength];
-        Array.Fill(output, Evaluate.Canary);
+        Array.Fill(output, Canary.Value);
         ArgumentException error = Assert.ThrowsAny<ArgumentException>(() => call(output));
         Assert.Equal(parameter, error.ParamName);
-        Assert.All(output, static x => Assert.True(Evaluate.IsCanary(x)));
+        Assert.All(output, static x => Assert.True(Canary.Is(x)));
     }
 }

@@ -11,7 +11,7 @@ internal static class LayerGuardSweep
 {
     private const int Capacity = 1 << 16;
 
-    /// <summary>As <see cref="GuardSweep.Run"/>.</summary>
+    /// <summary>As <see cref="GuardSweep.RunKernels"/>.</summary>
     public static int Run(Action<string> announce)
     {
         using GuardedBuffer input = new(Capacity), output = new(Capacity);
@@ -47,7 +47,7 @@ internal static class LayerGuardSweep
 
         Span<float> source = input.Take(a.Length, atEnd), destination = output.Take(expected.Length, atEnd);
         a.CopyTo(source);
-        output.Fill(Evaluate.Canary);
+        output.Fill(Canary.Value);
         ProductTests.Multiply(product, source, depth, weights, destination, columns, rows, threads: 1);
         Check(output, expected, destination, atEnd, what);
         return 1;
@@ -63,7 +63,7 @@ internal static class LayerGuardSweep
 
         Span<float> source = input.Take(tokens.Length, atEnd), destination = output.Take(expected.Length, atEnd);
         tokens.CopyTo(source);
-        output.Fill(Evaluate.Canary);
+        output.Fill(Canary.Value);
         layer.Forward(source, destination, 1, length);
         Check(output, expected, destination, atEnd, what);
         return 1;
@@ -72,7 +72,7 @@ internal static class LayerGuardSweep
     private static void Check(GuardedBuffer output, float[] expected, Span<float> actual, bool atEnd, string what)
     {
         Compare.SameBits(what, expected, actual);
-        if (!output.RestIs(Evaluate.Canary, actual.Length, atEnd))
+        if (!output.RestIs(Canary.Value, actual.Length, atEnd))
             throw new InvalidOperationException($"{what}: wrote outside its output.");
     }
 }

@@ -75,17 +75,17 @@ public static class MultiHeadAttentionTests
     }
 
     [Fact]
-    public static void Layouts_and_packed_weights_change_no_bit()
+    public static void Layouts_and_weights_side_by_side_change_no_bit()
     {
         foreach (string name in (string[])["odd", "grouped", "normalised, grouped, rotary"])
         {
             Layer layer = Layers[name];
             float[] input = Tokens.Normal(11 * layer.Options.ModelDim), expected = new float[input.Length], actual = new float[input.Length];
             layer.Build().Forward(input, expected, 1, 11);
-            foreach ((WeightLayout layout, bool isPacked) in ((WeightLayout, bool)[])[(WeightLayout.OutputInput, false), (WeightLayout.InputOutput, true), (WeightLayout.OutputInput, true)])
+            foreach ((WeightLayout layout, bool isQkv) in ((WeightLayout, bool)[])[(WeightLayout.OutputInput, false), (WeightLayout.InputOutput, true), (WeightLayout.OutputInput, true)])
             {
-                layer.Build(layout, isPacked).Forward(input, actual, 1, 11);
-                Compare.SameBits($"{name}, {layout}, packed {isPacked}", expected, actual);
+                layer.Build(layout, isQkv).Forward(input, actual, 1, 11);
+                Compare.SameBits($"{name}, {layout}, QKV {isQkv}", expected, actual);
             }
         }
     }
@@ -155,12 +155,11 @@ public static class MultiHeadAttentionTests
             identity[i * Dim + i] = 1;
         MultiHeadAttentionOptions options = new() { ModelDim = Dim, Heads = 1, Softcap = 2, Window = new(3, 2), Mask = AttentionMask.Causal };
         MultiHeadAttention layer = new(options, new() { Query = identity, Key = identity, Value = identity, Output = identity });
-        AttentionModifiers modifiers = new() { AdditiveMask = mask, AdditiveMaskStrides = new(0, 0, Length, Length), AlibiSlopes = [0.5f], Sinks = [0.25f] };
+        AttentionOptions call = new() { AdditiveMask = mask, AlibiSlopes = [0.5f], Sinks = [0.25f] };
 
-        layer.Forward(input, actual, 1, Length, modifiers);
-        ScaledDotProductAttention.Forward(
-            input, input, input, expected, new AttentionShape(1, 1, Length), Dim, modifiers, mask: AttentionMask.Causal, options: new() { Softcap = 2, Window = new(3, 2) });
-        Compare.SameBits("modifiers", expected, actual);
+        layer.Forward(input, actual, 1, Length, call);
+        ScaledDotProductAttention.Forward(input, input, input, expected, new AttentionShape(1, 1, Length), Dim, AttentionMask.Causal, call with { Softcap = 2, Window = new(3, 2) });
+        Compare.SameBits("options", expected, actual);
     }
 
     [Fact]
@@ -174,6 +173,33 @@ public static class MultiHeadAttentionTests
         Compare.SameBits("in place", expected, input);
     }
 
+    /// <summary>As arrays of a pool are: what they hold after the needed elements is neither read nor written.</summary>
+    [Fact]
+    public static void Elements_of_longer_buffers_after_the_needed_ones_do_not_matter()
+    {
+        const int Batch = 2, Length = 5;
+        Layer layer = Layers["odd"];
+        MultiHeadAttention built = layer.Build();
+        float[] input = Tokens.Normal(Batch * Length * 39), longInput = [.. input, float.NaN, float.NaN];
+        float[] expected = new float[input.Length], actual = [.. new float[input.Length], Canary.Value, Canary.Value];
+        Check("self-attention", () => built.Forward(input, expected, Batch, Length), () => built.Forward(longInput, actual, Batch, Length));
+        Check("other input", () => built.Forward(input, input, input, expected, Batch, Length, Length), () => built.Forward(longInput, longInput, longInput, actual, Batch, Length, Length));
+        Check(
+            "memory",
+            () => built.Attend(input, built.ProjectMemory(input, input, Batch, Length), expected, Length),
+            () => built.Attend(longInput, built.ProjectMemory(longInput, longInput, Batch, Length), actual, Length));
+        Check("cache", () => built.Forward(input, expected, built.CreateCache(Batch, Length), Length), () => built.Forward(longInput, actual, built.CreateCache(Batch, Length), Length));
+
+        void Check(string what, Action exact, Action longer)
+        {
+            exact();
+            longer();
+            Compare.SameBits(what, expected, actual.AsSpan(0, expected.Length));
+            Assert.True(Canary.Is(actual[^1]) && Canary.Is(actual[^2]), $"{what}: wrote behind the output.");
+            actual.AsSpan(0, expected.Length).Clear();
+        }
+    }
+
     [Fact]
     public static void Number_of_threads_changes_no_bit()
     {
@@ -183,11 +209,11 @@ public static class MultiHeadAttentionTests
         foreach (MultiHeadAttention bound in InstructionSets.Supported.Select(layer.Build().For))
         {
             float[] input = Tokens.Normal(2 * length * layer.Options.ModelDim), expected = new float[input.Length], actual = new float[input.Length];
-            bound.Forward(input, expected, 2, length, maxDegreeOfParallelism: 1);
+            bound.Forward(input, expected, 2, length, execution: new() { MaxDegreeOfParallelism = 1 });
             foreach (int threads in (int[])[2, 3, 7, 0])
             {
                 Array.Clear(actual);
-                bound.Forward(input, actual, 2, length, maxDegreeOfParallelism: threads);
+                bound.Forward(input, actual, 2, length, execution: new() { MaxDegreeOfParallelism = threads });
                 Compare.SameBits($"{bound.InstructionSet}: {threads} threads", expected, actual);
             }
         }

@@ -37,7 +37,7 @@ public static class PositionTests
         }
 
         KeyValueCache grown = AfterPrompt();
-        layer.Forward(drafts, tree, grown, Drafts, modifiers: new() { BooleanMask = sees, BooleanMaskStrides = AttentionMaskStrides.Of(1, 1, Drafts, Prompt + Drafts) }, positions: positions);
+        layer.Forward(drafts, tree, grown, Drafts, new() { BooleanMask = new(sees, new(1, 1, Drafts, Prompt + Drafts)) }, positions: positions);
 
         foreach (int[] branch in (int[][])[[0, 1], [0, 2, 3]])
         {
@@ -46,7 +46,7 @@ public static class PositionTests
             foreach (int draft in branch)
             {
                 var alone = new float[Dim];
-                layer.Forward(drafts.AsSpan(draft * Dim, Dim), alone, cache, 1);
+                Append(cache, drafts.AsSpan(draft * Dim, Dim), alone, 1);
                 Tokens.AreClose($"draft {draft}", Tokens.Exact(alone), tree.AsSpan(draft * Dim, Dim), Tolerance);
             }
 
@@ -56,16 +56,23 @@ public static class PositionTests
             // This branch is accepted: the next token sees it and nothing of the other.
             float[] next = Tokens.Normal(Dim, 5), expected = new float[Dim], actual = new float[Dim];
             grown.Retain(0, Prompt, [Prompt, Prompt + 2, Prompt + 3]);
-            layer.Forward(next, expected, cache, 1);
-            layer.Forward(next, actual, grown, 1);
+            Append(cache, next, expected, 1);
+            Append(grown, next, actual, 1);
             Tokens.AreClose("after the accepted branch", Tokens.Exact(expected), actual, Tolerance);
         }
 
         KeyValueCache AfterPrompt()
         {
             KeyValueCache cache = layer.CreateCache(1, Prompt + Drafts);
-            layer.Forward(prompt, new float[prompt.Length], cache, Prompt);
+            Append(cache, prompt, new float[prompt.Length], Prompt);
             return cache;
+        }
+
+        // Without a causal mask a layer takes a cache where the call says what each token sees: here all that is there.
+        void Append(KeyValueCache cache, ReadOnlySpan<float> input, Span<float> output, int length)
+        {
+            bool[] all = [.. Enumerable.Repeat(true, length * (cache.Lengths[0] + length))];
+            layer.Forward(input, output, cache, length, mask == AttentionMask.None ? new() { BooleanMask = all } : default);
         }
     }
 
@@ -74,16 +81,16 @@ public static class PositionTests
     {
         const int First = 5, Second = 7, Length = First + Second;
         MultiHeadAttention layer = new Layer(new() { ModelDim = Dim, Heads = 2, Mask = AttentionMask.Causal, Rotary = new(16) }).Build();
-        float[] input = Tokens.Normal(Length * Dim), packed = new float[input.Length];
+        float[] input = Tokens.Normal(Length * Dim), together = new float[input.Length];
         int[] positions = [.. Enumerable.Range(0, First), .. Enumerable.Range(0, Second)];
         bool[] sees = [.. from i in Enumerable.Range(0, Length) from j in Enumerable.Range(0, Length) select i < First == j < First];
-        layer.Forward(input, packed, 1, Length, new() { BooleanMask = sees, BooleanMaskStrides = AttentionMaskStrides.Of(1, 1, Length, Length) }, positions);
+        layer.Forward(input, together, 1, Length, new() { BooleanMask = new(sees, new(1, 1, Length, Length)) }, positions);
 
         float[] first = new float[First * Dim], second = new float[Second * Dim];
         layer.Forward(input.AsSpan(0, first.Length), first, 1, First);
         layer.Forward(input.AsSpan(first.Length), second, 1, Second);
-        Tokens.AreClose("first document", Tokens.Exact(first), packed.AsSpan(0, first.Length), Tolerance);
-        Tokens.AreClose("second document", Tokens.Exact(second), packed.AsSpan(first.Length), Tolerance);
+        Tokens.AreClose("first document", Tokens.Exact(first), together.AsSpan(0, first.Length), Tolerance);
+        Tokens.AreClose("second document", Tokens.Exact(second), together.AsSpan(first.Length), Tolerance);
     }
 
     [Fact]
@@ -147,10 +154,52 @@ public static class PositionTests
             layer.Forward(input, actual, Batch, Length, positions: zeros);
             Compare.SameBits("self-attention", expected, actual);
 
-            layer.Forward(input, input, input, expected, Batch, Length, Length, new() { CausalOffsets = offsets });
-            layer.Forward(input, input, input, actual, Batch, Length, Length, new() { CausalOffsets = offsets }, queryPositions: shifted);
+            layer.Forward(input, input, input, expected, Batch, Length, Length, new() { PositionOffsets = offsets });
+            layer.Forward(input, input, input, actual, Batch, Length, Length, new() { PositionOffsets = offsets }, queryPositions: shifted);
             Compare.SameBits("offsets", expected, actual);
         }
+    }
+
+    [Fact]
+    public static void Offset_of_all_sequences_moves_masks_and_positions()
+    {
+        const int Batch = 2, Queries = 5, Keys = 19, Offset = 11;
+        foreach (AttentionMask mask in Enum.GetValues<AttentionMask>())
+        {
+            Layer layer = new(new() { ModelDim = Dim, Heads = 2, Mask = mask, Rotary = new(16) });
+            MultiHeadAttention built = layer.Build();
+            float[] query = Tokens.Normal(Batch * Queries * Dim), key = Tokens.Normal(Batch * Keys * Dim, 3), output = new float[query.Length], other = new float[query.Length];
+            double[] exact = layer.Exact(Tokens.Exact(query), Tokens.Exact(key), Tokens.Exact(key), Batch, Queries, Keys, offset: Offset);
+            foreach (MultiHeadAttention bound in InstructionSets.Supported.Select(built.For))
+            {
+                bound.Forward(query, key, key, output, Batch, Queries, Keys, new() { PositionOffset = Offset });
+                Tokens.AreClose($"{bound.InstructionSet}: {mask}", exact, output, Tolerance);
+                bound.Forward(query, key, key, other, Batch, Queries, Keys, new() { PositionOffsets = [Offset, Offset] });
+                Compare.SameBits($"{bound.InstructionSet}: {mask}, of each sequence", output, other);
+                bound.Attend(query, bound.ProjectMemory(key, key, Batch, Keys), other, Queries, new() { PositionOffset = Offset });
+                Compare.SameBits($"{bound.InstructionSet}: {mask}, kept memory", output, other);
+
+                // Without an offset query i stands at key i, whatever the number of keys.
+                bound.Forward(query, key, key, output, Batch, Queries, Keys);
+                bound.Forward(query, key, key, other, Batch, Queries, Keys, new() { PositionOffset = 0 });
+                Compare.SameBits($"{bound.InstructionSet}: {mask}, no offset", other, output);
+            }
+        }
+    }
+
+    /// <summary>Windows and ALiBi of a layer go by the offset too: against the library's own attention over projections by identity matrices.</summary>
+    [Fact]
+    public static void Offset_of_all_sequences_moves_windows_and_biases()
+    {
+        const int Queries = 4, Keys = 12;
+        float[] identity = new float[16 * 16], query = Tokens.Normal(Queries * 16), key = Tokens.Normal(Keys * 16, 3), expected = new float[query.Length], actual = new float[query.Length];
+        for (int i = 0; i < 16; i++)
+            identity[i * 16 + i] = 1;
+        MultiHeadAttention layer = new(new() { ModelDim = 16, Heads = 1, Window = AttentionWindow.Sliding(3) }, new() { Query = identity, Key = identity, Value = identity, Output = identity });
+        AttentionOptions options = new() { PositionOffset = 6, AlibiSlopes = [0.5f] };
+        layer.Forward(query, key, key, actual, 1, Queries, Keys, options);
+        ScaledDotProductAttention.Forward(query, key, key, expected, new(1, 1, 1, Queries, Keys), 16, options: options with { Window = new(2, 0) });
+        Compare.SameBits("offset", expected, actual);
     }
 
     [Fact]

@@ -69,7 +69,7 @@ public static unsafe class ProductTests
             Multiply(product, a, Depth, weights, expected, Width, rows, threads: 1);
             foreach (int threads in (int[])[2, 3, 7, 0])
             {
-                Array.Fill(actual, Evaluate.Canary);
+                Array.Fill(actual, Canary.Value);
                 Multiply(product, a, Depth, weights, actual, Width, rows, threads);
                 Compare.SameBits($"{instructionSet}: {rows} rows, {threads} threads", expected, actual);
             }
@@ -111,7 +111,7 @@ public static unsafe class ProductTests
     {
         int cStride = columns + 2;
         var c = new float[rows * cStride];
-        Array.Fill(c, Evaluate.Canary);
+        Array.Fill(c, Canary.Value);
         Multiply(product, a, aStride, new(w, isInputOutput: true, columns, bias, depth, columns, product), c, cStride, rows, threads: 1);
         for (int row = 0; row < rows; row++)
         {
@@ -119,7 +119,7 @@ public static unsafe class ProductTests
             {
                 if (n >= columns)
                 {
-                    Assert.True(Evaluate.IsCanary(c[row * cStride + n]), $"{what}: wrote behind row {row}.");
+                    Assert.True(Canary.Is(c[row * cStride + n]), $"{what}: wrote behind row {row}.");
                     continue;
                 }
 

@@ -152,7 +152,7 @@ public static class RotaryEmbeddingTests
     public static void Wrong_arguments_are_refused_by_name()
     {
         foreach (int dimensions in (int[])[0, -2, 1, 7, 1026, int.MinValue])
-            Assert.Throws<ArgumentOutOfRangeException>("dimensions", () => new RotaryEmbedding(dimensions));
+            Assert.Throws<ArgumentOutOfRangeException>("dim", () => new RotaryEmbedding(dimensions));
         foreach (double frequencyBase in (double[])[0, -1, double.NaN, double.PositiveInfinity])
             Assert.Throws<ArgumentOutOfRangeException>("frequencyBase", () => new RotaryEmbedding(8, frequencyBase: frequencyBase));
         Assert.Throws<ArgumentOutOfRangeException>("pairing", static () => new RotaryEmbedding(8, (RotaryPairing)2));

@@ -25,7 +25,10 @@ internal sealed class OnnxAttention
     private readonly int[]? _keyLengths;
     private readonly float[] _queryNumbers, _keyNumbers, _valueNumbers, _maskNumbers;
     private readonly bool[] _maskBits;
-    private readonly AttentionMaskStrides _maskStrides;
+    private readonly AttentionMaskSizes _maskSizes;
+    private readonly AttentionWindow? _window;
+    private readonly int? _offset;
+    private readonly AttentionLayout _layout;
     private readonly AttentionStrides? _cacheKeyStrides, _cacheValueStrides;
     private readonly AttentionMask _causal;
     private readonly AttentionScoreStage _stage;
@@ -80,33 +83,20 @@ internal sealed class OnnxAttention
         };
 
         _mask = inputs[3];
-        _maskStrides = _mask is null ? default : StridesOf(_mask);
+        _maskSizes = _mask is null ? default : SizesOf(_mask);
         _maskBits = _mask is { Type: OnnxElementType.Bool } ? _mask.Booleans : [];
         _maskNumbers = _mask is null or { Type: OnnxElementType.Bool } ? [] : _mask.Singles;
 
         // A past of length n stands before the queries, whatever the number of new keys; nonpad_kv_seqlen gives what the
         // library takes by default, key length − query length for each sequence.
-        int? offset = lengths is null ? pastKey?.Dims[2] ?? 0 : null;
+        _offset = lengths is null ? pastKey?.Dims[2] ?? 0 : null;
+        _layout = is3D ? AttentionLayout.BatchLengthHeadDim : AttentionLayout.BatchHeadLengthDim;
         (long left, long right) = (Attribute(LeftWindow, -1L), Attribute(RightWindow, -1L));
-        float softcap = Attribute(Softcap, 0f);
-        Options = new()
-        {
-            Scale = _node.Attributes.ContainsKey(Scale) ? Attribute(Scale, 0f) : null,
-            CausalOffset = offset,
-            Softcap = softcap > 0 ? softcap : null,
-            Window = left < 0 && right < 0 ? null : new(left < 0 ? null : (int)left, right < 0 ? null : (int)right),
-            Layout = is3D ? AttentionLayout.BatchLengthHeadDim : AttentionLayout.BatchHeadLengthDim,
-            KeyStrides = _cacheKeyStrides,
-            ValueStrides = _cacheValueStrides,
-            MaxDegreeOfParallelism = 1,
-        };
+        _window = left < 0 && right < 0 ? null : new(left < 0 ? null : (int)left, right < 0 ? null : (int)right);
     }
 
     /// <summary>The kernel that takes whatever a node says.</summary>
-    public AttentionKernel Kernel => ScaledDotProductAttention.GetKernel(_headDim, _valueDim, _causal, AttentionFeatures.All);
-
-    /// <summary>What the node says, without a key block.</summary>
-    public AttentionOptions Options { get; }
+    public AttentionKernel Kernel => ScaledDotProductAttention.GetKernel(_headDim, _causal, AttentionFeatures.All, _valueDim);
 
     /// <summary>The type whose precision bounds that of the outputs.</summary>
     public OnnxElementType Precision
@@ -121,15 +111,21 @@ internal sealed class OnnxAttention
         }
     }
 
-    private AttentionShape Shape => new(_batch, _queryHeads, _keyValueHeads, _queryLength, _keyLength);
+    private AttentionShape Shape => new(_batch, _queryHeads, _keyValueHeads, _queryLength, _keyLength) { Layout = _layout };
 
-    private AttentionModifiers Modifiers => new()
+    private AttentionInput Key => _cacheKeyStrides is { } strides ? new(_keyNumbers, strides) : new(_keyNumbers);
+
+    private AttentionInput Value => _cacheValueStrides is { } strides ? new(_valueNumbers, strides) : new(_valueNumbers);
+
+    private AttentionOptions Options => new()
     {
-        AdditiveMask = _mask is { Type: not OnnxElementType.Bool } ? _maskNumbers : default(ReadOnlySpan<float>),
-        AdditiveMaskStrides = _mask is { Type: not OnnxElementType.Bool } ? _maskStrides : default,
-        BooleanMask = _mask is { Type: OnnxElementType.Bool } ? _maskBits : default(ReadOnlySpan<bool>),
-        BooleanMaskStrides = _mask is { Type: OnnxElementType.Bool } ? _maskStrides : default,
-        KeyLengths = _keyLengths is null ? default(ReadOnlySpan<int>) : _keyLengths,
+        Scale = _node.Attributes.ContainsKey(Scale) ? Attribute(Scale, 0f) : null,
+        Softcap = Attribute(Softcap, 0f) is > 0 and var softcap ? softcap : null,
+        Window = _window,
+        PositionOffset = _offset,
+        KeyLengths = _keyLengths,
+        AdditiveMask = _mask is { Type: not OnnxElementType.Bool } ? new(_maskNumbers, _maskSizes) : default,
+        BooleanMask = _mask is { Type: OnnxElementType.Bool } ? new(_maskBits, _maskSizes) : default,
     };
 
     /// <summary>Y of a kernel.</summary>
@@ -137,7 +133,7 @@ internal sealed class OnnxAttention
     {
         var output = new float[_batch * _queryHeads * _queryLength * _valueDim];
         Array.Fill(output, float.NaN);
-        kernel.Forward(_queryNumbers, _keyNumbers, _valueNumbers, output, Shape, Modifiers, Options with { KeyBlock = keyBlock });
+        kernel.Forward(_queryNumbers, Key, Value, output, Shape, Options, new() { MaxDegreeOfParallelism = 1, KeyBlock = keyBlock });
         int[] dims = _query.Dims.Length == 3 ? [_batch, _queryLength, _queryHeads * _valueDim] : [_batch, _queryHeads, _queryLength, _valueDim];
         return Rounded(OutputNames[0], dims, Array.ConvertAll(output, static number => (double)number));
     }
@@ -155,7 +151,7 @@ internal sealed class OnnxAttention
     private OnnxTensor Scores()
     {
         var scores = new double[_batch * _queryHeads * _queryLength * _keyLength];
-        AttentionReference.Scores<double>(_queryNumbers, _keyNumbers, scores, Shape, _headDim, _stage, Modifiers, _causal, Options);
+        AttentionReference.Scores<double>(_queryNumbers, Key, scores, Shape, _stage, _headDim, _causal, Options);
         return Rounded(OutputNames[3], [_batch, _queryHeads, _queryLength, _keyLength], scores);
     }
 
@@ -203,17 +199,17 @@ internal sealed class OnnxAttention
     /// The mask's dimensions are those of [B, H, Lq, Lk] from the last one on, each its size or 1; one shorter than the keys
     /// masks the rest, also one of a single key.
     /// </summary>
-    private AttentionMaskStrides StridesOf(OnnxTensor mask)
+    private AttentionMaskSizes SizesOf(OnnxTensor mask)
     {
         if (mask.Dims.Length is < 1 or > 4)
             throw new NotSupportedException($"attn_mask is {mask.Form}.");
         int[] dims = [.. Enumerable.Repeat(1, 4 - mask.Dims.Length), .. mask.Dims];
         if ((dims[0] != 1 && dims[0] != _batch) || (dims[1] != 1 && dims[1] != _queryHeads) || (dims[2] != 1 && dims[2] != _queryLength) || dims[3] > _keyLength)
             throw new InvalidDataException($"attn_mask is {mask.Form}, which does not broadcast to [{_batch}, {_queryHeads}, {_queryLength}, {_keyLength}].");
-        return AttentionMaskStrides.Of(dims[0], dims[1], dims[2], dims[3]);
+        return new(dims[0], dims[1], dims[2], dims[3]);
     }
 
-    private AttentionStrides Dense(int dim) => new((long)_keyValueHeads * _keyLength * dim, (long)_keyLength * dim, dim);
+    private AttentionStrides Dense(int dim) => AttentionStrides.Of(AttentionLayout.BatchHeadLengthDim, _keyValueHeads, _keyLength, dim);
 
     /// <summary>[B, L, H·D] as [B, H, L, D].</summary>
     private static OnnxTensor HeadsOutermost(OnnxTensor tensor, int length, int heads, int dim)

@@ -1,8 +1,8 @@
 using System;
 using System.Linq;
 using System.Numerics;
-using System.Runtime.CompilerServices;
-using System.Runtime.InteropServices;
+
+using FastAttn.Tests.Fixtures;
 
 namespace FastAttn.Tests.Oracle;
 
@@ -16,45 +16,30 @@ internal sealed class BatchedCall
     private readonly float[] _query;
     private readonly float[] _key;
     private readonly float[] _value;
-    private readonly int _headDim;
-    private readonly int _valueDim;
-    private readonly bool _isCausal;
+    private readonly Case _call;
     private readonly AttentionShape _shape;
-    private readonly AttentionOptions _options;
-    private readonly float[]? _additiveMask;
-    private readonly bool[]? _booleanMask;
-    private readonly byte[]? _packedMask;
-    private readonly AttentionMaskStrides _additiveStrides;
-    private readonly AttentionMaskStrides _booleanStrides;
-    private readonly AttentionMaskStrides _packedStrides;
+    private readonly bool _isCausal;
+    private readonly AttentionStrides? _queryStrides;
+    private readonly AttentionStrides? _keyStrides;
+    private readonly AttentionStrides? _valueStrides;
+    private readonly AttentionStrides? _outputStrides;
+    private readonly MaskRows _additiveRows;
+    private readonly MaskRows _booleanRows;
+    private readonly MaskRows _bitRows;
     private readonly int[]? _queryLengths;
     private readonly int[]? _keyLengths;
-    private readonly int[]? _causalOffsets;
+    private readonly int[]? _positionOffsets;
     private readonly int[]? _queryStarts;
     private readonly int[]? _keyStarts;
-    private readonly float[]? _slopes;
-    private readonly float[]? _sinks;
 
-    public BatchedCall(
-        float[] query, float[] key, float[] value, int headDim, int valueDim, AttentionMask mask, AttentionShape shape, in AttentionModifiers modifiers, in AttentionOptions options)
+    public BatchedCall(Case call, Inputs inputs)
     {
-        (_query, _key, _value) = (query, key, value);
-        (_headDim, _valueDim, _isCausal, _shape, _options) = (headDim, valueDim, mask == AttentionMask.Causal, shape, options);
-        (_additiveMask, _booleanMask, _packedMask) = (Copy(modifiers.AdditiveMask), Copy(modifiers.BooleanMask), Copy(modifiers.PackedMask));
-        _additiveStrides = modifiers.AdditiveMaskStrides ?? WholeMask(shape.KeyLength);
-        _booleanStrides = modifiers.BooleanMaskStrides ?? WholeMask(shape.KeyLength);
-        _packedStrides = modifiers.PackedMaskStrides ?? WholeMask((shape.KeyLength + 7L) / 8 * 8);
-        _queryLengths = Copy(modifiers.QueryLengths);
-        _keyLengths = Copy(modifiers.KeyLengths);
-        _causalOffsets = Copy(modifiers.CausalOffsets);
-        (_queryStarts, _keyStarts) = (Copy(modifiers.QueryStarts), Copy(modifiers.KeyStarts));
-        (_slopes, _sinks) = (Copy(modifiers.AlibiSlopes), Copy(modifiers.Sinks));
-
-        // [B, H, L_q, L_k], row after row.
-        AttentionMaskStrides WholeMask(long row) => new(row * shape.QueryLength * shape.QueryHeads, row * shape.QueryLength, row, shape.KeyLength);
-
-        // A span that is given may be empty; one that is not given has no address.
-        static T[]? Copy<T>(ReadOnlySpan<T> span) => Unsafe.IsNullRef(in MemoryMarshal.GetReference(span)) ? null : span.ToArray();
+        (_query, _key, _value) = (inputs.Query, inputs.Key, inputs.Value);
+        (_call, _shape, _isCausal) = (call, call.Shape, call.Mask == AttentionMask.Causal);
+        (_queryStrides, _keyStrides, _valueStrides, _outputStrides) = (call.QueryRows.Given, call.KeyRows.Given, call.ValueRows.Given, call.OutputRows.Given);
+        (_additiveRows, _booleanRows, _bitRows) = (RowsOf(call.AdditiveMask, 1), RowsOf(call.BooleanMask, 1), RowsOf(call.BitMask, 8));
+        (_queryLengths, _keyLengths, _positionOffsets) = (call.QueryLengths, call.KeyLengths, call.GivenOffsets);
+        (_queryStarts, _keyStarts) = (call.QueryStarts, call.KeyStarts);
     }
 
     /// <summary>Whether the call must be refused: the diagonal matters, and where it is does not follow from what is given.</summary>
@@ -62,14 +47,14 @@ internal sealed class BatchedCall
     {
         get
         {
-            bool matters = _isCausal || _options.Window is not null || _slopes is not null;
-            if (!matters || _causalOffsets is not null || _options.CausalOffset is not null)
+            bool matters = _isCausal || _call.Window is not null || _call.AlibiSlopes is not null;
+            if (!matters || _positionOffsets is not null || _call.PositionOffset is not null)
                 return false;
 
             // A sequence without queries or keys has no diagonal.
             bool isOpen = _shape.QueryLength == _shape.KeyLength && _queryLengths is not null && _keyLengths is null;
             return Enumerable.Range(0, _shape.Batch).Any(b =>
-                QueriesOf(b) > 0 && KeysOf(b) > 0 && (OffsetOf(b) < 0 || (isOpen && QueriesOf(b) != _shape.QueryLength)));
+                QueriesOf(b) > 0 && AllKeysOf(b) > 0 && (OffsetOf(b) + (_call.KeyPart?.Start ?? 0) < 0 || (isOpen && QueriesOf(b) != _shape.QueryLength)));
         }
     }
 
@@ -96,7 +81,7 @@ internal sealed class BatchedCall
                 (T[][] rows, T[] sums) = HeadAt(b, h).Attend<T>();
                 for (int i = 0; i < rows.Length; i++)
                 {
-                    rows[i].CopyTo(output, Start(_options.OutputStrides, _shape.QueryHeads, QueryTokens, _valueDim, b, h, QueryAt(b, i)));
+                    rows[i].CopyTo(output, Start(_outputStrides, _shape.QueryHeads, QueryTokens, _call.ValueDim, b, h, QueryAt(b, i)));
                     logSumExp[((_queryStarts is null ? b : 0) * _shape.QueryHeads + h) * QueryTokens + QueryAt(b, i)] = sums[i];
                 }
             }
@@ -111,7 +96,7 @@ internal sealed class BatchedCall
     /// </summary>
     public (float[] Query, float[] Key, float[] Value, float[]? AdditiveMask) Poisoned(float poison)
     {
-        bool[] query = new bool[_query.Length], key = new bool[_key.Length], value = new bool[_value.Length], additive = new bool[_additiveMask?.Length ?? 0];
+        bool[] query = new bool[_query.Length], key = new bool[_key.Length], value = new bool[_value.Length], additive = new bool[_call.AdditiveMask?.Elements.Length ?? 0];
         for (int b = 0; b < _shape.Batch; b++)
         {
             for (int h = 0; h < _shape.QueryHeads; h++)
@@ -119,18 +104,18 @@ internal sealed class BatchedCall
                 LoneHead head = HeadAt(b, h), withoutBiases = head with { Mask = (i, j) => Hides(b, h, i, j) ? null : 0 };
                 foreach ((int i, int j) in from i in Enumerable.Range(0, QueriesOf(b)) from j in Enumerable.Range(0, KeysOf(b)) select (i, j))
                 {
-                    if (_additiveMask is not null && withoutBiases.Sees(i, j) && Element(_additiveStrides, b, h, i, j) is { } element)
+                    if (_call.AdditiveMask is not null && withoutBiases.Sees(i, j) && Element(_additiveRows, b, h, i, j) is { } element)
                         additive[element] = true;
                     if (!head.Sees(i, j))
                         continue;
-                    query.AsSpan(Start(_options.QueryStrides, _shape.QueryHeads, QueryTokens, _headDim, b, h, QueryAt(b, i)), _headDim).Fill(true);
-                    key.AsSpan(Start(_options.KeyStrides, _shape.KeyValueHeads, KeyTokens, _headDim, b, h / GroupSize, KeyAt(b, j)), _headDim).Fill(true);
-                    value.AsSpan(Start(_options.ValueStrides, _shape.KeyValueHeads, KeyTokens, _valueDim, b, h / GroupSize, KeyAt(b, j)), _valueDim).Fill(true);
+                    query.AsSpan(Start(_queryStrides, _shape.QueryHeads, QueryTokens, _call.HeadDim, b, h, QueryAt(b, i)), _call.HeadDim).Fill(true);
+                    key.AsSpan(Start(_keyStrides, _shape.KeyValueHeads, KeyTokens, _call.HeadDim, b, h / GroupSize, KeyAt(b, j)), _call.HeadDim).Fill(true);
+                    value.AsSpan(Start(_valueStrides, _shape.KeyValueHeads, KeyTokens, _call.ValueDim, b, h / GroupSize, KeyAt(b, j)), _call.ValueDim).Fill(true);
                 }
             }
         }
 
-        return (Without(_query, query), Without(_key, key), Without(_value, value), _additiveMask is null ? null : Without(_additiveMask, additive));
+        return (Without(_query, query), Without(_key, key), Without(_value, value), _call.AdditiveMask is null ? null : Without(_call.AdditiveMask.Elements, additive));
 
         float[] Without(float[] buffer, bool[] isNeeded) => [.. buffer.Zip(isNeeded, (element, needed) => needed ? element : poison)];
     }
@@ -138,35 +123,55 @@ internal sealed class BatchedCall
     /// <summary>One query head of one sequence, as if there were no other.</summary>
     private LoneHead HeadAt(int b, int h)
     {
-        AttentionWindow? window = _options.Window;
+        AttentionWindow? window = _call.Window;
         return new(
-            Rows(_query, _options.QueryStrides, _shape.QueryHeads, QueryTokens, _headDim, b, h, QueryAt(b, 0), QueriesOf(b)),
-            Rows(_key, _options.KeyStrides, _shape.KeyValueHeads, KeyTokens, _headDim, b, h / GroupSize, KeyAt(b, 0), KeysOf(b)),
-            Rows(_value, _options.ValueStrides, _shape.KeyValueHeads, KeyTokens, _valueDim, b, h / GroupSize, KeyAt(b, 0), KeysOf(b)),
-            _valueDim)
+            Rows(_query, _queryStrides, _shape.QueryHeads, QueryTokens, _call.HeadDim, b, h, QueryAt(b, 0), QueriesOf(b)),
+            Rows(_key, _keyStrides, _shape.KeyValueHeads, KeyTokens, _call.HeadDim, b, h / GroupSize, KeyAt(b, 0), KeysOf(b)),
+            Rows(_value, _valueStrides, _shape.KeyValueHeads, KeyTokens, _call.ValueDim, b, h / GroupSize, KeyAt(b, 0), KeysOf(b)),
+            _call.ValueDim)
         {
-            Scale = _options.Scale,
-            Softcap = _options.Softcap,
-            Mask = (i, j) => Hides(b, h, i, j) ? null : _additiveMask is null ? 0 : Element(_additiveStrides, b, h, i, j) is { } element ? _additiveMask[element] : null,
+            Scale = _call.Scale,
+            Softcap = _call.Softcap,
+            Mask = (i, j) => Hides(b, h, i, j) ? null : _call.AdditiveMask is null ? 0 : Element(_additiveRows, b, h, i, j) is { } element ? _call.AdditiveMask.Elements[element] : null,
             Offset = OffsetOf(b),
             Left = window?.Left,
             Right = _isCausal ? 0 : window?.Right,
-            Slope = _slopes?[h] ?? 0,
-            Sink = _sinks?[h] ?? double.NegativeInfinity,
+            Slope = _call.AlibiSlopes?[h] ?? 0,
+            Sink = _call.Sinks?[h] ?? double.NegativeInfinity,
         };
     }
 
-    /// <summary>Whether a boolean or a packed mask hides key j from query i.</summary>
+    /// <summary>Whether a boolean or a bit mask hides key j from query i.</summary>
     private bool Hides(int b, int h, int i, int j) =>
-        (_booleanMask is not null && !(Element(_booleanStrides, b, h, i, j) is { } element && _booleanMask[element]))
-        || (_packedMask is not null && !(Element(_packedStrides, b, h, i, j) is { } bit && (_packedMask[bit / 8] >> (bit % 8) & 1) == 1));
+        (_call.BooleanMask is { } booleans && !(Element(_booleanRows, b, h, i, j) is { } element && booleans.Elements[element]))
+        || (_call.BitMask is { } bits && !(Element(_bitRows, b, h, i, j) is { } bit && (bits.Elements[bit / 8] >> (bit % 8) & 1) == 1));
 
-    /// <summary>The element of a mask for query i and key j: a key axis of size 1 is repeated, and a longer one that ends before key j has none.</summary>
-    private static int? Element(AttentionMaskStrides strides, int b, int h, int i, int j)
+    /// <summary>The element of a mask for query i and key j: a key axis of size 1 is repeated, and a row that ends before key j has none.</summary>
+    private static int? Element(in MaskRows rows, int b, int h, int i, int j)
     {
-        if (strides.KeyLength == 1)
+        if (rows.Keys == 1)
             j = 0;
-        return j < strides.KeyLength ? (int)(b * strides.Batch + h * strides.Head + i * strides.Query + j) : null;
+        return j < rows.Keys ? (int)(b * rows.Batch + h * rows.Head + i * rows.Query + j) : null;
+    }
+
+    /// <summary>Where the rows of a mask stand: each axis of size 1 is repeated, and each row of bits begins with a new byte.</summary>
+    private MaskRows RowsOf<T>(CaseMask<T>? mask, int elementsOfItem)
+    {
+        if (mask is null)
+            return default;
+        AttentionMaskSizes sizes = mask.Sizes ?? SizesOf(mask.Elements.Length, elementsOfItem);
+        long row = (sizes.KeyLength + elementsOfItem - 1L) / elementsOfItem * elementsOfItem;
+        (long batch, long head, long query) = mask.Strides is { } given ? (given.Batch, given.Head, given.Query) : (row * sizes.QueryLength * sizes.Heads, row * sizes.QueryLength, row);
+        return new(sizes.Batch == 1 ? 0 : batch, sizes.Heads == 1 ? 0 : head, sizes.QueryLength == 1 ? 0 : query, sizes.KeyLength);
+    }
+
+    /// <summary>The sizes of a mask that comes without, of those that repeat sequences, heads or both: the ones with as many elements.</summary>
+    private AttentionMaskSizes SizesOf(int length, int elementsOfItem)
+    {
+        int perHead = _shape.QueryLength * ((_shape.KeyLength + elementsOfItem - 1) / elementsOfItem);
+        (int Batch, int Heads)[] choices = [(_shape.Batch, _shape.QueryHeads), (1, 1), (_shape.Batch, 1), (1, _shape.QueryHeads)];
+        (int batch, int heads) = choices.First(choice => choice.Batch * choice.Heads * perHead == length);
+        return new(batch, heads, _shape.QueryLength, _shape.KeyLength);
     }
 
     private int QueriesOf(int b) => _queryStarts is null ? _queryLengths?[b] ?? _shape.QueryLength : _queryStarts[b + 1] - _queryStarts[b];
@@ -177,15 +182,20 @@ internal sealed class BatchedCall
 
     private int KeyAt(int b, int j) => (_keyStarts?[b] ?? 0) + j;
 
+    /// <summary>From the call's first key, which may be only a part's.</summary>
     private long OffsetOf(int b)
     {
-        if (_causalOffsets is not null)
-            return _causalOffsets[b];
-        if (_options.CausalOffset is { } offset)
-            return offset;
-        bool isPaddedSelfAttention = _queryStarts is null && _queryLengths is null && _shape.QueryLength == _shape.KeyLength;
-        return isPaddedSelfAttention ? 0 : KeysOf(b) - QueriesOf(b);
+        int start = _call.KeyPart?.Start ?? 0;
+        if (_positionOffsets is not null)
+            return _positionOffsets[b] - (long)start;
+        if (_call.PositionOffset is { } offset)
+            return offset - (long)start;
+        return (IsPaddedSelfAttention ? 0 : AllKeysOf(b) - QueriesOf(b)) - start;
     }
+
+    private int AllKeysOf(int b) => _call.KeyPart?.KeyLength ?? KeysOf(b);
+
+    private bool IsPaddedSelfAttention => _queryStarts is null && _queryLengths is null && _shape.QueryLength == (_call.KeyPart?.KeyLength ?? _shape.KeyLength);
 
     private double[][] Rows(float[] buffer, AttentionStrides? strides, int heads, int tokens, int dim, int b, int h, int first, int count) =>
     [
@@ -199,6 +209,9 @@ internal sealed class BatchedCall
             b = 0;
         if (strides is { } given)
             return (int)(b * given.Batch + h * given.Head + token * given.Length);
-        return dim * (_options.Layout == AttentionLayout.BatchHeadLengthDim ? (b * heads + h) * tokens + token : (b * tokens + token) * heads + h);
+        return dim * (_call.Layout == AttentionLayout.BatchHeadLengthDim ? (b * heads + h) * tokens + token : (b * tokens + token) * heads + h);
     }
+
+    /// <summary>Steps of a mask in elements, and the keys of a row.</summary>
+    private readonly record struct MaskRows(long Batch, long Head, long Query, int Keys);
 }

@@ -25,10 +25,9 @@ internal static class OracleAgreement
     /// <summary>A log-sum-exp that only ties decide: numbers this large absorb all others.</summary>
     private const double Huge = 1e6;
 
-    public static void Check(FeatureCase call, Inputs inputs)
+    public static void Check(Case call, Inputs inputs)
     {
-        BatchedCall batched = call.Batched(inputs);
-        if (batched.IsRefused)
+        if (new BatchedCall(call, inputs).IsRefused)
         {
             foreach (AttentionKernel bound in InstructionSets.Supported.Select(call.Kernel.For))
                 IsRefused(bound, call, inputs);
@@ -42,7 +41,7 @@ internal static class OracleAgreement
         double naiveOutput = Largest(naive, static row => row.Output), naiveLogSumExp = Largest(naive, static row => row.LogSumExp);
 
         // The roundings of a dot product grow as √d. A logit that is far from 0 has a relative error of its weight that is its own half ulp.
-        double rounding = Floor * Math.Sqrt(Math.Max(1, call.Call.HeadDim / 64.0));
+        double rounding = Floor * Math.Sqrt(Math.Max(1, call.HeadDim / 64.0));
         double logit = exact.LogSumExp.Select(Math.Abs).Where(static sum => sum < Huge).DefaultIfEmpty().Max();
         double outputFloor = rounding * unit + Math.Max(0, logit - 8) * HalfUlp * value;
         foreach (AttentionKernel bound in InstructionSets.Supported.Select(call.Kernel.For))
@@ -56,24 +55,24 @@ internal static class OracleAgreement
                 }
             }
 
-            Compare.GapsAreUntouched(bound, call.Storage, actual);
+            Compare.GapsAreUntouched(bound, call, actual);
         }
     }
 
     /// <summary>The library's reference in double: as the oracle, up to the order of sums of doubles.</summary>
-    public static void CheckReference(FeatureCase call, Inputs inputs)
+    public static void CheckReference(Case call, Inputs inputs)
     {
         const double Rounding = 1e-11;
-        if (call.Batched(inputs).IsRefused)
+        if (new BatchedCall(call, inputs).IsRefused)
         {
-            Assert.Contains("CausalOffset", Assert.ThrowsAny<ArgumentException>(() => call.Reference(inputs)).Message, StringComparison.Ordinal);
+            Assert.Contains("PositionOffset", Assert.ThrowsAny<ArgumentException>(() => call.Reference(inputs)).Message, StringComparison.Ordinal);
             return;
         }
 
         Outputs<double> exact = call.Exact(inputs), actual = call.Reference(inputs);
         for (int row = 0; row < exact.LogSumExp.Length; row++)
             AreClose(exact.LogSumExp[row], actual.LogSumExp[row]);
-        bool[] owned = call.Storage.OutputRows.Owned();
+        bool[] owned = call.OutputRows.Owned();
         for (int i = 0; i < owned.Length; i++)
         {
             if (owned[i])
@@ -84,24 +83,22 @@ internal static class OracleAgreement
             Assert.True(expected.Equals(actual) || Math.Abs(expected - actual) <= Rounding * Math.Max(1, Math.Abs(expected)), $"{call}: {actual:R}, expected {expected:R}.");
     }
 
-    private static void IsRefused(AttentionKernel bound, FeatureCase call, Inputs inputs)
+    private static void IsRefused(AttentionKernel bound, Case call, Inputs inputs)
     {
-        float[] output = new float[call.Storage.OutputRows.Elements], logSumExp = new float[call.Storage.LogSumExpElements];
-        Array.Fill(output, Evaluate.Canary);
-        Array.Fill(logSumExp, Evaluate.Canary);
-        Exception? exception = Record.Exception(() => bound.Forward(inputs.Query, inputs.Key, inputs.Value, output, logSumExp, call.Call.Shape, call.Modifiers, call.Options));
-        Assert.True(exception is ArgumentException && exception.Message.Contains("CausalOffset", StringComparison.Ordinal), $"{bound.Name}: {call}: where the diagonal is does not follow; got {exception?.Message ?? "a result"}");
-        Assert.All(output, static element => Assert.True(Evaluate.IsCanary(element)));
-        Assert.All(logSumExp, static element => Assert.True(Evaluate.IsCanary(element)));
+        Outputs<float> outputs = call.NewOutputs();
+        Exception? exception = Record.Exception(() => call.Run(bound, inputs, outputs));
+        Assert.True(exception is ArgumentException && exception.Message.Contains("PositionOffset", StringComparison.Ordinal), $"{bound.Name}: {call}: where the diagonal is does not follow; got {exception?.Message ?? "a result"}");
+        Assert.All(outputs.Output, static element => Assert.True(Canary.Is(element)));
+        Assert.All(outputs.LogSumExp, static element => Assert.True(Canary.Is(element)));
     }
 
     /// <summary>
     /// The errors of each row. Those of a log-sum-exp beyond 4 are relative, in units of 4, and those of an output beyond two units of the
     /// values, as constant values and lone keys make it, in two units: 2⁻²⁰ is then eight roundings of the number itself.
     /// </summary>
-    private static IEnumerable<Row> RowsOf(FeatureCase call, double unit, Outputs<double> exact, Outputs<float> actual)
+    private static IEnumerable<Row> RowsOf(Case call, double unit, Outputs<double> exact, Outputs<float> actual)
     {
-        Rows rows = call.Storage.OutputRows;
+        Rows rows = call.OutputRows;
         for (int b = 0, row = 0; b < rows.Batch; b++)
         {
             for (int h = 0; h < rows.Heads; h++)

@@ -13,20 +13,20 @@ internal static class OracleCases
 {
     // Masks and lengths are drawn here, all else as in other tests.
     private const AttentionFeatures DrawnHere =
-        AttentionFeatures.KeyLengths | AttentionFeatures.Ragged | AttentionFeatures.AdditiveMask | AttentionFeatures.BooleanMask | AttentionFeatures.PackedMask;
+        AttentionFeatures.Lengths | AttentionFeatures.Ragged | AttentionFeatures.AdditiveMask | AttentionFeatures.BooleanMask | AttentionFeatures.BitMask;
 
     // A query of 1e15 and keys of ±1e15 give logits that absorb whatever N(0, 1) adds to them: only their ties count.
     private const float Huge = 1e15f;
 
     /// <summary>Draws a call and its numbers. Some calls are such that they must be refused.</summary>
-    public static (FeatureCase Call, Inputs Inputs) Draw(Random random)
+    public static (Case Call, Inputs Inputs) Draw(Random random)
     {
-        Case call = FeatureCases.DrawCall(random) with { CausalOffset = null, Threads = random.Next(2) };
+        Case call = FeatureCases.DrawCall(random) with { PositionOffset = null, Threads = random.Next(2) };
         if (random.Next(2) == 0)
             call = call with { Shape = call.Shape with { KeyLength = call.Shape.QueryLength } };
         AttentionFeatures features = FeatureCases.DrawFeatures(random, random.NextDouble());
-        FeatureCase drawn = FeatureCases.Draw(random, call, features & ~DrawnHere);
-        if (drawn.Window is { Left: null, Right: null })
+        Case drawn = FeatureCases.Draw(random, call, features & ~DrawnHere);
+        if ((features & AttentionFeatures.Window) != 0 && drawn.Window is null)
             drawn = drawn with { Window = new(3, null) };
         if (drawn.Sinks is { } sinks && random.Next(4) == 0)
             drawn = drawn with { Sinks = [.. sinks.Select(sink => random.Next(3) switch { 0 => float.MinValue, 1 => random.Next(2) == 0 ? float.MaxValue : -1e30f, _ => sink })] };
@@ -36,38 +36,36 @@ internal static class OracleCases
         bool hasHugeLogits = random.Next(8) == 0;
         if ((features & AttentionFeatures.AdditiveMask) != 0)
         {
-            AttentionMaskStrides? strides = DrawMask(random, drawn, isPacked: false, random.Next(2) == 0 ? float.NaN : 0, DrawBias(random, hasHugeLogits), out float[] mask);
-            drawn = drawn with { AdditiveMask = mask, AdditiveMaskStrides = strides };
+            drawn = drawn with { AdditiveMask = DrawMask(random, drawn, isBits: false, random.Next(2) == 0 ? float.NaN : 0, DrawBias(random, hasHugeLogits)) };
         }
 
         if ((features & AttentionFeatures.BooleanMask) != 0)
         {
-            AttentionMaskStrides? strides = DrawMask(random, drawn, isPacked: false, true, static attends => attends, out bool[] mask);
-            drawn = drawn with { BooleanMask = mask, BooleanMaskStrides = strides };
+            drawn = drawn with { BooleanMask = DrawMask(random, drawn, isBits: false, true, static attends => attends) };
         }
 
-        if ((features & AttentionFeatures.PackedMask) != 0)
+        if ((features & AttentionFeatures.BitMask) != 0)
         {
-            AttentionMaskStrides? strides = DrawMask(random, drawn, isPacked: true, true, static attends => attends, out bool[] mask);
-            drawn = drawn with { PackedMask = Masks.Packed(mask, 8 * ((mask.Length + 7) / 8)), PackedMaskStrides = strides };
+            CaseMask<bool> mask = DrawMask(random, drawn, isBits: true, true, static attends => attends);
+            drawn = drawn with { BitMask = new(Masks.Bits(mask.Elements, 8 * ((mask.Elements.Length + 7) / 8)), mask.Sizes, mask.Strides) };
         }
 
         Inputs inputs = DrawInputs(random, drawn, hasHugeLogits);
-        if (drawn.Batched(inputs).IsRefused && random.Next(4) > 0)
+        if (new BatchedCall(drawn, inputs).IsRefused && random.Next(4) > 0)
             drawn = WithOffsets(random, drawn);
         if (random.Next(4) > 0)
         {
             // Whatever no result may depend on is NaN.
-            (float[] query, float[] key, float[] value, float[]? mask) = drawn.Batched(inputs).Poisoned(float.NaN);
-            (inputs, drawn) = (new(query, key, value), drawn with { AdditiveMask = mask });
+            (float[] query, float[] key, float[] value, float[]? mask) = new BatchedCall(drawn, inputs).Poisoned(float.NaN);
+            (inputs, drawn) = (new(query, key, value), drawn with { AdditiveMask = mask is null ? null : drawn.AdditiveMask! with { Elements = mask } });
         }
 
         return (drawn, inputs);
     }
 
-    private static FeatureCase WithLengths(Random random, FeatureCase call)
+    private static Case WithLengths(Random random, Case call)
     {
-        AttentionShape shape = call.Call.Shape;
+        AttentionShape shape = call.Shape;
         return random.Next(7) switch
         {
             0 or 1 => call,
@@ -82,33 +80,33 @@ internal static class OracleCases
         int[] Starts(int longest) => [.. Lengths(longest).Aggregate((int[])[0], static (starts, length) => [.. starts, starts[^1] + length])];
     }
 
-    private static FeatureCase WithOffsets(Random random, FeatureCase call)
+    private static Case WithOffsets(Random random, Case call)
     {
-        AttentionShape shape = call.Call.Shape;
+        AttentionShape shape = call.Shape;
         int Offset() => random.Next(-shape.QueryLength - 2, shape.KeyLength + 3);
         return random.Next(2) == 0
-            ? call with { Call = call.Call with { CausalOffset = Offset() } }
-            : call with { CausalOffsets = [.. Enumerable.Range(0, shape.Batch).Select(_ => Offset())] };
+            ? call with { PositionOffset = Offset() }
+            : call with { PositionOffsets = [.. Enumerable.Range(0, shape.Batch).Select(_ => Offset())] };
     }
 
     /// <summary>Draws a mask: each axis whole or repeated, the keys whole, repeated, fewer or none, rows apart or not.</summary>
     /// <param name="random">The source.</param>
     /// <param name="call">The call.</param>
-    /// <param name="isPacked">Whether elements are bits, of which each row begins with a new byte.</param>
+    /// <param name="isBits">Whether elements are to become bits, of which each row begins with a new byte.</param>
     /// <param name="gap">What is between the rows.</param>
     /// <param name="element">The element that says whether a query attends to a key.</param>
-    /// <param name="mask">The mask; its packed form has one bit for each element.</param>
-    private static AttentionMaskStrides? DrawMask<T>(Random random, FeatureCase call, bool isPacked, T gap, Func<bool, T> element, out T[] mask)
+    /// <returns>The mask; where it is to become bits, with an element for each.</returns>
+    private static CaseMask<T> DrawMask<T>(Random random, Case call, bool isBits, T gap, Func<bool, T> element)
     {
-        AttentionShape shape = call.Call.Shape;
+        AttentionShape shape = call.Shape;
         int batch = random.Next(2) == 0 ? 1 : shape.Batch, heads = random.Next(2) == 0 ? 1 : shape.QueryHeads, queries = random.Next(4) == 0 ? 1 : shape.QueryLength;
         int keys = random.Next(12) switch { 0 or 1 => Math.Min(1, shape.KeyLength), 2 => 0, 3 or 4 => random.Next(shape.KeyLength + 1), _ => shape.KeyLength };
         bool[] attends = Masks.Draw(random, batch, heads, queries, keys);
 
         // Rows of the elements that are used, rounded up to bytes where they are bits, or further apart.
-        int unit = isPacked ? 8 : 1, apart = random.Next(2) == 0 ? 0 : unit * random.Next(1, 4);
+        int unit = isBits ? 8 : 1, apart = random.Next(2) == 0 ? 0 : unit * random.Next(1, 4);
         int row = (keys + unit - 1) / unit * unit + apart, head = row * queries + apart, sequence = head * heads + apart;
-        mask = new T[sequence * batch];
+        var mask = new T[sequence * batch];
         Array.Fill(mask, gap);
         for (int n = 0; n < attends.Length; n++)
         {
@@ -118,11 +116,13 @@ internal static class OracleCases
             mask[b * sequence + h * head + i * row + j] = element(attends[n]);
         }
 
-        AttentionMaskStrides strides = new(batch == 1 ? 0 : sequence, heads == 1 ? 0 : head, queries == 1 ? 0 : row, keys);
+        AttentionMaskSizes sizes = new(batch, heads, queries, keys);
         if (apart > 0)
-            return strides;
-        bool isWhole = (batch, heads, queries, keys) == (shape.Batch, shape.QueryHeads, shape.QueryLength, shape.KeyLength);
-        return isWhole && random.Next(2) == 0 ? null : isPacked ? AttentionMaskStrides.OfPacked(batch, heads, queries, keys) : AttentionMaskStrides.Of(batch, heads, queries, keys);
+            return new(mask, sizes, new(sequence, head, row));
+
+        // A mask without sizes may repeat sequences, heads or both, as far as its number of elements says which.
+        bool isClear = (queries, keys) == (shape.QueryLength, shape.KeyLength) && ((batch == 1) == (heads == 1) || shape.Batch != shape.QueryHeads);
+        return isClear && random.Next(2) == 0 ? new(mask) : new(mask, sizes);
     }
 
     /// <summary>Draws how an additive mask says that it attends: small numbers, or huge ones too; and how it hides, by −∞ or a very negative number.</summary>
@@ -137,18 +137,17 @@ internal static class OracleCases
             : 4 * random.NextSingle() - 2;
     }
 
-    private static Inputs DrawInputs(Random random, FeatureCase call, bool hasHugeLogits)
+    private static Inputs DrawInputs(Random random, Case call, bool hasHugeLogits)
     {
-        Case storage = call.Storage;
-        Inputs inputs = call.Normal();
+        Inputs inputs = Inputs.Normal(call);
         switch (random.Next(5))
         {
             case 0:
-                Change(inputs.Value, storage.ValueRows, static x => x + 1);
+                Change(inputs.Value, call.ValueRows, static x => x + 1);
                 break;
             case 1:
                 float constant = random.Next(3) switch { 0 => 0.1f, 1 => 100, _ => -3 };
-                Change(inputs.Value, storage.ValueRows, _ => constant);
+                Change(inputs.Value, call.ValueRows, _ => constant);
                 break;
             default:
                 break;
@@ -157,10 +156,10 @@ internal static class OracleCases
         switch (random.Next(6))
         {
             case 0:
-                Change(inputs.Key, storage.KeyRows, static x => x + 1);
+                Change(inputs.Key, call.KeyRows, static x => x + 1);
                 break;
             case 1:
-                Change(inputs.Key, storage.KeyRows, static _ => 0.5f);
+                Change(inputs.Key, call.KeyRows, static _ => 0.5f);
                 break;
             default:
                 break;
@@ -168,8 +167,8 @@ internal static class OracleCases
 
         if (hasHugeLogits)
         {
-            ChangeFirst(inputs.Query, storage.QueryRows, () => random.Next(2) == 0 ? Huge : -Huge);
-            ChangeFirst(inputs.Key, storage.KeyRows, () => random.Next(8) switch { 0 => Huge, 1 => -Huge, _ => 0 });
+            ChangeFirst(inputs.Query, call.QueryRows, () => random.Next(2) == 0 ? Huge : -Huge);
+            ChangeFirst(inputs.Key, call.KeyRows, () => random.Next(8) switch { 0 => Huge, 1 => -Huge, _ => 0 });
         }
 
         return inputs;

@@ -1,6 +1,8 @@
 using System;
 using System.Linq;
 
+using FastAttn.Tests.Fixtures;
+
 using Xunit;
 
 namespace FastAttn.Tests.Oracle;
@@ -49,12 +51,15 @@ public static class OracleTests
     [Fact]
     public static void Batch_is_cut_into_its_sequences_and_heads()
     {
-        var call = new BatchedCall(
-            new float[8], new float[6], [1, 2, 3, 10, 20, 30], 1, 1, AttentionMask.None, new(2, 2, 1, 2, 3),
-            new() { KeyLengths = [3, 2], BooleanMask = [true, false, true, true], BooleanMaskStrides = new(0, 2, 1, 1) }, new() { Layout = AttentionLayout.BatchLengthHeadDim });
+        Case call = new(1, 1, AttentionMask.None, new(2, 2, 1, 2, 3))
+        {
+            Layout = AttentionLayout.BatchLengthHeadDim,
+            KeyLengths = [3, 2],
+            BooleanMask = new([true, false, true, true], new(1, 2, 2, 1)),
+        };
 
         // The mask's one key stands for all: head 0 lets the first query see, head 1 both. Outputs are [B, L, H].
-        (double[] output, double[] logSumExp) = call.Attend<double>(8);
+        (double[] output, double[] logSumExp) = new BatchedCall(call, new(new float[8], new float[6], [1, 2, 3, 10, 20, 30])).Attend<double>(8);
         Assert.Equal([2.0, 2, 0, 2, 15, 15, 0, 15], output);
         Assert.Equal([3.0, 0, 3, 3, 2, 0, 2, 2], logSumExp.Select(static sum => Math.Round(Math.Exp(sum), 12)));
     }
@@ -70,13 +75,13 @@ public static class OracleTests
     [InlineData(0, 2, null, false)]
     public static void Diagonal_that_does_not_follow_is_refused(int queries, int keys, int[]? keyLengths, bool isRefused)
     {
-        AttentionModifiers modifiers = keyLengths is null ? default : new() { KeyLengths = keyLengths };
-        BatchedCall Of(AttentionMask mask, in AttentionModifiers modifiers, AttentionOptions options) =>
-            new(new float[queries], new float[keys], new float[keys], 1, 1, mask, new(1, 1, 1, queries, keys), modifiers, options);
-        Assert.Equal(isRefused, Of(AttentionMask.Causal, modifiers, default).IsRefused);
-        Assert.Equal(isRefused, Of(AttentionMask.None, modifiers, new() { Window = new(1, 1) }).IsRefused);
-        Assert.False(Of(AttentionMask.None, modifiers, default).IsRefused);
-        Assert.False(Of(AttentionMask.Causal, modifiers, new() { CausalOffset = -1 }).IsRefused);
+        Case plain = new(1, 1, AttentionMask.None, new(1, 1, 1, queries, keys)) { KeyLengths = keyLengths, LeavesOffsetsOut = true }, causal = plain with { Mask = AttentionMask.Causal };
+        Assert.Equal(isRefused, IsRefused(causal));
+        Assert.Equal(isRefused, IsRefused(plain with { Window = new(1, 1) }));
+        Assert.False(IsRefused(plain));
+        Assert.False(IsRefused(causal with { PositionOffset = -1 }));
+
+        static bool IsRefused(Case call) => new BatchedCall(call, Inputs.Zero(call)).IsRefused;
     }
 
     private static void Check(LoneHead head, params (double Output, double Sum)[] expected)

@@ -7,7 +7,7 @@ using Xunit;
 namespace FastAttn.Tests.MultiHead;
 
 /// <summary>Queries, keys and values in one matrix, in the orders that models store them.</summary>
-public static class QueryKeyValueOrderTests
+public static class QkvOrderTests
 {
     // One token, so that a head's output is its value. Of an input [3, 5] output 0 is 3, output 1 is 5, output 2 is 30, ….
     private static readonly float[] Matrix = [1, 0, 0, 1, 10, 0, 0, 10, 100, 0, 0, 100];
@@ -19,14 +19,14 @@ public static class QueryKeyValueOrderTests
         MultiHeadAttentionOptions options = new() { ModelDim = 2, Heads = 2 };
 
         // [2, 3, 1]: q0, k0, v0, q1, k1, v1. The values are outputs 2 and 5.
-        Assert.Equal([30, 500], Attend(options, new() { QueryKeyValue = Matrix, QueryKeyValueOrder = QueryKeyValueOrder.PerKeyValueHead, Output = Identity }));
+        Assert.Equal([30, 500], Attend(options, new() { Qkv = Matrix, QkvOrder = QkvOrder.PerKeyValueHead, Output = Identity }));
         Assert.Equal(
             [32, 505],
-            Attend(options, new() { QueryKeyValue = Matrix, QueryKeyValueOrder = QueryKeyValueOrder.PerKeyValueHead, QueryKeyValueBias = [0, 1, 2, 3, 4, 5], Output = Identity }));
+            Attend(options, new() { Qkv = Matrix, QkvOrder = QkvOrder.PerKeyValueHead, QkvBias = [0, 1, 2, 3, 4, 5], Output = Identity }));
 
         // q0, q1, k0, k1, v0, v1: outputs 4 and 5.
-        Assert.Equal([300, 500], Attend(options, new() { QueryKeyValue = Matrix, Output = Identity }));
-        Assert.Equal([304, 505], Attend(options, new() { QueryKeyValue = Matrix, QueryKeyValueBias = [0, 1, 2, 3, 4, 5], Output = Identity }));
+        Assert.Equal([300, 500], Attend(options, new() { Qkv = Matrix, Output = Identity }));
+        Assert.Equal([304, 505], Attend(options, new() { Qkv = Matrix, QkvBias = [0, 1, 2, 3, 4, 5], Output = Identity }));
     }
 
     [Fact]
@@ -34,10 +34,10 @@ public static class QueryKeyValueOrderTests
     {
         // [1, 2 + 2, 1] and [2, 2 + 2, 1], of which the values are outputs 3, and 3 and 7.
         MultiHeadAttentionOptions one = new() { ModelDim = 2, Heads = 2, KeyValueHeads = 1 }, two = one with { Heads = 4, KeyValueHeads = 2, HeadDim = 1, ValueDim = 1 };
-        Assert.Equal([50, 50], Attend(one, new() { QueryKeyValue = Matrix.AsSpan(0, 8), QueryKeyValueOrder = QueryKeyValueOrder.PerKeyValueHead, Output = Identity }));
+        Assert.Equal([50, 50], Attend(one, new() { Qkv = Matrix.AsSpan(0, 8), QkvOrder = QkvOrder.PerKeyValueHead, Output = Identity }));
         Assert.Equal(
             [100, 14],
-            Attend(two, new() { QueryKeyValue = [.. Matrix, .. Identity], QueryKeyValueOrder = QueryKeyValueOrder.PerKeyValueHead, Output = [1, 1, 0, 0, 0, 0, 1, 1], QueryKeyValueBias = [0, 0, 0, 0, 0, 0, 0, 2] }));
+            Attend(two, new() { Qkv = [.. Matrix, .. Identity], QkvOrder = QkvOrder.PerKeyValueHead, Output = [1, 1, 0, 0, 0, 0, 1, 1], QkvBias = [0, 0, 0, 0, 0, 0, 0, 2] }));
     }
 
     [Fact]
@@ -53,7 +53,7 @@ public static class QueryKeyValueOrderTests
             layer.Build().Forward(input, expected, 1, 11);
             foreach (WeightLayout layout in (WeightLayout[])[WeightLayout.OutputInput, WeightLayout.InputOutput])
             {
-                layer.Build(layout, isPacked: true, QueryKeyValueOrder.PerKeyValueHead).Forward(input, actual, 1, 11);
+                layer.Build(layout, isQkv: true, QkvOrder.PerKeyValueHead).Forward(input, actual, 1, 11);
                 Compare.SameBits($"{name}, {layout}", expected, actual);
             }
         }
