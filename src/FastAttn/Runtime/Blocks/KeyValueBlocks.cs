@@ -107,6 +107,7 @@ internal readonly unsafe struct KeyValueBlocks
     /// <param name="ahead">Where they are added.</param>
     /// <param name="keys">The head's keys.</param>
     /// <param name="count">How many there are.</param>
+    [MethodImpl(MethodImplOptions.AggressiveInlining)]
     public void AskForHead(ref Prefetcher ahead, in BlockRows keys, int count)
     {
         if (keys.First != Keys.First)

@@ -1,4 +1,5 @@
 using System;
+using System.Runtime.CompilerServices;
 
 namespace FastAttn.Runtime;
 
@@ -66,6 +67,7 @@ internal readonly struct CallPlan
     /// <param name="keyBlock">Keys in a block; null for the kernel's own number.</param>
     /// <param name="threads">Threads that may work.</param>
     /// <param name="wantsWeights">Whether the softmax's weights are the output, and no values are read.</param>
+    [MethodImpl(MethodImplOptions.AggressiveOptimization)]
     public CallPlan(in KernelSizes kernel, KernelSizes? narrow, in AttentionCall call, int? keyBlock, int threads, bool wantsWeights)
     {
         Threads = threads;

@@ -1,3 +1,5 @@
+using System.Runtime.CompilerServices;
+
 namespace FastAttn.Runtime;
 
 /// <summary>Where the parts of a worker's memory stand that belong to the present key block: one register tile after the other uses them.</summary>
@@ -56,6 +58,7 @@ internal readonly struct LaneBlockLayout
     /// <param name="hasRanges">Whether queries may see fewer keys than others.</param>
     /// <param name="hasBias">Whether something is added to scores.</param>
     /// <param name="hasAlibi">Whether that is ALiBi.</param>
+    [MethodImpl(MethodImplOptions.AggressiveOptimization)]
     public LaneBlockLayout(int stride, int blockRows, int headDim, int valueColumns, long spareFloats, bool hasRanges, bool hasBias, bool hasAlibi)
     {
         ScratchRuler ruler = default;

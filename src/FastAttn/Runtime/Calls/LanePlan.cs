@@ -1,4 +1,5 @@
 using System;
+using System.Runtime.CompilerServices;
 
 namespace FastAttn.Runtime;
 
@@ -25,6 +26,7 @@ internal readonly struct LanePlan
     /// <param name="keyBlock">Keys in a block.</param>
     /// <param name="hasParts">Whether the keys are more than one part.</param>
     /// <param name="wantsWeights">Whether the softmax's weights are the output, and no values are read.</param>
+    [MethodImpl(MethodImplOptions.AggressiveOptimization)]
     public LanePlan(in KernelSizes kernel, in AttentionCall call, int keyBlock, bool hasParts, bool wantsWeights)
     {
         bool hasMasks = call.Visibility.HasMasks, hasAlibi = (call.Uses & AttentionFeatures.Alibi) != 0, hasSinks = (call.Uses & AttentionFeatures.Sinks) != 0;

@@ -1,3 +1,5 @@
+using System.Runtime.CompilerServices;
+
 namespace FastAttn.Runtime;
 
 /// <summary>Where the parts of one register tile's memory stand: what it keeps from key block to key block.</summary>
@@ -40,6 +42,7 @@ internal readonly struct LaneTileLayout
     /// <param name="hasMasks">Whether the call has masks.</param>
     /// <param name="hasAlibi">Whether it has ALiBi.</param>
     /// <param name="hasSinks">Whether it has sinks.</param>
+    [MethodImpl(MethodImplOptions.AggressiveOptimization)]
     public LaneTileLayout(int stride, int headDim, int valueColumns, bool hasParts, bool hasMasks, bool hasAlibi, bool hasSinks)
     {
         ScratchRuler ruler = default;

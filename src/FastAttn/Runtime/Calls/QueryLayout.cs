@@ -1,3 +1,5 @@
+using System.Runtime.CompilerServices;
+
 namespace FastAttn.Runtime;
 
 /// <summary>Where the numbers that each query of a tile has stand in the tile's memory, whichever way its vectors lie.</summary>
@@ -39,6 +41,7 @@ internal readonly struct QueryLayout
     /// <param name="hasMasks">Whether the call has masks.</param>
     /// <param name="hasAlibi">Whether it has ALiBi.</param>
     /// <param name="hasSinks">Whether it has sinks.</param>
+    [MethodImpl(MethodImplOptions.AggressiveOptimization)]
     public QueryLayout(ref ScratchRuler ruler, int queries, bool hasMasks, bool hasAlibi, bool hasSinks)
     {
         // Longs and pointers take the room of two floats.

@@ -1,4 +1,5 @@
 using System;
+using System.Runtime.CompilerServices;
 
 namespace FastAttn.Runtime;
 
@@ -28,6 +29,7 @@ internal readonly struct RowPlan
     /// <param name="call">The call.</param>
     /// <param name="keyBlock">Keys in a block with queries in lanes.</param>
     /// <param name="partition">How the call is cut.</param>
+    [MethodImpl(MethodImplOptions.AggressiveOptimization)]
     public RowPlan(in KernelSizes kernel, in AttentionCall call, int keyBlock, in TilePartition partition)
     {
         KeyBlock = (int)Math.Min((long)BlocksAtOnce * keyBlock, int.MaxValue);

@@ -1,3 +1,5 @@
+using System.Runtime.CompilerServices;
+
 namespace FastAttn.Runtime;
 
 /// <summary>Where the parts of a worker's memory stand for few queries, which have a row each of queries, scores and outputs.</summary>
@@ -48,6 +50,7 @@ internal readonly struct RowTileLayout
     /// <param name="rows">Queries that there is room for, in whole vectors.</param>
     /// <param name="blockRows">Keys in the largest block.</param>
     /// <param name="call">The call.</param>
+    [MethodImpl(MethodImplOptions.AggressiveOptimization)]
     public RowTileLayout(int rows, int blockRows, in AttentionCall call)
     {
         // Doubles take the room of two floats.

@@ -1,3 +1,5 @@
+using System.Runtime.CompilerServices;
+
 namespace FastAttn.Runtime;
 
 /// <summary>Measures scratch memory part by part. Each part begins on a cache line, so that no two share one.</summary>
@@ -13,6 +15,7 @@ internal struct ScratchRuler
 
     /// <summary>Adds a part.</summary>
     /// <param name="floats">Floats in the part; 0 for a part that is not used.</param>
+    [MethodImpl(MethodImplOptions.AggressiveInlining)]
     public ScratchPart Next(long floats)
     {
         ScratchPart part = new((uint)(Floats / LineFloats));

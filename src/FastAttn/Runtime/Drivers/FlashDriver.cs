@@ -72,6 +72,7 @@ internal sealed unsafe partial class FlashDriver<TTiles, TVector, TSpec>(TileDri
         Take(call, tiles, tileCount, keyValues, nextTile);
     }
 
+    [MethodImpl(MethodImplOptions.AggressiveOptimization)]
     private static KeyValueBlocks KeysAndValues(
         in AttentionCall call, in LanePlan plan, in RegisterTile<TVector, TSpec> tile, float* memory, bool isFirstOfHead, bool careful) => new()
         {

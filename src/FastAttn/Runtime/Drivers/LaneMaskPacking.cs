@@ -1,3 +1,5 @@
+using System.Runtime.CompilerServices;
+
 namespace FastAttn.Runtime;
 
 /// <summary>Packs the masks of a block with queries in lanes, one over the other.</summary>
@@ -13,6 +15,7 @@ internal unsafe struct LaneMaskPacking<TVector>(in ScoreBlock block, int first, 
     /// <summary>Whether a mask has been packed.</summary>
     public bool HasMask { get; private set; }
 
+    [MethodImpl(MethodImplOptions.AggressiveInlining)]
     public void Visit<TElement>(in MaskRows mask)
         where TElement : struct, IMaskElement
     {

@@ -1,3 +1,5 @@
+using System.Runtime.CompilerServices;
+
 namespace FastAttn.Runtime;
 
 /// <summary>Asks for the rows of each mask for a block of keys. Of bits there are too few to be waited for.</summary>
@@ -9,6 +11,7 @@ internal unsafe ref struct MaskPrefetch(ref Prefetcher ahead, int first, int cou
 {
     private readonly ref Prefetcher _ahead = ref ahead;
 
+    [MethodImpl(MethodImplOptions.AggressiveInlining)]
     public void Visit<TElement>(in MaskRows mask)
         where TElement : struct, IMaskElement
     {

@@ -30,6 +30,7 @@ internal static unsafe class RowDriver<TVector, TSpec>
         }
     }
 
+    [MethodImpl(MethodImplOptions.AggressiveOptimization)]
     private static KeyValueBlocks KeysAndValues(in AttentionCall call, in RowTile<TVector, TSpec> tile, float* memory, bool careful) => new()
     {
         Keys = HeadRows.Keys(call.Operands, tile.Queries.Rows),

@@ -1,3 +1,5 @@
+using System.Runtime.CompilerServices;
+
 namespace FastAttn.Runtime;
 
 /// <summary>Copies the masks of some keys of one query, one over the other.</summary>
@@ -11,6 +13,7 @@ internal unsafe struct RowMaskCopying<TVector>(float* bias, int row, int first, 
 {
     private bool _hasMask;
 
+    [MethodImpl(MethodImplOptions.AggressiveInlining)]
     public void Visit<TElement>(in MaskRows mask)
         where TElement : struct, IMaskElement
     {

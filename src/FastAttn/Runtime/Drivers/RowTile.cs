@@ -60,6 +60,7 @@ internal readonly unsafe struct RowTile<TVector, TSpec>
     }
 
     /// <summary>Q, scaled.</summary>
+    [MethodImpl(MethodImplOptions.AggressiveOptimization)]
     public void PackQuery(in AttentionCall call)
     {
         int headDim = call.Operands.HeadDim;

@@ -79,6 +79,7 @@ internal readonly unsafe struct TileGroup<TVector, TSpec> : ISeenKeys
     }
 
     /// <summary>Adds the last parts.</summary>
+    [MethodImpl(MethodImplOptions.AggressiveOptimization)]
     public void EndParts()
     {
         for (int i = 0; i < Count; i++)

@@ -132,6 +132,7 @@ internal readonly unsafe struct TileQueries<TSpec>
         }
     }
 
+    [MethodImpl(MethodImplOptions.AggressiveOptimization)]
     private TileMasks<TSpec> FindMasks(in AttentionCall call, void** rows, int width)
     {
         TileMasks<TSpec> masks = new(call.Uses);
@@ -144,6 +145,7 @@ internal readonly unsafe struct TileQueries<TSpec>
         return masks;
     }
 
+    [MethodImpl(MethodImplOptions.AggressiveOptimization)]
     private MaskRows FindRows<TElement>(in MaskOperand mask, void** rows, int width)
         where TElement : struct, IMaskElement
     {
@@ -160,6 +162,7 @@ internal readonly unsafe struct TileQueries<TSpec>
         return new(rows, mask.Layout.Query == 0 && (mask.Layout.Head == 0 || Rows.IsOneHead), mask.Layout.RepeatsKeys, stride);
     }
 
+    [MethodImpl(MethodImplOptions.AggressiveOptimization)]
     private void FindOrigins(in AttentionCall call, int width)
     {
         for (int q = 0; q < Count; q++)

@@ -29,6 +29,7 @@ internal readonly unsafe struct AlibiQueries
     public float* OriginsInBlock { get; init; }
 
     /// <summary>Sets the numbers of one query.</summary>
+    [MethodImpl(MethodImplOptions.AggressiveInlining)]
     public void Set(int query, float slope, long origin, float nearest)
     {
         AlibiSlope negative = new(slope);
@@ -39,6 +40,7 @@ internal readonly unsafe struct AlibiQueries
     }
 
     /// <summary>Repeats the numbers of the query before, for a lane without a query.</summary>
+    [MethodImpl(MethodImplOptions.AggressiveInlining)]
     public void Repeat(int query)
     {
         Origins[query] = Origins[query - 1];
@@ -51,6 +53,7 @@ internal readonly unsafe struct AlibiQueries
     /// <param name="query">The query.</param>
     /// <param name="slope">Its slope.</param>
     /// <param name="position">Its position.</param>
+    [MethodImpl(MethodImplOptions.AggressiveInlining)]
     public double Shift(int query, float slope, long position) => -(double)slope * (Math.Abs(position - Origins[query]) + (double)Nearest[query]);
 
     /// <summary>Adds ALiBi to a row of scores of one query.</summary>
@@ -58,6 +61,7 @@ internal readonly unsafe struct AlibiQueries
     /// <param name="score">Its scores.</param>
     /// <param name="first">The key of the first score.</param>
     /// <param name="count">Scores.</param>
+    [MethodImpl(MethodImplOptions.AggressiveInlining)]
     public void AddToRow<TVector>(int query, float* score, int first, int count)
         where TVector : struct, ILanes<TVector>
     {

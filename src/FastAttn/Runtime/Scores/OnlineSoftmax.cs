@@ -22,6 +22,7 @@ internal static class OnlineSoftmax
     /// <param name="max">m, written.</param>
     /// <param name="sinks">As many sinks, −∞ for none; null where no query has one.</param>
     /// <param name="count">How many.</param>
+    [MethodImpl(MethodImplOptions.AggressiveOptimization)]
     public static unsafe void Begin(float* max, float* sinks, int count)
     {
         new Span<float>(max, count).Fill(NoMax);
@@ -33,12 +34,15 @@ internal static class OnlineSoftmax
     }
 
     /// <summary>l with the weight of a sink; −∞ for none.</summary>
+    [MethodImpl(MethodImplOptions.AggressiveInlining)]
     public static double WithSink(double sum, float max, float sink) => float.IsNegativeInfinity(sink) ? sum : sum + Math.Exp((double)sink - max);
 
     /// <summary>1 / l, by which outputs are multiplied last; 0 without keys.</summary>
+    [MethodImpl(MethodImplOptions.AggressiveInlining)]
     public static float Inverse(double sum) => sum == 0 ? 0 : (float)(1 / sum);
 
     /// <summary>LSE = m + shift + ln l; −∞ without keys.</summary>
+    [MethodImpl(MethodImplOptions.AggressiveInlining)]
     public static float LogSumExp(double sum, float max, double shift) => sum == 0 ? float.NegativeInfinity : (float)(max + shift + Math.Log(sum));
 
     /// <summary>

@@ -41,6 +41,7 @@ internal readonly unsafe struct RowSoftmaxState<TVector>
     /// <summary>The state before any key.</summary>
     /// <param name="sinks">The sink's logit of each query, −∞ for none; null where no query has one.</param>
     /// <param name="isOneBlock">Whether the keys are at most one block: then its sum is the output, and nothing is rounded off it.</param>
+    [MethodImpl(MethodImplOptions.AggressiveOptimization)]
     public void Begin(float* sinks, bool isOneBlock)
     {
         OnlineSoftmax.Begin(Max, sinks, Rows);

@@ -154,6 +154,7 @@ internal readonly unsafe struct KeyVisibility<TSpec>
     }
 
     /// <summary>Whether a key is in the range of a query.</summary>
+    [MethodImpl(MethodImplOptions.AggressiveInlining)]
     public bool IsInRange(int row, int key) => key >= _starts[row] && key < _limits[row];
 
     /// <summary>Writes for each lane the range of keys of a block that it sees: relative to the block, so that floats are exact.</summary>
@@ -204,6 +205,7 @@ internal readonly unsafe struct KeyVisibility<TSpec>
     }
 
     /// <summary>The key of its range that is nearest to a query's position; the position itself where it sees no key.</summary>
+    [MethodImpl(MethodImplOptions.AggressiveInlining)]
     public long NearestInRange(int row, long position)
     {
         (int start, int limit) = RangeOf(row);
@@ -227,5 +229,6 @@ internal readonly unsafe struct KeyVisibility<TSpec>
         return Math.Min(distance, after.Start < after.Limit ? after.Start - key : MaxDistance);
     }
 
+    [MethodImpl(MethodImplOptions.AggressiveInlining)]
     private (int Start, int Limit) RangeOf(int row) => (HasStarts ? _starts[row] : 0, HasRanges ? _limits[row] : _range.MaxLimit);
 }

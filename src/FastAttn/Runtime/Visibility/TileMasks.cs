@@ -75,6 +75,7 @@ internal struct TileMasks<TSpec>
     {
         public bool IsShared;
 
+        [MethodImpl(MethodImplOptions.AggressiveInlining)]
         public void Visit<TElement>(in MaskRows mask)
             where TElement : struct, IMaskElement => IsShared &= mask.IsOneRow;
     }
@@ -83,6 +84,7 @@ internal struct TileMasks<TSpec>
     {
         public int Row, Start, Limit;
 
+        [MethodImpl(MethodImplOptions.AggressiveInlining)]
         public void Visit<TElement>(in MaskRows mask)
             where TElement : struct, IMaskElement
         {
