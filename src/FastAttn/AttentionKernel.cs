@@ -243,9 +243,9 @@ public abstract class AttentionKernel
             call.Operands.Value = v;
             call.Operands.Output = o;
             call.Operands.LogSumExp = lse;
-            call.Visibility.AdditiveMask.Start = floats;
-            call.Visibility.BooleanMask.Start = bytes;
-            call.Visibility.BitMask.Start = bits;
+            call.Visibility.MaskOf(MaskElement.Float).Start = floats;
+            call.Visibility.MaskOf(MaskElement.Byte).Start = bytes;
+            call.Visibility.MaskOf(MaskElement.Bit).Start = bits;
             call.Visibility.KeyLengths = keyLengths;
             call.Visibility.QueryLengths = queryLengths;
             call.Visibility.PositionOffsets = positionOffsets;

@@ -208,7 +208,7 @@ public static class AttentionReference
         if (!Sees(batch, head, i, j, sequence, call, mask, options))
             return T.NegativeInfinity;
         if (options.MaskOf(MaskElement.Float) is { IsGiven: true } additive)
-            score += T.CreateTruncating(additive[call.Visibility.AdditiveMask.Layout.Element(batch, head, i, j)]);
+            score += T.CreateTruncating(additive[call.Visibility.MaskOf(MaskElement.Float).Layout.Element(batch, head, i, j)]);
         if (!options.AlibiSlopes.IsEmpty)
             score -= T.CreateTruncating(options.AlibiSlopes[head]) * T.CreateTruncating(Math.Abs((long)i + sequence.PositionOffset - j));
         return score;
@@ -224,7 +224,7 @@ public static class AttentionReference
             return false;
         if (options.Window is { } window && (j < own - (window.Left ?? VisibilityInputs.Unbounded) || j > own + (window.Right ?? VisibilityInputs.Unbounded)))
             return false;
-        foreach (MaskElement element in AttentionCall.MaskElements)
+        foreach (MaskElement element in MaskOperands.Elements)
         {
             MaskLayout layout = call.Visibility.MaskOf(element).Layout;
             if (options.MaskOf(element) is { IsGiven: true } tensor && (layout.HidesRest(j) || float.IsNegativeInfinity(tensor[layout.Element(batch, head, i, j)])))

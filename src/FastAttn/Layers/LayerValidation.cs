@@ -68,7 +68,7 @@ internal static class LayerValidation
     {
         if (layer.Mask == AttentionMask.Causal || layer.Window is { Right: 0 })
             return;
-        foreach (MaskElement element in AttentionCall.MaskElements)
+        foreach (MaskElement element in MaskOperands.Elements)
         {
             if (options.MaskOf(element).IsGiven)
                 return;
@@ -86,8 +86,7 @@ internal static class LayerValidation
     public static void CheckOptions(in AttentionOptions options, in AttentionShape shape, bool arePositions, ReadOnlySpan<float> output)
     {
         CallValidation.CheckApart(nameof(output), output, default, default, default, options);
-        if (options.Scale is not null || options.Softcap is not null || options.Window is not null)
-            throw new ArgumentException("Scale, Softcap and Window are the layer's (MultiHeadAttentionOptions); they must not be given for a call.", nameof(options));
+        MultiHeadAttentionOptions.CheckCall(options);
         if (options.KeyPart is not null)
             throw new ArgumentException("A layer has all keys; KeyPart must not be given.", nameof(options));
         if (!options.QueryStarts.IsEmpty || !options.KeyStarts.IsEmpty)

@@ -71,4 +71,12 @@ public sealed record MultiHeadAttentionOptions
 
     /// <summary>What a call of the layer computes: what is the layer's, and what the call has given.</summary>
     internal AttentionOptions Complete(in AttentionOptions call) => call with { Scale = Scale, Softcap = Softcap, Window = Window };
+
+    /// <summary>Refuses a call that gives what is the layer's.</summary>
+    /// <exception cref="System.ArgumentException">It does.</exception>
+    internal static void CheckCall(in AttentionOptions options)
+    {
+        if (options.Scale is not null || options.Softcap is not null || options.Window is not null)
+            throw new System.ArgumentException("Scale, Softcap and Window are the layer's (MultiHeadAttentionOptions); they must not be given for a call.", nameof(options));
+    }
 }

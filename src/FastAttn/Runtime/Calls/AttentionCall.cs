@@ -6,9 +6,6 @@ namespace FastAttn.Runtime;
 /// <summary>One validated call (<see cref="CallValidation"/>): what it reads and writes, what it computes, and how it is cut.</summary>
 internal unsafe struct AttentionCall
 {
-    /// <summary>The elements that masks may have.</summary>
-    public static ReadOnlySpan<MaskElement> MaskElements => [MaskElement.Float, MaskElement.Byte, MaskElement.Bit];
-
     public AttentionShape Shape;
 
     /// <summary>What this call uses, all of it declared by the kernel; inputs are valid where it says so.</summary>

@@ -26,7 +26,7 @@ internal static class CallValidation
         Add(options.AlibiSlopes.Length > 0, AttentionFeatures.Alibi, ref features);
         Add(options.Softcap is not null, AttentionFeatures.Softcap, ref features);
         Add(!options.Sinks.IsEmpty, AttentionFeatures.Sinks, ref features);
-        foreach (MaskElement element in AttentionCall.MaskElements)
+        foreach (MaskElement element in MaskOperands.Elements)
             Add(options.MaskOf(element).IsGiven, AttentionCall.FeatureOf(element), ref features);
         return features;
 
@@ -142,7 +142,7 @@ internal static class CallValidation
         if (missing != 0)
             throw new ArgumentException($"The kernel was not declared with {missing}: add it to its Features, or call ScaledDotProductAttention.", Options);
         CheckExecution(execution);
-        CheckScoring(options.Scale, options.Softcap, options.Window);
+        CheckScoring(options);
 
         AttentionCall call = new() { Uses = uses };
         call.Operands.HeadDim = headDim;
@@ -207,19 +207,19 @@ internal static class CallValidation
     }
 
     /// <summary>Checks what options say of scores; the parameter is <c>options</c>.</summary>
-    public static void CheckScoring(float? scale, float? softcap, AttentionWindow? window)
+    public static void CheckScoring(in AttentionOptions options)
     {
         const float MinSoftcap = 1e-20f, MaxSoftcap = 1e20f;
-        if (scale is { } factor && !float.IsFinite(factor))
-            throw new ArgumentOutOfRangeException(Options, scale, "Scale must be finite; null stands for 1/√headDim.");
-        if (softcap is { } cap && !(cap >= MinSoftcap && cap <= MaxSoftcap))
-            throw new ArgumentOutOfRangeException(Options, softcap, $"Softcap must be {MinSoftcap} to {MaxSoftcap}; null stands for none.");
-        if (scale is { } given && softcap is { } limit && !float.IsFinite((float)(given / (double)limit * VectorMath.TanhScale)))
-            throw new ArgumentOutOfRangeException(Options, softcap, $"Scale {given} over Softcap {limit} must be finite in float32.");
-        if (window is { Left: null, Right: null })
+        if (options.Scale is { } factor && !float.IsFinite(factor))
+            throw new ArgumentOutOfRangeException(Options, factor, "Scale must be finite; null stands for 1/√headDim.");
+        if (options.Softcap is { } cap && !(cap >= MinSoftcap && cap <= MaxSoftcap))
+            throw new ArgumentOutOfRangeException(Options, cap, $"Softcap must be {MinSoftcap} to {MaxSoftcap}; null stands for none.");
+        if (options.Scale is { } given && options.Softcap is { } limit && !float.IsFinite((float)(given / (double)limit * VectorMath.TanhScale)))
+            throw new ArgumentOutOfRangeException(Options, limit, $"Scale {given} over Softcap {limit} must be finite in float32.");
+        if (options.Window is { Left: null, Right: null })
             throw new ArgumentException("The window has no bound: AttentionWindow.Sliding(n) shows n keys; null stands for no window.", Options);
-        if (window is { } bounds && (bounds.Left < 0 || bounds.Right < 0))
-            throw new ArgumentOutOfRangeException(Options, window, "The window's bounds must not be negative; null stands for all keys on that side.");
+        if (options.Window is { } bounds && (bounds.Left < 0 || bounds.Right < 0))
+            throw new ArgumentOutOfRangeException(Options, bounds, "The window's bounds must not be negative; null stands for all keys on that side.");
     }
 
     /// <summary>Checks how a call runs; the parameter is <c>execution</c>.</summary>
@@ -233,7 +233,7 @@ internal static class CallValidation
     public static void CheckOptions(ref AttentionCall call, in AttentionShape shape, in AttentionOptions options)
     {
         call.Visibility.MaskKeyLength = int.MaxValue;
-        foreach (MaskElement element in AttentionCall.MaskElements)
+        foreach (MaskElement element in MaskOperands.Elements)
         {
             if (!options.MaskOf(element).IsGiven)
                 continue;
@@ -427,7 +427,7 @@ internal static class CallValidation
         CheckOne(name, Query, written, query);
         CheckOne(name, Key, written, key);
         CheckOne(name, Value, written, value);
-        foreach (MaskElement element in AttentionCall.MaskElements)
+        foreach (MaskElement element in MaskOperands.Elements)
         {
             ref readonly MaskTensor mask = ref options.MaskOf(element);
             if (Overlap(in Bytes(written), ByteLength(written), in mask.Start, (nuint)mask.Length * (nuint)mask.BytesPerItem))

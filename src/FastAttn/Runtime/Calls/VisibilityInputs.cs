@@ -47,11 +47,10 @@ internal unsafe struct VisibilityInputs
     /// <summary>The length of the shortest mask's rows: the keys after them are hidden.</summary>
     public int MaskKeyLength;
 
-    public MaskOperand AdditiveMask;
-    public MaskOperand BooleanMask;
-    public MaskOperand BitMask;
+    /// <summary>The masks, in the order of <see cref="MaskElement"/>; valid where the call uses them.</summary>
+    public MaskOperands Masks;
 
     /// <summary>The mask of these elements.</summary>
     [UnscopedRef]
-    public ref MaskOperand MaskOf(MaskElement element) => ref element == MaskElement.Float ? ref AdditiveMask : ref element == MaskElement.Byte ? ref BooleanMask : ref BitMask;
+    public ref MaskOperand MaskOf(MaskElement element) => ref Masks[(int)element];
 }

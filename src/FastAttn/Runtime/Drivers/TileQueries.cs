@@ -137,11 +137,11 @@ internal readonly unsafe struct TileQueries<TSpec>
     {
         TileMasks<TSpec> masks = new(call.Uses);
         if (Features.Uses<TSpec>(call.Uses, FloatElement.Feature))
-            masks.Additive = FindRows<FloatElement>(call.Visibility.AdditiveMask, rows, width);
+            masks.Additive = FindRows<FloatElement>(call.Visibility.Masks[(int)MaskElement.Float], rows, width);
         if (Features.Uses<TSpec>(call.Uses, BooleanElement.Feature))
-            masks.Boolean = FindRows<BooleanElement>(call.Visibility.BooleanMask, rows + width, width);
+            masks.Boolean = FindRows<BooleanElement>(call.Visibility.Masks[(int)MaskElement.Byte], rows + width, width);
         if (Features.Uses<TSpec>(call.Uses, BitElement.Feature))
-            masks.Bits = FindRows<BitElement>(call.Visibility.BitMask, rows + 2 * width, width);
+            masks.Bits = FindRows<BitElement>(call.Visibility.Masks[(int)MaskElement.Bit], rows + 2 * width, width);
         return masks;
     }
 
