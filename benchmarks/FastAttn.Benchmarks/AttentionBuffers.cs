@@ -43,18 +43,21 @@ internal sealed class AttentionBuffers
 
     /// <summary>One call of <paramref name="kernel"/>, everything bound: calling it allocates nothing.</summary>
     /// <param name="kernel">What is called.</param>
-    /// <param name="shape">Batch, heads and lengths.</param>
+    /// <param name="shape">Batch, heads, lengths and layout.</param>
     /// <param name="queryElements">Elements of Q and of O.</param>
     /// <param name="keyElements">Elements of K and of V.</param>
-    /// <param name="options">Threads, layout and the rest.</param>
-    /// <param name="inputs">What the call has beside Q, K and V, if anything.</param>
-    public Action Bind(AttentionKernel kernel, AttentionShape shape, int queryElements, int keyElements, AttentionOptions options, FeatureInputs? inputs) =>
-        () => kernel.Forward(
+    /// <param name="inputs">What the call computes beside Q, K and V.</param>
+    /// <param name="threads">Threads that may work on it.</param>
+    public Action Bind(AttentionKernel kernel, AttentionShape shape, int queryElements, int keyElements, FeatureInputs inputs, int threads)
+    {
+        var execution = new AttentionExecution { MaxDegreeOfParallelism = threads };
+        return () => kernel.Forward(
             _query.Span[..queryElements],
             _key.Span[..keyElements],
             _value.Span[..keyElements],
             _output.Span[..queryElements],
             shape,
-            inputs is null ? default : inputs.Modifiers,
-            options);
+            inputs.Options,
+            execution);
+    }
 }

@@ -41,7 +41,7 @@ internal static class BenchmarkCommandLine
             ParseResult parsed = root.Parse(args);
             if (parsed.Action is ParseErrorAction)
             {
-                // The unknown word first: without it a command may be missing too.
+                // An unknown word is named before any other error, which may only follow from it.
                 string message = parsed.UnmatchedTokens is [string unknown, ..] && parsed.CommandResult.Command.TreatUnmatchedTokensAsErrors
                     ? $"'{unknown}' is unknown."
                     : parsed.Errors[0].Message.ReplaceLineEndings(" ");

@@ -12,7 +12,7 @@ internal static class BenchmarkDotNetCommand
 {
     public static Command Create()
     {
-        // Ours and not BenchmarkDotNet's, whose option would add a job to those of the environments instead of changing them.
+        // BenchmarkDotNet's own --job would add a job to those of the environments. This option changes how long each of them measures.
         var job = new Option<string>("--job") { Description = "How long to measure.", DefaultValueFactory = _ => "default" };
         job.AcceptOnlyFromAmong(StringComparer.OrdinalIgnoreCase, [.. SuiteConfig.Jobs.Keys]);
         var environments = new Option<bool>("--environments") { Description = "Also run with lesser instruction sets.", DefaultValueFactory = _ => true };

@@ -35,7 +35,7 @@ Console.WriteLine(string.Create(CultureInfo.InvariantCulture, $"{first} {second}
 double Call()
 {
     long start = Stopwatch.GetTimestamp();
-    ScaledDotProductAttention.Forward(query, key, value, output, shape, HeadDim, options: new AttentionOptions { MaxDegreeOfParallelism = 1 });
+    ScaledDotProductAttention.Forward(query, key, value, output, shape, HeadDim, execution: new AttentionExecution { MaxDegreeOfParallelism = 1 });
     return Stopwatch.GetElapsedTime(start).TotalMilliseconds;
 }
 

@@ -57,8 +57,8 @@ public sealed class AttentionKernelGenerator : IIncrementalGenerator
         context.RegisterSourceOutput(targetProblems, static (output, problem) => output.ReportDiagnostic(problem.ToDiagnostic()));
         context.RegisterSourceOutput(members, static (output, member) => Add(output, member.FileName, MemberEmitter.Emit(member.Declaration)));
         context.RegisterSourceOutput(kernels, static (output, kernel) => Add(output, kernel.Spec.ClassName, KernelEmitter.Emit(kernel)));
-        context.RegisterSourceOutput(plans, static (output, plan) => Add(output, plan.StructName, TilesEmitter.Emit(plan)));
-        context.RegisterSourceOutput(tiles, static (output, tiles) => Add(output, tiles.ClassName, TilesEmitter.Emit(tiles)));
+        context.RegisterSourceOutput(plans, static (output, plan) => Add(output, plan.StructName, AttentionTilesEmitter.Emit(plan)));
+        context.RegisterSourceOutput(tiles, static (output, tiles) => Add(output, tiles.ClassName, AttentionTilesEmitter.Emit(tiles)));
         context.RegisterSourceOutput(products, static (output, plan) => Add(output, plan.StructName, ProductTilesEmitter.Emit(plan)));
     }
 

@@ -26,8 +26,8 @@ internal static class CommandLine
             // A path may begin with '@', which would otherwise name a file of arguments.
             ParseResult parsed = root.Parse(args, new ParserConfiguration { ResponseFileTokenReplacer = null });
 
-            // A word in brackets before the command would be a directive of the parser's, of which this tool offers none. An unknown word
-            // is named first, since without it a command may be missing as well, and beside --help and --version too.
+            // The parser takes a word in brackets before the command as a directive. This tool has none, so that such a word is unknown.
+            // An unknown word is named before any other error, which may only follow from it, and also where --help or --version is given.
             string? unknown = args is [['[', .., ']'] directive, ..] ? directive : parsed.UnmatchedTokens is [string first, ..] ? first : null;
             if (unknown is not null || parsed.Action is ParseErrorAction)
             {
@@ -47,7 +47,7 @@ internal static class CommandLine
         }
         catch (IOException e)
         {
-            // Files are InputExceptions.
+            // Errors of files are InputExceptions, so that this one is of standard output.
             return Fail(error, $"Standard output cannot be written: {e.Message}", ExitCode.Failure);
         }
         catch (Exception e)

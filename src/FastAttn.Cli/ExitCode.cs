@@ -3,7 +3,7 @@ namespace FastAttn.Cli;
 /// <summary>What the process returns.</summary>
 internal static class ExitCode
 {
-    /// <summary>Done, and right where it was checked.</summary>
+    /// <summary>The command is done, and its result is right where it was checked.</summary>
     public const int Success = 0;
 
     /// <summary>The kernel's result is further from the reference than allowed, or the tool itself or its standard output has failed.</summary>

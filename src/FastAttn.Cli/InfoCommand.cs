@@ -22,7 +22,7 @@ internal sealed class InfoCommand : Command
 
     private static void Write(TextWriter output)
     {
-        // Throws where the environment asks for one that cannot run: before anything is printed.
+        // The default is read before anything is printed: it throws where the environment asks for an instruction set that cannot run.
         InstructionSet instructionSet = InstructionSets.Default;
 
         output.WriteLine($"processor         {CpuName.Read()}, {Environment.ProcessorCount} processors");
@@ -35,5 +35,5 @@ internal sealed class InfoCommand : Command
             output.WriteLine($"{headDim,-18}{KernelName(headDim, AttentionMask.None),-28}{KernelName(headDim, AttentionMask.Causal)}");
     }
 
-    private static string KernelName(int headDim, AttentionMask mask) => ScaledDotProductAttention.GetKernel(headDim, headDim, mask).Name;
+    private static string KernelName(int headDim, AttentionMask mask) => ScaledDotProductAttention.GetKernel(headDim, mask).Name;
 }

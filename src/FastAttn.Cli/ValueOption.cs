@@ -29,7 +29,7 @@ internal static class ValueOption
     public static Option<T?> OneOf<T>(string name, string description, params T[] allowed)
         where T : struct, Enum
     {
-        // Not Enum.TryParse, which takes numbers too.
+        // Names are compared one by one, since Enum.TryParse would accept numbers too.
         Option<T?> option = Create<T>(
             name,
             description,

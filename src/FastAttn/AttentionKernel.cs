@@ -143,7 +143,8 @@ public abstract class AttentionKernel
         in AttentionOptions options = default,
         AttentionExecution execution = default)
     {
-        AttentionCall call = CallValidation.Check(HeadDim, ValueDim, Mask, Features, query, key, value, output, shape, options, execution);
+        AttentionCall call = CallValidation.Check<float>(
+            HeadDim, ValueDim, Mask, Features, query, key, value, output.Elements, output.Strides, output.LogSumExp, output.HasLogSumExp, shape, options, execution);
         Run(call, query.Elements, key.Elements, value.Elements, output.Elements, output.LogSumExp, wantsWeights: false, options, execution);
     }
 
@@ -192,8 +193,8 @@ public abstract class AttentionKernel
         AttentionExecution execution = default)
     {
         AttentionCall call = CallValidation.CheckScores<float>(nameof(weights), HeadDim, Mask, Features, query, key, weights, shape, options, execution);
-        call.ValueDim = shape.KeyLength;
-        call.OutputStrides = new((long)shape.QueryHeads * shape.QueryLength * shape.KeyLength, (long)shape.QueryLength * shape.KeyLength, shape.KeyLength);
+        call.Operands.ValueDim = shape.KeyLength;
+        call.Operands.OutputStrides = new((long)shape.QueryHeads * shape.QueryLength * shape.KeyLength, (long)shape.QueryLength * shape.KeyLength, shape.KeyLength);
         Run(call, query.Elements, key.Elements, value: default, weights, logSumExp: default, wantsWeights: true, options, execution);
     }
 
@@ -230,33 +231,31 @@ public abstract class AttentionKernel
         in AttentionExecution execution)
     {
         TileDriver driver = Driver;
-        call.KeyBlock = execution.KeyBlock ?? driver.KeyBlock;
-        call.Partition = TilePartition.Of(call.Shape, driver.RegisterRows, wantsWeights ? 1 : driver.QueryTiles(call), ThreadBudget.Of(execution.MaxDegreeOfParallelism));
+        call.Plan = new(driver.Sizes, driver.NarrowSizes, call, execution.KeyBlock, ThreadBudget.Of(execution.MaxDegreeOfParallelism), wantsWeights);
 
-        MaskTensors masks = options.Masks;
         fixed (float* q = query, k = key, v = value, o = output, lse = logSumExp, slopes = options.AlibiSlopes, sinks = options.Sinks)
         fixed (int* keyLengths = options.KeyLengths, queryLengths = options.QueryLengths, positionOffsets = options.PositionOffsets, queryStarts = options.QueryStarts, keyStarts = options.KeyStarts)
-        fixed (byte* floats = &masks[MaskElement.Float].Start, bytes = &masks[MaskElement.Byte].Start, bits = &masks[MaskElement.Bit].Start)
+        fixed (byte* floats = &options.MaskOf(MaskElement.Float).Start, bytes = &options.MaskOf(MaskElement.Byte).Start, bits = &options.MaskOf(MaskElement.Bit).Start)
         {
-            call.Query = q;
-            call.Key = k;
-            call.Value = v;
-            call.Output = o;
-            call.LogSumExp = lse;
-            call.AdditiveMask.Start = floats;
-            call.BooleanMask.Start = bytes;
-            call.BitMask.Start = bits;
-            call.KeyLengths = keyLengths;
-            call.QueryLengths = queryLengths;
-            call.PositionOffsets = positionOffsets;
-            call.QueryStarts = queryStarts;
-            call.KeyStarts = keyStarts;
-            call.AlibiSlopes = slopes;
-            call.Sinks = sinks;
+            call.Operands.Query = q;
+            call.Operands.Key = k;
+            call.Operands.Value = v;
+            call.Operands.Output = o;
+            call.Operands.LogSumExp = lse;
+            call.Visibility.AdditiveMask.Start = floats;
+            call.Visibility.BooleanMask.Start = bytes;
+            call.Visibility.BitMask.Start = bits;
+            call.Visibility.KeyLengths = keyLengths;
+            call.Visibility.QueryLengths = queryLengths;
+            call.Visibility.PositionOffsets = positionOffsets;
+            call.Visibility.QueryStarts = queryStarts;
+            call.Visibility.KeyStarts = keyStarts;
+            call.Scoring.AlibiSlopes = slopes;
+            call.Scoring.Sinks = sinks;
             if (wantsWeights)
-                TiledJob<WeightsWork>.Run(new(driver, call), execution.MaxDegreeOfParallelism, execution.CancellationToken);
+                TiledJob<WeightsWork>.Run(new(driver, call), call.Plan.Threads, execution.CancellationToken);
             else
-                TiledJob<AttentionWork>.Run(new(driver, call), execution.MaxDegreeOfParallelism, execution.CancellationToken);
+                TiledJob<AttentionWork>.Run(new(driver, call), call.Plan.Threads, execution.CancellationToken);
         }
     }
 }

@@ -54,6 +54,8 @@ public readonly ref struct AttentionOutput
     /// <summary>Whether the log-sum-exp is wanted, be it empty.</summary>
     internal bool HasLogSumExp { get; }
 
+    private StateBuffers Buffers => new(Elements, Strides, LogSumExp, HasLogSumExp);
+
     /// <summary>An output without log-sum-exp, in the order of the shape's layout.</summary>
     /// <param name="elements">O, written.</param>
     public static implicit operator AttentionOutput(float[]? elements) => new(elements);
@@ -87,7 +89,7 @@ public readonly ref struct AttentionOutput
     /// </exception>
     public void Merge(AttentionOutput other, AttentionShape shape, int valueDim)
     {
-        (AttentionStrides strides, AttentionStrides otherStrides) = CallValidation.CheckStates(this, other, shape, valueDim);
+        (AttentionStrides strides, AttentionStrides otherStrides) = CallValidation.CheckStates(Buffers, other.Buffers, shape, valueDim);
         int rows = shape.Batch * shape.QueryHeads * shape.QueryLength;
         for (int row = 0; row < rows; row++)
         {

@@ -75,7 +75,7 @@ public static class AttentionReference
                 int keyValueHead = h / call.GroupSize;
                 for (int i = sequence.QueryLength; i < call.Shape.QueryLength && !options.QueryLengths.IsEmpty; i++)
                 {
-                    output.Slice((int)Start(call.OutputStrides, b, h, i), valueDim).Clear();
+                    output.Slice((int)Start(call.Operands.OutputStrides, b, h, i), valueDim).Clear();
                     if (wantsLogSumExp)
                         logSumExp[(b * shape.QueryHeads + h) * shape.QueryLength + i] = T.NegativeInfinity;
                 }
@@ -84,10 +84,10 @@ public static class AttentionReference
                 {
                     cancellationToken.ThrowIfCancellationRequested();
                     Span<T> s = scores.AsSpan(0, sequence.KeyLength);
-                    ReadOnlySpan<float> q = Row(query.Elements, call.QueryStrides, sequence.Batch, h, sequence.QueryStart + i, headDim);
+                    ReadOnlySpan<float> q = Row(query.Elements, call.Operands.QueryStrides, sequence.Batch, h, sequence.QueryStart + i, headDim);
                     for (int j = 0; j < s.Length; j++)
                     {
-                        s[j] = Score<T>(q, Row(key.Elements, call.KeyStrides, sequence.Batch, keyValueHead, sequence.KeyStart + j, headDim), options);
+                        s[j] = Score<T>(q, Row(key.Elements, call.Operands.KeyStrides, sequence.Batch, keyValueHead, sequence.KeyStart + j, headDim), options);
                         s[j] = Masked(Softcapped(s[j], options), b, h, i, j, sequence, call, mask, options);
                     }
 
@@ -97,9 +97,9 @@ public static class AttentionReference
                     T sink = options.Sinks.IsEmpty ? T.NegativeInfinity : T.CreateChecked(options.Sinks[h]);
                     max = T.Max(max, sink);
 
-                    Span<T> o = output.Slice((int)Start(call.OutputStrides, sequence.Batch, h, sequence.QueryStart + i), valueDim);
+                    Span<T> o = output.Slice((int)Start(call.Operands.OutputStrides, sequence.Batch, h, sequence.QueryStart + i), valueDim);
                     o.Clear();
-                    int row = (sequence.Batch * shape.QueryHeads + h) * call.QueryTokens + sequence.QueryStart + i;
+                    int row = (sequence.Batch * shape.QueryHeads + h) * call.Operands.QueryTokens + sequence.QueryStart + i;
                     if (T.IsNegativeInfinity(max))
                     {
                         if (wantsLogSumExp)
@@ -118,7 +118,7 @@ public static class AttentionReference
                     {
                         if (!Sees(b, h, i, j, sequence, call, mask, options))
                             continue;
-                        ReadOnlySpan<float> v = Row(value.Elements, call.ValueStrides, sequence.Batch, keyValueHead, sequence.KeyStart + j, valueDim);
+                        ReadOnlySpan<float> v = Row(value.Elements, call.Operands.ValueStrides, sequence.Batch, keyValueHead, sequence.KeyStart + j, valueDim);
                         for (int c = 0; c < valueDim; c++)
                             o[c] += s[j] * T.CreateTruncating(v[c]);
                     }
@@ -169,11 +169,11 @@ public static class AttentionReference
                 for (int i = 0; i < shape.QueryLength; i++)
                 {
                     cancellationToken.ThrowIfCancellationRequested();
-                    ReadOnlySpan<float> q = Row(query.Elements, call.QueryStrides, b, h, i, headDim);
+                    ReadOnlySpan<float> q = Row(query.Elements, call.Operands.QueryStrides, b, h, i, headDim);
                     Span<T> s = scores.Slice(((b * shape.QueryHeads + h) * shape.QueryLength + i) * shape.KeyLength, shape.KeyLength);
                     for (int j = 0; j < s.Length; j++)
                     {
-                        s[j] = Score<T>(q, Row(key.Elements, call.KeyStrides, b, h / call.GroupSize, j, headDim), options);
+                        s[j] = Score<T>(q, Row(key.Elements, call.Operands.KeyStrides, b, h / call.GroupSize, j, headDim), options);
                         if (stage >= AttentionScoreStage.Softcapped)
                             s[j] = Softcapped(s[j], options);
                         if (stage >= AttentionScoreStage.Masked)
@@ -207,8 +207,8 @@ public static class AttentionReference
     {
         if (!Sees(batch, head, i, j, sequence, call, mask, options))
             return T.NegativeInfinity;
-        if (options.Masks[MaskElement.Float] is { IsGiven: true } additive)
-            score += T.CreateTruncating(additive[call.AdditiveMask.Rows.Element(batch, head, i, j)]);
+        if (options.MaskOf(MaskElement.Float) is { IsGiven: true } additive)
+            score += T.CreateTruncating(additive[call.Visibility.AdditiveMask.Layout.Element(batch, head, i, j)]);
         if (!options.AlibiSlopes.IsEmpty)
             score -= T.CreateTruncating(options.AlibiSlopes[head]) * T.CreateTruncating(Math.Abs((long)i + sequence.PositionOffset - j));
         return score;
@@ -222,12 +222,12 @@ public static class AttentionReference
             return false;
         if (mask == AttentionMask.Causal && j > own)
             return false;
-        if (options.Window is { } window && (j < own - (window.Left ?? AttentionCall.Unbounded) || j > own + (window.Right ?? AttentionCall.Unbounded)))
+        if (options.Window is { } window && (j < own - (window.Left ?? VisibilityInputs.Unbounded) || j > own + (window.Right ?? VisibilityInputs.Unbounded)))
             return false;
-        foreach (MaskElement element in (ReadOnlySpan<MaskElement>)[MaskElement.Float, MaskElement.Byte, MaskElement.Bit])
+        foreach (MaskElement element in AttentionCall.MaskElements)
         {
-            MaskRows rows = call.MaskOf(element).Rows;
-            if (options.Masks[element] is { IsGiven: true } tensor && (rows.HidesRest(j) || float.IsNegativeInfinity(tensor[rows.Element(batch, head, i, j)])))
+            MaskLayout layout = call.Visibility.MaskOf(element).Layout;
+            if (options.MaskOf(element) is { IsGiven: true } tensor && (layout.HidesRest(j) || float.IsNegativeInfinity(tensor[layout.Element(batch, head, i, j)])))
                 return false;
         }
 

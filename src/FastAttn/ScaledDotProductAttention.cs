@@ -17,7 +17,7 @@ namespace FastAttn;
 public static class ScaledDotProductAttention
 {
     /// <summary>The largest head or value dimension.</summary>
-    public const int MaxDim = 1024;
+    public const int MaxDim = CallValidation.MaxDim;
 
     private static readonly ConcurrentDictionary<(int HeadDim, int ValueDim, AttentionMask Mask, bool HasFeatures), AttentionKernel> Others = new();
 

@@ -10,7 +10,7 @@ public sealed class ChangeTests
     private static readonly Spread Limit = Exact(100);
 
     [Theory]
-    [InlineData(10, 10.2, "WithinNoise")] // 2%, below the least that counts
+    [InlineData(10, 10.2, "WithinNoise")] // 2%, below the minimum that counts
     [InlineData(10, 11, "Slower")]
     [InlineData(11, 10, "Faster")]
     public void Without_noise_three_percent_counts(double before, double after, string verdict) =>

@@ -36,9 +36,9 @@ public sealed class PeerTests
             new("test", new AttentionShape(batch: 1, heads: 2, length: 50), 64, AttentionMask.Causal),
             new("test", new AttentionShape(1, 2, 2, 1, 100), 16),
             new("test", new AttentionShape(1, 2, 2, 5, 100), 16),
-            .. from features in new[] { AttentionFeatures.AdditiveMask, AttentionFeatures.BooleanMask, AttentionFeatures.PackedMask, AttentionFeatures.KeyLengths }
+            .. from features in new[] { AttentionFeatures.AdditiveMask, AttentionFeatures.BooleanMask, AttentionFeatures.BitMask, AttentionFeatures.Lengths }
                select new AttentionCase("test", new AttentionShape(batch: 2, heads: 3, length: 43), 24, AttentionMask.None, features),
-            .. from features in new[] { AttentionFeatures.AdditiveMask, AttentionFeatures.KeyLengths }
+            .. from features in new[] { AttentionFeatures.AdditiveMask, AttentionFeatures.Lengths }
                select new AttentionCase("test", new AttentionShape(batch: 2, heads: 3, length: 43), 24, AttentionMask.Causal, features),
         ];
         Assert.All(cases, @case =>
@@ -73,8 +73,8 @@ public sealed class PeerTests
             new AttentionCase("test", new AttentionShape(batch: 1, heads: 1, length: 4), 1, mask, features).Flops / 4;
 
         Assert.Equal(16, Pairs(AttentionMask.None, AttentionFeatures.BooleanMask));
-        Assert.Equal(8, Pairs(AttentionMask.None, AttentionFeatures.KeyLengths));
-        Assert.Equal(1 + 2 + 2 + 2, Pairs(AttentionMask.Causal, AttentionFeatures.KeyLengths));
+        Assert.Equal(8, Pairs(AttentionMask.None, AttentionFeatures.Lengths));
+        Assert.Equal(1 + 2 + 2 + 2, Pairs(AttentionMask.Causal, AttentionFeatures.Lengths));
     }
 
     [Fact]

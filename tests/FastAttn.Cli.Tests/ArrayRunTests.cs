@@ -34,7 +34,7 @@ public sealed class ArrayRunTests
         folder.Run("--mask", "causal").ShouldSucceed();
         ShouldBeReference(folder, AttentionMask.Causal, default);
         folder.Run("--mask", "Causal", "--causal-offset", "-2", "--scale", "0.25", "--threads", "1", "--check").ShouldSucceed();
-        ShouldBeReference(folder, AttentionMask.Causal, new AttentionOptions { CausalOffset = -2, Scale = 0.25f });
+        ShouldBeReference(folder, AttentionMask.Causal, new AttentionOptions { PositionOffset = -2, Scale = 0.25f });
     }
 
     // Keys of 0 give equal weights: an output is the mean of the values 1, 2, 4 … that the query sees.
@@ -74,7 +74,7 @@ public sealed class ArrayRunTests
         foreach (int offset in new[] { 0, -5 })
         {
             folder.Run("--mask", "causal", "--causal-offset", $"{offset}", "--check").ShouldSucceed();
-            ShouldBeReference(folder, AttentionMask.Causal, new AttentionOptions { CausalOffset = offset });
+            ShouldBeReference(folder, AttentionMask.Causal, new AttentionOptions { PositionOffset = offset });
         }
     }
 
@@ -166,7 +166,7 @@ public sealed class ArrayRunTests
         int[] qs = Padded(q), ks = Padded(k), vs = Padded(v);
         double[] expected = new double[qs[0] * qs[1] * qs[2] * vs[3]];
         AttentionReference.Forward<double>(
-            q.Data, k.Data, v.Data, expected, new double[qs[0] * qs[1] * qs[2]], new AttentionShape(qs[0], qs[1], ks[1], qs[2], ks[2]), qs[3], vs[3], mask, options);
+            q.Data, k.Data, v.Data, expected, new AttentionShape(qs[0], qs[1], ks[1], qs[2], ks[2]), qs[3], mask, options, valueDim: vs[3]);
 
         Assert.Equal([.. q.Shape[..^1], vs[3]], o.Shape);
         double worst = expected.Zip(o.Data, (a, b) => Math.Abs(a - b)).DefaultIfEmpty().Max();

@@ -34,8 +34,8 @@ public sealed class InfoTests
     [InlineData(512)]
     public void Info_names_the_kernels_of_common_head_dimensions(int headDim)
     {
-        string full = ScaledDotProductAttention.GetKernel(headDim, headDim).Name;
-        string causal = ScaledDotProductAttention.GetKernel(headDim, headDim, AttentionMask.Causal).Name;
+        string full = ScaledDotProductAttention.GetKernel(headDim).Name;
+        string causal = ScaledDotProductAttention.GetKernel(headDim, AttentionMask.Causal).Name;
 
         Assert.Matches($@"(?m)^{headDim} +{full} +{causal}\r?$", ToolResult.Of("info").Output);
     }

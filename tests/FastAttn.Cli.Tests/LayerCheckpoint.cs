@@ -63,11 +63,11 @@ internal sealed class LayerCheckpoint : IDisposable
         return ToolResult.Of(["layer", .. weights, "--prefix", _prefix, "--input", Folder.Query, "--output", Folder.Output, "--heads", $"{_heads}", .. options]);
     }
 
-    /// <summary>The last output is what the library computes with these options, weights and modifiers beside the projections.</summary>
+    /// <summary>The last output is what the library computes with these options of the layer and of the call, and weights beside the projections.</summary>
     public void ShouldBe(
         Func<MultiHeadAttentionOptions, MultiHeadAttentionOptions>? options = null,
         Func<MultiHeadAttentionWeights, MultiHeadAttentionWeights>? weights = null,
-        in AttentionModifiers modifiers = default)
+        in AttentionOptions call = default)
     {
         MultiHeadAttentionOptions plain = new() { ModelDim = Dim, Heads = _heads, KeyValueHeads = _heads * _keyOutputs / Dim };
         MultiHeadAttentionWeights projections = _projections.Length == 0
@@ -75,7 +75,7 @@ internal sealed class LayerCheckpoint : IDisposable
             : new() { Query = _projections[0], Key = _projections[1], Value = _projections[2], Output = _projections[3] };
         MultiHeadAttention layer = new(options?.Invoke(plain) ?? plain, weights is null ? projections : weights(projections));
         var output = new float[Length * Dim];
-        layer.Forward(ArrayFolder.Read(Folder.Query).Data, output, 1, Length, modifiers);
+        layer.Forward(ArrayFolder.Read(Folder.Query).Data, output, 1, Length, call);
         Assert.Equal(output, ArrayFolder.Read(Folder.Output).Data);
     }
 }

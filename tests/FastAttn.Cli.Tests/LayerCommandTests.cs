@@ -43,11 +43,11 @@ public sealed class LayerCommandTests
     }
 
     [Fact]
-    public void Gpt_2_layer_has_packed_weights_of_inputs_by_outputs()
+    public void Gpt_2_layer_has_one_matrix_of_queries_keys_and_values_of_inputs_by_outputs()
     {
         using var folder = new ArrayFolder();
         var file = new SafetensorsBytes();
-        float[] packed = file.Add("h.0.attn.c_attn.weight", "F32", [Dim, 3 * Dim], Normal(Dim, 3 * Dim)), packedBias = file.Add("h.0.attn.c_attn.bias", "F32", [3 * Dim], Normal(3 * Dim));
+        float[] qkv = file.Add("h.0.attn.c_attn.weight", "F32", [Dim, 3 * Dim], Normal(Dim, 3 * Dim)), qkvBias = file.Add("h.0.attn.c_attn.bias", "F32", [3 * Dim], Normal(3 * Dim));
         float[] output = file.Add("h.0.attn.c_proj.weight", "F32", [Dim, Dim], Normal(Dim, Dim)), bias = file.Add("h.0.attn.c_proj.bias", "F32", [Dim], Normal(Dim));
         File.WriteAllBytes(folder.File("model.safetensors"), file.ToBytes());
         folder.WriteNormal(folder.Query, Length, Dim);
@@ -56,7 +56,7 @@ public sealed class LayerCommandTests
 
         MultiHeadAttention layer = new(
             new() { ModelDim = Dim, Heads = 4, Mask = AttentionMask.Causal },
-            new() { Layout = WeightLayout.InputOutput, QueryKeyValue = packed, QueryKeyValueBias = packedBias, Output = output, OutputBias = bias });
+            new() { Layout = WeightLayout.InputOutput, Qkv = qkv, QkvBias = qkvBias, Output = output, OutputBias = bias });
         ShouldBe(folder, layer.For(InstructionSet.Scalar), 1, [Length, Dim]);
     }
 
@@ -67,10 +67,10 @@ public sealed class LayerCommandTests
     {
         using var folder = new ArrayFolder();
         var file = new SafetensorsBytes();
-        bool isPacked = first == "in_proj_weight";
-        int outputs = isPacked ? 3 * Dim : Dim;
+        bool isInOne = first == "in_proj_weight";
+        int outputs = isInOne ? 3 * Dim : Dim;
         float[] weight = file.Add(first, "F32", [outputs, Dim], Normal(outputs, Dim)), bias = file.Add(firstBias, "F32", [outputs], Normal(outputs));
-        float[] key = isPacked ? [] : file.Add("self.key.weight", "F32", [Dim, Dim], Normal(Dim, Dim)), value = isPacked ? [] : file.Add("self.value.weight", "F32", [Dim, Dim], Normal(Dim, Dim));
+        float[] key = isInOne ? [] : file.Add("self.key.weight", "F32", [Dim, Dim], Normal(Dim, Dim)), value = isInOne ? [] : file.Add("self.value.weight", "F32", [Dim, Dim], Normal(Dim, Dim));
         float[] output = file.Add(last, "F32", [Dim, Dim], Normal(Dim, Dim));
         File.WriteAllBytes(folder.File("model.safetensors"), file.ToBytes());
         folder.WriteNormal(folder.Query, Length, Dim);
@@ -78,8 +78,8 @@ public sealed class LayerCommandTests
         Run(folder, "--heads", "3").ShouldSucceed();
 
         MultiHeadAttentionOptions options = new() { ModelDim = Dim, Heads = 3 };
-        ShouldBe(folder, isPacked
-            ? new(options, new() { QueryKeyValue = weight, QueryKeyValueBias = bias, Output = output })
+        ShouldBe(folder, isInOne
+            ? new(options, new() { Qkv = weight, QkvBias = bias, Output = output })
             : new(options, new() { Query = weight, QueryBias = bias, Key = key, Value = value, Output = output }), 1, [Length, Dim]);
     }
 

@@ -20,18 +20,18 @@ public sealed class LayerQkvOrderTests
     [InlineData("qkv_proj", "o_proj", false, null)]
     [InlineData("qkv_proj", "o_proj", false, "concatenated")]
     [InlineData("qkv_proj", "o_proj", true, "per-head")]
-    public void Outputs_are_those_of_the_layer_with_three_matrices(string packed, string output, bool isPerHead, string? order)
+    public void Outputs_are_those_of_the_layer_with_three_matrices(string qkv, string output, bool isPerHead, string? order)
     {
         using var layer = new LayerCheckpoint(_random, names: [], heads: Heads, keyOutputs: Keys);
         float[] query = Random(Dim * Dim), key = Random(Keys * Dim), value = Random(Keys * Dim), queryBias = Random(Dim), keyBias = Random(Keys), valueBias = Random(Keys);
-        layer.Add($"{packed}.weight", [Dim + 2 * Keys, Dim], Packed(query, key, value, isPerHead));
-        layer.Add($"{packed}.bias", [Dim + 2 * Keys], Packed(queryBias, keyBias, valueBias, isPerHead));
+        layer.Add($"{qkv}.weight", [Dim + 2 * Keys, Dim], InOne(query, key, value, isPerHead));
+        layer.Add($"{qkv}.bias", [Dim + 2 * Keys], InOne(queryBias, keyBias, valueBias, isPerHead));
         float[] last = layer.Add($"{output}.weight", Dim, Dim), lastBias = layer.Add($"{output}.bias", Dim);
 
         ToolResult result = layer.Run(order is null ? [] : ["--qkv-order", order]);
 
         result.ShouldSucceed();
-        Assert.Contains($"qkv     '{packed}.weight', {(isPerHead ? "for each key-value head its queries, key and value" : "all queries, all keys, all values")}", result.Output, StringComparison.Ordinal);
+        Assert.Contains($"qkv     '{qkv}.weight', {(isPerHead ? "for each key-value head its queries, key and value" : "all queries, all keys, all values")}", result.Output, StringComparison.Ordinal);
         layer.ShouldBe(weights: _ => new()
         {
             Query = query, Key = key, Value = value, QueryBias = queryBias, KeyBias = keyBias, ValueBias = valueBias, Output = last, OutputBias = lastBias,
@@ -41,14 +41,14 @@ public sealed class LayerQkvOrderTests
     [Theory]
     [InlineData("query_key_value", "dense")]
     [InlineData("wqkv", "wo")]
-    public void An_order_that_the_name_does_not_tell_must_be_said(string packed, string output)
+    public void An_order_that_the_name_does_not_tell_must_be_said(string qkv, string output)
     {
         using var layer = new LayerCheckpoint(_random, "l.", names: [], heads: Heads);
-        layer.Add($"l.{packed}.weight", 3 * Dim, Dim);
+        layer.Add($"l.{qkv}.weight", 3 * Dim, Dim);
         layer.Add($"l.{output}.weight", Dim, Dim);
 
         layer.Run().ShouldBeBadInput(
-            $"has tensor 'l.{packed}.weight', whose name does not tell the order of its outputs; expected --qkv-order per-head (GPT-NeoX, BLOOM, Falcon, InternLM 2) or --qkv-order concatenated (ChatGLM).");
+            $"has tensor 'l.{qkv}.weight', whose name does not tell the order of its outputs; expected --qkv-order per-head (GPT-NeoX, BLOOM, Falcon, InternLM 2) or --qkv-order concatenated (ChatGLM).");
         Assert.False(System.IO.File.Exists(layer.Folder.Output));
     }
 
@@ -60,7 +60,7 @@ public sealed class LayerQkvOrderTests
     }
 
     /// <summary>Three tensors whose first axis is outputs as one: one after the other or by key-value head.</summary>
-    private static float[] Packed(float[] query, float[] key, float[] value, bool isPerHead) => !isPerHead
+    private static float[] InOne(float[] query, float[] key, float[] value, bool isPerHead) => !isPerHead
         ? [.. query, .. key, .. value]
         : [.. Enumerable.Range(0, KeyValueHeads).SelectMany(head => (float[])[.. Head(query, head), .. Head(key, head), .. Head(value, head)])];
 

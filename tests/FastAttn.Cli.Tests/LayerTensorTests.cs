@@ -77,7 +77,7 @@ public sealed class LayerTensorTests
 
         result.ShouldSucceed();
         Assert.Contains($"sinks   one for each head, from --sinks {layer.Folder.Key}", result.Output, StringComparison.Ordinal);
-        layer.ShouldBe(modifiers: new() { Sinks = [0.5f, -1] });
+        layer.ShouldBe(call: new() { Sinks = [0.5f, -1] });
     }
 
     [Fact]
@@ -131,7 +131,7 @@ public sealed class LayerTensorTests
         using var layer = new LayerCheckpoint(_random);
         layer.Run("--alibi", "--mask", "causal").ShouldSucceed();
         // 2^(-8 (i + 1) / h) of 2 heads.
-        layer.ShouldBe(options => options with { Mask = AttentionMask.Causal }, modifiers: new() { AlibiSlopes = [1f / 16, 1f / 256] });
+        layer.ShouldBe(options => options with { Mask = AttentionMask.Causal }, call: new() { AlibiSlopes = [1f / 16, 1f / 256] });
     }
 
     [Theory]

@@ -81,7 +81,7 @@ public sealed class ContainerTests
 
             public abstract class Base
             {
-                public virtual AttentionKernel Property => ScaledDotProductAttention.GetKernel(8, 8);
+                public virtual AttentionKernel Property => ScaledDotProductAttention.GetKernel(8);
 
                 public virtual AttentionKernel Method() => Property;
             }

@@ -95,8 +95,8 @@ public sealed class DiagnosticTests
 
     [Fact]
     public void Features_that_exclude_each_other() => AssertReports(
-        Type("static partial AttentionKernel K { get; }", "64, Features = AttentionFeatures.KeyLengths | AttentionFeatures.Ragged"),
-        ("FATTN013", "'K' has both KeyLengths and Ragged, which exclude each other in a call: a batch is padded or it is not; remove one, or use AttentionFeatures.All"));
+        Type("static partial AttentionKernel K { get; }", "64, Features = AttentionFeatures.Lengths | AttentionFeatures.Ragged"),
+        ("FATTN013", "'K' has both Lengths and Ragged, which exclude each other in a call: a batch is padded or it is not; remove one, or use AttentionFeatures.All"));
 
     [Theory]
     [InlineData("static partial AttentionKernel K { get; }", LanguageVersion.CSharp12, "12.0")]

@@ -45,7 +45,7 @@ public sealed class EmittedKernelTests
 
             public sealed class OnArm() : AttentionKernel({{head}}, {{value}}, AttentionMask.None, AttentionFeatures.None)
             {
-                protected override TileDriver CreateDriver(InstructionSet instructionSet) => TileDriver.Create<{{kernel}}_AdvSimd, Lanes4, NoMask>();
+                protected override TileDriver CreateDriver(InstructionSet instructionSet) => TileDriver.CreateAdvSimd<{{kernel}}_AdvSimd, NoMask>();
 
                 private readonly struct NoMask : IKernelSpec
                 {
@@ -76,7 +76,7 @@ public sealed class EmittedKernelTests
     private static void AssertAgreesWithReference(AttentionKernel kernel)
     {
         // More queries than a tile has lanes and more keys than a block, neither a multiple.
-        var shape = new AttentionShape(Batch: 1, QueryHeads: 2, KeyValueHeads: 1, QueryLength: 53, KeyLength: 131);
+        var shape = new AttentionShape(batch: 1, queryHeads: 2, keyValueHeads: 1, queryLength: 53, keyLength: 131);
         var random = new Random(1);
         float[] query = Normal(random, 2 * 53 * kernel.HeadDim), key = Normal(random, 131 * kernel.HeadDim), values = Normal(random, 131 * kernel.ValueDim);
         var output = new float[2 * 53 * kernel.ValueDim];
@@ -84,8 +84,8 @@ public sealed class EmittedKernelTests
         var expected = new double[output.Length];
         var expectedLogSumExp = new double[logSumExp.Length];
 
-        kernel.Forward(query, key, values, output, logSumExp, shape);
-        AttentionReference.Forward<double>(query, key, values, expected, expectedLogSumExp, shape, kernel.HeadDim, kernel.ValueDim, kernel.Mask);
+        kernel.Forward(query, key, values, new AttentionOutput(output, logSumExp), shape);
+        AttentionReference.Forward<double>(query, key, values, expected, shape, kernel.HeadDim, kernel.Mask, logSumExp: expectedLogSumExp, valueDim: kernel.ValueDim);
 
         // The library's contract on N(0,1) inputs. LSE is a sum of up to 131 terms around 5: one unit in its last place is 4.8e-7.
         Assert.All(output.Zip(expected), static pair => Assert.Equal(pair.Second, pair.First, tolerance: 1e-6));

@@ -19,7 +19,7 @@ public sealed class NameClashTests
     private static readonly string[] Names =
     [
         "Vector512", "Vector256", "Vector128", "VecF", "Vec", "Unsafe", "MethodImpl", "MethodImplOptions", "GeneratedCode",
-        "TileDriver", "IAttentionTiles", "Lanes16", "Lanes8", "Lanes4", "Lanes1", "IKernelSpec", "Spec", "F32_D64", "F32_D64_Avx2",
+        "TileDriver", "IAttentionTiles", "IKernelSpec", "Spec", "F32_D64", "F32_D64_Avx2",
         "ITileSizes", "TSizes", "F32_ScoresInEqualParts_Avx2", "F32_Values_Avx2",
     ];
 

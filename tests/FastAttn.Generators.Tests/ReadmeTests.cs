@@ -2,6 +2,7 @@ using System;
 using System.Collections.Generic;
 using System.IO;
 using System.Linq;
+using System.Numerics.Tensors;
 using System.Reflection;
 using System.Runtime.Loader;
 
@@ -14,13 +15,19 @@ using Xunit;
 
 namespace FastAttn.Generators.Tests;
 
-/// <summary>The READMEs of the repository and the package, and the documents that they lead to, are what users see first: their commands, programs and links are true.</summary>
+/// <summary>The READMEs of the repository and the packages, and the documents that they lead to, are what users see first: their commands, programs and links are true.</summary>
 public sealed class ReadmeTests
 {
     /// <summary>The documents that have a program, beside the READMEs.</summary>
     private static readonly string[] DocumentsWithProgram = ["docs/numerics.md", "docs/positions-and-masks.md", "docs/samples.md"];
 
-    public static TheoryData<string> Programs => [.. (string[])["README.md", "README.package.md", .. DocumentsWithProgram]];
+    public static TheoryData<string> Programs => [.. (string[])["README.md", "README.package.md", "README.tensors.md", .. DocumentsWithProgram]];
+
+    // What programs may use beside the library: tensors.
+    private static readonly Consumer Reader = new()
+    {
+        References = [.. new[] { typeof(TensorAttention), typeof(TensorSpan<float>) }.Select(static type => MetadataReference.CreateFromFile(type.Assembly.Location))],
+    };
 
     private static readonly string RepositoryRoot = typeof(ReadmeTests).Assembly.GetCustomAttributes<AssemblyMetadataAttribute>()
         .Single(static attribute => attribute.Key == nameof(RepositoryRoot)).Value!;
@@ -92,13 +99,10 @@ public sealed class ReadmeTests
     /// <summary>Runs the blocks of a document as one program; returns the lines that print, and what they printed.</summary>
     private static (string[] Prints, string[] Printed) Run(string file)
     {
-        // Later blocks go on where the first one ends; its declarations stay last, as C# wants them.
+        // Each block goes on where the one before ends. Types that blocks declare at their end come last, as C# wants them.
         string[][] blocks = Blocks(file, "```csharp");
-        int declarations = Array.FindIndex(blocks[0], static line => line.StartsWith("static partial class", StringComparison.Ordinal));
-        if (declarations < 0)
-            declarations = blocks[0].Length;
-        IEnumerable<string> lines = blocks[0][..declarations].Concat(blocks[1..].SelectMany(static block => block)).Concat(blocks[0][declarations..]);
-        CSharpCompilation program = new Consumer().Compile([string.Join("\n", lines)]);
+        string[] lines = [.. blocks.SelectMany(static block => block.TakeWhile(static line => !IsType(line))), .. blocks.SelectMany(static block => block.SkipWhile(static line => !IsType(line)))];
+        CSharpCompilation program = Reader.Compile([string.Join("\n", lines)]);
         program = program.WithOptions(program.Options.WithOutputKind(OutputKind.ConsoleApplication));
         using MemoryStream assembly = GeneratorRun.Of(program).Emit();
 
@@ -119,6 +123,8 @@ public sealed class ReadmeTests
 
         string[] prints = [.. lines.Select(static line => line.Trim()).Where(static line => line.StartsWith("Console.WriteLine(", StringComparison.Ordinal))];
         return (prints, written.ToString().Trim().Split(Environment.NewLine));
+
+        static bool IsType(string line) => line.StartsWith("static partial class", StringComparison.Ordinal);
     }
 
     /// <summary>What Markdown links of a document lead to, other than addresses of the web.</summary>

@@ -57,20 +57,16 @@ public static class AttentionTests
         PeerTensor Rows(string name, float[] numbers, int count, int length, int dim) =>
             new(name, is3D ? [batch, length, count * dim] : [batch, count, length, dim], Singles: numbers);
 
-        var call = new PeerCall(headDim, valueDim, isCausal ? AttentionMask.Causal : AttentionMask.None, new(batch, heads, keyValueHeads, queryLength, keys))
+        var call = new PeerCall(headDim, valueDim, isCausal ? AttentionMask.Causal : AttentionMask.None, new(batch, heads, keyValueHeads, queryLength, keys) { Layout = is3D ? AttentionLayout.BatchLengthHeadDim : AttentionLayout.BatchHeadLengthDim })
         {
             Query = query,
             Key = past > 0 && is3D ? PeerLayouts.Concatenate(pastKey, key, batch, keyValueHeads, past, newKeys, headDim) : PeerLayouts.ConcatenateByHead(pastKey, key, batch * keyValueHeads, past * headDim, newKeys * headDim),
             Value = past > 0 && is3D ? PeerLayouts.Concatenate(pastValue, value, batch, keyValueHeads, past, newKeys, valueDim) : PeerLayouts.ConcatenateByHead(pastValue, value, batch * keyValueHeads, past * valueDim, newKeys * valueDim),
-            Options = new()
-            {
-                Scale = scale,
-                Softcap = softcap,
-                CausalOffset = hasLengths ? null : past,
-                Layout = is3D ? AttentionLayout.BatchLengthHeadDim : AttentionLayout.BatchHeadLengthDim,
-                KeyStrides = is3D && past > 0 ? new((long)keyValueHeads * keys * headDim, (long)keys * headDim, headDim) : null,
-                ValueStrides = is3D && past > 0 ? new((long)keyValueHeads * keys * valueDim, (long)keys * valueDim, valueDim) : null,
-            },
+            KeyStrides = is3D && past > 0 ? AttentionStrides.Of(AttentionLayout.BatchHeadLengthDim, keyValueHeads, keys, headDim) : null,
+            ValueStrides = is3D && past > 0 ? AttentionStrides.Of(AttentionLayout.BatchHeadLengthDim, keyValueHeads, keys, valueDim) : null,
+            Scale = scale,
+            Softcap = softcap,
+            PositionOffset = hasLengths ? null : past,
         };
 
         PeerTensor? mask = null, lengths = null;
@@ -78,7 +74,7 @@ public static class AttentionTests
         {
             // The last query stands at the last key that exists, also where ONNX Runtime sees more queries than keys or as many.
             call = call with { KeyLengths = [.. Enumerable.Range(0, batch).Select(_ => 1 + random.Next(keys))] };
-            call = call with { CausalOffsets = [.. call.KeyLengths.Select(length => length - queryLength)] };
+            call = call with { PositionOffsets = [.. call.KeyLengths.Select(length => length - queryLength)] };
             lengths = new("lengths", [batch], Integers: [.. call.KeyLengths.Select(static length => (long)length)]);
         }
 
@@ -88,16 +84,16 @@ public static class AttentionTests
             int rank = 2 + random.Next(3);
             int[] sizes = [rank == 4 ? Draw.One(random, 1, batch) : 1, rank >= 3 ? Draw.One(random, 1, heads) : 1, queryLength, keys];
             long[] dims = [.. sizes.Skip(4 - rank).Select(static size => (long)size)];
-            AttentionMaskStrides strides = AttentionMaskStrides.Of(sizes[0], sizes[1], sizes[2], sizes[3]);
+            AttentionMaskSizes maskSizes = new(sizes[0], sizes[1], sizes[2], sizes[3]);
             int count = sizes.Aggregate(1, static (product, size) => product * size);
             if (random.Next(2) == 0)
             {
-                call = call with { BooleanMask = Draw.Mask(random, count), BooleanMaskStrides = strides };
+                call = call with { BooleanMask = Draw.Mask(random, count), BooleanMaskSizes = maskSizes };
                 mask = new("mask", dims, Booleans: call.BooleanMask);
             }
             else
             {
-                call = call with { AdditiveMask = Draw.Bias(random, count, withInfinities: true), AdditiveMaskStrides = strides };
+                call = call with { AdditiveMask = Draw.Bias(random, count, withInfinities: true), AdditiveMaskSizes = maskSizes };
                 mask = new("mask", dims, Singles: call.AdditiveMask);
             }
         }

@@ -17,7 +17,7 @@ internal static class Campaign
     /// <summary>Names how many calls each campaign makes, instead of its own number.</summary>
     public const string CountVariable = "FASTATTN_PEER_COUNT";
 
-    private const int MostFailures = 5;
+    private const int MaxFailures = 5;
 
     /// <summary>Runs calls until there are enough of them or the time is over.</summary>
     /// <param name="count">How many calls.</param>
@@ -31,7 +31,7 @@ internal static class Campaign
         var clock = Stopwatch.StartNew();
         var failures = new List<string>();
         int done = 0;
-        for (; done < wanted && failures.Count < MostFailures && (done == 0 || clock.Elapsed < limit || Number(CountVariable) is not null); done++)
+        for (; done < wanted && failures.Count < MaxFailures && (done == 0 || clock.Elapsed < limit || Number(CountVariable) is not null); done++)
         {
             int seed = first + done;
             try

@@ -25,7 +25,7 @@ internal static class Draw
         return numbers;
     }
 
-    /// <summary>Mostly short; one in eight goes past several tiles of queries and blocks of keys.</summary>
+    /// <summary>Mostly short; one in eight goes past several query tiles and key blocks.</summary>
     public static int Length(Random random) => random.Next(8) switch { 0 => 200 + random.Next(501), < 4 => 1 + random.Next(20), _ => 1 + random.Next(150) };
 
     public static int Dim(Random random) => One(random, 8, 16, 32, 64, 64, 80, 128, 1 + random.Next(100));

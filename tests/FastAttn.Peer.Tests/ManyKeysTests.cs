@@ -2,8 +2,6 @@ using System;
 using System.Collections.Generic;
 using System.Linq;
 
-using FastAttn.Tests.Oracle;
-
 using Xunit;
 
 namespace FastAttn.Peer.Tests;
@@ -55,11 +53,11 @@ public sealed class ManyKeysTests(ITestOutputHelper log)
         var random = new Random(dim);
         float[] query = Draw.Normal(random, queries * dim), key = [.. Draw.Normal(random, Keys * dim).Select(static x => 1e-3f * x + 0.01f)], value = Draw.Normal(random, Keys * dim);
         PeerCall call = Of(dim, queries, Keys, query, key, value);
-        double[] exact = new BatchedCall(query, key, value, dim, dim, AttentionMask.None, call.Shape, default, default).Attend<double>(queries * dim).LogSumExp;
+        double[] exact = PeerOracle.Attend(call).LogSumExp;
         foreach (InstructionSet set in InstructionSets.Supported)
         {
             float[] output = new float[queries * dim], logSumExp = new float[queries];
-            ScaledDotProductAttention.GetKernel(dim, dim).For(set).Forward(query, key, value, output, logSumExp, call.Shape);
+            ScaledDotProductAttention.GetKernel(dim).For(set).Forward(query, key, value, new(output, logSumExp), call.Shape);
             for (int i = 0; i < queries; i++)
                 Assert.True(Math.Abs(logSumExp[i] - exact[i]) <= Math.Max(1e-6, MathF.BitIncrement(logSumExp[i]) - logSumExp[i]), $"{set}, query {i}: {logSumExp[i]:R}, exactly {exact[i]:R}");
         }
@@ -72,7 +70,7 @@ public sealed class ManyKeysTests(ITestOutputHelper log)
     {
         PeerNode.MustBeLoadable();
         (int dim, int queries, int keys) = (call.HeadDim, call.Shape.QueryLength, call.Shape.KeyLength);
-        double[] exact = call.Exact();
+        double[] exact = PeerOracle.Attend(call).Output;
         double peer = ErrorOf(exact, new PeerNode("Attention", string.Empty, 23, new Dictionary<string, object>(StringComparer.Ordinal), [Rows("Q", call.Query), Rows("K", call.Key), Rows("V", call.Value)], ["Y"]).Run()[0]);
         double allowed = Math.Max(Ratio * peer, Rounding * call.Value.Max(Math.Abs));
         var errors = InstructionSets.Supported.ToDictionary(static set => set, set => ErrorOf(exact, call.Run(set).Output));

@@ -42,19 +42,15 @@ public static class MultiHeadAttentionTests
         if (scale is { } given)
             attributes["scale"] = given;
 
-        var call = new PeerCall(headDim, valueDim, isCausal ? AttentionMask.Causal : AttentionMask.None, new(batch, heads, heads, queryLength, keys))
+        var call = new PeerCall(headDim, valueDim, isCausal ? AttentionMask.Causal : AttentionMask.None, new(batch, heads, heads, queryLength, keys) { Layout = AttentionLayout.BatchLengthHeadDim })
         {
             Query = query,
             Key = PeerLayouts.Concatenate(pastKey, key, batch, heads, past, newKeys, headDim),
             Value = PeerLayouts.Concatenate(pastValue, value, batch, heads, past, newKeys, valueDim),
-            Options = new()
-            {
-                Scale = scale,
-                CausalOffset = past,
-                Layout = AttentionLayout.BatchLengthHeadDim,
-                KeyStrides = new((long)heads * keys * headDim, (long)keys * headDim, headDim),
-                ValueStrides = new((long)heads * keys * valueDim, (long)keys * valueDim, valueDim),
-            },
+            KeyStrides = AttentionStrides.Of(AttentionLayout.BatchHeadLengthDim, heads, keys, headDim),
+            ValueStrides = AttentionStrides.Of(AttentionLayout.BatchHeadLengthDim, heads, keys, valueDim),
+            Scale = scale,
+            PositionOffset = past,
         };
 
         PeerTensor? padding = null, bias = null;
@@ -68,7 +64,7 @@ public static class MultiHeadAttentionTests
                     call = call with { KeyLengths = null };
                 break;
             case 1:
-                call = call with { BooleanMask = Draw.Mask(random, batch * keys), BooleanMaskStrides = AttentionMaskStrides.Of(batch, 1, 1, keys) };
+                call = call with { BooleanMask = Draw.Mask(random, batch * keys), BooleanMaskSizes = new(batch, 1, 1, keys) };
                 padding = new("key_padding_mask", [batch, keys], Integers: [.. call.BooleanMask.Select(static attends => attends ? 1L : 0L)], IsNarrow: true);
                 break;
             default:
@@ -81,7 +77,7 @@ public static class MultiHeadAttentionTests
             call = call with
             {
                 AdditiveMask = Draw.Bias(random, sizes.Aggregate(1, static (product, size) => product * size), withInfinities: false),
-                AdditiveMaskStrides = AttentionMaskStrides.Of(sizes[0], sizes[1], sizes[2], sizes[3]),
+                AdditiveMaskSizes = new(sizes[0], sizes[1], sizes[2], sizes[3]),
             };
             bias = new("attention_bias", [.. sizes.Select(static size => (long)size)], Singles: call.AdditiveMask);
         }

@@ -1,7 +1,4 @@
 using System;
-using System.Linq;
-
-using FastAttn.Tests.Oracle;
 
 namespace FastAttn.Peer.Tests;
 
@@ -9,7 +6,7 @@ namespace FastAttn.Peer.Tests;
 /// <param name="HeadDim">Head dimension.</param>
 /// <param name="ValueDim">Value dimension.</param>
 /// <param name="Mask">Mask kind.</param>
-/// <param name="Shape">The sizes.</param>
+/// <param name="Shape">The sizes, and the layout of what has no strides.</param>
 internal sealed record PeerCall(int HeadDim, int ValueDim, AttentionMask Mask, AttentionShape Shape)
 {
     public required float[] Query { get; init; }
@@ -18,64 +15,69 @@ internal sealed record PeerCall(int HeadDim, int ValueDim, AttentionMask Mask, A
 
     public required float[] Value { get; init; }
 
-    public AttentionOptions Options { get; init; }
+    public AttentionStrides? KeyStrides { get; init; }
 
-    public float[]? AdditiveMask { get; init; }
+    public AttentionStrides? ValueStrides { get; init; }
 
-    public AttentionMaskStrides AdditiveMaskStrides { get; init; }
+    public float? Scale { get; init; }
 
-    public bool[]? BooleanMask { get; init; }
+    public float? Softcap { get; init; }
 
-    public AttentionMaskStrides BooleanMaskStrides { get; init; }
+    public int? PositionOffset { get; init; }
+
+    public int[]? PositionOffsets { get; init; }
 
     public int[]? KeyLengths { get; init; }
 
-    public int[]? CausalOffsets { get; init; }
+    public float[]? AdditiveMask { get; init; }
 
-    public AttentionModifiers Modifiers => new()
+    public AttentionMaskSizes AdditiveMaskSizes { get; init; }
+
+    public bool[]? BooleanMask { get; init; }
+
+    public AttentionMaskSizes BooleanMaskSizes { get; init; }
+
+    private AttentionOptions Options => new()
     {
-        AdditiveMask = Span(AdditiveMask),
-        AdditiveMaskStrides = AdditiveMaskStrides,
-        BooleanMask = Span(BooleanMask),
-        BooleanMaskStrides = BooleanMaskStrides,
-        KeyLengths = Span(KeyLengths),
-        CausalOffsets = Span(CausalOffsets),
+        Scale = Scale,
+        Softcap = Softcap,
+        PositionOffset = PositionOffset,
+        PositionOffsets = PositionOffsets,
+        KeyLengths = KeyLengths,
+        AdditiveMask = AdditiveMask is null ? default : new(AdditiveMask, AdditiveMaskSizes),
+        BooleanMask = BooleanMask is null ? default : new(BooleanMask, BooleanMaskSizes),
     };
 
-    private int OutputElements => Shape.Batch * Shape.QueryHeads * Shape.QueryLength * ValueDim;
-
-    /// <summary>O on one instruction set, and which rows, in the order [B, H, Lq], see no key.</summary>
-    public (float[] Output, bool[] IsEmpty) Run(InstructionSet instructionSet)
+    /// <summary>O and LSE, [B, H, Lq], on one instruction set.</summary>
+    public (float[] Output, float[] LogSumExp) Run(InstructionSet instructionSet)
     {
-        float[] output = new float[OutputElements], logSumExp = new float[Shape.Batch * Shape.QueryHeads * Shape.QueryLength];
-        ScaledDotProductAttention.GetKernel(HeadDim, ValueDim, Mask, AttentionFeatures.All).For(instructionSet)
-            .Forward(Query, Key, Value, output, logSumExp, Shape, Modifiers, Options);
-        return (output, Array.ConvertAll(logSumExp, float.IsNegativeInfinity));
+        var logSumExp = new float[Shape.Batch * Shape.QueryHeads * Shape.QueryLength];
+        var output = new float[logSumExp.Length * ValueDim];
+        ScaledDotProductAttention.GetKernel(HeadDim, Mask, AttentionFeatures.All, ValueDim).For(instructionSet)
+            .Forward(Query, Input(Key, KeyStrides), Input(Value, ValueStrides), new(output, logSumExp), Shape, Options);
+        return (output, logSumExp);
     }
-
-    /// <summary>O in double.</summary>
-    public double[] Exact() => new BatchedCall(Query, Key, Value, HeadDim, ValueDim, Mask, Shape, Modifiers, Options).Attend<double>(OutputElements).Output;
 
     /// <summary>The scores at some stage in double.</summary>
     public double[] Scores(AttentionScoreStage stage)
     {
         var scores = new double[Shape.Batch * Shape.QueryHeads * Shape.QueryLength * Shape.KeyLength];
-        AttentionReference.Scores<double>(Query, Key, scores, Shape, HeadDim, stage, Modifiers, Mask, Options);
+        AttentionReference.Scores<double>(Query, Input(Key, KeyStrides), scores, Shape, stage, HeadDim, Mask, Options);
         return scores;
     }
 
     public override string ToString()
     {
-        string text = $"d {HeadDim}/{ValueDim} {Mask}, B {Shape.Batch}, H {Shape.QueryHeads}/{Shape.KeyValueHeads}, L {Shape.QueryLength}×{Shape.KeyLength}, {Options.Layout}, " +
-            $"scale {Options.Scale?.ToString() ?? "1/√d"}, offset {Options.CausalOffset?.ToString() ?? "by lengths"}, softcap {Options.Softcap?.ToString() ?? "none"}";
+        string text = $"d {HeadDim}/{ValueDim} {Mask}, B {Shape.Batch}, H {Shape.QueryHeads}/{Shape.KeyValueHeads}, L {Shape.QueryLength}×{Shape.KeyLength}, {Shape.Layout}, " +
+            $"scale {Scale?.ToString() ?? "1/√d"}, offset {PositionOffset?.ToString() ?? "by lengths"}, softcap {Softcap?.ToString() ?? "none"}";
         if (AdditiveMask is not null)
-            text += $", additive mask {AdditiveMaskStrides}";
+            text += $", additive mask {AdditiveMaskSizes}";
         if (BooleanMask is not null)
-            text += $", boolean mask {BooleanMaskStrides}";
+            text += $", boolean mask {BooleanMaskSizes}";
         if (KeyLengths is not null)
             text += $", key lengths [{string.Join(", ", KeyLengths)}]";
-        return CausalOffsets is null ? text : $"{text}, offsets [{string.Join(", ", CausalOffsets)}]";
+        return PositionOffsets is null ? text : $"{text}, offsets [{string.Join(", ", PositionOffsets)}]";
     }
 
-    private static ReadOnlySpan<T> Span<T>(T[]? array) => array is null ? default : array.AsSpan();
+    private static AttentionInput Input(float[] elements, AttentionStrides? strides) => strides is { } given ? new(elements, given) : new(elements);
 }

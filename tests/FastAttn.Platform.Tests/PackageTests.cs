@@ -46,8 +46,7 @@ public sealed class PackageTests(PackageFeed feed)
     public async Task The_package_is_under_the_MIT_licence_and_depends_on_nothing()
     {
         await using ZipArchive package = await OpenPackage("nupkg");
-        await using Stream stream = await package.GetEntry("FastAttn.nuspec")!.OpenAsync(TestContext.Current.CancellationToken);
-        XElement metadata = Assert.Single((await XDocument.LoadAsync(stream, LoadOptions.None, TestContext.Current.CancellationToken)).Root!.Elements());
+        XElement metadata = await Metadata(package, "FastAttn.nuspec");
         XNamespace ns = metadata.Name.Namespace;
 
         Assert.Equal("FastAttn", (string?)metadata.Element(ns + "id"));
@@ -60,6 +59,54 @@ public sealed class PackageTests(PackageFeed feed)
         Assert.NotEmpty((string?)metadata.Element(ns + "tags") ?? "");
         Assert.Empty(metadata.Descendants(ns + "dependency"));
         Assert.Empty(metadata.Descendants(ns + "frameworkReference"));
+    }
+
+    [Fact]
+    public async Task The_tensors_package_holds_these_files_and_no_other()
+    {
+        await using ZipArchive package = await Open(await feed.TensorsPackage);
+
+        Assert.Equal(
+            ["CHANGELOG.md", "FastAttn.Tensors.nuspec", "README.md", "icon.png", "lib/net10.0/FastAttn.Tensors.dll", "lib/net10.0/FastAttn.Tensors.xml"],
+            FileNames(package));
+    }
+
+    /// <summary>All that the library's package brings is brought on, its generator too: no asset is excluded.</summary>
+    [Fact]
+    public async Task The_tensors_package_depends_on_the_library_and_System_Numerics_Tensors_alone()
+    {
+        await using ZipArchive package = await Open(await feed.TensorsPackage);
+        XElement metadata = await Metadata(package, "FastAttn.Tensors.nuspec");
+        XNamespace ns = metadata.Name.Namespace;
+
+        Assert.Equal("FastAttn.Tensors", (string?)metadata.Element(ns + "id"));
+        Assert.Equal("MIT", (string?)metadata.Element(ns + "license"));
+        Assert.Equal("README.md", (string?)metadata.Element(ns + "readme"));
+        Assert.Equal("icon.png", (string?)metadata.Element(ns + "icon"));
+        Assert.NotEmpty((string?)metadata.Element(ns + "description") ?? "");
+        Assert.NotEmpty((string?)metadata.Element(ns + "tags") ?? "");
+        Assert.Empty(metadata.Descendants(ns + "frameworkReference"));
+
+        XElement[] dependencies = [.. metadata.Descendants(ns + "dependency").OrderBy(dependency => (string?)dependency.Attribute("id"), StringComparer.Ordinal)];
+        Assert.Equal(2, dependencies.Length);
+        Assert.Equal(("FastAttn", "System.Numerics.Tensors"), ((string?)dependencies[0].Attribute("id"), (string?)dependencies[1].Attribute("id")));
+        Assert.Equal("0.0.0-checkout", (string?)dependencies[0].Attribute("version"));
+        Assert.Null(dependencies[0].Attribute("exclude"));
+    }
+
+    [Fact]
+    public async Task A_project_that_refers_to_the_tensors_package_alone_declares_and_runs_a_kernel()
+    {
+        _ = await feed.TensorsPackage;
+        string folder = feed.NewFolder("tensors");
+        CommandResult build = await Command.Dotnet(feed.TensorConsumerProject, "build", "-c", "Release", "-o", folder);
+        build.ShouldSucceedWherePackagesCanBeHad();
+        Assert.Empty(build.Warnings);
+
+        CommandResult run = await Command.Run(Path.Combine(folder, OperatingSystem.IsWindows() ? "TensorConsumer.exe" : "TensorConsumer"), []);
+
+        run.ShouldSucceed();
+        Assert.Equal($"F32_D16_Causal_{InstructionSets.Supported[0]} 3", run.Output.Trim());
     }
 
     [Theory]
@@ -167,8 +214,15 @@ public sealed class PackageTests(PackageFeed feed)
         Assert.True(restore.Output.Contains("NU1202", StringComparison.Ordinal), restore.Describe());
     }
 
-    private async Task<ZipArchive> OpenPackage(string extension) =>
-        await ZipFile.OpenReadAsync(Path.ChangeExtension(await feed.Package, extension), TestContext.Current.CancellationToken);
+    private async Task<ZipArchive> OpenPackage(string extension) => await Open(Path.ChangeExtension(await feed.Package, extension));
+
+    private static async Task<ZipArchive> Open(string file) => await ZipFile.OpenReadAsync(file, TestContext.Current.CancellationToken);
+
+    private static async Task<XElement> Metadata(ZipArchive package, string nuspec)
+    {
+        await using Stream stream = await package.GetEntry(nuspec)!.OpenAsync(TestContext.Current.CancellationToken);
+        return Assert.Single((await XDocument.LoadAsync(stream, LoadOptions.None, TestContext.Current.CancellationToken)).Root!.Elements());
+    }
 
     // Without the three entries of the container format (OPC).
     private static List<string> FileNames(ZipArchive archive) =>

@@ -101,7 +101,7 @@ public static unsafe class AttentionRuntimeTests
     [Fact]
     public static void Threads_end_when_they_are_idle_and_start_when_they_are_needed()
     {
-        Assert.SkipWhen(WorkerThreads.Most == 0, "There is one processor.");
+        Assert.SkipWhen(WorkerThreads.Max == 0, "There is one processor.");
         TimeSpan before = WorkerThreads.IdleTime;
         try
         {
@@ -122,7 +122,7 @@ public static unsafe class AttentionRuntimeTests
     [Fact]
     public static void Trim_ends_the_threads()
     {
-        Assert.SkipWhen(WorkerThreads.Most == 0, "There is one processor.");
+        Assert.SkipWhen(WorkerThreads.Max == 0, "There is one processor.");
         TimeSpan before = WorkerThreads.IdleTime;
         try
         {

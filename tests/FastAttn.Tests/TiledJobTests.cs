@@ -139,7 +139,7 @@ public static class TiledJobTests
         Assert.Equal(source.Token, error.CancellationToken);
 
         // A thread that looked just before may still begin a tile.
-        Assert.True(late <= WorkerThreads.Most, $"{late} tiles were begun after the token was cancelled.");
+        Assert.True(late <= WorkerThreads.Max, $"{late} tiles were begun after the token was cancelled.");
     }
 
     [Fact]
@@ -188,7 +188,7 @@ public static class TiledJobTests
         /// <summary>Starts a caller; returns when its worker has begun.</summary>
         public Thread Start(Action<GivenWork> run)
         {
-            Assert.SkipWhen(WorkerThreads.Most == 0, "There is one processor.");
+            Assert.SkipWhen(WorkerThreads.Max == 0, "There is one processor.");
             Thread? caller = null;
             caller = new Thread(() => _error = Record.Exception(() => run(new(2, Tile))));
             caller.Start();

@@ -17,7 +17,7 @@ public static class WorkerThreadsTests
     [Fact]
     public static void Worker_comes_when_it_looks_and_when_it_sleeps()
     {
-        Assert.SkipWhen(WorkerThreads.Most == 0, "There is one processor.");
+        Assert.SkipWhen(WorkerThreads.Max == 0, "There is one processor.");
         foreach (int pause in (int[])[0, 0, 20, 0, 20])
         {
             Thread.Sleep(pause);
@@ -31,7 +31,7 @@ public static class WorkerThreadsTests
     [Fact]
     public static void Every_offered_run_is_begun_or_withdrawn()
     {
-        Assert.SkipWhen(WorkerThreads.Most == 0, "There is one processor.");
+        Assert.SkipWhen(WorkerThreads.Max == 0, "There is one processor.");
         ConcurrencyTests.RunAtOnce(callers: 4, static _ => OfferAndWithdraw());
     }
 

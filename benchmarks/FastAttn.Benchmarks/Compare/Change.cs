@@ -9,8 +9,8 @@ namespace FastAttn.Benchmarks.Compare;
 /// <param name="Noise">The fraction by which the ratio may differ from 1 by chance.</param>
 internal readonly record struct Change(double Ratio, double Noise)
 {
-    /// <summary>Differences below it are not worth a look, however quiet the runs.</summary>
-    private const double LeastNoise = 0.03;
+    /// <summary>A smaller difference counts as noise, however quiet the runs were.</summary>
+    private const double MinNoise = 0.03;
 
     public Verdict Verdict =>
         Ratio < 1 - Noise ? Verdict.Slower
@@ -30,7 +30,7 @@ internal readonly record struct Change(double Ratio, double Noise)
     {
         double ratio = before.Median * limitBefore.Median / (after.Median * limitAfter.Median);
         double noise = Relative(before) + Relative(limitBefore) + Relative(after) + Relative(limitAfter);
-        return new Change(ratio, Math.Max(LeastNoise, noise));
+        return new Change(ratio, Math.Max(MinNoise, noise));
     }
 
     private static double Relative(Spread spread) => spread.QuartileRange / spread.Median;

@@ -114,7 +114,7 @@ internal sealed class Comparison(IReadOnlyList<Column> columns)
 
     private NamedPlot Shares(bool allThreads)
     {
-        // A share may exceed its limit a little, where the clock rose.
+        // A share may be a little above 100%, where the clock rose after the limit was measured.
         double max = columns.Max(column => Values(column, allThreads, figure => 100 * column.Results.ShareOf(figure)).Select(value => value.Value).DefaultIfEmpty(0).Max());
         return Dots(
             "share", "Share of each CPU's own limit", "share of the measured peak, for decode of the read bandwidth", Axis.Linear(Math.Max(100, max), 20, "%"), allThreads, null, "How near FastAttn comes to each CPU's own limits.");

@@ -26,26 +26,26 @@ public sealed record AttentionCase(
         }
     }
 
-    /// <summary>Masks with an element a pair are counted as if they hid nothing, but for a causal one.</summary>
+    /// <summary>Operations of both products. A mask with an element for each pair counts as if it hid nothing, unless it is the causal one.</summary>
     public double Flops => FlopCount.Forward(Shape, HeadDim, HeadDim, HasCausalTensor ? AttentionMask.Causal : Mask, HasPadding ? FeatureInputs.ExistingKeys(Shape) : null);
 
     /// <summary>Bytes of K and V.</summary>
     public double KeyValueBytes => 2.0 * sizeof(float) * AttentionBuffers.KeyElements(Shape, HeadDim);
 
-    /// <summary>Bytes of Q, K, V, O and a mask, each once: the least that a call must move.</summary>
+    /// <summary>Bytes of Q, K, V, O and a mask. A call moves each of them at least once.</summary>
     public double Bytes => KeyValueBytes + 2.0 * sizeof(float) * AttentionBuffers.QueryElements(Shape, HeadDim) + MaskBytes;
 
-    /// <summary>One query: every key and value is used once a head, so memory is the limit and not arithmetic.</summary>
+    /// <summary>With one query every key and value is used once for each head, so that memory is the limit and not arithmetic.</summary>
     public bool IsDecode => Shape.QueryLength == 1;
 
-    private bool HasPadding => Features == AttentionFeatures.KeyLengths;
+    private bool HasPadding => Features == AttentionFeatures.Lengths;
 
     // One mask serves all sequences and heads.
     private double MaskBytes => (double)Shape.QueryLength * Shape.KeyLength * Features switch
     {
         AttentionFeatures.AdditiveMask => sizeof(float),
         AttentionFeatures.BooleanMask => sizeof(bool),
-        AttentionFeatures.PackedMask => 1 / 8.0,
+        AttentionFeatures.BitMask => 1 / 8.0,
         _ => 0,
     };
 
@@ -54,8 +54,8 @@ public sealed record AttentionCase(
         AttentionFeatures.None => "",
         AttentionFeatures.AdditiveMask => " additive",
         AttentionFeatures.BooleanMask => " boolean",
-        AttentionFeatures.PackedMask => " packed",
-        AttentionFeatures.KeyLengths => " half padding",
+        AttentionFeatures.BitMask => " bits",
+        AttentionFeatures.Lengths => " half padding",
         _ => throw new NotSupportedException($"No peer is given {Features}."),
     };
 

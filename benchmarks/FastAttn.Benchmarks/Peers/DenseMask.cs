@@ -4,7 +4,7 @@ using FastAttn.Benchmarks.Quick;
 
 namespace FastAttn.Benchmarks.Peers;
 
-/// <summary>A case's mask as an element for each pair of a query and a key, as peers take it that know no other form.</summary>
+/// <summary>A case's mask with an element for each pair of a query and a key, for peers that take no other form.</summary>
 internal sealed class DenseMask
 {
     private readonly int _keyLength;
@@ -27,31 +27,27 @@ internal sealed class DenseMask
     public bool[] Visible => Array.ConvertAll(Bias, static bias => !float.IsNegativeInfinity(bias));
 
     /// <param name="case">The attention.</param>
-    /// <param name="withCausal">Whether keys are hidden too that the case's causal mask hides.</param>
+    /// <param name="withCausal">Whether it also hides the keys that the case's causal mask hides.</param>
     /// <returns>Null for a case without a mask of this kind.</returns>
     public static DenseMask? Of(AttentionCase @case, bool withCausal)
     {
         if (@case.Features == AttentionFeatures.None)
             return null;
-        AttentionModifiers modifiers = new FeatureInputs(@case).Modifiers;
+        var inputs = new FeatureInputs(@case);
+        ReadOnlySpan<int> keyLengths = inputs.Options.KeyLengths;
         (int rows, int keys) = (@case.Shape.QueryLength, @case.Shape.KeyLength);
-        int packedRow = (keys + 7) / 8;
-        var mask = new DenseMask(modifiers.KeyLengths.IsEmpty ? 1 : @case.Shape.Batch, rows, keys);
+        var mask = new DenseMask(keyLengths.IsEmpty ? 1 : @case.Shape.Batch, rows, keys);
         for (int b = 0; b < mask.Batch; b++)
         {
             for (int i = 0; i < rows; i++)
             {
                 int visibleKeys = withCausal ? HeadLoop.VisibleKeys(@case, i) : keys;
-                if (!modifiers.KeyLengths.IsEmpty)
-                    visibleKeys = Math.Min(visibleKeys, modifiers.KeyLengths[b]);
+                if (!keyLengths.IsEmpty)
+                    visibleKeys = Math.Min(visibleKeys, keyLengths[b]);
                 Span<float> row = mask.Bias.AsSpan((b * rows + i) * keys, keys);
                 row[visibleKeys..].Fill(float.NegativeInfinity);
                 for (int j = 0; j < visibleKeys; j++)
-                {
-                    bool hidden = (!modifiers.BooleanMask.IsEmpty && !modifiers.BooleanMask[i * keys + j])
-                        || (!modifiers.PackedMask.IsEmpty && (modifiers.PackedMask[i * packedRow + j / 8] >> (j % 8) & 1) == 0);
-                    row[j] = hidden ? float.NegativeInfinity : modifiers.AdditiveMask.IsEmpty ? 0 : modifiers.AdditiveMask[i * keys + j];
-                }
+                    row[j] = inputs.BiasOf(i, j);
             }
         }
 

@@ -29,16 +29,10 @@ internal sealed class FastAttnPeer(InstructionSet? instructionSet = null) : IPee
 
     public static Action Bind(AttentionCase @case, AttentionBuffers buffers, int threads, AttentionLayout layout, InstructionSet instructionSet) =>
         buffers.Bind(
-            ScaledDotProductAttention.GetKernel(@case.HeadDim, @case.HeadDim, @case.Mask, @case.Features).For(instructionSet),
-            @case.Shape,
+            ScaledDotProductAttention.GetKernel(@case.HeadDim, @case.Mask, @case.Features).For(instructionSet),
+            @case.Shape with { Layout = layout },
             AttentionBuffers.QueryElements(@case.Shape, @case.HeadDim),
             AttentionBuffers.KeyElements(@case.Shape, @case.HeadDim),
-            new AttentionOptions
-            {
-                MaxDegreeOfParallelism = threads,
-                Layout = layout,
-                // With key lengths it would be counted from the end of the keys that exist; peers count from the first key.
-                CausalOffset = @case.Mask == AttentionMask.Causal ? @case.Shape.KeyLength - @case.Shape.QueryLength : null,
-            },
-            @case.Features == AttentionFeatures.None ? null : new FeatureInputs(@case));
+            new FeatureInputs(@case),
+            threads);
 }

@@ -4,8 +4,8 @@ using System.Numerics.Tensors;
 namespace FastAttn.Benchmarks.Peers;
 
 /// <summary>
-/// A composition of <see cref="TensorPrimitives"/>. Its own SoftMax does not subtract the maximum, so the softmax is
-/// composed too: as anyone needs it whose logits may be large.
+/// A composition of <see cref="TensorPrimitives"/>. Their own SoftMax does not subtract the maximum, which large logits need, so that the
+/// softmax is composed too.
 /// </summary>
 internal sealed class TensorPrimitivesPeer : IPeer
 {

@@ -35,7 +35,7 @@ internal sealed class Axis
     public static Axis LogarithmicAround(IEnumerable<double> values, string unit = "")
     {
         const int MaxTicks = 10;
-        const double MinFactor = 2.5; // Nearer ticks' texts would meet.
+        const double MinFactor = 2.5; // The texts of nearer ticks would touch.
         double[] positive = [.. values.Where(value => value > 0).DefaultIfEmpty(1)];
         int low = (int)Math.Floor(Math.Log10(positive.Min())), high = (int)Math.Ceiling(Math.Log10(positive.Max()));
         double[] all = [.. from power in Enumerable.Range(low, high - low + 1) from digit in Digits select digit * Math.Pow(10, power)];

@@ -10,7 +10,7 @@ namespace FastAttn.Benchmarks.Plots;
 /// <summary>What all plots look like.</summary>
 internal static class Frame
 {
-    // Sans serif, as available on the usual systems; the viewer of an SVG file takes its own by this name.
+    // A sans serif font that the usual systems have. An SVG file only names it, and its viewer takes a font of its own for this name.
     private static readonly string[] FontsByPreference = ["DejaVu Sans", "Liberation Sans", "Noto Sans", "Segoe UI", "Helvetica", "Arial"];
 
     private static readonly string Font =

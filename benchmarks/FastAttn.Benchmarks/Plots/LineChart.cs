@@ -21,7 +21,7 @@ internal sealed class LineChart
         Plot = Frame.Create(title, xTitle, yTitle);
         Plot.Axes.Bottom.TickGenerator = x.Ticks();
         Plot.Axes.Left.TickGenerator = y.Ticks();
-        // Room for the markers at the ends.
+        // The markers at both ends need room.
         const double Margin = 0.03;
         double dx = Margin * (x.Max - x.Min), dy = Margin * (y.Max - y.Min);
         Plot.Axes.SetLimits(x.Min - dx, x.Max + dx, y.Min - dy, y.Max + dy);
@@ -38,7 +38,7 @@ internal sealed class LineChart
         line.MarkerShape = Palette.MarkerOf(_series);
         line.MarkerSize = 9;
         line.MarkerStyle.LineWidth = 2;
-        line.LineWidth = isConnected ? 2 : 0; // never dashed: the SVG writer cannot
+        line.LineWidth = isConnected ? 2 : 0; // The SVG writer cannot write dashed lines.
         _series++;
     }
 

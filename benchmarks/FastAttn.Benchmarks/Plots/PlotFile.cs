@@ -8,7 +8,7 @@ namespace FastAttn.Benchmarks.Plots;
 /// <summary>Writes plots: as SVG, a tenth of the size, and as PNG for whatever shows no SVG.</summary>
 internal static class PlotFile
 {
-    // For screens of twice the usual density.
+    // PNG files have twice the pixels, for screens of twice the usual density.
     private const int PngScale = 2;
 
     /// <param name="plots">All plots.</param>
@@ -17,7 +17,7 @@ internal static class PlotFile
     /// <param name="error">Takes a line where text cannot be drawn, and nothing is written.</param>
     public static bool WriteAll(IEnumerable<NamedPlot> plots, DirectoryInfo folder, bool png, TextWriter error)
     {
-        // Without a font, text would be left out silently.
+        // Without a font the plots would silently lack all text.
         if (SKFontManager.Default.FontFamilyCount == 0)
         {
             error.WriteLine("There is no font, so no plots are written: install one, such as Debian's package fonts-dejavu-core.");

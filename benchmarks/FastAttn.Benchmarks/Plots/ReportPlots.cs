@@ -55,7 +55,7 @@ internal static class ReportPlots
 
     private static NamedPlot? ShareOfPeakPlot(ReportResults results)
     {
-        // Odd sizes go on below prefill's lengths: with half the heads they would make zigzags among them.
+        // Odd sizes extend a line below the lengths of prefill only. They have half the heads, so that among those lengths they would make it zigzag.
         CaseFigure[] prefill = [.. results.Own.Where(figure => figure is { Threads: 1, Group: ReportSuite.Prefill })];
         CaseFigure[] figures =
         [
@@ -64,11 +64,11 @@ internal static class ReportPlots
         ];
         if (figures.Length == 0)
             return null;
-        // More than all only where the machine was slower while it measured the peak.
+        // A share exceeds 100% only where the machine was slower while it measured the peak.
         double max = figures.Max(figure => 100 * results.ShareOf(figure)!.Value);
         var chart = new LineChart(
             $"Share of the {results.Machine.InstructionSet} peak, no mask, one thread",
-            "tokens L", Axis.Logarithmic(figures.Select(figure => (double)figure.QueryLength).Distinct().Where(static length => length != 1000)), // 1024 has the tick.
+            "tokens L", Axis.Logarithmic(figures.Select(figure => (double)figure.QueryLength).Distinct().Where(static length => length != 1000)), // The tick of 1024 would touch that of 1000.
             "share of the measured multiply-add peak", Axis.Linear(Math.Max(100, max), 10, "%"));
         foreach (IGrouping<int, CaseFigure> dim in figures.GroupBy(figure => figure.HeadDim).OrderBy(dim => dim.Key))
         {
@@ -80,7 +80,7 @@ internal static class ReportPlots
             ShareOfPeak, "Which head dimensions and lengths reach the core's peak.", chart.Plot, LineChart.Width, LineChart.Height);
     }
 
-    // The odd sizes, a third of all cases, have a plot of their own; so have the keys, over which time is plotted.
+    // The odd sizes, a third of all cases, have a plot of their own. The cases of keys are in the plot of time over keys instead.
     private static NamedPlot? RelativePlot(ReportResults results, int threads, bool isOdd)
     {
         CaseFigure[] own =
@@ -154,7 +154,7 @@ internal static class ReportPlots
     {
         if (results.Memory.Count == 0)
             return null;
-        // A page is the least that can be seen.
+        // Memory grows by whole pages, so that less than one cannot be seen.
         const double Page = 4096, Megabyte = 1 << 20;
         Axis x = Axis.Logarithmic(results.Memory.Select(figure => (double)figure.KeyLength).Distinct());
         Axis y = Axis.LogarithmicAround(results.Memory.Select(figure => Math.Max(Page, figure.ExtraBytes) / Megabyte));

@@ -18,7 +18,7 @@ internal static class ChildProcess
             UseShellExecute = false,
             WorkingDirectory = folder,
         };
-        // A build server would outlive the command and hold its output open.
+        // A build server would outlive the command and keep its output open, so that reading it would never end.
         start.Environment["MSBUILDDISABLENODEREUSE"] = "1";
         start.Environment["UseSharedCompilation"] = "false";
         start.Environment["DOTNET_CLI_USE_MSBUILD_SERVER"] = "0";

@@ -11,16 +11,16 @@ namespace FastAttn.Benchmarks.Quick;
 /// <param name="threads">Threads that work in a call.</param>
 internal sealed class CaseSampler<TCase>(TCase @case, Action call, int threads)
 {
-    // Long enough for 30 calls of every method, whereupon the JIT replaces its code.
+    // The JIT replaces the code of a method after 30 calls. A warm-up of this length calls every method as often.
     private static readonly TimeSpan WarmTime = TimeSpan.FromMilliseconds(20);
 
-    // A sample is at least this long, for the clock and the odd interrupt.
+    // A sample is at least this long, so that the clock's resolution and an interrupt change little.
     private static readonly TimeSpan SampleTime = TimeSpan.FromMilliseconds(12);
 
-    // Linux may wake a thread on the processor of whoever wakes it, though another is idle, and corrects that within 10 ms (measured).
+    // Linux may wake a thread on the processor of the thread that wakes it, though another is idle. It corrects that within 10 ms (measured).
     private static readonly TimeSpan PlacementTime = TimeSpan.FromMilliseconds(12);
 
-    // A longer call averages over its own noise: such cases take part in every second round.
+    // A longer call averages over its own noise, so that such cases take part in every second round only.
     private static readonly TimeSpan LongCall = TimeSpan.FromMilliseconds(50);
 
     private readonly List<double> _milliseconds = [];
@@ -29,10 +29,10 @@ internal sealed class CaseSampler<TCase>(TCase @case, Action call, int threads)
 
     public TCase Case { get; } = @case;
 
-    /// <summary>Milliseconds a call, one a round.</summary>
+    /// <summary>The milliseconds of a call, one number for each round.</summary>
     public IReadOnlyList<double> Milliseconds => _milliseconds;
 
-    /// <summary>Bytes that the timed calls allocated on this thread: none, or the figures are not the kernel's.</summary>
+    /// <summary>Bytes that the timed calls allocated on this thread. Where there are any, the times are not those of the kernel alone.</summary>
     public long AllocatedBytes { get; private set; }
 
     /// <summary>The same for one call, to the byte.</summary>
@@ -61,7 +61,7 @@ internal sealed class CaseSampler<TCase>(TCase @case, Action call, int threads)
     /// <summary>Adds one sample.</summary>
     public void Sample()
     {
-        // The other cases have been through the caches since; a short call would see that, many calls in a row do not.
+        // The other cases have filled the caches since the last sample. A short call is repeated first, as a program with many such calls would have it.
         if (!IsLong)
             CallFor(threads > 1 ? PlacementTime : TimeSpan.Zero);
         long allocated = GC.GetAllocatedBytesForCurrentThread();
@@ -70,7 +70,7 @@ internal sealed class CaseSampler<TCase>(TCase @case, Action call, int threads)
         _milliseconds.Add(elapsed.TotalMilliseconds / _repetitions);
     }
 
-    /// <summary>Calls once at least.</summary>
+    /// <summary>Calls repeatedly for a while, and at least once.</summary>
     private void CallFor(TimeSpan time)
     {
         long start = Stopwatch.GetTimestamp();

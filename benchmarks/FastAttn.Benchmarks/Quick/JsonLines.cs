@@ -8,7 +8,7 @@ namespace FastAttn.Benchmarks.Quick;
 /// <summary>A run's cases as JSON lines: one object a line, for tools that compare runs.</summary>
 internal static class JsonLines
 {
-    // Nanoseconds, where the unit is a millisecond.
+    // The numbers are milliseconds, rounded to nanoseconds.
     private const int Decimals = 6;
 
     public static void Write(Stream stream, IEnumerable<CaseResult> cases)

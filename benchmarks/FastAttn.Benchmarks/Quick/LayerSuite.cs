@@ -8,8 +8,8 @@ namespace FastAttn.Benchmarks.Quick;
 internal static class LayerSuite
 {
     /// <summary>
-    /// Layers of known models: encoder batches, a prompt, one token after 4096 others. Projections: their width, and one row to a
-    /// feed-forward layer's.
+    /// Layers of known models: batches of an encoder, a prompt, one token after 4096 others. Then projections of their width, and of one row
+    /// to that of a feed-forward layer.
     /// </summary>
     public static IReadOnlyList<Workload> Workloads
     {

@@ -6,8 +6,8 @@ using FastAttn.Measurement;
 namespace FastAttn.Benchmarks.Quick;
 
 /// <summary>
-/// Measures what the machine can do, once a round: its clock drifts, so a peak from before the run would not be that of
-/// the run.
+/// Measures what the machine can do, once in each round. Its clock drifts, so that a peak measured before the run would not be the peak
+/// during the run.
 /// </summary>
 internal sealed class MachineSampler(IReadOnlyList<InstructionSet> instructionSets, int threads)
 {

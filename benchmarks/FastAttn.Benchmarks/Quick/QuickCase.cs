@@ -11,8 +11,6 @@ internal sealed record QuickCase(string Name, AttentionShape Shape, int HeadDim,
 {
     public AttentionFeatures Features { get; init; }
 
-    public AttentionLayout Layout { get; init; }
-
     /// <summary>For <see cref="AttentionFeatures.Window"/>: keys on either side of a query's own.</summary>
     public int WindowExtent { get; init; }
 
@@ -21,7 +19,7 @@ internal sealed record QuickCase(string Name, AttentionShape Shape, int HeadDim,
 
     public override double Flops => 4.0 * HeadDim * Shape.QueryHeads * VisiblePairs;
 
-    /// <summary>One query: every key and value is used once a head, so memory is the limit and not arithmetic.</summary>
+    /// <summary>With one query every key and value is used once for each head, so that memory is the limit and not arithmetic.</summary>
     public override Reading? Reading => Shape.QueryLength > 1 ? null : new("K and V", 2.0 * sizeof(float) * AttentionBuffers.KeyElements(Shape, HeadDim));
 
     public override int QueryElements => IsRagged ? Lengths.Sum() * Shape.QueryHeads * HeadDim : AttentionBuffers.QueryElements(Shape, HeadDim);
@@ -30,7 +28,10 @@ internal sealed record QuickCase(string Name, AttentionShape Shape, int HeadDim,
 
     private bool IsRagged => Lengths.Length > 0;
 
-    /// <summary>Pairs of a query and a key that it sees, in one head of all sequences. Masks with an element a pair are counted as if they hid nothing: their time is that.</summary>
+    /// <summary>
+    /// Pairs of a query and a key that it sees, in one head of all sequences. Masks with an element for each pair count as if they hid nothing, since
+    /// hidden pairs take as long.
+    /// </summary>
     private long VisiblePairs
     {
         get
@@ -39,21 +40,14 @@ internal sealed record QuickCase(string Name, AttentionShape Shape, int HeadDim,
                 return Lengths.Sum(static length => (long)length * length);
             long pairs = (Features & AttentionFeatures.Window) != 0
                 ? Enumerable.Range(0, Shape.QueryLength).Sum(i => (long)Math.Min(i + WindowExtent, Shape.KeyLength - 1) - Math.Max(i - WindowExtent, 0) + 1)
-                : FlopCount.VisiblePairs(Shape.QueryLength, (Features & AttentionFeatures.KeyLengths) != 0 ? FeatureInputs.ExistingKeys(Shape) : Shape.KeyLength, Mask);
+                : FlopCount.VisiblePairs(Shape.QueryLength, (Features & AttentionFeatures.Lengths) != 0 ? FeatureInputs.ExistingKeys(Shape) : Shape.KeyLength, Mask);
             return Shape.Batch * pairs;
         }
     }
 
     public override Action Bind(AttentionBuffers buffers, int threads)
     {
-        AttentionKernel kernel = ScaledDotProductAttention.GetKernel(HeadDim, HeadDim, Mask, Features).For(InstructionSet);
-        var options = new AttentionOptions
-        {
-            MaxDegreeOfParallelism = threads,
-            Layout = Layout,
-            Softcap = (Features & AttentionFeatures.Softcap) != 0 ? 30 : null,
-            Window = (Features & AttentionFeatures.Window) != 0 ? new AttentionWindow(WindowExtent, WindowExtent) : null,
-        };
-        return buffers.Bind(kernel, Shape, QueryElements, KeyElements, options, new FeatureInputs(this));
+        AttentionKernel kernel = ScaledDotProductAttention.GetKernel(HeadDim, Mask, Features).For(InstructionSet);
+        return buffers.Bind(kernel, Shape, QueryElements, KeyElements, new FeatureInputs(this), threads);
     }
 }

@@ -72,8 +72,8 @@ internal static class QuickReport
     }
 
     /// <summary>
-    /// What a feature costs or saves and what ONNX Runtime takes: the time over that of the rows without it or of FastAttn, round by
-    /// round, since the clock of a round is not that of the next.
+    /// Writes what a feature costs or saves, and how ONNX Runtime compares. A ratio is the time of a row over the time of its baseline, taken
+    /// round by round, since the processor's clock differs from round to round.
     /// </summary>
     private static void WriteRatios(TextWriter writer, IReadOnlyList<CaseResult> cases)
     {
@@ -82,7 +82,7 @@ internal static class QuickReport
         foreach (CaseResult row in cases.Where(row => !row.Case.Baseline.IsEmpty && row.Case.Baseline.All(rows.ContainsKey)))
         {
             CaseResult[] baseline = [.. row.Case.Baseline.Select(name => rows[name])];
-            // Rows of short calls have samples of every round, rows of long ones of every second.
+            // A row of short calls has a sample of every round, a row of long calls one of every second round.
             int rounds = Math.Min(row.Samples.Count, baseline.Min(static part => part.Samples.Count));
             Spread ratio = Spread.Of([.. Enumerable.Range(0, rounds).Select(round => At(row, round, rounds) / baseline.Sum(part => At(part, round, rounds)))]);
             table.Add(

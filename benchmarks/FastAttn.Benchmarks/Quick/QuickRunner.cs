@@ -11,8 +11,8 @@ namespace FastAttn.Benchmarks.Quick;
 /// <summary>Times all cases in turn, round after round, so that a slow moment of the machine falls on all of them alike.</summary>
 internal sealed class QuickRunner(IReadOnlyList<QuickRow> cases, int threads, int rounds, TextWriter progress)
 {
-    // The JIT's tiers: first code, counted calls, instrumented code, final code. It takes each step in the background,
-    // 0.1 s after the last new method; the fourth pass runs the final code.
+    // A method has four kinds of code in turn: first code, code that counts calls, instrumented code, final code. The JIT takes each step in
+    // the background, 0.1 s after the last new method. So the fourth pass runs the final code.
     private const int WarmPasses = 4;
     private static readonly TimeSpan JitTime = TimeSpan.FromMilliseconds(200);
 
@@ -60,7 +60,7 @@ internal sealed class QuickRunner(IReadOnlyList<QuickRow> cases, int threads, in
         return samplers;
     }
 
-    // Until the peer's threads have stopped spinning: they would take processors from whoever comes next.
+    // The threads of a peer spin for a while after a call. The next case waits for their end, since they would take processors from it.
     private void Rest(CaseSampler<QuickRow> sampler)
     {
         if (threads > 1 && !sampler.Case.IsFastAttn)

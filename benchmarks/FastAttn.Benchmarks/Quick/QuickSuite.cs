@@ -14,7 +14,7 @@ internal static class QuickSuite
     /// <summary>The length at which instruction sets are compared.</summary>
     private const int ComparedLength = 2048;
 
-    /// <param name="instructionSets">The first runs every case, the others those that compare instruction sets.</param>
+    /// <param name="instructionSets">Every case runs on the first. Only the cases that compare instruction sets run on the others.</param>
     public static IReadOnlyList<QuickRow> Cases(IReadOnlyList<InstructionSet> instructionSets)
     {
         InstructionSet main = instructionSets[0];
@@ -32,7 +32,7 @@ internal static class QuickSuite
 
     private static IEnumerable<QuickCase> Prefill(InstructionSet instructionSet, int[] lengths)
     {
-        // Scalar code is some 15 times slower: eight heads of it would take as long as all else, and their rate is that of one.
+        // Scalar code is some 15 times slower. Eight heads of it would take as long as all other cases, at the same rate as one head.
         int heads = instructionSet == InstructionSet.Scalar ? 1 : Heads;
         return
             from headDim in HeadDims

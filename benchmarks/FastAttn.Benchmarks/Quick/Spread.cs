@@ -33,7 +33,7 @@ internal readonly record struct Spread(double Median, double Min, double Max, do
         Math.Round(LowerQuartile, decimals),
         Math.Round(UpperQuartile, decimals));
 
-    // Linear between the two nearest samples.
+    // Between two samples a quantile is interpolated linearly.
     private static double Quantile(double[] sorted, double fraction)
     {
         double position = fraction * (sorted.Length - 1);

@@ -15,14 +15,14 @@ internal static class MemoryPart
 {
     private static readonly TimeSpan Timeout = TimeSpan.FromMinutes(1);
 
-    // Or the JIT would replace code in the background, and its memory would count.
+    // With tiers the JIT would replace code in the background, and the memory that it needs would be counted.
     private static readonly Dictionary<string, string> NoTiers = new(StringComparer.Ordinal) { ["DOTNET_TieredCompilation"] = "0" };
 
     public static IReadOnlyList<MemoryFigure> Run(ICollection<string> notes)
     {
         string program = Path.Combine(AppContext.BaseDirectory, OperatingSystem.IsWindows() ? "FastAttn.Benchmarks.exe" : "FastAttn.Benchmarks");
         var figures = new List<MemoryFigure>();
-        // Not a few lines of C#, whose memory is whatever one allots to them.
+        // Compositions of a few lines of C# are left out: their memory is whatever their author allots.
         foreach (IPeer peer in PeerCatalog.All.Where(peer => peer is not (FastAttnPeer { Requested: not null } or TensorPrimitivesPeer or NaivePeer)))
         {
             foreach (int keys in ReportSuite.KeyLengths)

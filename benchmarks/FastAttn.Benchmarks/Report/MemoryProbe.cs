@@ -42,7 +42,7 @@ internal static class MemoryProbe
         return Peak() - before;
     }
 
-    // Linux forgets the peak when asked to; elsewhere a call counts only where it exceeds all before it.
+    // Linux can set the peak back to what is in use. Elsewhere a call is seen only as far as it exceeds the peak of all that ran before it.
     private static void ResetPeak()
     {
         const string ClearReferences = "/proc/self/clear_refs", ResetPeakResidentSet = "5";

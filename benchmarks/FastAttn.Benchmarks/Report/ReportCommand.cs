@@ -16,10 +16,10 @@ internal static class ReportCommand
 {
     private const int DefaultRounds = 7, QuickRounds = 3;
 
-    // Ten minutes less the plots and a margin for a round that takes longer than those before it.
+    // A report takes ten minutes. The rest is for the plots, and for a last round that takes longer than those before it.
     private static readonly TimeSpan Time = TimeSpan.FromMinutes(9.5);
 
-    // Two builds, one of them native: a minute and a half on two slow cores.
+    // The start-up program is built twice, once as native code, which takes a minute and a half on two slow cores.
     private static readonly TimeSpan StartupTime = TimeSpan.FromMinutes(2);
 
     public static Command Create()
@@ -55,7 +55,7 @@ internal static class ReportCommand
         DateTimeOffset date = DateTimeOffset.UtcNow;
         MachineDescription machine = MachineReader.Read();
         DirectoryInfo folder = output ?? new DirectoryInfo(Path.Combine(Checkout.Results, CpuFolder.NameOf(machine.Cpu)));
-        folder.Create(); // Now, not after ten minutes, shows that it can be.
+        folder.Create(); // A folder that cannot be created is an error now, not after ten minutes.
         var notes = new List<string>();
         void Say(string text) => Console.Error.WriteLine($"{deadline.Elapsed:mm\\:ss} {text}");
 

@@ -53,8 +53,8 @@ internal static class ReportMarkdown
 
     private const string Explanation =
         """
-        `ms` is the median of a call and the spread its least and most. `GFLOP/s` counts 2·(d_k + d_v) for each pair of a query and
-        a key that it sees; those that a boolean or packed mask hides are counted unless it is a causal one. The limit is the multiply-add peak that
+        `ms` is the median of a call and the spread its minimum and maximum. `GFLOP/s` counts 2·(d_k + d_v) for each pair of a query and
+        a key that it sees; those that a boolean or bit mask hides are counted unless it is a causal one. The limit is the multiply-add peak that
         this run measured, for one query (decode) the read bandwidth.
         The last columns say how many times as fast as each library FastAttn is; below 1, in bold, it is slower. Of a library's
         operators the fastest counts. Empty: too slow to be measured here.

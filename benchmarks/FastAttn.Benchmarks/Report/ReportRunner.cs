@@ -17,11 +17,11 @@ namespace FastAttn.Benchmarks.Report;
 /// </summary>
 internal sealed class ReportRunner(IReadOnlyList<ReportEntry> entries, int threads, int rounds, Deadline deadline, ICollection<string> notes, TextWriter progress)
 {
-    // As in QuickRunner: the JIT's tiers, and the time that it takes for a step.
+    // As in QuickRunner: after four passes the JIT has made its final code, if it has this time for each step.
     private const int WarmPasses = 4;
     private static readonly TimeSpan JitTime = TimeSpan.FromMilliseconds(200);
 
-    // Fewer have no quartiles worth the name.
+    // Quartiles of fewer samples mean nothing.
     private const int MinRounds = 3;
 
     private readonly int[] _threadCounts = [.. new[] { 1, threads }.Distinct()];
@@ -35,7 +35,7 @@ internal sealed class ReportRunner(IReadOnlyList<ReportEntry> entries, int threa
         MachineSampler[] machines = [.. _threadCounts.Select(count => new MachineSampler(instructionSets, count))];
         List<CaseSampler<ReportEntry>> samplers = Prepare();
 
-        // Long calls take part in every second round: the next one may take as long as any before.
+        // Long calls take part in every second round only, so that the next round may take as long as the longest before.
         TimeSpan longest = TimeSpan.Zero;
         for (; Rounds < rounds; Rounds++)
         {
@@ -81,7 +81,7 @@ internal sealed class ReportRunner(IReadOnlyList<ReportEntry> entries, int threa
             }
             catch (Exception e) when (entry.Peer is not FastAttnPeer)
             {
-                // Another library's fault, on a CPU or system that nobody has tried: the rest of the report is still worth having.
+                // Another library may fail on a CPU or system that nobody has tried. The report goes on without this figure.
                 notes.Add($"{entry.Peer.Name}, {entry.Case.Name}, {ThreadText.Of(entry.Threads)}: {e.Message}");
                 Say(notes.Last());
             }
@@ -90,7 +90,7 @@ internal sealed class ReportRunner(IReadOnlyList<ReportEntry> entries, int threa
         for (int pass = 0; pass < WarmPasses; pass++)
         {
             Say($"warm-up {pass + 1} of {WarmPasses}");
-            // A long call has run its loops often enough in one pass.
+            // A long call runs its loops so often in one pass that the JIT needs no other.
             foreach (CaseSampler<ReportEntry> sampler in samplers.Where(sampler => pass == 0 || !sampler.IsLong))
             {
                 sampler.Warm();
@@ -103,7 +103,7 @@ internal sealed class ReportRunner(IReadOnlyList<ReportEntry> entries, int threa
         return samplers;
     }
 
-    // Until the peer's threads have stopped spinning: they would take processors from whoever comes next.
+    // The threads of a peer spin for a while after a call. The next case waits for their end, since they would take processors from it.
     private static void Rest(CaseSampler<ReportEntry> sampler)
     {
         if (sampler.Case.Threads > 1)
@@ -115,7 +115,7 @@ internal sealed class ReportRunner(IReadOnlyList<ReportEntry> entries, int threa
 
     private static CaseFigure Figure(CaseSampler<ReportEntry> sampler)
     {
-        // Nanoseconds, where the unit is a millisecond.
+        // The numbers are milliseconds, rounded to nanoseconds.
         const int Decimals = 6;
         (IPeer peer, AttentionCase @case, int count) = sampler.Case;
         return new CaseFigure(

@@ -11,16 +11,16 @@ internal static class ReportSuite
 {
     public const string Prefill = "prefill", Causal = "causal", Batch = "batch", Cross = "cross", Decode = "decode";
 
-    /// <summary>Odd sizes: head dimensions of many models, lengths that fill no tile.</summary>
+    /// <summary>Odd sizes: the head dimensions of many models, and lengths that are no multiple of a register tile.</summary>
     public const string Odd = "odd";
 
-    /// <summary>Masks with an element a pair of query and key, and padding.</summary>
+    /// <summary>Masks with an element for each pair of a query and a key, and padding.</summary>
     public const string Masks = "masks";
 
-    /// <summary>So short that the call itself counts.</summary>
+    /// <summary>Lengths so short that the time of the call itself counts.</summary>
     public const string Small = "small";
 
-    /// <summary>A fixed number of queries over ever more keys: what must be linear.</summary>
+    /// <summary>A fixed number of queries over ever more keys. The time must grow linearly with them.</summary>
     public const string Keys = "keys";
 
     private const int Heads = 8;
@@ -38,12 +38,12 @@ internal static class ReportSuite
         new(Batch, new AttentionShape(batch: 32, heads: 12, length: 128), 64),
         new(Cross, new AttentionShape(1, Heads, Heads, 128, 1500), 64),
         new(Decode, new AttentionShape(1, Heads, Heads, 1, 32768), 128),
-        .. from features in new[] { AttentionFeatures.AdditiveMask, AttentionFeatures.BooleanMask, AttentionFeatures.PackedMask }
+        .. from features in new[] { AttentionFeatures.AdditiveMask, AttentionFeatures.BooleanMask, AttentionFeatures.BitMask }
            select new AttentionCase(Masks, new AttentionShape(batch: 1, Heads, 1024), 64, AttentionMask.None, features),
         new(Masks, new AttentionShape(batch: 1, Heads, 1024), 64, AttentionMask.None, AttentionFeatures.BooleanMask) { HasCausalTensor = true },
         .. from mask in new[] { AttentionMask.None, AttentionMask.Causal }
-           select new AttentionCase(Masks, new AttentionShape(batch: 4, Heads, 512), 64, mask, AttentionFeatures.KeyLengths),
-        // Four heads: the long ones take half of the run as it is.
+           select new AttentionCase(Masks, new AttentionShape(batch: 4, Heads, 512), 64, mask, AttentionFeatures.Lengths),
+        // Half as many heads as elsewhere, since the long lengths alone take half of the run even so.
         .. from d in new[] { 40, 64, 72, 80, 96, 112, 128, 160, 256 }
            from length in new[] { 77, 197, 1000 }
            select new AttentionCase(Odd, new AttentionShape(batch: 1, heads: 4, length), d),
@@ -64,7 +64,7 @@ internal static class ReportSuite
     /// <param name="quick">Leaves out what takes long.</param>
     public static IReadOnlyList<ReportEntry> Entries(IReadOnlyList<IPeer> peers, int threads, string filter, bool quick)
     {
-        // Half a second or more on one slow core.
+        // Larger cases take half a second or more on one slow core.
         const double QuickFlops = 3e9;
         return
         [
@@ -89,8 +89,9 @@ internal static class ReportSuite
             yield return threads;
     }
 
-    // A call of a slow peer should take no more than a tenth of a second, or a run would last an hour. Some 1 to 2 GFLOP/s for
-    // plain code, 4 to 8 for 128 bits or vectors along the head dimension. Lesser instruction sets answer one question only.
+    // A call of a slow peer should take no more than a tenth of a second, or a run would last an hour. Plain code reaches some 1 to 2 GFLOP/s,
+    // vectors of 128 bits or along the head dimension 4 to 8. Scalar code is measured at odd sizes only, other lesser instruction sets at prefill
+    // and causal only.
     private static double MaxFlops(IPeer peer, AttentionCase @case) => peer switch
     {
         NaivePeer => 0.13e9,

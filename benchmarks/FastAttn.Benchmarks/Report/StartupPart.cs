@@ -22,10 +22,10 @@ internal static class StartupPart
 
     private static readonly string[] Linkers = ["clang", "gcc"];
 
-    // Given even where all time is over.
-    private static readonly TimeSpan LeastBuildTime = TimeSpan.FromSeconds(30);
+    // A build gets this time even where that of the report is over.
+    private static readonly TimeSpan MinBuildTime = TimeSpan.FromSeconds(30);
 
-    // It takes two seconds; what hangs is ended.
+    // The program takes two seconds. One that hangs is ended after this time.
     private static readonly TimeSpan Timeout = TimeSpan.FromMinutes(1);
 
     public static IReadOnlyList<StartupFigure> Run(Deadline deadline, ICollection<string> notes, Action<string> progress)
@@ -57,7 +57,7 @@ internal static class StartupPart
                     "--artifacts-path", Path.Combine(folder.FullName, "artifacts", mode), "-o", output, "-p:RunAnalyzers=false", .. settings,
                 ];
                 ChildResult? build = ChildProcess.Run(
-                    Environment.GetEnvironmentVariable("DOTNET_HOST_PATH") ?? "dotnet", arguments, deadline.IsTooCloseFor(LeastBuildTime) ? LeastBuildTime : deadline.Remaining);
+                    Environment.GetEnvironmentVariable("DOTNET_HOST_PATH") ?? "dotnet", arguments, deadline.IsTooCloseFor(MinBuildTime) ? MinBuildTime : deadline.Remaining);
                 string program = Path.Combine(output, OperatingSystem.IsWindows() ? "FastAttn.Startup.exe" : "FastAttn.Startup");
                 if (build is not { ExitCode: 0 })
                     notes.Add($"{mode} start-up is not measured: {FirstError(build)}");

@@ -10,7 +10,7 @@ internal sealed class CompactConverter<T>(JsonSerializerOptions compact) : JsonC
     public override T? Read(ref Utf8JsonReader reader, Type typeToConvert, JsonSerializerOptions options) =>
         JsonSerializer.Deserialize<T>(ref reader, compact);
 
-    // A raw value gets no line of its own from an indented writer.
+    // The indented writer does not put a raw value on a line of its own, so that the value begins with the line end and the indentation.
     public override void Write(Utf8JsonWriter writer, T value, JsonSerializerOptions options) =>
         writer.WriteRawValue("\n    " + JsonSerializer.Serialize(value, compact));
 }

@@ -18,7 +18,7 @@ internal static class SuiteConfig
 {
     private const string Native = "native";
 
-    // BenchmarkDotNet builds the project once more; it need not be analyzed again, and must have the same peers.
+    // BenchmarkDotNet builds the project once more. That build needs no analyzers, and must have the same peers.
     private static readonly Argument[] BuildArguments =
     [
         new MsBuildArgument("/p:RunAnalyzers=false"),
@@ -27,7 +27,7 @@ internal static class SuiteConfig
 #endif
     ];
 
-    // BenchmarkDotNet's own two minutes do not do on a busy machine.
+    // BenchmarkDotNet allows two minutes for a build, which is too short on a busy machine.
     private static readonly TimeSpan BuildTimeout = TimeSpan.FromMinutes(10);
 
     private const int MaxCaseName = 40;
@@ -59,7 +59,7 @@ internal static class SuiteConfig
         return config.AddJob(job.WithEnvironmentVariable(InstructionSets.EnvironmentVariable, nameof(InstructionSet.Scalar)).WithId(nameof(InstructionSet.Scalar)));
     }
 
-    // Native libraries do not look at .NET's variables, and only FastAttn looks at its own.
+    // The variables of .NET change nothing in native libraries, and FastAttn's variable changes FastAttn only.
     private static bool IsWorthwhile(BenchmarkCase benchmark)
     {
         string method = benchmark.Descriptor.WorkloadMethod.Name;

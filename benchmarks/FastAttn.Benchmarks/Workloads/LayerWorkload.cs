@@ -11,10 +11,10 @@ namespace FastAttn.Benchmarks.Workloads;
 /// A whole attention layer: projections of queries, keys and values, attention, projection of the output. Its tokens attend to
 /// themselves, or to a memory, or to themselves and those of a cache.
 /// </summary>
-/// <param name="name">As in tables.</param>
+/// <param name="name">Its name in tables.</param>
 /// <param name="options">What the layer is. A rotary embedding must have the base <see cref="RotaryBase"/> and turn whole heads.</param>
 /// <param name="batch">Sequences.</param>
-/// <param name="length">Tokens of each that a call is given.</param>
+/// <param name="length">Tokens of each sequence that a call is given.</param>
 internal sealed class LayerWorkload(string name, MultiHeadAttentionOptions options, int batch, int length) : Workload(name)
 {
     /// <summary><see cref="RotaryEmbedding"/>'s default.</summary>
@@ -86,23 +86,24 @@ internal sealed class LayerWorkload(string name, MultiHeadAttentionOptions optio
                 ValueBias = numbers.ValueBias,
                 OutputBias = numbers.OutputBias,
             }).For(instructionSet);
+        var execution = new AttentionExecution { MaxDegreeOfParallelism = threads };
         if (CachedLength > 0)
-            return Decode(layer, threads);
+            return Decode(layer, execution);
         if (MemoryLength > 0)
         {
             return () => layer.Forward(
-                numbers.Input.Span, numbers.Memory.Span, numbers.Memory.Span, numbers.Output.Span, batch, length, MemoryLength, Modifiers, maxDegreeOfParallelism: threads);
+                numbers.Input.Span, numbers.Memory.Span, numbers.Memory.Span, numbers.Output.Span, batch, length, MemoryLength, CallOptions, execution: execution);
         }
 
-        return () => layer.Forward(numbers.Input.Span, numbers.Output.Span, batch, length, Modifiers, maxDegreeOfParallelism: threads);
+        return () => layer.Forward(numbers.Input.Span, numbers.Output.Span, batch, length, CallOptions, execution: execution);
     }
 
     public override Action BindOnnxRuntime(int threads) => OnnxLayer.Bind(this, threads);
 
-    private AttentionModifiers Modifiers => KeyLengths.IsEmpty ? default : new() { KeyLengths = KeyLengths.AsSpan() };
+    private AttentionOptions CallOptions => KeyLengths.IsEmpty ? default : new() { KeyLengths = KeyLengths.AsSpan() };
 
     /// <summary>Each call appends the same tokens to a cache that has forgotten those of the call before.</summary>
-    private Action Decode(MultiHeadAttention layer, int threads)
+    private Action Decode(MultiHeadAttention layer, AttentionExecution execution)
     {
         LayerNumbers numbers = Numbers;
         KeyValueCache cache = layer.CreateCache(batch, KeyLength, canGrow: false);
@@ -113,7 +114,7 @@ internal sealed class LayerWorkload(string name, MultiHeadAttentionOptions optio
         return () =>
         {
             cache.Truncate(CachedLength);
-            layer.Forward(numbers.Input.Span, numbers.Output.Span, cache, length, maxDegreeOfParallelism: threads);
+            layer.Forward(numbers.Input.Span, numbers.Output.Span, cache, length, execution: execution);
         };
     }
 }

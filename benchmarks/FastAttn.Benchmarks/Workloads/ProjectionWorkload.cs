@@ -10,7 +10,8 @@ using Microsoft.ML.OnnxRuntime;
 namespace FastAttn.Benchmarks.Workloads;
 
 /// <summary>
-/// A linear projection, [rows, inputs] × [inputs, outputs], done with one matrix after another. One row is bound by reading the weights.
+/// A linear projection, [rows, inputs] × [inputs, outputs], done with one matrix after another. With one row its time is that of reading the
+/// weights.
 /// </summary>
 internal sealed class ProjectionWorkload(int rows, int inputs, int outputs, int matrices = 1) : Workload($"projection {rows}x{inputs}x{outputs}")
 {
@@ -48,11 +49,11 @@ internal sealed class ProjectionWorkload(int rows, int inputs, int outputs, int 
     {
         ProductDriver product = ProductDriver.For(instructionSet);
         PackedMatrix[] weights =
-            [.. Enumerable.Range(0, matrices).Select(i => new PackedMatrix(Weights(i), WeightLayout.InputOutput, outputs, [], inputs, outputs, product))];
+            [.. Enumerable.Range(0, matrices).Select(i => new PackedMatrix(Weights(i), isInputOutput: true, outputs, [], inputs, outputs, product))];
         Memory<float> input = Input, output = Output;
         return () =>
         {
-            // Both buffers are pinned.
+            // Both buffers are pinned already, so that fixed costs nothing.
             fixed (float* a = input.Span, c = output.Span)
             {
                 for (int i = 0; i < weights.Length; i++)
@@ -67,7 +68,7 @@ internal sealed class ProjectionWorkload(int rows, int inputs, int outputs, int 
 
     public override Action BindOnnxRuntime(int threads)
     {
-        // A constant, so that the session packs it.
+        // ONNX Runtime packs weights only where they are constants of the graph.
         var graph = new OnnxGraph();
         for (int i = 0; i < matrices; i++)
         {

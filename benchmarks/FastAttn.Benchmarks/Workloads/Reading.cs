@@ -1,6 +1,6 @@
 namespace FastAttn.Benchmarks.Workloads;
 
 /// <summary>What a call must read from memory.</summary>
-/// <param name="What">In words.</param>
-/// <param name="Bytes">How much.</param>
+/// <param name="What">What it reads, in words.</param>
+/// <param name="Bytes">How many bytes that are.</param>
 internal sealed record Reading(string What, double Bytes);

@@ -3,7 +3,7 @@ using System;
 namespace FastAttn.Benchmarks.Workloads;
 
 /// <summary>Work that FastAttn and ONNX Runtime both do, on the same numbers. These are made when it is first bound.</summary>
-/// <param name="name">As in tables.</param>
+/// <param name="name">Its name in tables.</param>
 internal abstract class Workload(string name)
 {
     /// <summary>Float sums in another order differ by some 1e-6; another scale, mask or weight by 1e-1.</summary>

@@ -11,10 +11,9 @@ namespace FastAttn.Generators.Dialects;
 /// <param name="Name">The library's <c>InstructionSet</c> member.</param>
 /// <param name="OperationsType">What <c>Vec</c> stands for.</param>
 /// <param name="RegisterType">What <c>VecF</c> stands for.</param>
-/// <param name="LanesType">The library's <c>ILanes</c> of this width.</param>
 /// <param name="Width">Floats in a register.</param>
 /// <param name="Registers">Architectural registers.</param>
-internal sealed record Dialect(string Name, string OperationsType, string RegisterType, string LanesType, int Width, int Registers)
+internal sealed record Dialect(string Name, string OperationsType, string RegisterType, int Width, int Registers)
 {
     private const string Intrinsics = "global::System.Runtime.Intrinsics.";
 
@@ -26,7 +25,7 @@ internal sealed record Dialect(string Name, string OperationsType, string Regist
 
     public static Dialect Vector128 { get; } = Vector("Vector128", 128, registers: 16);
 
-    public static Dialect Scalar { get; } = new("Scalar", "global::System.Single", "global::System.Single", "Lanes1", Width: 1, Registers: 16);
+    public static Dialect Scalar { get; } = new("Scalar", "global::System.Single", "global::System.Single", Width: 1, Registers: 16);
 
     /// <summary>All, best first.</summary>
     public static ReadOnlySpan<Dialect> All => new[] { Avx512, Avx2, AdvSimd, Vector128, Scalar };
@@ -69,5 +68,5 @@ internal sealed record Dialect(string Name, string OperationsType, string Regist
     }
 
     private static Dialect Vector(string name, int bits, int registers) =>
-        new(name, $"{Intrinsics}Vector{bits}", $"{Intrinsics}Vector{bits}<float>", $"Lanes{bits / 32}", bits / 32, registers);
+        new(name, $"{Intrinsics}Vector{bits}", $"{Intrinsics}Vector{bits}<float>", bits / 32, registers);
 }

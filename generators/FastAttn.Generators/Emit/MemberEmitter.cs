@@ -1,3 +1,4 @@
+using System.Collections.Generic;
 using System.Linq;
 
 using FastAttn.Generators.Model;
@@ -9,26 +10,18 @@ internal static class MemberEmitter
 {
     public static string Emit(KernelDeclaration declaration)
     {
-        var writer = new SourceWriter();
-        writer.Line(Header.File).Line("""
-            // Warnings about names and modifiers are the declaration's.
-            #pragma warning disable
-            """).Line();
+        SourceWriter writer = Header.Begin(Header.Nullable, Header.OwnMembers);
+        IEnumerable<string> @namespace = declaration.Namespace.Length > 0 ? [$"namespace {declaration.Namespace}"] : [];
+        IEnumerable<string> containers = declaration.Containers.Select(static container => container.Declaration);
+        using (writer.Blocks([.. @namespace, .. containers]))
+        {
+            string parameters = declaration.IsMethod ? "()" : string.Empty;
+            writer
+                .Line($"// Attention with {declaration.Spec}. Its documentation is the declaration's.")
+                .Line(Header.GeneratedCode)
+                .Line($"{declaration.Modifiers} global::FastAttn.AttentionKernel {declaration.Name}{parameters} => global::{EmittedNames.Namespace}.{declaration.Spec.ClassName}.Instance;");
+        }
 
-        if (declaration.Namespace.Length > 0)
-            writer.Open($"namespace {declaration.Namespace}");
-        foreach (Container container in declaration.Containers)
-            writer.Open(container.Declaration);
-
-        string parameters = declaration.IsMethod ? "()" : string.Empty;
-        writer
-            .Line($"// Attention with {declaration.Spec}. Its documentation is the declaration's.")
-            .Line(Header.GeneratedCode)
-            .Line($"{declaration.Modifiers} global::FastAttn.AttentionKernel {declaration.Name}{parameters} => global::FastAttn.Generated.{declaration.Spec.ClassName}.Instance;");
-
-        int depth = declaration.Containers.Count + (declaration.Namespace.Length > 0 ? 1 : 0);
-        foreach (int _ in Enumerable.Range(0, depth))
-            writer.Close();
         return writer.ToString();
     }
 }

@@ -1,5 +1,3 @@
-using System;
-using System.Collections.Generic;
 using System.Linq;
 
 using FastAttn.Generators.Dialects;
@@ -7,7 +5,7 @@ using FastAttn.Generators.Model;
 
 namespace FastAttn.Generators.Emit;
 
-/// <summary>Emits the register tiles of the packed matrix product.</summary>
+/// <summary>Emits the register tiles of the packed matrix product, <c>C[m][n] = I[m][n] + Σ_k A[m][k]·B[k][n]</c>.</summary>
 internal static class ProductTilesEmitter
 {
     private const string Parameters = "ref float a, nint aStride, ref float b, ref float initial, nint initialStride, ref float c, nint cStride, nint depth, ref float next";
@@ -17,112 +15,122 @@ internal static class ProductTilesEmitter
     public static string Emit(ProductPlan plan)
     {
         Dialect dialect = plan.Dialect;
-        var writer = new SourceWriter();
-        writer.Line(Header.TilesFile).Line();
-        writer.Line($"""
-            // Matrix product, float32, on {dialect.Name}: a lane is a column, {dialect.Width} to a register.
-            // Register tiles: {string.Join(", ", plan.Tiles)} (rows x vectors) of {dialect.Registers} registers; blocks of {plan.RowBlock} rows and {plan.DepthBlock} terms.
-            """).Line();
-        writer.Open("namespace FastAttn.Generated");
-        writer
+        SourceWriter writer = Header.Begin(Header.NotNullable, pragma: null)
             .Line($"""
-                using global::System.Runtime.CompilerServices;
-                using Prefetcher = global::FastAttn.Runtime.Prefetcher;
-                using VecF = {dialect.RegisterType};
-                using Vec = {dialect.OperationsType};
+                // Matrix product, float32, on {dialect.Name}: a lane is a column, {dialect.Width} to a register.
+                // Register tiles: {string.Join(", ", plan.Tiles)} (rows x vectors) of {dialect.Registers} registers; blocks of {plan.RowBlock} rows and {plan.DepthBlock} terms.
                 """)
-            .Line()
-            .Line($"/// <summary>The register tiles of the packed matrix product on {dialect.Name}.</summary>")
-            .Line(Header.GeneratedCode)
-            .Open($"internal readonly struct {plan.StructName} : global::FastAttn.Runtime.IProductTiles")
-            .Line($"""
-                public static int Lanes => {dialect.Width};
-
-                public static int MaxVectors => {plan.MaxVectors};
-
-                public static int DepthBlock => {plan.DepthBlock};
-
-                public static int RowBlock => {plan.RowBlock};
-
-                public static int Unroll => {plan.Unroll};
-
-                """)
-            .Line(Header.Method("AggressiveInlining"))
-            .Open("public static int Rows(int vectors)");
-        EmitSwitch(writer, "vectors", plan.Tiles.Select(static tile => (tile.Vectors, $"return {tile.Rows};")));
-        writer.Close();
-
-        writer.Line()
-            .Line("/// <inheritdoc/>")
-            .Line(Header.Method("AggressiveInlining"))
-            .Open($"public static void Multiply(int vectors, int rows, {Parameters})");
-        EmitSwitch(writer, "vectors", plan.Tiles.Select(static tile => (tile.Vectors, $"MultiplyBy{tile.Vectors}(rows, {Arguments}); break;")));
-        writer.Close();
-
-        foreach (TileShape tile in plan.Tiles)
+            .Line();
+        using (Header.TilesNamespace(writer, dialect))
         {
-            writer.Line().Open($"private static void MultiplyBy{tile.Vectors}(int rows, {Parameters})");
-            EmitSwitch(writer, "rows", ProductPlan.WithRemainders(tile).Select(static part => (part.Rows, $"Multiply{part}({Arguments}); break;")));
-            writer.Close();
-            foreach (TileShape part in ProductPlan.WithRemainders(tile))
-                EmitTile(writer, plan, part);
+            writer
+                .Line($"/// <summary>The register tiles of the packed matrix product on {dialect.Name}.</summary>")
+                .Line(Header.GeneratedCode);
+            using (writer.Block($"internal readonly struct {plan.StructName} : global::FastAttn.Runtime.IProductTiles"))
+            {
+                EmitSizes(writer, plan);
+                EmitChoiceByVectors(writer, plan);
+                foreach (TileShape tile in plan.Tiles)
+                {
+                    EmitChoiceByRows(writer, tile);
+                    foreach (TileShape part in ProductPlan.WithRemainders(tile))
+                        EmitTile(writer, plan, part);
+                }
+            }
         }
 
-        return writer.Close().Close().ToString();
+        return writer.ToString();
     }
 
-    /// <summary>A switch whose last section, for 1, is the default.</summary>
-    private static void EmitSwitch(SourceWriter writer, string value, IEnumerable<(int Value, string Statement)> sections)
+    private static void EmitSizes(SourceWriter writer, ProductPlan plan)
     {
-        writer.Open($"switch ({value})");
-        foreach ((int label, string statement) in sections)
-            writer.Line($"{(label == 1 ? "default" : $"case {label}")}: {statement}");
-        writer.Close();
+        writer.Line($"""
+            public static int Lanes => {plan.Dialect.Width};
+
+            public static int MaxVectors => {plan.MaxVectors};
+
+            public static int DepthBlock => {plan.DepthBlock};
+
+            public static int RowBlock => {plan.RowBlock};
+
+            public static int Unroll => {plan.Unroll};
+
+            """);
+        writer.Line(Header.Method("AggressiveInlining"));
+        using (writer.Block("public static int Rows(int vectors)"))
+            ChoiceEmitter.Emit(writer, "vectors", plan.Tiles.Select(static tile => (tile.Vectors, $"return {tile.Rows};")));
+    }
+
+    private static void EmitChoiceByVectors(SourceWriter writer, ProductPlan plan)
+    {
+        writer
+            .Line()
+            .Line("/// <inheritdoc/>")
+            .Line(Header.Method("AggressiveInlining"));
+        using (writer.Block($"public static void Multiply(int vectors, int rows, {Parameters})"))
+            ChoiceEmitter.Emit(writer, "vectors", plan.Tiles.Select(static tile => (tile.Vectors, $"MultiplyBy{tile.Vectors}(rows, {Arguments}); break;")));
+    }
+
+    private static void EmitChoiceByRows(SourceWriter writer, TileShape tile)
+    {
+        writer.Line();
+        using (writer.Block($"private static void MultiplyBy{tile.Vectors}(int rows, {Parameters})"))
+            ChoiceEmitter.Emit(writer, "rows", ProductPlan.WithRemainders(tile).Select(static part => (part.Rows, $"Multiply{part}({Arguments}); break;")));
     }
 
     private static void EmitTile(SourceWriter writer, ProductPlan plan, TileShape tile)
     {
         Dialect dialect = plan.Dialect;
-        var product = new ProductEmitter(writer, dialect, tile, tile.Vectors * dialect.Width, accumulator: "c");
-        writer.Line().Line($"/// <summary>C[m][n] = I[m][n] + Σ_k A[m][k]·B[k][n], {tile.Rows} rows × {tile.VectorsText} of columns.</summary>");
-        writer.Line(Header.Method("AggressiveOptimization"));
-        writer.Open($"private static void Multiply{tile}({Parameters})");
-        foreach (int row in Enumerable.Range(0, tile.Rows))
-            writer.Line(Row("row", row, "a", "aStride"));
+        int width = tile.Vectors * dialect.Width;
+        var sums = new Accumulators(writer, dialect, tile, width, "c");
+        var kernel = new MicroKernelEmitter(writer, dialect, tile, width, sums);
+        writer
+            .Line()
+            .Line($"/// <summary>C[m][n] = I[m][n] + Σ_k A[m][k]·B[k][n], {tile.Rows} rows × {tile.VectorsText} of columns.</summary>")
+            .Line(Header.Method("AggressiveOptimization"));
+        using (writer.Block($"private static void Multiply{tile}({Parameters})"))
+        {
+            foreach (int row in Enumerable.Range(0, tile.Rows))
+                writer.Line(RowReference("row", row, "a", "aStride"));
+            writer
+                .Line()
+                .Line($"// The sum in parts of {ProductPlan.SumLength} terms: rounding errors grow with the length of a sum.")
+                .Line("nint k = 0;");
+            using (writer.Block("while (true)"))
+            {
+                writer.Line($"nint end = k + {ProductPlan.SumLength} < depth ? k + {ProductPlan.SumLength} : depth;");
+                const string AskAhead = """
+                    Prefetcher.AskForLine(ref next);
+                    next = ref Unsafe.Add(ref next, Prefetcher.LineFloats);
+                    """;
+                kernel.Emit(
+                    () => writer.Line("// An element of A times a vector of B."),
+                    new(ScalarOperand.ReferencePerRow("k"), "k", "end", plan.Unroll, Meanwhile: AskAhead),
+                    () => EmitEpilogue(writer, dialect, tile, sums));
+            }
+        }
+    }
 
-        writer.Line().Line($"// The sum in parts of {ProductPlan.SumLength} terms: rounding errors grow with the length of a sum.");
-        writer.Line("nint k = 0;");
-        writer.Open("while (true)");
-        writer.Line($"nint end = k + {ProductPlan.SumLength} < depth ? k + {ProductPlan.SumLength} : depth;");
-        foreach (int row in Enumerable.Range(0, tile.Rows))
-            product.Declare(row, _ => dialect.Zero);
-        writer.Line("// An element of A times a vector of B.");
-        Func<int, int, string> element = static (row, step) => step == 0 ? $"Unsafe.Add(ref row{row}, k)" : $"Unsafe.Add(ref row{row}, k + {step})";
-        writer.Open($"for (; k <= end - {plan.Unroll}; k += {plan.Unroll})");
-        product.Steps(plan.Unroll, element, advance: null);
-        writer.Line("""
-            Prefetcher.AskForLine(ref next);
-            next = ref Unsafe.Add(ref next, Prefetcher.LineFloats);
-            """);
-        writer.Close();
-        writer.Open("for (; k < end; k++)");
-        product.Steps(1, element, advance: null);
-        writer.Close().Line();
+    /// <summary>C is what it begins with and the part's sum. Where another part follows, it begins with this C.</summary>
+    private static void EmitEpilogue(SourceWriter writer, Dialect dialect, TileShape tile, Accumulators sums)
+    {
         foreach (int row in Enumerable.Range(0, tile.Rows))
         {
-            writer.Line(Row("before", row, "initial", "initialStride"));
-            writer.Line(Row("after", row, "c", "cStride"));
-            writer.Line(string.Join(" ", product.Vectors(v => $"{dialect.Store($"{dialect.Load($"before{row}", v * dialect.Width)} + {product.Accumulator(row, v)}", $"after{row}", v * dialect.Width)};")));
+            writer.Line(RowReference("before", row, "initial", "initialStride"));
+            writer.Line(RowReference("after", row, "c", "cStride"));
+            writer.Line(string.Join(" ", sums.ForVectors(v => $"{dialect.Store($"{dialect.Load($"before{row}", v * dialect.Width)} + {sums[row, v]}", $"after{row}", v * dialect.Width)};")));
         }
 
         writer.Line();
-        writer.Open("if (k >= depth)");
-        writer.Line("break;");
-        writer.Close();
-        writer.Line("initial = ref c;\ninitialStride = cStride;");
-        writer.Close().Close();
+        using (writer.Block("if (k >= depth)"))
+            writer.Line("break;");
+        writer.Line("""
+            initial = ref c;
+            initialStride = cStride;
+            """);
     }
 
-    private static string Row(string name, int row, string start, string stride) =>
+    /// <summary>Declares a reference to a row of a matrix whose stride is an argument.</summary>
+    private static string RowReference(string name, int row, string start, string stride) =>
         $"ref float {name}{row} = ref {(row == 0 ? start : $"Unsafe.Add(ref {start}, {(row == 1 ? stride : $"{row} * {stride}")})")};";
 }

@@ -2,7 +2,7 @@ using System.Text;
 
 namespace FastAttn.Generators.Emit;
 
-/// <summary>Text with indentation and <c>\n</c> endings.</summary>
+/// <summary>Text with indentation and <c>\n</c> endings. The nesting of <c>using</c> scopes in an emitter is the nesting of blocks in its text.</summary>
 internal sealed class SourceWriter
 {
     private readonly StringBuilder _text = new();
@@ -18,22 +18,27 @@ internal sealed class SourceWriter
         return this;
     }
 
-    /// <summary>Writes the line, if any, and an opening brace.</summary>
-    public SourceWriter Open(string line)
+    /// <summary>
+    /// Writes the lines before a block, if any, and its opening brace. The end of the scope writes the closing one:
+    /// <c>using (writer.Block("if (x)")) writer.Line("y();");</c>.
+    /// </summary>
+    public Scope Block(string lines = "") => Blocks(lines);
+
+    /// <summary>Opens blocks, each in the one before it. The end of the scope closes all of them.</summary>
+    public Scope Blocks(params string[] linesOfEach)
     {
-        if (line.Length > 0)
-            Line(line);
-        Line("{");
-        _depth++;
-        return this;
+        foreach (string lines in linesOfEach)
+        {
+            if (lines.Length > 0)
+                Line(lines);
+            Line("{");
+            _depth++;
+        }
+
+        return new(this, linesOfEach.Length);
     }
 
-    /// <summary>Writes a closing brace.</summary>
-    public SourceWriter Close()
-    {
-        _depth--;
-        return Line("}");
-    }
+    public override string ToString() => _text.ToString();
 
     private void Append(string lines, int start, int end)
     {
@@ -45,5 +50,19 @@ internal sealed class SourceWriter
         _text.Append('\n');
     }
 
-    public override string ToString() => _text.ToString();
+    /// <summary>Blocks that are open.</summary>
+    /// <param name="writer">Where they are written.</param>
+    /// <param name="count">How many of them end together.</param>
+    public readonly ref struct Scope(SourceWriter writer, int count)
+    {
+        /// <summary>Writes the closing braces.</summary>
+        public void Dispose()
+        {
+            for (int i = 0; i < count; i++)
+            {
+                writer._depth--;
+                writer.Line("}");
+            }
+        }
+    }
 }

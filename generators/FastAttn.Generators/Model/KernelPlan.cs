@@ -14,11 +14,30 @@ namespace FastAttn.Generators.Model;
 /// <param name="ValueTiles">Register tiles of outputs, as wide.</param>
 /// <param name="QueryTiles">Register tiles that share a block of keys and values.</param>
 /// <param name="KeyBlock">Keys in a block (Bc).</param>
-/// <param name="Unroll">Steps of the inner loop that are written out.</param>
+/// <param name="Unroll">Terms that a pass of the inner loop takes.</param>
 internal sealed record KernelPlan(Dimensions Dimensions, Dialect Dialect, EquatableArray<TileShape> ScoreTiles, EquatableArray<TileShape> ValueTiles, int QueryTiles, int KeyBlock, int Unroll)
 {
     /// <summary>The most terms of a dot product that are summed without a break (<see cref="SumLength"/>).</summary>
     private const int MaxSumLength = 32;
+
+    /// <summary>
+    /// Keys in a block (Bc). The bits of results depend on it, since sums over keys are taken block by block. It must be a multiple of 8, the
+    /// keys of the tallest score tile: other blocks compute some scores twice. It must be large beside the work that a block does once: an
+    /// output is rescaled with one multiply-add, beside 96 for its sum. And it must be small, since each register tile reads the block's
+    /// keys and values again: with a head dimension of 64 they are 24 KiB each, and the scores of 24 queries (AVX2) 9 KiB, so that the keys
+    /// and scores of a tile are about as large as a first-level cache of 32 KiB; with 128 they are 48 KiB each, which a second-level cache of
+    /// 256 KiB holds. Measured on Zen 4 (AVX-512, a second-level cache of 1 MiB), one core, 512 and 2048 tokens, head dimensions 64 and 128: blocks of 48
+    /// take 0.7 to 1.4% more time and 64 up to 0.6% more; 128 take up to 0.6% less and 192 up to 1.5% less, but twice the room in caches
+    /// that other CPUs have half of. On AVX2 of the same CPU the differences were within the noise.
+    /// </summary>
+    private const int KeysInBlock = 96;
+
+    /// <summary>
+    /// Terms in a pass where dimensions are fixed: a pass moves two references and compares once, beside the 48 multiply-adds of
+    /// a tile of 4 × 3. Most head dimensions are multiples of 4. Where dimensions are arguments a term has a pass of its own, so that any number of
+    /// them needs one loop.
+    /// </summary>
+    private const int FixedUnroll = 4;
 
     /// <summary>
     /// The most queries that share a copy of a block of keys and values, where rows are apart as in [B, L, H, D]: copying costs
@@ -26,8 +45,14 @@ internal sealed record KernelPlan(Dimensions Dimensions, Dialect Dialect, Equata
     /// </summary>
     private const int MaxQueryRows = 768;
 
-    /// <summary>Floats of queries and outputs that leave room for the blocks in a second-level cache of 512 KiB.</summary>
+    /// <summary>Floats of queries and outputs that leave room for the blocks in a second-level cache of 512 KiB: 384 KiB.</summary>
     private const int MaxQueryFloats = 384 * 256;
+
+    /// <summary>
+    /// The floats of a query and its output for which tiles share blocks where dimensions are arguments: those of a head and value dimension
+    /// of 256. Calls with greater dimensions share a block among more queries than the cache has room for.
+    /// </summary>
+    private const int AnyColumns = Model.Dimensions.Max / 2;
 
     /// <summary>
     /// Terms of a dot product that are summed without a break: rounding errors grow with the length of a sum. On N(0, 1)
@@ -50,26 +75,37 @@ internal sealed record KernelPlan(Dimensions Dimensions, Dialect Dialect, Equata
     /// <summary>Rows of the tallest tile of outputs; the others divide it.</summary>
     public int ValueRows => ValueTiles.Max(static tile => tile.Rows);
 
+    /// <summary>Whether all parts of the sum over the head dimension have the same number of terms, and no comparison finds the end of the last.</summary>
+    public bool PartsAreEqual => Dimensions.AreFixed && Dimensions.Head % SumLength == 0;
+
     /// <summary>Columns of a value row as tiles see them: whole tiles.</summary>
     public int ValueColumns => (Dimensions.Value + ValueRows - 1) / ValueRows * ValueRows;
 
     public static KernelPlan Of(Dimensions dimensions, Dialect dialect) =>
-        new(dimensions, dialect, new([.. ScoreTilesOf(dialect)]), new([.. TilesOf(dialect)]), QueryTilesOf(dimensions, dialect), KeyBlock: 96, Unroll: dimensions.AreFixed ? 4 : 1);
+        new(dimensions, dialect, new([.. ScoreTilesOf(dialect)]), new([.. TilesOf(dialect)]), QueryTilesOf(dimensions, dialect), KeysInBlock, Unroll: dimensions.AreFixed ? FixedUnroll : 1);
 
     /// <summary>
-    /// Whether the sum of parts has registers beside those of the part. Where it has none, it is kept where the scores go, at the cost
-    /// of a load and a store for each part.
+    /// How a tile of scores takes its sum. The sum of parts is kept in registers where a tile has them beside those of the part: twice the
+    /// accumulators, a vector for each column, and a scalar. Else it is kept where the scores go, at the cost of a load and a store for each part.
     /// </summary>
-    public bool SumsInRegisters(TileShape tile) => 2 * tile.Rows * tile.Vectors + tile.Vectors + 1 <= Dialect.Registers;
+    public ScoreSum SumOf(TileShape tile) =>
+        Dimensions.AreFixed && Dimensions.Head <= SumLength ? ScoreSum.InOnePart
+        : 2 * tile.Rows * tile.Vectors + tile.Vectors + 1 <= Dialect.Registers ? ScoreSum.PartsInRegisters
+        : ScoreSum.PartsInMemory;
 
     private static int QueryTilesOf(Dimensions dimensions, Dialect dialect)
     {
-        int columns = dimensions.AreFixed ? dimensions.Head + dimensions.Value : Model.Dimensions.Max / 2;
+        int columns = dimensions.AreFixed ? dimensions.Head + dimensions.Value : AnyColumns;
         int rows = Math.Min(MaxQueryRows, MaxQueryFloats / columns);
         return Math.Max(1, rows / (dialect.Width * TilesOf(dialect).Max(static tile => tile.Vectors)));
     }
 
-    /// <summary>The register tiles that an instruction set has room for, widest first.</summary>
+    /// <summary>
+    /// The register tiles that an instruction set has room for, widest first: an accumulator for each row and vector, a register for each vector
+    /// that is loaded, and one for the scalar. 8 × 3 takes 28 of 32 registers, 4 × 3 all of 16. Registers of 4 floats may be without fused
+    /// multiply-adds, where a product needs a register before it is added: 4 × 2 takes 12 of 16 with it. Every tile has 8 accumulators or more, since a core
+    /// may begin two multiply-adds in each of the 4 cycles that one of them takes.
+    /// </summary>
     public static TileShape[] TilesOf(Dialect dialect) => dialect.Registers switch
     {
         32 => [new(8, 3), new(8, 2), new(8, 1)],

@@ -14,7 +14,7 @@ namespace FastAttn.Generators.Model;
 /// Values of k in a block: a block of a panel of B stays in a near cache while it meets one tile of rows after another.
 /// </param>
 /// <param name="RowBlock">Rows of A in a block, which stays in the second-level cache while it meets one panel after another.</param>
-/// <param name="Unroll">Steps of the inner loop that are written out.</param>
+/// <param name="Unroll">Terms that a pass of the inner loop takes.</param>
 internal sealed record ProductPlan(Dialect Dialect, EquatableArray<TileShape> Tiles, int DepthBlock, int RowBlock, int Unroll)
 {
     /// <summary>
@@ -41,6 +41,12 @@ internal sealed record ProductPlan(Dialect Dialect, EquatableArray<TileShape> Ti
     /// <summary>The same beside wide panels: 384 KiB. Most CPUs with AVX-512 have second-level caches of 1 MiB and more.</summary>
     private const int WideRowBlockFloats = 98304;
 
+    /// <summary>
+    /// Terms in a pass of the inner loop. Parts of sums are a multiple. A pass asks for one cache line of the next panel: where 4 terms of a panel
+    /// are 6 lines (AVX2), 6 tiles of rows ask for a block of it.
+    /// </summary>
+    private const int TermsInPass = 4;
+
     /// <summary>The struct that holds the tiles.</summary>
     public string StructName => $"F32_Product_{Dialect.Name}";
 
@@ -51,7 +57,7 @@ internal sealed record ProductPlan(Dialect Dialect, EquatableArray<TileShape> Ti
         TileShape[] tiles = KernelPlan.TilesOf(dialect);
         (int panel, int rows) = dialect.Width == 16 ? (WidePanelBlockFloats, WideRowBlockFloats) : (PanelBlockFloats, RowBlockFloats);
         int depth = panel / (tiles.Max(static tile => tile.Vectors) * dialect.Width) / SumLength * SumLength;
-        return new(dialect, new([.. tiles]), depth, rows / depth, Unroll: 4);
+        return new(dialect, new([.. tiles]), depth, rows / depth, TermsInPass);
     }
 
     /// <summary>A tile and those with fewer rows that finish what it leaves over.</summary>

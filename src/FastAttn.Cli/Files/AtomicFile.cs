@@ -3,10 +3,10 @@ using System.IO;
 
 namespace FastAttn.Cli;
 
-/// <summary>Writes a file so that it is there whole or not at all: to a temporary file beside it, which then takes its name.</summary>
+/// <summary>Writes a file so that it is there whole or not at all: the contents go to a temporary file beside it, which is then renamed.</summary>
 internal static class AtomicFile
 {
-    /// <summary>Finds out what can be known before there is anything to write.</summary>
+    /// <summary>Refuses a path that certainly cannot be written, before any work is done for it.</summary>
     /// <param name="option">The option that gave the path.</param>
     /// <param name="path">The file to be written.</param>
     public static void CheckTarget(string option, string path)
@@ -22,18 +22,18 @@ internal static class AtomicFile
         if (!Directory.Exists(directory))
             throw new InputException($"{name}: there is no directory {Printable.Of(directory)}.");
 
-        // A rename would put a file in the device's place.
+        // Renaming the temporary file would replace the device by a file.
         if (!OperatingSystem.IsWindows() && string.Equals(directory, "/dev", StringComparison.Ordinal))
             throw new InputException($"{name}: is a device; expected a file to write.");
 
         try
         {
-            // Throws where the name is longer than the file system allows.
+            // This throws where the name is longer than the file system allows.
             File.GetAttributes(path);
         }
         catch (Exception e) when (e is FileNotFoundException or DirectoryNotFoundException)
         {
-            // It is to be written.
+            // The file need not exist yet.
         }
         catch (Exception e) when (e is IOException or UnauthorizedAccessException)
         {
@@ -47,7 +47,7 @@ internal static class AtomicFile
     /// <param name="write">Writes its contents.</param>
     public static void Write(string option, string path, Action<Stream> write)
     {
-        // Without the file's own name, which may be as long as a name can be.
+        // The temporary name does not contain the file's own, which may already be as long as a name can be.
         string temporary = Path.Combine(DirectoryOf(path), $".fastattn-{Guid.NewGuid():N}.tmp");
         try
         {
@@ -77,7 +77,7 @@ internal static class AtomicFile
         }
         catch (Exception e) when (e is IOException or UnauthorizedAccessException)
         {
-            // Why the file could not be written is what is reported.
+            // The error that kept the file from being written is reported, not that its remains could not be deleted.
         }
     }
 

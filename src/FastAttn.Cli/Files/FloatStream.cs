@@ -4,10 +4,10 @@ using System.Runtime.InteropServices;
 
 namespace FastAttn.Cli;
 
-/// <summary>Reads and writes arrays of float32, of any length that a span can have: in parts, since 2^29 floats are more bytes than one has.</summary>
+/// <summary>Reads and writes arrays of float32 of any length. They go in parts, since 2^29 floats have more bytes than one span of bytes can.</summary>
 internal static class FloatStream
 {
-    /// <summary>Floats in a part: 16 MiB, beyond which larger ones are no faster.</summary>
+    /// <summary>Floats in a part. Parts of more than 16 MiB are no faster.</summary>
     public const int Part = 1 << 22;
 
     /// <summary>Fills an array with the next bytes of a file.</summary>
@@ -21,10 +21,10 @@ internal static class FloatStream
             file.ReadExactly(MemoryMarshal.AsBytes(rest[..Math.Min(part, rest.Length)]));
     }
 
-    /// <summary>As <see cref="Read"/>, for numbers of the upper half of float32's bits (bfloat16) or of float16.</summary>
+    /// <summary>As <see cref="Read"/>, for numbers of 16 bits: bfloat16 or float16.</summary>
     /// <param name="file">At the first number.</param>
     /// <param name="numbers">Written.</param>
-    /// <param name="widen">The float32 of a number's 16 bits.</param>
+    /// <param name="widen">Returns the float32 for the 16 bits of a number.</param>
     /// <param name="part">Numbers that are read at once.</param>
     public static void ReadHalves(Stream file, Span<float> numbers, Func<ushort, float> widen, int part = Part)
     {

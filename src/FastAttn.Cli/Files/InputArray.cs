@@ -2,7 +2,7 @@ using FastAttn.Cli.Npy;
 
 namespace FastAttn.Cli;
 
-/// <summary>An array that was read for an option, its axes named, [B, H, L, D]; what it lacks of them is 1.</summary>
+/// <summary>An array that was read for an option. Its last axes are the last of [B, H, L, D]; axes that it lacks have size 1.</summary>
 internal sealed record InputArray(string Option, string Path, NpyArray Array)
 {
     public int Batch => Axis(4);
@@ -22,10 +22,10 @@ internal sealed record InputArray(string Option, string Path, NpyArray Array)
     public static InputArray Read(string option, string path) =>
         InputFile.Read(option, path, "an .npy file", file => new InputArray(option, path, NpyFile.Read(file)));
 
-    public void RequireRank(int least, int most)
+    public void RequireRank(int min, int max)
     {
-        if (Array.Shape.Length < least || Array.Shape.Length > most)
-            throw new InputException($"{Name}: has {Array.Shape.Length} axes; expected {least} to {most}: [L,D], [H,L,D] or [B,H,L,D].");
+        if (Array.Shape.Length < min || Array.Shape.Length > max)
+            throw new InputException($"{Name}: has {Array.Shape.Length} axes; expected {min} to {max}: [L,D], [H,L,D] or [B,H,L,D].");
     }
 
     public void RequireRankOf(InputArray other)
@@ -40,13 +40,16 @@ internal sealed record InputArray(string Option, string Path, NpyArray Array)
             throw new InputException($"{Name}: has {axis} {size}; expected {expected}, as {other.Name} has.");
     }
 
-    public void RequireDimension(int most)
+    public void RequireDimension(int max)
     {
-        if (Dimension < 1 || Dimension > most)
-            throw new InputException($"{Name}: its last axis is {Dimension}; expected 1 to {most}.");
+        if (Dimension < 1 || Dimension > max)
+            throw new InputException($"{Name}: its last axis is {Dimension}; expected 1 to {max}.");
     }
 
-    /// <summary>Also where another axis is 0, so that sizes beside it may be any.</summary>
+    /// <summary>
+    /// Refuses more heads in all sequences than an array can have elements. The array itself may be empty: beside an axis of 0 the others may have
+    /// any size.
+    /// </summary>
     public void RequireHeadsInAll()
     {
         if ((long)Batch * Heads > System.Array.MaxLength)

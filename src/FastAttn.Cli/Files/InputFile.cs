@@ -14,7 +14,7 @@ internal static class InputFile
     /// <param name="path">The file.</param>
     /// <param name="kind">What it should be, with its article.</param>
     /// <param name="read">
-    /// Reads it, from its beginning. The file can seek and is not mapped into memory: one that is truncated meanwhile must not end the process.
+    /// Reads the file from its beginning. It can seek. It is not mapped into memory, since the process would end if such a file were truncated.
     /// </param>
     /// <exception cref="InputException">There is no such file, or it is not what it should be.</exception>
     public static T Read<T>(string option, string path, string kind, Func<Stream, T> read)
@@ -47,7 +47,7 @@ internal static class InputFile
         if (Directory.Exists(path))
             throw new InputException($"{Name(option, path)}: is a directory; expected {kind}.");
 
-        // Opening a pipe waits for its writer. Pipes and devices have no length, and what has none is no input anyway.
+        // Opening a pipe would wait for its writer. Pipes and devices have a length of 0, and so has an empty file, which is no input either.
         var link = new FileInfo(path);
         if ((link.ResolveLinkTarget(returnFinalTarget: true) ?? link) is FileInfo { Exists: true, Length: 0 })
             throw new InvalidDataException($"is not {kind}: it is empty, or a pipe or device.");

@@ -7,18 +7,18 @@ namespace FastAttn.Cli;
 /// <summary>Makes text out of files and arguments fit for a message: on one line, without anything that steers a terminal, and not long.</summary>
 internal static class Printable
 {
-    /// <summary>The most characters of a name, a path or an argument; the middle of longer ones is left out.</summary>
+    /// <summary>The maximum number of characters of a name, a path or an argument. The middle of a longer one is left out.</summary>
     public const int MaxName = 256;
 
-    /// <summary>The most characters of a whole message.</summary>
+    /// <summary>The maximum number of characters of a whole message.</summary>
     public const int MaxMessage = 4096;
 
     /// <summary>
-    /// Returns the text with control characters, line ends, invisible format characters and surrogates without their other half
-    /// written as <c>\u001b</c>.
+    /// Returns the text with escapes, such as <c>\u001b</c>, in place of control characters, line ends, invisible format characters and
+    /// halves of surrogate pairs.
     /// </summary>
     /// <param name="text">Any text.</param>
-    /// <param name="maxLength">The most characters before any is written so.</param>
+    /// <param name="maxLength">The maximum number of characters, counted before any is escaped.</param>
     public static string Of(string text, int maxLength = MaxName)
     {
         int kept = (maxLength - 1) / 2;

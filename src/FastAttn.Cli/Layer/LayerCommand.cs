@@ -41,7 +41,7 @@ internal sealed class LayerCommand : Command
 
     private readonly Option<bool> _alibi = new("--alibi") { Description = "Scores fall with the distance by ALiBi's usual slopes, as in BLOOM." };
 
-    private readonly Option<QueryKeyValueOrder?> _order = ValueOption.Create<QueryKeyValueOrder>(
+    private readonly Option<QkvOrder?> _order = ValueOption.Create<QkvOrder>(
         "--qkv-order",
         "The outputs of a matrix of query, key and value in one: all queries, all keys, all values; or for each key-value head its queries, key and value. Default: concatenated where it is named in_proj_weight, c_attn or qkv_proj.",
         "concatenated or per-head",
@@ -135,9 +135,9 @@ internal sealed class LayerCommand : Command
 
         float[] result = new float[elements];
         long start = Stopwatch.GetTimestamp();
-        // Sizes beside a 0 may be any; the layer would make room for as many positions.
+        // Without output there is nothing to compute. The length beside a batch of 0 may be huge, and the layer would make room for as many positions.
         if (elements > 0)
-            layer.Forward(input.Array.Data, result, batch, length, new AttentionModifiers { Sinks = file.Sinks, AlibiSlopes = file.AlibiSlopes }, maxDegreeOfParallelism: parsed.GetValue(_threads) ?? 0);
+            layer.Forward(input.Array.Data, result, batch, length, new AttentionOptions { Sinks = file.Sinks, AlibiSlopes = file.AlibiSlopes }, execution: new() { MaxDegreeOfParallelism = parsed.GetValue(_threads) ?? 0 });
         TimeSpan elapsed = Stopwatch.GetElapsedTime(start);
         AtomicFile.Write("--output", output, target => NpyFile.Write(target, new NpyArray([.. input.Array.Shape[..^1], options.ModelDim], result)));
 
@@ -167,7 +167,7 @@ internal sealed class LayerCommand : Command
             RotaryDim = parsed.GetValue(_rotaryDim),
             RotaryFactor = parsed.GetValue(_rotaryFactor),
             Alibi = parsed.GetValue(_alibi),
-            QueryKeyValueOrder = parsed.GetValue(_order),
+            QkvOrder = parsed.GetValue(_order),
             Norm = parsed.GetValue(_norm),
             NormAfterRotary = parsed.GetValue(_normAfterRotary),
             NormOffset = parsed.GetValue(_normOffset),
@@ -183,10 +183,10 @@ internal sealed class LayerCommand : Command
         return settings;
     }
 
-    private static QueryKeyValueOrder? ParseOrder(string text) => text.ToLowerInvariant() switch
+    private static QkvOrder? ParseOrder(string text) => text.ToLowerInvariant() switch
     {
-        "concatenated" => QueryKeyValueOrder.Concatenated,
-        "per-head" => QueryKeyValueOrder.PerKeyValueHead,
+        "concatenated" => QkvOrder.Concatenated,
+        "per-head" => QkvOrder.PerKeyValueHead,
         _ => null,
     };
 

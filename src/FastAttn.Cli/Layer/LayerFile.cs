@@ -7,17 +7,17 @@ using FastAttn.Cli.Safetensors;
 
 namespace FastAttn.Cli;
 
-/// <summary>One attention layer of a checkpoint, with what it adds to a call.</summary>
+/// <summary>One attention layer of a checkpoint, with the options that each of its calls needs.</summary>
 /// <param name="Layer">The layer.</param>
-/// <param name="Sinks">As <see cref="AttentionModifiers.Sinks"/>; null for none.</param>
-/// <param name="AlibiSlopes">As <see cref="AttentionModifiers.AlibiSlopes"/>; null for none.</param>
-/// <param name="Notes">What of the checkpoint is in it beside projections, and how it was read: lines to print.</param>
-/// <param name="Ignored">What of the checkpoint has no influence on the result: lines to print.</param>
+/// <param name="Sinks">As <see cref="AttentionOptions.Sinks"/>; null for none.</param>
+/// <param name="AlibiSlopes">As <see cref="AttentionOptions.AlibiSlopes"/>; null for none.</param>
+/// <param name="Notes">Lines to print: which tensors beside the projections the layer has, and how they were read.</param>
+/// <param name="Ignored">Lines to print: which tensors have no influence on the result, and why.</param>
 internal sealed record LayerFile(MultiHeadAttention Layer, float[]? Sinks, float[]? AlibiSlopes, IReadOnlyList<string> Notes, IReadOnlyList<string> Ignored)
 {
     private const string Frequencies = "rotary_emb.inv_freq", CheckpointSinks = "sinks";
 
-    // What old checkpoints of GPT-2-like models put in place of a score that is hidden: −1e4 or less.
+    // Old checkpoints of GPT-2-like models store the number, −1e4 or less, that replaces a score that is hidden.
     private const string HiddenScore = "masked_bias";
 
     /// <summary>Reads the weights and makes the layer. Every tensor under the prefix is used, named in an error, or has a line in <see cref="Ignored"/>.</summary>
@@ -79,13 +79,13 @@ internal sealed record LayerFile(MultiHeadAttention Layer, float[]? Sinks, float
             Query = tensors.Read(projections.Query),
             Key = tensors.Read(projections.Key),
             Value = tensors.Read(projections.Value),
-            QueryKeyValue = tensors.Read(projections.Packed),
-            QueryKeyValueOrder = projections.Order,
+            Qkv = tensors.Read(projections.Qkv),
+            QkvOrder = projections.Order,
             Output = tensors.Read(projections.Output),
             QueryBias = tensors.Read(projections.QueryBias),
             KeyBias = tensors.Read(projections.KeyBias),
             ValueBias = tensors.Read(projections.ValueBias),
-            QueryKeyValueBias = tensors.Read(projections.PackedBias),
+            QkvBias = tensors.Read(projections.QkvBias),
             OutputBias = tensors.Read(projections.OutputBias),
             QueryNorm = tensors.Read(norms?.Query?.Factors),
             QueryNormBias = tensors.Read(norms?.Query?.Bias),
@@ -94,8 +94,8 @@ internal sealed record LayerFile(MultiHeadAttention Layer, float[]? Sinks, float
         });
 
         List<string> notes = [];
-        if (projections.Packed is { } packed)
-            notes.Add($"qkv     {packed.Quoted}, {(projections.Order == QueryKeyValueOrder.Concatenated ? "all queries, all keys, all values" : "for each key-value head its queries, key and value")}");
+        if (projections.Qkv is { } qkv)
+            notes.Add($"qkv     {qkv.Quoted}, {(projections.Order == QkvOrder.Concatenated ? "all queries, all keys, all values" : "for each key-value head its queries, key and value")}");
         if (norms is not null)
             notes.Add($"norm    {norms.Describe(options)}");
         if (sinks is not null)

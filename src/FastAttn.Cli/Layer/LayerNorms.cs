@@ -55,7 +55,7 @@ internal sealed record LayerNorms(NormTensors? Query, NormTensors? Key, NormKind
                 _ => throw new InvalidDataException($"has tensor {factors.Quoted} of shape {factors.ShapeText}; expected [{dim}] or [{heads}, {dim}] for a norm of each head, or [{(long)heads * dim}] for one of all heads at once."),
             };
 
-            // Cohere's and Chameleon's layer norms are called q_norm too. They have factors for each head, or biases.
+            // Cohere and Chameleon call layer norms q_norm too, but theirs have a bias, or factors with an axis of heads. Then the name decides nothing.
             NormKind kind = settings.Norm ?? (bias is null && factors.Shape.Length == 1 ? names.Kind : null)
                 ?? throw new InvalidDataException($"has tensor {factors.Quoted}, a norm whose kind its name does not tell; expected --norm rms or --norm layer.");
             return new(factors, bias, kind, scope);

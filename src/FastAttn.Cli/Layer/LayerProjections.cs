@@ -15,10 +15,10 @@ internal sealed record LayerProjections
     public TensorInfo? Value { get; private init; }
 
     /// <summary>W_Q, W_K and W_V, where they are one.</summary>
-    public TensorInfo? Packed { get; private init; }
+    public TensorInfo? Qkv { get; private init; }
 
-    /// <summary>The order of its outputs.</summary>
-    public QueryKeyValueOrder Order { get; private init; }
+    /// <summary>The order of the outputs of <see cref="Qkv"/>.</summary>
+    public QkvOrder Order { get; private init; }
 
     public required TensorInfo Output { get; init; }
 
@@ -28,7 +28,7 @@ internal sealed record LayerProjections
 
     public TensorInfo? ValueBias { get; private init; }
 
-    public TensorInfo? PackedBias { get; private init; }
+    public TensorInfo? QkvBias { get; private init; }
 
     public required TensorInfo? OutputBias { get; init; }
 
@@ -60,20 +60,20 @@ internal sealed record LayerProjections
         (TensorInfo first, int input, int firstOutputs) = Matrix(names.First);
         LayerProjections found = new() { Output = output, OutputBias = Bias(names.Output, model), Input = input, Model = model };
         int queries = firstOutputs, keys = firstOutputs, values = firstOutputs;
-        if (names.Packed is not null)
+        if (names.Qkv is not null)
         {
-            QueryKeyValueOrder order = settings.QueryKeyValueOrder ?? names.Order ?? throw new InvalidDataException(
+            QkvOrder order = settings.QkvOrder ?? names.Order ?? throw new InvalidDataException(
                 $"has tensor {first.Quoted}, whose name does not tell the order of its outputs; expected --qkv-order per-head (GPT-NeoX, BLOOM, Falcon, InternLM 2) or --qkv-order concatenated (ChatGLM).");
-            // Heads have values of the same size as queries and keys: the shapes do not tell more.
+            // The two shapes do not tell the value dimension from the head dimension, so that both are taken to be equal.
             queries = attended;
             keys = values = (firstOutputs - queries) / 2;
             if (keys < 1 || keys != firstOutputs - queries - keys)
                 throw new InvalidDataException($"has tensor {first.Quoted} of {first.ShapeText}; expected {attended} outputs for queries, as {output.Quoted} has inputs, and for keys and values equally many.");
-            found = found with { Packed = first, Order = order, PackedBias = Bias(names.Packed, firstOutputs) };
+            found = found with { Qkv = first, Order = order, QkvBias = Bias(names.Qkv, firstOutputs) };
         }
         else
         {
-            if (settings.QueryKeyValueOrder is not null)
+            if (settings.QkvOrder is not null)
                 throw new InputException($"--qkv-order: the layer has query, key and value apart, {first.Quoted} and others.");
             (TensorInfo key, int keyInput, keys) = Matrix(names.Key);
             (TensorInfo value, int valueInput, values) = Matrix(names.Value);
@@ -98,8 +98,8 @@ internal sealed record LayerProjections
         int valueDim = values / keyValueHeads;
         if (values % keyValueHeads != 0 || attended != (long)heads * valueDim)
             throw new InvalidDataException($"has tensor {output.Quoted} of {output.ShapeText}; expected {heads} heads of {values}/{keyValueHeads} inputs.");
-        if (headDim > ScaledDotProductAttention.MaxDimension || valueDim > ScaledDotProductAttention.MaxDimension)
-            throw new InputException($"--heads {heads}: gives head dimensions {headDim} and {valueDim}; expected at most {ScaledDotProductAttention.MaxDimension}.");
+        if (headDim > ScaledDotProductAttention.MaxDim || valueDim > ScaledDotProductAttention.MaxDim)
+            throw new InputException($"--heads {heads}: gives head dimensions {headDim} and {valueDim}; expected at most {ScaledDotProductAttention.MaxDim}.");
         return found with { KeyValueHeads = keyValueHeads, HeadDim = headDim, ValueDim = valueDim };
 
         (TensorInfo Info, int Inputs, int Outputs) Matrix(string name)

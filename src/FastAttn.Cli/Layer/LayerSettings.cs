@@ -1,6 +1,6 @@
 namespace FastAttn.Cli;
 
-/// <summary>What the options of <c>fastattn layer</c> say of a layer: all that a checkpoint does not hold. Null where an option was not given.</summary>
+/// <summary>The options of <c>fastattn layer</c> that describe a layer, which a checkpoint does not do. A member is null where its option was not given.</summary>
 internal sealed record LayerSettings
 {
     /// <summary>Query heads.</summary>
@@ -34,7 +34,7 @@ internal sealed record LayerSettings
     public bool Alibi { get; init; }
 
     /// <summary>The order of the outputs of a matrix that is query, key and value in one.</summary>
-    public QueryKeyValueOrder? QueryKeyValueOrder { get; init; }
+    public QkvOrder? QkvOrder { get; init; }
 
     /// <summary>What the normalisation of queries and keys is.</summary>
     public NormKind? Norm { get; init; }

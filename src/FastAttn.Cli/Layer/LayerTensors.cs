@@ -45,7 +45,7 @@ internal sealed class LayerTensors(SafetensorsFile file, string prefix)
         return tensor;
     }
 
-    /// <summary>A matrix, of which each axis has at least one element and no more than 32 bits count.</summary>
+    /// <summary>A matrix whose axes each have at least one element and a size that fits in 32 bits.</summary>
     /// <exception cref="InvalidDataException">It is absent or has another shape.</exception>
     public TensorInfo RequireMatrix(string name, string axes)
     {

@@ -6,13 +6,13 @@ namespace FastAttn.Cli.Npy;
 
 /// <summary>
 /// Reads and writes NumPy's .npy files, versions 1.0 to 3.0 (NEP 1; numpy.lib.format), of little-endian float32 in C order only.
-/// What a file says of its own size is believed only as far as the file goes.
+/// The sizes in a header are checked against the length of the file before memory is allocated.
 /// </summary>
 internal static class NpyFile
 {
     private const int VersionOffset = 6;
 
-    // Of four axes it has less than 200 bytes. NumPy itself accepts 10,000.
+    // A header of four axes has fewer than 200 bytes. NumPy itself accepts up to 10,000.
     private const int MaxHeaderLength = 65_535;
 
     private static ReadOnlySpan<byte> Magic => [0x93, (byte)'N', (byte)'U', (byte)'M', (byte)'P', (byte)'Y'];

@@ -10,7 +10,7 @@ namespace FastAttn.Cli.Npy;
 /// <param name="bytes">The header.</param>
 internal ref struct NpyHeaderReader(ReadOnlySpan<byte> bytes)
 {
-    // NumPy has at most 64 axes.
+    // The limit is that of NumPy.
     private const int MaxAxes = 64;
 
     private readonly ReadOnlySpan<byte> _bytes = bytes;
@@ -89,7 +89,7 @@ internal ref struct NpyHeaderReader(ReadOnlySpan<byte> bytes)
             hasComma = TryTake(',');
         }
 
-        // (3) is a number in Python, not a tuple.
+        // In Python (3) is a number and (3,) a tuple.
         return sizes.Count == 1 && !hasComma ? throw Malformed("a tuple") : [.. sizes];
     }
 

@@ -2,10 +2,19 @@ using System;
 
 namespace FastAttn.Cli;
 
-/// <summary>The inputs of one attention, contiguous as [B, H, L, D].</summary>
+/// <summary>One attention: its inputs, contiguous as [B, H, L, D], and what is computed of them.</summary>
 internal sealed record AttentionProblem(
     AttentionShape Shape, int HeadDim, int ValueDim, AttentionMask Mask, float[] Query, float[] Key, float[] Value)
 {
+    /// <summary>As <see cref="AttentionOptions.Scale"/>.</summary>
+    public float? Scale { get; init; }
+
+    /// <summary>As <see cref="AttentionOptions.PositionOffset"/>.</summary>
+    public int? PositionOffset { get; init; }
+
+    /// <summary>What is computed, as the library takes it.</summary>
+    public AttentionOptions Options => new() { Scale = Scale, PositionOffset = PositionOffset };
+
     /// <summary>The number of floats in the output.</summary>
     public long OutputLength => (long)Shape.Batch * Shape.QueryHeads * Shape.QueryLength * ValueDim;
 
@@ -13,10 +22,9 @@ internal sealed record AttentionProblem(
     /// The floating-point operations of both products, a multiply-add being two: 4·B·H·L_q·L_k·d, half of it where a causal
     /// mask halves the square of scores (FlashAttention's convention).
     /// </summary>
-    /// <param name="causalOffset">As <see cref="AttentionOptions.CausalOffset"/>.</param>
-    public double CountOperations(int? causalOffset)
+    public double CountOperations()
     {
-        double queries = Shape.QueryLength, keys = Shape.KeyLength, offset = causalOffset ?? keys - queries;
+        double queries = Shape.QueryLength, keys = Shape.KeyLength, offset = PositionOffset ?? keys - queries;
         double pairs = Mask == AttentionMask.None ? queries * keys : AreaBelow(queries + offset) - AreaBelow(offset);
         return 2.0 * Shape.Batch * Shape.QueryHeads * pairs * (HeadDim + ValueDim);
 

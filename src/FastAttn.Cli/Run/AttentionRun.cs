@@ -5,18 +5,19 @@ using System.Linq;
 
 namespace FastAttn.Cli;
 
-/// <summary>How a problem is to be run: everything but its arrays and sizes.</summary>
+/// <summary>How a problem is to be run: everything that changes its time but not what it computes.</summary>
 internal sealed class AttentionRun
 {
-    public required AttentionOptions Options { get; init; }
+    /// <summary>The threads that may work on a call.</summary>
+    public required AttentionExecution Execution { get; init; }
 
     /// <summary>The instruction set to pin; the default one where null.</summary>
     public required InstructionSet? InstructionSet { get; init; }
 
     /// <summary>The threads that may work at once, which are no more than the processors.</summary>
-    public int Threads => Options.MaxDegreeOfParallelism == 0
+    public int Threads => Execution.MaxDegreeOfParallelism == 0
         ? Environment.ProcessorCount
-        : Math.Min(Options.MaxDegreeOfParallelism, Environment.ProcessorCount);
+        : Math.Min(Execution.MaxDegreeOfParallelism, Environment.ProcessorCount);
 
     /// <summary>Runs the problem several times and returns the last output.</summary>
     /// <param name="problem">The problem.</param>
@@ -27,7 +28,7 @@ internal sealed class AttentionRun
     {
         const int MaxRuns = 21;
 
-        AttentionKernel kernel = ScaledDotProductAttention.GetKernel(problem.HeadDim, problem.ValueDim, problem.Mask);
+        AttentionKernel kernel = ScaledDotProductAttention.GetKernel(problem.HeadDim, problem.Mask, valueDim: problem.ValueDim);
         if (InstructionSet is { } pinned)
             kernel = kernel.For(pinned);
 
@@ -48,6 +49,6 @@ internal sealed class AttentionRun
 
         return new Timing(kernel, times.Order().ElementAt(times.Count / 2), times.Count);
 
-        void RunOnce() => kernel.Forward(problem.Query, problem.Key, problem.Value, output, problem.Shape, Options);
+        void RunOnce() => kernel.Forward(problem.Query, problem.Key, problem.Value, output, problem.Shape, problem.Options, Execution);
     }
 }

@@ -28,7 +28,7 @@ internal static class MaskTensor
         if (one.Length == 0 || tensor.Shape is not [1, 1, var length, var keys] || keys != length)
             throw new InvalidDataException($"has tensor {tensor.Quoted} of {Printable.Of(tensor.Type)} {tensor.ShapeText}; expected a mask of shape [1, 1, n, n].");
 
-        // All rows are in the file, so one is not too long for an array unless the file has 2^60 bytes.
+        // The file has as many rows as a row has keys. A row too long for an array would mean a file of more than 2^60 bytes.
         var row = new byte[length * one.Length];
         for (long query = 0; query < length; query++)
         {

@@ -15,7 +15,7 @@ internal static class RandomHeads
             new AttentionShape(batch: 1, Heads, Tokens), HeadDim, HeadDim, mask, NextNormal(random), NextNormal(random), NextNormal(random));
         float[] result = new float[problem.OutputLength];
         Timing timing = run.Execute(problem, result, warmUp: TimeSpan.FromSeconds(0.4), timed: TimeSpan.FromSeconds(1));
-        Accuracy accuracy = ReferenceCheck.CompareNormal(problem, result, run.Options);
+        Accuracy accuracy = ReferenceCheck.CompareNormal(problem, result);
 
         Summary.Write(output, problem, run, timing);
         Summary.Write(output, accuracy);
@@ -30,7 +30,7 @@ internal static class RandomHeads
         float[] numbers = new float[Heads * Tokens * HeadDim];
         for (int i = 0; i < numbers.Length; i++)
         {
-            // Box and Muller, 1958; 1 − u is never 0.
+            // The method of Box and Muller (1958). NextDouble may return 0 but never 1, so that the logarithm of 1 − u is finite.
             double radius = Math.Sqrt(-2 * Math.Log(1 - random.NextDouble()));
             numbers[i] = (float)(radius * Math.Cos(2 * Math.PI * random.NextDouble()));
         }

@@ -53,12 +53,7 @@ internal sealed class RunCommand : Command
         TextWriter output = parsed.InvocationConfiguration.Output, error = parsed.InvocationConfiguration.Error;
         var attention = new AttentionRun
         {
-            Options = new AttentionOptions
-            {
-                Scale = parsed.GetValue(_scale),
-                CausalOffset = parsed.GetValue(_causalOffset),
-                MaxDegreeOfParallelism = parsed.GetValue(_threads) ?? 0,
-            },
+            Execution = new AttentionExecution { MaxDegreeOfParallelism = parsed.GetValue(_threads) ?? 0 },
             InstructionSet = parsed.GetValue(_instructionSet),
         };
 
@@ -75,8 +70,13 @@ internal sealed class RunCommand : Command
         if (mask != AttentionMask.Causal)
             Refuse(parsed, _causalOffset, "needs --mask causal");
         var arrays = new ArrayFiles(
-            parsed.GetRequiredValue(_query), parsed.GetRequiredValue(_key), parsed.GetRequiredValue(_value), parsed.GetRequiredValue(_output));
-        return arrays.Run(mask, attention, parsed.GetValue(_check), output, error);
+            parsed.GetRequiredValue(_query), parsed.GetRequiredValue(_key), parsed.GetRequiredValue(_value), parsed.GetRequiredValue(_output))
+        {
+            Mask = mask,
+            Scale = parsed.GetValue(_scale),
+            CausalOffset = parsed.GetValue(_causalOffset),
+        };
+        return arrays.Run(attention, parsed.GetValue(_check), output, error);
     }
 
     private static void Refuse<T>(ParseResult parsed, Option<T?> option, string reason)

@@ -13,8 +13,8 @@ internal static class Summary
     public static void Write(TextWriter output, AttentionProblem problem, AttentionRun run, Timing timing)
     {
         double peak = FmaPeak.MeasureGigaflops(timing.Kernel.InstructionSet);
-        double seconds = Math.Max(timing.Median.TotalSeconds, 1e-9 * TimeSpan.NanosecondsPerTick); // An empty problem takes none.
-        double speed = problem.CountOperations(run.Options.CausalOffset) * 1e-9 / seconds;
+        double seconds = Math.Max(timing.Median.TotalSeconds, 1e-9 * TimeSpan.NanosecondsPerTick); // An empty problem may take no time that the clock can see.
+        double speed = problem.CountOperations() * 1e-9 / seconds;
         int threads = run.Threads;
 
         Line(output, "shape", problem.ToString());

@@ -9,12 +9,12 @@ namespace FastAttn.Cli.Safetensors;
 /// <summary>Reads the JSON header of a safetensors file; strictly, since offsets out of a file decide what memory is read.</summary>
 internal static class SafetensorsHeader
 {
-    /// <summary>The most bytes that the format allows.</summary>
+    /// <summary>The maximum number of bytes that the format allows.</summary>
     public const long MaxBytes = 100_000_000;
 
     private const string Metadata = "__metadata__";
 
-    // As in NumPy; PyTorch's own limit is the same.
+    // NumPy and PyTorch have the same limit.
     private const int MaxAxes = 64;
 
     /// <summary>Returns the tensors by name.</summary>
@@ -38,7 +38,7 @@ internal static class SafetensorsHeader
         }
         catch (InvalidOperationException e)
         {
-            // Bytes that are not UTF-8, or half a surrogate pair: found when a string is read, not when it is parsed.
+            // A string has bytes that are not UTF-8, or half a surrogate pair. The parser finds that only when the string is read.
             throw new InvalidDataException("has a malformed header: a name or type in it is not valid text.", e);
         }
 

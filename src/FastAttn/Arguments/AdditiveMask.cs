@@ -14,6 +14,9 @@ namespace FastAttn;
 /// </remarks>
 public readonly ref struct AdditiveMask
 {
+    /// <summary>Elements, sizes and strides.</summary>
+    internal readonly MaskTensor Tensor;
+
     /// <summary>A contiguous mask whose sizes follow from the shape.</summary>
     /// <param name="elements">The mask.</param>
     public AdditiveMask(ReadOnlySpan<float> elements) => Tensor = MaskTensor.Of(elements, null, null);
@@ -23,9 +26,6 @@ public readonly ref struct AdditiveMask
     /// <param name="sizes">Its sizes; <c>new(1, heads, 1, keyLength)</c>, for instance.</param>
     /// <param name="strides">Where its rows stand; null where it is contiguous.</param>
     public AdditiveMask(ReadOnlySpan<float> elements, AttentionMaskSizes sizes, AttentionMaskStrides? strides = null) => Tensor = MaskTensor.Of(elements, sizes, strides);
-
-    /// <summary>Elements, sizes and strides.</summary>
-    internal MaskTensor Tensor { get; }
 
     /// <summary>A contiguous mask whose sizes follow from the shape.</summary>
     /// <param name="elements">The mask; null for none.</param>

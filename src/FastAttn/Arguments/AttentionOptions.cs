@@ -1,4 +1,5 @@
 using System;
+using System.Diagnostics.CodeAnalysis;
 
 namespace FastAttn;
 
@@ -15,6 +16,10 @@ namespace FastAttn;
 /// </remarks>
 public readonly ref struct AttentionOptions
 {
+    private readonly AdditiveMask _additiveMask;
+    private readonly BooleanMask _booleanMask;
+    private readonly BitMask _bitMask;
+
     /// <summary>The factor of Q·Kᵀ, finite; <c>1/√d_k</c> where null. Use 1 for none.</summary>
     public float? Scale { get; init; }
 
@@ -82,13 +87,25 @@ public readonly ref struct AttentionOptions
     public ReadOnlySpan<int> KeyStarts { get; init; }
 
     /// <summary>M, added to the scores: <c>softmax(scale·Q·Kᵀ + M)</c>. An element of −∞ hides its key.</summary>
-    public AdditiveMask AdditiveMask { get; init; }
+    public AdditiveMask AdditiveMask
+    {
+        get => _additiveMask;
+        init => _additiveMask = value;
+    }
 
     /// <summary>Which keys a query may attend to, a <see cref="bool"/> or byte each.</summary>
-    public BooleanMask BooleanMask { get; init; }
+    public BooleanMask BooleanMask
+    {
+        get => _booleanMask;
+        init => _booleanMask = value;
+    }
 
     /// <summary>Which keys a query may attend to, a bit each.</summary>
-    public BitMask BitMask { get; init; }
+    public BitMask BitMask
+    {
+        get => _bitMask;
+        init => _bitMask = value;
+    }
 
     /// <summary>
     /// [H]: ALiBi (arXiv 2108.12409), for each query head a slope, the paper's from <see cref="FastAttn.AlibiSlopes.For"/>;
@@ -103,6 +120,8 @@ public readonly ref struct AttentionOptions
     /// </summary>
     public ReadOnlySpan<float> Sinks { get; init; }
 
-    /// <summary>The masks with an element for each query and key, in the order of <see cref="MaskElement"/>.</summary>
-    internal MaskTensors Masks => new(AdditiveMask.Tensor, BooleanMask.Tensor, BitMask.Tensor);
+    /// <summary>The mask of these elements.</summary>
+    [UnscopedRef]
+    internal ref readonly MaskTensor MaskOf(MaskElement element) =>
+        ref element == MaskElement.Float ? ref _additiveMask.Tensor : ref element == MaskElement.Byte ? ref _booleanMask.Tensor : ref _bitMask.Tensor;
 }

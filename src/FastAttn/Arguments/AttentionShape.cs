@@ -1,6 +1,9 @@
 namespace FastAttn;
 
-/// <summary>The sizes of one attention call that are known at run time only, and the order in which its buffers have their axes.</summary>
+/// <summary>
+/// The sizes of one attention call that are known at run time only, and the order in which its buffers have their axes. The head dimension is the
+/// kernel's, or an argument of its own. What a call computes is in <see cref="AttentionOptions"/>, how it runs in <see cref="AttentionExecution"/>.
+/// </summary>
 /// <remarks>Any size may be 0. No keys give an output of zeros and a log-sum-exp of −∞.</remarks>
 public readonly record struct AttentionShape
 {

@@ -15,6 +15,9 @@ namespace FastAttn;
 /// </remarks>
 public readonly ref struct BitMask
 {
+    /// <summary>Elements, sizes and strides.</summary>
+    internal readonly MaskTensor Tensor;
+
     /// <summary>A contiguous mask whose sizes follow from the shape.</summary>
     /// <param name="elements">The mask.</param>
     public BitMask(ReadOnlySpan<byte> elements) => Tensor = MaskTensor.OfBits(elements, null, null);
@@ -24,9 +27,6 @@ public readonly ref struct BitMask
     /// <param name="sizes">Its sizes; <c>new(1, heads, 1, keyLength)</c>, for instance.</param>
     /// <param name="strides">Where its rows stand; null where it is contiguous, each row beginning with a new byte. Strides are in bits.</param>
     public BitMask(ReadOnlySpan<byte> elements, AttentionMaskSizes sizes, AttentionMaskStrides? strides = null) => Tensor = MaskTensor.OfBits(elements, sizes, strides);
-
-    /// <summary>Elements, sizes and strides.</summary>
-    internal MaskTensor Tensor { get; }
 
     /// <summary>A contiguous mask whose sizes follow from the shape.</summary>
     /// <param name="elements">The mask; null for none.</param>

@@ -110,14 +110,14 @@ public sealed class KeyValueCache
     {
         if (sequence < 0 || sequence >= Batch)
             throw new ArgumentOutOfRangeException(nameof(sequence), sequence, $"Sequences are 0 to {Batch - 1}.");
-        int length = _lengths[sequence], least = start;
+        int length = _lengths[sequence], min = start;
         if (start < 0 || start > length)
             throw new ArgumentOutOfRangeException(nameof(start), start, $"Must be 0 to the sequence's length {length}.");
         foreach (int token in tokens)
         {
-            if (token < least || token >= length)
+            if (token < min || token >= length)
                 throw new ArgumentOutOfRangeException(nameof(tokens), token, $"Tokens must ascend and be {start} to {length - 1}.");
-            least = token + 1;
+            min = token + 1;
         }
 
         // Ascending, so that no token is overwritten before it has moved.
@@ -217,9 +217,9 @@ public sealed class KeyValueCache
             return;
         if (!CanGrow)
             throw new InvalidOperationException($"The cache is full: it has room for {Capacity} tokens of a sequence and would hold {length}.");
-        long most = Most(Batch, KeyValueHeads, HeadDim, ValueDim);
-        if (length > most)
-            throw new InvalidOperationException($"The cache would hold {length} tokens of a sequence, more than the {most} that a span can.");
+        long max = MaxCapacity(Batch, KeyValueHeads, HeadDim, ValueDim);
+        if (length > max)
+            throw new InvalidOperationException($"The cache would hold {length} tokens of a sequence, more than the {max} that a span can.");
     }
 
     /// <summary>The longest sequence once <paramref name="lengths"/> tokens, or <paramref name="length"/> where empty, are appended to each.</summary>
@@ -256,7 +256,7 @@ public sealed class KeyValueCache
     }
 
     /// <summary>The largest capacity whose keys and values a span can hold.</summary>
-    internal static long Most(int batch, int keyValueHeads, int headDim, int valueDim) =>
+    internal static long MaxCapacity(int batch, int keyValueHeads, int headDim, int valueDim) =>
         Array.MaxLength / Math.Max(1, (long)batch * keyValueHeads * Math.Max(headDim, valueDim));
 
     private static void Swap(Span<float> one, Span<float> other)
@@ -275,7 +275,7 @@ public sealed class KeyValueCache
     {
         if (length <= Capacity)
             return;
-        int capacity = (int)Math.Max(length, Math.Min(2L * Capacity, Most(Batch, KeyValueHeads, HeadDim, ValueDim)));
+        int capacity = (int)Math.Max(length, Math.Min(2L * Capacity, MaxCapacity(Batch, KeyValueHeads, HeadDim, ValueDim)));
         (Keys, Values, Capacity) = (Grown(Keys, HeadDim, capacity), Grown(Values, ValueDim, capacity), capacity);
     }
 

@@ -70,7 +70,7 @@ internal static class LayerValidation
             return;
         foreach (MaskElement element in AttentionCall.MaskElements)
         {
-            if (options.Masks[element].IsGiven)
+            if (options.MaskOf(element).IsGiven)
                 return;
         }
 
@@ -82,7 +82,7 @@ internal static class LayerValidation
     /// <param name="options">What the call asks for.</param>
     /// <param name="shape">The attention's sizes.</param>
     /// <param name="arePositions">Whether position offsets are those of a rotary embedding.</param>
-    /// <param name="output">It may be an input, but nothing of what modifies the attention.</param>
+    /// <param name="output">It may be an input, but must not overlap what the options have.</param>
     public static void CheckOptions(in AttentionOptions options, in AttentionShape shape, bool arePositions, ReadOnlySpan<float> output)
     {
         CallValidation.CheckApart(nameof(output), output, default, default, default, options);

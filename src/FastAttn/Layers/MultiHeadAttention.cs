@@ -24,7 +24,7 @@ namespace FastAttn;
 /// </para>
 /// <list type="table">
 /// <listheader><term>call</term><description>offset of sequence <c>b</c></description></listheader>
-/// <item><term>self-attention, attention to another input, <see cref="Attend"/></term><description><see cref="AttentionOptions.PositionOffsets"/><c>[b]</c>, else 0.</description></item>
+/// <item><term>self-attention, attention to another input, <see cref="Attend"/></term><description><see cref="AttentionOptions.PositionOffset"/> or <see cref="AttentionOptions.PositionOffsets"/><c>[b]</c>, else 0.</description></item>
 /// <item><term>with a cache</term><description>the tokens that the cache held of the sequence before the call.</description></item>
 /// </list>
 /// <para>
@@ -128,9 +128,9 @@ public sealed class MultiHeadAttention
     {
         ArgumentOutOfRangeException.ThrowIfNegative(batch);
         ArgumentOutOfRangeException.ThrowIfNegative(capacity);
-        long most = KeyValueCache.Most(batch, _sizes.KeyValueHeads, _sizes.Head, _sizes.Value);
-        if (capacity > most)
-            throw new ArgumentOutOfRangeException(nameof(capacity), capacity, $"A cache of batch {batch} has room for {most} tokens at most.");
+        long max = KeyValueCache.MaxCapacity(batch, _sizes.KeyValueHeads, _sizes.Head, _sizes.Value);
+        if (capacity > max)
+            throw new ArgumentOutOfRangeException(nameof(capacity), capacity, $"A cache of batch {batch} has room for {max} tokens at most.");
         return new(batch, _sizes.KeyValueHeads, _sizes.Head, _sizes.Value, capacity, canGrow);
     }
 
@@ -151,7 +151,7 @@ public sealed class MultiHeadAttention
     /// </param>
     /// <param name="execution">How it runs: threads and cancellation, of the projections too.</param>
     /// <remarks>
-    /// Query <c>i</c> stands at key <c>i + offset</c>; the offset is the sequence's <see cref="AttentionOptions.PositionOffsets"/>, else 0 (see
+    /// Query <c>i</c> stands at key <c>i + offset</c>; the offset is that of the options (<see cref="AttentionOptions.PositionOffset"/>), else 0 (see
     /// the remarks of <see cref="MultiHeadAttention"/>).
     /// </remarks>
     /// <exception cref="ArgumentException">A length or size does not fit; the parameter is named and nothing has been written.</exception>
@@ -274,7 +274,7 @@ public sealed class MultiHeadAttention
     /// <param name="memory">What <see cref="ProjectMemory"/> of this layer returned, or a cache of it.</param>
     /// <param name="output">Written: [B, L_q, d_model].</param>
     /// <param name="queryLength">Queries L_q of each sequence.</param>
-    /// <param name="options">Masks, biases and sinks; <c>default</c> for none. The key lengths are those of the memory.</param>
+    /// <param name="options">Query lengths, offsets, masks, biases and sinks; <c>default</c> for none. The key lengths are those of the memory.</param>
     /// <param name="positions">[A, B, L_q]: the queries' positions for the rotary embedding; empty for <c>i + offset</c>.</param>
     /// <param name="attentionWeights">
     /// Written: [B, h, L_q, L_k], the weights of the softmax (<see cref="AttentionKernel.ComputeWeights"/>), where they are wanted; empty where not. They
@@ -315,6 +315,8 @@ public sealed class MultiHeadAttention
     /// <summary>
     /// Self-attention of the next tokens to all tokens so far: their keys and values are appended to the cache. One call
     /// with a prompt and then one for each token (incremental decoding) compute what one call with all tokens does, up to rounding.
+    /// The layer has a causal mask, or a window that ends at the token, unless the call brings a mask as a tensor: other layers are refused, since
+    /// their tokens attend to later ones, which the cache does not hold yet.
     /// </summary>
     /// <param name="input">The next tokens: [B, L, d_in].</param>
     /// <param name="output">Written: [B, L, d_model].</param>
@@ -386,7 +388,7 @@ public sealed class MultiHeadAttention
             return;
         KeyValueCache? cache = call.Cache;
         long queryTokens = (long)call.Batch * call.QueryLength, keyTokens = (long)call.Batch * call.KeyLength;
-        long queries = Workspace.Aligned(queryTokens * _sizes.Queries), keys = Workspace.Aligned(keyTokens * _sizes.Keys), values = Workspace.Aligned(keyTokens * _sizes.Values);
+        long queries = ScratchRuler.Aligned(queryTokens * _sizes.Queries), keys = ScratchRuler.Aligned(keyTokens * _sizes.Keys), values = ScratchRuler.Aligned(keyTokens * _sizes.Values);
         // Where the first token of each sequence stands, or of all.
         ReadOnlySpan<int> starts = call.Appends ? cache!.Lengths : options.PositionOffsets;
         int commonStart = options.PositionOffset ?? 0;

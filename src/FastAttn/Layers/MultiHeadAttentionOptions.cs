@@ -1,6 +1,10 @@
 namespace FastAttn;
 
-/// <summary>What a <see cref="MultiHeadAttention"/> layer is.</summary>
+/// <summary>
+/// What a <see cref="MultiHeadAttention"/> layer is: its dimensions, mask, scale, softcap, window, rotary embedding and normalisation. Its weights are in
+/// <see cref="MultiHeadAttentionWeights"/>. What differs from call to call, such as lengths, offsets and masks as tensors, is in a call's
+/// <see cref="AttentionOptions"/>, and how a call runs in <see cref="AttentionExecution"/>.
+/// </summary>
 public sealed record MultiHeadAttentionOptions
 {
     /// <summary>d_model: the floats in a row of the output and, unless said otherwise, of every input.</summary>

@@ -67,33 +67,32 @@ internal sealed record PackedProjections(PackedMatrix Query, PackedMatrix Key, P
             Check(nameof(weights.Value), value.Length, sizes.ValueInput, sizes.Values, weights.Layout);
         }
 
-        WeightLayout layout = weights.Layout;
         return new(
             Pack(query, queryBias, sizes.QueryInput, sizes.Queries),
             Pack(key, keyBias, sizes.KeyInput, sizes.Keys),
             Pack(value, valueBias, sizes.ValueInput, sizes.Values),
-            new(weights.Output, layout, isInputOutput ? sizes.Model : sizes.Attended, weights.OutputBias, sizes.Attended, sizes.Model, product));
+            new(weights.Output, isInputOutput, isInputOutput ? sizes.Model : sizes.Attended, weights.OutputBias, sizes.Attended, sizes.Model, product));
 
         PackedMatrix Pack(ReadOnlySpan<float> matrix, ReadOnlySpan<float> bias, int inputs, int outputs) =>
-            new(matrix, layout, !isInputOutput ? inputs : isPacked ? packedOutputs : outputs, bias, inputs, outputs, product);
+            new(matrix, isInputOutput, !isInputOutput ? inputs : isPacked ? packedOutputs : outputs, bias, inputs, outputs, product);
     }
 
     /// <summary>The same for another instruction set.</summary>
     public PackedProjections For(ProductDriver product) => new(Query.For(product), Key.For(product), Value.For(product), Output.For(product));
 
     /// <summary>Outputs in the order <see cref="QkvOrder.PerKeyValueHead"/> as <see cref="QkvOrder.Concatenated"/> has them.</summary>
-    /// <param name="packed">[rows, outputs, run].</param>
+    /// <param name="qkv">[rows, outputs, run].</param>
     /// <param name="sizes">The layer's.</param>
     /// <param name="rows">Rows of all outputs.</param>
     /// <param name="run">Floats of an output in a row.</param>
-    private static float[] Concatenated(ReadOnlySpan<float> packed, in MultiHeadDimensions sizes, int rows, int run)
+    private static float[] Concatenated(ReadOnlySpan<float> qkv, in MultiHeadDimensions sizes, int rows, int run)
     {
         int queries = sizes.Queries / sizes.KeyValueHeads * run, key = sizes.Head * run, value = sizes.Value * run;
-        int row = packed.Length / rows, allQueries = sizes.Queries * run, allKeys = sizes.Keys * run;
-        var concatenated = new float[packed.Length];
+        int row = qkv.Length / rows, allQueries = sizes.Queries * run, allKeys = sizes.Keys * run;
+        var concatenated = new float[qkv.Length];
         for (int i = 0; i < rows; i++)
         {
-            ReadOnlySpan<float> source = packed.Slice(i * row, row);
+            ReadOnlySpan<float> source = qkv.Slice(i * row, row);
             Span<float> destination = concatenated.AsSpan(i * row, row);
             for (int head = 0; head < sizes.KeyValueHeads; head++, source = source[(queries + key + value)..])
             {

@@ -8,7 +8,7 @@ namespace FastAttn.Runtime;
 /// </summary>
 /// <remarks>
 /// <para>
-/// A lane is a query. A query tile is <c>vectors</c> vectors wide, 1 to <see cref="MaxVectors"/>; the rows of its buffers are
+/// A lane is a query. A register tile is <c>vectors</c> vectors wide, 1 to <see cref="MaxVectors"/>; the rows of its buffers are
 /// <c>n = MaxVectors·lanes</c> floats apart whatever its width, so that the last of a tile's vectors are a tile too: of each row it reads
 /// and writes <c>vectors·lanes</c> floats.
 /// </para>
@@ -17,10 +17,10 @@ namespace FastAttn.Runtime;
 [EditorBrowsable(EditorBrowsableState.Never)]
 public interface IAttentionTiles
 {
-    /// <summary>Vectors in the widest query tile (NR).</summary>
+    /// <summary>Vectors in the widest register tile (NR).</summary>
     static abstract int MaxVectors { get; }
 
-    /// <summary>The most register tiles that share a block of keys and values.</summary>
+    /// <summary>The largest number of register tiles that share a block of keys and values.</summary>
     static abstract int QueryTiles { get; }
 
     /// <summary>Keys in a block (Bc).</summary>
@@ -33,7 +33,7 @@ public interface IAttentionTiles
     static abstract int ValueRows { get; }
 
     /// <summary>S[j][q] = Σ_t K[j][t]·Qt[t][q] + bias[j][q], and max[q] = max(max[q], S[j][q]).</summary>
-    /// <param name="vectors">Width of the query tile.</param>
+    /// <param name="vectors">Width of the register tile.</param>
     /// <param name="key">K: <paramref name="keyCount"/> × <paramref name="headDim"/>.</param>
     /// <param name="query">Qt: <paramref name="headDim"/> × n, scaled.</param>
     /// <param name="bias">What is added: <paramref name="keyCount"/> × n, or a null reference for nothing.</param>
@@ -45,7 +45,7 @@ public interface IAttentionTiles
     static abstract void Scores(int vectors, ref float key, ref float query, ref float bias, ref float score, ref float max, int keyCount, int headDim, ref Prefetcher ahead);
 
     /// <summary>Ot[c][q] = alpha[q]·Ot[c][q] + Σ_j V[j][c]·P[j][q], the sum first; it may be taken in parts, in the order of keys.</summary>
-    /// <param name="vectors">Width of the query tile.</param>
+    /// <param name="vectors">Width of the register tile.</param>
     /// <param name="complete">The first vectors, at least one, whose sum these terms complete; that of the others is left in <paramref name="sum"/>.</param>
     /// <param name="continues">Whether these terms continue the sums that are there.</param>
     /// <param name="value">V: <paramref name="keyCount"/> × <paramref name="valueDim"/>.</param>

@@ -25,7 +25,16 @@ internal static class Snapshot
 
     /// <summary>The emitted files named are those that were accepted, to the byte.</summary>
     public static void Verify(GeneratorRun run, string[] hintNames, [CallerFilePath] string path = "", [CallerMemberName] string method = "") =>
-        Assert.All(hintNames, hintName => Verify($"{Path.GetFileNameWithoutExtension(path)}.{method}#{Path.GetFileNameWithoutExtension(hintName)}", $"//HintName: {hintName}\n{Unversioned(run.Files[hintName])}"));
+        Verify(run, hintNames, static text => text, path, method);
+
+    /// <summary>A part of each emitted file named is what was accepted, to the byte.</summary>
+    /// <param name="run">The run that emitted them.</param>
+    /// <param name="hintNames">The files.</param>
+    /// <param name="part">The part of a file's text.</param>
+    /// <param name="path">Where the test is.</param>
+    /// <param name="method">The test.</param>
+    public static void Verify(GeneratorRun run, string[] hintNames, Func<string, string> part, [CallerFilePath] string path = "", [CallerMemberName] string method = "") =>
+        Assert.All(hintNames, hintName => Verify($"{Path.GetFileNameWithoutExtension(path)}.{method}#{Path.GetFileNameWithoutExtension(hintName)}", $"//HintName: {hintName}\n{part(Unversioned(run.Files[hintName]))}"));
 
     private static void Verify(string name, string text)
     {

@@ -49,4 +49,7 @@ internal static class Source
             internal sealed class ProductTilesAttribute : global::System.Attribute;
         }
         """;
+
+    /// <summary>A class with it.</summary>
+    public const string ProductTiles = "namespace FastAttn { [ProductTiles] internal static class Product; }";
 }

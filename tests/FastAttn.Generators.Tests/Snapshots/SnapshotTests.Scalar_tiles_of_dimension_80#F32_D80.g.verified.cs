@@ -24,11 +24,11 @@ namespace FastAttn.Generated
         {
             switch (instructionSet)
             {
-                case global::FastAttn.InstructionSet.Avx512: return TileDriver.Create<F32_D80_Avx512, Lanes16, Spec>(TileDriver.Create<F32_D80_Avx2, Lanes8, Spec>());
-                case global::FastAttn.InstructionSet.Avx2: return TileDriver.Create<F32_D80_Avx2, Lanes8, Spec>();
-                case global::FastAttn.InstructionSet.AdvSimd: return TileDriver.Create<F32_D80_AdvSimd, Lanes4, Spec>();
-                case global::FastAttn.InstructionSet.Vector128: return TileDriver.Create<F32_D80_Vector128, Lanes4, Spec>();
-                case global::FastAttn.InstructionSet.Scalar: return TileDriver.Create<F32_D80_Scalar, Lanes1, Spec>();
+                case global::FastAttn.InstructionSet.Avx512: return TileDriver.CreateAvx512<F32_D80_Avx512, Spec>(TileDriver.CreateAvx2<F32_D80_Avx2, Spec>());
+                case global::FastAttn.InstructionSet.Avx2: return TileDriver.CreateAvx2<F32_D80_Avx2, Spec>();
+                case global::FastAttn.InstructionSet.AdvSimd: return TileDriver.CreateAdvSimd<F32_D80_AdvSimd, Spec>();
+                case global::FastAttn.InstructionSet.Vector128: return TileDriver.CreateVector128<F32_D80_Vector128, Spec>();
+                case global::FastAttn.InstructionSet.Scalar: return TileDriver.CreateScalar<F32_D80_Scalar, Spec>();
                 default: return null;
             }
         }

@@ -9,23 +9,28 @@ using Xunit;
 namespace FastAttn.Platform.Tests.Fixtures;
 
 /// <summary>
-/// The package, made of this checkout, and programs that refer to it: all in one temporary folder with a package cache
+/// The packages, made of this checkout, and programs that refer to it: all in one temporary folder with a package cache
 /// of its own, so that neither the checkout nor the user's cache sees any of it. One for all tests.
 /// </summary>
 public sealed class PackageFeed : IDisposable
 {
     private readonly DirectoryInfo _root = Directory.CreateTempSubdirectory("fastattn-platform-");
     private readonly Lazy<Task<string>> _package;
+    private readonly Lazy<Task<string>> _tensorsPackage;
     private readonly Lazy<Task<string>> _consumer;
 
     public PackageFeed()
     {
-        _package = new(Pack, LazyThreadSafetyMode.ExecutionAndPublication);
+        _package = new(PackLibrary, LazyThreadSafetyMode.ExecutionAndPublication);
+        _tensorsPackage = new(PackTensors, LazyThreadSafetyMode.ExecutionAndPublication);
         _consumer = new(BuildConsumer, LazyThreadSafetyMode.ExecutionAndPublication);
     }
 
     /// <summary>The .nupkg file; a .snupkg file is beside it.</summary>
     public Task<string> Package => _package.Value;
+
+    /// <summary>The .nupkg file of FastAttn.Tensors, in the same feed; a .snupkg file is beside it.</summary>
+    public Task<string> TensorsPackage => _tensorsPackage.Value;
 
     /// <summary>The executable of the program Consumer, run by the JIT.</summary>
     public Task<string> Consumer => _consumer.Value;
@@ -34,6 +39,8 @@ public sealed class PackageFeed : IDisposable
     public string[] InArtifacts => ["--artifacts-path", Path.Combine(_root.FullName, "artifacts"), "-p:RunAnalyzers=false"];
 
     public string ConsumerProject => Path.Combine(_root.FullName, "Programs", "Consumer");
+
+    public string TensorConsumerProject => Path.Combine(_root.FullName, "Programs", "TensorConsumer");
 
     public string MistakenProject => Path.Combine(_root.FullName, "Programs", "Mistaken");
 
@@ -44,26 +51,40 @@ public sealed class PackageFeed : IDisposable
 
     public void Dispose() => _root.Delete(recursive: true);
 
-    private async Task<string> Pack()
+    private string Checkout => Path.Combine(_root.FullName, "checkout");
+
+    private async Task<string> PackLibrary()
     {
         // As a maintainer packs, with outputs where they usually go, but in a copy.
-        string feed = Path.Combine(_root.FullName, "feed"), checkout = Path.Combine(_root.FullName, "checkout");
         foreach (string file in Directory.GetFiles(Paths.RepositoryRoot))
-            Copy(file, Paths.RepositoryRoot, checkout);
-        foreach (string file in Paths.SourcesOfPackage.SelectMany(static folder => Directory.GetFiles(folder, "*", SearchOption.AllDirectories)))
-            Copy(file, Paths.RepositoryRoot, checkout);
-        // A version that no other package source can have.
-        CommandResult pack = await Command.Dotnet(
-            checkout, "pack", Path.Combine("src", "FastAttn"), "-c", "Release", "-p:PackageVersion=0.0.0-checkout", "-p:RunAnalyzers=false", "-o", feed);
-        pack.ShouldSucceedWherePackagesCanBeHad();
-        Assert.Empty(pack.Warnings);
-        string package = Assert.Single(Directory.GetFiles(feed, "*.nupkg"));
+            Copy(file, Paths.RepositoryRoot, Checkout);
+        foreach (string file in Paths.SourcesOfPackages.SelectMany(static folder => Directory.GetFiles(folder, "*", SearchOption.AllDirectories)))
+            Copy(file, Paths.RepositoryRoot, Checkout);
+        string package = await Pack("FastAttn");
 
         // Above the programs' folders: NuGet and MSBuild look upwards.
         foreach (string file in Directory.GetFiles(Paths.Programs, "*", SearchOption.AllDirectories))
             Copy(file, Paths.Programs, Path.Combine(_root.FullName, "Programs"));
 
         return package;
+    }
+
+    private async Task<string> PackTensors()
+    {
+        _ = await Package;
+        return await Pack("FastAttn.Tensors");
+    }
+
+    /// <summary>Packs one of the copy's projects, with a version that no other package source can have.</summary>
+    private async Task<string> Pack(string project)
+    {
+        const string Version = "0.0.0-checkout";
+        string feed = Path.Combine(_root.FullName, "feed");
+        CommandResult pack = await Command.Dotnet(
+            Checkout, "pack", Path.Combine("src", project), "-c", "Release", $"-p:PackageVersion={Version}", "-p:RunAnalyzers=false", "-o", feed);
+        pack.ShouldSucceedWherePackagesCanBeHad();
+        Assert.Empty(pack.Warnings);
+        return Assert.Single(Directory.GetFiles(feed, $"{project}.{Version}.nupkg"));
     }
 
     /// <summary>Copies a file to the same place below another folder, unless a build made it.</summary>

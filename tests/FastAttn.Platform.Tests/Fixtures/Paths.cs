@@ -11,8 +11,13 @@ internal static class Paths
 {
     public static string RepositoryRoot { get; } = Metadata("RepositoryRoot");
 
-    /// <summary>The folders whose projects make the package.</summary>
-    public static string[] SourcesOfPackage { get; } = [Path.Combine(RepositoryRoot, "src", "FastAttn"), Path.Combine(RepositoryRoot, "generators", "FastAttn.Generators")];
+    /// <summary>The folders whose projects make the packages.</summary>
+    public static string[] SourcesOfPackages { get; } =
+    [
+        Path.Combine(RepositoryRoot, "src", "FastAttn"),
+        Path.Combine(RepositoryRoot, "src", "FastAttn.Tensors"),
+        Path.Combine(RepositoryRoot, "generators", "FastAttn.Generators"),
+    ];
 
     public static string BehaviourTestsProject { get; } = Path.Combine(RepositoryRoot, "tests", "FastAttn.Tests");
 

@@ -31,7 +31,7 @@ internal static class UnloadedCalls
             layer.Forward(tokens, result, 1, 100, execution: new() { CancellationToken = CancellationToken.None });
         }
 
-        if (WorkerThreads.Most > 0 && WorkerThreads.Count == 0)
+        if (WorkerThreads.Max > 0 && WorkerThreads.Count == 0)
             throw new InvalidOperationException("No thread was started.");
         if (AttentionRuntime.KeptScratchBytes == 0)
             throw new InvalidOperationException("No memory was kept.");

@@ -41,7 +41,7 @@ internal static class LayerGuardSweep
     private static int Product(GuardedBuffer input, GuardedBuffer output, ProductDriver product, int rows, int depth, int columns, bool atEnd, string what, Action<string> announce)
     {
         announce(what);
-        PackedMatrix weights = new(Tokens.Normal(depth * columns), WeightLayout.InputOutput, columns, Tokens.Normal(columns), depth, columns, product);
+        PackedMatrix weights = new(Tokens.Normal(depth * columns), isInputOutput: true, columns, Tokens.Normal(columns), depth, columns, product);
         float[] a = Tokens.Normal(rows * depth), expected = new float[rows * columns];
         ProductTests.Multiply(product, a, depth, weights, expected, columns, rows, threads: 1);
 

@@ -46,7 +46,7 @@ public static unsafe class ProductTests
         const int Depth = 300, Width = 50;
         int rows = Budget.Of(1100, 70);
         ProductDriver product = ProductDriver.For(instructionSet);
-        var weights = new PackedMatrix(Tokens.Normal(Depth * Width), WeightLayout.InputOutput, Width, Tokens.Normal(Width), Depth, Width, product);
+        var weights = new PackedMatrix(Tokens.Normal(Depth * Width), isInputOutput: true, Width, Tokens.Normal(Width), Depth, Width, product);
         float[] a = Tokens.Normal(rows * Depth), all = new float[rows * Width], one = new float[Width];
         Multiply(product, a, Depth, weights, all, Width, rows, threads: 1);
         for (int row = 0; row < rows; row++)
@@ -62,7 +62,7 @@ public static unsafe class ProductTests
     {
         const int Depth = 200, Width = 500;
         ProductDriver product = ProductDriver.For(instructionSet);
-        var weights = new PackedMatrix(Tokens.Normal(Depth * Width), WeightLayout.InputOutput, Width, default, Depth, Width, product);
+        var weights = new PackedMatrix(Tokens.Normal(Depth * Width), isInputOutput: true, Width, default, Depth, Width, product);
         foreach (int rows in Budget.IsSmall ? [3, 60] : (int[])[1, 3, 20, 150, 400])
         {
             float[] a = Tokens.Normal(rows * Depth), expected = new float[rows * Width], actual = new float[rows * Width];
@@ -84,12 +84,12 @@ public static unsafe class ProductTests
         float[] w = Tokens.Normal(Depth * Width), bias = Tokens.Normal(Width), a = Tokens.Normal(2 * Depth), expected = new float[2 * Width], actual = new float[2 * Width];
         float[] transposed = [.. from n in Enumerable.Range(0, Width) from k in Enumerable.Range(0, Depth) select w[k * Width + n]];
         ProductDriver product = ProductDriver.For(instructionSet);
-        Multiply(product, a, Depth, new(w, WeightLayout.InputOutput, Width, bias, Depth, Width, product), expected, Width, 2, threads: 1);
-        Multiply(product, a, Depth, new(transposed, WeightLayout.OutputInput, Depth, bias, Depth, Width, product), actual, Width, 2, threads: 1);
+        Multiply(product, a, Depth, new(w, isInputOutput: true, Width, bias, Depth, Width, product), expected, Width, 2, threads: 1);
+        Multiply(product, a, Depth, new(transposed, isInputOutput: false, Depth, bias, Depth, Width, product), actual, Width, 2, threads: 1);
         Compare.SameBits($"{instructionSet}: [out, in]", expected, actual);
         foreach (InstructionSet other in InstructionSets.Supported)
         {
-            PackedMatrix packed = new(w, WeightLayout.InputOutput, Width, bias, Depth, Width, ProductDriver.For(other));
+            PackedMatrix packed = new(w, isInputOutput: true, Width, bias, Depth, Width, ProductDriver.For(other));
             Multiply(product, a, Depth, packed.For(product), actual, Width, 2, threads: 1);
             Compare.SameBits($"{instructionSet}: packed for {other} before", expected, actual);
         }
@@ -112,7 +112,7 @@ public static unsafe class ProductTests
         int cStride = columns + 2;
         var c = new float[rows * cStride];
         Array.Fill(c, Canary.Value);
-        Multiply(product, a, aStride, new(w, WeightLayout.InputOutput, columns, bias, depth, columns, product), c, cStride, rows, threads: 1);
+        Multiply(product, a, aStride, new(w, isInputOutput: true, columns, bias, depth, columns, product), c, cStride, rows, threads: 1);
         for (int row = 0; row < rows; row++)
         {
             for (int n = 0; n < cStride; n++)

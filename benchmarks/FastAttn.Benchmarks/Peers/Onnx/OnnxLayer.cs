@@ -36,7 +36,7 @@ internal static class OnnxLayer
             binding.BindInput(Memory, OnnxSession.Tensor(numbers.Memory.Memory, layer.Batch, layer.MemoryLength, sizes.KeyInput));
         if (layer.CachedLength > 0)
         {
-            // Past and present are one buffer, in which the operator appends: MultiHeadAttention would copy the whole cache in each step.
+            // Past and present share one buffer, to which this operator appends. MultiHeadAttention would copy the whole cache in each step.
             OrtValue keys = OnnxSession.Tensor(numbers.CachedKeys.Memory, layer.Batch, sizes.KeyValueHeads, layer.KeyLength, sizes.Head);
             OrtValue values = OnnxSession.Tensor(numbers.CachedValues.Memory, layer.Batch, sizes.KeyValueHeads, layer.KeyLength, sizes.Value);
             binding.BindInput(PastKey, keys);
@@ -126,7 +126,7 @@ internal static class OnnxLayer
             graph.Input(PastValue, OnnxElement.Float, layer.Batch, sizes.KeyValueHeads, layer.KeyLength, sizes.Value).Output(PresentValue);
         }
 
-        // The operator counts the keys of a sequence less one.
+        // The operator takes the keys of each sequence less one, which is the index of the last key.
         graph.Constant<int>("last keys", [.. Enumerable.Repeat(layer.KeyLength - 1, layer.Batch)], layer.Batch)
             .Constant<int>("keys", [layer.KeyLength], 1)
             .Node(

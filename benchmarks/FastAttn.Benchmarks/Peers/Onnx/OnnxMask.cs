@@ -27,7 +27,7 @@ internal sealed record OnnxMask(int Position, OnnxElement ElementType, int Rank)
     public static OnnxMask? Of(OnnxOperator op, AttentionFeatures features) => (op, features) switch
     {
         (_, AttentionFeatures.None) => null,
-        (OnnxOperator.MultiHeadAttention, AttentionFeatures.KeyLengths) => KeyPadding,
+        (OnnxOperator.MultiHeadAttention, AttentionFeatures.Lengths) => KeyPadding,
         (OnnxOperator.MultiHeadAttention, _) => AttentionBias,
         (_, AttentionFeatures.AdditiveMask) => Additive,
         _ => Boolean,
@@ -38,11 +38,11 @@ internal sealed record OnnxMask(int Position, OnnxElement ElementType, int Rank)
     {
         if (this == KeyPadding)
         {
-            int[] lengths = new FeatureInputs(@case).Modifiers.KeyLengths.ToArray();
+            int[] lengths = new FeatureInputs(@case).Options.KeyLengths.ToArray();
             return OnnxSession.Tensor<int>(lengths, lengths.Length);
         }
 
-        // The operators know causal masks themselves.
+        // A causal mask is an attribute of the operators, and need not be in the tensor.
         DenseMask mask = DenseMask.Of(@case, withCausal: false)!;
         long[] sizes = [mask.Batch, 1, @case.Shape.QueryLength, @case.Shape.KeyLength];
         return this == Boolean ? OnnxSession.Tensor<bool>(mask.Visible, sizes) : OnnxSession.Tensor<float>(mask.Bias, sizes);

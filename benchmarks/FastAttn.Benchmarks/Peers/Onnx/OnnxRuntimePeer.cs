@@ -11,7 +11,7 @@ namespace FastAttn.Benchmarks.Peers.Onnx;
 /// </summary>
 internal sealed class OnnxRuntimePeer(OnnxOperator op) : IPeer
 {
-    // Sizes of a model's inputs are open, so a session serves many cases, and there are few thread pools.
+    // A model leaves the sizes of its inputs open, so that one session with its thread pool serves many cases.
     private readonly Dictionary<(int Heads, AttentionMask Mask, AttentionFeatures Features, int Threads), InferenceSession> _sessions = [];
 
     public string Name => $"{Library} {op}";
@@ -25,7 +25,7 @@ internal sealed class OnnxRuntimePeer(OnnxOperator op) : IPeer
 
     public TimeSpan SpinTime => OnnxSession.SpinTime;
 
-    // The operators differ in where a causal mask of unequal lengths begins; none is compared.
+    // The operators differ in where a causal mask over unequal lengths begins, so that such cases are not compared.
     public bool Supports(AttentionCase @case)
     {
         AttentionShape shape = @case.Shape;
@@ -53,7 +53,7 @@ internal sealed class OnnxRuntimePeer(OnnxOperator op) : IPeer
         return () =>
         {
             call();
-            // It alone keeps its array where it is.
+            // The mask's value pins its array, and must live as long as calls read it.
             GC.KeepAlive(mask);
         };
     }

@@ -44,7 +44,7 @@ internal sealed class ProtobufWriter
 
     private void Tag(int field, int kind) => Number((ulong)field << 3 | (uint)kind);
 
-    // Seven bits a byte, the lowest first; the top bit says that more follow.
+    // A byte holds seven bits, the lowest first. Its top bit says whether more bytes follow.
     private void Number(ulong value)
     {
         for (; value > 0x7F; value >>= 7)

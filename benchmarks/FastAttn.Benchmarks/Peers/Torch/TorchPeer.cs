@@ -21,7 +21,7 @@ internal sealed class TorchPeer : IPeer
 
     public AttentionLayout Layout => AttentionLayout.BatchHeadLengthDim;
 
-    // Workers of GCC's OpenMP spin after a parallel region, by default for some milliseconds.
+    // The workers of GCC's OpenMP spin for some milliseconds after a parallel region.
     public TimeSpan SpinTime => TimeSpan.FromMilliseconds(20);
 
     public bool Supports(AttentionCase @case)
@@ -38,7 +38,7 @@ internal sealed class TorchPeer : IPeer
         Tensor key = View(buffers.Key, shape.Batch, shape.KeyValueHeads, shape.KeyLength, @case.HeadDim);
         Tensor value = View(buffers.Value, shape.Batch, shape.KeyValueHeads, shape.KeyLength, @case.HeadDim);
         Memory<float> output = buffers.Output[..AttentionBuffers.QueryElements(shape, @case.HeadDim)];
-        // It takes one mask only: a case's padding is in the same mask as its causal part.
+        // PyTorch takes either a mask or the causal flag, so that the mask of a causal case with padding hides for both.
         Tensor? mask = Mask(@case);
         bool causal = mask is null && @case.Mask == AttentionMask.Causal, copied = false;
         return () =>
@@ -64,7 +64,7 @@ internal sealed class TorchPeer : IPeer
         return @case.Features == AttentionFeatures.AdditiveMask ? torch.tensor(mask.Bias, sizes) : torch.tensor(mask.Visible, sizes);
     }
 
-    // The buffers are pinned: the tensor is nothing but sizes over them.
+    // The buffers are pinned, so that a tensor can refer to them without a copy.
     private static Tensor View(Memory<float> memory, params long[] sizes)
     {
         if (!MemoryMarshal.TryGetArray(memory, out ArraySegment<float> elements))

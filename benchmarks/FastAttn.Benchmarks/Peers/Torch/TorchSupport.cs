@@ -22,7 +22,7 @@ internal static class TorchSupport
         if (!NativeLibrary.TryLoad(StandardLibrary, out _))
             return $"{StandardLibrary} is not installed, which libtorch needs";
 
-        // It is loaded now, and the process' map says from where.
+        // The library is loaded now, and the memory map of the process says from which file.
         string? path = File.ReadLines("/proc/self/maps")
             .Select(line => line.Split(' ', 6, StringSplitOptions.RemoveEmptyEntries))
             .Where(fields => fields.Length == 6 && fields[5].Contains("libstdc++.so.6", StringComparison.Ordinal))

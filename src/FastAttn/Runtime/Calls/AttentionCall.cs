@@ -1,112 +1,26 @@
 using System;
-using System.Diagnostics.CodeAnalysis;
 using System.Runtime.CompilerServices;
 
 namespace FastAttn.Runtime;
 
-/// <summary>
-/// One validated call: where everything stands. Pointers are to pinned buffers whose lengths were checked against the
-/// shape and strides (<see cref="CallValidation"/>), so that every row of the shape lies inside.
-/// </summary>
+/// <summary>One validated call (<see cref="CallValidation"/>): what it reads and writes, what it computes, and how it is cut.</summary>
 internal unsafe struct AttentionCall
 {
-    /// <summary>Farther than any two tokens are apart.</summary>
-    public const long Unbounded = 1L << 33;
-
-    public float* Query;
-    public float* Key;
-    public float* Value;
-    public float* Output;
-
-    /// <summary>[B, H, Lq] or [H, T], or null where it is not wanted.</summary>
-    public float* LogSumExp;
-
-    public AttentionShape Shape;
-    public int HeadDim;
-    public int ValueDim;
-    public AttentionStrides QueryStrides;
-    public AttentionStrides KeyStrides;
-    public AttentionStrides ValueStrides;
-    public AttentionStrides OutputStrides;
-    public double Scale;
-
-    /// <summary>Offset of the diagonal for all sequences; <see cref="Sequence.DefaultOffset"/> where null.</summary>
-    public int? PositionOffset;
-
-    /// <summary>The position of the first key: 0, but in calls over a part of the keys.</summary>
-    public int FirstKey;
-
-    /// <summary>The keys of a sequence, where the call has only a part of them.</summary>
-    public int? AllKeys;
-
-    /// <summary>Whether it is self-attention whose sequences are padded to one length, or need not be.</summary>
-    public bool IsSelfAttention;
-
-    /// <summary>What this call uses, all of it declared by the kernel; the members below are valid where it says so.</summary>
-    public AttentionFeatures Uses;
-
-    /// <summary>Queries in all sequences together, where they are ragged.</summary>
-    public int QueryTokens;
-
-    /// <summary>Keys before a query's own position that it sees.</summary>
-    public long Left;
-
-    /// <summary>Keys after a query's own position that it sees: 0 under a causal mask.</summary>
-    public long Right;
-
-    /// <summary>The length of the shortest mask's rows: the keys after them are hidden.</summary>
-    public int MaskKeyLength;
-
-    public float Softcap;
-    public MaskOperand AdditiveMask;
-    public MaskOperand BooleanMask;
-    public MaskOperand BitMask;
-    public int* KeyLengths;
-
-    /// <summary>[B], or null where every query exists.</summary>
-    public int* QueryLengths;
-
-    public int* PositionOffsets;
-    public int* QueryStarts;
-    public int* KeyStarts;
-    public float* AlibiSlopes;
-    public float* Sinks;
-
-    /// <summary>Keys in a block; the kernel's own number unless a test forces another.</summary>
-    public int KeyBlock;
-
-    public TilePartition Partition;
-
-    /// <summary>The features whose masks have an element for each query and key.</summary>
-    public const AttentionFeatures MaskFeatures = AttentionFeatures.AdditiveMask | AttentionFeatures.BooleanMask | AttentionFeatures.BitMask;
-
     /// <summary>The elements that masks may have.</summary>
     public static ReadOnlySpan<MaskElement> MaskElements => [MaskElement.Float, MaskElement.Byte, MaskElement.Bit];
 
+    public AttentionShape Shape;
+
+    /// <summary>What this call uses, all of it declared by the kernel; inputs are valid where it says so.</summary>
+    public AttentionFeatures Uses;
+
+    public CallOperands Operands;
+    public VisibilityInputs Visibility;
+    public ScoringInputs Scoring;
+    public CallPlan Plan;
+
     /// <summary>The feature of masks of these elements.</summary>
     public static AttentionFeatures FeatureOf(MaskElement element) => (AttentionFeatures)((int)AttentionFeatures.AdditiveMask << (int)element);
-
-    /// <summary>The mask of these elements.</summary>
-    [UnscopedRef]
-    public ref MaskOperand MaskOf(MaskElement element) => ref element == MaskElement.Float ? ref AdditiveMask : ref element == MaskElement.Byte ? ref BooleanMask : ref BitMask;
-
-    /// <summary>The features that add something to each score.</summary>
-    public const AttentionFeatures BiasFeatures = MaskFeatures | AttentionFeatures.Alibi;
-
-    /// <summary>
-    /// Whether queries, keys, values and outputs exceed 2 MiB, about what a core's caches hold. Below that, prefetching costs up to 9% of a
-    /// short call.
-    /// </summary>
-    public readonly bool IsLarge
-    {
-        [MethodImpl(MethodImplOptions.AggressiveInlining)]
-        get
-        {
-            const double CacheFloats = 2 * 1024 * 1024 / sizeof(float);
-            double rows = (double)Shape.QueryHeads * Shape.QueryLength + (double)Shape.KeyValueHeads * Shape.KeyLength;
-            return Shape.Batch * rows * (HeadDim + ValueDim) > CacheFloats;
-        }
-    }
 
     public readonly int GroupSize => Shape.QueryHeads / Shape.KeyValueHeads;
 
@@ -115,13 +29,19 @@ internal unsafe struct AttentionCall
     {
         Sequence sequence = new(index, index, 0, Shape.QueryLength, 0, Shape.KeyLength, 0);
         if ((Uses & AttentionFeatures.Ragged) != 0)
-            sequence = new(0, index, QueryStarts[index], QueryStarts[index + 1] - QueryStarts[index], KeyStarts[index], KeyStarts[index + 1] - KeyStarts[index], 0);
-        if (KeyLengths != null)
-            sequence = sequence with { KeyLength = KeyLengths[index] };
-        if (QueryLengths != null)
-            sequence = sequence with { QueryLength = QueryLengths[index] };
-        int offset = PositionOffsets != null ? PositionOffsets[index] : PositionOffset ?? Sequence.DefaultOffset(IsSelfAttention, sequence.QueryLength, AllKeys ?? sequence.KeyLength);
-        return sequence with { PositionOffset = (long)offset - FirstKey };
+        {
+            int* queries = Visibility.QueryStarts + index, keys = Visibility.KeyStarts + index;
+            sequence = new(0, index, queries[0], queries[1] - queries[0], keys[0], keys[1] - keys[0], 0);
+        }
+
+        if (Visibility.KeyLengths != null)
+            sequence = sequence with { KeyLength = Visibility.KeyLengths[index] };
+        if (Visibility.QueryLengths != null)
+            sequence = sequence with { QueryLength = Visibility.QueryLengths[index] };
+        int offset = Visibility.PositionOffsets != null
+            ? Visibility.PositionOffsets[index]
+            : Visibility.PositionOffset ?? Sequence.DefaultOffset(Visibility.IsSelfAttention, sequence.QueryLength, Visibility.AllKeys ?? sequence.KeyLength);
+        return sequence with { PositionOffset = (long)offset - Visibility.FirstKey };
     }
 
     /// <summary>
@@ -129,5 +49,5 @@ internal unsafe struct AttentionCall
     /// those that are said to exist, else in self-attention as many as keys exist.
     /// </summary>
     public readonly int OwnQueries(in Sequence sequence) =>
-        IsSelfAttention && KeyLengths != null ? Math.Min(sequence.QueryLength, sequence.KeyLength) : sequence.QueryLength;
+        Visibility.IsSelfAttention && Visibility.KeyLengths != null ? Math.Min(sequence.QueryLength, sequence.KeyLength) : sequence.QueryLength;
 }

@@ -10,6 +10,9 @@ namespace FastAttn.Runtime;
 [SuppressMessage("Usage", "MA0015:Specify the parameter name in ArgumentException", Justification = "The names are those of the public method's parameters.")]
 internal static class CallValidation
 {
+    /// <summary>The largest head or value dimension.</summary>
+    public const int MaxDim = 1024;
+
     // As in the public methods, whose parameters the messages name.
     private const string Query = "query", Key = "key", Value = "value", Output = "output", LogSumExp = "logSumExp", Shape = "shape", Options = "options";
 
@@ -24,29 +27,13 @@ internal static class CallValidation
         Add(options.Softcap is not null, AttentionFeatures.Softcap, ref features);
         Add(!options.Sinks.IsEmpty, AttentionFeatures.Sinks, ref features);
         foreach (MaskElement element in AttentionCall.MaskElements)
-            Add(options.Masks[element].IsGiven, AttentionCall.FeatureOf(element), ref features);
+            Add(options.MaskOf(element).IsGiven, AttentionCall.FeatureOf(element), ref features);
         return features;
 
         static void Add(bool isUsed, AttentionFeatures feature, ref AttentionFeatures features) => features |= isUsed ? feature : 0;
     }
 
     /// <summary>Returns the call without its pointers.</summary>
-    /// <exception cref="ArgumentException">Something does not fit; the message says what was expected.</exception>
-    public static AttentionCall Check(
-        int headDim,
-        int valueDim,
-        AttentionMask mask,
-        AttentionFeatures allowed,
-        in AttentionInput query,
-        in AttentionInput key,
-        in AttentionInput value,
-        in AttentionOutput output,
-        in AttentionShape shape,
-        in AttentionOptions options,
-        in AttentionExecution execution) =>
-        Check<float>(headDim, valueDim, mask, allowed, query, key, value, output.Elements, output.Strides, output.LogSumExp, output.HasLogSumExp, shape, options, execution);
-
-    /// <summary>As the other overload, for outputs of any type.</summary>
     /// <exception cref="ArgumentException">Something does not fit; the message says what was expected.</exception>
     public static AttentionCall Check<TOutput>(
         int headDim,
@@ -67,10 +54,10 @@ internal static class CallValidation
     {
         AttentionCall call = CheckQueryAndKey(headDim, mask, allowed, query, key, shape, options, execution);
         (int batch, int queryTokens, int keyTokens) = TokensOf(call, shape, options);
-        call.ValueDim = valueDim;
-        call.ValueStrides = CheckInput(Value, value, batch, shape.KeyValueHeads, keyTokens, valueDim, shape.Layout);
-        (call.OutputStrides, int written) = CheckBuffer(Output, output.Length, batch, shape.QueryHeads, queryTokens, valueDim, outputStrides, shape.Layout);
-        CheckRowsApart(Output, batch, shape.QueryHeads, queryTokens, valueDim, call.OutputStrides);
+        call.Operands.ValueDim = valueDim;
+        call.Operands.ValueStrides = CheckInput(Value, value, batch, shape.KeyValueHeads, keyTokens, valueDim, shape.Layout);
+        (call.Operands.OutputStrides, int written) = CheckBuffer(Output, output.Length, batch, shape.QueryHeads, queryTokens, valueDim, outputStrides, shape.Layout);
+        CheckRowsApart(Output, batch, shape.QueryHeads, queryTokens, valueDim, call.Operands.OutputStrides);
         output = output[..written];
 
         if (wantsLogSumExp)
@@ -111,29 +98,32 @@ internal static class CallValidation
     }
 
     /// <summary>Checks the arguments of a merge; returns the strides of both outputs.</summary>
-    public static (AttentionStrides Own, AttentionStrides Other) CheckStates(in AttentionOutput state, in AttentionOutput other, in AttentionShape shape, int valueDim)
+    public static (AttentionStrides Own, AttentionStrides Other) CheckStates(in StateBuffers state, in StateBuffers other, in AttentionShape shape, int valueDim)
     {
         const string This = "this", Other = "other";
         CheckShape(shape with { KeyValueHeads = shape.QueryHeads, KeyLength = 0 });
-        if (valueDim is < 1 or > ScaledDotProductAttention.MaxDim)
-            throw new ArgumentOutOfRangeException(nameof(valueDim), valueDim, $"The value dimension must be 1 to {ScaledDotProductAttention.MaxDim}.");
-        (AttentionStrides strides, Span<float> output, Span<float> logSumExp) = CheckState(This, state, shape, valueDim, isWritten: true);
-        (AttentionStrides otherStrides, Span<float> otherOutput, Span<float> otherLogSumExp) = CheckState(Other, other, shape, valueDim, isWritten: false);
+        if (valueDim is < 1 or > MaxDim)
+            throw new ArgumentOutOfRangeException(nameof(valueDim), valueDim, $"The value dimension must be 1 to {MaxDim}.");
+        AttentionStrides strides = CheckState(This, state, shape, valueDim, isWritten: true, out Span<float> output, out Span<float> logSumExp);
+        AttentionStrides otherStrides = CheckState(Other, other, shape, valueDim, isWritten: false, out Span<float> otherOutput, out Span<float> otherLogSumExp);
         if (logSumExp.Overlaps(output))
             throw new ArgumentException("The log-sum-exp overlaps the output.", This);
         if (logSumExp.Overlaps(otherOutput) || logSumExp.Overlaps(otherLogSumExp) || output.Overlaps(otherOutput) || output.Overlaps(otherLogSumExp))
             throw new ArgumentException("Overlaps the state that it is merged into.", Other);
         return (strides, otherStrides);
 
-        static StateBuffers CheckState(string name, in AttentionOutput state, in AttentionShape shape, int valueDim, bool isWritten)
+        // Cuts the buffers to what is needed of them.
+        static AttentionStrides CheckState(
+            string name, in StateBuffers state, in AttentionShape shape, int valueDim, bool isWritten, out Span<float> output, out Span<float> logSumExp)
         {
             if (!state.HasLogSumExp)
                 throw new ArgumentException("Has no log-sum-exp, without which outputs do not merge.", name);
-            (AttentionStrides strides, int elements) = CheckBuffer(name, state.Elements.Length, shape.Batch, shape.QueryHeads, shape.QueryLength, valueDim, state.Strides, shape.Layout);
+            (AttentionStrides strides, int elements) = CheckBuffer(name, state.Output.Length, shape.Batch, shape.QueryHeads, shape.QueryLength, valueDim, state.Strides, shape.Layout);
             if (isWritten)
                 CheckRowsApart(name, shape.Batch, shape.QueryHeads, shape.QueryLength, valueDim, strides);
-            int rows = CheckRows(name, state.LogSumExp.Length, shape.Batch, shape.QueryHeads, shape.QueryLength);
-            return new(strides, state.Elements[..elements], state.LogSumExp[..rows]);
+            output = state.Output[..elements];
+            logSumExp = state.LogSumExp[..CheckRows(name, state.LogSumExp.Length, shape.Batch, shape.QueryHeads, shape.QueryLength)];
+            return strides;
         }
     }
 
@@ -151,26 +141,26 @@ internal static class CallValidation
         AttentionFeatures uses = FeaturesOf(options), missing = uses & ~allowed;
         if (missing != 0)
             throw new ArgumentException($"The kernel was not declared with {missing}: add it to its Features, or call ScaledDotProductAttention.", Options);
-        if (shape.Layout is not (AttentionLayout.BatchHeadLengthDim or AttentionLayout.BatchLengthHeadDim))
-            throw new ArgumentException($"Layout {shape.Layout} is not defined.", Shape);
         CheckExecution(execution);
         CheckScoring(options.Scale, options.Softcap, options.Window);
 
-        AttentionCall call = new() { HeadDim = headDim, Uses = uses, IsSelfAttention = IsSelfAttention(shape, options) };
+        AttentionCall call = new() { Uses = uses };
+        call.Operands.HeadDim = headDim;
+        call.Visibility.IsSelfAttention = IsSelfAttention(shape, options);
         CheckOptions(ref call, shape, options);
         CheckDiagonal(mask, uses, shape, options);
         call.Shape = LongestOf(shape, options);
         (int batch, int queryTokens, int keyTokens) = TokensOf(call, shape, options);
-        call.QueryTokens = queryTokens;
-        call.Scale = options.Scale ?? 1 / Math.Sqrt(headDim);
-        call.Softcap = options.Softcap ?? 0;
-        call.PositionOffset = options.PositionOffset;
-        call.FirstKey = options.KeyPart?.Start ?? 0;
-        call.AllKeys = options.KeyPart?.KeyLength;
-        call.Left = options.Window?.Left ?? AttentionCall.Unbounded;
-        call.Right = mask == AttentionMask.Causal ? 0 : options.Window?.Right ?? AttentionCall.Unbounded;
-        call.QueryStrides = CheckInput(Query, query, batch, shape.QueryHeads, queryTokens, headDim, shape.Layout);
-        call.KeyStrides = CheckInput(Key, key, batch, shape.KeyValueHeads, keyTokens, headDim, shape.Layout);
+        call.Operands.QueryTokens = queryTokens;
+        call.Scoring.Scale = options.Scale ?? 1 / Math.Sqrt(headDim);
+        call.Scoring.Cap = options.Softcap ?? 0;
+        call.Visibility.PositionOffset = options.PositionOffset;
+        call.Visibility.FirstKey = options.KeyPart?.Start ?? 0;
+        call.Visibility.AllKeys = options.KeyPart?.KeyLength;
+        call.Visibility.Left = options.Window?.Left ?? VisibilityInputs.Unbounded;
+        call.Visibility.Right = mask == AttentionMask.Causal ? 0 : options.Window?.Right ?? VisibilityInputs.Unbounded;
+        call.Operands.QueryStrides = CheckInput(Query, query, batch, shape.QueryHeads, queryTokens, headDim, shape.Layout);
+        call.Operands.KeyStrides = CheckInput(Key, key, batch, shape.KeyValueHeads, keyTokens, headDim, shape.Layout);
         return call;
     }
 
@@ -202,7 +192,7 @@ internal static class CallValidation
         bool matters = mask == AttentionMask.Causal || (uses & (AttentionFeatures.Window | AttentionFeatures.Alibi)) != 0;
         if (!matters || options.PositionOffset is not null || !options.PositionOffsets.IsEmpty || IsSelfAttention(shape, options))
             return;
-        bool isSquare = shape.QueryLength == shape.KeyLength && !options.QueryLengths.IsEmpty && options.KeyLengths.IsEmpty;
+        bool isSquare = shape.QueryLength == (options.KeyPart?.KeyLength ?? shape.KeyLength) && !options.QueryLengths.IsEmpty && options.KeyLengths.IsEmpty;
         for (int b = 0; b < shape.Batch; b++)
         {
             int queries = !options.QueryStarts.IsEmpty ? options.QueryStarts[b + 1] - options.QueryStarts[b] : options.QueryLengths.IsEmpty ? shape.QueryLength : options.QueryLengths[b];
@@ -242,15 +232,16 @@ internal static class CallValidation
     /// <summary>Checks all that options say of sequences, keys and heads, and takes the masks into the call.</summary>
     public static void CheckOptions(ref AttentionCall call, in AttentionShape shape, in AttentionOptions options)
     {
-        call.MaskKeyLength = int.MaxValue;
+        call.Visibility.MaskKeyLength = int.MaxValue;
         foreach (MaskElement element in AttentionCall.MaskElements)
         {
-            if (!options.Masks[element].IsGiven)
+            if (!options.MaskOf(element).IsGiven)
                 continue;
-            MaskRows rows = MaskCheck.Check(options.Masks[element], shape, Options);
-            call.MaskOf(element).Rows = rows;
-            if (!rows.RepeatsKeys)
-                call.MaskKeyLength = Math.Min(call.MaskKeyLength, rows.KeyLength);
+            MaskLayout layout = MaskCheck.Check(options.MaskOf(element), shape, Options);
+            call.Visibility.MaskOf(element).Layout = layout;
+            call.Visibility.HasMasks = true;
+            if (!layout.RepeatsKeys)
+                call.Visibility.MaskKeyLength = Math.Min(call.Visibility.MaskKeyLength, layout.KeyLength);
         }
 
         if (!options.KeyLengths.IsEmpty)
@@ -347,6 +338,8 @@ internal static class CallValidation
         CheckNotNegative(shape.KeyValueHeads, nameof(shape.KeyValueHeads));
         CheckNotNegative(shape.QueryLength, nameof(shape.QueryLength));
         CheckNotNegative(shape.KeyLength, nameof(shape.KeyLength));
+        if (shape.Layout is not (AttentionLayout.BatchHeadLengthDim or AttentionLayout.BatchLengthHeadDim))
+            throw new ArgumentException($"Layout {shape.Layout} is not defined.", Shape);
         if (shape.KeyValueHeads == 0 ? shape.QueryHeads != 0 : shape.QueryHeads % shape.KeyValueHeads != 0)
             throw new ArgumentException($"QueryHeads {shape.QueryHeads} is not a multiple of KeyValueHeads {shape.KeyValueHeads}.", Shape);
 
@@ -370,7 +363,9 @@ internal static class CallValidation
             long expected = Product(name, Product(name, Product(name, batch, heads), tokens), dim);
             if (length < expected)
                 throw new ArgumentException($"Has {length} elements; batch {batch} × heads {heads} × length {tokens} × dimension {dim} need {expected}.", name);
-            return (AttentionStrides.Of(layout, heads, tokens, dim), (int)expected);
+
+            // Sizes beside a batch of 0 may be so large that their strides do not fit in 64 bits. No row is ever looked for there.
+            return (batch == 0 ? default : AttentionStrides.Of(layout, heads, tokens, dim), (int)expected);
         }
 
         if (strides.Batch < 0 || strides.Head < 0 || strides.Length < 0)
@@ -434,7 +429,7 @@ internal static class CallValidation
         CheckOne(name, Value, written, value);
         foreach (MaskElement element in AttentionCall.MaskElements)
         {
-            MaskTensor mask = options.Masks[element];
+            ref readonly MaskTensor mask = ref options.MaskOf(element);
             if (Overlap(in Bytes(written), ByteLength(written), in mask.Start, (nuint)mask.Length * (nuint)mask.BytesPerItem))
                 throw new ArgumentException($"Overlaps {AttentionCall.FeatureOf(element)}.", name);
         }
@@ -479,20 +474,5 @@ internal static class CallValidation
         if (product > int.MaxValue)
             throw new ArgumentException($"The shape of {name} has {product} elements, more than a span can hold.", Shape);
         return product;
-    }
-
-    /// <summary>The buffers of a state, as long as needed.</summary>
-    private readonly ref struct StateBuffers(AttentionStrides strides, Span<float> output, Span<float> logSumExp)
-    {
-        private readonly AttentionStrides _strides = strides;
-        private readonly Span<float> _output = output;
-        private readonly Span<float> _logSumExp = logSumExp;
-
-        public void Deconstruct(out AttentionStrides strides, out Span<float> output, out Span<float> logSumExp)
-        {
-            strides = _strides;
-            output = _output;
-            logSumExp = _logSumExp;
-        }
     }
 }

@@ -14,7 +14,7 @@ internal static class MaskCheck
     /// <param name="shape">The sizes of the call.</param>
     /// <param name="parameter">The public method's parameter that has the mask.</param>
     /// <exception cref="ArgumentException">The mask does not fit.</exception>
-    public static MaskRows Check(in MaskTensor mask, in AttentionShape shape, string parameter)
+    public static MaskLayout Check(in MaskTensor mask, in AttentionShape shape, string parameter)
     {
         AttentionFeatures name = AttentionCall.FeatureOf(mask.Element);
         int itemBits = mask.Element == MaskElement.Bit ? BitsPerByte : 1;
@@ -25,7 +25,7 @@ internal static class MaskCheck
         if (sizes.KeyLength < 0 || sizes.KeyLength > Math.Max(shape.KeyLength, 1))
             throw new ArgumentException($"A row of {name} has {sizes.KeyLength} elements; it must have the shape's key length {shape.KeyLength}, 1 for all keys, or fewer, which hides the keys after them.", parameter);
 
-        MaskRows rows = mask.Strides is { } strides ? new(strides.Batch, strides.Head, strides.Query, sizes.KeyLength) : Contiguous(sizes, itemBits);
+        MaskLayout rows = mask.Strides is { } strides ? new(strides.Batch, strides.Head, strides.Query, sizes.KeyLength) : Contiguous(sizes, itemBits);
         if (rows.Batch < 0 || rows.Head < 0 || rows.Query < 0)
             throw new ArgumentException($"The strides of {name} must not be negative: {mask.Strides}.", parameter);
         if (rows.Batch % itemBits != 0 || rows.Head % itemBits != 0 || rows.Query % itemBits != 0)
@@ -64,7 +64,7 @@ internal static class MaskCheck
             $"{name} has {mask.Length} elements; [{shape.Batch} or 1, {shape.QueryHeads} or 1, {shape.QueryLength}, {shape.KeyLength}] has {one} for each sequence and head. Give the sizes of another mask.", parameter);
     }
 
-    private static MaskRows Contiguous(in AttentionMaskSizes sizes, int itemBits)
+    private static MaskLayout Contiguous(in AttentionMaskSizes sizes, int itemBits)
     {
         long row = (sizes.KeyLength + (long)itemBits - 1) / itemBits * itemBits;
         Int128 head = (Int128)row * sizes.QueryLength, sequence = head * sizes.Heads;

@@ -4,5 +4,5 @@ namespace FastAttn.Runtime;
 internal unsafe struct MaskOperand
 {
     public void* Start;
-    public MaskRows Rows;
+    public MaskLayout Layout;
 }

@@ -14,23 +14,10 @@ namespace FastAttn.Runtime;
 /// <param name="TileRows">Rows in a full tile: those of some register tiles.</param>
 internal readonly record struct TilePartition(int Batch, int Streams, long Rows, int TileRows)
 {
-    /// <summary>Query tiles a thread: with fewer, some threads would wait for the last to finish.</summary>
-    private const int TilesPerThread = 4;
-
-    /// <summary>Cuts a call, into the largest tiles that still give all threads something to do.</summary>
+    /// <summary>Cuts a call.</summary>
     /// <param name="shape">The call's sizes.</param>
-    /// <param name="registerRows">Rows in a register tile.</param>
-    /// <param name="queryTiles">The most register tiles in a query tile.</param>
-    /// <param name="threads">Threads that may work.</param>
-    public static TilePartition Of(in AttentionShape shape, int registerRows, int queryTiles, int threads)
-    {
-        TilePartition partition = Of(shape, registerRows * queryTiles);
-        while (queryTiles > 1 && threads > 1 && partition.Tiles < (long)TilesPerThread * threads)
-            partition = Of(shape, registerRows * (queryTiles /= 2));
-        return partition;
-    }
-
-    private static TilePartition Of(in AttentionShape shape, int tileRows)
+    /// <param name="tileRows">Rows in a full tile.</param>
+    public static TilePartition Of(in AttentionShape shape, int tileRows)
     {
         int group = shape.KeyValueHeads == 0 ? 0 : shape.QueryHeads / shape.KeyValueHeads;
         return group > 1 && shape.QueryLength < tileRows

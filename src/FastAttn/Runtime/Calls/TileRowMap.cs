@@ -18,13 +18,13 @@ internal readonly struct TileRowMap
     public TileRowMap(in AttentionCall call, in QueryTile tile, in Sequence sequence)
     {
         _sequence = sequence;
-        _folded = call.Partition.Streams != call.Shape.QueryHeads;
+        _folded = call.Plan.Partition.Streams != call.Shape.QueryHeads;
         _ragged = (call.Uses & AttentionFeatures.Ragged) != 0;
         _keyValueHead = _folded ? tile.Stream : tile.Stream / call.GroupSize;
         _firstHead = _folded ? tile.Stream * call.GroupSize : tile.Stream;
         _firstRow = tile.FirstRow;
         _queryHeads = call.Shape.QueryHeads;
-        _queryTokens = _ragged ? call.QueryTokens : call.Shape.QueryLength;
+        _queryTokens = _ragged ? call.Operands.QueryTokens : call.Shape.QueryLength;
     }
 
     /// <summary>Whether all rows are of one query head, so that each is a query stride behind the last.</summary>
@@ -45,8 +45,8 @@ internal readonly struct TileRowMap
 
     /// <summary>Where the mask row of row <paramref name="row"/> of the tile begins.</summary>
     [MethodImpl(MethodImplOptions.AggressiveInlining)]
-    public long MaskOffset(int row, in MaskRows strides) =>
-        _sequence.Index * strides.Batch + Head(row) * strides.Head + Position(row) * strides.Query;
+    public long MaskOffset(int row, in MaskLayout layout) =>
+        _sequence.Index * layout.Batch + Head(row) * layout.Head + Position(row) * layout.Query;
 
     /// <summary>Where the tile's key-value head stands in a buffer of keys or values.</summary>
     [MethodImpl(MethodImplOptions.AggressiveInlining)]

@@ -1,5 +1,4 @@
 using System;
-using System.Linq;
 using System.Runtime.CompilerServices;
 using System.Runtime.Intrinsics;
 
@@ -19,37 +18,21 @@ namespace FastAttn.Runtime;
 internal static unsafe class DecodeTile<TVector>
     where TVector : struct, ILanes<TVector>
 {
-    /// <summary>
-    /// Keys of a block whose weights, and products with values, are summed before they are added to those of the block: rounding errors
-    /// grow with the length of a sum, most where its terms have one sign. Parts of 128 take 4% more time where a group of heads, or some
-    /// queries, share the keys; these take 1% (Zen 4).
-    /// </summary>
-    private const int KeysPerSum = 384;
-
-    private static readonly float[] s_lanes = [.. Enumerable.Range(0, TVector.Count)];
-
-    /// <summary>
-    /// Whether a sequence of so many queries has few: at most half a vector's lanes, up to where this was measured to be faster. The heads
-    /// of a group do not count, so that grouped heads give the same bits as repeated ones.
-    /// </summary>
-    public static bool Suits(int queryLength) => queryLength <= TVector.Count / 2;
-
     /// <summary>S[q][j] = Σ_t K[j][t]·Q[q][t].</summary>
     /// <param name="query">Scaled queries: <paramref name="rows"/> × <paramref name="headDim"/>.</param>
     /// <param name="rows">Queries.</param>
-    /// <param name="key">First key of the block.</param>
-    /// <param name="keyStride">From key to key.</param>
+    /// <param name="keys">The keys of the block.</param>
     /// <param name="headDim">Floats in a key.</param>
     /// <param name="count">Keys in the block.</param>
     /// <param name="score">S, written: <paramref name="rows"/> × <paramref name="count"/>.</param>
     [MethodImpl(MethodImplOptions.AggressiveOptimization)]
-    public static void Scores(float* query, int rows, float* key, long keyStride, int headDim, int count, float* score)
+    public static void Scores(float* query, int rows, BlockRows keys, int headDim, int count, float* score)
     {
         int whole = headDim / TVector.Count * TVector.Count;
         int j = 0;
-        for (; j + 4 <= count; j += 4, key += 4 * keyStride)
+        for (; j + 4 <= count; j += 4, keys = keys.From(4))
         {
-            float* k1 = key + keyStride, k2 = k1 + keyStride, k3 = k2 + keyStride;
+            float* key = keys.First, k1 = keys.Row(1), k2 = keys.Row(2), k3 = keys.Row(3);
             float* q = query;
             for (int row = 0; row < rows; row++, q += headDim)
             {
@@ -83,8 +66,9 @@ internal static unsafe class DecodeTile<TVector>
             }
         }
 
-        for (; j < count; j++, key += keyStride)
+        for (; j < count; j++, keys = keys.From(1))
         {
+            float* key = keys.First;
             float* q = query;
             for (int row = 0; row < rows; row++, q += headDim)
             {
@@ -96,227 +80,42 @@ internal static unsafe class DecodeTile<TVector>
         }
     }
 
-    /// <summary>S[j] = c·tanh(x), where S[j] comes as x·<see cref="VectorMath.TanhScale"/>.</summary>
-    /// <param name="score">S.</param>
-    /// <param name="count">Its length.</param>
-    /// <param name="factor">c.</param>
-    [MethodImpl(MethodImplOptions.AggressiveOptimization)]
-    public static void Softcap(float* score, int count, float factor)
-    {
-        int whole = count / TVector.Count * TVector.Count;
-        Softcap<TVector>(score, 0, whole, factor);
-        Softcap<Lanes1>(score, whole, count, factor);
-    }
-
-    /// <summary>S[j] += M[j]; −∞ where M is, whatever S holds.</summary>
-    /// <param name="score">S.</param>
-    /// <param name="mask">M.</param>
-    /// <param name="count">Their length.</param>
-    [MethodImpl(MethodImplOptions.AggressiveOptimization)]
-    public static void AddMask(float* score, float* mask, int count)
-    {
-        for (int j = 0; j < count; j++)
-            score[j] = float.IsNegativeInfinity(mask[j]) ? mask[j] : score[j] + mask[j];
-    }
-
-    /// <summary>S[j] += slope·max(|origin − j| − nearest, 0); −∞ stays.</summary>
-    /// <param name="score">S.</param>
-    /// <param name="count">Its length.</param>
-    /// <param name="origin">From which distances are measured, relative to the first of these keys.</param>
-    /// <param name="nearest">The distance from which they count: a mask hides what is nearer.</param>
-    /// <param name="slope">−slope.</param>
-    [MethodImpl(MethodImplOptions.AggressiveOptimization)]
-    public static void AddAlibi(float* score, int count, float origin, float nearest, AlibiSlope slope)
-    {
-        int whole = count / TVector.Count * TVector.Count;
-        AddAlibi<TVector>(score, 0, whole, origin, nearest, slope);
-        AddAlibi<Lanes1>(score, whole, count, origin, nearest, slope);
-    }
-
-    /// <summary>The softmax step of one query (<see cref="OnlineSoftmax"/>): p[j] = e^(s[j] − m') in place; returns alpha.</summary>
-    /// <param name="score">Scores of the keys that the query sees. A vector after them may be read.</param>
-    /// <param name="count">How many.</param>
-    /// <param name="max">The running maximum.</param>
-    /// <param name="sum">The sum of these p.</param>
-    [MethodImpl(MethodImplOptions.AggressiveOptimization)]
-    public static float Step(float* score, int count, ref float max, out float sum)
-    {
-        // The last keys, of which there may be fewer than lanes: the lanes after them are hidden.
-        int whole = count / TVector.Count * TVector.Count, left = count - whole;
-        TVector last = TVector.SelectGreaterOrEqual(
-            TVector.Load(ref s_lanes[0]), TVector.Create(left), TVector.Create(float.NegativeInfinity), TVector.Load(ref score[whole]));
-
-        // A NaN may be lost here, but it comes back as its own weight.
-        TVector most = TVector.Max(TVector.Create(max), last);
-        for (int j = 0; j < whole; j += TVector.Count)
-            most = TVector.Max(most, TVector.Load(ref score[j]));
-        float* lanes = stackalloc float[TVector.Count];
-        most.Store(ref *lanes);
-        float newMax = *lanes;
-        for (int i = 1; i < TVector.Count; i++)
-            newMax = newMax > lanes[i] ? newMax : lanes[i];
-
-        VectorMath.ExpConstants<TVector> constants = new();
-        TVector m = TVector.Create(newMax), total = TVector.Create(0);
-        for (int j = 0; j < whole;)
-        {
-            TVector part = TVector.Create(0);
-            for (int end = Math.Min(j + KeysPerSum, whole); j < end; j += TVector.Count)
-            {
-                TVector p = VectorMath.Exp(TVector.Load(ref score[j]) - m, constants);
-                p.Store(ref score[j]);
-                part += p;
-            }
-
-            total += part;
-        }
-
-        last = VectorMath.Exp(last - m, constants);
-        last.Store(ref *lanes);
-        for (int i = 0; i < left; i++)
-            score[whole + i] = lanes[i];
-
-        float alpha = Exp(max - newMax);
-        sum = Sum(total + last);
-        max = newMax;
-        return alpha;
-    }
-
-    /// <summary>Turns a whole row of scores into weights, in place: e^(s[j] − m) / Σ_j e^(s[j] − m), zeros where all are −∞.</summary>
-    /// <param name="score">The row.</param>
-    /// <param name="count">Its length.</param>
-    /// <param name="sink">One more score, which has no weight; −∞ for none.</param>
-    [MethodImpl(MethodImplOptions.AggressiveOptimization)]
-    public static void Softmax(float* score, int count, float sink)
-    {
-        int whole = count / TVector.Count * TVector.Count;
-        float max = MathF.Max(sink, OnlineSoftmax.NoMax);
-        for (int j = whole; j < count; j++)
-            max = MathF.Max(max, score[j]);
-        TVector most = TVector.Create(max);
-        for (int j = 0; j < whole; j += TVector.Count)
-            most = TVector.Max(most, TVector.Load(ref score[j]));
-        float* lanes = stackalloc float[TVector.Count];
-        most.Store(ref *lanes);
-        for (int i = 0; i < TVector.Count; i++)
-            max = MathF.Max(max, lanes[i]);
-
-        double sum = Exp(sink - max) + Weigh<TVector>(score, 0, whole, max) + Weigh<Lanes1>(score, whole, count, max);
-        Scale(score, sum == 0 ? 0 : (float)(1 / sum), score, count);
-    }
-
-    /// <summary>p[j] = e^(s[j] − m) in place; returns their sum.</summary>
-    [MethodImpl(MethodImplOptions.AggressiveOptimization)]
-    private static double Weigh<T>(float* score, int from, int to, float max)
-        where T : struct, ILanes<T>
-    {
-        VectorMath.ExpConstants<T> constants = new();
-        double sum = 0;
-        T m = T.Create(max);
-        for (int j = from; j < to;)
-        {
-            T part = T.Create(0);
-            for (int end = Math.Min(j + KeysPerSum, to); j < end; j += T.Count)
-            {
-                T p = VectorMath.Exp(T.Load(ref score[j]) - m, constants);
-                p.Store(ref score[j]);
-                part += p;
-            }
-
-            sum += Vector128.Sum(T.FoldToFour(part));
-        }
-
-        return sum;
-    }
-
     /// <summary>B[q][c] = Σ_j P[q][j]·V[j][c] over the keys of a block that each query sees.</summary>
     /// <param name="probability">P: <paramref name="rows"/> × <paramref name="count"/>.</param>
     /// <param name="rows">Queries.</param>
     /// <param name="start">For each query the first key of the block that it sees.</param>
     /// <param name="limit">For each query the first key after those that it sees.</param>
-    /// <param name="value">First value of the block.</param>
-    /// <param name="valueStride">From value to value.</param>
+    /// <param name="values">The values of the block.</param>
     /// <param name="valueDim">Floats in a value.</param>
     /// <param name="count">Keys in the block.</param>
     /// <param name="blockSum">B, written: <paramref name="rows"/> × <paramref name="valueDim"/>.</param>
     /// <param name="partSum">As much memory for the sum of a part.</param>
     [MethodImpl(MethodImplOptions.AggressiveOptimization)]
     public static void Values(
-        float* probability, int rows, int* start, int* limit, float* value, long valueStride, int valueDim, int count, float* blockSum, float* partSum)
+        float* probability, int rows, int* start, int* limit, BlockRows values, int valueDim, int count, float* blockSum, float* partSum)
     {
         int sums = rows * valueDim;
-        Clear(blockSum, sums);
-        if (count > KeysPerSum)
-            Clear(partSum, sums);
-        for (int first = 0; first < count; first += KeysPerSum)
+        LongSum<TVector>.Clear(blockSum, sums);
+        if (count > LongSum<TVector>.KeysPerPart)
+            LongSum<TVector>.Clear(partSum, sums);
+        for (int first = 0; first < count; first += LongSum<TVector>.KeysPerPart)
         {
-            int end = Math.Min(first + KeysPerSum, count);
-            AddValues(probability, rows, start, limit, value + first * valueStride, valueStride, valueDim, first, end, count, first == 0 ? blockSum : partSum);
+            int end = Math.Min(first + LongSum<TVector>.KeysPerPart, count);
+            AddValues(probability, rows, start, limit, values.From(first), valueDim, first, end, count, first == 0 ? blockSum : partSum);
             if (first > 0)
-                Move(partSum, blockSum, sums);
+                LongSum<TVector>.MovePart(partSum, blockSum, sums);
         }
-    }
-
-    /// <summary>x[i] = 0. The runtime's own method calls the system for a kilobyte, which costs a short call some per cent.</summary>
-    [MethodImpl(MethodImplOptions.AggressiveOptimization)]
-    public static void Clear(float* x, int count)
-    {
-        int i = 0;
-        for (; i + TVector.Count <= count; i += TVector.Count)
-            TVector.Create(0).Store(ref x[i]);
-        for (; i < count; i++)
-            x[i] = 0;
-    }
-
-    /// <summary>y[i] += x[i]; x[i] = 0.</summary>
-    [MethodImpl(MethodImplOptions.AggressiveOptimization)]
-    private static void Move(float* x, float* y, int count)
-    {
-        int i = 0;
-        for (; i + TVector.Count <= count; i += TVector.Count)
-        {
-            (TVector.Load(ref y[i]) + TVector.Load(ref x[i])).Store(ref y[i]);
-            TVector.Create(0).Store(ref x[i]);
-        }
-
-        for (; i < count; i++)
-        {
-            y[i] += x[i];
-            x[i] = 0;
-        }
-    }
-
-    /// <summary>O[i] = factor·O[i] + B[i], with what that rounds off (<see cref="OnlineSoftmax.Add"/>).</summary>
-    [MethodImpl(MethodImplOptions.AggressiveOptimization)]
-    public static void AddBlock(float* output, float factor, float* rest, float* blockSum, int count)
-    {
-        int whole = count / TVector.Count * TVector.Count;
-        for (int i = 0; i < whole; i += TVector.Count)
-            OnlineSoftmax.Add(ref output[i], TVector.Create(factor), ref rest[i], TVector.Load(ref blockSum[i]));
-        for (int i = whole; i < count; i++)
-            OnlineSoftmax.Add(ref output[i], Lanes1.Create(factor), ref rest[i], Lanes1.Load(ref blockSum[i]));
-    }
-
-    /// <summary>O[i] += rest[i].</summary>
-    [MethodImpl(MethodImplOptions.AggressiveOptimization)]
-    public static void AddRest(float* output, float* rest, int count)
-    {
-        int whole = count / TVector.Count * TVector.Count;
-        for (int i = 0; i < whole; i += TVector.Count)
-            OnlineSoftmax.WithRest<TVector>(ref output[i], ref rest[i]).Store(ref output[i]);
-        for (int i = whole; i < count; i++)
-            OnlineSoftmax.WithRest<Lanes1>(ref output[i], ref rest[i]).Store(ref output[i]);
     }
 
     /// <summary>O[q][c] += Σ_j P[q][j]·V[j][c] over the keys from <paramref name="first"/> to <paramref name="end"/> that each query sees.</summary>
     [MethodImpl(MethodImplOptions.AggressiveOptimization)]
     private static void AddValues(
-        float* probability, int rows, int* start, int* limit, float* value, long valueStride, int valueDim, int first, int end, int count, float* output)
+        float* probability, int rows, int* start, int* limit, BlockRows values, int valueDim, int first, int end, int count, float* output)
     {
         int whole = valueDim / TVector.Count * TVector.Count;
-        for (int j = first; j < end; j += 4, value += 4 * valueStride)
+        for (int j = first; j < end; j += 4, values = values.From(4))
         {
-            float* v1 = value + valueStride, v2 = v1 + valueStride, v3 = v2 + valueStride;
+            float* value = values.First, v1 = values.Row(1), v2 = values.Row(2), v3 = values.Row(3);
             float* o = output;
             float* p = probability + j;
             for (int row = 0; row < rows; row++, o += valueDim, p += count)
@@ -324,7 +123,7 @@ internal static unsafe class DecodeTile<TVector>
                 if (row == 0 || j < start[row] || j + 4 > limit[row])
                 {
                     for (int i = Math.Max(j, start[row]); i < Math.Min(j + 4, limit[row]); i++)
-                        Add(p[i - j], value + (i - j) * valueStride, valueDim, o);
+                        Add(p[i - j], values.Row(i - j), valueDim, o);
                     continue;
                 }
 
@@ -341,41 +140,6 @@ internal static unsafe class DecodeTile<TVector>
                 for (int c = whole; c < valueDim; c++)
                     o[c] = o[c] + p[0] * value[c] + p[1] * v1[c] + p[2] * v2[c] + p[3] * v3[c];
             }
-        }
-    }
-
-    /// <summary>y[i] = factor·x[i].</summary>
-    [MethodImpl(MethodImplOptions.AggressiveOptimization)]
-    public static void Scale(float* x, float factor, float* y, int count)
-    {
-        TVector f = TVector.Create(factor);
-        int i = 0;
-        for (; i + TVector.Count <= count; i += TVector.Count)
-            (TVector.Load(ref x[i]) * f).Store(ref y[i]);
-        for (; i < count; i++)
-            y[i] = x[i] * factor;
-    }
-
-    [MethodImpl(MethodImplOptions.AggressiveOptimization)]
-    private static void Softcap<T>(float* score, int from, int to, float factor)
-        where T : struct, ILanes<T>
-    {
-        VectorMath.TanhConstants<T> constants = new();
-        for (int j = from; j < to; j += T.Count)
-            (VectorMath.TanhOfLog2(T.Load(ref score[j]), constants) * T.Create(factor)).Store(ref score[j]);
-    }
-
-    [MethodImpl(MethodImplOptions.AggressiveOptimization)]
-    private static void AddAlibi<T>(float* score, int from, int to, float origin, float nearest, AlibiSlope slope)
-        where T : struct, ILanes<T>
-    {
-        T lanes = T.Load(ref DecodeTile<T>.s_lanes[0]), zero = T.Create(0), least = T.Create(nearest), high = T.Create(slope.High), low = T.Create(slope.Low);
-        for (int j = from; j < to; j += T.Count)
-        {
-            T s = T.Load(ref score[j]), offset = T.Create(origin - j) - lanes;
-            T distance = T.Max(T.Max(offset, zero - offset) - least, zero);
-            T sum = T.MultiplyAdd(high, distance, T.MultiplyAdd(low, distance, s));
-            T.SelectGreaterOrEqual(T.Create(float.NegativeInfinity), s, s, sum).Store(ref score[j]);
         }
     }
 
@@ -406,13 +170,5 @@ internal static unsafe class DecodeTile<TVector>
     {
         Vector128<float> four = TVector.FoldToFour(a);
         return (four[0] + four[1]) + (four[2] + four[3]);
-    }
-
-    [MethodImpl(MethodImplOptions.AggressiveInlining)]
-    private static float Exp(float x)
-    {
-        float result = 0;
-        VectorMath.Exp(new Lanes1(x), new VectorMath.ExpConstants<Lanes1>()).Store(ref result);
-        return result;
     }
 }

@@ -6,66 +6,55 @@ namespace FastAttn.Runtime;
 /// <content>The weights of the softmax themselves, which attention never holds: the output is a matrix of them.</content>
 internal sealed unsafe partial class FlashDriver<TTiles, TVector, TSpec>
 {
-    internal override long WeightsWorkspaceFloats(in AttentionCall call)
-    {
-        int blockRows = BlockRows(call);
-        TileState<TVector, TSpec> tile = new(null, null, call, blockRows, valueColumns: 0, RegisterRows, hasParts: false);
-        return StageFloats(blockRows, call.HeadDim) + StageFloats(blockRows, 1) + tile.SharedFloats + tile.Floats;
-    }
-
     /// <summary>Scores go block by block to where weights belong; there each row is turned into weights when it is whole.</summary>
     [MethodImpl(MethodImplOptions.AggressiveOptimization)]
     internal override void RunWeights(in AttentionCall call, in QueryTile tile, Workspace workspace)
     {
         Sequence sequence = call.SequenceAt(tile.Batch);
-        long streamRows = call.Partition.RowsOf(sequence, call.Shape);
-        if (call.QueryLengths != null && tile.FirstRow + tile.RowCount > streamRows)
+        long streamRows = call.Plan.Partition.RowsOf(sequence, call.Shape);
+        if (call.Visibility.QueryLengths != null && tile.FirstRow + tile.RowCount > streamRows)
             PaddingRows.Clear(call, tile, sequence, streamRows);
         long end = Math.Min(tile.FirstRow + tile.RowCount, streamRows);
-        int blockRows = BlockRows(call);
-        float* stage = workspace.Memory, spare = stage + StageFloats(blockRows, call.HeadDim), shared = spare + StageFloats(blockRows, 1);
-        float* memory = shared + new TileState<TVector, TSpec>(null, null, call, blockRows, valueColumns: 0, RegisterRows, hasParts: false).SharedFloats;
-        for (long first = tile.FirstRow; first < end; first += RegisterRows)
+        ref readonly LanePlan plan = ref call.Plan.Lanes;
+        for (long first = tile.FirstRow; first < end; first += plan.RegisterRows)
         {
-            QueryTile rows = tile with { FirstRow = first, RowCount = (int)Math.Min(RegisterRows, end - first) };
-            TakeWeights(call, new(memory, shared, call, blockRows, valueColumns: 0, RegisterRows, hasParts: false, rows, sequence), stage, spare);
+            QueryTile rows = tile with { FirstRow = first, RowCount = (int)Math.Min(plan.RegisterRows, end - first) };
+            RegisterTile<TVector, TSpec> queries = new(call, plan, rows, sequence, workspace.Memory, index: 0);
+            queries.PackQuery(call);
+            TakeWeights(call, queries, KeysAndValues(call, plan, queries, workspace.Memory, isFirstOfHead: false, careful: false));
         }
     }
 
     [MethodImpl(MethodImplOptions.AggressiveOptimization)]
-    private static void TakeWeights(in AttentionCall call, in TileState<TVector, TSpec> tile, float* stage, float* spare)
+    private static void TakeWeights(in AttentionCall call, in RegisterTile<TVector, TSpec> tile, in KeyValueBlocks keys)
     {
-        float** rows = stackalloc float*[tile.Tile.RowCount], block = stackalloc float*[tile.Width];
-        for (int q = 0; q < tile.Tile.RowCount; q++)
+        int keyLength = call.Shape.KeyLength, count = tile.Queries.Count, width = tile.Block.Width;
+        float** rows = stackalloc float*[count], destinations = stackalloc float*[width];
+        for (int q = 0; q < count; q++)
         {
-            rows[q] = call.Output + tile.Rows.Offset(q, call.OutputStrides);
-            new Span<float>(rows[q], call.Shape.KeyLength).Fill(float.NegativeInfinity);
+            rows[q] = call.Operands.Output + tile.Queries.Rows.Offset(q, call.Operands.OutputStrides);
+            new Span<float>(rows[q], keyLength).Fill(float.NegativeInfinity);
         }
 
-        tile.Begin(call, clears: 0);
-        tile.PackQuery(call);
-        float* keys = call.Key + tile.Rows.KeyOffset(call.KeyStrides), ones = tile.Sum;
-        new Span<float>(ones, tile.Width).Fill(1);
-        long keyStride = call.KeyStrides.Length;
+        // Scores are written as they are.
+        tile.Softmax.Begin(tile.Queries.Sinks, hasKeys: true);
+        new Span<float>(tile.Factors, width).Fill(1);
         Prefetcher ahead = new(isOn: false);
-        for (int first = tile.FirstBlock(call.KeyBlock), count; (count = Math.Min(call.KeyBlock, tile.Range.LastLimit - first)) > 0; first += count)
+        fixed (RegisterTile<TVector, TSpec>* tiles = &tile)
         {
-            int seen = Seen(call, tile, first);
-            if (seen == 0)
-                continue;
-            float* key = keys + first * keyStride;
-            if (count < TTiles.KeyRows || keyStride != call.HeadDim)
-                key = BlockStage.Copy(key, keyStride, call.HeadDim, count, stage, call.HeadDim, Math.Max(count, TTiles.KeyRows));
-            TakeScores(call, tile, key, first, seen, careful: true, ref ahead);
-            for (int q = 0; q < tile.Width; q++)
-                block[q] = q < tile.Tile.RowCount ? rows[q] + first : spare;
-            LanePacking<TVector>.Unpack(tile.Score, tile.Width, tile.Stride, ones, block, seen);
+            int* numbers = stackalloc int[2];
+            TileGroup<TVector, TSpec> group = new(tiles, count: 1, numbers, call.Plan);
+            foreach (KeyValueBlock block in keys.Blocks(group))
+            {
+                // Nothing computes anew what a mask has not hidden, so that care is taken at once.
+                TakeScores(call, tile, block, group.SeenBy(0), careful: true, ref ahead);
+                for (int q = 0; q < width; q++)
+                    destinations[q] = q < count ? rows[q] + block.First : tile.Spare;
+                LanePacking<TVector>.Unpack(tile.Block.Score, width, tile.Block.Stride, tile.Factors, destinations, group.SeenBy(0));
+            }
         }
 
-        for (int q = 0; q < tile.Tile.RowCount; q++)
-        {
-            float sink = Features.Uses<TSpec>(call, AttentionFeatures.Sinks) ? call.Sinks[tile.Rows.Head(q)] : float.NegativeInfinity;
-            DecodeTile<TVector>.Softmax(rows[q], call.Shape.KeyLength, sink);
-        }
+        for (int q = 0; q < count; q++)
+            RowSoftmax<TVector>.Weigh(rows[q], keyLength, tile.Queries.Sinks == null ? float.NegativeInfinity : tile.Queries.Sinks[q]);
     }
 }

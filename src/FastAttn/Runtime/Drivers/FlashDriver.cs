@@ -18,338 +18,252 @@ internal sealed unsafe partial class FlashDriver<TTiles, TVector, TSpec>(TileDri
     where TVector : struct, ILanes<TVector>
     where TSpec : struct, IKernelSpec
 {
-    internal override int RegisterRows => TTiles.MaxVectors * TVector.Count;
+    internal override KernelSizes Sizes =>
+        new(TVector.Count, TTiles.MaxVectors * TVector.Count, TTiles.QueryTiles, TTiles.KeyBlock, TTiles.KeyRows, TTiles.ValueRows, KeyVisibility<TSpec>.HasRanges);
 
-    /// <summary>
-    /// Sharing pays where blocks are copied, and by 10% where a head's keys and values are more than the last cache holds, so that
-    /// each query tile reads them from memory. Else it gains nothing (measured) and takes more memory.
-    /// </summary>
-    internal override int QueryTiles(in AttentionCall call)
-    {
-        const long CacheFloats = 4 * 1024 * 1024 / sizeof(float);
-        bool copies = call.KeyStrides.Length != call.HeadDim || call.ValueStrides.Length != call.ValueDim || call.ValueDim != ValueColumns(call);
-        return copies || (long)call.Shape.KeyLength * (call.HeadDim + call.ValueDim) > CacheFloats ? TTiles.QueryTiles : 1;
-    }
-
-    internal override int KeyBlock => TTiles.KeyBlock;
-
-    internal override long WorkspaceFloats(in AttentionCall call)
-    {
-        // The shape's lengths are the longest: any of a ragged batch may be short.
-        if (DecodeTile<TVector>.Suits(call.Shape.QueryLength))
-            return RowDriver<TVector, TSpec>.WorkspaceFloats(call);
-        long few = (call.Uses & (AttentionFeatures.Ragged | AttentionFeatures.Lengths)) != 0 ? RowDriver<TVector, TSpec>.WorkspaceFloats(call) : 0;
-        int blockRows = BlockRows(call), valueColumns = ValueColumns(call);
-        TileState<TVector, TSpec> tile = new(null, null, call, blockRows, valueColumns, RegisterRows, HasParts(call));
-        long many = call.Partition.TileRows / RegisterRows * tile.Floats + tile.SharedFloats + StageFloats(blockRows, call.HeadDim) + StageFloats(blockRows, valueColumns);
-        return Math.Max(few, Math.Max(many, narrower?.WorkspaceFloats(call) ?? 0));
-    }
+    internal override KernelSizes? NarrowSizes => narrower?.Sizes;
 
     [MethodImpl(MethodImplOptions.AggressiveOptimization)]
     internal override void Run(in AttentionCall call, in QueryTile tile, in QueryTile nextTile, Workspace workspace)
     {
         Sequence sequence = call.SequenceAt(tile.Batch);
-        long streamRows = call.Partition.RowsOf(sequence, call.Shape);
-        if (call.QueryLengths != null && tile.FirstRow + tile.RowCount > streamRows)
+        long streamRows = call.Plan.Partition.RowsOf(sequence, call.Shape);
+        if (call.Visibility.QueryLengths != null && tile.FirstRow + tile.RowCount > streamRows)
             PaddingRows.Clear(call, tile, sequence, streamRows);
         if (tile.FirstRow >= streamRows)
             return; // A shorter sequence.
         int rowCount = (int)Math.Min(tile.RowCount, streamRows - tile.FirstRow);
-        if (DecodeTile<TVector>.Suits(call.OwnQueries(sequence)))
+        QueryTile queries = tile with { RowCount = rowCount };
+        if (call.OwnQueries(sequence) <= call.Plan.MaxFewQueries)
         {
-            RowDriver<TVector, TSpec>.Run(call, tile with { RowCount = rowCount }, sequence, workspace);
+            RowDriver<TVector, TSpec>.Run(call, queries, sequence, workspace);
             return;
         }
 
-        if (narrower is not null && rowCount <= TVector.Count / 2)
-        {
-            // Bit-identical: a lane is one query, and its arithmetic does not depend on the vector's width.
-            narrower.Run(call, tile with { RowCount = rowCount }, nextTile, workspace);
-            return;
-        }
-
+        // Bit-identical: a lane is one query, and its arithmetic does not depend on the vector's width.
         bool isFirstOfHead = tile.FirstRow + rowCount == streamRows;
+        if (rowCount <= call.Plan.MaxNarrowQueries)
+            narrower!.RunLanes(call, call.Plan.NarrowLanes, queries, sequence, nextTile, isFirstOfHead, workspace);
+        else
+            RunLanes(call, call.Plan.Lanes, queries, sequence, nextTile, isFirstOfHead, workspace);
+    }
 
-        int blockRows = BlockRows(call), valueColumns = ValueColumns(call), tileCount = (rowCount + RegisterRows - 1) / RegisterRows;
-        float* memory = workspace.Memory;
-        Stages stages = new(memory, memory + StageFloats(blockRows, call.HeadDim));
-        float* shared = stages.Value + StageFloats(blockRows, valueColumns);
-        memory = shared + new TileState<TVector, TSpec>(null, null, call, blockRows, valueColumns, RegisterRows, HasParts(call)).SharedFloats;
-        TileState<TVector, TSpec>* tiles = stackalloc TileState<TVector, TSpec>[tileCount];
+    [MethodImpl(MethodImplOptions.AggressiveOptimization)]
+    internal override void RunLanes(
+        in AttentionCall call, in LanePlan plan, in QueryTile tile, in Sequence sequence, in QueryTile nextTile, bool isFirstOfHead, Workspace workspace)
+    {
+        int registerRows = plan.RegisterRows, tileCount = (tile.RowCount + registerRows - 1) / registerRows;
+        RegisterTile<TVector, TSpec>* tiles = stackalloc RegisterTile<TVector, TSpec>[tileCount];
         for (int i = 0; i < tileCount; i++)
         {
-            int firstRow = i * RegisterRows, rows = Math.Min(RegisterRows, rowCount - firstRow);
-            tiles[i] = new(memory, shared, call, blockRows, valueColumns, RegisterRows, HasParts(call), new(tile.Batch, tile.Stream, tile.FirstRow + firstRow, rows), sequence);
-            memory += tiles[i].Floats;
+            int firstRow = i * registerRows;
+            QueryTile rows = tile with { FirstRow = tile.FirstRow + firstRow, RowCount = Math.Min(registerRows, tile.RowCount - firstRow) };
+            tiles[i] = new(call, plan, rows, sequence, workspace.Memory, i);
+            tiles[i].PackQuery(call);
         }
+
+        KeyValueBlocks keyValues = KeysAndValues(call, plan, *tiles, workspace.Memory, isFirstOfHead, careful: false);
+        if (Take(call, tiles, tileCount, keyValues, nextTile))
+            return;
 
         // 0·NaN is NaN: values that a query may not see have reached it if they were not finite. That is seen in the end,
         // so the usual case pays nothing, and the tile is computed again with care.
-        if (!Take(call, tiles, tileCount, nextTile, isFirstOfHead, stages, careful: false))
-            Take(call, tiles, tileCount, nextTile, isFirstOfHead, stages, careful: true);
+        keyValues = KeysAndValues(call, plan, *tiles, workspace.Memory, isFirstOfHead, careful: true);
+        Take(call, tiles, tileCount, keyValues, nextTile);
     }
+
+    private static KeyValueBlocks KeysAndValues(
+        in AttentionCall call, in LanePlan plan, in RegisterTile<TVector, TSpec> tile, float* memory, bool isFirstOfHead, bool careful) => new()
+        {
+            Keys = KeysOf(call, tile.Queries.Rows),
+            Values = new(call.Operands.Value == null ? null : call.Operands.Value + tile.Queries.Rows.KeyOffset(call.Operands.ValueStrides), call.Operands.ValueStrides.Length),
+            HeadDim = call.Operands.HeadDim,
+            ValueDim = call.Operands.ValueDim,
+            ValueColumns = plan.ValueColumns,
+            KeyBlock = call.Plan.KeyBlock,
+            MinKeyRows = TTiles.KeyRows,
+            IsDense = true,
+            CleansValues = careful,
+            IsFirstOfHead = isFirstOfHead,
+            KeyStage = memory + plan.Block.KeyStage,
+            ValueStage = memory + plan.Block.ValueStage,
+        };
+
+    private static BlockRows KeysOf(in AttentionCall call, in TileRowMap rows) => new(call.Operands.Key + rows.KeyOffset(call.Operands.KeyStrides), call.Operands.KeyStrides.Length);
 
     /// <summary>Computes the tiles; returns whether nothing has reached a query that it may not see.</summary>
     [MethodImpl(MethodImplOptions.AggressiveOptimization)]
-    private static bool Take(
-        in AttentionCall call, TileState<TVector, TSpec>* tiles, int tileCount, in QueryTile nextTile, bool isFirstOfHead, in Stages stages, bool careful)
+    private static bool Take(in AttentionCall call, RegisterTile<TVector, TSpec>* tiles, int tileCount, in KeyValueBlocks keyValues, in QueryTile nextTile)
     {
+        int* numbers = stackalloc int[2 * tileCount];
+        TileGroup<TVector, TSpec> group = new(tiles, tileCount, numbers, call.Plan);
         for (int i = 0; i < tileCount; i++)
         {
-            ref readonly TileState<TVector, TSpec> tile = ref tiles[i];
-            bool seesKeys = tile.FirstBlock(call.KeyBlock) < tile.Range.LastLimit;
-            tile.Begin(call, clears: seesKeys ? 0 : tile.ValueColumns * tile.Stride);
+            ref readonly KeyVisibility<TSpec> visibility = ref tiles[i].Queries.Visibility;
+            tiles[i].Softmax.Begin(tiles[i].Queries.Sinks, hasKeys: visibility.FirstBlock(call.Plan.KeyBlock) < visibility.Limit);
         }
 
-        TakeKeys(call, tiles, tileCount, nextTile, isFirstOfHead, stages, careful);
+        Prefetcher ahead = new(call.Plan.AsksAhead);
+        foreach (KeyValueBlock block in keyValues.Blocks(group))
+        {
+            // Tile by tile, so that all share the memory for scores. Scores of all tiles first and then all values is as fast (measured).
+            for (int i = 0; i < tileCount; i++)
+            {
+                if (group.SeenBy(i) > 0)
+                    TakeBlock(call, tiles[i], group, i, keyValues, block, nextTile, ref ahead);
+            }
+        }
+
+        group.EndParts();
 
         bool isFinite = true;
         for (int i = 0; i < tileCount; i++)
         {
             tiles[i].Finish(call);
-            if (TileState<TVector, TSpec>.HasRanges)
-                isFinite &= tiles[i].IsFinite(tiles[i].ValueColumns, tiles[i].Width);
+            if (KeyVisibility<TSpec>.HasRanges)
+                isFinite &= tiles[i].Softmax.IsFinite();
         }
 
         return isFinite;
     }
 
-    /// <summary>Takes all keys into the states, block by block.</summary>
+    /// <summary>Takes a key block into the state of one register tile.</summary>
     [MethodImpl(MethodImplOptions.AggressiveOptimization)]
-    private static void TakeKeys(
-        in AttentionCall call, TileState<TVector, TSpec>* tiles, int tileCount, in QueryTile nextTile, bool isFirstOfHead, in Stages stages, bool careful)
+    private static void TakeBlock(
+        in AttentionCall call,
+        in RegisterTile<TVector, TSpec> tile,
+        in TileGroup<TVector, TSpec> group,
+        int index,
+        in KeyValueBlocks keyValues,
+        in KeyValueBlock block,
+        in QueryTile nextTile,
+        ref Prefetcher ahead)
     {
-        int firstBlock = int.MaxValue, lastLimit = 0;
-        for (int i = 0; i < tileCount; i++)
-        {
-            tiles[i].PackQuery(call);
-            if (tiles[i].Range.LastLimit > 0)
-                firstBlock = Math.Min(firstBlock, tiles[i].FirstBlock(call.KeyBlock));
-            lastLimit = Math.Max(lastLimit, tiles[i].Range.LastLimit);
-        }
+        int seen = group.SeenBy(index);
+        bool beginsPart = group.BeginsPart(index, block.First);
 
-        int valueColumns = tiles->ValueColumns;
-        long keyStride = call.KeyStrides.Length, valueStride = call.ValueStrides.Length;
-        float* keys = call.Key + tiles->Rows.KeyOffset(call.KeyStrides), values = call.Value + tiles->Rows.KeyOffset(call.ValueStrides);
-        Prefetcher ahead = new(call.IsLarge);
-        int* seenBy = stackalloc int[tileCount];
+        ahead.Clear();
+        keyValues.AskForValues(ref ahead, block, index);
+        ahead.Spread(seen / TTiles.KeyRows + 1);
+        TakeScores(call, tile, block, seen, keyValues.CleansValues, ref ahead);
 
-        // For each tile the part of the keys that it is in; −1 before the first.
-        int keysPerPart = TileState<TVector, TSpec>.KeysPerPart(call);
-        int* parts = stackalloc int[tileCount];
-        new Span<int>(parts, tileCount).Fill(-1);
-        for (int first = firstBlock, count; (count = Math.Min(call.KeyBlock, lastLimit - first)) > 0; first += count)
-        {
-            int mostSeen = 0;
-            for (int i = 0; i < tileCount; i++)
-                mostSeen = Math.Max(mostSeen, seenBy[i] = Seen(call, tiles[i], first));
-            if (mostSeen == 0)
-                continue;
+        tile.Softmax.Step(tile.Block);
 
-            float* key = keys + first * keyStride, value = values + first * valueStride;
-            if (count < TTiles.KeyRows || keyStride != call.HeadDim)
-                key = BlockStage.Copy(key, keyStride, call.HeadDim, count, stages.Key, call.HeadDim, Math.Max(count, TTiles.KeyRows));
-
-            if (careful || valueStride != call.ValueDim || valueStride != valueColumns)
-                value = BlockStage.Copy(value, valueStride, call.ValueDim, count, stages.Value, valueColumns, count);
-            if (careful)
-                BlockStage.ZeroNonFinite(new(value, count * valueColumns));
-
-            // Tile by tile, so that all share the memory for scores. Scores of all tiles first and then all values is as fast (measured).
-            for (int i = 0; i < tileCount; i++)
-            {
-                ref readonly TileState<TVector, TSpec> tile = ref tiles[i];
-                int seen = seenBy[i];
-                if (seen == 0)
-                    continue;
-
-                bool beginsPart = parts[i] != first / keysPerPart;
-                if (beginsPart && parts[i] >= 0)
-                    tile.AddPart(isLast: false);
-                parts[i] = first / keysPerPart;
-
-                // The query tiles after the first of a head find keys and values in a cache; asking again costs some 3% of a long
-                // head's time. Rows that are apart the CPU does not foresee: without asking they cost up to 80%.
-                ahead.Clear();
-                if (isFirstOfHead && i == 0)
-                    ahead.Add(values + first * valueStride, valueStride, call.ValueDim, count);
-                if (i == 1 && valueStride != call.ValueDim)
-                    ahead.Add(values + (first + count) * valueStride, valueStride, call.ValueDim, Math.Min(call.KeyBlock, lastLimit - first - count));
-                ahead.Spread(seen / TTiles.KeyRows + 1);
-                TakeScores(call, tile, key, first, seen, careful, ref ahead);
-                tile.Step();
-
-                ahead.Clear();
-                if (first + count == lastLimit)
-                    AddNextTile(call, nextTile, i, keys, ref ahead);
-                else if (i == 0 && (isFirstOfHead || keyStride != call.HeadDim))
-                    ahead.Add(keys + (first + count) * keyStride, keyStride, call.HeadDim, Math.Min(call.KeyBlock, lastLimit - first - count));
-                AddMask(call, tile, first + count, Math.Min(call.KeyBlock, lastLimit - first - count), ref ahead);
-                ahead.Spread(valueColumns / TTiles.ValueRows);
-                TakeValues(tile, value, valueColumns, beginsPart ? null : tile.Alpha, ref ahead);
-                if (careful)
-                    tile.AddVisibleNonFinite(call, values + first * valueStride, first, seen, inLanes: true);
-            }
-        }
-
-        for (int i = 0; i < tileCount; i++)
-        {
-            if (tiles[i].HasParts)
-                tiles[i].AddPart(isLast: true);
-        }
+        ahead.Clear();
+        if (block.IsLast)
+            AskForNextTile(call, nextTile, index, keyValues, ref ahead);
+        else
+            AskForNextBlock(tile, index, keyValues, block, ref ahead);
+        ahead.Spread(tile.Softmax.Columns / TTiles.ValueRows);
+        TakeValues(tile, block.Values, beginsPart ? null : tile.Softmax.Alpha, ref ahead);
+        if (keyValues.CleansValues)
+            tile.AddVisibleNonFinite(block, seen, call.Operands.ValueDim);
     }
 
     /// <summary>Scores of one block for one register tile, and their maxima.</summary>
     [MethodImpl(MethodImplOptions.AggressiveOptimization)]
-    private static void TakeScores(in AttentionCall call, in TileState<TVector, TSpec> tile, float* key, int first, int seen, bool careful, ref Prefetcher ahead)
+    private static void TakeScores(in AttentionCall call, in RegisterTile<TVector, TSpec> tile, in KeyValueBlock block, int seen, bool careful, ref Prefetcher ahead)
     {
         // A register tile has so many keys at least. Some may be past those that its queries see: that counts as hiding.
-        int computed = Math.Max(seen, TTiles.KeyRows);
+        int first = block.First, computed = Math.Max(seen, TTiles.KeyRows), headDim = call.Operands.HeadDim;
+        ref readonly ScoreBlock scores = ref tile.Block;
+
         // What masks hide, their bias hides; the rest is hidden after the product. Either need not be computed for whole vectors.
-        bool hides = TileState<TVector, TSpec>.HasRanges && tile.Unmasked.Hides(first, computed);
-        bool differ = TileState<TVector, TSpec>.HasRanges && tile.Range.Hides(first, computed) && !careful;
-        bool hasBias = Features.Uses<TSpec>(call, AttentionCall.BiasFeatures), capped = Features.Uses<TSpec>(call, AttentionFeatures.Softcap);
+        bool hides = tile.Queries.Visibility.IsPartial(first, computed), differ = !careful && tile.Queries.Visibility.MayDiffer(first, computed);
+        bool hasBias = Features.Uses<TSpec>(call.Uses, TileMasks<TSpec>.Kinds | AttentionFeatures.Alibi), isCapped = ScoreSteps<TVector>.HasCap<TSpec>(call.Uses);
         if (hasBias)
             tile.PackBias(call, first, seen, computed);
 
-        // −∞ + NaN is NaN: a key that a mask hides may show. As with values, that is seen in the end.
-        bool fuses = hasBias && !capped && !careful;
-        new Span<float>(tile.Max, tile.Width).CopyTo(new Span<float>(tile.NewMax, tile.Width));
-        float* max = hides || capped || hasBias != fuses ? tile.Lanes : tile.NewMax;
-        tile.CountKeys(first, seen, TTiles.KeyRows, differ);
+        // The product adds the bias, but not before a softcap. −∞ + NaN is NaN: a key that a mask hides may show. As with values, that is seen
+        // in the end.
+        bool fuses = hasBias && !isCapped && !careful;
+        new Span<float>(scores.Max, scores.Width).CopyTo(new Span<float>(scores.NewMax, scores.Width));
+        float* max = hides || isCapped || hasBias != fuses ? scores.UnusedMax : scores.NewMax;
+        tile.Queries.Visibility.CountKeys(scores.Counts, tile.Vectors, TVector.Count, first, seen, TTiles.KeyRows, differ);
 
         // As in TakeValues.
-        for (int v = 0, from = 0, vectors = tile.Width / TVector.Count; v < vectors; v++)
+        for (int v = 0, from = 0, vectors = tile.Vectors; v < vectors; v++)
         {
-            int q = v * TVector.Count, end = tile.Counts[v], offset = from * tile.Stride + q;
+            int q = v * TVector.Count, end = scores.Counts[v], offset = from * scores.Stride + q;
             if (end > from)
             {
                 TTiles.Scores(
                     vectors - v,
-                    ref key[(long)from * call.HeadDim],
+                    ref *block.Keys.Row(from),
                     ref tile.Query[q],
-                    ref *(fuses ? tile.Bias + offset : null),
-                    ref tile.Score[offset],
+                    ref *(fuses ? scores.Bias + offset : null),
+                    ref scores.Score[offset],
                     ref max[q],
                     Math.Max(end - from, TTiles.KeyRows),
-                    call.HeadDim,
+                    headDim,
                     ref ahead);
             }
 
             from = end;
         }
 
-        if (capped)
-            tile.CapScores(call, hasBias);
-        else if (hasBias && !fuses)
-            tile.AddBias();
+        ScoreSteps<TVector>.RunBlock<TSpec>(scores, call.Uses, call.Scoring.Cap, addsBias: hasBias && !fuses);
         if (hides)
             tile.HideKeys(first, seen);
     }
 
     /// <summary>Output of one block for one register tile, from its probabilities.</summary>
     [MethodImpl(MethodImplOptions.AggressiveOptimization)]
-    private static void TakeValues(in TileState<TVector, TSpec> tile, float* value, int valueColumns, float* alpha, ref Prefetcher ahead)
+    private static void TakeValues(in RegisterTile<TVector, TSpec> tile, BlockRows values, float* alpha, ref Prefetcher ahead)
     {
+        ref readonly ScoreBlock scores = ref tile.Block;
+        ref readonly SoftmaxState<TVector> softmax = ref tile.Softmax;
+
         // Keys that all vectors take, then those that only the vectors from the second on do, and so on: parts of one sum, so that a
         // query's bits do not depend on the other queries of the tile.
-        for (int v = 0, from = 0, vectors = tile.Width / TVector.Count; v < vectors;)
+        for (int v = 0, from = 0, vectors = tile.Vectors; v < vectors;)
         {
-            int q = v * TVector.Count, end = tile.Counts[v], complete = 1;
-            while (v + complete < vectors && tile.Counts[v + complete] == end)
+            int q = v * TVector.Count, end = scores.Counts[v], complete = 1;
+            while (v + complete < vectors && scores.Counts[v + complete] == end)
                 complete++;
             TTiles.Values(
                 vectors - v,
                 complete,
                 continues: from > 0,
-                ref value[(long)from * valueColumns],
-                ref tile.Score[from * tile.Stride + q],
+                ref *values.Row(from),
+                ref scores.Score[from * scores.Stride + q],
                 ref *(alpha == null ? null : alpha + q),
-                ref tile.BlockSum[q],
-                ref tile.Output[q],
+                ref softmax.BlockSum[q],
+                ref softmax.Output[q],
                 end - from,
-                valueColumns,
+                softmax.Columns,
                 ref ahead);
             v += complete;
             from = end;
         }
     }
 
-    /// <summary>
-    /// Keys of a block up to the last that some query of the tile may see; 0 if that is none. The first block is never skipped, even
-    /// where masks together hide all of it: it writes the output that later blocks add to.
-    /// </summary>
+    /// <summary>Asks for what a register tile reads of the next block.</summary>
     [MethodImpl(MethodImplOptions.AggressiveInlining)]
-    private static int Seen(in AttentionCall call, in TileState<TVector, TSpec> tile, int first)
+    private static void AskForNextBlock(in RegisterTile<TVector, TSpec> tile, int index, in KeyValueBlocks keyValues, in KeyValueBlock block, ref Prefetcher ahead)
     {
-        int firstBlock = tile.FirstBlock(call.KeyBlock), seen = Math.Min(call.KeyBlock, tile.Range.LastLimit - first);
-        return seen <= 0 || first < firstBlock || (first > firstBlock && tile.MasksHide(call, first, seen)) ? 0 : seen;
-    }
-
-    /// <summary>Asks for a mask's rows of the next block. Of bits there are too few to be waited for.</summary>
-    [MethodImpl(MethodImplOptions.AggressiveInlining)]
-    private static void AddMask(in AttentionCall call, in TileState<TVector, TSpec> tile, int first, int count, ref Prefetcher ahead)
-    {
-        if (count <= 0)
-            return;
-        if (Features.Uses<TSpec>(call, AttentionFeatures.AdditiveMask))
-            AddMask<FloatElement>(call.AdditiveMask, tile, first, count, ref ahead);
-        if (Features.Uses<TSpec>(call, AttentionFeatures.BooleanMask))
-            AddMask<BooleanElement>(call.BooleanMask, tile, first, count, ref ahead);
-    }
-
-    [MethodImpl(MethodImplOptions.AggressiveInlining)]
-    private static void AddMask<TElement>(in MaskOperand mask, in TileState<TVector, TSpec> tile, int first, int count, ref Prefetcher ahead)
-        where TElement : struct, IMaskElement
-    {
-        const int Byte = 8;
-        if (mask.Rows.RepeatsKeys)
-            return;
-        ahead.AddBytes(
-            (byte*)tile.MaskRow<TElement>(mask, 0) + (long)first * TElement.Bits / Byte,
-            mask.Rows.Query * TElement.Bits / Byte,
-            (long)count * TElement.Bits / Byte,
-            tile.Tile.RowCount);
+        keyValues.AskForNextKeys(ref ahead, block, index);
+        MaskPrefetch prefetch = new(ref ahead, block.First + block.Count, Math.Min(keyValues.KeyBlock, block.KeysAfter), tile.Queries.Count);
+        tile.Queries.Visibility.Masks.Visit(ref prefetch);
     }
 
     /// <summary>Asks for the rows of a register tile of the next query tile and, if that belongs to another head, for its first keys.</summary>
     [MethodImpl(MethodImplOptions.AggressiveOptimization)]
-    private static void AddNextTile(in AttentionCall call, in QueryTile nextTile, int part, float* keys, ref Prefetcher ahead)
+    private static void AskForNextTile(in AttentionCall call, in QueryTile nextTile, int index, in KeyValueBlocks keyValues, ref Prefetcher ahead)
     {
         if (nextTile.RowCount == 0)
             return;
+        ref readonly CallOperands operands = ref call.Operands;
         Sequence next = call.SequenceAt(nextTile.Batch);
-        int registerRows = TTiles.MaxVectors * TVector.Count, firstRow = part * registerRows;
-        long streamRows = Math.Min(call.Partition.RowsOf(next, call.Shape) - nextTile.FirstRow, nextTile.RowCount);
+        int registerRows = TTiles.MaxVectors * TVector.Count, firstRow = index * registerRows;
+        long streamRows = Math.Min(call.Plan.Partition.RowsOf(next, call.Shape) - nextTile.FirstRow, nextTile.RowCount);
         int count = (int)Math.Min(Math.Min(registerRows, streamRows - firstRow), next.QueryLength);
         if (count <= 0)
             return;
         TileRowMap rows = new(call, nextTile, next);
-        float* nextKeys = call.Key + rows.KeyOffset(call.KeyStrides);
-        if (nextKeys != keys && part == 0)
-            ahead.Add(nextKeys, call.KeyStrides.Length, call.HeadDim, Math.Min(call.KeyBlock, next.KeyLength));
-        ahead.Add(call.Query + rows.Offset(firstRow, call.QueryStrides), call.QueryStrides.Length, call.HeadDim, count);
-        ahead.Add(call.Output + rows.Offset(firstRow, call.OutputStrides), call.OutputStrides.Length, call.ValueDim, count);
-    }
-
-    /// <summary>Whether the keys of the longest sequence are more than a part's.</summary>
-    [MethodImpl(MethodImplOptions.AggressiveInlining)]
-    private static bool HasParts(in AttentionCall call) => call.Shape.KeyLength > TileState<TVector, TSpec>.KeysPerPart(call);
-
-    /// <summary>Keys in the largest block that a register tile is given.</summary>
-    [MethodImpl(MethodImplOptions.AggressiveInlining)]
-    private static int BlockRows(in AttentionCall call) => Math.Max(Math.Min(call.KeyBlock, call.Shape.KeyLength), TTiles.KeyRows);
-
-    [MethodImpl(MethodImplOptions.AggressiveInlining)]
-    private static int ValueColumns(in AttentionCall call) => (call.ValueDim + TTiles.ValueRows - 1) / TTiles.ValueRows * TTiles.ValueRows;
-
-    [MethodImpl(MethodImplOptions.AggressiveInlining)]
-    private static long StageFloats(int rows, int columns) => Workspace.Aligned((long)rows * columns);
-
-    /// <summary>Memory for copies of a block of keys and one of values.</summary>
-    private readonly struct Stages(float* key, float* value)
-    {
-        public readonly float* Key = key;
-        public readonly float* Value = value;
+        if (index == 0)
+            keyValues.AskForHead(ref ahead, KeysOf(call, rows), next.KeyLength);
+        ahead.Add(operands.Query + rows.Offset(firstRow, operands.QueryStrides), operands.QueryStrides.Length, operands.HeadDim, count);
+        ahead.Add(operands.Output + rows.Offset(firstRow, operands.OutputStrides), operands.OutputStrides.Length, operands.ValueDim, count);
     }
 }

@@ -17,15 +17,15 @@ internal static unsafe class PaddingRows
     public static void Clear(in AttentionCall call, in QueryTile tile, in Sequence sequence, long streamRows)
     {
         int padding = call.Shape.QueryLength - sequence.QueryLength;
-        TilePartition partition = call.Partition;
+        TilePartition partition = call.Plan.Partition;
         int firstHead = partition.Streams == call.Shape.QueryHeads ? tile.Stream : tile.Stream * call.GroupSize;
         for (long row = Math.Max(tile.FirstRow - streamRows, 0); row < tile.FirstRow + tile.RowCount - streamRows; row++)
         {
             (long head, long token) = (firstHead + row / padding, sequence.QueryLength + row % padding);
-            AttentionStrides strides = call.OutputStrides;
-            new Span<float>(call.Output + sequence.Batch * strides.Batch + head * strides.Head + token * strides.Length, call.ValueDim).Clear();
-            if (call.LogSumExp != null)
-                call.LogSumExp[(sequence.Batch * (long)call.Shape.QueryHeads + head) * call.Shape.QueryLength + token] = float.NegativeInfinity;
+            AttentionStrides strides = call.Operands.OutputStrides;
+            new Span<float>(call.Operands.Output + sequence.Batch * strides.Batch + head * strides.Head + token * strides.Length, call.Operands.ValueDim).Clear();
+            if (call.Operands.LogSumExp != null)
+                call.Operands.LogSumExp[(sequence.Batch * (long)call.Shape.QueryHeads + head) * call.Shape.QueryLength + token] = float.NegativeInfinity;
         }
     }
 }

@@ -1,15 +1,12 @@
-using System.ComponentModel;
 using System.Runtime.Intrinsics;
 
 namespace FastAttn.Runtime;
 
 /// <summary>
 /// A vector of floats of one instruction set, one query a lane: what all around the register tiles needs of it.
-/// Not meant to be called by users.
 /// </summary>
 /// <typeparam name="TSelf">The vector.</typeparam>
-[EditorBrowsable(EditorBrowsableState.Never)]
-public interface ILanes<TSelf>
+internal interface ILanes<TSelf>
     where TSelf : struct, ILanes<TSelf>
 {
     /// <summary>Floats in a vector.</summary>
@@ -80,16 +77,16 @@ public interface ILanes<TSelf>
 
     /// <summary>−∞ in lanes whose byte is 0, else 0.</summary>
     /// <param name="bytes">The first of <see cref="Count"/> bytes.</param>
-    internal static abstract unsafe TSelf HideZeroBytes(byte* bytes);
+    static abstract unsafe TSelf HideZeroBytes(byte* bytes);
 
     /// <summary>−∞ in lanes whose bit is 0, else 0.</summary>
     /// <param name="bits">The lanes' bits, that of the first lane lowest.</param>
-    internal static abstract TSelf HideZeroBits(int bits);
+    static abstract TSelf HideZeroBits(int bits);
 
     /// <summary>Transposes a square: lane i of vector j that is read becomes lane j of vector i that is written.</summary>
     /// <param name="source">What is read, all of it before anything is written.</param>
     /// <param name="sink">What is written.</param>
-    internal static abstract void Transpose<TSource, TSink>(in TSource source, in TSink sink)
+    static abstract void Transpose<TSource, TSink>(in TSource source, in TSink sink)
         where TSource : struct, ISquareSource<TSelf>
         where TSink : struct, ISquareSink<TSelf>;
 }

@@ -24,7 +24,7 @@ internal static unsafe class LanePacking<TVector>
     /// <param name="overlay">Whether X holds a mask already, on which hidden elements are laid.</param>
     [MethodImpl(MethodImplOptions.AggressiveOptimization)]
     public static void Pack<TElement>(void** rows, long firstColumn, int columns, float scale, float* destination, int width, int stride, bool overlay = false)
-        where TElement : struct, IMaskElement
+        where TElement : struct, IRowElement
     {
         if (columns < TVector.Count)
         {
@@ -46,7 +46,7 @@ internal static unsafe class LanePacking<TVector>
     /// <summary>X[t][q] = scale·row[firstColumn + t]: as <see cref="Pack"/> where all lanes have one row.</summary>
     [MethodImpl(MethodImplOptions.AggressiveOptimization)]
     public static void Repeat<TElement>(void* row, long firstColumn, int columns, float scale, float* destination, int width, int stride, bool overlay)
-        where TElement : struct, IMaskElement
+        where TElement : struct, IRowElement
     {
         float element = 0;
         for (int t = 0; t < columns; t++, destination += stride)
@@ -87,7 +87,7 @@ internal static unsafe class LanePacking<TVector>
     /// <summary>X[t] = scale·row[firstColumn + t]: a row as it lies.</summary>
     [MethodImpl(MethodImplOptions.AggressiveOptimization)]
     public static void Copy<TElement>(void* row, long firstColumn, int columns, float scale, float* destination, bool overlay)
-        where TElement : struct, IMaskElement
+        where TElement : struct, IRowElement
     {
         int t = 0;
         for (; t + TVector.Count <= columns; t += TVector.Count)
@@ -106,7 +106,7 @@ internal static unsafe class LanePacking<TVector>
 
     [MethodImpl(MethodImplOptions.AggressiveInlining)]
     private static void Store<TElement>(TVector element, float* destination, bool overlay)
-        where TElement : struct, IMaskElement
+        where TElement : struct, IRowElement
     {
         // Chosen, not added: a hidden NaN is hidden.
         if (TElement.OnlyHides && overlay)
@@ -115,14 +115,14 @@ internal static unsafe class LanePacking<TVector>
     }
 
     private readonly struct Elements<TElement>(void** rows, long column, TVector scale) : ISquareSource<TVector>
-        where TElement : struct, IMaskElement
+        where TElement : struct, IRowElement
     {
         [MethodImpl(MethodImplOptions.AggressiveInlining)]
         public TVector Load(int row) => TElement.Load(rows[row], column, scale);
     }
 
     private readonly struct Lanes<TElement>(float* first, int stride, bool overlay) : ISquareSink<TVector>
-        where TElement : struct, IMaskElement
+        where TElement : struct, IRowElement
     {
         [MethodImpl(MethodImplOptions.AggressiveInlining)]
         public void Store(int row, TVector vector) => LanePacking<TVector>.Store<TElement>(vector, first + (long)row * stride, overlay);

@@ -1,16 +1,11 @@
 using System;
-using System.ComponentModel;
-using System.Diagnostics.CodeAnalysis;
 using System.Runtime.CompilerServices;
 using System.Runtime.Intrinsics;
 
 namespace FastAttn.Runtime;
 
-/// <summary>One float: the scalar fallback. Not meant to be called by users.</summary>
-[EditorBrowsable(EditorBrowsableState.Never)]
-[SuppressMessage("Usage", "CA2225:Operator overloads have named alternates", Justification = "Not called by users.")]
-[SuppressMessage("Performance", "CA1815:Override equals and operator equals on value types", Justification = "A register, never compared.")]
-public readonly struct Lanes1(float value) : ILanes<Lanes1>
+/// <summary>One float: the scalar fallback.</summary>
+internal readonly struct Lanes1(float value) : ILanes<Lanes1>
 {
     private readonly float _value = value;
 
@@ -69,10 +64,15 @@ public readonly struct Lanes1(float value) : ILanes<Lanes1>
     [MethodImpl(MethodImplOptions.AggressiveInlining)]
     public static Vector128<float> FoldToFour(Lanes1 a) => Vector128.CreateScalar(a._value);
 
-    static unsafe Lanes1 ILanes<Lanes1>.HideZeroBytes(byte* bytes) => new(*bytes == 0 ? float.NegativeInfinity : 0);
+    /// <inheritdoc/>
+    public static unsafe Lanes1 HideZeroBytes(byte* bytes) => new(*bytes == 0 ? float.NegativeInfinity : 0);
 
-    static Lanes1 ILanes<Lanes1>.HideZeroBits(int bits) => new((bits & 1) == 0 ? float.NegativeInfinity : 0);
+    /// <inheritdoc/>
+    public static Lanes1 HideZeroBits(int bits) => new((bits & 1) == 0 ? float.NegativeInfinity : 0);
 
+    /// <inheritdoc/>
     [MethodImpl(MethodImplOptions.AggressiveInlining)]
-    static void ILanes<Lanes1>.Transpose<TSource, TSink>(in TSource source, in TSink sink) => sink.Store(0, source.Load(0));
+    public static void Transpose<TSource, TSink>(in TSource source, in TSink sink)
+        where TSource : struct, ISquareSource<Lanes1>
+        where TSink : struct, ISquareSink<Lanes1> => sink.Store(0, source.Load(0));
 }

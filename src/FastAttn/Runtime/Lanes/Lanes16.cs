@@ -1,5 +1,3 @@
-using System.ComponentModel;
-using System.Diagnostics.CodeAnalysis;
 using System.Runtime.CompilerServices;
 using System.Runtime.Intrinsics;
 using System.Runtime.Intrinsics.X86;
@@ -9,11 +7,8 @@ using VecF = System.Runtime.Intrinsics.Vector512<float>;
 
 namespace FastAttn.Runtime;
 
-/// <summary>16 floats: one AVX-512 register. Not meant to be called by users.</summary>
-[EditorBrowsable(EditorBrowsableState.Never)]
-[SuppressMessage("Usage", "CA2225:Operator overloads have named alternates", Justification = "Not called by users.")]
-[SuppressMessage("Performance", "CA1815:Override equals and operator equals on value types", Justification = "A register, never compared.")]
-public readonly struct Lanes16(VecF vector) : ILanes<Lanes16>
+/// <summary>16 floats: one AVX-512 register.</summary>
+internal readonly struct Lanes16(VecF vector) : ILanes<Lanes16>
 {
     private readonly VecF _vector = vector;
 
@@ -77,15 +72,20 @@ public readonly struct Lanes16(VecF vector) : ILanes<Lanes16>
         return eight.GetLower() + eight.GetUpper();
     }
 
+    /// <inheritdoc/>
     [MethodImpl(MethodImplOptions.AggressiveInlining)]
-    static unsafe Lanes16 ILanes<Lanes16>.HideZeroBytes(byte* bytes) => Hide(Avx512F.ConvertToVector512Int32(Vector128.Load(bytes)));
+    public static unsafe Lanes16 HideZeroBytes(byte* bytes) => Hide(Avx512F.ConvertToVector512Int32(Vector128.Load(bytes)));
 
+    /// <inheritdoc/>
     [MethodImpl(MethodImplOptions.AggressiveInlining)]
-    static Lanes16 ILanes<Lanes16>.HideZeroBits(int bits) =>
+    public static Lanes16 HideZeroBits(int bits) =>
         Hide(Vec.Create(bits) & Vec.Create(1, 2, 4, 8, 16, 32, 64, 128, 256, 512, 1024, 2048, 4096, 8192, 16384, 32768));
 
+    /// <inheritdoc/>
     [MethodImpl(MethodImplOptions.AggressiveInlining)]
-    static void ILanes<Lanes16>.Transpose<TSource, TSink>(in TSource source, in TSink sink)
+    public static void Transpose<TSource, TSink>(in TSource source, in TSink sink)
+        where TSource : struct, ISquareSource<Lanes16>
+        where TSink : struct, ISquareSink<Lanes16>
     {
         VecF a0 = source.Load(0)._vector, a1 = source.Load(1)._vector, a2 = source.Load(2)._vector, a3 = source.Load(3)._vector;
         Runtime.Transpose.Parts(ref a0, ref a1, ref a2, ref a3);

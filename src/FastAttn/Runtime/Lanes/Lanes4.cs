@@ -1,5 +1,3 @@
-using System.ComponentModel;
-using System.Diagnostics.CodeAnalysis;
 using System.Runtime.CompilerServices;
 using System.Runtime.Intrinsics;
 
@@ -8,11 +6,8 @@ using VecF = System.Runtime.Intrinsics.Vector128<float>;
 
 namespace FastAttn.Runtime;
 
-/// <summary>4 floats: one SSE or NEON register. Not meant to be called by users.</summary>
-[EditorBrowsable(EditorBrowsableState.Never)]
-[SuppressMessage("Usage", "CA2225:Operator overloads have named alternates", Justification = "Not called by users.")]
-[SuppressMessage("Performance", "CA1815:Override equals and operator equals on value types", Justification = "A register, never compared.")]
-public readonly struct Lanes4(VecF vector) : ILanes<Lanes4>
+/// <summary>4 floats: one SSE or NEON register.</summary>
+internal readonly struct Lanes4(VecF vector) : ILanes<Lanes4>
 {
     private readonly VecF _vector = vector;
 
@@ -72,18 +67,23 @@ public readonly struct Lanes4(VecF vector) : ILanes<Lanes4>
     [MethodImpl(MethodImplOptions.AggressiveInlining)]
     public static Vector128<float> FoldToFour(Lanes4 a) => a._vector;
 
+    /// <inheritdoc/>
     [MethodImpl(MethodImplOptions.AggressiveInlining)]
-    static unsafe Lanes4 ILanes<Lanes4>.HideZeroBytes(byte* bytes)
+    public static unsafe Lanes4 HideZeroBytes(byte* bytes)
     {
         Vector128<byte> four = Vec.CreateScalar(Unsafe.ReadUnaligned<uint>(bytes)).AsByte();
         return Hide(Vec.WidenLower(Vec.WidenLower(four)));
     }
 
+    /// <inheritdoc/>
     [MethodImpl(MethodImplOptions.AggressiveInlining)]
-    static Lanes4 ILanes<Lanes4>.HideZeroBits(int bits) => Hide(Vec.Create((uint)bits) & Vec.Create(1u, 2, 4, 8));
+    public static Lanes4 HideZeroBits(int bits) => Hide(Vec.Create((uint)bits) & Vec.Create(1u, 2, 4, 8));
 
+    /// <inheritdoc/>
     [MethodImpl(MethodImplOptions.AggressiveInlining)]
-    static void ILanes<Lanes4>.Transpose<TSource, TSink>(in TSource source, in TSink sink)
+    public static void Transpose<TSource, TSink>(in TSource source, in TSink sink)
+        where TSource : struct, ISquareSource<Lanes4>
+        where TSink : struct, ISquareSink<Lanes4>
     {
         VecF a = source.Load(0)._vector, b = source.Load(1)._vector, c = source.Load(2)._vector, d = source.Load(3)._vector;
         Runtime.Transpose.InPlace(ref a, ref b, ref c, ref d);

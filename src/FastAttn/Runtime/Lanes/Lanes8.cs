@@ -1,5 +1,3 @@
-using System.ComponentModel;
-using System.Diagnostics.CodeAnalysis;
 using System.Runtime.CompilerServices;
 using System.Runtime.Intrinsics;
 using System.Runtime.Intrinsics.X86;
@@ -9,11 +7,8 @@ using VecF = System.Runtime.Intrinsics.Vector256<float>;
 
 namespace FastAttn.Runtime;
 
-/// <summary>8 floats: one AVX register. Not meant to be called by users.</summary>
-[EditorBrowsable(EditorBrowsableState.Never)]
-[SuppressMessage("Usage", "CA2225:Operator overloads have named alternates", Justification = "Not called by users.")]
-[SuppressMessage("Performance", "CA1815:Override equals and operator equals on value types", Justification = "A register, never compared.")]
-public readonly struct Lanes8(VecF vector) : ILanes<Lanes8>
+/// <summary>8 floats: one AVX register.</summary>
+internal readonly struct Lanes8(VecF vector) : ILanes<Lanes8>
 {
     private readonly VecF _vector = vector;
 
@@ -73,14 +68,19 @@ public readonly struct Lanes8(VecF vector) : ILanes<Lanes8>
     [MethodImpl(MethodImplOptions.AggressiveInlining)]
     public static Vector128<float> FoldToFour(Lanes8 a) => a._vector.GetLower() + a._vector.GetUpper();
 
+    /// <inheritdoc/>
     [MethodImpl(MethodImplOptions.AggressiveInlining)]
-    static unsafe Lanes8 ILanes<Lanes8>.HideZeroBytes(byte* bytes) => Hide(Avx2.ConvertToVector256Int32(bytes));
+    public static unsafe Lanes8 HideZeroBytes(byte* bytes) => Hide(Avx2.ConvertToVector256Int32(bytes));
 
+    /// <inheritdoc/>
     [MethodImpl(MethodImplOptions.AggressiveInlining)]
-    static Lanes8 ILanes<Lanes8>.HideZeroBits(int bits) => Hide(Vec.Create(bits) & Vec.Create(1, 2, 4, 8, 16, 32, 64, 128));
+    public static Lanes8 HideZeroBits(int bits) => Hide(Vec.Create(bits) & Vec.Create(1, 2, 4, 8, 16, 32, 64, 128));
 
+    /// <inheritdoc/>
     [MethodImpl(MethodImplOptions.AggressiveInlining)]
-    static void ILanes<Lanes8>.Transpose<TSource, TSink>(in TSource source, in TSink sink)
+    public static void Transpose<TSource, TSink>(in TSource source, in TSink sink)
+        where TSource : struct, ISquareSource<Lanes8>
+        where TSink : struct, ISquareSink<Lanes8>
     {
         VecF a0 = source.Load(0)._vector, a1 = source.Load(1)._vector, a2 = source.Load(2)._vector, a3 = source.Load(3)._vector;
         Runtime.Transpose.Parts(ref a0, ref a1, ref a2, ref a3);

@@ -80,14 +80,14 @@ internal static class VectorMath
     public readonly struct TanhConstants<TVector>
         where TVector : struct, ILanes<TVector>
     {
-        public readonly TVector Most, Least, Round, C6, C5, C4, C3, C2, C1, One, Two;
+        public readonly TVector Max, Min, Round, C6, C5, C4, C3, C2, C1, One, Two;
 
         [MethodImpl(MethodImplOptions.AggressiveInlining)]
         public TanhConstants()
         {
             float[] values = TanhValues;
-            Most = TVector.Create(values[0]);
-            Least = TVector.Create(-values[0]);
+            Max = TVector.Create(values[0]);
+            Min = TVector.Create(-values[0]);
             Round = TVector.Create(values[1]);
             C6 = TVector.Create(values[2]);
             C5 = TVector.Create(values[3]);
@@ -115,7 +115,7 @@ internal static class VectorMath
     public static TVector TanhOfLog2<TVector>(TVector z, in TanhConstants<TVector> k)
         where TVector : struct, ILanes<TVector>
     {
-        z = TVector.Min(k.Most, TVector.Max(k.Least, z));
+        z = TVector.Min(k.Max, TVector.Max(k.Min, z));
         TVector shifted = z + k.Round;
         TVector f = z - (shifted - k.Round);
 

@@ -14,14 +14,14 @@ internal sealed unsafe class PackedMatrix
     private readonly float[] _memory;
     private readonly int _lanes;
 
-    /// <param name="weights">W: [N, K] or [K, N], as <paramref name="layout"/> says.</param>
-    /// <param name="layout">The layout.</param>
+    /// <param name="weights">W: [K, N] or [N, K], as <paramref name="isInputOutput"/> says.</param>
+    /// <param name="isInputOutput">Whether W has a row for each input, [K, N]; else one for each output, [N, K].</param>
     /// <param name="stride">From row to row of <paramref name="weights"/>: W may be some columns of a wider matrix.</param>
     /// <param name="bias">N floats; empty for none.</param>
     /// <param name="depth">K.</param>
     /// <param name="columns">N.</param>
     /// <param name="product">Whose tiles will read it.</param>
-    public PackedMatrix(ReadOnlySpan<float> weights, WeightLayout layout, int stride, ReadOnlySpan<float> bias, int depth, int columns, ProductDriver product)
+    public PackedMatrix(ReadOnlySpan<float> weights, bool isInputOutput, int stride, ReadOnlySpan<float> bias, int depth, int columns, ProductDriver product)
     {
         _lanes = product.Lanes;
         Depth = depth;
@@ -41,7 +41,7 @@ internal sealed unsafe class PackedMatrix
         Bias = Data + biasStart;
         bias.CopyTo(new(Bias, columns));
         for (int panel = 0; panel < Panels; panel++)
-            Pack(weights, layout, stride, panel);
+            Pack(weights, isInputOutput, stride, panel);
     }
 
     /// <summary>K.</summary>
@@ -82,14 +82,14 @@ internal sealed unsafe class PackedMatrix
                 new ReadOnlySpan<float>(Panel(panel) + (long)k * width, columns).CopyTo(weights.AsSpan(k * Columns + panel * PanelWidth));
         }
 
-        return new PackedMatrix(weights, WeightLayout.InputOutput, Columns, new(Bias, Columns), Depth, Columns, product);
+        return new PackedMatrix(weights, isInputOutput: true, Columns, new(Bias, Columns), Depth, Columns, product);
     }
 
-    private void Pack(ReadOnlySpan<float> weights, WeightLayout layout, int stride, int panel)
+    private void Pack(ReadOnlySpan<float> weights, bool isInputOutput, int stride, int panel)
     {
         int first = panel * PanelWidth, width = Vectors(panel) * _lanes, columns = ColumnsOf(panel);
         float* destination = Panel(panel);
-        if (layout == WeightLayout.InputOutput)
+        if (isInputOutput)
         {
             for (int k = 0; k < Depth; k++)
                 weights.Slice(k * stride + first, columns).CopyTo(new(destination + (long)k * width, width));

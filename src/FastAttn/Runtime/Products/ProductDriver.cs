@@ -6,7 +6,7 @@ namespace FastAttn.Runtime;
 
 /// <summary>The packed matrix product over the emitted tiles of one instruction set.</summary>
 [ProductTiles]
-internal abstract class ProductDriver
+internal abstract unsafe class ProductDriver
 {
     private static readonly ProductDriver?[] s_drivers = new ProductDriver?[System.Enum.GetValues<InstructionSet>().Length];
 
@@ -35,8 +35,8 @@ internal abstract class ProductDriver
     /// <summary>Floats of scratch memory that a worker needs for a block of rows.</summary>
     public abstract long WorkspaceFloats(int rows);
 
-    /// <summary>Computes rows × panels of C.</summary>
-    public abstract void Run(in Projection projection, int firstRow, int rows, int firstPanel, int endPanel, Workspace workspace);
+    /// <summary>Computes rows × panels of C, with scratch memory of <see cref="WorkspaceFloats"/>.</summary>
+    public abstract void Run(in Projection projection, int firstRow, int rows, int firstPanel, int endPanel, float* memory);
 
     private static ProductDriver Create(InstructionSet instructionSet) => instructionSet switch
     {

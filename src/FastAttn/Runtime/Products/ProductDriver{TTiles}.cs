@@ -44,7 +44,7 @@ internal sealed unsafe class ProductDriver<TTiles> : ProductDriver
 
     /// <inheritdoc/>
     [MethodImpl(MethodImplOptions.AggressiveOptimization)]
-    public override void Run(in Projection projection, int firstRow, int rows, int firstPanel, int endPanel, Workspace workspace)
+    public override void Run(in Projection projection, int firstRow, int rows, int firstPanel, int endPanel, float* memory)
     {
         PackedMatrix weights = projection.Weights;
         Block block = new()
@@ -54,7 +54,7 @@ internal sealed unsafe class ProductDriver<TTiles> : ProductDriver
             AStride = (nint)projection.InputStride,
             C = projection.Output + firstRow * projection.OutputStride,
             CStride = (nint)projection.OutputStride,
-            Padded = workspace.Memory,
+            Padded = memory,
         };
 
         // Few rows read each panel once, from one end to the other, as the CPU foresees it: asking for memory only slows it down.

@@ -11,6 +11,13 @@ internal readonly struct AlibiSlope
     /// <summary>The rest.</summary>
     public readonly float Low;
 
+    /// <summary>Takes the two floats.</summary>
+    public AlibiSlope(float high, float low)
+    {
+        High = high;
+        Low = low;
+    }
+
     /// <summary>Takes the slope as a caller gives it.</summary>
     public AlibiSlope(float slope)
     {

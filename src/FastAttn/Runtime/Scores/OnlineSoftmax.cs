@@ -1,3 +1,4 @@
+using System;
 using System.Runtime.CompilerServices;
 
 namespace FastAttn.Runtime;
@@ -14,24 +15,31 @@ internal static class OnlineSoftmax
     /// </summary>
     public const float NoMax = float.MinValue;
 
-    /// <summary>total = factor·total + term, and rest = factor·rest + what that sum rounds off (Knuth's two-sum). The product with the factor is rounded.</summary>
-    [MethodImpl(MethodImplOptions.AggressiveInlining)]
-    public static void Add<TVector>(ref float total, TVector factor, ref float rest, TVector term)
-        where TVector : struct, ILanes<TVector>
+    /// <summary>
+    /// The running maxima before any key: none, or a sink's logit. The sink's own weight is added last (<see cref="WithSink"/>), so that the sum
+    /// of a query's keys does not depend on where the keys of the tile's other queries begin.
+    /// </summary>
+    /// <param name="max">m, written.</param>
+    /// <param name="sinks">As many sinks, −∞ for none; null where no query has one.</param>
+    /// <param name="count">How many.</param>
+    public static unsafe void Begin(float* max, float* sinks, int count)
     {
-        TVector before = TVector.Load(ref total) * factor, sum = before + term, added = sum - before;
-        TVector.MultiplyAdd(TVector.Load(ref rest), factor, before - (sum - added) + (term - added)).Store(ref rest);
-        sum.Store(ref total);
+        new Span<float>(max, count).Fill(NoMax);
+        for (int q = 0; q < count && sinks != null; q++)
+        {
+            if (!float.IsNegativeInfinity(sinks[q]))
+                max[q] = sinks[q];
+        }
     }
 
-    /// <summary>total + rest; the total alone where that is ±∞, whose rest is NaN.</summary>
-    [MethodImpl(MethodImplOptions.AggressiveInlining)]
-    public static TVector WithRest<TVector>(ref float total, ref float rest)
-        where TVector : struct, ILanes<TVector>
-    {
-        TVector sum = TVector.Load(ref total), whole = sum + TVector.Load(ref rest);
-        return TVector.SelectGreaterOrEqual(whole, whole, whole, sum);
-    }
+    /// <summary>l with the weight of a sink; −∞ for none.</summary>
+    public static double WithSink(double sum, float max, float sink) => float.IsNegativeInfinity(sink) ? sum : sum + Math.Exp((double)sink - max);
+
+    /// <summary>1 / l, by which outputs are multiplied last; 0 without keys.</summary>
+    public static float Inverse(double sum) => sum == 0 ? 0 : (float)(1 / sum);
+
+    /// <summary>LSE = m + shift + ln l; −∞ without keys.</summary>
+    public static float LogSumExp(double sum, float max, double shift) => sum == 0 ? float.NegativeInfinity : (float)(max + shift + Math.Log(sum));
 
     /// <summary>
     /// Takes one block of scores into the state: P[j][q] = e^(S[j][q] − m'[q]) in place, alpha[q] = e^(m[q] − m'[q]),

@@ -3,36 +3,95 @@ using System.Runtime.CompilerServices;
 namespace FastAttn.Runtime;
 
 /// <summary>
-/// What happens to a block of scores between the product and the softmax, with queries in lanes. Each step takes the
-/// running maximum anew; that of the last one counts.
+/// What happens to scores between the product and the softmax, in this order: the softcap, then masks and biases. Each step is defined once,
+/// for vectors; it is run over a block with queries in lanes, or over the keys of one query.
 /// </summary>
 /// <typeparam name="TVector">The vector.</typeparam>
 internal static unsafe class ScoreSteps<TVector>
     where TVector : struct, ILanes<TVector>
 {
-    /// <summary>One step, for a vector of queries at a time.</summary>
-    public interface IStep
-    {
-        /// <summary>Goes to the queries from lane <paramref name="lane"/> on.</summary>
-        void SetLanes(int lane);
+    /// <summary>
+    /// What queries are multiplied by: scores come out of the product scaled, or in units of the argument of the softcap's hyperbolic
+    /// tangent.
+    /// </summary>
+    /// <param name="uses">What the call uses.</param>
+    /// <param name="scale">The scale.</param>
+    /// <param name="cap">The softcap's bound, where the call uses it.</param>
+    /// <typeparam name="TSpec">What the kernel was declared for.</typeparam>
+    public static float QueryScale<TSpec>(AttentionFeatures uses, double scale, float cap)
+        where TSpec : struct, IKernelSpec => (float)(HasCap<TSpec>(uses) ? scale / cap * VectorMath.TanhScale : scale);
 
-        /// <summary>The new score of key <paramref name="key"/> of the block.</summary>
-        TVector Apply(TVector score, int key);
-    }
+    /// <summary>Whether scores are bounded before anything is added to them.</summary>
+    [MethodImpl(MethodImplOptions.AggressiveInlining)]
+    public static bool HasCap<TSpec>(AttentionFeatures uses)
+        where TSpec : struct, IKernelSpec => Features.Uses<TSpec>(uses, AttentionFeatures.Softcap);
 
-    /// <summary>Applies the step to the scores of a tile, and newMax[q] = max(max[q], S[j][q]).</summary>
-    [MethodImpl(MethodImplOptions.AggressiveOptimization)]
-    public static void Run<TStep, TSpec>(TStep step, in TileState<TVector, TSpec> tile)
-        where TStep : struct, IStep
+    /// <summary>Softcap and bias of a block, queries in lanes.</summary>
+    /// <param name="block">The block.</param>
+    /// <param name="uses">What the call uses.</param>
+    /// <param name="cap">The softcap's bound.</param>
+    /// <param name="addsBias">Whether the block has a bias that the product has not added.</param>
+    /// <typeparam name="TSpec">What the kernel was declared for.</typeparam>
+    [MethodImpl(MethodImplOptions.AggressiveInlining)]
+    public static void RunBlock<TSpec>(in ScoreBlock block, AttentionFeatures uses, float cap, bool addsBias)
         where TSpec : struct, IKernelSpec
     {
-        int stride = tile.Stride;
-        for (int q = 0, v = 0; q < tile.Width; q += TVector.Count, v++)
+        if (HasCap<TSpec>(uses))
+        {
+            if (addsBias)
+                RunLanes(new SoftcapAndBias(cap, new(block.Bias, block.Stride)), block);
+            else
+                RunLanes(new Softcap(cap), block);
+        }
+        else if (addsBias)
+        {
+            RunLanes(new LaneBias<TVector>(block.Bias, block.Stride), block);
+        }
+    }
+
+    /// <summary>The softcap of the scores of one query.</summary>
+    /// <param name="score">The scores.</param>
+    /// <param name="count">How many.</param>
+    /// <param name="uses">What the call uses.</param>
+    /// <param name="cap">The softcap's bound.</param>
+    /// <typeparam name="TSpec">What the kernel was declared for.</typeparam>
+    [MethodImpl(MethodImplOptions.AggressiveInlining)]
+    public static void CapRow<TSpec>(float* score, int count, AttentionFeatures uses, float cap)
+        where TSpec : struct, IKernelSpec
+    {
+        if (!HasCap<TSpec>(uses))
+            return;
+        int whole = count / TVector.Count * TVector.Count;
+        RunRow(new Softcap(cap), score, 0, whole);
+        if (whole < count)
+            ScoreSteps<Lanes1>.RunRow(new ScoreSteps<Lanes1>.Softcap(cap), score, whole, count);
+    }
+
+    /// <summary>Adds masks to the scores of one query.</summary>
+    /// <param name="score">The scores.</param>
+    /// <param name="mask">As many elements.</param>
+    /// <param name="count">How many.</param>
+    [MethodImpl(MethodImplOptions.AggressiveInlining)]
+    public static void MaskRow(float* score, float* mask, int count)
+    {
+        int whole = count / TVector.Count * TVector.Count;
+        RunRow(new RowBias<TVector>(mask), score, 0, whole);
+        if (whole < count)
+            ScoreSteps<Lanes1>.RunRow(new RowBias<Lanes1>(mask), score, whole, count);
+    }
+
+    /// <summary>Applies a step to a block with queries in lanes, and newMax[q] = max(max[q], S[j][q]): that of the last step counts.</summary>
+    [MethodImpl(MethodImplOptions.AggressiveOptimization)]
+    public static void RunLanes<TStep>(TStep step, in ScoreBlock block)
+        where TStep : struct, ILaneStep<TVector>
+    {
+        int stride = block.Stride;
+        for (int q = 0, v = 0; q < block.Width; q += TVector.Count, v++)
         {
             step.SetLanes(q);
-            TVector m = TVector.Load(ref tile.Max[q]);
-            float* s = tile.Score + q;
-            int count = tile.Counts[v];
+            TVector m = TVector.Load(ref block.Max[q]);
+            float* s = block.Score + q;
+            int count = block.Counts[v];
             for (int j = 0; j < count; j++, s += stride)
             {
                 TVector changed = step.Apply(TVector.Load(ref *s), j);
@@ -40,94 +99,53 @@ internal static unsafe class ScoreSteps<TVector>
                 m = TVector.Max(m, changed);
             }
 
-            m.Store(ref tile.NewMax[q]);
+            m.Store(ref block.NewMax[q]);
         }
     }
 
+    /// <summary>Applies a step to scores of one query, whole vectors of them.</summary>
+    [MethodImpl(MethodImplOptions.AggressiveOptimization)]
+    public static void RunRow<TStep>(TStep step, float* score, int from, int to)
+        where TStep : struct, IScoreStep<TVector>
+    {
+        for (int j = from; j < to; j += TVector.Count)
+            step.Apply(TVector.Load(ref score[j]), j).Store(ref score[j]);
+    }
+
     /// <summary>S = c·tanh(x), where S comes as x·<see cref="VectorMath.TanhScale"/>.</summary>
-    public readonly struct Softcap(float factor) : IStep
+    /// <param name="cap">c.</param>
+    public readonly struct Softcap(float cap) : ILaneStep<TVector>
     {
         private readonly VectorMath.TanhConstants<TVector> _constants = new();
-        private readonly TVector _factor = TVector.Create(factor);
+        private readonly TVector _cap = TVector.Create(cap);
 
         public void SetLanes(int lane)
         {
         }
 
         [MethodImpl(MethodImplOptions.AggressiveInlining)]
-        public TVector Apply(TVector score, int key) => VectorMath.TanhOfLog2(score, _constants) * _factor;
+        public TVector Apply(TVector score, int key) => VectorMath.TanhOfLog2(score, _constants) * _cap;
+
+        /// <summary>c·tanh(x) + bias, rounded once where multiply-adds are fused.</summary>
+        [MethodImpl(MethodImplOptions.AggressiveInlining)]
+        public TVector ApplyAndAdd(TVector score, TVector bias) => TVector.MultiplyAdd(VectorMath.TanhOfLog2(score, _constants), _cap, bias);
     }
 
-    /// <summary>S += bias; −∞ where that is, whatever S holds.</summary>
-    public struct Bias(float* bias, int stride) : IStep
+    /// <summary>S = c·tanh(x) + bias with queries in lanes; −∞ where the bias is.</summary>
+    /// <param name="cap">c.</param>
+    /// <param name="bias">The bias.</param>
+    private struct SoftcapAndBias(float cap, LaneBias<TVector> bias) : ILaneStep<TVector>
     {
-        private float* _lanes;
-
-        public void SetLanes(int lane) => _lanes = bias + lane;
-
-        [MethodImpl(MethodImplOptions.AggressiveInlining)]
-        public readonly TVector Apply(TVector score, int key)
-        {
-            TVector b = Of(key);
-            return Hide(b, score + b);
-        }
-
-        /// <summary>The bias of a key.</summary>
-        [MethodImpl(MethodImplOptions.AggressiveInlining)]
-        public readonly TVector Of(int key) => TVector.Load(ref _lanes[(long)key * stride]);
-
-        /// <summary>The sum, −∞ where the bias is.</summary>
-        [MethodImpl(MethodImplOptions.AggressiveInlining)]
-        public static TVector Hide(TVector bias, TVector sum) =>
-            TVector.SelectGreaterOrEqual(TVector.Create(float.NegativeInfinity), bias, bias, sum);
-    }
-
-    /// <summary>S = c·tanh(x) + bias, rounded once where multiply-adds are fused; −∞ where the bias is, whatever S holds.</summary>
-    public struct SoftcapAndBias(float factor, Bias bias) : IStep
-    {
-        private readonly VectorMath.TanhConstants<TVector> _constants = new();
-        private readonly TVector _factor = TVector.Create(factor);
-        private Bias _bias = bias;
+        private readonly Softcap _softcap = new(cap);
+        private LaneBias<TVector> _bias = bias;
 
         public void SetLanes(int lane) => _bias.SetLanes(lane);
 
         [MethodImpl(MethodImplOptions.AggressiveInlining)]
         public readonly TVector Apply(TVector score, int key)
         {
-            TVector b = _bias.Of(key);
-            return Bias.Hide(b, TVector.MultiplyAdd(VectorMath.TanhOfLog2(score, _constants), _factor, b));
-        }
-    }
-
-    /// <summary>S = −∞ for keys at or past a lane's limit.</summary>
-    public struct Limit(float* limit) : IStep
-    {
-        private TVector _limit;
-
-        public void SetLanes(int lane) => _limit = TVector.Load(ref limit[lane]);
-
-        [MethodImpl(MethodImplOptions.AggressiveInlining)]
-        public readonly TVector Apply(TVector score, int key) =>
-            TVector.SelectGreaterOrEqual(_limit, TVector.Create(key + 1), score, TVector.Create(float.NegativeInfinity));
-    }
-
-    /// <summary>S = −∞ for keys before a lane's start, and at or past its limit.</summary>
-    public struct Range(float* start, float* limit) : IStep
-    {
-        private TVector _start, _limit;
-
-        public void SetLanes(int lane)
-        {
-            _start = TVector.Load(ref start[lane]);
-            _limit = TVector.Load(ref limit[lane]);
-        }
-
-        [MethodImpl(MethodImplOptions.AggressiveInlining)]
-        public readonly TVector Apply(TVector score, int key)
-        {
-            TVector hidden = TVector.Create(float.NegativeInfinity);
-            score = TVector.SelectGreaterOrEqual(_limit, TVector.Create(key + 1), score, hidden);
-            return TVector.SelectGreaterOrEqual(TVector.Create(key), _start, score, hidden);
+            TVector addend = _bias.Of(key);
+            return Bias<TVector>.Hide(addend, _softcap.ApplyAndAdd(score, addend));
         }
     }
 }

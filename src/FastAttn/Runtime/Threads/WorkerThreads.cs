@@ -16,8 +16,8 @@ namespace FastAttn.Runtime;
 /// </remarks>
 internal static class WorkerThreads
 {
-    /// <summary>The most that may work at once.</summary>
-    public static readonly int Most = Environment.ProcessorCount - 1;
+    /// <summary>How many may work at once.</summary>
+    public static readonly int Max = Environment.ProcessorCount - 1;
 
     /// <summary>How long a thread looks for what it waits for before it sleeps.</summary>
     private static readonly TimeSpan SpinTime = TimeSpan.FromMilliseconds(1);
@@ -82,7 +82,7 @@ internal static class WorkerThreads
             int wanted = s_runsLeft - s_looking;
             for (int i = Math.Min(wanted, s_sleeping); i > 0; i--)
                 s_gate.Pulse();
-            for (int i = Math.Min(wanted - s_sleeping, Most - s_threads); i > 0 && TryStart(); i--)
+            for (int i = Math.Min(wanted - s_sleeping, Max - s_threads); i > 0 && TryStart(); i--)
             {
                 s_threads++;
                 s_looking++;

@@ -41,7 +41,7 @@ internal sealed unsafe class Workspace
     internal static TimeSpan Period { get; set; } = TimeSpan.FromSeconds(10);
 
     /// <summary>
-    /// The most bytes that are kept: at first 256 MiB, the projections of 32,000 tokens of 512 floats or of 4,000 of 4096, or 4 MiB a
+    /// How many bytes are kept at most: at first 256 MiB, the projections of 32,000 tokens of 512 floats or of 4,000 of 4096, or 4 MiB a
     /// processor, twice what attention needs at d up to 128. A choice, not a measurement.
     /// </summary>
     internal static long MaxKeptBytes { get; set; } = Math.Max(256, 4 * Environment.ProcessorCount) * (1L << 20);
@@ -53,9 +53,6 @@ internal sealed unsafe class Workspace
     public float* Memory { get; private set; }
 
     private long Bytes => (long)(_capacity * sizeof(float));
-
-    /// <summary>Floats up to the next cache line.</summary>
-    public static long Aligned(long floats) => (floats + Alignment / sizeof(float) - 1) & ~(Alignment / sizeof(float) - 1L);
 
     /// <summary>Takes the smallest idle workspace that is large enough, else the largest, or makes one.</summary>
     /// <param name="floats">Floats needed.</param>

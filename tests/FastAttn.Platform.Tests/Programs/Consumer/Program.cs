@@ -29,7 +29,7 @@ public static class Check
     /// </summary>
     public static string Errors(AttentionKernel kernel)
     {
-        var shape = new AttentionShape(Batch: 2, QueryHeads: 4, KeyValueHeads: 2, QueryLength: 77, KeyLength: 201);
+        var shape = new AttentionShape(batch: 2, queryHeads: 4, keyValueHeads: 2, queryLength: 77, keyLength: 201);
         var random = new Random(1);
         float[] query = Normal(random, 2 * 4 * 77 * kernel.HeadDim);
         float[] key = Normal(random, 2 * 2 * 201 * kernel.HeadDim);
@@ -53,7 +53,7 @@ public static class Check
             where T : unmanaged, IBinaryFloatingPointIeee754<T>
         {
             var result = new T[output.Length];
-            AttentionReference.Forward<T>(query, key, value, result, new T[2 * 4 * 77], shape, kernel.HeadDim, kernel.ValueDim, kernel.Mask);
+            AttentionReference.Forward<T>(query, key, value, result, shape, kernel.HeadDim, kernel.Mask, valueDim: kernel.ValueDim);
             return result;
         }
     }

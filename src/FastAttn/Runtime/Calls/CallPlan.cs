@@ -1,0 +1,137 @@
+using System;
+
+namespace FastAttn.Runtime;
+
+/// <summary>
+/// Every size that depends on a call: how it is cut into query tiles and key blocks, how its sums are cut, and how the memory of a worker is
+/// divided. Sizes that depend on the kernel and instruction set alone come from it (<see cref="KernelSizes"/>).
+/// </summary>
+internal readonly struct CallPlan
+{
+    /// <summary>Key blocks in a part of the keys: a choice, not a measurement. See <see cref="KeysPerPart"/>.</summary>
+    private const int BlocksPerPart = 32;
+
+    /// <summary>Query tiles a thread: with fewer, some threads would wait for the last to finish.</summary>
+    private const int TilesPerThread = 4;
+
+    /// <summary>Threads that may work.</summary>
+    public readonly int Threads;
+
+    /// <summary>Keys in a block with queries in lanes; the kernel's own number unless a test forces another.</summary>
+    public readonly int KeyBlock;
+
+    /// <summary>
+    /// Keys of a part: blocks are added to those of their part, parts to the parts before, since rounding errors grow with the number of
+    /// terms. With parts added as they are (<see cref="LongSum{TVector}"/>), a million keys err by an ulp or two.
+    /// </summary>
+    public readonly int KeysPerPart;
+
+    /// <summary>
+    /// The number of queries of a sequence up to which the head dimension is in lanes: half a vector's lanes, up to where this was measured to
+    /// be faster. The heads of a group do not count, so that grouped heads give the same bits as repeated ones.
+    /// </summary>
+    public readonly int MaxFewQueries;
+
+    /// <summary>
+    /// The number of a sequence's last queries up to which the register tiles of half the width take them: those that fit half a vector. 0 where
+    /// there are none.
+    /// </summary>
+    public readonly int MaxNarrowQueries;
+
+    /// <summary>
+    /// Whether memory is asked for before it is needed: whether queries, keys, values and outputs exceed 2 MiB, about what a core's caches
+    /// hold. Below that, prefetching costs up to 9% of a short call.
+    /// </summary>
+    public readonly bool AsksAhead;
+
+    /// <summary>How the call is cut into query tiles.</summary>
+    public readonly TilePartition Partition;
+
+    /// <summary>Floats of scratch memory that a worker needs.</summary>
+    public readonly long WorkspaceFloats;
+
+    /// <summary>The sizes with queries in lanes.</summary>
+    public readonly LanePlan Lanes;
+
+    /// <summary>The same for register tiles of half the width.</summary>
+    public readonly LanePlan NarrowLanes;
+
+    /// <summary>The sizes with the head dimension in lanes.</summary>
+    public readonly RowPlan Rows;
+
+    /// <summary>Plans a call.</summary>
+    /// <param name="kernel">The kernel.</param>
+    /// <param name="narrow">The kernel with vectors of half the width; null for none.</param>
+    /// <param name="call">The checked call.</param>
+    /// <param name="keyBlock">Keys in a block; null for the kernel's own number.</param>
+    /// <param name="threads">Threads that may work.</param>
+    /// <param name="wantsWeights">Whether the softmax's weights are the output, and no values are read.</param>
+    public CallPlan(in KernelSizes kernel, KernelSizes? narrow, in AttentionCall call, int? keyBlock, int threads, bool wantsWeights)
+    {
+        Threads = threads;
+        KeyBlock = keyBlock ?? kernel.KeyBlock;
+        KeysPerPart = (int)Math.Min((long)BlocksPerPart * KeyBlock, int.MaxValue);
+        MaxFewQueries = kernel.Lanes / 2;
+        MaxNarrowQueries = narrow is null ? 0 : kernel.Lanes / 2;
+        AsksAhead = IsLarge(call);
+        Partition = Cut(call.Shape, kernel.RegisterRows, wantsWeights ? 1 : MaxQueryTiles(kernel, call), threads);
+
+        bool hasParts = !wantsWeights && call.Shape.KeyLength > KeysPerPart;
+        Lanes = new(kernel, call, KeyBlock, hasParts, wantsWeights);
+        if (wantsWeights)
+        {
+            // One register tile after the other, of whole width.
+            WorkspaceFloats = Lanes.WorkspaceFloats(kernel.RegisterRows);
+            return;
+        }
+
+        Rows = new(kernel, call, KeyBlock, Partition);
+        if (call.Shape.QueryLength <= MaxFewQueries)
+        {
+            WorkspaceFloats = Rows.Tile.Floats;
+            return;
+        }
+
+        WorkspaceFloats = Lanes.WorkspaceFloats(Partition.TileRows);
+        if (narrow is { } sizes)
+        {
+            NarrowLanes = new(sizes, call, KeyBlock, hasParts, wantsWeights);
+            WorkspaceFloats = Math.Max(WorkspaceFloats, NarrowLanes.WorkspaceFloats(MaxNarrowQueries));
+        }
+
+        // The shape's lengths are the longest: any sequence of a padded or ragged batch may be short.
+        if ((call.Uses & (AttentionFeatures.Ragged | AttentionFeatures.Lengths)) != 0)
+            WorkspaceFloats = Math.Max(WorkspaceFloats, Rows.Tile.Floats);
+    }
+
+    private static bool IsLarge(in AttentionCall call)
+    {
+        const double CacheFloats = 2 * 1024 * 1024 / sizeof(float);
+        AttentionShape shape = call.Shape;
+        double rows = (double)shape.QueryHeads * shape.QueryLength + (double)shape.KeyValueHeads * shape.KeyLength;
+        return shape.Batch * rows * (call.Operands.HeadDim + call.Operands.ValueDim) > CacheFloats;
+    }
+
+    /// <summary>
+    /// The largest number of register tiles in a query tile. Sharing key blocks pays where they are copied, and by 10% where a head's keys and
+    /// values are more than the last cache holds, so that each query tile reads them from memory. Else it gains nothing (measured) and
+    /// takes more memory.
+    /// </summary>
+    private static int MaxQueryTiles(in KernelSizes kernel, in AttentionCall call)
+    {
+        const long CacheFloats = 4 * 1024 * 1024 / sizeof(float);
+        CallOperands operands = call.Operands;
+        bool copies = operands.KeyStrides.Length != operands.HeadDim || operands.ValueStrides.Length != operands.ValueDim
+            || operands.ValueDim != LanePlan.PaddedColumns(kernel, operands.ValueDim);
+        return copies || (long)call.Shape.KeyLength * (operands.HeadDim + operands.ValueDim) > CacheFloats ? kernel.QueryTiles : 1;
+    }
+
+    /// <summary>Cuts a call into the largest query tiles that still give all threads something to do.</summary>
+    private static TilePartition Cut(in AttentionShape shape, int registerRows, int queryTiles, int threads)
+    {
+        TilePartition partition = TilePartition.Of(shape, registerRows * queryTiles);
+        while (queryTiles > 1 && threads > 1 && partition.Tiles < (long)TilesPerThread * threads)
+            partition = TilePartition.Of(shape, registerRows * (queryTiles /= 2));
+        return partition;
+    }
+}

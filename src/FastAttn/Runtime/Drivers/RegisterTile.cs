@@ -1,0 +1,154 @@
+using System;
+using System.Runtime.CompilerServices;
+
+namespace FastAttn.Runtime;
+
+/// <summary>The queries of one register tile, a lane each: their scores of the present key block, and their softmax, in a worker's memory.</summary>
+/// <typeparam name="TVector">The vector.</typeparam>
+/// <typeparam name="TSpec">What the kernel was declared for.</typeparam>
+internal readonly unsafe struct RegisterTile<TVector, TSpec>
+    where TVector : struct, ILanes<TVector>
+    where TSpec : struct, IKernelSpec
+{
+    /// <summary>The queries.</summary>
+    public readonly TileQueries<TSpec> Queries;
+
+    /// <summary>Qt: a row for each of d_k columns.</summary>
+    public readonly float* Query;
+
+    /// <summary>The scores of the present key block.</summary>
+    public readonly ScoreBlock Block;
+
+    /// <summary>m, l and Ot.</summary>
+    public readonly SoftmaxState<TVector> Softmax;
+
+    /// <summary>What the rows of the lanes are multiplied by when they are written.</summary>
+    public readonly float* Factors;
+
+    /// <summary>What lanes without a query write.</summary>
+    public readonly float* Spare;
+
+    private readonly float* _laneStarts;
+    private readonly float* _laneLimits;
+
+    /// <summary>Divides the memory, and finds what the queries see.</summary>
+    /// <param name="call">The call.</param>
+    /// <param name="plan">Its sizes.</param>
+    /// <param name="tile">The queries.</param>
+    /// <param name="sequence">Their sequence.</param>
+    /// <param name="memory">The worker's memory.</param>
+    /// <param name="index">Which of a query tile's register tiles it is: each has memory of its own.</param>
+    [MethodImpl(MethodImplOptions.AggressiveOptimization)]
+    public RegisterTile(in AttentionCall call, in LanePlan plan, in QueryTile tile, in Sequence sequence, float* memory, int index)
+    {
+        ref readonly LaneBlockLayout shared = ref plan.Block;
+        ref readonly LaneTileLayout own = ref plan.Tile;
+        float* tileMemory = memory + shared.Floats + index * own.Floats;
+        int width = (tile.RowCount + TVector.Count - 1) / TVector.Count * TVector.Count;
+        Queries = new(call, tile, sequence, tileMemory, own.Queries, width, memory + shared.AlibiOrigins);
+        Query = tileMemory + own.Query;
+        Block = new()
+        {
+            Score = memory + shared.Score,
+            Bias = memory + shared.Bias,
+            Counts = (int*)(memory + shared.Counts),
+            Max = Queries.Max,
+            NewMax = memory + shared.NewMax,
+            UnusedMax = memory + shared.UnusedMax,
+            Width = width,
+            Stride = plan.RegisterRows,
+        };
+        Softmax = new()
+        {
+            Max = Queries.Max,
+            Sum = tileMemory + own.Sum,
+            Alpha = memory + shared.Alpha,
+            Output = tileMemory + own.Output,
+            BlockSum = memory + shared.BlockSum,
+            Totals = new()
+            {
+                Output = tileMemory + own.TotalOutput,
+                OutputRest = tileMemory + own.OutputRest,
+                Max = tileMemory + own.TotalMax,
+                Sum = tileMemory + own.TotalSum,
+                SumRest = tileMemory + own.SumRest,
+            },
+            HasParts = plan.HasParts,
+            Width = width,
+            Stride = plan.RegisterRows,
+            Columns = plan.ValueColumns,
+        };
+        Factors = memory + shared.Factors;
+        Spare = memory + shared.Spare;
+        _laneStarts = memory + shared.LaneStarts;
+        _laneLimits = memory + shared.LaneLimits;
+    }
+
+    /// <summary>Vectors of queries.</summary>
+    public int Vectors
+    {
+        [MethodImpl(MethodImplOptions.AggressiveInlining)]
+        get => Block.Width / TVector.Count;
+    }
+
+    /// <summary>Qt[t][q] = scale·Q[q][t].</summary>
+    [MethodImpl(MethodImplOptions.AggressiveOptimization)]
+    public void PackQuery(in AttentionCall call)
+    {
+        int width = Block.Width;
+        void** rows = stackalloc void*[width];
+        for (int q = 0; q < width; q++)
+            rows[q] = call.Operands.Query + Queries.Rows.Offset(Math.Min(q, Queries.Count - 1), call.Operands.QueryStrides);
+        float scale = ScoreSteps<TVector>.QueryScale<TSpec>(call.Uses, call.Scoring.Scale, call.Scoring.Cap);
+        LanePacking<TVector>.Pack<FloatElement>(rows, 0, call.Operands.HeadDim, scale, Query, width, Block.Stride);
+    }
+
+    /// <summary>Masks and ALiBi of one block: bias[j][q] = M[q][j] − slope·max(|origin[q] − j| − nearest[q], 0).</summary>
+    /// <param name="call">The call.</param>
+    /// <param name="first">The block's first key.</param>
+    /// <param name="count">Its keys.</param>
+    /// <param name="rows">Keys that a register tile takes at least: those past the block's are hidden.</param>
+    [MethodImpl(MethodImplOptions.AggressiveOptimization)]
+    public void PackBias(in AttentionCall call, int first, int count, int rows)
+    {
+        LaneMaskPacking<TVector> packing = new(Block, first, count);
+        Queries.Visibility.Masks.Visit(ref packing);
+        if (Features.Uses<TSpec>(call.Uses, AttentionFeatures.Alibi))
+            Queries.Alibi.AddToBias<TVector>(Block, first, count, packing.HasMask);
+        new Span<float>(Block.Bias + (long)count * Block.Stride, (rows - count) * Block.Stride).Fill(float.NegativeInfinity);
+    }
+
+    /// <summary>Sets the scores of keys outside a lane's range to −∞ and takes the maximum of what is left.</summary>
+    [MethodImpl(MethodImplOptions.AggressiveOptimization)]
+    public void HideKeys(int first, int count)
+    {
+        Queries.Visibility.WriteLanes(_laneStarts, _laneLimits, Block.Width, first, count);
+        if (KeyVisibility<TSpec>.HasStarts)
+            ScoreSteps<TVector>.RunLanes(new KeyStartAndLimit<TVector>(_laneStarts, _laneLimits), Block);
+        else
+            ScoreSteps<TVector>.RunLanes(new KeyLimit<TVector>(_laneLimits), Block);
+    }
+
+    /// <summary>Adds the products with NaN and ±∞ that were left out of a block, to the queries that see them.</summary>
+    /// <param name="block">The block.</param>
+    /// <param name="seen">Keys of it up to the last that some query sees.</param>
+    /// <param name="valueDim">Floats in a value.</param>
+    public void AddVisibleNonFinite(in KeyValueBlock block, int seen, int valueDim) => Queries.AddVisibleNonFinite(
+        block, seen, valueDim, Block.Score, Block.Bias, keyStep: Block.Stride, queryStep: 1, Softmax.Output, columnStep: Block.Stride, rowStep: 1);
+
+    /// <summary>O[q][c] = Ot[c][q] / l[q], and the log-sum-exp.</summary>
+    [MethodImpl(MethodImplOptions.AggressiveOptimization)]
+    public void Finish(in AttentionCall call)
+    {
+        int width = Block.Width;
+        float** rows = stackalloc float*[width];
+        for (int q = 0; q < width; q++)
+        {
+            bool isQuery = q < Queries.Count;
+            rows[q] = isQuery ? call.Operands.Output + Queries.Rows.Offset(q, call.Operands.OutputStrides) : Spare;
+            Factors[q] = isQuery ? Queries.Finish(call, q, Softmax.Sum[q], Softmax.Max[q]) : 0;
+        }
+
+        LanePacking<TVector>.Unpack(Softmax.Output, width, Block.Stride, Factors, rows, call.Operands.ValueDim);
+    }
+}

@@ -1,0 +1,117 @@
+using System.Runtime.CompilerServices;
+
+namespace FastAttn.Runtime;
+
+/// <summary>Few queries, a row each: their scores of the present key block, and their softmax, in a worker's memory.</summary>
+/// <typeparam name="TVector">The vector.</typeparam>
+/// <typeparam name="TSpec">What the kernel was declared for.</typeparam>
+internal readonly unsafe struct RowTile<TVector, TSpec>
+    where TVector : struct, ILanes<TVector>
+    where TSpec : struct, IKernelSpec
+{
+    /// <summary>The queries.</summary>
+    public readonly TileQueries<TSpec> Queries;
+
+    /// <summary>Q, scaled: a row a query.</summary>
+    public readonly float* Query;
+
+    /// <summary>S, then P, of the present block: a row a query, and a vector that may be read.</summary>
+    public readonly float* Score;
+
+    /// <summary>The masks of the present block: a row a query.</summary>
+    public readonly float* Bias;
+
+    /// <summary>For each query the first key of the present block that it sees.</summary>
+    public readonly int* BlockStarts;
+
+    /// <summary>For each query the first key of the present block after those that it sees.</summary>
+    public readonly int* BlockLimits;
+
+    /// <summary>m, l and O.</summary>
+    public readonly RowSoftmaxState<TVector> Softmax;
+
+    /// <summary>Divides the memory, and finds what the queries see.</summary>
+    /// <param name="call">The call.</param>
+    /// <param name="tile">The queries.</param>
+    /// <param name="sequence">Their sequence.</param>
+    /// <param name="memory">The worker's memory.</param>
+    [MethodImpl(MethodImplOptions.AggressiveOptimization)]
+    public RowTile(in AttentionCall call, in QueryTile tile, in Sequence sequence, float* memory)
+    {
+        ref readonly RowTileLayout layout = ref call.Plan.Rows.Tile;
+        Queries = new(call, tile, sequence, memory, layout.Queries, tile.RowCount, alibiOriginsInBlock: null);
+        Query = memory + layout.Query;
+        Score = memory + layout.Score;
+        Bias = memory + layout.Bias;
+        BlockStarts = (int*)(memory + layout.BlockStarts);
+        BlockLimits = (int*)(memory + layout.BlockLimits);
+        Softmax = new()
+        {
+            Max = Queries.Max,
+            Sum = (double*)(memory + layout.Sum),
+            Alpha = memory + layout.Alpha,
+            Output = memory + layout.Output,
+            OutputRest = memory + layout.OutputRest,
+            BlockSum = memory + layout.BlockSum,
+            PartSum = memory + layout.PartSum,
+            Rows = tile.RowCount,
+            ValueDim = call.Operands.ValueDim,
+        };
+    }
+
+    /// <summary>Q, scaled.</summary>
+    public void PackQuery(in AttentionCall call)
+    {
+        int headDim = call.Operands.HeadDim;
+        float scale = ScoreSteps<TVector>.QueryScale<TSpec>(call.Uses, call.Scoring.Scale, call.Scoring.Cap);
+        for (int q = 0; q < Queries.Count; q++)
+            RowSoftmax<TVector>.Scale(call.Operands.Query + Queries.Rows.Offset(q, call.Operands.QueryStrides), scale, Query + (long)q * headDim, headDim);
+    }
+
+    /// <summary>Softcap, masks and ALiBi for the keys of a block that one query sees, and the softmax step.</summary>
+    /// <param name="call">The call.</param>
+    /// <param name="row">The query.</param>
+    /// <param name="first">The block's first key.</param>
+    /// <param name="count">Its keys.</param>
+    [MethodImpl(MethodImplOptions.AggressiveInlining)]
+    public void Step(in AttentionCall call, int row, int first, int count)
+    {
+        (int start, int limit) = Queries.Visibility.InBlock(row, first, count);
+        BlockStarts[row] = start;
+        BlockLimits[row] = limit;
+        long offset = (long)row * count + start;
+        ChangeScores(call, row, Score + offset, Bias + offset, first + start, limit - start);
+        Softmax.Step(row, Score + offset, limit - start);
+    }
+
+    /// <summary>Adds the products with NaN and ±∞ that were left out of a block, to the queries that see them.</summary>
+    public void AddVisibleNonFinite(in KeyValueBlock block) => Queries.AddVisibleNonFinite(
+        block, block.Count, Softmax.ValueDim, Score, Bias, keyStep: 1, queryStep: block.Count, Softmax.Output, columnStep: 1, rowStep: Softmax.ValueDim);
+
+    [MethodImpl(MethodImplOptions.AggressiveOptimization)]
+    private void ChangeScores(in AttentionCall call, int row, float* score, float* bias, int first, int count)
+    {
+        ScoreSteps<TVector>.CapRow<TSpec>(score, count, call.Uses, call.Scoring.Cap);
+        if (Queries.Visibility.Masks.IsAny)
+        {
+            RowMaskCopying<TVector> copying = new(bias, row, first, count);
+            Queries.Visibility.Masks.Visit(ref copying);
+            ScoreSteps<TVector>.MaskRow(score, bias, count);
+        }
+
+        if (Features.Uses<TSpec>(call.Uses, AttentionFeatures.Alibi))
+            Queries.Alibi.AddToRow<TVector>(row, score, first, count);
+    }
+
+    /// <summary>O[q][c] = O[q][c] / l[q], and the log-sum-exp.</summary>
+    [MethodImpl(MethodImplOptions.AggressiveOptimization)]
+    public void Finish(in AttentionCall call)
+    {
+        int valueDim = call.Operands.ValueDim;
+        for (int q = 0; q < Queries.Count; q++)
+        {
+            float factor = Queries.Finish(call, q, (float)Softmax.Sum[q], Softmax.Max[q]);
+            RowSoftmax<TVector>.Scale(Softmax.Output + (long)q * valueDim, factor, call.Operands.Output + Queries.Rows.Offset(q, call.Operands.OutputStrides), valueDim);
+        }
+    }
+}

@@ -1,0 +1,176 @@
+using System;
+using System.Runtime.CompilerServices;
+
+namespace FastAttn.Runtime;
+
+/// <summary>The queries of a tile, whichever way its vectors lie: where they stand, what they see, and what is particular to each.</summary>
+/// <typeparam name="TSpec">What the kernel was declared for.</typeparam>
+internal readonly unsafe struct TileQueries<TSpec>
+    where TSpec : struct, IKernelSpec
+{
+    /// <summary>Queries.</summary>
+    public readonly int Count;
+
+    /// <summary>Which head and position each is.</summary>
+    public readonly TileRowMap Rows;
+
+    /// <summary>The keys that they see.</summary>
+    public readonly KeyVisibility<TSpec> Visibility;
+
+    /// <summary>The numbers of ALiBi.</summary>
+    public readonly AlibiQueries Alibi;
+
+    /// <summary>The sink's logit of each, −∞ for none; null without sinks.</summary>
+    public readonly float* Sinks;
+
+    /// <summary>Memory for the running maximum of each.</summary>
+    public readonly float* Max;
+
+    private readonly long* _positions;
+
+    /// <summary>Finds what they see.</summary>
+    /// <param name="call">The call.</param>
+    /// <param name="tile">The tile.</param>
+    /// <param name="sequence">Its sequence.</param>
+    /// <param name="memory">The tile's memory.</param>
+    /// <param name="layout">Where the parts stand in it.</param>
+    /// <param name="width">Lanes, or rows that are worked on: at least as many as queries.</param>
+    /// <param name="alibiOriginsInBlock">Memory for a number for each lane, where queries are in lanes and the call has ALiBi.</param>
+    [MethodImpl(MethodImplOptions.AggressiveOptimization)]
+    public TileQueries(in AttentionCall call, in QueryTile tile, in Sequence sequence, float* memory, in QueryLayout layout, int width, float* alibiOriginsInBlock)
+    {
+        Count = tile.RowCount;
+        Rows = new(call, tile, sequence);
+        Max = memory + layout.Max;
+        _positions = (long*)(memory + layout.Positions);
+        bool hasAlibi = Features.Uses<TSpec>(call.Uses, AttentionFeatures.Alibi);
+        if (KeyVisibility<TSpec>.HasRanges || hasAlibi)
+        {
+            for (int q = 0; q < Count; q++)
+                _positions[q] = (long)Rows.Position(q) + sequence.PositionOffset;
+        }
+
+        Visibility = new(
+            (int*)(memory + layout.Starts),
+            (int*)(memory + layout.Limits),
+            _positions,
+            Count,
+            width,
+            sequence.KeyLength,
+            call.Visibility.MaskKeyLength,
+            (call.Visibility.Left, call.Visibility.Right),
+            FindMasks(call, (void**)(memory + layout.MaskPointers), width));
+        if (Features.Uses<TSpec>(call.Uses, AttentionFeatures.Sinks))
+        {
+            Sinks = memory + layout.Sinks;
+            for (int q = 0; q < width; q++)
+                Sinks[q] = q < Count ? call.Scoring.Sinks[Rows.Head(q)] : float.NegativeInfinity;
+        }
+
+        if (!hasAlibi)
+            return;
+        Alibi = new()
+        {
+            Origins = (long*)(memory + layout.AlibiOrigins),
+            Nearest = memory + layout.AlibiNearest,
+            High = memory + layout.AlibiHigh,
+            Low = memory + layout.AlibiLow,
+            OriginsInBlock = alibiOriginsInBlock,
+        };
+        FindOrigins(call, width);
+    }
+
+    /// <summary>Writes a query's log-sum-exp, where it is wanted; returns what its output is multiplied by: 1 / l, 0 without keys.</summary>
+    /// <param name="call">The call.</param>
+    /// <param name="row">The query.</param>
+    /// <param name="sum">l, without a sink.</param>
+    /// <param name="max">m.</param>
+    [MethodImpl(MethodImplOptions.AggressiveInlining)]
+    public float Finish(in AttentionCall call, int row, double sum, float max)
+    {
+        if (Features.Uses<TSpec>(call.Uses, AttentionFeatures.Sinks))
+            sum = OnlineSoftmax.WithSink(sum, max, Sinks[row]);
+        if (call.Operands.LogSumExp != null)
+        {
+            double shift = Features.Uses<TSpec>(call.Uses, AttentionFeatures.Alibi) ? Alibi.Shift(row, call.Scoring.AlibiSlopes[Rows.Head(row)], _positions[row]) : 0;
+            call.Operands.LogSumExp[Rows.LogSumExpIndex(row)] = OnlineSoftmax.LogSumExp(sum, max, shift);
+        }
+
+        return OnlineSoftmax.Inverse(sum);
+    }
+
+    /// <summary>Adds the products with NaN and ±∞ that were left out of a block, to the queries that see them.</summary>
+    /// <param name="block">The block.</param>
+    /// <param name="count">Keys of it that are taken.</param>
+    /// <param name="valueDim">Floats in a value.</param>
+    /// <param name="probability">P.</param>
+    /// <param name="bias">What was added to the scores, where the call has masks.</param>
+    /// <param name="keyStep">From key to key of P and the bias.</param>
+    /// <param name="queryStep">From query to query of these.</param>
+    /// <param name="output">O.</param>
+    /// <param name="columnStep">From column to column of O.</param>
+    /// <param name="rowStep">From query to query of it.</param>
+    [MethodImpl(MethodImplOptions.AggressiveOptimization)]
+    public void AddVisibleNonFinite(
+        in KeyValueBlock block, int count, int valueDim, float* probability, float* bias, long keyStep, long queryStep, float* output, long columnStep, long rowStep)
+    {
+        for (int j = 0; j < count; j++)
+        {
+            float* value = block.GivenValues.Row(j);
+            for (int c = 0; c < valueDim; c++)
+            {
+                float v = value[c];
+                if (float.IsFinite(v))
+                    continue;
+                for (int q = 0; q < Count; q++)
+                {
+                    long element = j * keyStep + q * queryStep;
+                    if (Visibility.IsInRange(q, block.First + j) && !(Visibility.Masks.IsAny && float.IsNegativeInfinity(bias[element])))
+                        output[c * columnStep + q * rowStep] += probability[element] * v;
+                }
+            }
+        }
+    }
+
+    private TileMasks<TSpec> FindMasks(in AttentionCall call, void** rows, int width)
+    {
+        TileMasks<TSpec> masks = new(call.Uses);
+        if (Features.Uses<TSpec>(call.Uses, FloatElement.Feature))
+            masks.Additive = FindRows<FloatElement>(call.Visibility.AdditiveMask, rows, width);
+        if (Features.Uses<TSpec>(call.Uses, BooleanElement.Feature))
+            masks.Boolean = FindRows<BooleanElement>(call.Visibility.BooleanMask, rows + width, width);
+        if (Features.Uses<TSpec>(call.Uses, BitElement.Feature))
+            masks.Bits = FindRows<BitElement>(call.Visibility.BitMask, rows + 2 * width, width);
+        return masks;
+    }
+
+    private MaskRows FindRows<TElement>(in MaskOperand mask, void** rows, int width)
+        where TElement : struct, IMaskElement
+    {
+        const int Byte = 8;
+        long stride = mask.Layout.Query * TElement.Bits / Byte;
+        var first = (byte*)mask.Start + Rows.MaskOffset(0, mask.Layout) * TElement.Bits / Byte;
+        for (int q = 0; q < width; q++)
+        {
+            // Lanes without a query repeat the last one's row. The rows of one head are found without a division for each.
+            int row = Math.Min(q, Count - 1);
+            rows[q] = Rows.IsOneHead ? first + row * stride : (byte*)mask.Start + Rows.MaskOffset(row, mask.Layout) * TElement.Bits / Byte;
+        }
+
+        return new(rows, mask.Layout.Query == 0 && (mask.Layout.Head == 0 || Rows.IsOneHead), mask.Layout.RepeatsKeys, stride);
+    }
+
+    private void FindOrigins(in AttentionCall call, int width)
+    {
+        for (int q = 0; q < Count; q++)
+        {
+            // With a sink, biases count from the query's position.
+            bool hasSink = Features.Uses<TSpec>(call.Uses, AttentionFeatures.Sinks) && !float.IsNegativeInfinity(Sinks[q]);
+            long origin = hasSink ? _positions[q] : Visibility.NearestInRange(q, _positions[q]);
+            Alibi.Set(q, call.Scoring.AlibiSlopes[Rows.Head(q)], origin, hasSink ? 0 : Visibility.DistanceToSeen(q, origin));
+        }
+
+        for (int q = Count; q < width; q++)
+            Alibi.Repeat(q);
+    }
+}

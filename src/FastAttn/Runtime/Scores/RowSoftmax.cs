@@ -1,0 +1,123 @@
+using System;
+using System.Runtime.CompilerServices;
+using System.Runtime.Intrinsics;
+
+namespace FastAttn.Runtime;
+
+/// <summary>The softmax over the keys of one query, with keys in lanes.</summary>
+/// <typeparam name="TVector">The vector.</typeparam>
+internal static unsafe class RowSoftmax<TVector>
+    where TVector : struct, ILanes<TVector>
+{
+    /// <summary>The step of the online softmax (<see cref="OnlineSoftmax"/>) for one block: p[j] = e^(s[j] − m') in place; returns alpha.</summary>
+    /// <param name="score">Scores of the keys that the query sees. A vector after them may be read.</param>
+    /// <param name="count">How many.</param>
+    /// <param name="max">The running maximum.</param>
+    /// <param name="sum">The sum of these p.</param>
+    [MethodImpl(MethodImplOptions.AggressiveOptimization)]
+    public static float Step(float* score, int count, ref float max, out float sum)
+    {
+        // The last keys, of which there may be fewer than lanes: the lanes after them are hidden.
+        int whole = count / TVector.Count * TVector.Count, left = count - whole;
+        TVector last = TVector.SelectGreaterOrEqual(
+            LaneNumbers<TVector>.Load(), TVector.Create(left), TVector.Create(float.NegativeInfinity), TVector.Load(ref score[whole]));
+
+        // A NaN may be lost here, but it comes back as its own weight.
+        float* lanes = stackalloc float[TVector.Count];
+        float newMax = Max(score, whole, TVector.Max(TVector.Create(max), last), lanes);
+
+        VectorMath.ExpConstants<TVector> constants = new();
+        TVector m = TVector.Create(newMax), total = TVector.Create(0);
+        for (int j = 0; j < whole; j += LongSum<TVector>.KeysPerPart)
+            total += WeighPart(score, j, Math.Min(j + LongSum<TVector>.KeysPerPart, whole), m, constants);
+
+        last = VectorMath.Exp(last - m, constants);
+        last.Store(ref *lanes);
+        for (int i = 0; i < left; i++)
+            score[whole + i] = lanes[i];
+
+        float alpha = Exp(max - newMax);
+        Vector128<float> four = TVector.FoldToFour(total + last);
+        sum = (four[0] + four[1]) + (four[2] + four[3]);
+        max = newMax;
+        return alpha;
+    }
+
+    /// <summary>Turns a whole row of scores into weights, in place: e^(s[j] − m) / Σ_j e^(s[j] − m), zeros where all are −∞.</summary>
+    /// <param name="score">The row.</param>
+    /// <param name="count">Its length.</param>
+    /// <param name="sink">One more score, which has no weight; −∞ for none.</param>
+    [MethodImpl(MethodImplOptions.AggressiveOptimization)]
+    public static void Weigh(float* score, int count, float sink)
+    {
+        int whole = count / TVector.Count * TVector.Count;
+        float max = MathF.Max(sink, OnlineSoftmax.NoMax);
+        for (int j = whole; j < count; j++)
+            max = MathF.Max(max, score[j]);
+        float* lanes = stackalloc float[TVector.Count];
+        max = Max(score, whole, TVector.Create(max), lanes);
+
+        double sum = Exp(sink - max) + Sum(score, 0, whole, max) + RowSoftmax<Lanes1>.Sum(score, whole, count, max);
+        Scale(score, sum == 0 ? 0 : (float)(1 / sum), score, count);
+    }
+
+    /// <summary>y[i] = factor·x[i].</summary>
+    [MethodImpl(MethodImplOptions.AggressiveOptimization)]
+    public static void Scale(float* x, float factor, float* y, int count)
+    {
+        TVector f = TVector.Create(factor);
+        int i = 0;
+        for (; i + TVector.Count <= count; i += TVector.Count)
+            (TVector.Load(ref x[i]) * f).Store(ref y[i]);
+        for (; i < count; i++)
+            y[i] = x[i] * factor;
+    }
+
+    /// <summary>The maximum of whole vectors of scores and of the lanes of <paramref name="max"/>.</summary>
+    [MethodImpl(MethodImplOptions.AggressiveInlining)]
+    private static float Max(float* score, int whole, TVector max, float* lanes)
+    {
+        for (int j = 0; j < whole; j += TVector.Count)
+            max = TVector.Max(max, TVector.Load(ref score[j]));
+        max.Store(ref *lanes);
+        float result = *lanes;
+        for (int i = 1; i < TVector.Count; i++)
+            result = result > lanes[i] ? result : lanes[i];
+        return result;
+    }
+
+    /// <summary>p[j] = e^(s[j] − m) in place; returns their sum, of parts in double.</summary>
+    [MethodImpl(MethodImplOptions.AggressiveOptimization)]
+    private static double Sum(float* score, int from, int to, float max)
+    {
+        VectorMath.ExpConstants<TVector> constants = new();
+        double sum = 0;
+        TVector m = TVector.Create(max);
+        for (int j = from; j < to; j += LongSum<TVector>.KeysPerPart)
+            sum += Vector128.Sum(TVector.FoldToFour(WeighPart(score, j, Math.Min(j + LongSum<TVector>.KeysPerPart, to), m, constants)));
+        return sum;
+    }
+
+    /// <summary>p[j] = e^(s[j] − m) in place for the keys of a part, whole vectors of them; returns their sum, lane by lane.</summary>
+    [MethodImpl(MethodImplOptions.AggressiveInlining)]
+    private static TVector WeighPart(float* score, int from, int to, TVector m, in VectorMath.ExpConstants<TVector> constants)
+    {
+        TVector sum = TVector.Create(0);
+        for (int j = from; j < to; j += TVector.Count)
+        {
+            TVector p = VectorMath.Exp(TVector.Load(ref score[j]) - m, constants);
+            p.Store(ref score[j]);
+            sum += p;
+        }
+
+        return sum;
+    }
+
+    [MethodImpl(MethodImplOptions.AggressiveInlining)]
+    private static float Exp(float x)
+    {
+        float result = 0;
+        VectorMath.Exp(new Lanes1(x), new VectorMath.ExpConstants<Lanes1>()).Store(ref result);
+        return result;
+    }
+}

@@ -1,0 +1,231 @@
+using System;
+using System.Runtime.CompilerServices;
+
+namespace FastAttn.Runtime;
+
+/// <summary>What the queries of a tile see of the keys, block by block: nothing, a part, or all.</summary>
+/// <remarks>
+/// A query sees the keys of a range, from which masks may hide single keys. Ranges are known before any key is read: they end where a causal
+/// mask, a window or padding ends them, and are narrowed by the keys at their ends that masks hide.
+/// </remarks>
+/// <typeparam name="TSpec">What the kernel was declared for.</typeparam>
+internal readonly unsafe struct KeyVisibility<TSpec>
+    where TSpec : struct, IKernelSpec
+{
+    private readonly TileMasks<TSpec> _masks;
+    private readonly int* _starts;
+    private readonly int* _limits;
+    private readonly int _rowCount;
+
+    // The ranges of the queries, and what they would be if no mask hid a key.
+    private readonly KeyRange _range;
+    private readonly KeyRange _unmasked;
+
+    /// <summary>Finds the range of each query.</summary>
+    /// <param name="starts">Memory for a number for each lane; not used where the kernel has no ranges.</param>
+    /// <param name="limits">As much memory.</param>
+    /// <param name="positions">The key at which each query stands.</param>
+    /// <param name="rowCount">Queries.</param>
+    /// <param name="width">Lanes: those without a query see nothing.</param>
+    /// <param name="keyLength">Keys of the sequence.</param>
+    /// <param name="maskLength">Elements of the shortest mask's rows: the keys after them are hidden.</param>
+    /// <param name="window">How many keys before and after its own position a query sees.</param>
+    /// <param name="masks">The masks.</param>
+    [MethodImpl(MethodImplOptions.AggressiveOptimization)]
+    public KeyVisibility(
+        int* starts, int* limits, long* positions, int rowCount, int width, int keyLength, int maskLength, (long Left, long Right) window, in TileMasks<TSpec> masks)
+    {
+        _masks = masks;
+        _starts = starts;
+        _limits = limits;
+        _rowCount = rowCount;
+        if (!HasRanges)
+        {
+            _range = _unmasked = new(0, 0, keyLength, keyLength);
+            return;
+        }
+
+        keyLength = Math.Min(keyLength, maskLength);
+        KeyRange unmasked = KeyRange.None, range = KeyRange.None;
+        bool isShared = masks.IsShared;
+        (int Start, int Limit) previous = default;
+        for (int q = 0; q < rowCount; q++)
+        {
+            int limit = (int)Math.Clamp(positions[q] + window.Right + 1, 0, keyLength);
+            int start = HasStarts ? (int)Math.Clamp(positions[q] - window.Left, 0, limit) : 0;
+            unmasked = unmasked.With(start, limit);
+
+            // Queries that share a mask's row, and the range that it is narrowed to, need not look at it again.
+            bool isSame = q > 0 && isShared && previous == (start, limit);
+            previous = (start, limit);
+            (start, limit) = isSame ? (starts[q - 1], limits[q - 1]) : masks.WithoutHidden(q, start, limit);
+            range = range.With(start, limit);
+            starts[q] = start;
+            limits[q] = limit;
+        }
+
+        for (int q = rowCount; q < width; q++)
+            starts[q] = limits[q] = 0;
+        _range = range;
+        _unmasked = unmasked;
+    }
+
+    /// <summary>Whether a query may see fewer keys than its sequence has.</summary>
+    public static bool HasRanges
+    {
+        [MethodImpl(MethodImplOptions.AggressiveInlining)]
+        get => TSpec.Mask != AttentionMask.None || (TSpec.Features & (AttentionFeatures.Lengths | AttentionFeatures.Window | TileMasks<TSpec>.Kinds)) != 0;
+    }
+
+    /// <summary>Whether the first key that a query sees may be another than key 0.</summary>
+    public static bool HasStarts
+    {
+        [MethodImpl(MethodImplOptions.AggressiveInlining)]
+        get => (TSpec.Features & (AttentionFeatures.Window | TileMasks<TSpec>.Kinds)) != 0;
+    }
+
+    /// <summary>The first key after the last that some query sees.</summary>
+    public int Limit
+    {
+        [MethodImpl(MethodImplOptions.AggressiveInlining)]
+        get => _range.MaxLimit;
+    }
+
+    /// <summary>The masks.</summary>
+    public ref readonly TileMasks<TSpec> Masks
+    {
+        [MethodImpl(MethodImplOptions.AggressiveInlining)]
+        [System.Diagnostics.CodeAnalysis.UnscopedRef]
+        get => ref _masks;
+    }
+
+    /// <summary>
+    /// The first key of the first block that some query sees. Blocks begin at multiples of their size, so that results do not depend on the
+    /// tile's other queries.
+    /// </summary>
+    [MethodImpl(MethodImplOptions.AggressiveInlining)]
+    public int FirstBlock(int keyBlock) => HasStarts && _range.MaxLimit > 0 ? _range.MinStart / keyBlock * keyBlock : 0;
+
+    /// <summary>
+    /// Keys of a block up to the last that some query of the tile may see; 0 if that is none. The first block is never skipped, even
+    /// where masks together hide all of it: it writes the output that later blocks add to.
+    /// </summary>
+    /// <param name="first">The block's first key.</param>
+    /// <param name="keyBlock">Keys in a full block.</param>
+    [MethodImpl(MethodImplOptions.AggressiveInlining)]
+    public int Seen(int first, int keyBlock)
+    {
+        int firstBlock = FirstBlock(keyBlock), seen = Math.Min(keyBlock, _range.MaxLimit - first);
+        return seen <= 0 || first < firstBlock || (first > firstBlock && MasksHide(first, seen)) ? 0 : seen;
+    }
+
+    /// <summary>Whether the masks hide all keys of a block from each query. Where they do not, mostly the first query shows it.</summary>
+    [MethodImpl(MethodImplOptions.AggressiveOptimization)]
+    public bool MasksHide(int first, int count)
+    {
+        if (!_masks.IsAny)
+            return false;
+        for (int q = 0; q < _rowCount; q++)
+        {
+            (int start, int limit) = (Math.Max(_starts[q], first), Math.Min(_limits[q], first + count));
+            if (start < limit)
+                (start, limit) = _masks.WithoutHidden(q, start, limit);
+            if (start < limit)
+                return false;
+        }
+
+        return true;
+    }
+
+    /// <summary>Whether the range of some query ends within these keys, whatever masks hide of them.</summary>
+    [MethodImpl(MethodImplOptions.AggressiveInlining)]
+    public bool IsPartial(int first, int count) => HasRanges && _unmasked.Hides(first, count);
+
+    /// <summary>Whether some vector of queries may see fewer of these keys than another.</summary>
+    [MethodImpl(MethodImplOptions.AggressiveInlining)]
+    public bool MayDiffer(int first, int count) => HasRanges && _range.Hides(first, count);
+
+    /// <summary>The keys of a block that a query sees but for those that masks hide between them, relative to the block.</summary>
+    [MethodImpl(MethodImplOptions.AggressiveInlining)]
+    public (int Start, int Limit) InBlock(int row, int first, int count)
+    {
+        int start = HasStarts ? Math.Clamp(_starts[row] - first, 0, count) : 0;
+        return (start, HasRanges ? Math.Clamp(_limits[row] - first, start, count) : count);
+    }
+
+    /// <summary>Whether a key is in the range of a query.</summary>
+    public bool IsInRange(int row, int key) => key >= _starts[row] && key < _limits[row];
+
+    /// <summary>Writes for each lane the range of keys of a block that it sees: relative to the block, so that floats are exact.</summary>
+    /// <param name="starts">Written where queries have starts.</param>
+    /// <param name="limits">Written.</param>
+    /// <param name="width">Lanes.</param>
+    /// <param name="first">The block's first key.</param>
+    /// <param name="count">Its keys.</param>
+    [MethodImpl(MethodImplOptions.AggressiveOptimization)]
+    public void WriteLanes(float* starts, float* limits, int width, int first, int count)
+    {
+        for (int q = 0; q < width; q++)
+        {
+            if (HasStarts)
+                starts[q] = Math.Clamp(_starts[q] - first, 0, count);
+            limits[q] = Math.Clamp(_limits[q] - first, 0, count);
+        }
+    }
+
+    /// <summary>
+    /// Writes how many keys each vector takes. Its queries may see fewer than those of the vectors after it, as on the diagonal of a
+    /// causal mask: what is hidden from all of them need not be computed.
+    /// </summary>
+    /// <param name="counts">Written.</param>
+    /// <param name="vectors">Vectors.</param>
+    /// <param name="lanes">Lanes of a vector.</param>
+    /// <param name="first">The block's first key.</param>
+    /// <param name="seen">Keys of the block up to the last that some query sees.</param>
+    /// <param name="keyRows">Keys in a register tile of scores: vectors differ by so many or more.</param>
+    /// <param name="differ">Whether they may differ; else all take what is seen.</param>
+    [MethodImpl(MethodImplOptions.AggressiveOptimization)]
+    public void CountKeys(int* counts, int vectors, int lanes, int first, int seen, int keyRows, bool differ)
+    {
+        for (int v = 0, count = 0; v < vectors; v++)
+        {
+            int limit = seen;
+            if (differ)
+            {
+                limit = keyRows;
+                for (int q = v * lanes; q < (v + 1) * lanes; q++)
+                    limit = Math.Max(limit, Math.Min(_limits[q] - first, seen));
+                limit = (limit + keyRows - 1) / keyRows * keyRows;
+            }
+
+            count = Math.Max(count, limit > seen - keyRows ? seen : limit);
+            counts[v] = count;
+        }
+    }
+
+    /// <summary>The key of its range that is nearest to a query's position; the position itself where it sees no key.</summary>
+    public long NearestInRange(int row, long position)
+    {
+        (int start, int limit) = RangeOf(row);
+        return start < limit ? Math.Clamp(position, start, limit - 1) : position;
+    }
+
+    /// <summary>
+    /// How far the key nearest to one of its range is that no mask hides from a query, or less: any lesser distance does as well, but for
+    /// rounding. It is less where a mask hides by a very negative number, and where a float does not hold the distance.
+    /// </summary>
+    [MethodImpl(MethodImplOptions.AggressiveOptimization)]
+    public int DistanceToSeen(int row, long origin)
+    {
+        const int MaxDistance = 1 << 24;
+        (int start, int limit) = RangeOf(row);
+        if (!_masks.IsAny || start >= limit)
+            return 0;
+        int key = (int)origin;
+        (int Start, int Limit) before = _masks.WithoutHidden(row, start, key + 1), after = _masks.WithoutHidden(row, key, limit);
+        int distance = before.Start < before.Limit ? key - (before.Limit - 1) : MaxDistance;
+        return Math.Min(distance, after.Start < after.Limit ? after.Start - key : MaxDistance);
+    }
+
+    private (int Start, int Limit) RangeOf(int row) => (HasStarts ? _starts[row] : 0, HasRanges ? _limits[row] : _range.MaxLimit);
+}

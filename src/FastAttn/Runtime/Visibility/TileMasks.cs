@@ -1,0 +1,96 @@
+using System.Runtime.CompilerServices;
+
+namespace FastAttn.Runtime;
+
+/// <summary>The masks of a call, as the queries of one tile see them: the only list of the kinds of masks.</summary>
+/// <typeparam name="TSpec">What the kernel was declared for.</typeparam>
+internal struct TileMasks<TSpec>
+    where TSpec : struct, IKernelSpec
+{
+    private readonly AttentionFeatures _uses;
+
+    /// <param name="uses">What the call uses.</param>
+    public TileMasks(AttentionFeatures uses) => _uses = uses;
+
+    /// <summary>The features whose masks have an element for each query and key.</summary>
+    public static AttentionFeatures Kinds
+    {
+        [MethodImpl(MethodImplOptions.AggressiveInlining)]
+        get => FloatElement.Feature | BooleanElement.Feature | BitElement.Feature;
+    }
+
+    /// <summary>Valid where the call uses it.</summary>
+    public MaskRows Additive { get; set; }
+
+    /// <summary>Valid where the call uses it.</summary>
+    public MaskRows Boolean { get; set; }
+
+    /// <summary>Valid where the call uses it.</summary>
+    public MaskRows Bits { get; set; }
+
+    /// <summary>Whether the call has a mask.</summary>
+    public readonly bool IsAny
+    {
+        [MethodImpl(MethodImplOptions.AggressiveInlining)]
+        get => Features.Uses<TSpec>(_uses, Kinds);
+    }
+
+    /// <summary>Whether each mask has one row for all queries.</summary>
+    public readonly bool IsShared
+    {
+        get
+        {
+            SharedRows shared = new() { IsShared = true };
+            Visit(ref shared);
+            return shared.IsShared;
+        }
+    }
+
+    /// <summary>Does something with each mask of the call.</summary>
+    [MethodImpl(MethodImplOptions.AggressiveInlining)]
+    public readonly void Visit<TVisitor>(ref TVisitor visitor)
+        where TVisitor : struct, IMaskVisitor, allows ref struct
+    {
+        if (Features.Uses<TSpec>(_uses, FloatElement.Feature))
+            visitor.Visit<FloatElement>(Additive);
+        if (Features.Uses<TSpec>(_uses, BooleanElement.Feature))
+            visitor.Visit<BooleanElement>(Boolean);
+        if (Features.Uses<TSpec>(_uses, BitElement.Feature))
+            visitor.Visit<BitElement>(Bits);
+    }
+
+    /// <summary>
+    /// A query's range without the keys at its ends that some mask hides. They are not computed then, so that a causal mask or padding
+    /// that comes as a tensor costs about what it does where it is declared.
+    /// </summary>
+    [MethodImpl(MethodImplOptions.AggressiveOptimization)]
+    public readonly (int Start, int Limit) WithoutHidden(int row, int start, int limit)
+    {
+        Narrowed narrowed = new() { Row = row, Start = start, Limit = limit };
+        Visit(ref narrowed);
+        return (narrowed.Start, narrowed.Limit);
+    }
+
+    private struct SharedRows : IMaskVisitor
+    {
+        public bool IsShared;
+
+        public void Visit<TElement>(in MaskRows mask)
+            where TElement : struct, IMaskElement => IsShared &= mask.IsOneRow;
+    }
+
+    private unsafe struct Narrowed : IMaskVisitor
+    {
+        public int Row, Start, Limit;
+
+        public void Visit<TElement>(in MaskRows mask)
+            where TElement : struct, IMaskElement
+        {
+            void* row = mask.Rows[Row];
+            if (!mask.RepeatsKeys)
+                TElement.Narrow(row, ref Start, ref Limit);
+            else if (TElement.HidesFirst(row))
+                Limit = Start;
+        }
+    }
+}

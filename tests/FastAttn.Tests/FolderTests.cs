@@ -1,0 +1,100 @@
+using System;
+using System.Collections.Generic;
+using System.IO;
+using System.Linq;
+using System.Reflection;
+using System.Text.RegularExpressions;
+
+using Xunit;
+
+namespace FastAttn.Tests;
+
+/// <summary>
+/// The folders of the library show how a call flows, and each uses only folders that come after it. A type's uses are found by its name in
+/// the sources, comments and strings left out.
+/// </summary>
+public static partial class FolderTests
+{
+    private const string Doors = "", Arguments = "Arguments", Layers = "Layers", Contract = "Runtime", Calls = "Runtime/Calls", Drivers = "Runtime/Drivers",
+        Blocks = "Runtime/Blocks", Visibility = "Runtime/Visibility", Scores = "Runtime/Scores", Products = "Runtime/Products", Lanes = "Runtime/Lanes", Threads = "Runtime/Threads";
+
+    // What a kernel is declared for, and runs on: with the interfaces that emitted code implements (Contract) the words that all of the runtime shares.
+    private static readonly string[] SharedWords = ["AttentionMask", "AttentionFeatures", "InstructionSet"];
+
+    private static readonly Dictionary<string, string[]> MayUse = new(StringComparer.Ordinal)
+    {
+        [Doors] = [Arguments, Contract, Calls, Drivers, Threads],
+        [Arguments] = [],
+        [Layers] = [Doors, Arguments, Contract, Calls, Drivers, Products, Threads],
+        [Contract] = [],
+        [Calls] = [Arguments, Contract, Lanes],
+        [Drivers] = [Arguments, Contract, Calls, Blocks, Visibility, Scores, Products, Lanes, Threads],
+        [Blocks] = [Contract],
+        [Visibility] = [Contract, Lanes],
+        [Scores] = [Contract, Lanes],
+        [Products] = [Contract, Lanes],
+        [Lanes] = [],
+        [Threads] = [],
+    };
+
+    private static readonly string Root = Path.Combine(
+        typeof(FolderTests).Assembly.GetCustomAttributes<AssemblyMetadataAttribute>().Single(static attribute => attribute.Key == "RepositoryRoot").Value!, "src", "FastAttn");
+
+    [Fact]
+    public static void Each_folder_uses_only_those_that_it_may()
+    {
+        (string Folder, string File, string Text)[] sources = [.. Sources()];
+        (string Folder, string Name, bool IsGeneric)[] types = [.. sources.SelectMany(static source => Declarations().Matches(source.Text).Select(match => (source.Folder, match.Groups["name"].Value, match.Groups["generic"].Success))).Distinct()];
+        Assert.True(types.Length > 80, $"Only {types.Length} types were found.");
+
+        var wrong = new List<string>();
+        foreach ((string folder, string name, bool isGeneric) in types)
+        {
+            bool isShared = SharedWords.Contains(name, StringComparer.Ordinal);
+            var use = new Regex($@"((?<![\w.])|\b(FastAttn|Runtime)\.){name}{(isGeneric ? "<" : @"\b(?!<)")}", RegexOptions.CultureInvariant | RegexOptions.ExplicitCapture, TimeSpan.FromSeconds(10));
+            foreach ((string user, string file, string text) in sources)
+            {
+                if (user != folder && !MayUse[user].Contains(folder, StringComparer.Ordinal) && !(isShared && user.StartsWith(Contract, StringComparison.Ordinal)) && use.IsMatch(text))
+                    wrong.Add($"{file} uses {name} of {folder}");
+            }
+        }
+
+        Assert.True(wrong.Count == 0, string.Join(Environment.NewLine, wrong));
+    }
+
+    [Fact]
+    public static void No_folder_uses_one_that_uses_it()
+    {
+        foreach ((string folder, string[] used) in MayUse)
+            Assert.DoesNotContain(folder, Reachable(used));
+
+        static HashSet<string> Reachable(IEnumerable<string> folders)
+        {
+            HashSet<string> reached = [];
+            var left = new Stack<string>(folders);
+            while (left.TryPop(out string? folder))
+            {
+                if (reached.Add(folder))
+                    Array.ForEach(MayUse[folder], left.Push);
+            }
+
+            return reached;
+        }
+    }
+
+    private static IEnumerable<(string Folder, string File, string Text)> Sources()
+    {
+        foreach (string file in Directory.EnumerateFiles(Root, "*.cs", SearchOption.AllDirectories))
+        {
+            string relative = Path.GetRelativePath(Root, file).Replace('\\', '/');
+            if (!relative.StartsWith("obj/", StringComparison.Ordinal) && !relative.StartsWith("bin/", StringComparison.Ordinal))
+                yield return (Path.GetDirectoryName(relative)!.Replace('\\', '/'), relative, CommentsAndStrings().Replace(File.ReadAllText(file), string.Empty));
+        }
+    }
+
+    [GeneratedRegex(@"//[^\n]*|""(?:\\.|[^""\\\n])*""", RegexOptions.CultureInvariant, matchTimeoutMilliseconds: 10_000)]
+    private static partial Regex CommentsAndStrings();
+
+    [GeneratedRegex(@"^(public|internal)[\w ]*? (record struct|class|struct|interface|enum|record) (?<name>\w+)(?<generic><)?", RegexOptions.CultureInvariant | RegexOptions.Multiline | RegexOptions.ExplicitCapture, matchTimeoutMilliseconds: 10_000)]
+    private static partial Regex Declarations();
+}
