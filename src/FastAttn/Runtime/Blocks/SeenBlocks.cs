@@ -1,4 +1,5 @@
 using System;
+using System.Diagnostics.CodeAnalysis;
 using System.Runtime.CompilerServices;
 
 namespace FastAttn.Runtime;
@@ -13,9 +14,11 @@ internal struct SeenBlocks<TSeen>(in KeyValueBlocks blocks, in TSeen seen)
     private readonly KeyValueBlocks _blocks = blocks;
     private readonly TSeen _seen = seen;
     private int _next = seen.First;
+    private KeyValueBlock _current;
 
     /// <summary>The present block.</summary>
-    public KeyValueBlock Current { get; private set; }
+    [UnscopedRef]
+    public readonly ref readonly KeyValueBlock Current => ref _current;
 
     /// <summary>These blocks.</summary>
     [MethodImpl(MethodImplOptions.AggressiveInlining)]
@@ -31,7 +34,7 @@ internal struct SeenBlocks<TSeen>(in KeyValueBlocks blocks, in TSeen seen)
             _next += count;
             if (!_seen.Sees(first, count))
                 continue;
-            Current = _blocks.Bring(first, count, _seen.Limit - _next);
+            _current = _blocks.Bring(first, count, _seen.Limit - _next);
             return true;
         }
 

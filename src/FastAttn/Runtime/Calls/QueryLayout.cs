@@ -14,6 +14,9 @@ internal readonly struct QueryLayout
     /// <summary>The first key after those that each query sees: an int.</summary>
     public readonly ScratchPart Limits;
 
+    /// <summary>For each kind of mask its rows.</summary>
+    public readonly ScratchPart MaskRows;
+
     /// <summary>For each kind of mask the row of each query: pointers.</summary>
     public readonly ScratchPart MaskPointers;
 
@@ -44,12 +47,14 @@ internal readonly struct QueryLayout
     [MethodImpl(MethodImplOptions.AggressiveOptimization)]
     public QueryLayout(ref ScratchRuler ruler, int queries, bool hasMasks, bool hasAlibi, bool hasSinks)
     {
-        // Longs and pointers take the room of two floats.
-        const int Long = 2, KindsOfMasks = 3;
+        // Longs and pointers take the room of two floats, the rows of a mask that of eight.
+        const int Long = 2, Rows = 8;
         Positions = ruler.Next(Long * queries);
         Starts = ruler.Next(queries);
         Limits = ruler.Next(queries);
-        MaskPointers = ruler.Next(hasMasks ? KindsOfMasks * Long * queries : 0);
+        int masks = hasMasks ? MaskOperands.Count : 0;
+        MaskRows = ruler.Next(masks * Rows);
+        MaskPointers = ruler.Next(masks * Long * queries);
         int alibis = hasAlibi ? queries : 0;
         AlibiOrigins = ruler.Next(Long * alibis);
         AlibiNearest = ruler.Next(alibis);

@@ -44,7 +44,7 @@ internal sealed unsafe partial class FlashDriver<TTiles, TVector, TSpec>
         {
             int* numbers = stackalloc int[2];
             TileGroup<TVector, TSpec> group = new(tiles, count: 1, numbers, call.Plan);
-            foreach (KeyValueBlock block in keys.Blocks(group))
+            foreach (ref readonly KeyValueBlock block in keys.Blocks(group))
             {
                 // A weight is not computed a second time, so that care is taken at once.
                 TakeScores(call, tile, block, group.SeenBy(0), careful: true, ref ahead);

@@ -13,15 +13,13 @@ namespace FastAttn.Runtime;
 /// <typeparam name="TVector">The vector that they use.</typeparam>
 /// <typeparam name="TSpec">What the kernel was declared for.</typeparam>
 /// <param name="narrower">The driver for the last queries of a sequence where they fill no more than half a vector; null for none.</param>
-internal sealed unsafe partial class FlashDriver<TTiles, TVector, TSpec>(TileDriver? narrower) : TileDriver
+internal sealed unsafe partial class FlashDriver<TTiles, TVector, TSpec>(TileDriver? narrower)
+    : TileDriver(new(TVector.Count, TTiles.MaxVectors * TVector.Count, TTiles.QueryTiles, TTiles.KeyBlock, TTiles.KeyRows, TTiles.ValueRows, KeyVisibility<TSpec>.HasRanges), narrower)
     where TTiles : struct, IAttentionTiles
     where TVector : struct, ILanes<TVector>
     where TSpec : struct, IKernelSpec
 {
-    internal override KernelSizes Sizes =>
-        new(TVector.Count, TTiles.MaxVectors * TVector.Count, TTiles.QueryTiles, TTiles.KeyBlock, TTiles.KeyRows, TTiles.ValueRows, KeyVisibility<TSpec>.HasRanges);
-
-    internal override KernelSizes? NarrowSizes => narrower?.Sizes;
+    private readonly TileDriver? _narrower = narrower;
 
     [MethodImpl(MethodImplOptions.AggressiveOptimization)]
     internal override void Run(in AttentionCall call, in QueryTile tile, in QueryTile nextTile, Workspace workspace)
@@ -43,7 +41,7 @@ internal sealed unsafe partial class FlashDriver<TTiles, TVector, TSpec>(TileDri
         // Bit-identical: a lane is one query, and its arithmetic does not depend on the vector's width.
         bool isFirstOfHead = tile.FirstRow + rowCount == streamRows;
         if (rowCount <= call.Plan.MaxNarrowQueries)
-            narrower!.RunLanes(call, call.Plan.NarrowLanes, queries, sequence, nextTile, isFirstOfHead, workspace);
+            _narrower!.RunLanes(call, call.Plan.NarrowLanes, queries, sequence, nextTile, isFirstOfHead, workspace);
         else
             RunLanes(call, call.Plan.Lanes, queries, sequence, nextTile, isFirstOfHead, workspace);
     }
@@ -103,7 +101,7 @@ internal sealed unsafe partial class FlashDriver<TTiles, TVector, TSpec>(TileDri
         }
 
         Prefetcher ahead = new(call.Plan.AsksAhead);
-        foreach (KeyValueBlock block in keyValues.Blocks(group))
+        foreach (ref readonly KeyValueBlock block in keyValues.Blocks(group))
         {
             // Each register tile takes the whole block before the next one does, so that all share the memory for scores. To take the scores
             // of all first, and then all values, is as fast (measured).

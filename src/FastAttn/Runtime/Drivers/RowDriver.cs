@@ -51,7 +51,7 @@ internal static unsafe class RowDriver<TVector, TSpec>
         ref readonly RowSoftmaxState<TVector> softmax = ref tile.Softmax;
         RowRange<TSpec> range = new(tile.Queries.Visibility, keyValues.KeyBlock);
         softmax.Begin(tile.Queries.Sinks, range.IsOneBlock);
-        foreach (KeyValueBlock block in keyValues.Blocks(range))
+        foreach (ref readonly KeyValueBlock block in keyValues.Blocks(range))
         {
             KeyValueBlocks.AskForBeginOfValues(block);
             DecodeTile<TVector>.Scores(tile.Query, rowCount, block.Keys, headDim, block.Count, tile.Score);

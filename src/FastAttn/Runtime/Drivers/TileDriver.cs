@@ -13,15 +13,17 @@ namespace FastAttn.Runtime;
 [EditorBrowsable(EditorBrowsableState.Never)]
 public abstract class TileDriver
 {
-    private protected TileDriver()
+    private protected TileDriver(in KernelSizes sizes, TileDriver? narrower)
     {
+        Sizes = sizes;
+        NarrowSizes = narrower?.Sizes;
     }
 
     /// <summary>The sizes of the kernel on this instruction set.</summary>
-    internal abstract KernelSizes Sizes { get; }
+    internal KernelSizes Sizes { get; }
 
     /// <summary>The same with vectors of half the width; null where there are none.</summary>
-    internal abstract KernelSizes? NarrowSizes { get; }
+    internal KernelSizes? NarrowSizes { get; }
 
     /// <summary>Makes the driver over tiles for AVX-512.</summary>
     /// <typeparam name="TTiles">The emitted tiles.</typeparam>

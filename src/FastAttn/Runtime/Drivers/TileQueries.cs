@@ -50,6 +50,9 @@ internal readonly unsafe struct TileQueries<TSpec>
                 _positions[q] = (long)Rows.Position(q) + sequence.PositionOffset;
         }
 
+        var masks = (MaskRows*)layout.MaskRows.In(memory);
+        if (Features.Uses<TSpec>(call.Uses, TileMasks<TSpec>.Kinds))
+            FindMasks(call, masks, (void**)layout.MaskPointers.In(memory), width);
         Visibility = new(
             (int*)layout.Starts.In(memory),
             (int*)layout.Limits.In(memory),
@@ -59,7 +62,7 @@ internal readonly unsafe struct TileQueries<TSpec>
             sequence.KeyLength,
             call.Visibility.MaskKeyLength,
             (call.Visibility.Left, call.Visibility.Right),
-            FindMasks(call, (void**)layout.MaskPointers.In(memory), width));
+            new(call.Uses, masks));
         if (Features.Uses<TSpec>(call.Uses, AttentionFeatures.Sinks))
         {
             Sinks = layout.Sinks.In(memory);
@@ -133,19 +136,16 @@ internal readonly unsafe struct TileQueries<TSpec>
     }
 
     [MethodImpl(MethodImplOptions.AggressiveOptimization)]
-    private TileMasks<TSpec> FindMasks(in AttentionCall call, void** rows, int width)
+    private void FindMasks(in AttentionCall call, MaskRows* masks, void** rows, int width)
     {
-        TileMasks<TSpec> masks = new(call.Uses);
         if (Features.Uses<TSpec>(call.Uses, FloatElement.Feature))
-            masks.Additive = FindRows<FloatElement>(call.Visibility.Masks[(int)MaskElement.Float], rows, width);
+            masks[0] = FindRows<FloatElement>(call.Visibility.Masks[(int)MaskElement.Float], rows, width);
         if (Features.Uses<TSpec>(call.Uses, BooleanElement.Feature))
-            masks.Boolean = FindRows<BooleanElement>(call.Visibility.Masks[(int)MaskElement.Byte], rows + width, width);
+            masks[1] = FindRows<BooleanElement>(call.Visibility.Masks[(int)MaskElement.Byte], rows + width, width);
         if (Features.Uses<TSpec>(call.Uses, BitElement.Feature))
-            masks.Bits = FindRows<BitElement>(call.Visibility.Masks[(int)MaskElement.Bit], rows + 2 * width, width);
-        return masks;
+            masks[2] = FindRows<BitElement>(call.Visibility.Masks[(int)MaskElement.Bit], rows + 2 * width, width);
     }
 
-    [MethodImpl(MethodImplOptions.AggressiveOptimization)]
     private MaskRows FindRows<TElement>(in MaskOperand mask, void** rows, int width)
         where TElement : struct, IMaskElement
     {

@@ -4,14 +4,11 @@ namespace FastAttn.Runtime;
 
 /// <summary>The masks of a call, as the queries of one tile see them: the only list of the kinds of masks.</summary>
 /// <typeparam name="TSpec">What the kernel was declared for.</typeparam>
-internal struct TileMasks<TSpec>
+/// <param name="uses">What the call uses.</param>
+/// <param name="rows">The rows of each kind of mask, valid where the call uses it: of floats, of bytes, of bits.</param>
+internal readonly unsafe struct TileMasks<TSpec>(AttentionFeatures uses, MaskRows* rows)
     where TSpec : struct, IKernelSpec
 {
-    private readonly AttentionFeatures _uses;
-
-    /// <param name="uses">What the call uses.</param>
-    public TileMasks(AttentionFeatures uses) => _uses = uses;
-
     /// <summary>The features whose masks have an element for each query and key.</summary>
     public static AttentionFeatures Kinds
     {
@@ -19,24 +16,15 @@ internal struct TileMasks<TSpec>
         get => FloatElement.Feature | BooleanElement.Feature | BitElement.Feature;
     }
 
-    /// <summary>Valid where the call uses it.</summary>
-    public MaskRows Additive { get; set; }
-
-    /// <summary>Valid where the call uses it.</summary>
-    public MaskRows Boolean { get; set; }
-
-    /// <summary>Valid where the call uses it.</summary>
-    public MaskRows Bits { get; set; }
-
     /// <summary>Whether the call has a mask.</summary>
-    public readonly bool IsAny
+    public bool IsAny
     {
         [MethodImpl(MethodImplOptions.AggressiveInlining)]
-        get => Features.Uses<TSpec>(_uses, Kinds);
+        get => Features.Uses<TSpec>(uses, Kinds);
     }
 
     /// <summary>Whether each mask has one row for all queries.</summary>
-    public readonly bool IsShared
+    public bool IsShared
     {
         get
         {
@@ -48,15 +36,15 @@ internal struct TileMasks<TSpec>
 
     /// <summary>Does something with each mask of the call.</summary>
     [MethodImpl(MethodImplOptions.AggressiveInlining)]
-    public readonly void Visit<TVisitor>(ref TVisitor visitor)
+    public void Visit<TVisitor>(ref TVisitor visitor)
         where TVisitor : struct, IMaskVisitor, allows ref struct
     {
-        if (Features.Uses<TSpec>(_uses, FloatElement.Feature))
-            visitor.Visit<FloatElement>(Additive);
-        if (Features.Uses<TSpec>(_uses, BooleanElement.Feature))
-            visitor.Visit<BooleanElement>(Boolean);
-        if (Features.Uses<TSpec>(_uses, BitElement.Feature))
-            visitor.Visit<BitElement>(Bits);
+        if (Features.Uses<TSpec>(uses, FloatElement.Feature))
+            visitor.Visit<FloatElement>(rows[0]);
+        if (Features.Uses<TSpec>(uses, BooleanElement.Feature))
+            visitor.Visit<BooleanElement>(rows[1]);
+        if (Features.Uses<TSpec>(uses, BitElement.Feature))
+            visitor.Visit<BitElement>(rows[2]);
     }
 
     /// <summary>
@@ -64,7 +52,7 @@ internal struct TileMasks<TSpec>
     /// that comes as a tensor costs about what it does where it is declared.
     /// </summary>
     [MethodImpl(MethodImplOptions.AggressiveOptimization)]
-    public readonly (int Start, int Limit) WithoutHidden(int row, int start, int limit)
+    public (int Start, int Limit) WithoutHidden(int row, int start, int limit)
     {
         Narrowed narrowed = new() { Row = row, Start = start, Limit = limit };
         Visit(ref narrowed);
@@ -80,7 +68,7 @@ internal struct TileMasks<TSpec>
             where TElement : struct, IMaskElement => IsShared &= mask.IsOneRow;
     }
 
-    private unsafe struct Narrowed : IMaskVisitor
+    private struct Narrowed : IMaskVisitor
     {
         public int Row, Start, Limit;
 
