@@ -224,7 +224,7 @@ public static class AttentionReference
             return false;
         if (options.Window is { } window && (j < own - (window.Left ?? VisibilityInputs.Unbounded) || j > own + (window.Right ?? VisibilityInputs.Unbounded)))
             return false;
-        foreach (MaskElement element in MaskOperands.Elements)
+        foreach (MaskElement element in MaskTensor.Elements)
         {
             MaskLayout layout = call.Visibility.MaskOf(element).Layout;
             if (options.MaskOf(element) is { IsGiven: true } tensor && (layout.HidesRest(j) || float.IsNegativeInfinity(tensor[layout.Element(batch, head, i, j)])))

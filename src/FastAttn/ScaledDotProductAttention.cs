@@ -45,7 +45,7 @@ public static class ScaledDotProductAttention
         in AttentionOptions options = default,
         AttentionExecution execution = default,
         int? valueDim = null) =>
-        GetKernel(headDim, mask, CallValidation.FeaturesOf(options), valueDim).Forward(query, key, value, output, shape, options, execution);
+        GetKernel(headDim, mask, options.UsedFeatures, valueDim).Forward(query, key, value, output, shape, options, execution);
 
     /// <inheritdoc cref="AttentionKernel.ForwardQkv" path="/summary"/>
     /// <param name="qkv">Q, K and V: [B, L, H·d_k + H_kv·(d_k + d_v)].</param>
@@ -67,7 +67,7 @@ public static class ScaledDotProductAttention
         in AttentionOptions options = default,
         AttentionExecution execution = default,
         int? valueDim = null) =>
-        GetKernel(headDim, mask, CallValidation.FeaturesOf(options), valueDim).ForwardQkv(qkv, output, shape, options, execution);
+        GetKernel(headDim, mask, options.UsedFeatures, valueDim).ForwardQkv(qkv, output, shape, options, execution);
 
     /// <inheritdoc cref="AttentionKernel.ComputeWeights" path="/summary"/>
     /// <param name="query">Q: [B, H, L_q, d_k], or [B, L_q, H, d_k] as the shape's layout says, or at strides; every row contiguous.</param>
@@ -88,7 +88,7 @@ public static class ScaledDotProductAttention
         AttentionMask mask = AttentionMask.None,
         in AttentionOptions options = default,
         AttentionExecution execution = default) =>
-        GetKernel(headDim, mask, CallValidation.FeaturesOf(options)).ComputeWeights(query, key, weights, shape, options, execution);
+        GetKernel(headDim, mask, options.UsedFeatures).ComputeWeights(query, key, weights, shape, options, execution);
 
     /// <summary>The kernel for these dimensions and mask: one made for them where the library has it, else one for any dimensions.</summary>
     /// <param name="headDim">Head dimension d_k, 1 to <see cref="MaxDim"/>.</param>

@@ -23,15 +23,15 @@ public static partial class FolderTests
 
     private static readonly Dictionary<string, string[]> MayUse = new(StringComparer.Ordinal)
     {
-        [Doors] = [Arguments, Contract, Calls, Drivers, Threads],
+        [Doors] = [Arguments, Contract, Calls, Drivers, Visibility, Threads],
         [Arguments] = [],
         [Layers] = [Doors, Arguments, Contract, Calls, Drivers, Products, Threads],
         [Contract] = [],
-        [Calls] = [Arguments, Contract, Lanes],
+        [Calls] = [Arguments, Contract, Visibility, Scores],
         [Drivers] = [Arguments, Contract, Calls, Blocks, Visibility, Scores, Products, Lanes, Threads],
         [Blocks] = [Contract],
-        [Visibility] = [Contract, Lanes],
-        [Scores] = [Contract, Lanes],
+        [Visibility] = [Arguments, Contract, Lanes],
+        [Scores] = [Arguments, Contract, Lanes],
         [Products] = [Contract, Lanes],
         [Lanes] = [],
         [Threads] = [],

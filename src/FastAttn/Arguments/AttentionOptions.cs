@@ -120,6 +120,26 @@ public readonly ref struct AttentionOptions
     /// </summary>
     public ReadOnlySpan<float> Sinks { get; init; }
 
+    /// <summary>The features that a kernel needs for these options.</summary>
+    internal AttentionFeatures UsedFeatures
+    {
+        get
+        {
+            AttentionFeatures features = AttentionFeatures.None;
+            Add(!KeyLengths.IsEmpty || !QueryLengths.IsEmpty, AttentionFeatures.Lengths, ref features);
+            Add(!QueryStarts.IsEmpty || !KeyStarts.IsEmpty, AttentionFeatures.Ragged, ref features);
+            Add(Window is not null, AttentionFeatures.Window, ref features);
+            Add(!AlibiSlopes.IsEmpty, AttentionFeatures.Alibi, ref features);
+            Add(Softcap is not null, AttentionFeatures.Softcap, ref features);
+            Add(!Sinks.IsEmpty, AttentionFeatures.Sinks, ref features);
+            foreach (MaskElement element in MaskTensor.Elements)
+                Add(MaskOf(element).IsGiven, MaskTensor.FeatureOf(element), ref features);
+            return features;
+
+            static void Add(bool isUsed, AttentionFeatures feature, ref AttentionFeatures features) => features |= isUsed ? feature : 0;
+        }
+    }
+
     /// <summary>The mask of these elements.</summary>
     [UnscopedRef]
     internal ref readonly MaskTensor MaskOf(MaskElement element) =>

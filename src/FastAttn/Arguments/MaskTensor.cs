@@ -21,6 +21,9 @@ internal readonly ref struct MaskTensor
         IsGiven = true;
     }
 
+    /// <summary>All kinds of elements.</summary>
+    public static ReadOnlySpan<MaskElement> Elements => [MaskElement.Float, MaskElement.Byte, MaskElement.Bit];
+
     /// <summary>Whether there is a mask.</summary>
     public bool IsGiven { get; }
 
@@ -41,6 +44,9 @@ internal readonly ref struct MaskTensor
 
     /// <summary>Its strides; null where it is contiguous.</summary>
     public AttentionMaskStrides? Strides { get; }
+
+    /// <summary>The feature of masks of these elements.</summary>
+    public static AttentionFeatures FeatureOf(MaskElement element) => (AttentionFeatures)((int)AttentionFeatures.AdditiveMask << (int)element);
 
     /// <summary>A mask of floats.</summary>
     public static MaskTensor Of(ReadOnlySpan<float> elements, AttentionMaskSizes? sizes, AttentionMaskStrides? strides) =>

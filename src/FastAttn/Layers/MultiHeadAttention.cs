@@ -466,7 +466,7 @@ public sealed class MultiHeadAttention
             own = own with { PositionOffset = call.Appends ? call.Cache!.Starts[0] : own.PositionOffset ?? 0 };
         AttentionShape shape = new(
             call.Batch, _sizes.Heads, _sizes.KeyValueHeads, call.QueryLength, call.Cache is null ? call.KeyLength : KeyValueCache.Longest(lengths)) { Layout = AttentionLayout.BatchLengthHeadDim };
-        AttentionKernel kernel = CallValidation.FeaturesOf(own) == AttentionFeatures.None ? _kernel : _featured;
+        AttentionKernel kernel = own.UsedFeatures == AttentionFeatures.None ? _kernel : _featured;
         AttentionInput keys = call.Cache is null ? new(key) : new(key, call.Cache.Strides(_sizes.Head)), values = call.Cache is null ? new(value) : new(value, call.Cache.Strides(_sizes.Value));
         kernel.Forward(query, keys, values, output, shape, own, call.Execution);
         if (!call.AttentionWeights.IsEmpty)

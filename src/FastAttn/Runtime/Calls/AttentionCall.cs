@@ -16,9 +16,6 @@ internal unsafe struct AttentionCall
     public ScoringInputs Scoring;
     public CallPlan Plan;
 
-    /// <summary>The feature of masks of these elements.</summary>
-    public static AttentionFeatures FeatureOf(MaskElement element) => (AttentionFeatures)((int)AttentionFeatures.AdditiveMask << (int)element);
-
     public readonly int GroupSize => Shape.QueryHeads / Shape.KeyValueHeads;
 
     [MethodImpl(MethodImplOptions.AggressiveOptimization)]

@@ -16,23 +16,6 @@ internal static class CallValidation
     // As in the public methods, whose parameters the messages name.
     private const string Query = "query", Key = "key", Value = "value", Output = "output", LogSumExp = "logSumExp", Shape = "shape", Options = "options";
 
-    /// <summary>What a call asks for beside its mask.</summary>
-    public static AttentionFeatures FeaturesOf(in AttentionOptions options)
-    {
-        AttentionFeatures features = AttentionFeatures.None;
-        Add(!options.KeyLengths.IsEmpty || !options.QueryLengths.IsEmpty, AttentionFeatures.Lengths, ref features);
-        Add(!options.QueryStarts.IsEmpty || !options.KeyStarts.IsEmpty, AttentionFeatures.Ragged, ref features);
-        Add(options.Window is not null, AttentionFeatures.Window, ref features);
-        Add(options.AlibiSlopes.Length > 0, AttentionFeatures.Alibi, ref features);
-        Add(options.Softcap is not null, AttentionFeatures.Softcap, ref features);
-        Add(!options.Sinks.IsEmpty, AttentionFeatures.Sinks, ref features);
-        foreach (MaskElement element in MaskOperands.Elements)
-            Add(options.MaskOf(element).IsGiven, AttentionCall.FeatureOf(element), ref features);
-        return features;
-
-        static void Add(bool isUsed, AttentionFeatures feature, ref AttentionFeatures features) => features |= isUsed ? feature : 0;
-    }
-
     /// <summary>Returns the call without its pointers.</summary>
     /// <exception cref="ArgumentException">Something does not fit; the message says what was expected.</exception>
     public static AttentionCall Check<TOutput>(
@@ -138,13 +121,12 @@ internal static class CallValidation
         in AttentionExecution execution)
     {
         CheckShape(shape);
-        AttentionFeatures uses = FeaturesOf(options), missing = uses & ~allowed;
+        AttentionFeatures uses = options.UsedFeatures, missing = uses & ~allowed;
         if (missing != 0)
             throw new ArgumentException($"The kernel was not declared with {missing}: add it to its Features, or call ScaledDotProductAttention.", Options);
         CheckExecution(execution);
-        CheckScoring(options);
 
-        AttentionCall call = new() { Uses = uses };
+        AttentionCall call = new() { Uses = uses, Visibility = VisibilityInputs.Of(options, mask), Scoring = ScoringInputs.Of(options, headDim) };
         call.Operands.HeadDim = headDim;
         call.Visibility.IsSelfAttention = IsSelfAttention(shape, options);
         CheckOptions(ref call, shape, options);
@@ -152,13 +134,6 @@ internal static class CallValidation
         call.Shape = LongestOf(shape, options);
         (int batch, int queryTokens, int keyTokens) = TokensOf(call, shape, options);
         call.Operands.QueryTokens = queryTokens;
-        call.Scoring.Scale = options.Scale ?? 1 / Math.Sqrt(headDim);
-        call.Scoring.Cap = options.Softcap ?? 0;
-        call.Visibility.PositionOffset = options.PositionOffset;
-        call.Visibility.FirstKey = options.KeyPart?.Start ?? 0;
-        call.Visibility.AllKeys = options.KeyPart?.KeyLength;
-        call.Visibility.Left = options.Window?.Left ?? VisibilityInputs.Unbounded;
-        call.Visibility.Right = mask == AttentionMask.Causal ? 0 : options.Window?.Right ?? VisibilityInputs.Unbounded;
         call.Operands.QueryStrides = CheckInput(Query, query, batch, shape.QueryHeads, queryTokens, headDim, shape.Layout);
         call.Operands.KeyStrides = CheckInput(Key, key, batch, shape.KeyValueHeads, keyTokens, headDim, shape.Layout);
         return call;
@@ -206,20 +181,11 @@ internal static class CallValidation
         }
     }
 
-    /// <summary>Checks what options say of scores; the parameter is <c>options</c>.</summary>
-    public static void CheckScoring(in AttentionOptions options)
+    /// <summary>Checks what does not depend on a shape; the parameter is <c>options</c>.</summary>
+    public static void CheckOptions(in AttentionOptions options)
     {
-        const float MinSoftcap = 1e-20f, MaxSoftcap = 1e20f;
-        if (options.Scale is { } factor && !float.IsFinite(factor))
-            throw new ArgumentOutOfRangeException(Options, factor, "Scale must be finite; null stands for 1/√headDim.");
-        if (options.Softcap is { } cap && !(cap >= MinSoftcap && cap <= MaxSoftcap))
-            throw new ArgumentOutOfRangeException(Options, cap, $"Softcap must be {MinSoftcap} to {MaxSoftcap}; null stands for none.");
-        if (options.Scale is { } given && options.Softcap is { } limit && !float.IsFinite((float)(given / (double)limit * VectorMath.TanhScale)))
-            throw new ArgumentOutOfRangeException(Options, limit, $"Scale {given} over Softcap {limit} must be finite in float32.");
-        if (options.Window is { Left: null, Right: null })
-            throw new ArgumentException("The window has no bound: AttentionWindow.Sliding(n) shows n keys; null stands for no window.", Options);
-        if (options.Window is { } bounds && (bounds.Left < 0 || bounds.Right < 0))
-            throw new ArgumentOutOfRangeException(Options, bounds, "The window's bounds must not be negative; null stands for all keys on that side.");
+        _ = ScoringInputs.Of(options, headDim: 1);
+        _ = VisibilityInputs.Of(options, AttentionMask.None);
     }
 
     /// <summary>Checks how a call runs; the parameter is <c>execution</c>.</summary>
@@ -232,8 +198,7 @@ internal static class CallValidation
     /// <summary>Checks all that options say of sequences, keys and heads, and takes the masks into the call.</summary>
     public static void CheckOptions(ref AttentionCall call, in AttentionShape shape, in AttentionOptions options)
     {
-        call.Visibility.MaskKeyLength = int.MaxValue;
-        foreach (MaskElement element in MaskOperands.Elements)
+        foreach (MaskElement element in MaskTensor.Elements)
         {
             if (!options.MaskOf(element).IsGiven)
                 continue;
@@ -274,24 +239,10 @@ internal static class CallValidation
         }
 
         if (!options.AlibiSlopes.IsEmpty)
-        {
             CheckCount(nameof(options.AlibiSlopes), options.AlibiSlopes.Length, shape.QueryHeads, "query heads");
-            foreach (float slope in options.AlibiSlopes)
-            {
-                if (!float.IsFinite(slope))
-                    throw new ArgumentOutOfRangeException(Options, slope, "AlibiSlopes must be finite.");
-            }
-        }
 
         if (!options.Sinks.IsEmpty)
-        {
             CheckCount(nameof(options.Sinks), options.Sinks.Length, shape.QueryHeads, "query heads");
-            foreach (float sink in options.Sinks)
-            {
-                if (float.IsNaN(sink) || float.IsPositiveInfinity(sink))
-                    throw new ArgumentOutOfRangeException(Options, sink, "Sinks must be finite, or −∞ for none.");
-            }
-        }
 
         if (!options.QueryStarts.IsEmpty || !options.KeyStarts.IsEmpty)
         {
@@ -427,11 +378,11 @@ internal static class CallValidation
         CheckOne(name, Query, written, query);
         CheckOne(name, Key, written, key);
         CheckOne(name, Value, written, value);
-        foreach (MaskElement element in MaskOperands.Elements)
+        foreach (MaskElement element in MaskTensor.Elements)
         {
             ref readonly MaskTensor mask = ref options.MaskOf(element);
             if (Overlap(in Bytes(written), ByteLength(written), in mask.Start, (nuint)mask.Length * (nuint)mask.BytesPerItem))
-                throw new ArgumentException($"Overlaps {AttentionCall.FeatureOf(element)}.", name);
+                throw new ArgumentException($"Overlaps {MaskTensor.FeatureOf(element)}.", name);
         }
 
         CheckOne(name, nameof(options.KeyLengths), written, options.KeyLengths);

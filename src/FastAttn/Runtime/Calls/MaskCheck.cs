@@ -16,7 +16,7 @@ internal static class MaskCheck
     /// <exception cref="ArgumentException">The mask does not fit.</exception>
     public static MaskLayout Check(in MaskTensor mask, in AttentionShape shape, string parameter)
     {
-        AttentionFeatures name = AttentionCall.FeatureOf(mask.Element);
+        AttentionFeatures name = MaskTensor.FeatureOf(mask.Element);
         int itemBits = mask.Element == MaskElement.Bit ? BitsPerByte : 1;
         AttentionMaskSizes sizes = mask.Sizes ?? Infer(mask, shape, itemBits, name, parameter);
         CheckSize(sizes.Batch, shape.Batch, "batch");

@@ -201,7 +201,7 @@ internal sealed unsafe partial class FlashDriver<TTiles, TVector, TSpec>(TileDri
             from = end;
         }
 
-        ScoreSteps<TVector>.RunBlock<TSpec>(scores, call.Uses, call.Scoring.Cap, addsBias: hasBias && !fuses);
+        ScoreSteps<TVector>.RunBlock<TSpec>(scores, call.Uses, call.Scoring, addsBias: hasBias && !fuses);
         if (hides)
             tile.HideKeys(first, seen);
     }

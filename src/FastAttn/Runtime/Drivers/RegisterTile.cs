@@ -99,7 +99,7 @@ internal readonly unsafe struct RegisterTile<TVector, TSpec>
         void** rows = stackalloc void*[width];
         for (int q = 0; q < width; q++)
             rows[q] = call.Operands.Query + Queries.Rows.Offset(Math.Min(q, Queries.Count - 1), call.Operands.QueryStrides);
-        float scale = ScoreSteps<TVector>.QueryScale<TSpec>(call.Uses, call.Scoring.Scale, call.Scoring.Cap);
+        float scale = ScoreSteps<TVector>.QueryScale<TSpec>(call.Uses, call.Scoring);
         LanePacking<TVector>.Pack<FloatElement>(rows, 0, call.Operands.HeadDim, scale, Query, width, Block.Stride);
     }
 

@@ -64,7 +64,7 @@ internal readonly unsafe struct RowTile<TVector, TSpec>
     public void PackQuery(in AttentionCall call)
     {
         int headDim = call.Operands.HeadDim;
-        float scale = ScoreSteps<TVector>.QueryScale<TSpec>(call.Uses, call.Scoring.Scale, call.Scoring.Cap);
+        float scale = ScoreSteps<TVector>.QueryScale<TSpec>(call.Uses, call.Scoring);
         for (int q = 0; q < Queries.Count; q++)
             RowSoftmax<TVector>.Scale(call.Operands.Query + Queries.Rows.Offset(q, call.Operands.QueryStrides), scale, Query + (long)q * headDim, headDim);
     }
@@ -92,7 +92,7 @@ internal readonly unsafe struct RowTile<TVector, TSpec>
     [MethodImpl(MethodImplOptions.AggressiveOptimization)]
     private void ChangeScores(in AttentionCall call, int row, float* score, float* bias, int first, int count)
     {
-        ScoreSteps<TVector>.CapRow<TSpec>(score, count, call.Uses, call.Scoring.Cap);
+        ScoreSteps<TVector>.CapRow<TSpec>(score, count, call.Uses, call.Scoring);
         if (Queries.Visibility.Masks.IsAny)
         {
             RowMaskCopying<TVector> copying = new(bias, row, first, count);

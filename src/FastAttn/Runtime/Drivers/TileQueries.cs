@@ -60,8 +60,7 @@ internal readonly unsafe struct TileQueries<TSpec>
             Count,
             width,
             sequence.KeyLength,
-            call.Visibility.MaskKeyLength,
-            (call.Visibility.Left, call.Visibility.Right),
+            call.Visibility,
             new(call.Uses, masks));
         if (Features.Uses<TSpec>(call.Uses, AttentionFeatures.Sinks))
         {

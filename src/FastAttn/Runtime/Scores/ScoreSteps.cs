@@ -15,11 +15,10 @@ internal static unsafe class ScoreSteps<TVector>
     /// tangent.
     /// </summary>
     /// <param name="uses">What the call uses.</param>
-    /// <param name="scale">The scale.</param>
-    /// <param name="cap">The softcap's bound, where the call uses it.</param>
+    /// <param name="inputs">Its numbers.</param>
     /// <typeparam name="TSpec">What the kernel was declared for.</typeparam>
-    public static float QueryScale<TSpec>(AttentionFeatures uses, double scale, float cap)
-        where TSpec : struct, IKernelSpec => (float)(HasCap<TSpec>(uses) ? scale / cap * VectorMath.TanhScale : scale);
+    public static float QueryScale<TSpec>(AttentionFeatures uses, in ScoringInputs inputs)
+        where TSpec : struct, IKernelSpec => (float)(HasCap<TSpec>(uses) ? inputs.Scale / inputs.Cap * VectorMath.TanhScale : inputs.Scale);
 
     /// <summary>Whether scores are bounded before anything is added to them.</summary>
     [MethodImpl(MethodImplOptions.AggressiveInlining)]
@@ -29,19 +28,19 @@ internal static unsafe class ScoreSteps<TVector>
     /// <summary>Softcap and bias of a block, queries in lanes.</summary>
     /// <param name="block">The block.</param>
     /// <param name="uses">What the call uses.</param>
-    /// <param name="cap">The softcap's bound.</param>
+    /// <param name="inputs">Its numbers.</param>
     /// <param name="addsBias">Whether the block has a bias that the product has not added.</param>
     /// <typeparam name="TSpec">What the kernel was declared for.</typeparam>
     [MethodImpl(MethodImplOptions.AggressiveInlining)]
-    public static void RunBlock<TSpec>(in ScoreBlock block, AttentionFeatures uses, float cap, bool addsBias)
+    public static void RunBlock<TSpec>(in ScoreBlock block, AttentionFeatures uses, in ScoringInputs inputs, bool addsBias)
         where TSpec : struct, IKernelSpec
     {
         if (HasCap<TSpec>(uses))
         {
             if (addsBias)
-                RunLanes(new SoftcapAndBias(cap, new(block.Bias, block.Stride)), block);
+                RunLanes(new SoftcapAndBias(inputs.Cap, new(block.Bias, block.Stride)), block);
             else
-                RunLanes(new Softcap(cap), block);
+                RunLanes(new Softcap(inputs.Cap), block);
         }
         else if (addsBias)
         {
@@ -53,18 +52,18 @@ internal static unsafe class ScoreSteps<TVector>
     /// <param name="score">The scores.</param>
     /// <param name="count">How many.</param>
     /// <param name="uses">What the call uses.</param>
-    /// <param name="cap">The softcap's bound.</param>
+    /// <param name="inputs">Its numbers.</param>
     /// <typeparam name="TSpec">What the kernel was declared for.</typeparam>
     [MethodImpl(MethodImplOptions.AggressiveInlining)]
-    public static void CapRow<TSpec>(float* score, int count, AttentionFeatures uses, float cap)
+    public static void CapRow<TSpec>(float* score, int count, AttentionFeatures uses, in ScoringInputs inputs)
         where TSpec : struct, IKernelSpec
     {
         if (!HasCap<TSpec>(uses))
             return;
         int whole = count / TVector.Count * TVector.Count;
-        RunRow(new Softcap(cap), score, 0, whole);
+        RunRow(new Softcap(inputs.Cap), score, 0, whole);
         if (whole < count)
-            ScoreSteps<Lanes1>.RunRow(new ScoreSteps<Lanes1>.Softcap(cap), score, whole, count);
+            ScoreSteps<Lanes1>.RunRow(new ScoreSteps<Lanes1>.Softcap(inputs.Cap), score, whole, count);
     }
 
     /// <summary>Adds masks to the scores of one query.</summary>

@@ -28,12 +28,11 @@ internal readonly unsafe struct KeyVisibility<TSpec>
     /// <param name="rowCount">Queries.</param>
     /// <param name="width">Lanes: those without a query see nothing.</param>
     /// <param name="keyLength">Keys of the sequence.</param>
-    /// <param name="maskLength">Elements of the shortest mask's rows: the keys after them are hidden.</param>
-    /// <param name="window">How many keys before and after its own position a query sees.</param>
+    /// <param name="inputs">What the call says of windows and masks.</param>
     /// <param name="masks">The masks.</param>
     [MethodImpl(MethodImplOptions.AggressiveOptimization)]
     public KeyVisibility(
-        int* starts, int* limits, long* positions, int rowCount, int width, int keyLength, int maskLength, (long Left, long Right) window, in TileMasks<TSpec> masks)
+        int* starts, int* limits, long* positions, int rowCount, int width, int keyLength, in VisibilityInputs inputs, in TileMasks<TSpec> masks)
     {
         _masks = masks;
         _starts = starts;
@@ -45,14 +44,14 @@ internal readonly unsafe struct KeyVisibility<TSpec>
             return;
         }
 
-        keyLength = Math.Min(keyLength, maskLength);
+        keyLength = Math.Min(keyLength, inputs.MaskKeyLength);
         KeyRange unmasked = KeyRange.None, range = KeyRange.None;
         bool isShared = masks.IsShared;
         (int Start, int Limit) previous = default;
         for (int q = 0; q < rowCount; q++)
         {
-            int limit = (int)Math.Clamp(positions[q] + window.Right + 1, 0, keyLength);
-            int start = HasStarts ? (int)Math.Clamp(positions[q] - window.Left, 0, limit) : 0;
+            int limit = (int)Math.Clamp(positions[q] + inputs.Right + 1, 0, keyLength);
+            int start = HasStarts ? (int)Math.Clamp(positions[q] - inputs.Left, 0, limit) : 0;
             unmasked = unmasked.With(start, limit);
 
             // Queries that share a mask's row, and the range that it is narrowed to, need not look at it again.

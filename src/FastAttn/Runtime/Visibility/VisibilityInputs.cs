@@ -1,3 +1,4 @@
+using System;
 using System.Diagnostics.CodeAnalysis;
 
 namespace FastAttn.Runtime;
@@ -11,7 +12,7 @@ internal unsafe struct VisibilityInputs
     /// <summary>Whether it is self-attention whose sequences are padded to one length, or need not be.</summary>
     public bool IsSelfAttention;
 
-    /// <summary>The position offset of all sequences; <see cref="Sequence.DefaultOffset"/> where null.</summary>
+    /// <summary>The position offset of all sequences; each sequence's default where null.</summary>
     public int? PositionOffset;
 
     /// <summary>The position of the first key: 0, but in calls over a part of the keys.</summary>
@@ -53,4 +54,25 @@ internal unsafe struct VisibilityInputs
     /// <summary>The mask of these elements.</summary>
     [UnscopedRef]
     public ref MaskOperand MaskOf(MaskElement element) => ref Masks[(int)element];
+
+    /// <summary>Checks what options say of positions and windows, and takes it, but for masks and what has to be pinned.</summary>
+    /// <param name="options">The options of a call.</param>
+    /// <param name="mask">Whether a query sees all keys or those up to its own position.</param>
+    /// <exception cref="ArgumentException">The window shows no key, or all; the parameter is <c>options</c>.</exception>
+    public static VisibilityInputs Of(in AttentionOptions options, AttentionMask mask)
+    {
+        if (options.Window is { Left: null, Right: null })
+            throw new ArgumentException("The window has no bound: AttentionWindow.Sliding(n) shows n keys; null stands for no window.", nameof(options));
+        if (options.Window is { } bounds && (bounds.Left < 0 || bounds.Right < 0))
+            throw new ArgumentOutOfRangeException(nameof(options), bounds, "The window's bounds must not be negative; null stands for all keys on that side.");
+        return new()
+        {
+            PositionOffset = options.PositionOffset,
+            FirstKey = options.KeyPart?.Start ?? 0,
+            AllKeys = options.KeyPart?.KeyLength,
+            Left = options.Window?.Left ?? Unbounded,
+            Right = mask == AttentionMask.Causal ? 0 : options.Window?.Right ?? Unbounded,
+            MaskKeyLength = int.MaxValue,
+        };
+    }
 }

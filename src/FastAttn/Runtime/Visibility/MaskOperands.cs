@@ -1,4 +1,3 @@
-using System;
 using System.Runtime.CompilerServices;
 
 namespace FastAttn.Runtime;
@@ -11,7 +10,4 @@ internal struct MaskOperands
     public const int Count = 3;
 
     private MaskOperand _first;
-
-    /// <summary>All kinds of elements.</summary>
-    public static ReadOnlySpan<MaskElement> Elements => [MaskElement.Float, MaskElement.Byte, MaskElement.Bit];
 }
