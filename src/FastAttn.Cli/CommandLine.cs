@@ -32,7 +32,8 @@ internal static class CommandLine
             if (unknown is not null || parsed.Action is ParseErrorAction)
             {
                 string message = unknown is not null ? $"'{Printable.Of(unknown)}' is unknown." : parsed.Errors[0].Message;
-                throw new InputException($"{message} See 'fastattn --help'.");
+                string command = parsed.CommandResult.Command is RootCommand ? string.Empty : $"{parsed.CommandResult.Command.Name} ";
+                throw new InputException($"{message} See 'fastattn {command}--help'.");
             }
 
             return parsed.Invoke(new InvocationConfiguration { Output = output, Error = error, EnableDefaultExceptionHandler = false });

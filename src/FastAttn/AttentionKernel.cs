@@ -154,7 +154,10 @@ public abstract class AttentionKernel
     /// </summary>
     /// <param name="qkv">Q, K and V: [B, L, H·d_k + H_kv·(d_k + d_v)].</param>
     /// <param name="output">O, written: [B, L, H, d_v], or at strides; with or without log-sum-exp. Must not overlap another buffer.</param>
-    /// <param name="shape">The sizes, without a layout; query and key length are the same.</param>
+    /// <param name="shape">
+    /// The sizes; query and key length are the same. Its layout is ignored, since that of QKV and output is [B, L, H, D]: to merge the output with another, give
+    /// <see cref="AttentionOutput.Merge"/> that layout.
+    /// </param>
     /// <param name="options">What is computed, as in <see cref="Forward"/>.</param>
     /// <param name="execution">How it runs: threads and cancellation.</param>
     /// <inheritdoc cref="Forward" path="/remarks"/>

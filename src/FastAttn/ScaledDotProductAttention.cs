@@ -50,7 +50,7 @@ public static class ScaledDotProductAttention
     /// <inheritdoc cref="AttentionKernel.ForwardQkv" path="/summary"/>
     /// <param name="qkv">Q, K and V: [B, L, H·d_k + H_kv·(d_k + d_v)].</param>
     /// <param name="output">O, written: [B, L, H, d_v], or at strides; with or without log-sum-exp. Must not overlap another buffer.</param>
-    /// <param name="shape">The sizes, without a layout; query and key length are the same.</param>
+    /// <param name="shape">The sizes; query and key length are the same. Its layout is ignored, since that of QKV and output is [B, L, H, D].</param>
     /// <param name="headDim">Head dimension d_k, 1 to <see cref="MaxDim"/>.</param>
     /// <param name="mask">Whether a query sees all keys or those up to its own position.</param>
     /// <param name="options">What is computed, as in <see cref="Forward"/>.</param>

@@ -33,7 +33,7 @@ public sealed class ArrayRunTests
         ShouldBeReference(folder, AttentionMask.None, default);
         folder.Run("--mask", "causal").ShouldSucceed();
         ShouldBeReference(folder, AttentionMask.Causal, default);
-        folder.Run("--mask", "Causal", "--causal-offset", "-2", "--scale", "0.25", "--threads", "1", "--check").ShouldSucceed();
+        folder.Run("--mask", "Causal", "--position-offset", "-2", "--scale", "0.25", "--threads", "1", "--check").ShouldSucceed();
         ShouldBeReference(folder, AttentionMask.Causal, new AttentionOptions { PositionOffset = -2, Scale = 0.25f });
     }
 
@@ -51,7 +51,7 @@ public sealed class ArrayRunTests
         ArrayFolder.Write(folder.Key, new NpyArray([keys, 2], new float[2 * keys]));
         ArrayFolder.Write(folder.Value, new NpyArray([keys, 1], [.. Enumerable.Range(0, keys).Select(key => (float)(1 << key))]));
 
-        folder.Run(["--mask", "causal", "--check", .. offset is null ? Array.Empty<string>() : ["--causal-offset", offset]]).ShouldSucceed();
+        folder.Run(["--mask", "causal", "--check", .. offset is null ? Array.Empty<string>() : ["--position-offset", offset]]).ShouldSucceed();
 
         float[] output = ArrayFolder.Read(folder.Output).Data;
         Assert.Equal(expected.Length, output.Length);
@@ -66,14 +66,14 @@ public sealed class ArrayRunTests
         folder.WriteInputs([2, 9, 33], [2, 4, 33], [2, 4, 1]);
 
         folder.Run("--mask", "causal").ShouldBeBadInput(
-            $"--causal-offset is missing: --query {folder.Query} has 9 queries, --key {folder.Key} only 4 keys; 0 lets the first query see the first key, -5 the last query the last key.");
+            $"--position-offset is missing: --query {folder.Query} has 9 queries, --key {folder.Key} only 4 keys; 0 lets the first query see the first key, -5 the last query the last key.");
         Assert.Equal(["k.npy", "q.npy", "v.npy"], folder.FileNames);
 
         folder.Run().ShouldSucceed();
         ShouldBeReference(folder, AttentionMask.None, default);
         foreach (int offset in new[] { 0, -5 })
         {
-            folder.Run("--mask", "causal", "--causal-offset", $"{offset}", "--check").ShouldSucceed();
+            folder.Run("--mask", "causal", "--position-offset", $"{offset}", "--check").ShouldSucceed();
             ShouldBeReference(folder, AttentionMask.Causal, new AttentionOptions { PositionOffset = offset });
         }
     }

@@ -19,8 +19,8 @@ public sealed class BadOptionTests
     [InlineData("--scale NaN: expected a finite number", "run", "--scale", "NaN")]
     [InlineData("--scale 1e99: expected a finite number", "run", "--scale", "1e99")]
     [InlineData("--scale 0.5: needs arrays", "run", "--scale", "0.5")]
-    [InlineData("--causal-offset 1.5: expected an integer", "run", "--causal-offset", "1.5")]
-    [InlineData("--causal-offset -3: needs arrays", "run", "--causal-offset", "-3")]
+    [InlineData("--position-offset 1.5: expected an integer", "run", "--position-offset", "1.5")]
+    [InlineData("--position-offset -3: needs arrays", "run", "--position-offset", "-3")]
     [InlineData("--threads 0: expected an integer of at least 1", "run", "--threads", "0")]
     [InlineData("--threads -1: expected an integer of at least 1", "run", "--threads", "-1")]
     [InlineData("--threads 99999999999: expected an integer", "run", "--threads", "99999999999")]
@@ -68,7 +68,7 @@ public sealed class BadOptionTests
         using var folder = new ArrayFolder();
         folder.WriteInputs([2, 3], [2, 3], [2, 3]);
 
-        folder.Run(["--causal-offset", "0", .. mask]).ShouldBeBadInput("--causal-offset 0: needs --mask causal");
+        folder.Run(["--position-offset", "0", .. mask]).ShouldBeBadInput("--position-offset 0: needs --mask causal");
     }
 
     [Fact]

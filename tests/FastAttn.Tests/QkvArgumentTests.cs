@@ -31,11 +31,10 @@ public static class QkvArgumentTests
     }
 
     [Fact]
-    public static void Shape_of_other_tokens_or_with_a_layout_is_refused()
+    public static void Shape_of_other_tokens_is_refused()
     {
         Refused("shape", Shape with { KeyLength = 6 }, Elements, Outputs);
         Refused("shape", Shape with { KeyLength = 4 }, Elements, Outputs);
-        Refused("shape", Shape with { Layout = AttentionLayout.BatchLengthHeadDim }, Elements, Outputs);
         Refused("shape", Shape with { Layout = (AttentionLayout)7 }, Elements, Outputs);
         Refused("shape", Shape with { Batch = -1 }, Elements, Outputs);
         Refused("shape", Shape with { QueryHeads = 3 }, Elements, Outputs);

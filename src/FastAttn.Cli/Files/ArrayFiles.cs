@@ -31,7 +31,7 @@ internal sealed class ArrayFiles(string query, string key, string value, string 
         AttentionProblem problem = ToProblem(q, k, v);
         // The library refuses a causal mask over more queries than keys, since its diagonal could be meant in two ways. The tool names its option.
         if (Mask == AttentionMask.Causal && CausalOffset is null && q.Length > k.Length && k.Length > 0)
-            throw new InputException($"--causal-offset is missing: {q.Name} has {q.Length} queries, {k.Name} only {k.Length} keys; 0 lets the first query see the first key, {k.Length - q.Length} the last query the last key.");
+            throw new InputException($"--position-offset is missing: {q.Name} has {q.Length} queries, {k.Name} only {k.Length} keys; 0 lets the first query see the first key, {k.Length - q.Length} the last query the last key.");
         if (problem.OutputLength > Array.MaxLength)
             throw new InputException($"{InputFile.Name("--output", output)}: would have {problem.OutputLength} elements; {Array.MaxLength} are the most.");
 

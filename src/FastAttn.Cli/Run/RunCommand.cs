@@ -20,7 +20,7 @@ internal sealed class RunCommand : Command
         "--scale", "The factor of the scores. Default: 1/sqrt(D).", "a finite number", float.IsFinite);
 
     private readonly Option<int?> _causalOffset = ValueOption.Number<int>(
-        "--causal-offset", "Query i sees key j where j <= i + offset. Default: keys - queries; must be given where there are more queries than keys.", "an integer", _ => true);
+        "--position-offset", "Query i stands at key i + offset, and sees the keys up to there. Default: keys - queries; must be given where there are more queries than keys.", "an integer", _ => true);
 
     private readonly Option<int?> _threads = ValueOption.Number<int>(
         "--threads", "The most threads. Default: all processors.", "an integer of at least 1", threads => threads >= 1);

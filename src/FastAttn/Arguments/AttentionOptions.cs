@@ -41,7 +41,7 @@ public readonly ref struct AttentionOptions
     /// <para>Where null, each sequence has the offset that it has alone:</para>
     /// <list type="table">
     /// <listheader><term>call</term><description>offset</description></listheader>
-    /// <item><term>shape with as many keys as queries, padded (<see cref="KeyLengths"/>) or not</term><description>0</description></item>
+    /// <item><term>shape with as many keys as queries, padded (<see cref="KeyLengths"/>) or not, without <see cref="QueryLengths"/></term><description>0</description></item>
     /// <item><term>any other shape; <see cref="QueryLengths"/>; ragged</term><description>the sequence's keys − its queries: its last query sees its last key, as after a cache</description></item>
     /// <item><term><see cref="KeyPart"/></term><description>as above, by all keys of the sequence instead of those of the call</description></item>
     /// <item><term>a layer (<c>MultiHeadAttention</c>) with a cache</term><description>the tokens that were in the cache before</description></item>

@@ -7,8 +7,9 @@ namespace FastAttn;
 /// </summary>
 /// <remarks>
 /// <para>
-/// A mask comes with its sizes. Without them they are those of the shape: a mask is [B, H, L_q, L_k], [B, 1, L_q, L_k], [1, H, L_q, L_k] or
-/// [1, 1, L_q, L_k] by its number of elements. Where two of these have as many elements, as with as many sequences as heads, the sizes must be given.
+/// A mask comes with its sizes. Without them it must be of the shape's full size, [B, H, L_q, L_k], or the same for all query heads,
+/// [B, 1, L_q, L_k]; with as many sequences as query heads, where the latter could be one mask for each head, it needs its sizes. <b>Any other mask
+/// must bring its sizes</b>: its number of elements may be one of these by chance. A mask without sizes has exactly as many elements as they need.
 /// <c>default</c> is no mask; an empty mask is an error.
 /// </para>
 /// </remarks>

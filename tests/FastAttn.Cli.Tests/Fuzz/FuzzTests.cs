@@ -85,7 +85,7 @@ public sealed class FuzzTests
             File.WriteAllBytes(folder.Key, files.Npy(key));
             File.WriteAllBytes(folder.Value, files.Npy(value));
             string[] options = files.Arguments(
-                ("--mask", ["causal", "none", "1"]), ("--scale", ["1", "-3", "1e38", "1e39"]), ("--causal-offset", ["0", "-2147483648", "2147483647", "x"]), ("--threads", ["1", "2147483647", "0"]),
+                ("--mask", ["causal", "none", "1"]), ("--scale", ["1", "-3", "1e38", "1e39"]), ("--position-offset", ["0", "-2147483648", "2147483647", "x"]), ("--threads", ["1", "2147483647", "0"]),
                 ("--isa", ["scalar", "avx2", "mmx"]), ("--check", ["true", "", "--check"]));
             return Accepts(folder, ["run", "--query", folder.Query, "--key", folder.Key, "--value", folder.Value, "--output", folder.Output, .. options]);
         });

@@ -44,23 +44,23 @@ public static class MaskArgumentTests
     }
 
     [Fact]
-    public static void Mask_without_sizes_has_the_elements_of_a_shape_that_repeats_sequences_or_heads()
+    public static void Mask_without_sizes_has_the_elements_of_the_shape_or_of_one_head()
     {
-        foreach (int right in (int[])[Whole, Whole / Heads, Whole / Batch, Queries * Keys])
+        foreach (int right in (int[])[Whole, Whole / Heads])
         {
             Accepted(Plain with { AdditiveMask = new float[right] });
             Accepted(Plain with { BooleanMask = new bool[right] });
             Accepted(Plain with { BitMask = new byte[right / Keys] });
         }
 
-        // Also a mask of another batch, of fewer keys, and one that is longer than needed.
-        foreach (int wrong in (int[])[0, 1, Keys, Queries * Keys - 1, Queries * Keys + 1, 3 * Queries * Keys, 3 * Heads * Queries * Keys, Whole - 1, Whole + 1, 2 * Whole])
+        // Also a mask for all sequences or for each head, which others may be as long as, a mask of another batch, of fewer keys, and one that is longer than needed.
+        foreach (int wrong in (int[])[0, 1, Keys, Batch * Keys, Queries * Keys, Whole / Batch, Queries * Keys - 1, Queries * Keys + 1, 3 * Queries * Keys, 3 * Heads * Queries * Keys, Whole - 1, Whole + 1, 2 * Whole])
         {
             Refused(Plain with { AdditiveMask = new float[wrong] });
             Refused(Plain with { BooleanMask = new bool[wrong] });
         }
 
-        foreach (int wrong in (int[])[0, 1, Queries - 1, 3 * Queries, 2 * Heads * Queries - 1, 2 * Heads * Queries + 1])
+        foreach (int wrong in (int[])[0, 1, Queries - 1, Queries, Heads * Queries, 3 * Queries, 2 * Heads * Queries - 1, 2 * Heads * Queries + 1])
             Refused(Plain with { BitMask = new byte[wrong] });
     }
 
@@ -79,9 +79,8 @@ public static class MaskArgumentTests
             Accepted(square with { BitMask = new(new byte[Both * Queries], sizes) });
         }
 
-        // These two have other numbers of elements.
+        // That of the full size has another number of elements.
         Accepted(square with { AdditiveMask = new float[Both * Elements] });
-        Accepted(square with { AdditiveMask = new float[Queries * Keys] });
     }
 
     [Fact]

@@ -47,21 +47,21 @@ internal static class MaskCheck
         }
     }
 
-    /// <summary>The sizes of a mask that comes without: each axis but the keys' whole or repeated, as the number of elements says.</summary>
+    /// <summary>The sizes of a mask that comes without: of the shape's full size, or the same for all query heads.</summary>
     private static AttentionMaskSizes Infer(in MaskTensor mask, in AttentionShape shape, int itemBits, AttentionFeatures name, string parameter)
     {
-        Int128 rowItems = (shape.KeyLength + (Int128)itemBits - 1) / itemBits, one = rowItems * shape.QueryLength;
-        bool isEachSequence = mask.Length == one * shape.Batch, isEachHead = mask.Length == one * shape.QueryHeads;
-        if (mask.Length == one * shape.Batch * shape.QueryHeads)
+        Int128 rowItems = (shape.KeyLength + (Int128)itemBits - 1) / itemBits, head = rowItems * shape.QueryLength, shared = head * shape.Batch, full = shared * shape.QueryHeads;
+        if (mask.Length == full)
             return new(shape.Batch, shape.QueryHeads, shape.QueryLength, shape.KeyLength);
-        if (mask.Length == one)
-            return new(1, 1, shape.QueryLength, shape.KeyLength);
-        if (isEachSequence && isEachHead)
-            throw new ArgumentException($"{name} has {mask.Length} elements, one mask for each sequence or one for each query head, of which there are {shape.Batch} both: give its sizes.", parameter);
-        if (isEachSequence || isEachHead)
-            return new(isEachSequence ? shape.Batch : 1, isEachHead ? shape.QueryHeads : 1, shape.QueryLength, shape.KeyLength);
+        if (mask.Length == shared && shape.Batch == shape.QueryHeads)
+            throw new ArgumentException($"{name} has {mask.Length} elements, a mask for each sequence or one for each query head, of which there are {shape.Batch} both: {Advice(mask)}.", parameter);
+        if (mask.Length == shared)
+            return new(shape.Batch, 1, shape.QueryLength, shape.KeyLength);
         throw new ArgumentException(
-            $"{name} has {mask.Length} elements; [{shape.Batch} or 1, {shape.QueryHeads} or 1, {shape.QueryLength}, {shape.KeyLength}] has {one} for each sequence and head. Give the sizes of another mask.", parameter);
+            $"{name} has {mask.Length} elements. Without sizes it must have {full}, [{shape.Batch}, {shape.QueryHeads}, {shape.QueryLength}, {shape.KeyLength}], or {shared}, [{shape.Batch}, 1, {shape.QueryLength}, {shape.KeyLength}]; else {Advice(mask)}.", parameter);
+
+        static string Advice(in MaskTensor mask) =>
+            $"give its sizes, new {MaskTensor.FeatureOf(mask.Element)}(elements, new AttentionMaskSizes(batch, heads, queryLength, keyLength))";
     }
 
     private static MaskLayout Contiguous(in AttentionMaskSizes sizes, int itemBits)

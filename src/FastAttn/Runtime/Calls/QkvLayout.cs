@@ -20,8 +20,6 @@ internal static class QkvLayout
         CallValidation.CheckShape(shape);
         if (shape.QueryLength != shape.KeyLength)
             throw new ArgumentException($"Queries and keys are of the same tokens; the query length is {shape.QueryLength}, the key length {shape.KeyLength}.", nameof(shape));
-        if (shape.Layout != default)
-            throw new ArgumentException("The layout of QKV and of its output is [B, L, H, D]; it must not be set.", nameof(shape));
 
         long keys = (long)shape.QueryHeads * headDim, values = keys + (long)shape.KeyValueHeads * headDim, token = values + (long)shape.KeyValueHeads * valueDim;
         bool isRagged = !options.QueryStarts.IsEmpty || !options.KeyStarts.IsEmpty;
