@@ -77,6 +77,10 @@ internal static class CallValidation
         if (scores.Length < expected)
             throw new ArgumentException($"Has {scores.Length} elements; batch {shape.Batch} × query heads {shape.QueryHeads} × query length {shape.QueryLength} × key length {shape.KeyLength} need {expected}.", name);
         CheckApart(name, scores[..(int)expected], query.Elements, key.Elements, default, options);
+
+        // A row of scores takes the place of an output. Sizes beside a batch of 0 may be too large for strides, as with outputs.
+        call.Operands.ValueDim = shape.KeyLength;
+        call.Operands.OutputStrides = shape.Batch == 0 ? default : AttentionStrides.Of(AttentionLayout.BatchHeadLengthDim, shape.QueryHeads, shape.QueryLength, shape.KeyLength);
         return call;
     }
 
@@ -170,8 +174,8 @@ internal static class CallValidation
         bool isSquare = shape.QueryLength == (options.KeyPart?.KeyLength ?? shape.KeyLength) && !options.QueryLengths.IsEmpty && options.KeyLengths.IsEmpty;
         for (int b = 0; b < shape.Batch; b++)
         {
-            int queries = !options.QueryStarts.IsEmpty ? options.QueryStarts[b + 1] - options.QueryStarts[b] : options.QueryLengths.IsEmpty ? shape.QueryLength : options.QueryLengths[b];
-            int keys = !options.KeyStarts.IsEmpty ? options.KeyStarts[b + 1] - options.KeyStarts[b] : options.KeyLengths.IsEmpty ? options.KeyPart?.KeyLength ?? shape.KeyLength : options.KeyLengths[b];
+            Sequence sequence = Sequence.Of(b, shape, options);
+            int queries = sequence.QueryLength, keys = options.KeyPart?.KeyLength ?? sequence.KeyLength;
             if (queries == 0 || keys == 0)
                 continue;
             if (isSquare && queries != keys)
