@@ -196,8 +196,6 @@ public abstract class AttentionKernel
         AttentionExecution execution = default)
     {
         AttentionCall call = CallValidation.CheckScores<float>(nameof(weights), HeadDim, Mask, Features, query, key, weights, shape, options, execution);
-        call.Operands.ValueDim = shape.KeyLength;
-        call.Operands.OutputStrides = new((long)shape.QueryHeads * shape.QueryLength * shape.KeyLength, (long)shape.QueryLength * shape.KeyLength, shape.KeyLength);
         Run(ref call, query.Elements, key.Elements, value: default, weights, logSumExp: default, wantsWeights: true, options, execution);
     }
 

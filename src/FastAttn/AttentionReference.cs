@@ -31,6 +31,7 @@ public static class AttentionReference
     /// <param name="cancellationToken">Ends the call between queries.</param>
     /// <remarks>A query that sees no key, or none with a score above −∞, gets zeros. Another key with a score of −∞ has weight 0.</remarks>
     /// <exception cref="ArgumentException">As <see cref="AttentionKernel.Forward"/>.</exception>
+    /// <exception cref="OperationCanceledException">Cancelled; what the output holds is unspecified.</exception>
     public static void Forward<T>(
         AttentionInput query,
         AttentionInput key,
@@ -69,7 +70,7 @@ public static class AttentionReference
         var scores = new T[shape.KeyLength];
         for (int b = 0; b < shape.Batch; b++)
         {
-            Sequence sequence = SequenceAt(b, shape, options);
+            Sequence sequence = Sequence.Of(b, shape, options);
             for (int h = 0; h < shape.QueryHeads; h++)
             {
                 int keyValueHead = h / call.GroupSize;
@@ -144,6 +145,7 @@ public static class AttentionReference
     /// <param name="options">What is computed, as in <see cref="Forward"/>; not ragged.</param>
     /// <param name="cancellationToken">Ends the call between queries.</param>
     /// <exception cref="ArgumentException">A length, stride or size does not fit; the parameter is named and nothing has been written.</exception>
+    /// <exception cref="OperationCanceledException">Cancelled; what the scores hold is unspecified.</exception>
     public static void Scores<T>(
         AttentionInput query,
         AttentionInput key,
@@ -163,7 +165,7 @@ public static class AttentionReference
         AttentionCall call = CallValidation.CheckScores<T>(nameof(scores), headDim, mask, AttentionFeatures.All, query, key, scores, shape, options, execution: default);
         for (int b = 0; b < shape.Batch; b++)
         {
-            Sequence sequence = SequenceAt(b, shape, options);
+            Sequence sequence = Sequence.Of(b, shape, options);
             for (int h = 0; h < shape.QueryHeads; h++)
             {
                 for (int i = 0; i < shape.QueryLength; i++)
@@ -251,17 +253,6 @@ public static class AttentionReference
             sum += T.Exp(score - max);
         foreach (ref T score in scores)
             score = T.Exp(score - max) / sum;
-    }
-
-    private static Sequence SequenceAt(int index, in AttentionShape shape, in AttentionOptions options)
-    {
-        bool isRagged = !options.QueryStarts.IsEmpty;
-        int queryStart = isRagged ? options.QueryStarts[index] : 0, keyStart = isRagged ? options.KeyStarts[index] : 0;
-        int queryLength = isRagged ? options.QueryStarts[index + 1] - queryStart : options.QueryLengths.IsEmpty ? shape.QueryLength : options.QueryLengths[index];
-        int keyLength = isRagged ? options.KeyStarts[index + 1] - keyStart : options.KeyLengths.IsEmpty ? shape.KeyLength : options.KeyLengths[index];
-        int? given = options.PositionOffsets.IsEmpty ? options.PositionOffset : options.PositionOffsets[index];
-        long offset = given ?? Sequence.DefaultOffset(CallValidation.IsSelfAttention(shape, options), queryLength, options.KeyPart?.KeyLength ?? keyLength);
-        return new(isRagged ? 0 : index, index, queryStart, queryLength, keyStart, keyLength, offset - (options.KeyPart?.Start ?? 0));
     }
 
     private static ReadOnlySpan<float> Row(ReadOnlySpan<float> buffer, in AttentionStrides strides, int batch, int head, int token, int dim) =>

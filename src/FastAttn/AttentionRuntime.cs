@@ -24,7 +24,7 @@ namespace FastAttn;
 public static class AttentionRuntime
 {
     /// <summary>
-    /// The most bytes of scratch memory that are kept between calls; 256 MiB or 4 MiB a processor at first, whichever is more. With 0 each call
+    /// The largest number of bytes of scratch memory that are kept between calls; 256 MiB or 4 MiB a processor at first, whichever is more. With 0 each call
     /// takes its memory from the system. What running calls use does not count. A value below what is kept frees all that is kept.
     /// </summary>
     /// <exception cref="ArgumentOutOfRangeException">The value is negative.</exception>

@@ -74,6 +74,18 @@ public static class ArgumentTests
         }
     }
 
+    [Fact]
+    public static void Output_may_lie_in_the_part_of_an_input_that_is_not_needed()
+    {
+        const int Tokens = 5, Dim = 4, Needed = Tokens * Dim;
+        var pooled = new float[4 * Needed];
+        RandomData.FillNormal(pooled.AsSpan(0, 3 * Needed), new Random(1));
+        var expected = new float[Needed];
+        ScaledDotProductAttention.Forward(pooled[..Needed], pooled[Needed..(2 * Needed)], pooled[(2 * Needed)..(3 * Needed)], expected, new(1, 1, Tokens), Dim);
+        ScaledDotProductAttention.Forward(pooled, pooled.AsSpan(Needed), pooled.AsSpan(2 * Needed), pooled.AsSpan(3 * Needed), new(1, 1, Tokens), Dim);
+        Compare.SameBits("pooled", expected, pooled.AsSpan(3 * Needed));
+    }
+
     /// <summary>The output may end where another buffer begins, though the array goes on.</summary>
     [Fact]
     public static void Longer_output_overlaps_only_where_it_is_written()

@@ -9,7 +9,7 @@ namespace FastAttn;
 public readonly record struct AttentionExecution
 {
     /// <summary>
-    /// The most threads that may work on the call, the caller's included. 0, the default, and −1, as in
+    /// The largest number of threads that may work on the call, the caller's included. 0, the default, and −1, as in
     /// <see cref="System.Threading.Tasks.ParallelOptions"/>, stand for all processors, and there are never more threads than those. Small calls run on the
     /// caller's thread alone.
     /// </summary>

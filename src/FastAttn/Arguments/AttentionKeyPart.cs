@@ -13,8 +13,8 @@ public readonly record struct AttentionKeyPart
     }
 
     /// <summary>The position of the call's first key among all keys.</summary>
-    public int Start { get; }
+    public int Start { get; init; }
 
     /// <summary>All keys of the sequence, those of the other parts included.</summary>
-    public int KeyLength { get; }
+    public int KeyLength { get; init; }
 }

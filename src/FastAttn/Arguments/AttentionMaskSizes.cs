@@ -17,14 +17,14 @@ public readonly record struct AttentionMaskSizes
     }
 
     /// <summary>Sequences, or 1.</summary>
-    public int Batch { get; }
+    public int Batch { get; init; }
 
     /// <summary>Query heads, or 1.</summary>
-    public int Heads { get; }
+    public int Heads { get; init; }
 
     /// <summary>Queries, or 1.</summary>
-    public int QueryLength { get; }
+    public int QueryLength { get; init; }
 
     /// <summary>Keys, or 1, or fewer than the call has.</summary>
-    public int KeyLength { get; }
+    public int KeyLength { get; init; }
 }

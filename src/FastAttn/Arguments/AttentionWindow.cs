@@ -18,10 +18,10 @@ public readonly record struct AttentionWindow
     }
 
     /// <summary>Keys before the query's own position; null for all.</summary>
-    public int? Left { get; }
+    public int? Left { get; init; }
 
     /// <summary>Keys after the query's own position; null for all.</summary>
-    public int? Right { get; }
+    public int? Right { get; init; }
 
     /// <summary>The window of a model whose configuration says <c>sliding_window: keys</c>: a query sees its own key and the <paramref name="keys"/> − 1 before it.</summary>
     /// <param name="keys">Keys that a query sees, its own included; at least 1.</param>

@@ -134,8 +134,8 @@ public static class LayerArgumentTests
             Assert.Equal([0, 0], cache.Lengths.ToArray());
 
             // A mask of the call says what each token sees.
-            layer.Forward(tokens, new float[72], cache, 3, new() { BooleanMask = new bool[18] });
-            layer.Forward(tokens.AsSpan(0, 24), new float[24], cache, 1, new() { AdditiveMask = new float[2 * 4] });
+            layer.Forward(tokens, new float[72], cache, 3, new() { BooleanMask = new(new bool[9], new AttentionMaskSizes(1, 1, 3, 3)) });
+            layer.Forward(tokens.AsSpan(0, 24), new float[24], cache, 1, new() { AdditiveMask = new(new float[4], new AttentionMaskSizes(1, 1, 1, 4)) });
             Assert.Equal([4, 4], cache.Lengths.ToArray());
         }
 

@@ -165,13 +165,12 @@ internal sealed class BatchedCall
         return new(sizes.Batch == 1 ? 0 : batch, sizes.Heads == 1 ? 0 : head, sizes.QueryLength == 1 ? 0 : query, sizes.KeyLength);
     }
 
-    /// <summary>The sizes of a mask that comes without, of those that repeat sequences, heads or both: the ones with as many elements.</summary>
+    /// <summary>The sizes of a mask that comes without, of the full sizes and those that repeat heads: the ones with as many elements.</summary>
     private AttentionMaskSizes SizesOf(int length, int elementsOfItem)
     {
         int perHead = _shape.QueryLength * ((_shape.KeyLength + elementsOfItem - 1) / elementsOfItem);
-        (int Batch, int Heads)[] choices = [(_shape.Batch, _shape.QueryHeads), (1, 1), (_shape.Batch, 1), (1, _shape.QueryHeads)];
-        (int batch, int heads) = choices.First(choice => choice.Batch * choice.Heads * perHead == length);
-        return new(batch, heads, _shape.QueryLength, _shape.KeyLength);
+        bool repeatsHeads = length != _shape.Batch * _shape.QueryHeads * perHead;
+        return new(_shape.Batch, repeatsHeads ? 1 : _shape.QueryHeads, _shape.QueryLength, _shape.KeyLength);
     }
 
     private int QueriesOf(int b) => _queryStarts is null ? _queryLengths?[b] ?? _shape.QueryLength : _queryStarts[b + 1] - _queryStarts[b];

@@ -120,8 +120,8 @@ internal static class OracleCases
         if (apart > 0)
             return new(mask, sizes, new(sequence, head, row));
 
-        // A mask without sizes may repeat sequences, heads or both, as far as its number of elements says which.
-        bool isClear = (queries, keys) == (shape.QueryLength, shape.KeyLength) && ((batch == 1) == (heads == 1) || shape.Batch != shape.QueryHeads);
+        // A mask without sizes may repeat heads, where it could not as well repeat sequences.
+        bool isClear = (batch, queries, keys) == (shape.Batch, shape.QueryLength, shape.KeyLength) && (heads == shape.QueryHeads || shape.Batch != shape.QueryHeads);
         return isClear && random.Next(2) == 0 ? new(mask) : new(mask, sizes);
     }
 

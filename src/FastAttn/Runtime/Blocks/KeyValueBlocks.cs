@@ -49,7 +49,7 @@ internal readonly unsafe struct KeyValueBlocks
     public float* ValueStage { get; init; }
 
     /// <summary>The blocks that some query sees.</summary>
-    /// <param name="seen">Who sees which.</param>
+    /// <param name="seen">Says which they are.</param>
     [MethodImpl(MethodImplOptions.AggressiveInlining)]
     public SeenBlocks<TSeen> Blocks<TSeen>(in TSeen seen)
         where TSeen : struct, ISeenKeys => new(this, seen);
@@ -78,7 +78,8 @@ internal readonly unsafe struct KeyValueBlocks
 
     /// <summary>
     /// Asks for values while a register tile computes scores. The query tiles after the first of a head find keys and values in a cache; asking
-    /// again costs some 3% of a long head's time. Rows that are apart the CPU does not foresee: without asking they cost up to 80%.
+    /// again costs some 3% of a long head's time. Rows that are apart the CPU does not foresee: without asking they cost up to 80%. There the
+    /// second register tile asks for the values of the next block too, which are copied when that block begins.
     /// </summary>
     /// <param name="ahead">Where they are added.</param>
     /// <param name="block">The present block.</param>

@@ -5,9 +5,9 @@ using System.Runtime.CompilerServices;
 namespace FastAttn.Runtime;
 
 /// <summary>The key blocks that some query sees, one after the other; each is brought near when it is its turn.</summary>
-/// <typeparam name="TSeen">Who sees which.</typeparam>
+/// <typeparam name="TSeen">The type of <paramref name="seen"/>.</typeparam>
 /// <param name="blocks">All blocks.</param>
-/// <param name="seen">Who sees which.</param>
+/// <param name="seen">Says which blocks some query sees.</param>
 internal struct SeenBlocks<TSeen>(in KeyValueBlocks blocks, in TSeen seen)
     where TSeen : struct, ISeenKeys
 {

@@ -16,8 +16,10 @@ internal unsafe struct AttentionCall
     public ScoringInputs Scoring;
     public CallPlan Plan;
 
+    /// <summary>Query heads that read one key-value head.</summary>
     public readonly int GroupSize => Shape.QueryHeads / Shape.KeyValueHeads;
 
+    /// <summary>A sequence of the call, from the lengths, starts and offsets that are pinned: <see cref="Sequence.Of"/> before they are.</summary>
     [MethodImpl(MethodImplOptions.AggressiveOptimization)]
     public readonly Sequence SequenceAt(int index)
     {

@@ -23,7 +23,7 @@ internal readonly struct CallPlan
 
     /// <summary>
     /// Keys of a part: blocks are added to those of their part, parts to the parts before, since rounding errors grow with the number of
-    /// terms. With parts added as they are (<see cref="LongSum{TVector}"/>), a million keys err by an ulp or two.
+    /// terms. As <see cref="LongSum{TVector}"/> keeps what additions of parts round off, a million keys err by an ulp or two.
     /// </summary>
     public readonly int KeysPerPart;
 
@@ -122,7 +122,7 @@ internal readonly struct CallPlan
     private static int MaxQueryTiles(in KernelSizes kernel, in AttentionCall call)
     {
         const long CacheFloats = 4 * 1024 * 1024 / sizeof(float);
-        CallOperands operands = call.Operands;
+        ref readonly CallOperands operands = ref call.Operands;
         bool copies = operands.KeyStrides.Length != operands.HeadDim || operands.ValueStrides.Length != operands.ValueDim
             || operands.ValueDim != LanePlan.PaddedColumns(kernel, operands.ValueDim);
         return copies || (long)call.Shape.KeyLength * (operands.HeadDim + operands.ValueDim) > CacheFloats ? kernel.QueryTiles : 1;

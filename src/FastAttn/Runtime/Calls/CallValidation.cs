@@ -35,10 +35,10 @@ internal static class CallValidation
         in AttentionExecution execution)
         where TOutput : unmanaged
     {
-        AttentionCall call = CheckQueryAndKey(headDim, mask, allowed, query, key, shape, options, execution);
+        AttentionCall call = CheckQueryAndKey(headDim, mask, allowed, query, key, shape, options, execution, out ReadOnlySpan<float> queries, out ReadOnlySpan<float> keys);
         (int batch, int queryTokens, int keyTokens) = TokensOf(call, shape, options);
         call.Operands.ValueDim = valueDim;
-        call.Operands.ValueStrides = CheckInput(Value, value, batch, shape.KeyValueHeads, keyTokens, valueDim, shape.Layout);
+        call.Operands.ValueStrides = CheckInput(Value, value, batch, shape.KeyValueHeads, keyTokens, valueDim, shape.Layout, out ReadOnlySpan<float> values);
         (call.Operands.OutputStrides, int written) = CheckBuffer(Output, output.Length, batch, shape.QueryHeads, queryTokens, valueDim, outputStrides, shape.Layout);
         CheckRowsApart(Output, batch, shape.QueryHeads, queryTokens, valueDim, call.Operands.OutputStrides);
         output = output[..written];
@@ -47,12 +47,12 @@ internal static class CallValidation
         {
             int rows = CheckRows(LogSumExp, logSumExp.Length, batch, shape.QueryHeads, queryTokens);
             logSumExp = logSumExp[..rows];
-            CheckApart(LogSumExp, logSumExp, query.Elements, key.Elements, value.Elements, options);
+            CheckApart(LogSumExp, logSumExp, queries, keys, values, options);
             if (logSumExp.Overlaps(output))
                 throw new ArgumentException("Overlaps output.", LogSumExp);
         }
 
-        CheckApart(Output, output, query.Elements, key.Elements, value.Elements, options);
+        CheckApart(Output, output, queries, keys, values, options);
         return call;
     }
 
@@ -70,13 +70,17 @@ internal static class CallValidation
         in AttentionExecution execution)
         where TScore : unmanaged
     {
-        AttentionCall call = CheckQueryAndKey(headDim, mask, allowed, query, key, shape, options, execution);
+        AttentionCall call = CheckQueryAndKey(headDim, mask, allowed, query, key, shape, options, execution, out ReadOnlySpan<float> queries, out ReadOnlySpan<float> keys);
         if ((call.Uses & AttentionFeatures.Ragged) != 0)
             throw new ArgumentException("Scores and weights are of sequences of one length; QueryStarts and KeyStarts must not be given.", Options);
         long expected = Product(name, Product(name, Product(name, shape.Batch, shape.QueryHeads), shape.QueryLength), shape.KeyLength);
         if (scores.Length < expected)
             throw new ArgumentException($"Has {scores.Length} elements; batch {shape.Batch} × query heads {shape.QueryHeads} × query length {shape.QueryLength} × key length {shape.KeyLength} need {expected}.", name);
-        CheckApart(name, scores[..(int)expected], query.Elements, key.Elements, default, options);
+        CheckApart(name, scores[..(int)expected], queries, keys, default, options);
+
+        // A row of scores takes the place of an output. Sizes beside a batch of 0 may be too large for strides, as with outputs.
+        call.Operands.ValueDim = shape.KeyLength;
+        call.Operands.OutputStrides = shape.Batch == 0 ? default : AttentionStrides.Of(AttentionLayout.BatchHeadLengthDim, shape.QueryHeads, shape.QueryLength, shape.KeyLength);
         return call;
     }
 
@@ -118,7 +122,9 @@ internal static class CallValidation
         in AttentionInput key,
         in AttentionShape shape,
         in AttentionOptions options,
-        in AttentionExecution execution)
+        in AttentionExecution execution,
+        out ReadOnlySpan<float> queries,
+        out ReadOnlySpan<float> keys)
     {
         CheckShape(shape);
         AttentionFeatures uses = options.UsedFeatures, missing = uses & ~allowed;
@@ -134,8 +140,8 @@ internal static class CallValidation
         call.Shape = LongestOf(shape, options);
         (int batch, int queryTokens, int keyTokens) = TokensOf(call, shape, options);
         call.Operands.QueryTokens = queryTokens;
-        call.Operands.QueryStrides = CheckInput(Query, query, batch, shape.QueryHeads, queryTokens, headDim, shape.Layout);
-        call.Operands.KeyStrides = CheckInput(Key, key, batch, shape.KeyValueHeads, keyTokens, headDim, shape.Layout);
+        call.Operands.QueryStrides = CheckInput(Query, query, batch, shape.QueryHeads, queryTokens, headDim, shape.Layout, out queries);
+        call.Operands.KeyStrides = CheckInput(Key, key, batch, shape.KeyValueHeads, keyTokens, headDim, shape.Layout, out keys);
         return call;
     }
 
@@ -170,8 +176,8 @@ internal static class CallValidation
         bool isSquare = shape.QueryLength == (options.KeyPart?.KeyLength ?? shape.KeyLength) && !options.QueryLengths.IsEmpty && options.KeyLengths.IsEmpty;
         for (int b = 0; b < shape.Batch; b++)
         {
-            int queries = !options.QueryStarts.IsEmpty ? options.QueryStarts[b + 1] - options.QueryStarts[b] : options.QueryLengths.IsEmpty ? shape.QueryLength : options.QueryLengths[b];
-            int keys = !options.KeyStarts.IsEmpty ? options.KeyStarts[b + 1] - options.KeyStarts[b] : options.KeyLengths.IsEmpty ? options.KeyPart?.KeyLength ?? shape.KeyLength : options.KeyLengths[b];
+            Sequence sequence = Sequence.Of(b, shape, options);
+            int queries = sequence.QueryLength, keys = options.KeyPart?.KeyLength ?? sequence.KeyLength;
             if (queries == 0 || keys == 0)
                 continue;
             if (isSquare && queries != keys)
@@ -301,9 +307,14 @@ internal static class CallValidation
         }
     }
 
-    /// <summary>Checks a buffer that is read; returns its strides.</summary>
-    private static AttentionStrides CheckInput(string name, in AttentionInput input, int batch, int heads, int tokens, int dim, AttentionLayout layout) =>
-        CheckBuffer(name, input.Elements.Length, batch, heads, tokens, dim, input.Strides, layout).Strides;
+    /// <summary>Checks a buffer that is read; returns its strides, and of its elements those that are read.</summary>
+    private static AttentionStrides CheckInput(
+        string name, in AttentionInput input, int batch, int heads, int tokens, int dim, AttentionLayout layout, out ReadOnlySpan<float> elements)
+    {
+        (AttentionStrides strides, int length) = CheckBuffer(name, input.Elements.Length, batch, heads, tokens, dim, input.Strides, layout);
+        elements = input.Elements[..length];
+        return strides;
+    }
 
     /// <summary>Checks that a buffer has all of its shape; returns its strides and the elements that they reach.</summary>
     private static (AttentionStrides Strides, int Elements) CheckBuffer(

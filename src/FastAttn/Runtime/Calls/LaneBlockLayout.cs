@@ -11,7 +11,7 @@ internal readonly struct LaneBlockLayout
     /// <summary>A copy of the block's values.</summary>
     public readonly ScratchPart ValueStage;
 
-    /// <summary>S, then P: a row a key, and a vector that may be read.</summary>
+    /// <summary>S, then P: a row a key.</summary>
     public readonly ScratchPart Score;
 
     /// <summary>What is added to the scores: a row a key.</summary>
@@ -64,7 +64,7 @@ internal readonly struct LaneBlockLayout
         ScratchRuler ruler = default;
         KeyStage = ruler.Next((long)blockRows * headDim);
         ValueStage = ruler.Next((long)blockRows * valueColumns);
-        Score = ruler.Next((blockRows + 1L) * stride);
+        Score = ruler.Next((long)blockRows * stride);
         Bias = ruler.Next(hasBias ? (long)blockRows * stride : 0);
         NewMax = ruler.Next(stride);
         UnusedMax = ruler.Next(stride);

@@ -45,15 +45,15 @@ internal readonly struct QueryLayout
     /// <param name="hasAlibi">Whether it has ALiBi.</param>
     /// <param name="hasSinks">Whether it has sinks.</param>
     [MethodImpl(MethodImplOptions.AggressiveOptimization)]
-    public QueryLayout(ref ScratchRuler ruler, int queries, bool hasMasks, bool hasAlibi, bool hasSinks)
+    public unsafe QueryLayout(ref ScratchRuler ruler, int queries, bool hasMasks, bool hasAlibi, bool hasSinks)
     {
-        // Longs and pointers take the room of two floats, the rows of a mask that of eight.
-        const int Long = 2, Rows = 8;
+        // Longs and pointers take the room of two floats.
+        const int Long = 2;
         Positions = ruler.Next(Long * queries);
         Starts = ruler.Next(queries);
         Limits = ruler.Next(queries);
         int masks = hasMasks ? MaskOperands.Count : 0;
-        MaskRows = ruler.Next(masks * Rows);
+        MaskRows = ruler.Next(masks * sizeof(MaskRows) / sizeof(float));
         MaskPointers = ruler.Next(masks * Long * queries);
         int alibis = hasAlibi ? queries : 0;
         AlibiOrigins = ruler.Next(Long * alibis);

@@ -10,6 +10,21 @@ namespace FastAttn.Runtime;
 /// <param name="PositionOffset">Query i stands at key i + offset.</param>
 internal readonly record struct Sequence(int Batch, int Index, int QueryStart, int QueryLength, int KeyStart, int KeyLength, long PositionOffset)
 {
+    /// <summary>A sequence of a call, from the options as the caller gives them (<see cref="AttentionCall.SequenceAt"/> once they are pinned).</summary>
+    /// <param name="index">Its number in the call.</param>
+    /// <param name="shape">The sizes of the call.</param>
+    /// <param name="options">The options, checked.</param>
+    public static Sequence Of(int index, in AttentionShape shape, in AttentionOptions options)
+    {
+        bool isRagged = !options.QueryStarts.IsEmpty;
+        int queryStart = isRagged ? options.QueryStarts[index] : 0, keyStart = isRagged ? options.KeyStarts[index] : 0;
+        int queryLength = isRagged ? options.QueryStarts[index + 1] - queryStart : options.QueryLengths.IsEmpty ? shape.QueryLength : options.QueryLengths[index];
+        int keyLength = isRagged ? options.KeyStarts[index + 1] - keyStart : options.KeyLengths.IsEmpty ? shape.KeyLength : options.KeyLengths[index];
+        int? given = options.PositionOffsets.IsEmpty ? options.PositionOffset : options.PositionOffsets[index];
+        long offset = given ?? DefaultOffset(CallValidation.IsSelfAttention(shape, options), queryLength, options.KeyPart?.KeyLength ?? keyLength);
+        return new(isRagged ? 0 : index, index, queryStart, queryLength, keyStart, keyLength, offset - (options.KeyPart?.Start ?? 0));
+    }
+
     /// <summary>The offset where the caller gives none: alone, self-attention has 0, and the last query of a rectangular call sees the last key.</summary>
     /// <param name="isSelfAttention">Whether the call is padded self-attention (<see cref="CallValidation.IsSelfAttention"/>).</param>
     /// <param name="queryLength">The sequence's queries.</param>

@@ -96,11 +96,11 @@ internal static unsafe class DecodeTile<TVector>
     {
         int sums = rows * valueDim;
         LongSum<TVector>.Clear(blockSum, sums);
-        if (count > LongSum<TVector>.KeysPerPart)
+        if (count > LongSum<TVector>.KeysPerBlockPart)
             LongSum<TVector>.Clear(partSum, sums);
-        for (int first = 0; first < count; first += LongSum<TVector>.KeysPerPart)
+        for (int first = 0; first < count; first += LongSum<TVector>.KeysPerBlockPart)
         {
-            int end = Math.Min(first + LongSum<TVector>.KeysPerPart, count);
+            int end = Math.Min(first + LongSum<TVector>.KeysPerBlockPart, count);
             AddValues(probability, rows, start, limit, values.From(first), valueDim, first, end, count, first == 0 ? blockSum : partSum);
             if (first > 0)
                 LongSum<TVector>.MovePart(partSum, blockSum, sums);

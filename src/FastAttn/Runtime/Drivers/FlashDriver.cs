@@ -169,15 +169,15 @@ internal sealed unsafe partial class FlashDriver<TTiles, TVector, TSpec>(TileDri
         // The bias hides what masks hide, and a step after the product hides what ranges hide. What neither shows to any query of a vector is
         // not computed for that vector.
         bool hides = tile.Queries.Visibility.IsPartial(first, computed), differ = !careful && tile.Queries.Visibility.MayDiffer(first, computed);
-        bool hasBias = Features.Uses<TSpec>(call.Uses, TileMasks<TSpec>.Kinds | AttentionFeatures.Alibi), isCapped = ScoreSteps<TVector>.HasCap<TSpec>(call.Uses);
+        bool hasBias = Features.Uses<TSpec>(call.Uses, TileMasks<TSpec>.Kinds | AttentionFeatures.Alibi), isChanged = ScoreSteps<TVector>.HasStepsBeforeBias<TSpec>(call.Uses);
         if (hasBias)
             tile.PackBias(call, first, seen, computed);
 
-        // The product adds the bias unless a softcap comes between. A NaN that the bias should hide stays NaN then, since −∞ + NaN is NaN. The
+        // The product adds the bias unless a step comes between. A NaN that the bias should hide stays NaN then, since −∞ + NaN is NaN. The
         // output shows that in the end as it does with values; with care the bias is added after the product, where it hides any score.
-        bool fuses = hasBias && !isCapped && !careful;
+        bool fuses = hasBias && !isChanged && !careful;
         new Span<float>(scores.Max, scores.Width).CopyTo(new Span<float>(scores.NewMax, scores.Width));
-        float* max = hides || isCapped || hasBias != fuses ? scores.UnusedMax : scores.NewMax;
+        float* max = hides || isChanged || hasBias != fuses ? scores.UnusedMax : scores.NewMax;
         tile.Queries.Visibility.CountKeys(scores.Counts, tile.Vectors, TVector.Count, first, seen, TTiles.KeyRows, differ);
 
         // The keys that all vectors take come first, then those that only the vectors from the second on take, and so on.

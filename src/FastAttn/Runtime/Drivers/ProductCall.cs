@@ -67,7 +67,7 @@ internal unsafe struct ProductCall : ITiledWork
     public void Add(in Projection projection) => _projections[_count++] = projection;
 
     /// <summary>Does all.</summary>
-    /// <param name="maxThreads">How many threads may work, the caller's included; 0 for all processors.</param>
+    /// <param name="maxThreads">How many threads may work, the caller's included; 0 or −1 for all processors.</param>
     /// <param name="cancellation">As that of <see cref="TiledJob{TWork}.Run"/>.</param>
     public void Run(int maxThreads, CancellationToken cancellation)
     {

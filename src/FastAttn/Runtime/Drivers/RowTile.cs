@@ -92,7 +92,7 @@ internal readonly unsafe struct RowTile<TVector, TSpec>
     [MethodImpl(MethodImplOptions.AggressiveOptimization)]
     private void ChangeScores(in AttentionCall call, int row, float* score, float* bias, int first, int count)
     {
-        ScoreSteps<TVector>.CapRow<TSpec>(score, count, call.Uses, call.Scoring);
+        ScoreSteps<TVector>.RunRowBeforeBias<TSpec>(score, count, call.Uses, call.Scoring);
         if (Queries.Visibility.Masks.IsAny)
         {
             RowMaskCopying<TVector> copying = new(bias, row, first, count);

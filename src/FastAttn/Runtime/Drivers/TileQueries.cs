@@ -138,11 +138,11 @@ internal readonly unsafe struct TileQueries<TSpec>
     private void FindMasks(in AttentionCall call, MaskRows* masks, void** rows, int width)
     {
         if (Features.Uses<TSpec>(call.Uses, FloatElement.Feature))
-            masks[0] = FindRows<FloatElement>(call.Visibility.Masks[(int)MaskElement.Float], rows, width);
+            masks[(int)MaskElement.Float] = FindRows<FloatElement>(call.Visibility.Masks[(int)MaskElement.Float], rows, width);
         if (Features.Uses<TSpec>(call.Uses, BooleanElement.Feature))
-            masks[1] = FindRows<BooleanElement>(call.Visibility.Masks[(int)MaskElement.Byte], rows + width, width);
+            masks[(int)MaskElement.Byte] = FindRows<BooleanElement>(call.Visibility.Masks[(int)MaskElement.Byte], rows + (int)MaskElement.Byte * width, width);
         if (Features.Uses<TSpec>(call.Uses, BitElement.Feature))
-            masks[2] = FindRows<BitElement>(call.Visibility.Masks[(int)MaskElement.Bit], rows + 2 * width, width);
+            masks[(int)MaskElement.Bit] = FindRows<BitElement>(call.Visibility.Masks[(int)MaskElement.Bit], rows + (int)MaskElement.Bit * width, width);
     }
 
     private MaskRows FindRows<TElement>(in MaskOperand mask, void** rows, int width)

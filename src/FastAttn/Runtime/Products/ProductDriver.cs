@@ -1,3 +1,4 @@
+using System;
 using System.Threading;
 
 using FastAttn.Generated;
@@ -44,6 +45,7 @@ internal abstract unsafe class ProductDriver
         InstructionSet.Avx2 => new ProductDriver<F32_Product_Avx2>(),
         InstructionSet.AdvSimd => new ProductDriver<F32_Product_AdvSimd>(),
         InstructionSet.Vector128 => new ProductDriver<F32_Product_Vector128>(),
-        _ => new ProductDriver<F32_Product_Scalar>(),
+        InstructionSet.Scalar => new ProductDriver<F32_Product_Scalar>(),
+        _ => throw new ArgumentOutOfRangeException(nameof(instructionSet), instructionSet, "There are no tiles for it."),
     };
 }

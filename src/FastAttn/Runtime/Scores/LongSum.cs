@@ -18,7 +18,7 @@ internal static unsafe class LongSum<TVector>
     /// Keys of a block whose weights, and products with values, are summed before they are added to those of the block, where the head
     /// dimension is in lanes. Parts of 128 take 4% more time where a group of heads, or some queries, share the keys; these take 1% (Zen 4).
     /// </summary>
-    public const int KeysPerPart = 384;
+    public const int KeysPerBlockPart = 384;
 
     /// <summary>total = factor·total + term, and rest = factor·rest + what that sum rounds off (Knuth's two-sum). The product with the factor is rounded.</summary>
     [MethodImpl(MethodImplOptions.AggressiveInlining)]

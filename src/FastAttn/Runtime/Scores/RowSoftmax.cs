@@ -28,8 +28,8 @@ internal static unsafe class RowSoftmax<TVector>
 
         VectorMath.ExpConstants<TVector> constants = new();
         TVector m = TVector.Create(newMax), total = TVector.Create(0);
-        for (int j = 0; j < whole; j += LongSum<TVector>.KeysPerPart)
-            total += WeighPart(score, j, Math.Min(j + LongSum<TVector>.KeysPerPart, whole), m, constants);
+        for (int j = 0; j < whole; j += LongSum<TVector>.KeysPerBlockPart)
+            total += WeighPart(score, j, Math.Min(j + LongSum<TVector>.KeysPerBlockPart, whole), m, constants);
 
         last = VectorMath.Exp(last - m, constants);
         last.Store(ref *lanes);
@@ -93,8 +93,8 @@ internal static unsafe class RowSoftmax<TVector>
         VectorMath.ExpConstants<TVector> constants = new();
         double sum = 0;
         TVector m = TVector.Create(max);
-        for (int j = from; j < to; j += LongSum<TVector>.KeysPerPart)
-            sum += Vector128.Sum(TVector.FoldToFour(WeighPart(score, j, Math.Min(j + LongSum<TVector>.KeysPerPart, to), m, constants)));
+        for (int j = from; j < to; j += LongSum<TVector>.KeysPerBlockPart)
+            sum += Vector128.Sum(TVector.FoldToFour(WeighPart(score, j, Math.Min(j + LongSum<TVector>.KeysPerBlockPart, to), m, constants)));
         return sum;
     }
 

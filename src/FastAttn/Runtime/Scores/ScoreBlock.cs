@@ -3,7 +3,7 @@ namespace FastAttn.Runtime;
 /// <summary>The scores of one key block with queries in lanes: a row a key, a lane a query.</summary>
 internal readonly unsafe struct ScoreBlock
 {
-    /// <summary>S, then P: a row a key, and a vector that may be read.</summary>
+    /// <summary>S, then P: a row a key.</summary>
     public float* Score { get; init; }
 
     /// <summary>What is added to the scores where the call has a mask or ALiBi: a row a key.</summary>

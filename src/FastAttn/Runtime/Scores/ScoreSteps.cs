@@ -20,12 +20,14 @@ internal static unsafe class ScoreSteps<TVector>
     public static float QueryScale<TSpec>(AttentionFeatures uses, in ScoringInputs inputs)
         where TSpec : struct, IKernelSpec => (float)(HasCap<TSpec>(uses) ? inputs.Scale / inputs.Cap * VectorMath.TanhScale : inputs.Scale);
 
-    /// <summary>Whether scores are bounded before anything is added to them.</summary>
+    /// <summary>Whether a step changes scores before masks and biases are added to them, so that the product cannot add these itself.</summary>
+    /// <param name="uses">What the call uses.</param>
+    /// <typeparam name="TSpec">What the kernel was declared for.</typeparam>
     [MethodImpl(MethodImplOptions.AggressiveInlining)]
-    public static bool HasCap<TSpec>(AttentionFeatures uses)
-        where TSpec : struct, IKernelSpec => Features.Uses<TSpec>(uses, AttentionFeatures.Softcap);
+    public static bool HasStepsBeforeBias<TSpec>(AttentionFeatures uses)
+        where TSpec : struct, IKernelSpec => HasCap<TSpec>(uses);
 
-    /// <summary>Softcap and bias of a block, queries in lanes.</summary>
+    /// <summary>All steps of a block that the product has not done, queries in lanes.</summary>
     /// <param name="block">The block.</param>
     /// <param name="uses">What the call uses.</param>
     /// <param name="inputs">Its numbers.</param>
@@ -48,14 +50,14 @@ internal static unsafe class ScoreSteps<TVector>
         }
     }
 
-    /// <summary>The softcap of the scores of one query.</summary>
+    /// <summary>The steps before masks and biases, for the scores of one query.</summary>
     /// <param name="score">The scores.</param>
     /// <param name="count">How many.</param>
     /// <param name="uses">What the call uses.</param>
     /// <param name="inputs">Its numbers.</param>
     /// <typeparam name="TSpec">What the kernel was declared for.</typeparam>
     [MethodImpl(MethodImplOptions.AggressiveInlining)]
-    public static void CapRow<TSpec>(float* score, int count, AttentionFeatures uses, in ScoringInputs inputs)
+    public static void RunRowBeforeBias<TSpec>(float* score, int count, AttentionFeatures uses, in ScoringInputs inputs)
         where TSpec : struct, IKernelSpec
     {
         if (!HasCap<TSpec>(uses))
@@ -78,6 +80,10 @@ internal static unsafe class ScoreSteps<TVector>
         if (whole < count)
             ScoreSteps<Lanes1>.RunRow(new RowBias<Lanes1>(mask), score, whole, count);
     }
+
+    [MethodImpl(MethodImplOptions.AggressiveInlining)]
+    private static bool HasCap<TSpec>(AttentionFeatures uses)
+        where TSpec : struct, IKernelSpec => Features.Uses<TSpec>(uses, AttentionFeatures.Softcap);
 
     /// <summary>Applies a step to a block with queries in lanes, and newMax[q] = max(max[q], S[j][q]): that of the last step counts.</summary>
     [MethodImpl(MethodImplOptions.AggressiveOptimization)]

@@ -28,7 +28,7 @@ internal readonly unsafe struct SoftmaxState<TVector>
     public float* BlockSum { get; init; }
 
     /// <summary>The parts of the keys before the present one.</summary>
-    public SoftmaxTotals Totals { get; init; }
+    public PartSums Totals { get; init; }
 
     /// <summary>Whether the keys are more than one part.</summary>
     public bool HasParts { get; init; }
@@ -75,7 +75,7 @@ internal readonly unsafe struct SoftmaxState<TVector>
     public void AddPart(bool isLast)
     {
         VectorMath.ExpConstants<TVector> constants = new();
-        SoftmaxTotals totals = Totals;
+        PartSums totals = Totals;
         for (int q = 0; q < Width; q += TVector.Count)
         {
             TVector m = TVector.Load(ref Max[q]), factor = VectorMath.Exp(TVector.Load(ref totals.Max[q]) - m, constants);
@@ -116,5 +116,24 @@ internal readonly unsafe struct SoftmaxState<TVector>
         }
 
         return Vector128.Sum(TVector.FoldToFour(sum)) == 0;
+    }
+
+    /// <summary>The state of the parts of the keys before the present one, where the keys are more than one part (<see cref="LongSum{TVector}"/>).</summary>
+    public readonly struct PartSums
+    {
+        /// <summary>Ot.</summary>
+        public float* Output { get; init; }
+
+        /// <summary>What additions have rounded off <see cref="Output"/>.</summary>
+        public float* OutputRest { get; init; }
+
+        /// <summary>m.</summary>
+        public float* Max { get; init; }
+
+        /// <summary>l.</summary>
+        public float* Sum { get; init; }
+
+        /// <summary>What additions have rounded off <see cref="Sum"/>.</summary>
+        public float* SumRest { get; init; }
     }
 }

@@ -44,7 +44,7 @@ internal sealed class TiledJob<TWork> : SharedItem
 
     /// <summary>Does all tiles. No thread works on them any more when this returns or throws, however it is left.</summary>
     /// <param name="work">The work; what it points to stays in place until this returns.</param>
-    /// <param name="maxThreads">How many threads may work, the caller's included; 0 for all processors.</param>
+    /// <param name="maxThreads">How many threads may work, the caller's included; 0 or −1 for all processors.</param>
     /// <param name="cancellation">Looked at before each tile.</param>
     /// <exception cref="OperationCanceledException">Cancelled before a tile.</exception>
     public static void Run(in TWork work, int maxThreads, CancellationToken cancellation)

@@ -2,10 +2,10 @@ using System.Runtime.CompilerServices;
 
 namespace FastAttn.Runtime;
 
-/// <summary>The masks of a call, as the queries of one tile see them: the only list of the kinds of masks.</summary>
+/// <summary>The masks of a call, as the queries of one tile see them. What is done with each kind of mask goes through <see cref="Visit"/>.</summary>
 /// <typeparam name="TSpec">What the kernel was declared for.</typeparam>
 /// <param name="uses">What the call uses.</param>
-/// <param name="rows">The rows of each kind of mask, valid where the call uses it: of floats, of bytes, of bits.</param>
+/// <param name="rows">The rows of each kind of mask, valid where the call uses it, in the order of <see cref="MaskElement"/>.</param>
 internal readonly unsafe struct TileMasks<TSpec>(AttentionFeatures uses, MaskRows* rows)
     where TSpec : struct, IKernelSpec
 {
@@ -40,11 +40,11 @@ internal readonly unsafe struct TileMasks<TSpec>(AttentionFeatures uses, MaskRow
         where TVisitor : struct, IMaskVisitor, allows ref struct
     {
         if (Features.Uses<TSpec>(uses, FloatElement.Feature))
-            visitor.Visit<FloatElement>(rows[0]);
+            visitor.Visit<FloatElement>(rows[(int)MaskElement.Float]);
         if (Features.Uses<TSpec>(uses, BooleanElement.Feature))
-            visitor.Visit<BooleanElement>(rows[1]);
+            visitor.Visit<BooleanElement>(rows[(int)MaskElement.Byte]);
         if (Features.Uses<TSpec>(uses, BitElement.Feature))
-            visitor.Visit<BitElement>(rows[2]);
+            visitor.Visit<BitElement>(rows[(int)MaskElement.Bit]);
     }
 
     /// <summary>

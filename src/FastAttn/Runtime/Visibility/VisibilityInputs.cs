@@ -9,7 +9,7 @@ internal unsafe struct VisibilityInputs
     /// <summary>Farther than any two tokens are apart.</summary>
     public const long Unbounded = 1L << 33;
 
-    /// <summary>Whether it is self-attention whose sequences are padded to one length, or need not be.</summary>
+    /// <summary>Whether it is self-attention of sequences of one length, padded or not: unless an offset says otherwise, query i then stands at key i.</summary>
     public bool IsSelfAttention;
 
     /// <summary>The position offset of all sequences; each sequence's default where null.</summary>
