@@ -16,7 +16,8 @@ namespace FastAttn;
 /// <para>
 /// Instances are immutable: any number of threads may call them at once. Results are the same to the bit for any number
 /// of threads and for any batch that a sequence is part of. A sequence of few queries in a call, up to half as many as a vector has floats, is
-/// summed in another order than a longer one. After the first call nothing is allocated on the managed heap.
+/// summed in another order than a longer one; in a square shape <see cref="AttentionOptions.KeyLengths"/> alone are taken for the lengths of queries
+/// too, so that padded cross-attention gives <see cref="AttentionOptions.QueryLengths"/> as well. After the first call nothing is allocated on the managed heap.
 /// </para>
 /// </remarks>
 public abstract class AttentionKernel

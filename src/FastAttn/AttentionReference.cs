@@ -67,7 +67,8 @@ public static class AttentionReference
         bool wantsLogSumExp = !logSumExp.IsEmpty;
         AttentionCall call = CallValidation.Check<T>(
             headDim, valueDim, mask, AttentionFeatures.All, query, key, value, output, outputStrides, logSumExp, wantsLogSumExp, shape, options, execution: default);
-        var scores = new T[shape.KeyLength];
+        cancellationToken.ThrowIfCancellationRequested();
+        var scores = new T[shape.Batch == 0 ? 0 : call.Shape.KeyLength];
         for (int b = 0; b < shape.Batch; b++)
         {
             Sequence sequence = Sequence.Of(b, shape, options);

@@ -14,6 +14,18 @@ public static class ReferenceTests
     private const double Tolerance = 1e-14;
 
     [Fact]
+    public static void Lengths_of_a_ragged_shape_are_mere_bounds()
+    {
+        float[] tokens = [1, 2, 3, 4];
+        var output = new double[4];
+        AttentionReference.Forward<double>(tokens, tokens, tokens, output, new(1, 1, 1, int.MaxValue, int.MaxValue), 1, options: new() { QueryStarts = [0, 4], KeyStarts = [0, 4] });
+        var square = new double[4];
+        AttentionReference.Forward<double>(tokens, tokens, tokens, square, new(1, 1, 4), 1);
+        Assert.Equal(square, output);
+        AttentionReference.Forward<double>(null, null, null, default, new(0, 1, 1, 5, int.MaxValue), 16);
+    }
+
+    [Fact]
     public static void One_key_gives_its_value_and_its_logit()
     {
         (double[] output, double[] logSumExp) = Attend([2, 1, 0, -1], [3, 5, 7, 11], [0.25f, -8, 1e6f, 4], new(1, 1, 1));

@@ -120,6 +120,9 @@ public readonly ref struct AttentionOptions
     /// </summary>
     public ReadOnlySpan<float> Sinks { get; init; }
 
+    /// <summary>Whether queries and keys are known to be of different tokens, though there may be as many: key lengths then say nothing of queries.</summary>
+    internal bool IsCrossAttention { get; init; }
+
     /// <summary>The features that a kernel needs for these options.</summary>
     internal AttentionFeatures UsedFeatures
     {

@@ -143,6 +143,8 @@ public sealed class KeyValueCache
     /// <exception cref="ArgumentException">The sources are not as many as sequences, or one is no sequence; nothing has changed.</exception>
     public void Reorder(ReadOnlySpan<int> sources)
     {
+        if (sources.Overlaps(_lengths))
+            throw new ArgumentException("Overlaps the cache's own lengths, which are reordered too.", nameof(sources));
         if (sources.Length != Batch)
             throw new ArgumentException($"Has {sources.Length} elements; batch {Batch} needs as many.", nameof(sources));
         foreach (int source in sources)

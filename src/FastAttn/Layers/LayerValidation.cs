@@ -118,7 +118,8 @@ internal static class LayerValidation
             throw new ArgumentException($"Has {weights.Length} elements; batch {batch} × heads {heads} × query length {queryLength} × key length {keyLength} need {expected}.", name);
         weights = weights[..(int)expected];
         CallValidation.CheckApart(name, weights, query, key, value, options);
-        CallValidation.CheckApart(name, weights, output, default, default, options);
+        if (weights.Overlaps(output))
+            throw new ArgumentException("Overlaps output.", name);
     }
 
     public static void CheckCache(in MultiHeadDimensions sizes, KeyValueCache cache, string name)

@@ -172,7 +172,7 @@ public sealed class MultiHeadAttention
         LayerValidation.CheckRows(nameof(output), output.Length, batch, length, _sizes.Model);
         LayerValidation.CheckPositions(_options.Rotary, nameof(positions), positions, batch, length);
         CheckOptions(options, batch, length, length, positions, output);
-        LayerValidation.CheckWeights(nameof(attentionWeights), attentionWeights, batch, _sizes.Heads, length, length, input, default, default, output, options);
+        LayerValidation.CheckWeights(nameof(attentionWeights), attentionWeights, batch, _sizes.Heads, length, length, input, default, default, output[..(batch * length * _sizes.Model)], options);
         Run(
             new()
             {
@@ -223,7 +223,7 @@ public sealed class MultiHeadAttention
         LayerValidation.CheckPositions(_options.Rotary, nameof(queryPositions), queryPositions, batch, queryLength);
         LayerValidation.CheckPositions(_options.Rotary, nameof(keyPositions), keyPositions, batch, keyLength);
         CheckOptions(options, batch, queryLength, keyLength, queryPositions, output);
-        LayerValidation.CheckWeights(nameof(attentionWeights), attentionWeights, batch, _sizes.Heads, queryLength, keyLength, query, key, value, output, options);
+        LayerValidation.CheckWeights(nameof(attentionWeights), attentionWeights, batch, _sizes.Heads, queryLength, keyLength, query, key, value, output[..(batch * queryLength * _sizes.Model)], options);
         Run(
             new()
             {
@@ -302,7 +302,7 @@ public sealed class MultiHeadAttention
         LayerValidation.CheckPositions(_options.Rotary, nameof(positions), positions, memory.Batch, queryLength);
         int keyLength = KeyValueCache.Longest(memory.Lengths);
         CheckOptions(options, memory.Batch, queryLength, keyLength, positions, output);
-        LayerValidation.CheckWeights(nameof(attentionWeights), attentionWeights, memory.Batch, _sizes.Heads, queryLength, keyLength, query, default, default, output, options);
+        LayerValidation.CheckWeights(nameof(attentionWeights), attentionWeights, memory.Batch, _sizes.Heads, queryLength, keyLength, query, default, default, output[..(memory.Batch * queryLength * _sizes.Model)], options);
         Run(
             new()
             {
@@ -364,7 +364,7 @@ public sealed class MultiHeadAttention
         LayerValidation.CheckPositions(_options.Rotary, nameof(positions), positions, cache.Batch, length);
         int keyLength = LayerValidation.CheckRoom(cache, length, lengths);
         CheckOptions(options, cache.Batch, length, keyLength, positions, output);
-        LayerValidation.CheckWeights(nameof(attentionWeights), attentionWeights, cache.Batch, _sizes.Heads, length, keyLength, input, default, default, output, options);
+        LayerValidation.CheckWeights(nameof(attentionWeights), attentionWeights, cache.Batch, _sizes.Heads, length, keyLength, input, default, default, output[..(cache.Batch * length * _sizes.Model)], options);
         Run(
             new()
             {
@@ -453,7 +453,7 @@ public sealed class MultiHeadAttention
     {
         ReadOnlySpan<int> lengths = call.Cache is not { } cache ? default : call.Appends ? cache.Ends : cache.Lengths;
         bool isEven = lengths.IsEmpty || !lengths.ContainsAnyExcept(lengths[0]);
-        AttentionOptions own = _options.Complete(options);
+        AttentionOptions own = _options.Complete(options) with { IsCrossAttention = !call.IsSelf };
         if (!isEven)
             own = own with { KeyLengths = lengths };
         // What is not appended is no query, so that each sequence has the bits that it has alone.

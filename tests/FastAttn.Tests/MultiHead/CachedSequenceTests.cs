@@ -128,6 +128,32 @@ public static class CachedSequenceTests
         Tokens.AreClose("sequence 1", Tokens.Exact(first[(11 * Dim)..]), second.AsSpan(Dim), 5e-6);
     }
 
+    /// <summary>As many queries as the memory has room for: its lengths are those of the keys alone.</summary>
+    [Fact]
+    public static void Padded_memory_of_as_many_tokens_as_queries_gives_each_sequence_the_bits_that_it_has_alone()
+    {
+        const int Tokens = 20, Width = 24;
+        MultiHeadAttention layer = new Layer(new() { ModelDim = Width, Heads = 2 }).Build();
+        float[] queries = new float[2 * Tokens * Width], memory = new float[queries.Length], output = new float[queries.Length];
+        RandomData.FillNormal(queries, new Random(1));
+        RandomData.FillNormal(memory, new Random(2));
+        layer.Attend(queries, layer.ProjectMemory(memory, memory, 2, Tokens, [3, Tokens]), output, Tokens);
+        for (int b = 0; b < 2; b++)
+        {
+            int keys = b == 0 ? 3 : Tokens, start = b * Tokens * Width;
+            float[] alone = new float[Tokens * Width], own = memory[start..(start + keys * Width)];
+            layer.Forward(queries.AsSpan(start, alone.Length), own, own, alone, 1, Tokens, keys);
+            Compare.SameBits($"sequence {b}", alone, output.AsSpan(start, alone.Length));
+        }
+    }
+
+    [Fact]
+    public static void Order_that_is_the_cache_s_own_lengths_is_refused()
+    {
+        KeyValueCache cache = Layer.CreateCache(3, 4);
+        Assert.Throws<ArgumentException>("sources", () => cache.Reorder(cache.Lengths));
+    }
+
     [Fact]
     public static void What_is_no_sequence_is_refused_and_nothing_changes()
     {

@@ -165,7 +165,7 @@ internal static class CallValidation
 
     /// <summary>Whether a call is self-attention of sequences that are, or may be, padded to one length.</summary>
     public static bool IsSelfAttention(in AttentionShape shape, in AttentionOptions options) =>
-        shape.QueryLength == (options.KeyPart?.KeyLength ?? shape.KeyLength) && options.QueryLengths.IsEmpty && options.QueryStarts.IsEmpty;
+        shape.QueryLength == (options.KeyPart?.KeyLength ?? shape.KeyLength) && options.QueryLengths.IsEmpty && options.QueryStarts.IsEmpty && !options.IsCrossAttention;
 
     /// <summary>Refuses calls whose positions matter and could be meant in more than one way.</summary>
     private static void CheckDiagonal(AttentionMask mask, AttentionFeatures uses, in AttentionShape shape, in AttentionOptions options)
@@ -251,10 +251,7 @@ internal static class CallValidation
             CheckCount(nameof(options.Sinks), options.Sinks.Length, shape.QueryHeads, "query heads");
 
         if (!options.QueryStarts.IsEmpty || !options.KeyStarts.IsEmpty)
-        {
-            CheckStarts(nameof(options.QueryStarts), options.QueryStarts, shape.Batch, shape.QueryLength);
-            CheckStarts(nameof(options.KeyStarts), options.KeyStarts, shape.Batch, shape.KeyLength);
-        }
+            CheckStarts(shape, options);
 
         static void CheckCount(string property, int count, int expected, string axis)
         {
@@ -272,6 +269,13 @@ internal static class CallValidation
             if (length < 0 || length > longest)
                 throw new ArgumentOutOfRangeException(Options, length, $"{property} must be 0 to the shape's {longest}.");
         }
+    }
+
+    /// <summary>Checks where the sequences of a ragged batch begin; the parameter is <c>options</c>.</summary>
+    public static void CheckStarts(in AttentionShape shape, in AttentionOptions options)
+    {
+        CheckStarts(nameof(options.QueryStarts), options.QueryStarts, shape.Batch, shape.QueryLength);
+        CheckStarts(nameof(options.KeyStarts), options.KeyStarts, shape.Batch, shape.KeyLength);
     }
 
     private static void CheckStarts(string property, ReadOnlySpan<int> starts, int batch, int longest)

@@ -23,7 +23,9 @@ internal static class QkvLayout
 
         long keys = (long)shape.QueryHeads * headDim, values = keys + (long)shape.KeyValueHeads * headDim, token = values + (long)shape.KeyValueHeads * valueDim;
         bool isRagged = !options.QueryStarts.IsEmpty || !options.KeyStarts.IsEmpty;
-        Int128 tokens = isRagged ? (options.QueryStarts.IsEmpty ? 0 : options.QueryStarts[^1]) : (Int128)shape.Batch * shape.QueryLength;
+        if (isRagged)
+            CallValidation.CheckStarts(shape, options);
+        Int128 tokens = isRagged ? options.QueryStarts[^1] : (Int128)shape.Batch * shape.QueryLength;
         if (qkv.Length < tokens * token)
             throw new ArgumentException($"Has {qkv.Length} elements; {tokens} tokens × {token} need {tokens * token}.", nameof(qkv));
         if (isRagged && !options.QueryStarts.SequenceEqual(options.KeyStarts))
@@ -31,7 +33,7 @@ internal static class QkvLayout
 
         // Without tokens there is nothing after the queries to point at.
         qkv = qkv[..(int)(tokens * token)];
-        AttentionStrides strides = new(shape.QueryLength * token, headDim, token);
+        AttentionStrides strides = tokens == 0 ? default : new(shape.QueryLength * token, headDim, token);
         key = new(tokens == 0 ? default : qkv[(int)keys..], strides);
         value = new(tokens == 0 ? default : qkv[(int)values..], strides with { Head = valueDim });
         return new(qkv, strides);
