@@ -29,7 +29,7 @@ public static partial class FolderTests
         [Contract] = [],
         [Calls] = [Arguments, Contract, Visibility, Scores],
         [Drivers] = [Arguments, Contract, Calls, Blocks, Visibility, Scores, Products, Lanes, Threads],
-        [Blocks] = [Contract],
+        [Blocks] = [Arguments, Contract],
         [Visibility] = [Arguments, Contract, Lanes],
         [Scores] = [Arguments, Contract, Lanes],
         [Products] = [Contract, Lanes],

@@ -27,6 +27,15 @@ internal readonly struct TileRowMap
         _queryTokens = _ragged ? call.Operands.QueryTokens : call.Shape.QueryLength;
     }
 
+    /// <summary>The sequence where buffers have a batch axis, else 0.</summary>
+    public int Batch => _sequence.Batch;
+
+    /// <summary>The key-value head that all rows read.</summary>
+    public int KeyValueHead => _keyValueHead;
+
+    /// <summary>The token that the sequence's keys begin with.</summary>
+    public int KeyStart => _sequence.KeyStart;
+
     /// <summary>Whether all rows are of one query head, so that each is a query stride behind the last.</summary>
     public bool IsOneHead => !_folded;
 
@@ -47,11 +56,6 @@ internal readonly struct TileRowMap
     [MethodImpl(MethodImplOptions.AggressiveInlining)]
     public long MaskOffset(int row, in MaskLayout layout) =>
         _sequence.Index * layout.Batch + Head(row) * layout.Head + Position(row) * layout.Query;
-
-    /// <summary>Where the tile's key-value head stands in a buffer of keys or values.</summary>
-    [MethodImpl(MethodImplOptions.AggressiveInlining)]
-    public long KeyOffset(in AttentionStrides strides) =>
-        _sequence.Batch * strides.Batch + _keyValueHead * strides.Head + _sequence.KeyStart * strides.Length;
 
     /// <summary>Where row <paramref name="row"/> of the tile stands in [B, H, Lq], or in [H, T] where sequences are ragged.</summary>
     [MethodImpl(MethodImplOptions.AggressiveInlining)]

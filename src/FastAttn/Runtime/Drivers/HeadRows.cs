@@ -7,10 +7,11 @@ internal static unsafe class HeadRows
 {
     /// <summary>The keys.</summary>
     [MethodImpl(MethodImplOptions.AggressiveInlining)]
-    public static BlockRows Keys(in CallOperands operands, in TileRowMap rows) => new(operands.Key + rows.KeyOffset(operands.KeyStrides), operands.KeyStrides.Length);
+    public static BlockRows Keys(in CallOperands operands, in TileRowMap rows) =>
+        BlockRows.Of(operands.Key, operands.KeyStrides, rows.Batch, rows.KeyValueHead, rows.KeyStart);
 
     /// <summary>The values; none where the call has none.</summary>
     [MethodImpl(MethodImplOptions.AggressiveInlining)]
     public static BlockRows Values(in CallOperands operands, in TileRowMap rows) =>
-        operands.Value == null ? default : new(operands.Value + rows.KeyOffset(operands.ValueStrides), operands.ValueStrides.Length);
+        BlockRows.Of(operands.Value, operands.ValueStrides, rows.Batch, rows.KeyValueHead, rows.KeyStart);
 }
