@@ -91,7 +91,7 @@ internal static class LayerValidation
             throw new ArgumentException("A layer has all keys; KeyPart must not be given.", nameof(options));
         if (!options.QueryStarts.IsEmpty || !options.KeyStarts.IsEmpty)
             throw new ArgumentException("A layer takes sequences of one length; QueryStarts and KeyStarts must not be given.", nameof(options));
-        CallValidation.CheckOptions(options);
+        CallValidation.CheckWithoutShape(options);
         AttentionCall ignored = default;
         CallValidation.CheckOptions(ref ignored, shape, options);
         if (options.PositionOffset is { } common)

@@ -13,7 +13,7 @@ internal readonly struct CallPlan
     private const int BlocksPerPart = 32;
 
     /// <summary>Query tiles a thread: with fewer, some threads would wait for the last to finish.</summary>
-    private const int TilesPerThread = 4;
+    public const int TilesPerThread = 4;
 
     /// <summary>Threads that may work.</summary>
     public readonly int Threads;

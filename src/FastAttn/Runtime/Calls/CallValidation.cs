@@ -188,7 +188,7 @@ internal static class CallValidation
     }
 
     /// <summary>Checks what does not depend on a shape; the parameter is <c>options</c>.</summary>
-    public static void CheckOptions(in AttentionOptions options)
+    public static void CheckWithoutShape(in AttentionOptions options)
     {
         _ = ScoringInputs.Of(options, headDim: 1);
         _ = VisibilityInputs.Of(options, AttentionMask.None);

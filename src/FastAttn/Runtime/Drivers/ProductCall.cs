@@ -16,7 +16,7 @@ internal unsafe struct ProductCall : ITiledWork
     // With few rows the time goes into reading the weights: a weight then costs as much as this many multiply-adds.
     private const int RowsPerWeight = 16;
 
-    // Groups of fewer panels would read the rows of A too often, and blocks of fewer rows the panels.
+    // Groups of fewer panels would read the rows of A too often, and blocks of fewer rows the panels. These are choices, not measurements.
     private const int MinPanels = 8, MinRows = 32;
 
     private readonly ProductDriver _driver;
@@ -92,8 +92,7 @@ internal unsafe struct ProductCall : ITiledWork
     /// <summary>Cuts the products into some four tiles a thread: panels first, then rows.</summary>
     private void Divide(int threads)
     {
-        const int TilesPerThread = 4;
-        int wanted = threads == 1 ? 1 : (int)Math.Min((long)TilesPerThread * threads, int.MaxValue);
+        int wanted = threads == 1 ? 1 : (int)Math.Min((long)CallPlan.TilesPerThread * threads, int.MaxValue);
         bool streams = _driver.Streams(Rows);
         SetRowBlocks(_driver.RowBlock);
         int panels = 0;
