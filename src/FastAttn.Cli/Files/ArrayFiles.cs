@@ -15,7 +15,7 @@ internal sealed class ArrayFiles(string query, string key, string value, string 
     public required float? Scale { get; init; }
 
     /// <summary>With a causal mask, query i sees key j where j &lt;= i + offset; the library's default where null.</summary>
-    public required int? CausalOffset { get; init; }
+    public required int? PositionOffset { get; init; }
 
     /// <summary>Reads the arrays, computes the output and writes it, unless it was checked and is wrong.</summary>
     /// <param name="run">How it is to be run.</param>
@@ -30,7 +30,7 @@ internal sealed class ArrayFiles(string query, string key, string value, string 
         InputArray q = InputArray.Read("--query", query), k = InputArray.Read("--key", key), v = InputArray.Read("--value", value);
         AttentionProblem problem = ToProblem(q, k, v);
         // The library refuses a causal mask over more queries than keys, since its diagonal could be meant in two ways. The tool names its option.
-        if (Mask == AttentionMask.Causal && CausalOffset is null && q.Length > k.Length && k.Length > 0)
+        if (Mask == AttentionMask.Causal && PositionOffset is null && q.Length > k.Length && k.Length > 0)
             throw new InputException($"--position-offset is missing: {q.Name} has {q.Length} queries, {k.Name} only {k.Length} keys; 0 lets the first query see the first key, {k.Length - q.Length} the last query the last key.");
         if (problem.OutputLength > Array.MaxLength)
             throw new InputException($"{InputFile.Name("--output", output)}: would have {problem.OutputLength} elements; {Array.MaxLength} are the most.");
@@ -71,7 +71,7 @@ internal sealed class ArrayFiles(string query, string key, string value, string 
             new AttentionShape(q.Batch, q.Heads, k.Heads, q.Length, k.Length), q.Dimension, v.Dimension, Mask, q.Array.Data, k.Array.Data, v.Array.Data)
         {
             Scale = Scale,
-            PositionOffset = CausalOffset,
+            PositionOffset = PositionOffset,
         };
     }
 }

@@ -19,7 +19,7 @@ internal sealed class RunCommand : Command
     private readonly Option<float?> _scale = ValueOption.Number<float>(
         "--scale", "The factor of the scores. Default: 1/sqrt(D).", "a finite number", float.IsFinite);
 
-    private readonly Option<int?> _causalOffset = ValueOption.Number<int>(
+    private readonly Option<int?> _positionOffset = ValueOption.Number<int>(
         "--position-offset", "Query i stands at key i + offset, and sees the keys up to there. Default: keys - queries; must be given where there are more queries than keys.", "an integer", _ => true);
 
     private readonly Option<int?> _threads = ValueOption.Number<int>(
@@ -39,7 +39,7 @@ internal sealed class RunCommand : Command
         Options.Add(_output);
         Options.Add(_mask);
         Options.Add(_scale);
-        Options.Add(_causalOffset);
+        Options.Add(_positionOffset);
         Options.Add(_threads);
         Options.Add(_instructionSet);
         Options.Add(_check);
@@ -60,7 +60,7 @@ internal sealed class RunCommand : Command
         if (missing.Length == files.Length)
         {
             Refuse(parsed, _scale, "needs arrays");
-            Refuse(parsed, _causalOffset, "needs arrays");
+            Refuse(parsed, _positionOffset, "needs arrays");
             return RandomHeads.Run(parsed.GetValue(_mask) ?? AttentionMask.Causal, attention, output, error);
         }
 
@@ -68,13 +68,13 @@ internal sealed class RunCommand : Command
             throw new InputException($"{missing[0].Name} is missing: --query, --key, --value and --output go together.");
         AttentionMask mask = parsed.GetValue(_mask) ?? AttentionMask.None;
         if (mask != AttentionMask.Causal)
-            Refuse(parsed, _causalOffset, "needs --mask causal");
+            Refuse(parsed, _positionOffset, "needs --mask causal");
         var arrays = new ArrayFiles(
             parsed.GetRequiredValue(_query), parsed.GetRequiredValue(_key), parsed.GetRequiredValue(_value), parsed.GetRequiredValue(_output))
         {
             Mask = mask,
             Scale = parsed.GetValue(_scale),
-            CausalOffset = parsed.GetValue(_causalOffset),
+            PositionOffset = parsed.GetValue(_positionOffset),
         };
         return arrays.Run(attention, parsed.GetValue(_check), output, error);
     }

@@ -25,20 +25,20 @@ internal static class MaskCheck
         if (sizes.KeyLength < 0 || sizes.KeyLength > Math.Max(shape.KeyLength, 1))
             throw new ArgumentException($"A row of {name} has {sizes.KeyLength} elements; it must have the shape's key length {shape.KeyLength}, 1 for all keys, or fewer, which hides the keys after them.", parameter);
 
-        MaskLayout rows = mask.Strides is { } strides ? new(strides.Batch, strides.Head, strides.Query, sizes.KeyLength) : Contiguous(sizes, itemBits);
-        if (rows.Batch < 0 || rows.Head < 0 || rows.Query < 0)
+        MaskLayout layout = mask.Strides is { } strides ? new(strides.Batch, strides.Head, strides.Query, sizes.KeyLength) : Contiguous(sizes, itemBits);
+        if (layout.Batch < 0 || layout.Head < 0 || layout.Query < 0)
             throw new ArgumentException($"The strides of {name} must not be negative: {mask.Strides}.", parameter);
-        if (rows.Batch % itemBits != 0 || rows.Head % itemBits != 0 || rows.Query % itemBits != 0)
+        if (layout.Batch % itemBits != 0 || layout.Head % itemBits != 0 || layout.Query % itemBits != 0)
             throw new ArgumentException($"The strides of {name} are in bits and must be multiples of 8, since rows begin with a new byte: {mask.Strides}.", parameter);
-        rows = rows with { Batch = sizes.Batch == 1 ? 0 : rows.Batch, Head = sizes.Heads == 1 ? 0 : rows.Head, Query = sizes.QueryLength == 1 ? 0 : rows.Query };
+        layout = layout with { Batch = sizes.Batch == 1 ? 0 : layout.Batch, Head = sizes.Heads == 1 ? 0 : layout.Head, Query = sizes.QueryLength == 1 ? 0 : layout.Query };
 
         if (shape.Batch == 0 || shape.QueryHeads == 0 || shape.QueryLength == 0)
-            return rows;
-        long needed = CallValidation.Reach(sizes.Batch, rows.Batch / itemBits) + CallValidation.Reach(sizes.Heads, rows.Head / itemBits)
-            + CallValidation.Reach(sizes.QueryLength, rows.Query / itemBits) + ((long)sizes.KeyLength + itemBits - 1) / itemBits;
+            return layout;
+        long needed = CallValidation.Reach(sizes.Batch, layout.Batch / itemBits) + CallValidation.Reach(sizes.Heads, layout.Head / itemBits)
+            + CallValidation.Reach(sizes.QueryLength, layout.Query / itemBits) + ((long)sizes.KeyLength + itemBits - 1) / itemBits;
         if (mask.Length < needed)
             throw new ArgumentException($"{name} has {mask.Length} elements; {(mask.Strides is null ? "its sizes" : "its sizes and strides")} [{sizes.Batch}, {sizes.Heads}, {sizes.QueryLength}, {sizes.KeyLength}] need {needed}.", parameter);
-        return rows;
+        return layout;
 
         void CheckSize(int size, int expected, string axis)
         {
