@@ -218,14 +218,14 @@ internal static class CallValidation
         if (!options.KeyLengths.IsEmpty)
         {
             if (!options.KeyStarts.IsEmpty)
-                throw new ArgumentException("KeyLengths and KeyStarts exclude each other: sequences without padding have the lengths between their starts.", Options);
+                throw new ArgumentException("KeyLengths and KeyStarts exclude each other: leave out KeyLengths, since sequences without padding have the lengths between their starts, or the starts, where sequences are padded.", Options);
             CheckLengths(nameof(options.KeyLengths), options.KeyLengths, shape.Batch, shape.KeyLength);
         }
 
         if (!options.QueryLengths.IsEmpty)
         {
             if (!options.QueryStarts.IsEmpty)
-                throw new ArgumentException("QueryLengths and QueryStarts exclude each other: sequences without padding have the lengths between their starts.", Options);
+                throw new ArgumentException("QueryLengths and QueryStarts exclude each other: leave out QueryLengths, since sequences without padding have the lengths between their starts, or the starts, where sequences are padded.", Options);
             CheckLengths(nameof(options.QueryLengths), options.QueryLengths, shape.Batch, shape.QueryLength);
         }
 
