@@ -11,7 +11,7 @@ internal unsafe struct HeadsWork : ITiledWork
     // The queries of 16 tokens of 12 heads of 64 floats are 48 KiB. A choice, not a measurement: a tile must only be long beside the taking of it.
     private const int TokensPerTile = 16;
 
-    /// <summary>[batch, length, heads, dim], normalised and turned in place.</summary>
+    /// <summary>[batch, length, heads, dim] or, where sequences follow each other without padding, [tokens, heads, dim]: normalised and turned in place.</summary>
     public float* Source;
 
     /// <summary>Where the heads are copied to then; null where they stay.</summary>
@@ -21,9 +21,18 @@ internal unsafe struct HeadsWork : ITiledWork
     public AttentionStrides Strides;
 
     public int Batch;
+
+    /// <summary>Tokens of each sequence, or of the longest.</summary>
     public int Length;
+
+    /// <summary>Tokens of all sequences.</summary>
+    public int Tokens;
+
     public int Heads;
     public int Dim;
+
+    /// <summary>[batch + 1]: for each sequence its first token, and the end; null where each has <see cref="Length"/> of them.</summary>
+    public int* TokenStarts;
 
     /// <summary>
     /// For each sequence where its first token goes in the destination. Without <see cref="Positions"/> that is the token's position too.
@@ -43,7 +52,7 @@ internal unsafe struct HeadsWork : ITiledWork
     /// <summary>Null for none.</summary>
     public RotaryEmbedding? Rotary;
 
-    /// <summary>[axes, batch, length]: the positions of the tokens; null where they follow from <see cref="Starts"/>.</summary>
+    /// <summary>[axes, tokens]: the positions of the tokens; null where they follow from <see cref="Starts"/>.</summary>
     public int* Positions;
 
     /// <inheritdoc/>
@@ -56,7 +65,7 @@ internal unsafe struct HeadsWork : ITiledWork
         {
             // An element takes as long as some multiply-adds of a product.
             const double PerElement = 16;
-            return PerElement * Batch * Length * Heads * Dim;
+            return PerElement * Tokens * Heads * Dim;
         }
     }
 
@@ -65,7 +74,7 @@ internal unsafe struct HeadsWork : ITiledWork
 
     private readonly int TilesPerSequence => (int)(((long)Length + TokensPerTile - 1) / TokensPerTile);
 
-    private readonly ReadOnlySpan<int> PositionsFrom(long token) => new ReadOnlySpan<int>(Positions, Rotary!.Axes * Batch * Length)[(int)token..];
+    private readonly ReadOnlySpan<int> PositionsFrom(long token) => new ReadOnlySpan<int>(Positions, Rotary!.Axes * Tokens)[(int)token..];
 
     /// <summary>Whether there is anything to do.</summary>
     public readonly bool IsNeeded => Destination != null || Norm is not null || Rotary is not null;
@@ -75,17 +84,19 @@ internal unsafe struct HeadsWork : ITiledWork
     {
         (long batch, long part) = Math.DivRem(tile, TilesPerSequence);
         int start = Starts == null ? CommonStart : Starts[batch], first = (int)part * TokensPerTile;
-        int end = Math.Min(first + TokensPerTile, Ends == null ? Length : Ends[batch] - start);
+        long firstToken = TokenStarts == null ? batch * Length : TokenStarts[batch];
+        int length = TokenStarts == null ? Length : TokenStarts[batch + 1] - TokenStarts[batch];
+        int end = Math.Min(first + TokensPerTile, Ends == null ? length : Ends[batch] - start);
         Span<float> scratch = stackalloc float[Rotary?.Dim ?? 0];
         for (int token = first; token < end; token++)
         {
-            long index = batch * Length + token;
+            long index = firstToken + token;
             float* source = Source + index * Heads * Dim;
             Span<float> heads = new(source, Heads * Dim);
             if (Norm is { IsAfterRotary: false })
                 Norm.Apply(heads);
             if (Rotary is not null)
-                Rotary.Turn(heads, Dim, Positions == null ? Rotary.Row(start + token, scratch) : Rotary.Row(PositionsFrom(index), Batch * Length, scratch));
+                Rotary.Turn(heads, Dim, Positions == null ? Rotary.Row(start + token, scratch) : Rotary.Row(PositionsFrom(index), Tokens, scratch));
             if (Norm is { IsAfterRotary: true })
                 Norm.Apply(heads);
             if (Destination == null)
