@@ -37,6 +37,7 @@ internal sealed unsafe class MappedFile : IDisposable
 
     /// <summary>An error about this file.</summary>
     /// <param name="message">What was found and what was expected.</param>
+    /// <param name="inner">What it follows from.</param>
     public InvalidDataException Error(string message, Exception? inner = null) => new($"{Printable.Of(Path)}: {message}", inner);
 
     /// <summary>Bytes of the file.</summary>

@@ -46,4 +46,19 @@ internal sealed record WeightTensor(string Name, WeightElement Element, long[] S
             numbers[i] = Element == WeightElement.Half ? (float)BitConverter.UInt16BitsToHalf(halves[i]) : BitConverter.UInt32BitsToSingle((uint)halves[i] << 16);
         return numbers;
     }
+
+    /// <summary>The numbers of a matrix with its axes exchanged.</summary>
+    public float[] ReadTransposed()
+    {
+        ReadOnlySpan<float> numbers = Read();
+        int rows = (int)Shape[0], columns = (int)Shape[1];
+        float[] transposed = new float[numbers.Length];
+        for (int row = 0; row < rows; row++)
+        {
+            for (int column = 0; column < columns; column++)
+                transposed[column * rows + row] = numbers[row * columns + column];
+        }
+
+        return transposed;
+    }
 }

@@ -1,0 +1,6 @@
+namespace FastAttn.Embeddings;
+
+/// <summary>How an <see cref="EncoderModel"/> keeps its weights.</summary>
+public sealed record EncoderModelOptions
+{
+}
