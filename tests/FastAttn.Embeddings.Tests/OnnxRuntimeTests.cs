@@ -60,14 +60,14 @@ public sealed class OnnxRuntimeTests
         }
     }
 
-    internal static float[][] Encode(EncoderModel model, IReadOnlyList<int[]> sequences)
+    internal static float[][] Encode(EncoderModel model, IReadOnlyList<int[]> sequences, int threads = 0)
     {
         int[] ids = [.. sequences.SelectMany(static sequence => sequence)], starts = new int[sequences.Count + 1];
         for (int i = 0; i < sequences.Count; i++)
             starts[i + 1] = starts[i] + sequences[i].Length;
         int hidden = model.Configuration.HiddenSize;
         float[] states = new float[ids.Length * hidden];
-        model.Encode(ids, starts, states);
+        model.Encode(ids, starts, states, execution: new() { MaxDegreeOfParallelism = threads });
         return [.. sequences.Select((_, i) => states[(starts[i] * hidden)..(starts[i + 1] * hidden)])];
     }
 
