@@ -4,7 +4,7 @@ namespace FastAttn.Runtime;
 
 /// <summary>
 /// What is done to projected heads before attention: normalisation, rotary embedding, and the way into a cache. A tile is
-/// some tokens of a sequence.
+/// some tokens, of one sequence or of several.
 /// </summary>
 internal unsafe struct HeadsWork : ITiledWork
 {
@@ -22,7 +22,7 @@ internal unsafe struct HeadsWork : ITiledWork
 
     public int Batch;
 
-    /// <summary>Tokens of each sequence, or of the longest.</summary>
+    /// <summary>Tokens of each sequence, where <see cref="TokenStarts"/> is null.</summary>
     public int Length;
 
     /// <summary>Tokens of all sequences.</summary>
@@ -56,7 +56,7 @@ internal unsafe struct HeadsWork : ITiledWork
     public int* Positions;
 
     /// <inheritdoc/>
-    public readonly long Tiles => (long)Batch * TilesPerSequence;
+    public readonly long Tiles => ((long)Tokens + TokensPerTile - 1) / TokensPerTile;
 
     /// <inheritdoc/>
     public readonly double Cost
@@ -72,8 +72,6 @@ internal unsafe struct HeadsWork : ITiledWork
     /// <inheritdoc/>
     public readonly long WorkspaceFloats => 0;
 
-    private readonly int TilesPerSequence => (int)(((long)Length + TokensPerTile - 1) / TokensPerTile);
-
     private readonly ReadOnlySpan<int> PositionsFrom(long token) => new ReadOnlySpan<int>(Positions, Rotary!.Axes * Tokens)[(int)token..];
 
     /// <summary>Whether there is anything to do.</summary>
@@ -82,28 +80,47 @@ internal unsafe struct HeadsWork : ITiledWork
     /// <inheritdoc/>
     public readonly void Run(long tile, long next, Workspace workspace)
     {
-        (long batch, long part) = Math.DivRem(tile, TilesPerSequence);
-        int start = Starts == null ? CommonStart : Starts[batch], first = (int)part * TokensPerTile;
-        long firstToken = TokenStarts == null ? batch * Length : TokenStarts[batch];
-        int length = TokenStarts == null ? Length : TokenStarts[batch + 1] - TokenStarts[batch];
-        int end = Math.Min(first + TokensPerTile, Ends == null ? length : Ends[batch] - start);
+        long first = tile * TokensPerTile, end = Math.Min(first + TokensPerTile, Tokens);
         Span<float> scratch = stackalloc float[Rotary?.Dim ?? 0];
-        for (int token = first; token < end; token++)
+        for (long index = first; index < end; index++)
         {
-            long index = firstToken + token;
+            (int sequence, int token) = TokenAt((int)index);
+            int place = (Starts == null ? CommonStart : Starts[sequence]) + token;
+            if (Ends != null && place >= Ends[sequence])
+                continue;
             float* source = Source + index * Heads * Dim;
             Span<float> heads = new(source, Heads * Dim);
             if (Norm is { IsAfterRotary: false })
                 Norm.Apply(heads);
             if (Rotary is not null)
-                Rotary.Turn(heads, Dim, Positions == null ? Rotary.Row(start + token, scratch) : Rotary.Row(PositionsFrom(index), Tokens, scratch));
+                Rotary.Turn(heads, Dim, Positions == null ? Rotary.Row(place, scratch) : Rotary.Row(PositionsFrom(index), Tokens, scratch));
             if (Norm is { IsAfterRotary: true })
                 Norm.Apply(heads);
             if (Destination == null)
                 continue;
-            float* destination = Destination + batch * Strides.Batch + (start + token) * Strides.Length;
+            float* destination = Destination + sequence * Strides.Batch + place * Strides.Length;
             for (int head = 0; head < Heads; head++)
                 heads.Slice(head * Dim, Dim).CopyTo(new(destination + head * Strides.Head, Dim));
         }
+    }
+
+    /// <summary>The sequence of a token, and its number in it.</summary>
+    private readonly (int Sequence, int Token) TokenAt(int index)
+    {
+        if (TokenStarts == null)
+            return Math.DivRem(index, Length);
+
+        // The last sequence that begins at the token or before it: those without tokens begin where the next one does.
+        int sequence = 0, after = Batch;
+        while (after - sequence > 1)
+        {
+            int middle = sequence + (after - sequence) / 2;
+            if (TokenStarts[middle] <= index)
+                sequence = middle;
+            else
+                after = middle;
+        }
+
+        return (sequence, index - TokenStarts[sequence]);
     }
 }

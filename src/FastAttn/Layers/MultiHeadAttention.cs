@@ -17,7 +17,7 @@ namespace FastAttn;
 /// </para>
 /// <para>
 /// What the layer always computes is in <see cref="MultiHeadAttentionOptions"/>: mask, scale, softcap and window, which a call's
-/// <see cref="AttentionOptions"/> must therefore leave out. What differs from call to call is in the latter: lengths, offsets, masks, biases and sinks.
+/// <see cref="AttentionOptions"/> must therefore leave out. What differs from call to call is in the latter: lengths or starts, offsets, masks, biases and sinks.
 /// </para>
 /// <para>
 /// <b>Indices.</b> Query <c>i</c> of sequence <c>b</c> stands at key <c>i + offset</c>, and the offset is:
@@ -511,7 +511,7 @@ public sealed class MultiHeadAttention
                 Destination = destination,
                 Strides = destination == null ? default : call.Cache!.Strides(dim),
                 Batch = call.Batch,
-                Length = tokens.Longest,
+                Length = tokens.Length,
                 Tokens = (int)tokens.Count,
                 TokenStarts = tokenStarts,
                 Heads = count,
