@@ -89,7 +89,8 @@ public sealed class EncoderModel
         return source.Read((configuration, tensors) => new EncoderModel(source.Name, configuration, tensors));
     }
 
-    /// <summary>This model on another instruction set than the default, as tests and benchmarks need it; packs the weights anew.</summary>
+    /// <summary>This model with the products and the attention of another instruction set than the default, as tests and benchmarks need it; packs the weights anew. Norms and
+    /// activations stay on the default.</summary>
     /// <param name="instructionSet">One of <see cref="InstructionSets.Supported"/>.</param>
     /// <exception cref="PlatformNotSupportedException">This process cannot run <paramref name="instructionSet"/>.</exception>
     public EncoderModel For(InstructionSet instructionSet) => instructionSet == InstructionSet ? this : new(this, instructionSet);
@@ -120,7 +121,7 @@ public sealed class EncoderModel
         float[] sums = ArrayPool<float>.Shared.Rent(stateFloats), wide = ArrayPool<float>.Shared.Rent(wideFloats);
         try
         {
-            Embed(tokenIds, sequences, tokenTypes, states, sums);
+            Embed(tokenIds, sequences, tokenTypes, states, sums.AsSpan(0, stateFloats), execution);
             foreach (EncoderLayer layer in _layers)
                 layer.Forward(states, sequences, longest, sums.AsSpan(0, stateFloats), wide.AsSpan(0, wideFloats), execution);
         }
@@ -131,7 +132,7 @@ public sealed class EncoderModel
         }
     }
 
-    private void Embed(ReadOnlySpan<int> tokenIds, ReadOnlySpan<int> starts, ReadOnlySpan<int> tokenTypes, Span<float> states, Span<float> sums)
+    private void Embed(ReadOnlySpan<int> tokenIds, ReadOnlySpan<int> starts, ReadOnlySpan<int> tokenTypes, Span<float> states, Span<float> sums, AttentionExecution execution)
     {
         int hidden = Configuration.HiddenSize;
         for (int sequence = 0; sequence + 1 < starts.Length; sequence++)
@@ -140,7 +141,6 @@ public sealed class EncoderModel
                 _embeddings.Write(tokenIds[token], tokenTypes.IsEmpty ? 0 : tokenTypes[token], token - starts[sequence], sums.Slice(token * hidden, hidden));
         }
 
-        Span<float> nothing = new float[sums.Length];
-        Interim.Norm(sums, _norm, states, tokenIds.Length, Configuration.LayerNormEpsilon, nothing);
+        _norm.Apply(sums, states, tokenIds.Length, Configuration.LayerNormEpsilon, residual: default, execution);
     }
 }

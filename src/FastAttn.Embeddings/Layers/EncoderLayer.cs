@@ -57,16 +57,35 @@ internal sealed class EncoderLayer
     {
         int tokens = starts[^1], hidden = _configuration.HiddenSize, rowsAtOnce = wide.Length / _configuration.IntermediateSize;
         _attention.Forward(states, sums, starts.Length - 1, maxLength, new() { QueryStarts = starts, KeyStarts = starts }, execution: execution);
-        Interim.Norm(sums, _attentionNorm, states, tokens, _configuration.LayerNormEpsilon, states);
+        _attentionNorm.Apply(sums, states, tokens, _configuration.LayerNormEpsilon, residual: states, execution);
         for (int row = 0; row < tokens; row += rowsAtOnce)
         {
             int rows = Math.Min(rowsAtOnce, tokens - row);
             _widen.Forward(states[(row * hidden)..], wide, rows, execution: execution);
-            Interim.Gelu(wide[..(rows * _configuration.IntermediateSize)]);
+            Activate(wide[..(rows * _configuration.IntermediateSize)], execution);
             _narrow.Forward(wide, sums[(row * hidden)..], rows, execution: execution);
         }
 
-        Interim.Norm(sums, _outputNorm, states, tokens, _configuration.LayerNormEpsilon, states);
+        _outputNorm.Apply(sums, states, tokens, _configuration.LayerNormEpsilon, residual: states, execution);
+    }
+
+    private void Activate(Span<float> elements, AttentionExecution execution)
+    {
+        switch (_configuration.Activation)
+        {
+            case Activation.Gelu:
+                LayerPrimitives.Gelu(elements, elements, execution);
+                break;
+            case Activation.GeluTanh:
+                LayerPrimitives.GeluTanh(elements, elements, execution);
+                break;
+            case Activation.Relu:
+                LayerPrimitives.Relu(elements, elements, execution);
+                break;
+            default:
+                LayerPrimitives.Silu(elements, elements, execution);
+                break;
+        }
     }
 
     private static MultiHeadAttention ReadAttention(EncoderConfiguration configuration, EncoderTensors tensors, string name)

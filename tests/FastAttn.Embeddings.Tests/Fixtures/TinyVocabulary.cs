@@ -43,7 +43,7 @@ internal sealed class TinyVocabulary : IDisposable
     public void Write(string name, string text) => _folder.Write(name, text);
 
     /// <summary>The ids of tokens with spaces between them.</summary>
-    public int[] Ids(string tokens) => [.. tokens.Split(' ').Select(static token => Array.IndexOf(Tokens, token))];
+    public static int[] Ids(string tokens) => [.. tokens.Split(' ').Select(static token => Array.IndexOf(Tokens, token))];
 
     public void Dispose() => _folder.Dispose();
 }
