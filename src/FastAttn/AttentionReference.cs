@@ -66,7 +66,7 @@ public static class AttentionReference
         ScaledDotProductAttention.CheckDims(headDim, valueDim, mask);
         bool wantsLogSumExp = !logSumExp.IsEmpty;
         AttentionCall call = CallValidation.Check<T>(
-            headDim, valueDim, mask, AttentionFeatures.All, query, key, value, output, outputStrides, logSumExp, wantsLogSumExp, shape, options, execution: default);
+            new(headDim, valueDim, mask, AttentionFeatures.All), query, key, value, output, outputStrides, logSumExp, wantsLogSumExp, shape, options, execution: default);
         cancellationToken.ThrowIfCancellationRequested();
         var scores = new T[shape.Batch == 0 ? 0 : call.Shape.KeyLength];
         for (int b = 0; b < shape.Batch; b++)
@@ -163,7 +163,7 @@ public static class AttentionReference
         if (stage is < AttentionScoreStage.Scaled or > AttentionScoreStage.Probabilities)
             throw new ArgumentOutOfRangeException(nameof(stage), stage, "The stage is not defined.");
 
-        AttentionCall call = CallValidation.CheckScores<T>(nameof(scores), headDim, mask, AttentionFeatures.All, query, key, scores, shape, options, execution: default);
+        AttentionCall call = CallValidation.CheckScores<T>(nameof(scores), new(headDim, headDim, mask, AttentionFeatures.All), query, key, scores, shape, options, execution: default);
         for (int b = 0; b < shape.Batch; b++)
         {
             Sequence sequence = Sequence.Of(b, shape, options);

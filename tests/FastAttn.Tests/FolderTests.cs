@@ -28,7 +28,7 @@ public static partial class FolderTests
         [Arguments] = [],
         [Layers] = [Doors, Arguments, Contract, Calls, Drivers, Products, Rows, Threads],
         [Contract] = [],
-        [Calls] = [Arguments, Contract, Visibility, Scores],
+        [Calls] = [Arguments, Contract, Visibility, Scores, Threads],
         [Drivers] = [Arguments, Contract, Calls, Blocks, Visibility, Scores, Products, Lanes, Threads],
         [Blocks] = [Arguments, Contract],
         [Visibility] = [Arguments, Contract, Lanes],

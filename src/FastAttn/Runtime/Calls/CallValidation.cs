@@ -16,13 +16,10 @@ internal static class CallValidation
     // As in the public methods, whose parameters the messages name.
     private const string Query = "query", Key = "key", Value = "value", Output = "output", LogSumExp = "logSumExp", Shape = "shape", Options = "options";
 
-    /// <summary>Returns the call without its pointers.</summary>
+    /// <summary>Returns the call, planned for the kernel; its pointers are all that is left to set, once buffers are pinned.</summary>
     /// <exception cref="ArgumentException">Something does not fit; the message says what was expected.</exception>
     public static AttentionCall Check<TOutput>(
-        int headDim,
-        int valueDim,
-        AttentionMask mask,
-        AttentionFeatures allowed,
+        in KernelTraits kernel,
         in AttentionInput query,
         in AttentionInput key,
         in AttentionInput value,
@@ -35,10 +32,10 @@ internal static class CallValidation
         in AttentionExecution execution)
         where TOutput : unmanaged
     {
-        AttentionCall call = CheckQueryAndKey(headDim, mask, allowed, query, key, shape, options, execution, out ReadOnlySpan<float> queries, out ReadOnlySpan<float> keys);
+        AttentionCall call = CheckQueryAndKey(kernel, query, key, shape, options, execution, out ReadOnlySpan<float> queries, out ReadOnlySpan<float> keys);
         (int batch, int queryTokens) = QueriesOf(shape, options);
         (int keyBatch, int keyTokens) = KeysOf(shape, options);
-        call.Operands.ValueDim = valueDim;
+        int valueDim = call.Operands.ValueDim = kernel.ValueDim;
         call.Operands.ValueStrides = CheckInput(Value, value, keyBatch, shape.KeyValueHeads, keyTokens, valueDim, shape.Layout, out ReadOnlySpan<float> values);
         (call.Operands.OutputStrides, int written) = CheckBuffer(Output, output.Length, batch, shape.QueryHeads, queryTokens, valueDim, outputStrides, shape.Layout);
         CheckRowsApart(Output, batch, shape.QueryHeads, queryTokens, valueDim, call.Operands.OutputStrides);
@@ -54,15 +51,14 @@ internal static class CallValidation
         }
 
         CheckApart(Output, output, queries, keys, values, options);
+        Plan(ref call, kernel, execution, wantsWeights: false);
         return call;
     }
 
     /// <summary>As <see cref="Check"/>, for scores or weights, a number for each query and key, instead of outputs.</summary>
     public static AttentionCall CheckScores<TScore>(
         string name,
-        int headDim,
-        AttentionMask mask,
-        AttentionFeatures allowed,
+        in KernelTraits kernel,
         in AttentionInput query,
         in AttentionInput key,
         ReadOnlySpan<TScore> scores,
@@ -71,7 +67,7 @@ internal static class CallValidation
         in AttentionExecution execution)
         where TScore : unmanaged
     {
-        AttentionCall call = CheckQueryAndKey(headDim, mask, allowed, query, key, shape, options, execution, out ReadOnlySpan<float> queries, out ReadOnlySpan<float> keys);
+        AttentionCall call = CheckQueryAndKey(kernel, query, key, shape, options, execution, out ReadOnlySpan<float> queries, out ReadOnlySpan<float> keys);
         if ((call.Uses & AttentionFeatures.Ragged) != 0)
             throw new ArgumentException("Scores and weights are of sequences of one length; QueryStarts and KeyStarts must not be given.", Options);
         long expected = Product(name, Product(name, Product(name, shape.Batch, shape.QueryHeads), shape.QueryLength), shape.KeyLength);
@@ -82,6 +78,7 @@ internal static class CallValidation
         // A row of scores takes the place of an output. Sizes beside a batch of 0 may be too large for strides, as with outputs.
         call.Operands.ValueDim = shape.KeyLength;
         call.Operands.OutputStrides = shape.Batch == 0 ? default : AttentionStrides.Of(AttentionLayout.BatchHeadLengthDim, shape.QueryHeads, shape.QueryLength, shape.KeyLength);
+        Plan(ref call, kernel, execution, wantsWeights: true);
         return call;
     }
 
@@ -115,10 +112,14 @@ internal static class CallValidation
         }
     }
 
+    private static void Plan(ref AttentionCall call, in KernelTraits kernel, in AttentionExecution execution, bool wantsWeights)
+    {
+        if (kernel.Sizes is { } sizes)
+            call.Plan = new(sizes, kernel.NarrowSizes, call, execution.KeyBlock, ThreadBudget.Of(execution.MaxDegreeOfParallelism), wantsWeights);
+    }
+
     private static AttentionCall CheckQueryAndKey(
-        int headDim,
-        AttentionMask mask,
-        AttentionFeatures allowed,
+        in KernelTraits kernel,
         in AttentionInput query,
         in AttentionInput key,
         in AttentionShape shape,
@@ -128,16 +129,16 @@ internal static class CallValidation
         out ReadOnlySpan<float> keys)
     {
         CheckShape(shape);
-        AttentionFeatures uses = options.UsedFeatures, missing = uses & ~allowed;
+        AttentionFeatures uses = options.UsedFeatures, missing = uses & ~kernel.Features;
         if (missing != 0)
             throw new ArgumentException($"The kernel was not declared with {missing}: add it to its Features, or call ScaledDotProductAttention.", Options);
         CheckExecution(execution);
 
-        AttentionCall call = new() { Uses = uses, Visibility = VisibilityInputs.Of(options, mask), Scoring = ScoringInputs.Of(options, headDim) };
-        call.Operands.HeadDim = headDim;
+        AttentionCall call = new() { Uses = uses, Visibility = VisibilityInputs.Of(options, kernel.Mask), Scoring = ScoringInputs.Of(options, kernel.HeadDim) };
+        int headDim = call.Operands.HeadDim = kernel.HeadDim;
         call.Visibility.IsSelfAttention = IsSelfAttention(shape, options);
         CheckOptions(ref call, shape, options);
-        CheckDiagonal(mask, uses, shape, options);
+        CheckDiagonal(kernel.Mask, uses, shape, options);
         call.Shape = LongestOf(shape, options);
         (int batch, int queryTokens) = QueriesOf(shape, options);
         (int keyBatch, int keyTokens) = KeysOf(shape, options);
