@@ -33,16 +33,16 @@ public sealed class EncoderModel
     private readonly LayerNormWeights _norm;
     private readonly EncoderLayer[] _layers;
 
-    private EncoderModel(string name, EncoderConfiguration configuration, EncoderTensors tensors)
+    private EncoderModel(string name, EncoderConfiguration configuration, EncoderTensors tensors, WeightPrecision precision)
     {
         Name = name;
         Configuration = configuration;
         InstructionSet = InstructionSets.Default;
-        _embeddings = new(configuration, tensors);
+        _embeddings = new(configuration, tensors, precision);
         _norm = LayerNormWeights.Read(tensors, "embeddings.LayerNorm", configuration.HiddenSize);
         _layers = new EncoderLayer[configuration.Layers];
         for (int i = 0; i < _layers.Length; i++)
-            _layers[i] = new(configuration, tensors, i);
+            _layers[i] = new(configuration, tensors, i, precision);
         tensors.RequireAllUsed();
     }
 
@@ -72,10 +72,11 @@ public sealed class EncoderModel
     /// <c>config.json</c> beside it is read by itself. Files are mapped into memory while they are read, and must not be truncated meanwhile.
     /// </param>
     /// <param name="options">How weights are kept; null for the defaults.</param>
+    /// <exception cref="ArgumentException">The path is empty, or the precision is none.</exception>
     /// <exception cref="FileNotFoundException">There is no such file, or a folder lacks one.</exception>
     /// <exception cref="InvalidDataException">
     /// A file is malformed, lacks a tensor, has one too many or one of another shape, or is of a model that is not supported: other position embeddings, a
-    /// decoder, quantized weights. The message names the file and the entry.
+    /// decoder, quantized weights; or a weight cannot be kept as the options say. The message names the file and the entry.
     /// </exception>
     /// <exception cref="IOException">A file cannot be read.</exception>
     /// <exception cref="PlatformNotSupportedException">
@@ -84,9 +85,11 @@ public sealed class EncoderModel
     /// </exception>
     public static EncoderModel Load(string path, EncoderModelOptions? options = null)
     {
+        WeightPrecision precision = options?.WeightPrecision ?? default;
+        if (!Enum.IsDefined(precision))
+            throw new ArgumentOutOfRangeException(nameof(options), precision, $"{nameof(options.WeightPrecision)} is none of the precisions.");
         ModelSource source = ModelSource.Find(path);
-        _ = options;
-        return source.Read((configuration, tensors) => new EncoderModel(source.Name, configuration, tensors));
+        return source.Read((configuration, tensors) => new EncoderModel(source.Name, configuration, tensors, precision));
     }
 
     /// <summary>This model with the products and the attention of another instruction set than the default, as tests and benchmarks need it; packs the weights anew. Norms and

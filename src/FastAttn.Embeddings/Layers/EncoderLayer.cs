@@ -21,15 +21,17 @@ internal sealed class EncoderLayer
     /// <param name="configuration">The encoder's.</param>
     /// <param name="tensors">The model's.</param>
     /// <param name="index">Which layer.</param>
-    public EncoderLayer(EncoderConfiguration configuration, EncoderTensors tensors, int index)
+    /// <param name="precision">How matrices are kept.</param>
+    /// <exception cref="System.IO.InvalidDataException">A tensor is absent, has another shape, or cannot be kept so.</exception>
+    public EncoderLayer(EncoderConfiguration configuration, EncoderTensors tensors, int index, WeightPrecision precision)
     {
         string name = FormattableString.Invariant($"encoder.layer.{index}.");
         int hidden = configuration.HiddenSize, wide = configuration.IntermediateSize;
         _configuration = configuration;
-        _attention = ReadAttention(configuration, tensors, name + "attention.");
+        _attention = ReadAttention(configuration, tensors, name + "attention.", precision);
         _attentionNorm = LayerNormWeights.Read(tensors, name + "attention.output.LayerNorm", hidden);
-        _widen = ReadLinear(tensors, name + "intermediate.dense", wide, hidden);
-        _narrow = ReadLinear(tensors, name + "output.dense", hidden, wide);
+        _widen = ReadLinear(tensors, name + "intermediate.dense", wide, hidden, precision, configuration.Activation);
+        _narrow = ReadLinear(tensors, name + "output.dense", hidden, wide, precision);
         _outputNorm = LayerNormWeights.Read(tensors, name + "output.LayerNorm", hidden);
     }
 
@@ -62,53 +64,40 @@ internal sealed class EncoderLayer
         {
             int rows = Math.Min(rowsAtOnce, tokens - row);
             _widen.Forward(states[(row * hidden)..], wide, rows, execution: execution);
-            Activate(wide[..(rows * _configuration.IntermediateSize)], execution);
             _narrow.Forward(wide, sums[(row * hidden)..], rows, execution: execution);
         }
 
         _outputNorm.Apply(sums, states, tokens, _configuration.LayerNormEpsilon, residual: states, execution);
     }
 
-    private void Activate(Span<float> elements, AttentionExecution execution)
-    {
-        switch (_configuration.Activation)
-        {
-            case Activation.Gelu:
-                LayerPrimitives.Gelu(elements, elements, execution);
-                break;
-            case Activation.GeluTanh:
-                LayerPrimitives.GeluTanh(elements, elements, execution);
-                break;
-            case Activation.Relu:
-                LayerPrimitives.Relu(elements, elements, execution);
-                break;
-            default:
-                LayerPrimitives.Silu(elements, elements, execution);
-                break;
-        }
-    }
-
-    private static MultiHeadAttention ReadAttention(EncoderConfiguration configuration, EncoderTensors tensors, string name)
+    private static MultiHeadAttention ReadAttention(EncoderConfiguration configuration, EncoderTensors tensors, string name, WeightPrecision precision)
     {
         int hidden = configuration.HiddenSize;
         WeightTensor query = Matrix("self.query"), key = Matrix("self.key"), value = Matrix("self.value"), output = Matrix("output.dense");
 
         // The four come from one exporter, which treats them alike; where it does not, they are brought into one order.
         bool isTransposed = query.IsTransposed && key.IsTransposed && value.IsTransposed && output.IsTransposed;
-        return new(
-            new() { ModelDim = hidden, Heads = configuration.Heads },
-            new()
-            {
-                Layout = isTransposed ? WeightLayout.InputOutput : WeightLayout.OutputInput,
-                Query = Read(query),
-                Key = Read(key),
-                Value = Read(value),
-                Output = Read(output),
-                QueryBias = Bias("self.query"),
-                KeyBias = Bias("self.key"),
-                ValueBias = Bias("self.value"),
-                OutputBias = Bias("output.dense"),
-            });
+        try
+        {
+            return new(
+                new() { ModelDim = hidden, Heads = configuration.Heads, WeightPrecision = precision },
+                new()
+                {
+                    Layout = isTransposed ? WeightLayout.InputOutput : WeightLayout.OutputInput,
+                    Query = Read(query),
+                    Key = Read(key),
+                    Value = Read(value),
+                    Output = Read(output),
+                    QueryBias = Bias("self.query"),
+                    KeyBias = Bias("self.key"),
+                    ValueBias = Bias("self.value"),
+                    OutputBias = Bias("output.dense"),
+                });
+        }
+        catch (ArgumentException e)
+        {
+            throw query.CannotBeKept(precision, e);
+        }
 
         WeightTensor Matrix(string role) => tensors.Matrix($"{name}{role}.weight", hidden, hidden);
 
@@ -117,10 +106,20 @@ internal sealed class EncoderLayer
         ReadOnlySpan<float> Read(WeightTensor matrix) => matrix.IsTransposed == isTransposed ? matrix.Read() : matrix.ReadTransposed();
     }
 
-    private static LinearLayer ReadLinear(EncoderTensors tensors, string name, int outputs, int inputs)
+    private static LinearLayer ReadLinear(EncoderTensors tensors, string name, int outputs, int inputs, WeightPrecision precision, Activation activation = Activation.None)
     {
         WeightTensor weights = tensors.Matrix($"{name}.weight", outputs, inputs);
         WeightLayout layout = weights.IsTransposed ? WeightLayout.InputOutput : WeightLayout.OutputInput;
-        return new(new() { InputDim = inputs, OutputDim = outputs, Layout = layout }, weights.Read(), tensors.Vector($"{name}.bias", outputs).Read());
+        try
+        {
+            return new(
+                new() { InputDim = inputs, OutputDim = outputs, Layout = layout, Activation = activation, Precision = precision },
+                weights.Read(),
+                tensors.Vector($"{name}.bias", outputs).Read());
+        }
+        catch (ArgumentException e)
+        {
+            throw weights.CannotBeKept(precision, e);
+        }
     }
 }

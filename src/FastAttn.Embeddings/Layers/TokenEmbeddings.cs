@@ -9,13 +9,23 @@ namespace FastAttn.Embeddings.Layers;
 internal sealed class TokenEmbeddings
 {
     private readonly int _size;
-    private readonly float[] _words, _positions, _types;
+    private readonly EmbeddingTable _words;
+    private readonly float[] _positions, _types;
 
-    /// <summary>Copies the tables.</summary>
-    public TokenEmbeddings(EncoderConfiguration configuration, EncoderTensors tensors)
+    /// <summary>Copies the tables, that of ids in a precision.</summary>
+    public TokenEmbeddings(EncoderConfiguration configuration, EncoderTensors tensors, WeightPrecision precision)
     {
         _size = configuration.HiddenSize;
-        _words = tensors.Matrix(EncoderTensors.Words, configuration.VocabularySize, _size).Read().ToArray();
+        WeightTensor words = tensors.Matrix(EncoderTensors.Words, configuration.VocabularySize, _size);
+        try
+        {
+            _words = new(words.Read(), _size, precision);
+        }
+        catch (ArgumentException e)
+        {
+            throw words.CannotBeKept(precision, e);
+        }
+
         _positions = tensors.Matrix("embeddings.position_embeddings.weight", configuration.MaxPositions, _size).Read().ToArray();
         _types = tensors.Matrix("embeddings.token_type_embeddings.weight", configuration.TokenTypes, _size).Read().ToArray();
     }
@@ -27,12 +37,13 @@ internal sealed class TokenEmbeddings
     /// <param name="sum">Written: a row.</param>
     public void Write(int id, int type, int position, Span<float> sum)
     {
-        ReadOnlySpan<float> word = Row(_words, id), kind = Row(_types, type), place = Row(_positions, position);
+        _words.Read(id, sum);
+        ReadOnlySpan<float> kind = Row(_types, type), place = Row(_positions, position);
         int i = 0;
         for (; i <= sum.Length - Vector<float>.Count; i += Vector<float>.Count)
-            (new Vector<float>(word[i..]) + new Vector<float>(kind[i..]) + new Vector<float>(place[i..])).CopyTo(sum[i..]);
+            (new Vector<float>(sum[i..]) + new Vector<float>(kind[i..]) + new Vector<float>(place[i..])).CopyTo(sum[i..]);
         for (; i < sum.Length; i++)
-            sum[i] = word[i] + kind[i] + place[i];
+            sum[i] = sum[i] + kind[i] + place[i];
     }
 
     private ReadOnlySpan<float> Row(float[] table, int row) => table.AsSpan(checked(row * _size), _size);

@@ -1,4 +1,5 @@
 using System;
+using System.IO;
 using System.Linq;
 using System.Runtime.InteropServices;
 
@@ -30,7 +31,7 @@ internal sealed record WeightTensor(string Name, WeightElement Element, long[] S
 
     /// <summary>The numbers: those of the file where it stores float32, else a copy.</summary>
     /// <returns>Valid as long as <see cref="File"/> is open.</returns>
-    /// <exception cref="System.IO.InvalidDataException">There are more than an array can have.</exception>
+    /// <exception cref="InvalidDataException">There are more than an array can have.</exception>
     public ReadOnlySpan<float> Read()
     {
         long count = Shape.Aggregate(1L, static (product, size) => product * size), bytes = count * BytesOf(Element);
@@ -46,6 +47,9 @@ internal sealed record WeightTensor(string Name, WeightElement Element, long[] S
             numbers[i] = Element == WeightElement.Half ? (float)BitConverter.UInt16BitsToHalf(halves[i]) : BitConverter.UInt32BitsToSingle((uint)halves[i] << 16);
         return numbers;
     }
+
+    /// <summary>An error for numbers that a precision cannot keep.</summary>
+    public InvalidDataException CannotBeKept(WeightPrecision precision, ArgumentException reason) => File.Error($"has tensor {Quoted}, which cannot be kept as {precision}: {reason.Message}", reason);
 
     /// <summary>The numbers of a matrix with its axes exchanged.</summary>
     public float[] ReadTransposed()
