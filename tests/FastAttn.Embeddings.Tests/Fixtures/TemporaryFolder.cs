@@ -4,7 +4,7 @@ using System.IO;
 namespace FastAttn.Embeddings.Tests.Fixtures;
 
 /// <summary>A folder that is deleted in the end.</summary>
-public sealed class TemporaryFolder : IDisposable
+internal sealed class TemporaryFolder : IDisposable
 {
     private static readonly Lazy<string> All = new(static () =>
     {
