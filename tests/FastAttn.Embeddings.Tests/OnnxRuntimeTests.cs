@@ -30,8 +30,8 @@ public sealed class OnnxRuntimeTests
         int[][] texts = [.. Texts.All.Select(packaged.Tokenize)];
         using var oracle = new OnnxOracle(packaged.Folder);
 
-        // Scalar code takes its time: the long text is left to the others.
-        int[][] taken = instructionSet == InstructionSet.Scalar ? texts[..^1] : texts;
+        // Scalar code takes its time: it has the first twelve texts only.
+        int[][] taken = instructionSet == InstructionSet.Scalar ? texts[..12] : texts;
         float[][] padded = oracle.Encode(taken), ragged = Encode(model, taken);
         for (int i = 0; i < taken.Length; i++)
         {

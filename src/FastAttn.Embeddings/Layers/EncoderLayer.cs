@@ -1,5 +1,6 @@
 using System;
 
+using FastAttn.Embeddings.Files;
 using FastAttn.Embeddings.Loading;
 
 namespace FastAttn.Embeddings.Layers;

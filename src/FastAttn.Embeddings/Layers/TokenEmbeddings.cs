@@ -1,6 +1,7 @@
 using System;
 using System.Numerics;
 
+using FastAttn.Embeddings.Files;
 using FastAttn.Embeddings.Loading;
 
 namespace FastAttn.Embeddings.Layers;

@@ -4,7 +4,6 @@ using System.IO;
 using System.Linq;
 
 using FastAttn.Embeddings.Files;
-using FastAttn.Embeddings.Loading;
 
 namespace FastAttn.Embeddings.Safetensors;
 

@@ -3,9 +3,7 @@ using System.IO;
 using System.Linq;
 using System.Runtime.InteropServices;
 
-using FastAttn.Embeddings.Files;
-
-namespace FastAttn.Embeddings.Loading;
+namespace FastAttn.Embeddings.Files;
 
 /// <summary>A tensor of a mapped file.</summary>
 /// <param name="Name">Its name, or that of its role where it has none of its own.</param>

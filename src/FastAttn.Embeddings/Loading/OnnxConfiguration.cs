@@ -5,9 +5,9 @@ using System.IO;
 using System.Linq;
 
 using FastAttn.Embeddings.Files;
-using FastAttn.Embeddings.Loading;
+using FastAttn.Embeddings.Onnx;
 
-namespace FastAttn.Embeddings.Onnx;
+namespace FastAttn.Embeddings.Loading;
 
 /// <summary>The configuration of an encoder whose ONNX file has none beside it: sizes from the tensors, the rest from the graph.</summary>
 internal static class OnnxConfiguration

@@ -1,4 +1,4 @@
-namespace FastAttn.Embeddings.Loading;
+namespace FastAttn.Embeddings.Files;
 
 /// <summary>How a file stores a number.</summary>
 internal enum WeightElement
