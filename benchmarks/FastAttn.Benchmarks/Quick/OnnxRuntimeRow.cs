@@ -13,7 +13,10 @@ internal sealed record OnnxRuntimeRow : WorkloadRow
         Baseline = [own.FullName];
     }
 
-    public override string RunsOn => "ONNX Runtime";
+    /// <summary>How it is given the work, where there is more than one way; empty otherwise.</summary>
+    public string How { get; init; } = string.Empty;
+
+    public override string RunsOn => How.Length == 0 ? "ONNX Runtime" : $"ONNX Runtime {How}";
 
     public override bool IsFastAttn => false;
 

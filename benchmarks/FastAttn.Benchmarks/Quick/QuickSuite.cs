@@ -26,6 +26,7 @@ internal static class QuickSuite
             new QuickCase("decode 1x32768 d128", new AttentionShape(1, Heads, Heads, 1, 32768), 128, AttentionMask.None, main),
             .. FeatureSuite.Cases(main),
             .. LayerSuite.Rows(main),
+            .. EmbeddingSuite.Rows(main),
             .. instructionSets.Skip(1).SelectMany(isa => Prefill(isa, [ComparedLength])),
         ];
     }

