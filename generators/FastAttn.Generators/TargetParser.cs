@@ -47,10 +47,14 @@ internal static class TargetParser
         return Problem.OfProject(Descriptors.UnknownInstructionSet, name, string.Join(", ", known));
     }
 
-    private static bool RunsOn(Dialect dialect, Platform platform) => platform switch
+    private static bool RunsOn(Dialect dialect, Platform platform)
     {
-        Platform.X64 or Platform.X86 => dialect != Dialect.AdvSimd,
-        Platform.Arm64 or Platform.Arm => dialect != Dialect.Avx512 && dialect != Dialect.Avx2,
-        _ => true,
-    };
+        Architecture ofPlatform = platform switch
+        {
+            Platform.X64 or Platform.X86 => Architecture.X86,
+            Platform.Arm64 or Platform.Arm => Architecture.Arm,
+            _ => Architecture.Any,
+        };
+        return ofPlatform == Architecture.Any || dialect.Architecture == Architecture.Any || dialect.Architecture == ofPlatform;
+    }
 }

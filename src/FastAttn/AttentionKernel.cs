@@ -94,6 +94,8 @@ public abstract class AttentionKernel
         }
     }
 
+    private KernelTraits Traits => new(HeadDim, ValueDim, Mask, Features, Driver.Sizes, Driver.NarrowSizes);
+
     /// <summary>This kernel on another instruction set than the default, as tests and benchmarks need it.</summary>
     /// <param name="instructionSet">One of <see cref="InstructionSets.Supported"/>.</param>
     /// <returns>A kernel of the same dimensions and mask; the same instance for every call.</returns>
@@ -145,8 +147,8 @@ public abstract class AttentionKernel
         AttentionExecution execution = default)
     {
         AttentionCall call = CallValidation.Check<float>(
-            HeadDim, ValueDim, Mask, Features, query, key, value, output.Elements, output.Strides, output.LogSumExp, output.HasLogSumExp, shape, options, execution);
-        Run(ref call, query.Elements, key.Elements, value.Elements, output.Elements, output.LogSumExp, wantsWeights: false, options, execution);
+            Traits, query, key, value, output.Elements, output.Strides, output.LogSumExp, output.HasLogSumExp, shape, options, execution);
+        Run(ref call, query.Elements, key.Elements, value.Elements, output.Elements, output.LogSumExp, options, execution.CancellationToken);
     }
 
     /// <summary>
@@ -196,8 +198,8 @@ public abstract class AttentionKernel
         in AttentionOptions options = default,
         AttentionExecution execution = default)
     {
-        AttentionCall call = CallValidation.CheckScores<float>(nameof(weights), HeadDim, Mask, Features, query, key, weights, shape, options, execution);
-        Run(ref call, query.Elements, key.Elements, value: default, weights, logSumExp: default, wantsWeights: true, options, execution);
+        AttentionCall call = CallValidation.CheckScores<float>(nameof(weights), Traits, query, key, weights, shape, options, execution);
+        Run(ref call, query.Elements, key.Elements, value: default, weights, logSumExp: default, options, execution.CancellationToken);
     }
 
     /// <summary>Implemented by emitted kernels.</summary>
@@ -228,13 +230,9 @@ public abstract class AttentionKernel
         ReadOnlySpan<float> value,
         Span<float> output,
         Span<float> logSumExp,
-        bool wantsWeights,
         in AttentionOptions options,
-        in AttentionExecution execution)
+        CancellationToken cancellation)
     {
-        TileDriver driver = Driver;
-        call.Plan = new(driver.Sizes, driver.NarrowSizes, call, execution.KeyBlock, ThreadBudget.Of(execution.MaxDegreeOfParallelism), wantsWeights);
-
         fixed (float* q = query, k = key, v = value, o = output, lse = logSumExp, slopes = options.AlibiSlopes, sinks = options.Sinks)
         fixed (int* keyLengths = options.KeyLengths, queryLengths = options.QueryLengths, positionOffsets = options.PositionOffsets, queryStarts = options.QueryStarts, keyStarts = options.KeyStarts)
         fixed (AttentionCall* pinned = &call)
@@ -255,10 +253,7 @@ public abstract class AttentionKernel
             call.Visibility.KeyStarts = keyStarts;
             call.Scoring.AlibiSlopes = slopes;
             call.Scoring.Sinks = sinks;
-            if (wantsWeights)
-                TiledJob<WeightsWork>.Run(new(driver, pinned), call.Plan.Threads, execution.CancellationToken);
-            else
-                TiledJob<AttentionWork>.Run(new(driver, pinned), call.Plan.Threads, execution.CancellationToken);
+            TiledJob<AttentionWork>.Run(new(Driver, pinned), call.Plan.Threads, cancellation);
         }
     }
 }

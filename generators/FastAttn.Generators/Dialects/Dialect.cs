@@ -13,19 +13,20 @@ namespace FastAttn.Generators.Dialects;
 /// <param name="RegisterType">What <c>VecF</c> stands for.</param>
 /// <param name="Width">Floats in a register.</param>
 /// <param name="Registers">Architectural registers.</param>
-internal sealed record Dialect(string Name, string OperationsType, string RegisterType, int Width, int Registers)
+/// <param name="Architecture">Which CPUs have it.</param>
+internal sealed record Dialect(string Name, string OperationsType, string RegisterType, int Width, int Registers, Architecture Architecture)
 {
     private const string Intrinsics = "global::System.Runtime.Intrinsics.";
 
-    public static Dialect Avx512 { get; } = Vector("Avx512", 512, registers: 32);
+    public static Dialect Avx512 { get; } = Vector("Avx512", 512, registers: 32, Architecture.X86);
 
-    public static Dialect Avx2 { get; } = Vector("Avx2", 256, registers: 16);
+    public static Dialect Avx2 { get; } = Vector("Avx2", 256, registers: 16, Architecture.X86);
 
-    public static Dialect AdvSimd { get; } = Vector("AdvSimd", 128, registers: 32);
+    public static Dialect AdvSimd { get; } = Vector("AdvSimd", 128, registers: 32, Architecture.Arm);
 
-    public static Dialect Vector128 { get; } = Vector("Vector128", 128, registers: 16);
+    public static Dialect Vector128 { get; } = Vector("Vector128", 128, registers: 16, Architecture.Any);
 
-    public static Dialect Scalar { get; } = new("Scalar", "global::System.Single", "global::System.Single", Width: 1, Registers: 16);
+    public static Dialect Scalar { get; } = new("Scalar", "global::System.Single", "global::System.Single", Width: 1, Registers: 16, Architecture.Any);
 
     /// <summary>All, best first.</summary>
     public static ReadOnlySpan<Dialect> All => new[] { Avx512, Avx2, AdvSimd, Vector128, Scalar };
@@ -67,6 +68,6 @@ internal sealed record Dialect(string Name, string OperationsType, string Regist
         return row == 0 ? Element(reference, column) : $"Unsafe.Add(ref {reference}, {(column == 0 ? start : $"{start} + {column}")})";
     }
 
-    private static Dialect Vector(string name, int bits, int registers) =>
-        new(name, $"{Intrinsics}Vector{bits}", $"{Intrinsics}Vector{bits}<float>", bits / 32, registers);
+    private static Dialect Vector(string name, int bits, int registers, Architecture architecture) =>
+        new(name, $"{Intrinsics}Vector{bits}", $"{Intrinsics}Vector{bits}<float>", bits / 32, registers, architecture);
 }

@@ -1,4 +1,5 @@
 using System;
+using System.Diagnostics.CodeAnalysis;
 using System.Runtime.CompilerServices;
 
 namespace FastAttn.Runtime;
@@ -33,8 +34,11 @@ internal readonly unsafe struct KeyValueBlocks
     /// <summary>Keys that a block must have, if only repeated: those of a register tile.</summary>
     public int MinKeyRows { get; init; }
 
-    /// <summary>Whether rows must follow each other without a gap, as register tiles read them.</summary>
-    public bool IsDense { get; init; }
+    /// <summary>Whether keys are copied, since they cannot be read as they lie.</summary>
+    public bool CopiesKeys { get; init; }
+
+    /// <summary>Whether values are, likewise.</summary>
+    public bool CopiesValues { get; init; }
 
     /// <summary>Whether NaN and ±∞ in values are replaced by 0.</summary>
     public bool CleansValues { get; init; }
@@ -51,7 +55,7 @@ internal readonly unsafe struct KeyValueBlocks
     /// <summary>The blocks that some query sees.</summary>
     /// <param name="seen">Says which they are.</param>
     [MethodImpl(MethodImplOptions.AggressiveInlining)]
-    public SeenBlocks<TSeen> Blocks<TSeen>(in TSeen seen)
+    public Enumerator<TSeen> Blocks<TSeen>(in TSeen seen)
         where TSeen : struct, ISeenKeys => new(this, seen);
 
     /// <summary>Brings a block to where it can be read.</summary>
@@ -62,12 +66,12 @@ internal readonly unsafe struct KeyValueBlocks
     public KeyValueBlock Bring(int first, int count, int keysAfter)
     {
         BlockRows keys = Keys.From(first), given = default, values = default;
-        if (count < MinKeyRows || (IsDense && keys.Stride != HeadDim))
+        if (CopiesKeys || count < MinKeyRows)
             keys = Copy(keys, HeadDim, count, KeyStage, HeadDim, Math.Max(count, MinKeyRows));
         if (Values.First != null)
         {
             given = values = Values.From(first);
-            if (CleansValues || (IsDense && (given.Stride != ValueDim || ValueDim != ValueColumns)))
+            if (CopiesValues || CleansValues)
                 values = Copy(given, ValueDim, count, ValueStage, ValueColumns, count);
             if (CleansValues)
                 ZeroNonFinite(new(values.First, count * ValueColumns));
@@ -100,7 +104,7 @@ internal readonly unsafe struct KeyValueBlocks
     [MethodImpl(MethodImplOptions.AggressiveInlining)]
     public void AskForNextKeys(ref Prefetcher ahead, in KeyValueBlock block, int tile)
     {
-        if (tile == 0 && (IsFirstOfHead || Keys.Stride != HeadDim))
+        if (tile == 0 && (IsFirstOfHead || CopiesKeys))
             ahead.Add(Keys.Row(block.First + block.Count), Keys.Stride, HeadDim, Math.Min(KeyBlock, block.KeysAfter));
     }
 
@@ -158,6 +162,44 @@ internal readonly unsafe struct KeyValueBlocks
         {
             if (!float.IsFinite(element))
                 element = 0;
+        }
+    }
+
+    /// <summary>The key blocks that some query sees, one after the other; each is brought near when it is its turn.</summary>
+    /// <typeparam name="TSeen">The type of <paramref name="seen"/>.</typeparam>
+    /// <param name="blocks">All blocks.</param>
+    /// <param name="seen">Says which blocks some query sees.</param>
+    public struct Enumerator<TSeen>(in KeyValueBlocks blocks, in TSeen seen)
+        where TSeen : struct, ISeenKeys
+    {
+        private readonly KeyValueBlocks _blocks = blocks;
+        private readonly TSeen _seen = seen;
+        private int _next = seen.First;
+        private KeyValueBlock _current;
+
+        /// <summary>The present block.</summary>
+        [UnscopedRef]
+        public readonly ref readonly KeyValueBlock Current => ref _current;
+
+        /// <summary>These blocks.</summary>
+        [MethodImpl(MethodImplOptions.AggressiveInlining)]
+        public readonly Enumerator<TSeen> GetEnumerator() => this;
+
+        /// <summary>Goes to the next block that some query sees; returns whether there is one.</summary>
+        [MethodImpl(MethodImplOptions.AggressiveOptimization)]
+        public bool MoveNext()
+        {
+            for (int count; (count = Math.Min(_blocks.KeyBlock, _seen.Limit - _next)) > 0;)
+            {
+                int first = _next;
+                _next += count;
+                if (!_seen.Sees(first, count))
+                    continue;
+                _current = _blocks.Bring(first, count, _seen.Limit - _next);
+                return true;
+            }
+
+            return false;
         }
     }
 }

@@ -45,6 +45,9 @@ internal readonly struct CallPlan
     /// </summary>
     public readonly bool AsksAhead;
 
+    /// <summary>Whether the softmax's weights are the output, and no values are read.</summary>
+    public readonly bool WantsWeights;
+
     /// <summary>How the call is cut into query tiles.</summary>
     public readonly TilePartition Partition;
 
@@ -71,6 +74,7 @@ internal readonly struct CallPlan
     public CallPlan(in KernelSizes kernel, KernelSizes? narrow, in AttentionCall call, int? keyBlock, int threads, bool wantsWeights)
     {
         Threads = threads;
+        WantsWeights = wantsWeights;
         KeyBlock = keyBlock ?? kernel.KeyBlock;
         KeysPerPart = (int)Math.Min((long)BlocksPerPart * KeyBlock, int.MaxValue);
         MaxFewQueries = kernel.Lanes / 2;
@@ -123,9 +127,7 @@ internal readonly struct CallPlan
     {
         const long CacheFloats = 4 * 1024 * 1024 / sizeof(float);
         ref readonly CallOperands operands = ref call.Operands;
-        bool copies = operands.KeyStrides.Length != operands.HeadDim || operands.ValueStrides.Length != operands.ValueDim
-            || operands.ValueDim != LanePlan.PaddedColumns(kernel, operands.ValueDim);
-        return copies || (long)call.Shape.KeyLength * (operands.HeadDim + operands.ValueDim) > CacheFloats ? kernel.QueryTiles : 1;
+        return LanePlan.Copies(kernel, operands) || (long)call.Shape.KeyLength * (operands.HeadDim + operands.ValueDim) > CacheFloats ? kernel.QueryTiles : 1;
     }
 
     /// <summary>Cuts a call into the largest query tiles that still give all threads something to do.</summary>

@@ -16,13 +16,10 @@ internal static class CallValidation
     // As in the public methods, whose parameters the messages name.
     private const string Query = "query", Key = "key", Value = "value", Output = "output", LogSumExp = "logSumExp", Shape = "shape", Options = "options";
 
-    /// <summary>Returns the call without its pointers.</summary>
+    /// <summary>Returns the call, planned for the kernel; its pointers are all that is left to set, once buffers are pinned.</summary>
     /// <exception cref="ArgumentException">Something does not fit; the message says what was expected.</exception>
     public static AttentionCall Check<TOutput>(
-        int headDim,
-        int valueDim,
-        AttentionMask mask,
-        AttentionFeatures allowed,
+        in KernelTraits kernel,
         in AttentionInput query,
         in AttentionInput key,
         in AttentionInput value,
@@ -35,10 +32,11 @@ internal static class CallValidation
         in AttentionExecution execution)
         where TOutput : unmanaged
     {
-        AttentionCall call = CheckQueryAndKey(headDim, mask, allowed, query, key, shape, options, execution, out ReadOnlySpan<float> queries, out ReadOnlySpan<float> keys);
-        (int batch, int queryTokens, int keyTokens) = TokensOf(call, shape, options);
-        call.Operands.ValueDim = valueDim;
-        call.Operands.ValueStrides = CheckInput(Value, value, batch, shape.KeyValueHeads, keyTokens, valueDim, shape.Layout, out ReadOnlySpan<float> values);
+        AttentionCall call = CheckQueryAndKey(kernel, query, key, shape, options, execution, out ReadOnlySpan<float> queries, out ReadOnlySpan<float> keys);
+        (int batch, int queryTokens) = QueriesOf(shape, options);
+        (int keyBatch, int keyTokens) = KeysOf(shape, options);
+        int valueDim = call.Operands.ValueDim = kernel.ValueDim;
+        call.Operands.ValueStrides = CheckInput(Value, value, keyBatch, shape.KeyValueHeads, keyTokens, valueDim, shape.Layout, out ReadOnlySpan<float> values);
         (call.Operands.OutputStrides, int written) = CheckBuffer(Output, output.Length, batch, shape.QueryHeads, queryTokens, valueDim, outputStrides, shape.Layout);
         CheckRowsApart(Output, batch, shape.QueryHeads, queryTokens, valueDim, call.Operands.OutputStrides);
         output = output[..written];
@@ -53,15 +51,14 @@ internal static class CallValidation
         }
 
         CheckApart(Output, output, queries, keys, values, options);
+        Plan(ref call, kernel, execution, wantsWeights: false);
         return call;
     }
 
     /// <summary>As <see cref="Check"/>, for scores or weights, a number for each query and key, instead of outputs.</summary>
     public static AttentionCall CheckScores<TScore>(
         string name,
-        int headDim,
-        AttentionMask mask,
-        AttentionFeatures allowed,
+        in KernelTraits kernel,
         in AttentionInput query,
         in AttentionInput key,
         ReadOnlySpan<TScore> scores,
@@ -70,7 +67,7 @@ internal static class CallValidation
         in AttentionExecution execution)
         where TScore : unmanaged
     {
-        AttentionCall call = CheckQueryAndKey(headDim, mask, allowed, query, key, shape, options, execution, out ReadOnlySpan<float> queries, out ReadOnlySpan<float> keys);
+        AttentionCall call = CheckQueryAndKey(kernel, query, key, shape, options, execution, out ReadOnlySpan<float> queries, out ReadOnlySpan<float> keys);
         if ((call.Uses & AttentionFeatures.Ragged) != 0)
             throw new ArgumentException("Scores and weights are of sequences of one length; QueryStarts and KeyStarts must not be given.", Options);
         long expected = Product(name, Product(name, Product(name, shape.Batch, shape.QueryHeads), shape.QueryLength), shape.KeyLength);
@@ -81,6 +78,7 @@ internal static class CallValidation
         // A row of scores takes the place of an output. Sizes beside a batch of 0 may be too large for strides, as with outputs.
         call.Operands.ValueDim = shape.KeyLength;
         call.Operands.OutputStrides = shape.Batch == 0 ? default : AttentionStrides.Of(AttentionLayout.BatchHeadLengthDim, shape.QueryHeads, shape.QueryLength, shape.KeyLength);
+        Plan(ref call, kernel, execution, wantsWeights: true);
         return call;
     }
 
@@ -114,10 +112,14 @@ internal static class CallValidation
         }
     }
 
+    private static void Plan(ref AttentionCall call, in KernelTraits kernel, in AttentionExecution execution, bool wantsWeights)
+    {
+        if (kernel.Sizes is { } sizes)
+            call.Plan = new(sizes, kernel.NarrowSizes, call, execution.KeyBlock, ThreadBudget.Of(execution.MaxDegreeOfParallelism), wantsWeights);
+    }
+
     private static AttentionCall CheckQueryAndKey(
-        int headDim,
-        AttentionMask mask,
-        AttentionFeatures allowed,
+        in KernelTraits kernel,
         in AttentionInput query,
         in AttentionInput key,
         in AttentionShape shape,
@@ -127,40 +129,49 @@ internal static class CallValidation
         out ReadOnlySpan<float> keys)
     {
         CheckShape(shape);
-        AttentionFeatures uses = options.UsedFeatures, missing = uses & ~allowed;
+        AttentionFeatures uses = options.UsedFeatures, missing = uses & ~kernel.Features;
         if (missing != 0)
             throw new ArgumentException($"The kernel was not declared with {missing}: add it to its Features, or call ScaledDotProductAttention.", Options);
         CheckExecution(execution);
 
-        AttentionCall call = new() { Uses = uses, Visibility = VisibilityInputs.Of(options, mask), Scoring = ScoringInputs.Of(options, headDim) };
-        call.Operands.HeadDim = headDim;
+        AttentionCall call = new() { Uses = uses, Visibility = VisibilityInputs.Of(options, kernel.Mask), Scoring = ScoringInputs.Of(options, kernel.HeadDim) };
+        int headDim = call.Operands.HeadDim = kernel.HeadDim;
         call.Visibility.IsSelfAttention = IsSelfAttention(shape, options);
         CheckOptions(ref call, shape, options);
-        CheckDiagonal(mask, uses, shape, options);
+        CheckDiagonal(kernel.Mask, uses, shape, options);
         call.Shape = LongestOf(shape, options);
-        (int batch, int queryTokens, int keyTokens) = TokensOf(call, shape, options);
+        (int batch, int queryTokens) = QueriesOf(shape, options);
+        (int keyBatch, int keyTokens) = KeysOf(shape, options);
         call.Operands.QueryTokens = queryTokens;
         call.Operands.QueryStrides = CheckInput(Query, query, batch, shape.QueryHeads, queryTokens, headDim, shape.Layout, out queries);
-        call.Operands.KeyStrides = CheckInput(Key, key, batch, shape.KeyValueHeads, keyTokens, headDim, shape.Layout, out keys);
+        call.Operands.KeyStrides = CheckInput(Key, key, keyBatch, shape.KeyValueHeads, keyTokens, headDim, shape.Layout, out keys);
         return call;
     }
 
-    /// <summary>Batch and tokens as buffers have them: sequences that follow each other without padding are one axis of tokens.</summary>
-    private static (int Batch, int QueryTokens, int KeyTokens) TokensOf(in AttentionCall call, in AttentionShape shape, in AttentionOptions options) =>
-        (call.Uses & AttentionFeatures.Ragged) != 0 ? (1, options.QueryStarts[^1], options.KeyStarts[^1]) : (shape.Batch, shape.QueryLength, shape.KeyLength);
+    /// <summary>Batch and tokens as queries and outputs have them: sequences that follow each other without padding are one axis of tokens.</summary>
+    private static (int Batch, int Tokens) QueriesOf(in AttentionShape shape, in AttentionOptions options) =>
+        options.QueryStarts.IsEmpty ? (shape.Batch, shape.QueryLength) : (1, options.QueryStarts[^1]);
+
+    /// <summary>As <see cref="QueriesOf"/>, of keys and values.</summary>
+    private static (int Batch, int Tokens) KeysOf(in AttentionShape shape, in AttentionOptions options) =>
+        options.KeyStarts.IsEmpty ? (shape.Batch, shape.KeyLength) : (1, options.KeyStarts[^1]);
 
     /// <summary>The shape with the lengths of the longest sequences, where they are ragged: those of the caller may be mere bounds.</summary>
     private static AttentionShape LongestOf(in AttentionShape shape, in AttentionOptions options)
     {
-        return options.QueryStarts.IsEmpty ? shape : shape with { QueryLength = Longest(options.QueryStarts), KeyLength = Longest(options.KeyStarts) };
+        AttentionShape longest = shape;
+        if (!options.QueryStarts.IsEmpty)
+            longest = longest with { QueryLength = Longest(options.QueryStarts) };
+        return options.KeyStarts.IsEmpty ? longest : longest with { KeyLength = Longest(options.KeyStarts) };
+    }
 
-        static int Longest(ReadOnlySpan<int> starts)
-        {
-            int longest = 0;
-            for (int b = 1; b < starts.Length; b++)
-                longest = Math.Max(longest, starts[b] - starts[b - 1]);
-            return longest;
-        }
+    /// <summary>The length of the longest sequence between some starts.</summary>
+    public static int Longest(ReadOnlySpan<int> starts)
+    {
+        int longest = 0;
+        for (int b = 1; b < starts.Length; b++)
+            longest = Math.Max(longest, starts[b] - starts[b - 1]);
+        return longest;
     }
 
     /// <summary>Whether a call is self-attention of sequences that are, or may be, padded to one length.</summary>
@@ -218,14 +229,14 @@ internal static class CallValidation
         if (!options.KeyLengths.IsEmpty)
         {
             if (!options.KeyStarts.IsEmpty)
-                throw new ArgumentException("KeyLengths and KeyStarts exclude each other: sequences without padding have the lengths between their starts.", Options);
+                throw new ArgumentException("KeyLengths and KeyStarts exclude each other: leave out KeyLengths, since sequences without padding have the lengths between their starts, or the starts, where sequences are padded.", Options);
             CheckLengths(nameof(options.KeyLengths), options.KeyLengths, shape.Batch, shape.KeyLength);
         }
 
         if (!options.QueryLengths.IsEmpty)
         {
             if (!options.QueryStarts.IsEmpty)
-                throw new ArgumentException("QueryLengths and QueryStarts exclude each other: sequences without padding have the lengths between their starts.", Options);
+                throw new ArgumentException("QueryLengths and QueryStarts exclude each other: leave out QueryLengths, since sequences without padding have the lengths between their starts, or the starts, where sequences are padded.", Options);
             CheckLengths(nameof(options.QueryLengths), options.QueryLengths, shape.Batch, shape.QueryLength);
         }
 
@@ -275,20 +286,22 @@ internal static class CallValidation
     public static void CheckStarts(in AttentionShape shape, in AttentionOptions options)
     {
         CheckStarts(nameof(options.QueryStarts), options.QueryStarts, shape.Batch, shape.QueryLength);
-        CheckStarts(nameof(options.KeyStarts), options.KeyStarts, shape.Batch, shape.KeyLength);
+        if (!options.HasCachedKeys)
+            CheckStarts(nameof(options.KeyStarts), options.KeyStarts, shape.Batch, shape.KeyLength);
     }
 
-    private static void CheckStarts(string property, ReadOnlySpan<int> starts, int batch, int longest)
+    /// <summary>Checks where the sequences of queries, or of keys, begin.</summary>
+    public static void CheckStarts(string property, ReadOnlySpan<int> starts, int batch, int longest, string parameter = Options)
     {
         if (starts.Length != batch + 1L)
-            throw new ArgumentException($"{property} has {starts.Length} elements; batch {batch} needs {batch + 1L}, the last being the end. QueryStarts and KeyStarts go together.", Options);
+            throw new ArgumentException($"{property} has {starts.Length} elements; batch {batch} needs {batch + 1L}, the last being the end.{(starts.IsEmpty ? " QueryStarts and KeyStarts go together." : string.Empty)}", parameter);
         if (starts[0] != 0)
-            throw new ArgumentOutOfRangeException(Options, starts[0], $"{property} must begin with 0.");
+            throw new ArgumentOutOfRangeException(parameter, starts[0], $"{property} must begin with 0.");
         for (int b = 0; b < batch; b++)
         {
             long length = (long)starts[b + 1] - starts[b];
             if (length < 0 || length > longest)
-                throw new ArgumentOutOfRangeException(Options, length, $"{property} give sequence {b} a length of {length}; it must be 0 to the shape's {longest}.");
+                throw new ArgumentOutOfRangeException(parameter, length, $"{property} give sequence {b} a length of {length}; it must be 0 to the shape's {longest}.");
         }
     }
 

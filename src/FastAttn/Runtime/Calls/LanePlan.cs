@@ -12,14 +12,20 @@ internal readonly struct LanePlan
     /// <summary>Columns of the output: the value dimension, padded to whole register tiles; 0 where no values are read.</summary>
     public readonly int ValueColumns;
 
+    /// <summary>Whether keys are copied block by block: register tiles read rows that follow each other without a gap.</summary>
+    public readonly bool CopiesKeys;
+
+    /// <summary>Whether values are: rows that follow each other without a gap, and are whole register tiles long.</summary>
+    public readonly bool CopiesValues;
+
     /// <summary>Whether the keys are more than one part (<see cref="CallPlan.KeysPerPart"/>).</summary>
     public readonly bool HasParts;
 
     /// <summary>The memory that belongs to the present key block.</summary>
-    public readonly LaneBlockLayout Block;
+    public readonly BlockLayout Block;
 
     /// <summary>The memory of each register tile.</summary>
-    public readonly LaneTileLayout Tile;
+    public readonly TileLayout Tile;
 
     /// <param name="kernel">The kernel.</param>
     /// <param name="call">The call.</param>
@@ -33,6 +39,8 @@ internal readonly struct LanePlan
         int headDim = call.Operands.HeadDim;
         RegisterRows = kernel.RegisterRows;
         ValueColumns = wantsWeights ? 0 : PaddedColumns(kernel, call.Operands.ValueDim);
+        CopiesKeys = KeysAreApart(call.Operands);
+        CopiesValues = !wantsWeights && ValuesAreApart(kernel, call.Operands);
         HasParts = hasParts;
 
         // The largest block that a register tile is given has all keys where they are fewer than a block, but never fewer keys than the tile has.
@@ -41,9 +49,153 @@ internal readonly struct LanePlan
         Tile = new(RegisterRows, headDim, ValueColumns, HasParts, hasMasks, hasAlibi, hasSinks);
     }
 
+    /// <summary>Whether register tiles cannot read keys or values as they lie.</summary>
+    public static bool Copies(in KernelSizes kernel, in CallOperands operands) => KeysAreApart(operands) || ValuesAreApart(kernel, operands);
+
+    private static bool KeysAreApart(in CallOperands operands) => operands.KeyStrides.Length != operands.HeadDim;
+
+    private static bool ValuesAreApart(in KernelSizes kernel, in CallOperands operands) =>
+        operands.ValueStrides.Length != operands.ValueDim || operands.ValueDim != PaddedColumns(kernel, operands.ValueDim);
+
     /// <summary>The columns of a row of values, padded to whole register tiles.</summary>
-    public static int PaddedColumns(in KernelSizes kernel, int valueDim) => (valueDim + kernel.ValueRows - 1) / kernel.ValueRows * kernel.ValueRows;
+    private static int PaddedColumns(in KernelSizes kernel, int valueDim) => (valueDim + kernel.ValueRows - 1) / kernel.ValueRows * kernel.ValueRows;
 
     /// <summary>Floats of scratch memory that a worker needs for as many queries.</summary>
     public long WorkspaceFloats(int queries) => Block.Floats + (queries + RegisterRows - 1) / RegisterRows * Tile.Floats;
+
+    /// <summary>Where the parts of a worker's memory stand that belong to the present key block: one register tile after the other uses them.</summary>
+    public readonly struct BlockLayout
+    {
+        /// <summary>A copy of the block's keys.</summary>
+        public readonly ScratchPart KeyStage;
+
+        /// <summary>A copy of the block's values.</summary>
+        public readonly ScratchPart ValueStage;
+
+        /// <summary>S, then P: a row a key.</summary>
+        public readonly ScratchPart Score;
+
+        /// <summary>What is added to the scores: a row a key.</summary>
+        public readonly ScratchPart Bias;
+
+        /// <summary>The running maxima with this block.</summary>
+        public readonly ScratchPart NewMax;
+
+        /// <summary>Maxima that nobody reads.</summary>
+        public readonly ScratchPart UnusedMax;
+
+        /// <summary>By how much sums and outputs shrink for this block.</summary>
+        public readonly ScratchPart Alpha;
+
+        /// <summary>What the rows of the lanes are multiplied by when they are written.</summary>
+        public readonly ScratchPart Factors;
+
+        /// <summary>Keys that each vector takes: an int.</summary>
+        public readonly ScratchPart Counts;
+
+        /// <summary>For each lane the first key of the block that it sees.</summary>
+        public readonly ScratchPart LaneStarts;
+
+        /// <summary>For each lane the first key of the block after those that it sees.</summary>
+        public readonly ScratchPart LaneLimits;
+
+        /// <summary>For ALiBi the origins relative to the block.</summary>
+        public readonly ScratchPart AlibiOrigins;
+
+        /// <summary>The block's part of Ot as far as it is summed up, where that takes more than one step.</summary>
+        public readonly ScratchPart BlockSum;
+
+        /// <summary>What lanes without a query write.</summary>
+        public readonly ScratchPart Spare;
+
+        /// <summary>Floats of all: where the register tiles' own memory begins.</summary>
+        public readonly long Floats;
+
+        /// <param name="stride">Queries in the widest register tile: floats from row to row.</param>
+        /// <param name="blockRows">Keys in the largest block.</param>
+        /// <param name="headDim">Floats in a key.</param>
+        /// <param name="valueColumns">Floats in a row of values, padded; 0 where no values are read.</param>
+        /// <param name="spareFloats">Floats in the longest row that is written.</param>
+        /// <param name="hasRanges">Whether queries may see fewer keys than others.</param>
+        /// <param name="hasBias">Whether something is added to scores.</param>
+        /// <param name="hasAlibi">Whether that is ALiBi.</param>
+        [MethodImpl(MethodImplOptions.AggressiveOptimization)]
+        public BlockLayout(int stride, int blockRows, int headDim, int valueColumns, long spareFloats, bool hasRanges, bool hasBias, bool hasAlibi)
+        {
+            ScratchRuler ruler = default;
+            KeyStage = ruler.Next((long)blockRows * headDim);
+            ValueStage = ruler.Next((long)blockRows * valueColumns);
+            Score = ruler.Next((long)blockRows * stride);
+            Bias = ruler.Next(hasBias ? (long)blockRows * stride : 0);
+            NewMax = ruler.Next(stride);
+            UnusedMax = ruler.Next(stride);
+            Alpha = ruler.Next(stride);
+            Factors = ruler.Next(stride);
+            Counts = ruler.Next(stride);
+            LaneStarts = ruler.Next(hasRanges ? stride : 0);
+            LaneLimits = ruler.Next(hasRanges ? stride : 0);
+            AlibiOrigins = ruler.Next(hasAlibi ? stride : 0);
+            BlockSum = ruler.Next(hasRanges ? (long)valueColumns * stride : 0);
+            Spare = ruler.Next(spareFloats);
+            Floats = ruler.Floats;
+        }
+    }
+
+    /// <summary>Where the parts of one register tile's memory stand: what it keeps from key block to key block.</summary>
+    public readonly struct TileLayout
+    {
+        /// <summary>What each query has.</summary>
+        public readonly QueryLayout Queries;
+
+        /// <summary>Qt: a row for each of d_k columns.</summary>
+        public readonly ScratchPart Query;
+
+        /// <summary>Ot: a row for each value column.</summary>
+        public readonly ScratchPart Output;
+
+        /// <summary>l.</summary>
+        public readonly ScratchPart Sum;
+
+        /// <summary>Ot of the parts of the keys before the present one, where there is more than one part.</summary>
+        public readonly ScratchPart TotalOutput;
+
+        /// <summary>What the additions of parts have rounded off <see cref="TotalOutput"/>.</summary>
+        public readonly ScratchPart OutputRest;
+
+        /// <summary>m of the parts before.</summary>
+        public readonly ScratchPart TotalMax;
+
+        /// <summary>l of the parts before.</summary>
+        public readonly ScratchPart TotalSum;
+
+        /// <summary>What the additions of parts have rounded off <see cref="TotalSum"/>.</summary>
+        public readonly ScratchPart SumRest;
+
+        /// <summary>Floats of all.</summary>
+        public readonly long Floats;
+
+        /// <param name="stride">Queries in the widest register tile: floats from row to row.</param>
+        /// <param name="headDim">Floats in a query.</param>
+        /// <param name="valueColumns">Floats in a row of values, padded.</param>
+        /// <param name="hasParts">Whether the keys are more than one part.</param>
+        /// <param name="hasMasks">Whether the call has masks.</param>
+        /// <param name="hasAlibi">Whether it has ALiBi.</param>
+        /// <param name="hasSinks">Whether it has sinks.</param>
+        [MethodImpl(MethodImplOptions.AggressiveOptimization)]
+        public TileLayout(int stride, int headDim, int valueColumns, bool hasParts, bool hasMasks, bool hasAlibi, bool hasSinks)
+        {
+            ScratchRuler ruler = default;
+            Query = ruler.Next((long)headDim * stride);
+            Output = ruler.Next((long)valueColumns * stride);
+            Queries = new(ref ruler, stride, hasMasks, hasAlibi, hasSinks);
+            Sum = ruler.Next(stride);
+            int parts = hasParts ? stride : 0;
+            TotalOutput = ruler.Next((long)valueColumns * parts);
+            OutputRest = ruler.Next((long)valueColumns * parts);
+            TotalMax = ruler.Next(parts);
+            TotalSum = ruler.Next(parts);
+            SumRest = ruler.Next(parts);
+            Floats = ruler.Floats;
+        }
+    }
 }

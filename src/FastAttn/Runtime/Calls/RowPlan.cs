@@ -23,7 +23,7 @@ internal readonly struct RowPlan
     public readonly int KeyBlock;
 
     /// <summary>Where the parts of a worker's memory stand.</summary>
-    public readonly RowTileLayout Tile;
+    public readonly TileLayout Tile;
 
     /// <param name="kernel">The kernel.</param>
     /// <param name="call">The call.</param>
@@ -38,5 +38,78 @@ internal readonly struct RowPlan
         long queries = Math.Min(MaxRows, Math.Min(partition.TileRows, partition.Rows));
         int rows = (int)((queries + kernel.Lanes - 1) / kernel.Lanes * kernel.Lanes);
         Tile = new(rows, Math.Min(KeyBlock, call.Shape.KeyLength), call);
+    }
+
+    /// <summary>Where the parts of a worker's memory stand for few queries, which have a row each of queries, scores and outputs.</summary>
+    public readonly struct TileLayout
+    {
+        /// <summary>What each query has.</summary>
+        public readonly QueryLayout Queries;
+
+        /// <summary>Q, scaled.</summary>
+        public readonly ScratchPart Query;
+
+        /// <summary>S, then P, of the present block, and a vector that may be read.</summary>
+        public readonly ScratchPart Score;
+
+        /// <summary>The masks of the present block.</summary>
+        public readonly ScratchPart Bias;
+
+        /// <summary>By how much each query's sums and outputs shrink for the present block.</summary>
+        public readonly ScratchPart Alpha;
+
+        /// <summary>For each query the first key of the present block that it sees: an int.</summary>
+        public readonly ScratchPart BlockStarts;
+
+        /// <summary>For each query the first key of the present block after those that it sees: an int.</summary>
+        public readonly ScratchPart BlockLimits;
+
+        /// <summary>A copy of the present block's values.</summary>
+        public readonly ScratchPart ValueStage;
+
+        /// <summary>O.</summary>
+        public readonly ScratchPart Output;
+
+        /// <summary>What the additions of blocks have rounded off O.</summary>
+        public readonly ScratchPart OutputRest;
+
+        /// <summary>What a block of keys adds to O.</summary>
+        public readonly ScratchPart BlockSum;
+
+        /// <summary>What a part of a block adds to that.</summary>
+        public readonly ScratchPart PartSum;
+
+        /// <summary>l: a double.</summary>
+        public readonly ScratchPart Sum;
+
+        /// <summary>Floats of all.</summary>
+        public readonly long Floats;
+
+        /// <param name="rows">Queries that there is room for, in whole vectors.</param>
+        /// <param name="blockRows">Keys in the largest block.</param>
+        /// <param name="call">The call.</param>
+        [MethodImpl(MethodImplOptions.AggressiveOptimization)]
+        public TileLayout(int rows, int blockRows, in AttentionCall call)
+        {
+            // Doubles take the room of two floats.
+            const int Double = 2;
+            ScratchRuler ruler = default;
+            long valueDim = call.Operands.ValueDim;
+            bool hasMasks = call.Visibility.HasMasks;
+            Query = ruler.Next((long)call.Operands.HeadDim * rows);
+            Output = ruler.Next(valueDim * rows);
+            Queries = new(ref ruler, rows, hasMasks, (call.Uses & AttentionFeatures.Alibi) != 0, (call.Uses & AttentionFeatures.Sinks) != 0);
+            Score = ruler.Next((blockRows + 1L) * rows);
+            Bias = ruler.Next(hasMasks ? (long)blockRows * rows : 0);
+            Alpha = ruler.Next(rows);
+            BlockStarts = ruler.Next(rows);
+            BlockLimits = ruler.Next(rows);
+            ValueStage = ruler.Next(blockRows * valueDim);
+            OutputRest = ruler.Next(valueDim * rows);
+            BlockSum = ruler.Next(valueDim * rows);
+            PartSum = ruler.Next(valueDim * rows);
+            Sum = ruler.Next(Double * rows);
+            Floats = ruler.Floats;
+        }
     }
 }

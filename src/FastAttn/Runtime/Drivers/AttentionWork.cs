@@ -12,12 +12,19 @@ internal readonly unsafe struct AttentionWork(TileDriver driver, AttentionCall* 
         get
         {
             TilePartition partition = call->Plan.Partition;
-            return (double)partition.Batch * partition.Streams * partition.Rows * call->Shape.KeyLength * (call->Operands.HeadDim + call->Operands.ValueDim);
+            int dims = call->Operands.HeadDim + (call->Plan.WantsWeights ? 0 : call->Operands.ValueDim);
+            return (double)partition.Batch * partition.Streams * partition.Rows * call->Shape.KeyLength * dims;
         }
     }
 
     public long WorkspaceFloats => call->Plan.WorkspaceFloats;
 
-    public void Run(long tile, long next, Workspace workspace) =>
-        driver.Run(*call, call->Plan.Partition[tile], next >= 0 ? call->Plan.Partition[next] : default, workspace);
+    public void Run(long tile, long next, Workspace workspace)
+    {
+        ref readonly TilePartition partition = ref call->Plan.Partition;
+        if (call->Plan.WantsWeights)
+            driver.RunWeights(*call, partition[tile], workspace);
+        else
+            driver.Run(*call, partition[tile], next >= 0 ? partition[next] : default, workspace);
+    }
 }

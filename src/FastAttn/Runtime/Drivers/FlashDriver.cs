@@ -81,7 +81,8 @@ internal sealed unsafe partial class FlashDriver<TTiles, TVector, TSpec>(TileDri
             ValueColumns = plan.ValueColumns,
             KeyBlock = call.Plan.KeyBlock,
             MinKeyRows = TTiles.KeyRows,
-            IsDense = true,
+            CopiesKeys = plan.CopiesKeys,
+            CopiesValues = plan.CopiesValues,
             CleansValues = careful,
             IsFirstOfHead = isFirstOfHead,
             KeyStage = plan.Block.KeyStage.In(memory),
@@ -169,9 +170,9 @@ internal sealed unsafe partial class FlashDriver<TTiles, TVector, TSpec>(TileDri
         // The bias hides what masks hide, and a step after the product hides what ranges hide. What neither shows to any query of a vector is
         // not computed for that vector.
         bool hides = tile.Queries.Visibility.IsPartial(first, computed), differ = !careful && tile.Queries.Visibility.MayDiffer(first, computed);
-        bool hasBias = Features.Uses<TSpec>(call.Uses, TileMasks<TSpec>.Kinds | AttentionFeatures.Alibi), isChanged = ScoreSteps<TVector>.HasStepsBeforeBias<TSpec>(call.Uses);
+        bool hasBias = ScoreBias<TVector, TSpec>.IsUsed(call.Uses), isChanged = ScoreSteps<TVector>.HasStepsBeforeBias<TSpec>(call.Uses);
         if (hasBias)
-            tile.PackBias(call, first, seen, computed);
+            ScoreBias<TVector, TSpec>.Pack(tile.Queries, call.Uses, scores, first, seen, computed);
 
         // The product adds the bias unless a step comes between. A NaN that the bias should hide stays NaN then, since −∞ + NaN is NaN. The
         // output shows that in the end as it does with values; with care the bias is added after the product, where it hides any score.

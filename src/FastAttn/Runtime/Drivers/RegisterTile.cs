@@ -41,8 +41,8 @@ internal readonly unsafe struct RegisterTile<TVector, TSpec>
     [MethodImpl(MethodImplOptions.AggressiveOptimization)]
     public RegisterTile(in AttentionCall call, in LanePlan plan, in QueryTile tile, in Sequence sequence, float* memory, int index)
     {
-        ref readonly LaneBlockLayout shared = ref plan.Block;
-        ref readonly LaneTileLayout own = ref plan.Tile;
+        ref readonly LanePlan.BlockLayout shared = ref plan.Block;
+        ref readonly LanePlan.TileLayout own = ref plan.Tile;
         float* tileMemory = memory + shared.Floats + index * own.Floats;
         int width = (tile.RowCount + TVector.Count - 1) / TVector.Count * TVector.Count;
         Queries = new(call, tile, sequence, tileMemory, own.Queries, width, shared.AlibiOrigins.In(memory));
@@ -101,21 +101,6 @@ internal readonly unsafe struct RegisterTile<TVector, TSpec>
             rows[q] = call.Operands.Query + Queries.Rows.Offset(Math.Min(q, Queries.Count - 1), call.Operands.QueryStrides);
         float scale = ScoreSteps<TVector>.QueryScale<TSpec>(call.Uses, call.Scoring);
         LanePacking<TVector>.Pack<FloatElement>(rows, 0, call.Operands.HeadDim, scale, Query, width, Block.Stride);
-    }
-
-    /// <summary>Masks and ALiBi of one block: bias[j][q] = M[q][j] − slope·max(|origin[q] − j| − nearest[q], 0).</summary>
-    /// <param name="call">The call.</param>
-    /// <param name="first">The block's first key.</param>
-    /// <param name="count">Its keys.</param>
-    /// <param name="rows">Keys that a register tile takes at least: those past the block's are hidden.</param>
-    [MethodImpl(MethodImplOptions.AggressiveOptimization)]
-    public void PackBias(in AttentionCall call, int first, int count, int rows)
-    {
-        LaneMaskPacking<TVector> packing = new(Block, first, count);
-        Queries.Visibility.Masks.Visit(ref packing);
-        if (Features.Uses<TSpec>(call.Uses, AttentionFeatures.Alibi))
-            Queries.Alibi.AddToBias<TVector>(Block, first, count, packing.HasMask);
-        new Span<float>(Block.Bias + (long)count * Block.Stride, (rows - count) * Block.Stride).Fill(float.NegativeInfinity);
     }
 
     /// <summary>Sets the scores of keys outside a lane's range to −∞ and takes the maximum of what is left.</summary>

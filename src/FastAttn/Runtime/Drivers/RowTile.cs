@@ -38,7 +38,7 @@ internal readonly unsafe struct RowTile<TVector, TSpec>
     [MethodImpl(MethodImplOptions.AggressiveOptimization)]
     public RowTile(in AttentionCall call, in QueryTile tile, in Sequence sequence, float* memory)
     {
-        ref readonly RowTileLayout layout = ref call.Plan.Rows.Tile;
+        ref readonly RowPlan.TileLayout layout = ref call.Plan.Rows.Tile;
         Queries = new(call, tile, sequence, memory, layout.Queries, tile.RowCount, alibiOriginsInBlock: null);
         Query = layout.Query.In(memory);
         Score = layout.Score.In(memory);
@@ -93,15 +93,7 @@ internal readonly unsafe struct RowTile<TVector, TSpec>
     private void ChangeScores(in AttentionCall call, int row, float* score, float* bias, int first, int count)
     {
         ScoreSteps<TVector>.RunRowBeforeBias<TSpec>(score, count, call.Uses, call.Scoring);
-        if (Queries.Visibility.Masks.IsAny)
-        {
-            RowMaskCopying<TVector> copying = new(bias, row, first, count);
-            Queries.Visibility.Masks.Visit(ref copying);
-            ScoreSteps<TVector>.MaskRow(score, bias, count);
-        }
-
-        if (Features.Uses<TSpec>(call.Uses, AttentionFeatures.Alibi))
-            Queries.Alibi.AddToRow<TVector>(row, score, first, count);
+        ScoreBias<TVector, TSpec>.AddToRow(Queries, call.Uses, row, score, bias, first, count);
     }
 
     /// <summary>O[q][c] = O[q][c] / l[q], and the log-sum-exp.</summary>

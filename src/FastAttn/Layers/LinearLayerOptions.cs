@@ -1,0 +1,24 @@
+namespace FastAttn;
+
+/// <summary>What a <see cref="LinearLayer"/> is: its dimensions, how its weights stand and are kept, and what is applied to its outputs.</summary>
+public sealed record LinearLayerOptions
+{
+    /// <summary>The floats in a row of the input, at least 1.</summary>
+    public required int InputDim { get; init; }
+
+    /// <summary>The floats in a row of the output, at least 1.</summary>
+    public required int OutputDim { get; init; }
+
+    /// <summary>The order in which the weights are given.</summary>
+    public required WeightLayout Layout { get; init; }
+
+    /// <summary>f: what is applied to each output before a residual is added.</summary>
+    public Activation Activation { get; init; }
+
+    /// <summary>
+    /// How the layer keeps its weights; null for as they are given. They are rounded to the nearest, to the even one of two. <see cref="WeightPrecision.Int8"/> gives each
+    /// output the scale <c>max|w| / 127</c>, so that a weight is off by half of it at most; weights must be finite then. A finite weight that overflows another
+    /// precision is refused. Weights that are given as integers are kept so.
+    /// </summary>
+    public WeightPrecision? Precision { get; init; }
+}
