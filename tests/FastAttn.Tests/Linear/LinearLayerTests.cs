@@ -1,5 +1,6 @@
 using System;
 using System.Linq;
+using System.Threading;
 
 using FastAttn.Runtime;
 using FastAttn.Tests.Fixtures;
@@ -210,6 +211,17 @@ public static class LinearLayerTests
         call.Build().Forward([], output, 0);
         call.Build().Forward(call.Input, output, 0, call.Residual);
         Assert.True(Canary.Is(output[0]));
+    }
+
+    [Fact]
+    public static void Cancelled_call_writes_nothing()
+    {
+        LinearCase call = new(5, 7, 1);
+        float[] output = [.. Enumerable.Repeat(Canary.Value, 7)];
+        using CancellationTokenSource source = new();
+        source.Cancel();
+        Assert.Throws<OperationCanceledException>(() => call.Build().Forward(call.Input, output, 1, execution: new() { CancellationToken = source.Token }));
+        Assert.All(output, static value => Assert.True(Canary.Is(value), "Something was written."));
     }
 
     [Fact]
