@@ -183,6 +183,25 @@ public static class LinearLayerTests
         }
     }
 
+    [Theory]
+    [MemberData(nameof(Supported))]
+    public static void Weights_that_are_not_finite_show_in_their_column_alone(InstructionSet instructionSet)
+    {
+        const int Depth = 5, Columns = 40;
+        Half[] weights = [.. Enumerable.Repeat((Half)1, Depth * Columns)];
+        weights[2 * Columns + 7] = Half.PositiveInfinity;
+        weights[1 * Columns + 33] = Half.NaN;
+        LinearLayer layer = new LinearLayer(new LinearLayerOptions { InputDim = Depth, OutputDim = Columns, Layout = WeightLayout.InputOutput }, weights).For(instructionSet);
+        float[] input = [.. Enumerable.Repeat(1f, 3 * Depth)];
+        foreach (int rows in new[] { 1, 3 })
+        {
+            var output = new float[rows * Columns];
+            layer.Forward(input, output, rows);
+            for (int i = 0; i < output.Length; i++)
+                Assert.Equal((i % Columns) switch { 7 => float.PositiveInfinity, 33 => float.NaN, _ => Depth }, output[i]);
+        }
+    }
+
     [Fact]
     public static void No_rows_write_nothing()
     {
