@@ -94,6 +94,26 @@ public sealed class WorkloadTests
     }
 
     [Fact]
+    public void An_encoder_computes_the_same_however_Onnx_Runtime_is_given_its_texts()
+    {
+        foreach (OnnxBatching batching in Enum.GetValues<OnnxBatching>())
+            new EncoderWorkload("texts", [3, 17, 1, 8, 8, 30, 2, 5, 11, 4], batching).BindChecked(threads: 1)();
+        new EncoderWorkload("alike", [7, 7, 7]).BindChecked(threads: 2)();
+    }
+
+    [Fact]
+    public void Every_row_of_an_encoder_is_set_against_FastAttn()
+    {
+        QuickRow[] rows = [.. EmbeddingSuite.Rows(InstructionSets.Default)];
+
+        Assert.Equal(4 * 2 + 4, rows.Length);
+        foreach (QuickRow row in rows.Where(static row => !row.IsFastAttn))
+            Assert.Contains(row.Baseline.Single(), rows.Where(static other => other.IsFastAttn).Select(static other => other.FullName));
+        // Six layers: 5 tokens through matrices of 4·384² + 2·384·1536 numbers, and 5 × 5 pairs of 384 + 384.
+        Assert.Equal(6 * (2.0 * 5 * (4 * 384 * 384 + 2 * 384 * 1536) + 2.0 * 25 * 768), new EncoderWorkload("five", [5]).Flops);
+    }
+
+    [Fact]
     public void A_quick_run_reports_shares_bandwidth_and_the_ratio()
     {
         var layer = new WorkloadRow(new LayerWorkload("step", Causal, batch: 1, length: 1) { CachedLength = 40 }, InstructionSets.Default);

@@ -95,6 +95,33 @@ public sealed class PackageTests(PackageFeed feed)
     }
 
     [Fact]
+    public async Task The_embeddings_package_holds_these_files_and_no_other()
+    {
+        await using ZipArchive package = await Open(await feed.EmbeddingsPackage);
+
+        Assert.Equal(
+            ["CHANGELOG.md", "FastAttn.Embeddings.nuspec", "README.md", "icon.png", "lib/net10.0/FastAttn.Embeddings.dll", "lib/net10.0/FastAttn.Embeddings.xml"],
+            FileNames(package));
+    }
+
+    [Fact]
+    public async Task The_embeddings_package_depends_on_the_library_and_two_packages_of_interfaces_alone()
+    {
+        await using ZipArchive package = await Open(await feed.EmbeddingsPackage);
+        XElement metadata = await Metadata(package, "FastAttn.Embeddings.nuspec");
+        XNamespace ns = metadata.Name.Namespace;
+
+        Assert.Equal("FastAttn.Embeddings", (string?)metadata.Element(ns + "id"));
+        Assert.Equal("MIT", (string?)metadata.Element(ns + "license"));
+        Assert.NotEmpty((string?)metadata.Element(ns + "description") ?? "");
+        Assert.NotEmpty((string?)metadata.Element(ns + "tags") ?? "");
+        Assert.Equal(
+            ["FastAttn", "Microsoft.Extensions.AI.Abstractions", "Microsoft.Extensions.DependencyInjection.Abstractions"],
+            metadata.Descendants(ns + "dependency").Select(dependency => (string?)dependency.Attribute("id")).Order(StringComparer.Ordinal));
+        Assert.Empty(metadata.Descendants(ns + "frameworkReference"));
+    }
+
+    [Fact]
     public async Task A_project_that_refers_to_the_tensors_package_alone_declares_and_runs_a_kernel()
     {
         _ = await feed.TensorsPackage;

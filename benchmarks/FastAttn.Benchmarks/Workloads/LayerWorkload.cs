@@ -109,7 +109,7 @@ internal sealed class LayerWorkload(string name, MultiHeadAttentionOptions optio
         KeyValueCache cache = layer.CreateCache(batch, KeyLength, canGrow: false);
         numbers.CachedKeys.Span.CopyTo(cache.Keys);
         numbers.CachedValues.Span.CopyTo(cache.Values);
-        cache.Begin(CachedLength, []);
+        cache.Begin(new() { Batch = batch, Length = CachedLength });
         cache.Commit();
         return () =>
         {

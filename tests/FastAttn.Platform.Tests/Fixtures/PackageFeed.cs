@@ -17,12 +17,14 @@ public sealed class PackageFeed : IDisposable
     private readonly DirectoryInfo _root = Directory.CreateTempSubdirectory("fastattn-platform-");
     private readonly Lazy<Task<string>> _package;
     private readonly Lazy<Task<string>> _tensorsPackage;
+    private readonly Lazy<Task<string>> _embeddingsPackage;
     private readonly Lazy<Task<string>> _consumer;
 
     public PackageFeed()
     {
         _package = new(PackLibrary, LazyThreadSafetyMode.ExecutionAndPublication);
-        _tensorsPackage = new(PackTensors, LazyThreadSafetyMode.ExecutionAndPublication);
+        _tensorsPackage = new(() => PackAbove("FastAttn.Tensors"), LazyThreadSafetyMode.ExecutionAndPublication);
+        _embeddingsPackage = new(() => PackAbove("FastAttn.Embeddings"), LazyThreadSafetyMode.ExecutionAndPublication);
         _consumer = new(BuildConsumer, LazyThreadSafetyMode.ExecutionAndPublication);
     }
 
@@ -31,6 +33,9 @@ public sealed class PackageFeed : IDisposable
 
     /// <summary>The .nupkg file of FastAttn.Tensors, in the same feed; a .snupkg file is beside it.</summary>
     public Task<string> TensorsPackage => _tensorsPackage.Value;
+
+    /// <summary>The .nupkg file of FastAttn.Embeddings, in the same feed; a .snupkg file is beside it.</summary>
+    public Task<string> EmbeddingsPackage => _embeddingsPackage.Value;
 
     /// <summary>The executable of the program Consumer, run by the JIT.</summary>
     public Task<string> Consumer => _consumer.Value;
@@ -69,10 +74,11 @@ public sealed class PackageFeed : IDisposable
         return package;
     }
 
-    private async Task<string> PackTensors()
+    /// <summary>Packs a project that refers to the library.</summary>
+    private async Task<string> PackAbove(string project)
     {
         _ = await Package;
-        return await Pack("FastAttn.Tensors");
+        return await Pack(project);
     }
 
     /// <summary>Packs one of the copy's projects, with a version that no other package source can have.</summary>

@@ -15,6 +15,7 @@ internal static class Paths
     public static string[] SourcesOfPackages { get; } =
     [
         Path.Combine(RepositoryRoot, "src", "FastAttn"),
+        Path.Combine(RepositoryRoot, "src", "FastAttn.Embeddings"),
         Path.Combine(RepositoryRoot, "src", "FastAttn.Tensors"),
         Path.Combine(RepositoryRoot, "generators", "FastAttn.Generators"),
     ];
