@@ -116,8 +116,8 @@ public sealed class PackageTests(PackageFeed feed)
         Assert.NotEmpty((string?)metadata.Element(ns + "description") ?? "");
         Assert.NotEmpty((string?)metadata.Element(ns + "tags") ?? "");
         Assert.Equal(
-            ["FastAttn", "Microsoft.Extensions.AI.Abstractions", "Microsoft.Extensions.DependencyInjection.Abstractions"],
-            metadata.Descendants(ns + "dependency").Select(dependency => (string?)dependency.Attribute("id")).Order(StringComparer.Ordinal));
+            "FastAttn, Microsoft.Extensions.AI.Abstractions, Microsoft.Extensions.DependencyInjection.Abstractions",
+            string.Join(", ", metadata.Descendants(ns + "dependency").Select(dependency => (string?)dependency.Attribute("id")).Order(StringComparer.Ordinal)));
         Assert.Empty(metadata.Descendants(ns + "frameworkReference"));
     }
 
