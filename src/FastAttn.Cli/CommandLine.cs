@@ -3,6 +3,8 @@ using System.CommandLine;
 using System.CommandLine.Invocation;
 using System.IO;
 
+using FastAttn.Embeddings.Files;
+
 namespace FastAttn.Cli;
 
 /// <summary>The tool's entry, apart from the process that it runs in.</summary>

@@ -3,7 +3,7 @@ using System.IO;
 using System.Linq;
 
 using FastAttn.Cli.Npy;
-using FastAttn.Cli.Safetensors;
+using FastAttn.Embeddings.Safetensors;
 
 using Xunit;
 

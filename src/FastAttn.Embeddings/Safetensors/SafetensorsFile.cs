@@ -3,7 +3,9 @@ using System.Buffers.Binary;
 using System.Collections.Generic;
 using System.IO;
 
-namespace FastAttn.Cli.Safetensors;
+using FastAttn.Embeddings.Files;
+
+namespace FastAttn.Embeddings.Safetensors;
 
 /// <summary>A safetensors file, of which only the tensors that are asked for are read.</summary>
 internal sealed class SafetensorsFile
