@@ -1,5 +1,7 @@
 using System;
 using System.Diagnostics.CodeAnalysis;
+using System.Runtime.CompilerServices;
+using System.Runtime.InteropServices;
 
 namespace FastAttn.Runtime;
 
@@ -139,5 +141,54 @@ internal static class LayerValidation
         long needed = cache.LengthAfter(length, lengths);
         cache.CheckRoom(needed);
         return (int)needed;
+    }
+
+    /// <summary>The options, weights and bias of a linear layer.</summary>
+    public static void CheckLinear(LinearLayerOptions options, int weights, int bias)
+    {
+        ArgumentNullException.ThrowIfNull(options);
+        AtLeastOne(options.InputDim, nameof(options.InputDim));
+        AtLeastOne(options.OutputDim, nameof(options.OutputDim));
+        if (options.Layout is not (WeightLayout.OutputInput or WeightLayout.InputOutput))
+            throw new ArgumentOutOfRangeException(nameof(options), options.Layout, "The layout is not defined.");
+        long expected = (long)options.InputDim * options.OutputDim;
+        if (weights != expected)
+        {
+            string shape = options.Layout == WeightLayout.OutputInput ? $"[{options.OutputDim}, {options.InputDim}]" : $"[{options.InputDim}, {options.OutputDim}]";
+            throw new ArgumentException($"Has {weights} elements; {options.Layout} {shape} needs {expected}.", nameof(weights));
+        }
+
+        if (bias != 0 && bias != options.OutputDim)
+            throw new ArgumentException($"Has {bias} elements; expected {options.OutputDim}.", nameof(bias));
+
+        static void AtLeastOne(int size, string name)
+        {
+            if (size < 1)
+                throw new ArgumentOutOfRangeException(nameof(options), size, $"{name} must be at least 1.");
+        }
+    }
+
+    /// <summary>A call of a linear layer: lengths and overlaps.</summary>
+    public static void CheckLinearCall(
+        LinearLayerOptions options, ReadOnlySpan<float> input, ReadOnlySpan<float> output, int rows, ReadOnlySpan<float> residual, in AttentionExecution execution)
+    {
+        ArgumentOutOfRangeException.ThrowIfNegative(rows);
+        CallValidation.CheckExecution(execution);
+        CheckDense(nameof(input), input.Length, options.InputDim);
+        CheckDense(nameof(output), output.Length, options.OutputDim);
+        output = output[..(rows * options.OutputDim)];
+        if (output.Overlaps(input[..(rows * options.InputDim)]))
+            throw new ArgumentException("Overlaps input.", nameof(output));
+        if (residual.IsEmpty)
+            return;
+        CheckDense(nameof(residual), residual.Length, options.OutputDim);
+        if (output.Overlaps(residual[..output.Length]) && !Unsafe.AreSame(in MemoryMarshal.GetReference(output), in MemoryMarshal.GetReference(residual)))
+            throw new ArgumentException("Overlaps output, which it must either be or be apart from.", nameof(residual));
+
+        void CheckDense(string name, int actual, int width)
+        {
+            if (actual < (long)rows * width)
+                throw new ArgumentException($"Has {actual} elements; rows {rows} × dimension {width} need {(long)rows * width}.", name);
+        }
     }
 }

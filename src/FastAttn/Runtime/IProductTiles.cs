@@ -2,7 +2,7 @@ namespace FastAttn.Runtime;
 
 /// <summary>
 /// The register tiles of the packed matrix product on one instruction set, as the generator emits them. A lane is a column
-/// of C; the driver around them is <see cref="ProductDriver{TTiles}"/>.
+/// of C; the driver around them is <see cref="ProductDriver{TTiles, TLanes}"/>.
 /// </summary>
 internal interface IProductTiles
 {

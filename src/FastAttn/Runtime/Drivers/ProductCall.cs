@@ -61,7 +61,16 @@ internal unsafe struct ProductCall : ITiledWork
     }
 
     /// <inheritdoc/>
-    public readonly long WorkspaceFloats => _driver.WorkspaceFloats(_rowsPerTile);
+    public readonly long WorkspaceFloats
+    {
+        get
+        {
+            long floats = 0;
+            for (int i = 0; i < _count; i++)
+                floats = Math.Max(floats, _driver.WorkspaceFloats(_projections[i], _rowsPerTile, (_projections[i].Weights.Panels + _groups[i] - 1) / _groups[i]));
+            return floats;
+        }
+    }
 
     /// <summary>Adds a product, at most 3 times.</summary>
     public void Add(in Projection projection) => _projections[_count++] = projection;

@@ -33,19 +33,22 @@ internal abstract unsafe class ProductDriver
     /// <summary>Whether so few rows wait for the weights rather than for arithmetic.</summary>
     public abstract bool Streams(int rows);
 
-    /// <summary>Floats of scratch memory that a worker needs for a block of rows.</summary>
-    public abstract long WorkspaceFloats(int rows);
+    /// <summary>Floats of scratch memory that a worker needs.</summary>
+    /// <param name="projection">The product.</param>
+    /// <param name="rows">The largest number of rows of a <see cref="Run"/>.</param>
+    /// <param name="panels">The largest number of panels of a <see cref="Run"/>.</param>
+    public abstract long WorkspaceFloats(in Projection projection, int rows, int panels);
 
     /// <summary>Computes rows × panels of C, with scratch memory of <see cref="WorkspaceFloats"/>.</summary>
     public abstract void Run(in Projection projection, int firstRow, int rows, int firstPanel, int endPanel, float* memory);
 
     private static ProductDriver Create(InstructionSet instructionSet) => instructionSet switch
     {
-        InstructionSet.Avx512 => new ProductDriver<F32_Product_Avx512>(),
-        InstructionSet.Avx2 => new ProductDriver<F32_Product_Avx2>(),
-        InstructionSet.AdvSimd => new ProductDriver<F32_Product_AdvSimd>(),
-        InstructionSet.Vector128 => new ProductDriver<F32_Product_Vector128>(),
-        InstructionSet.Scalar => new ProductDriver<F32_Product_Scalar>(),
+        InstructionSet.Avx512 => new ProductDriver<F32_Product_Avx512, Lanes16>(),
+        InstructionSet.Avx2 => new ProductDriver<F32_Product_Avx2, Lanes8>(),
+        InstructionSet.AdvSimd => new ProductDriver<F32_Product_AdvSimd, Lanes4>(),
+        InstructionSet.Vector128 => new ProductDriver<F32_Product_Vector128, Lanes4>(),
+        InstructionSet.Scalar => new ProductDriver<F32_Product_Scalar, Lanes1>(),
         _ => throw new ArgumentOutOfRangeException(nameof(instructionSet), instructionSet, "There are no tiles for it."),
     };
 }

@@ -1,6 +1,6 @@
 namespace FastAttn.Runtime;
 
-/// <summary>One matrix product of a <see cref="ProductCall"/>: C = A·W + bias. Every row of A and C lies in a pinned buffer.</summary>
+/// <summary>One matrix product of a <see cref="ProductCall"/>: C = A·W + bias (+ residual). Every row of A, C and the residual lies in a pinned buffer.</summary>
 /// <param name="input">A: rows of W's depth.</param>
 /// <param name="inputStride">From row to row of A.</param>
 /// <param name="weights">W and bias.</param>
@@ -13,4 +13,10 @@ internal readonly unsafe struct Projection(float* input, long inputStride, Packe
     public readonly long InputStride = inputStride;
     public readonly long OutputStride = outputStride;
     public readonly PackedMatrix Weights = weights;
+
+    /// <summary>What is added to C last, with rows <see cref="OutputStride"/> apart: C itself as it was, or memory apart from it; null for nothing.</summary>
+    public float* Residual { get; init; }
+
+    /// <summary>Whether the residual is what C was. It must last as long as sums are not complete, which are kept elsewhere.</summary>
+    public bool IsInPlace => Residual != null && Residual == Output;
 }

@@ -1,0 +1,141 @@
+using System;
+using System.Linq;
+
+using FastAttn.Tests.Fixtures;
+using FastAttn.Tests.MultiHead;
+
+using Xunit;
+
+namespace FastAttn.Tests.Linear;
+
+/// <summary>The linear layer against its formula in double.</summary>
+public static class LinearLayerTests
+{
+    // Around vectors, panels, tiles of rows and blocks of terms of every instruction set; 17 rows and more are not streamed.
+    private static readonly int[] Rows = Budget.IsSmall ? [1, 3, 17] : [1, 3, 16, 17, 127, 385];
+    private static readonly int[] Inputs = Budget.IsSmall ? [1, 127, 385] : [1, 3, 17, 127, 384, 385, 1000];
+    private static readonly int[] Outputs = Budget.IsSmall ? [1, 17, 65] : [1, 3, 17, 127, 384, 385];
+
+    public static TheoryData<InstructionSet> Supported => [.. InstructionSets.Supported];
+
+    [Theory]
+    [MemberData(nameof(Supported))]
+    public static void Layer_is_as_exact_as_a_sum_in_float32(InstructionSet instructionSet)
+    {
+        foreach (int inputs in Inputs)
+        {
+            foreach (int outputs in Outputs)
+            {
+                LinearCase call = new(inputs, outputs, Rows.Max());
+                foreach (WeightLayout layout in Enum.GetValues<WeightLayout>())
+                {
+                    LinearLayer layer = call.Build(layout).For(instructionSet);
+                    foreach (int rows in Rows)
+                        call.Check(layer, rows, hasResidual: layout == WeightLayout.InputOutput, $"{instructionSet}, {layout}: {rows} x {inputs} x {outputs}");
+                }
+            }
+        }
+    }
+
+    [Theory]
+    [MemberData(nameof(Supported))]
+    public static void Residual_may_be_the_output_itself(InstructionSet instructionSet)
+    {
+        // In one block of terms and in several, with few rows and with many, with columns that fill vectors and such that do not.
+        foreach ((int rows, int inputs, int outputs) in (ReadOnlySpan<(int, int, int)>)[(1, 40, 33), (9, 1000, 100), (70, 40, 96), (70, 1700, 129), (300, 900, 192)])
+        {
+            LinearCase call = new(inputs, outputs, rows);
+            LinearLayer layer = call.Build().For(instructionSet);
+            var apart = new float[rows * outputs];
+            layer.Forward(call.Input, apart, rows, call.Residual);
+            foreach (int threads in (int[])[1, 2, 3])
+            {
+                float[] inPlace = call.Residual[..apart.Length];
+                layer.Forward(call.Input, inPlace, rows, inPlace, new() { MaxDegreeOfParallelism = threads });
+                Compare.SameBits($"{instructionSet}: {rows} x {inputs} x {outputs}, {threads} threads", apart, inPlace);
+            }
+        }
+    }
+
+    [Theory]
+    [MemberData(nameof(Supported))]
+    public static void Residual_is_added_to_what_the_layer_computes_without_it(InstructionSet instructionSet)
+    {
+        const int Count = 70;
+        LinearCase call = new(300, 129, Count);
+        LinearLayer layer = call.Build().For(instructionSet);
+        float[] plain = new float[Count * 129], sum = new float[plain.Length];
+        layer.Forward(call.Input, plain, Count);
+        layer.Forward(call.Input, sum, Count, call.Residual);
+        Compare.SameBits($"{instructionSet}", [.. plain.Zip(call.Residual, static (y, r) => y + r)], sum);
+    }
+
+    [Theory]
+    [MemberData(nameof(Supported))]
+    public static void Number_of_threads_changes_no_bit(InstructionSet instructionSet)
+    {
+        LinearCase call = new(300, 500, 200);
+        LinearLayer layer = call.Build().For(instructionSet);
+        foreach (int rows in (int[])[1, 3, 20, 200])
+        {
+            float[] expected = new float[rows * 500], actual = new float[expected.Length];
+            layer.Forward(call.Input, expected, rows, call.Residual, new() { MaxDegreeOfParallelism = 1 });
+            foreach (int threads in (int[])[2, 3, 4, 0, -1])
+            {
+                Array.Fill(actual, Canary.Value);
+                layer.Forward(call.Input, actual, rows, call.Residual, new() { MaxDegreeOfParallelism = threads });
+                Compare.SameBits($"{instructionSet}: {rows} rows, {threads} threads", expected, actual);
+            }
+        }
+    }
+
+    [Theory]
+    [MemberData(nameof(Supported))]
+    public static void Row_has_the_same_bits_however_many_there_are(InstructionSet instructionSet)
+    {
+        const int Count = 150, Width = 100;
+        LinearCase call = new(900, Width, Count);
+        LinearLayer layer = call.Build().For(instructionSet);
+        float[] all = new float[Count * Width], one = new float[Width];
+        layer.Forward(call.Input, all, Count, call.Residual);
+        for (int row = 0; row < Count; row++)
+        {
+            layer.Forward(call.Input.AsSpan(row * 900), one, 1, call.Residual.AsSpan(row * Width));
+            Compare.SameBits($"{instructionSet}: row {row}", one, all.AsSpan(row * Width, Width));
+        }
+    }
+
+    [Fact]
+    public static void No_rows_write_nothing()
+    {
+        LinearCase call = new(5, 7, 1);
+        float[] output = [Canary.Value];
+        call.Build().Forward([], output, 0);
+        call.Build().Forward(call.Input, output, 0, call.Residual);
+        Assert.True(Canary.Is(output[0]));
+    }
+
+    [Fact]
+    public static void Layer_on_an_instruction_set_is_made_once()
+    {
+        LinearLayer layer = new LinearCase(5, 7, 1).Build();
+        Assert.Same(layer, layer.For(layer.InstructionSet));
+        foreach (InstructionSet instructionSet in InstructionSets.Supported)
+        {
+            Assert.Equal(instructionSet, layer.For(instructionSet).InstructionSet);
+            Assert.Same(layer.For(instructionSet), layer.For(layer.InstructionSet).For(instructionSet));
+        }
+    }
+
+    [Fact]
+    public static void Linear_layer_worked_by_hand()
+    {
+        // y = W·x + b with W = [[1, 2], [3, 4], [5, 6]]: [1·10 + 2·100 + 0.5, 3·10 + 4·100 + 0.25, 5·10 + 6·100 − 1], then the residual.
+        LinearLayer layer = new(new() { InputDim = 2, OutputDim = 3, Layout = WeightLayout.OutputInput }, (float[])[1, 2, 3, 4, 5, 6], [0.5f, 0.25f, -1]);
+        float[] output = new float[3];
+        layer.Forward([10, 100], output, 1);
+        Assert.Equal([210.5f, 430.25f, 649], output);
+        layer.Forward([10, 100], output, 1, [1, -1, 2]);
+        Assert.Equal([211.5f, 429.25f, 651], output);
+    }
+}
