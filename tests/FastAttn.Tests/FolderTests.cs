@@ -16,23 +16,25 @@ namespace FastAttn.Tests;
 public static partial class FolderTests
 {
     private const string Doors = "", Arguments = "Arguments", Layers = "Layers", Contract = "Runtime", Calls = "Runtime/Calls", Drivers = "Runtime/Drivers",
-        Blocks = "Runtime/Blocks", Visibility = "Runtime/Visibility", Scores = "Runtime/Scores", Products = "Runtime/Products", Lanes = "Runtime/Lanes", Threads = "Runtime/Threads";
+        Blocks = "Runtime/Blocks", Visibility = "Runtime/Visibility", Scores = "Runtime/Scores", Products = "Runtime/Products",
+        Rows = "Runtime/Rows", Lanes = "Runtime/Lanes", Threads = "Runtime/Threads";
 
     // What a kernel is declared for, and runs on: with the interfaces that emitted code implements (Contract) the words that all of the runtime shares.
-    private static readonly string[] SharedWords = ["AttentionMask", "AttentionFeatures", "InstructionSet"];
+    private static readonly string[] SharedWords = ["AttentionMask", "AttentionFeatures", "InstructionSet", "Activation"];
 
     private static readonly Dictionary<string, string[]> MayUse = new(StringComparer.Ordinal)
     {
         [Doors] = [Arguments, Contract, Calls, Drivers, Visibility, Threads],
         [Arguments] = [],
-        [Layers] = [Doors, Arguments, Contract, Calls, Drivers, Products, Threads],
+        [Layers] = [Doors, Arguments, Contract, Calls, Drivers, Products, Rows, Threads],
         [Contract] = [],
         [Calls] = [Arguments, Contract, Visibility, Scores, Threads],
         [Drivers] = [Arguments, Contract, Calls, Blocks, Visibility, Scores, Products, Lanes, Threads],
         [Blocks] = [Arguments, Contract],
         [Visibility] = [Arguments, Contract, Lanes],
         [Scores] = [Arguments, Contract, Lanes],
-        [Products] = [Contract, Lanes],
+        [Products] = [Contract, Rows, Lanes],
+        [Rows] = [Contract, Lanes],
         [Lanes] = [],
         [Threads] = [],
     };

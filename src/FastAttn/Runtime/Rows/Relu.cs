@@ -1,0 +1,13 @@
+using System.Runtime.CompilerServices;
+
+namespace FastAttn.Runtime;
+
+/// <summary><see cref="Activation.Relu"/>: x where it is positive or NaN, else 0. Vectors differ in their maximum of 0 and −0, so none is taken.</summary>
+/// <typeparam name="TVector">The vector.</typeparam>
+internal readonly struct Relu<TVector> : IElementFunction<TVector>
+    where TVector : struct, ILanes<TVector>
+{
+    /// <inheritdoc/>
+    [MethodImpl(MethodImplOptions.AggressiveInlining)]
+    public TVector Apply(TVector x) => TVector.SelectGreaterOrEqual(TVector.Create(0), x, TVector.Create(0), x);
+}

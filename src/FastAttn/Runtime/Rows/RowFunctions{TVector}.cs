@@ -1,0 +1,14 @@
+namespace FastAttn.Runtime;
+
+/// <summary>The functions of rows on one vector.</summary>
+/// <typeparam name="TVector">The vector.</typeparam>
+internal sealed unsafe class RowFunctions<TVector> : RowFunctions
+    where TVector : struct, ILanes<TVector>
+{
+    /// <inheritdoc/>
+    public override void Activate(Activation activation, float* x, float* y, long count) => ElementRow<TVector>.Activate(activation, x, y, count);
+
+    /// <inheritdoc/>
+    public override void ActivateAndMultiply(Activation activation, float* x, float* z, float* y, long count) =>
+        ElementRow<TVector>.ActivateAndMultiply(activation, x, z, y, count);
+}

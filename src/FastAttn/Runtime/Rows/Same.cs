@@ -1,0 +1,13 @@
+using System.Runtime.CompilerServices;
+
+namespace FastAttn.Runtime;
+
+/// <summary><see cref="Activation.None"/>: x itself.</summary>
+/// <typeparam name="TVector">The vector.</typeparam>
+internal readonly struct Same<TVector> : IElementFunction<TVector>
+    where TVector : struct, ILanes<TVector>
+{
+    /// <inheritdoc/>
+    [MethodImpl(MethodImplOptions.AggressiveInlining)]
+    public TVector Apply(TVector x) => x;
+}
