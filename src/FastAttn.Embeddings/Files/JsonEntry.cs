@@ -15,6 +15,12 @@ internal readonly struct JsonEntry(string file, string name, JsonElement element
     /// <summary>Whether the entry is an object.</summary>
     public bool IsObject => element.ValueKind == JsonValueKind.Object;
 
+    /// <summary>Whether the entry is a number.</summary>
+    public bool IsNumber => element.ValueKind == JsonValueKind.Number;
+
+    /// <summary>Whether the entry is a string.</summary>
+    public bool IsText => element.ValueKind == JsonValueKind.String;
+
     /// <summary>An error about this entry.</summary>
     /// <param name="message">What was found and what was expected.</param>
     public InvalidDataException Error(string message) => new($"{Printable.Of(file)}: {(name.Length == 0 ? string.Empty : $"entry '{Printable.Of(name)}' ")}{message}");
