@@ -33,7 +33,7 @@ public static partial class FolderTests
         [Blocks] = [Arguments, Contract],
         [Visibility] = [Arguments, Contract, Lanes],
         [Scores] = [Arguments, Contract, Lanes],
-        [Products] = [Contract, Rows, Lanes],
+        [Products] = [Arguments, Contract, Rows, Lanes],
         [Rows] = [Contract, Lanes],
         [Lanes] = [],
         [Threads] = [],

@@ -55,6 +55,8 @@ internal static class ProductTilesEmitter
 
             public static int Unroll => {plan.Unroll};
 
+            public static int SumLength => {ProductPlan.SumLength};
+
             """);
         writer.Line(Header.Method("AggressiveInlining"));
         using (writer.Block("public static int Rows(int vectors)"))

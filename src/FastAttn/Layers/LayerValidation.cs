@@ -151,6 +151,8 @@ internal static class LayerValidation
         AtLeastOne(options.OutputDim, nameof(options.OutputDim));
         if (options.Layout is not (WeightLayout.OutputInput or WeightLayout.InputOutput))
             throw new ArgumentOutOfRangeException(nameof(options), options.Layout, "The layout is not defined.");
+        if (options.Precision is { } precision)
+            CheckPrecision(precision);
         long expected = (long)options.InputDim * options.OutputDim;
         if (weights != expected)
         {
@@ -165,6 +167,27 @@ internal static class LayerValidation
         {
             if (size < 1)
                 throw new ArgumentOutOfRangeException(nameof(options), size, $"{name} must be at least 1.");
+        }
+    }
+
+    /// <summary>How weights are kept; the parameter is <c>options</c>.</summary>
+    public static void CheckPrecision(WeightPrecision options)
+    {
+        if (options is not (WeightPrecision.Float32 or WeightPrecision.Float16 or WeightPrecision.BFloat16 or WeightPrecision.Int8))
+            throw new ArgumentOutOfRangeException(nameof(options), options, "The precision of weights is not defined.");
+    }
+
+    /// <summary>The scales of weights that are given as integers.</summary>
+    public static void CheckScales(LinearLayerOptions options, ReadOnlySpan<float> scales)
+    {
+        if (options.Precision is not (null or WeightPrecision.Int8))
+            throw new ArgumentException($"Weights that are given as integers are kept so, not as {options.Precision}.", nameof(options));
+        if (scales.Length != options.OutputDim)
+            throw new ArgumentException($"Has {scales.Length} elements; expected {options.OutputDim}.", nameof(scales));
+        foreach (float scale in scales)
+        {
+            if (!float.IsFinite(scale))
+                throw new ArgumentOutOfRangeException(nameof(scales), scale, "Must be finite.");
         }
     }
 

@@ -14,6 +14,11 @@ namespace FastAttn;
 /// Weights are packed once, when a layer is made. Layers are immutable: any number of threads may call one at once. A row's result is the same to the
 /// bit for any number of threads, and however many rows there are. After the first call nothing is allocated on the managed heap.
 /// </para>
+/// <para>
+/// Products are computed in float32 whatever the weights are kept as (<see cref="WeightPrecision"/>): halves and bfloat16 numbers are exact as
+/// floats, and so are 8-bit integers, whose sums are multiplied by their output's scale once. So <c>Σ X[r, i]·weights[i, o]</c> must not overflow then,
+/// which takes inputs above 10³⁰.
+/// </para>
 /// <para>Inputs and outputs are dense: rows are contiguous and follow each other. Buffers may be longer than needed.</para>
 /// </remarks>
 public sealed class LinearLayer
@@ -25,24 +30,65 @@ public sealed class LinearLayer
     // One layer an instruction set, made when asked for; shared by all of them.
     private readonly LinearLayer?[] _bound;
 
-    /// <summary>Packs the weights.</summary>
+    /// <summary>Packs weights of float32.</summary>
     /// <param name="options">What the layer is.</param>
     /// <param name="weights">W: in·out elements in the order <see cref="LinearLayerOptions.Layout"/>; not needed any more afterwards.</param>
     /// <param name="bias">b: <c>out</c> elements; empty for none.</param>
-    /// <exception cref="ArgumentException">A size or a length does not fit; the message says what was expected.</exception>
+    /// <exception cref="ArgumentException">A size or a length does not fit, or a weight cannot be kept as <see cref="LinearLayerOptions.Precision"/> says; the message says what was expected.</exception>
     /// <exception cref="PlatformNotSupportedException">
     /// The environment forces an instruction set that this process cannot run (<see cref="InstructionSets.EnvironmentVariable"/>).
     /// </exception>
     public LinearLayer(LinearLayerOptions options, ReadOnlySpan<float> weights, ReadOnlySpan<float> bias = default)
     {
         LayerValidation.CheckLinear(options, weights.Length, bias.Length);
-        _options = options;
-        InstructionSet = InstructionSets.Default;
-        _product = ProductDriver.For(InstructionSet);
-        bool isInputOutput = options.Layout == WeightLayout.InputOutput;
-        _weights = new(weights, isInputOutput, isInputOutput ? options.OutputDim : options.InputDim, bias, options.InputDim, options.OutputDim, _product);
-        _bound = new LinearLayer?[Enum.GetValues<InstructionSet>().Length];
-        _bound[(int)InstructionSet] = this;
+        (_options, _product, InstructionSet) = (options, ProductDriver.For(InstructionSets.Default), InstructionSets.Default);
+        _weights = Round(weights, bias, options.Precision ?? WeightPrecision.Float32);
+        _bound = Bound();
+    }
+
+    /// <summary>Packs weights of half precision (IEEE 754 binary16).</summary>
+    /// <param name="options">What the layer is.</param>
+    /// <param name="weights">As of the constructor that takes floats.</param>
+    /// <param name="bias">b: <c>out</c> elements; empty for none.</param>
+    /// <inheritdoc cref="LinearLayer(LinearLayerOptions, ReadOnlySpan{float}, ReadOnlySpan{float})" path="/exception"/>
+    public LinearLayer(LinearLayerOptions options, ReadOnlySpan<Half> weights, ReadOnlySpan<float> bias = default)
+    {
+        LayerValidation.CheckLinear(options, weights.Length, bias.Length);
+        (_options, _product, InstructionSet) = (options, ProductDriver.For(InstructionSets.Default), InstructionSets.Default);
+        _weights = options.Precision is null or WeightPrecision.Float16
+            ? Keep(WeightPrecision.Float16, weights, default, bias)
+            : Round(Floats(weights, static weight => (float)weight), bias, options.Precision.Value);
+        _bound = Bound();
+    }
+
+    /// <summary>Packs weights of bfloat16.</summary>
+    /// <param name="options">What the layer is.</param>
+    /// <param name="weights">As of the constructor that takes floats.</param>
+    /// <param name="bias">b: <c>out</c> elements; empty for none.</param>
+    /// <inheritdoc cref="LinearLayer(LinearLayerOptions, ReadOnlySpan{float}, ReadOnlySpan{float})" path="/exception"/>
+    public LinearLayer(LinearLayerOptions options, ReadOnlySpan<BFloat16> weights, ReadOnlySpan<float> bias = default)
+    {
+        LayerValidation.CheckLinear(options, weights.Length, bias.Length);
+        (_options, _product, InstructionSet) = (options, ProductDriver.For(InstructionSets.Default), InstructionSets.Default);
+        _weights = options.Precision is null or WeightPrecision.BFloat16
+            ? Keep(WeightPrecision.BFloat16, weights, default, bias)
+            : Round(Floats(weights, static weight => (float)weight), bias, options.Precision.Value);
+        _bound = Bound();
+    }
+
+    /// <summary>Packs weights that are integers times a scale for each output: <c>W[i, o] = weights[i, o]·scales[o]</c>. They are kept so.</summary>
+    /// <param name="options">What the layer is; <see cref="LinearLayerOptions.Precision"/> is null or <see cref="WeightPrecision.Int8"/>.</param>
+    /// <param name="weights">As of the constructor that takes floats.</param>
+    /// <param name="scales"><c>out</c> elements, finite.</param>
+    /// <param name="bias">b: <c>out</c> elements; empty for none.</param>
+    /// <inheritdoc cref="LinearLayer(LinearLayerOptions, ReadOnlySpan{float}, ReadOnlySpan{float})" path="/exception"/>
+    public LinearLayer(LinearLayerOptions options, ReadOnlySpan<sbyte> weights, ReadOnlySpan<float> scales, ReadOnlySpan<float> bias = default)
+    {
+        LayerValidation.CheckLinear(options, weights.Length, bias.Length);
+        LayerValidation.CheckScales(options, scales);
+        (_options, _product, InstructionSet) = (options, ProductDriver.For(InstructionSets.Default), InstructionSets.Default);
+        _weights = Keep(WeightPrecision.Int8, weights, scales, bias);
+        _bound = Bound();
     }
 
     private LinearLayer(LinearLayer other, InstructionSet instructionSet)
@@ -56,6 +102,9 @@ public sealed class LinearLayer
 
     /// <summary>What the layer is.</summary>
     public LinearLayerOptions Options => _options;
+
+    /// <summary>How the weights are kept: as the options say, else as they were given.</summary>
+    public WeightPrecision Precision => _weights.Precision;
 
     /// <summary>The instruction set that this instance runs on.</summary>
     public InstructionSet InstructionSet { get; }
@@ -96,5 +145,30 @@ public sealed class LinearLayer
             call.Add(new(a, _options.InputDim, _weights, c, _options.OutputDim) { Residual = r });
             call.Run(execution.MaxDegreeOfParallelism, execution.CancellationToken);
         }
+    }
+
+    private static float[] Floats<T>(ReadOnlySpan<T> weights, Func<T, float> convert)
+    {
+        var floats = new float[weights.Length];
+        for (int i = 0; i < floats.Length; i++)
+            floats[i] = convert(weights[i]);
+        return floats;
+    }
+
+    private PackedMatrix Keep<T>(WeightPrecision precision, ReadOnlySpan<T> weights, ReadOnlySpan<float> scales, ReadOnlySpan<float> bias)
+        where T : unmanaged =>
+        PackedMatrix.Of(precision, weights, _options.Layout == WeightLayout.InputOutput, scales, bias, _options.InputDim, _options.OutputDim, _product);
+
+    private PackedMatrix Round(ReadOnlySpan<float> weights, ReadOnlySpan<float> bias, WeightPrecision precision)
+    {
+        bool isInputOutput = _options.Layout == WeightLayout.InputOutput;
+        return new(weights, isInputOutput, isInputOutput ? _options.OutputDim : _options.InputDim, bias, _options.InputDim, _options.OutputDim, _product, precision);
+    }
+
+    private LinearLayer?[] Bound()
+    {
+        var bound = new LinearLayer?[Enum.GetValues<InstructionSet>().Length];
+        bound[(int)InstructionSet] = this;
+        return bound;
     }
 }

@@ -11,4 +11,11 @@ public sealed record LinearLayerOptions
 
     /// <summary>The order in which the weights are given.</summary>
     public required WeightLayout Layout { get; init; }
+
+    /// <summary>
+    /// How the layer keeps its weights; null for as they are given. They are rounded to the nearest, to the even one of two. <see cref="WeightPrecision.Int8"/> gives each
+    /// output the scale <c>max|w| / 127</c>, so that a weight is off by half of it at most; weights must be finite then. A finite weight that overflows another
+    /// precision is refused. Weights that are given as integers are kept so.
+    /// </summary>
+    public WeightPrecision? Precision { get; init; }
 }

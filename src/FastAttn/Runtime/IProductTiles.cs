@@ -21,6 +21,9 @@ internal interface IProductTiles
     /// <summary>Terms in a step of the inner loop.</summary>
     static abstract int Unroll { get; }
 
+    /// <summary>Terms that are summed without a break. Blocks of terms are whole multiples, so that a sum does not depend on them.</summary>
+    static abstract int SumLength { get; }
+
     /// <summary>Rows in a full tile (MR), a power of 2.</summary>
     /// <param name="vectors">Vectors in the tile, 1 to <see cref="MaxVectors"/>.</param>
     static abstract int Rows(int vectors);

@@ -26,6 +26,8 @@ namespace FastAttn.Generated
 
         public static int Unroll => 4;
 
+        public static int SumLength => 128;
+
         [global::System.Runtime.CompilerServices.MethodImpl(global::System.Runtime.CompilerServices.MethodImplOptions.AggressiveInlining)]
         public static int Rows(int vectors)
         {

@@ -18,7 +18,8 @@ public static class LinearArgumentTests
     public static void Options_that_do_not_fit_are_refused()
     {
         foreach (LinearLayerOptions options in (LinearLayerOptions[])[
-            Options with { InputDim = 0 }, Options with { InputDim = -3 }, Options with { OutputDim = 0 }, Options with { OutputDim = -1 }, Options with { Layout = (WeightLayout)2 }])
+            Options with { InputDim = 0 }, Options with { InputDim = -3 }, Options with { OutputDim = 0 }, Options with { OutputDim = -1 }, Options with { Layout = (WeightLayout)2 },
+            Options with { Precision = (WeightPrecision)4 }, Options with { Precision = (WeightPrecision)(-1) }])
         {
             Assert.Throws<ArgumentOutOfRangeException>("options", () => new LinearLayer(options, new float[12]));
         }
@@ -34,6 +35,21 @@ public static class LinearArgumentTests
         Refused("weights", "needs 4611686014132420609.", static () => _ = new LinearLayer(Options with { InputDim = int.MaxValue, OutputDim = int.MaxValue }, new float[1]));
         Refused("bias", "Has 3 elements; expected 4.", static () => _ = new LinearLayer(Options, new float[12], new float[3]));
         Refused("bias", "Has 5 elements; expected 4.", static () => _ = new LinearLayer(Options, new float[12], new float[5]));
+    }
+
+    [Fact]
+    public static void Weights_of_every_type_are_checked()
+    {
+        Refused("weights", "Has 11 elements", static () => _ = new LinearLayer(Options, new Half[11]));
+        Refused("weights", "Has 11 elements", static () => _ = new LinearLayer(Options, new BFloat16[11]));
+        Refused("weights", "Has 11 elements", static () => _ = new LinearLayer(Options, new sbyte[11], new float[4]));
+        Refused("bias", "Has 3 elements", static () => _ = new LinearLayer(Options, new Half[12], new float[3]));
+        Refused("bias", "Has 3 elements", static () => _ = new LinearLayer(Options, new BFloat16[12], new float[3]));
+        Refused("bias", "Has 3 elements", static () => _ = new LinearLayer(Options, new sbyte[12], new float[4], new float[3]));
+        Refused("scales", "Has 3 elements; expected 4.", static () => _ = new LinearLayer(Options, new sbyte[12], new float[3]));
+        Refused("scales", "finite", static () => _ = new LinearLayer(Options, new sbyte[12], (float[])[1, float.NaN, 1, 1]));
+        Refused("options", "Float16", static () => _ = new LinearLayer(Options with { Precision = WeightPrecision.Float16 }, new sbyte[12], new float[4]));
+        Refused("options", "precision", static () => _ = new LinearLayer(Options with { Precision = (WeightPrecision)4 }, new Half[12]));
     }
 
     [Fact]

@@ -18,33 +18,53 @@ public static class LinearLayerTests
 
     public static TheoryData<InstructionSet> Supported => [.. InstructionSets.Supported];
 
+    public static TheoryData<InstructionSet, WeightPrecision> All =>
+        [.. InstructionSets.Supported.SelectMany(static set => Enum.GetValues<WeightPrecision>().Select(precision => (set, precision)))];
+
     [Theory]
-    [MemberData(nameof(Supported))]
-    public static void Layer_is_as_exact_as_a_sum_in_float32(InstructionSet instructionSet)
+    [MemberData(nameof(All))]
+    public static void Layer_is_as_exact_as_a_sum_in_float32_of_the_weights_that_it_keeps(InstructionSet instructionSet, WeightPrecision precision)
     {
         foreach (int inputs in Inputs)
         {
             foreach (int outputs in Outputs)
             {
-                LinearCase call = new(inputs, outputs, Rows.Max());
+                LinearCase call = new(inputs, outputs, Rows.Max(), precision);
                 foreach (WeightLayout layout in Enum.GetValues<WeightLayout>())
                 {
                     LinearLayer layer = call.Build(layout).For(instructionSet);
+                    Assert.Equal(precision, layer.Precision);
                     foreach (int rows in Rows)
-                        call.Check(layer, rows, hasResidual: layout == WeightLayout.InputOutput, $"{instructionSet}, {layout}: {rows} x {inputs} x {outputs}");
+                        call.Check(layer, rows, hasResidual: layout == WeightLayout.InputOutput, $"{instructionSet}, {precision}, {layout}: {rows} x {inputs} x {outputs}");
                 }
             }
         }
     }
 
     [Theory]
-    [MemberData(nameof(Supported))]
-    public static void Residual_may_be_the_output_itself(InstructionSet instructionSet)
+    [MemberData(nameof(All))]
+    public static void Weights_that_were_rounded_before_give_the_same_bits(InstructionSet instructionSet, WeightPrecision precision)
+    {
+        foreach (WeightLayout layout in Enum.GetValues<WeightLayout>())
+        {
+            LinearCase call = new(200, 77, 20, precision);
+            float[] expected = new float[20 * 77], actual = new float[expected.Length];
+            call.Build(layout).For(instructionSet).Forward(call.Input, expected, 20);
+            LinearLayer given = call.BuildOfRounded(layout);
+            Assert.Equal(precision, given.Precision);
+            given.For(instructionSet).Forward(call.Input, actual, 20);
+            Compare.SameBits($"{instructionSet}, {precision}, {layout}", expected, actual);
+        }
+    }
+
+    [Theory]
+    [MemberData(nameof(All))]
+    public static void Residual_may_be_the_output_itself(InstructionSet instructionSet, WeightPrecision precision)
     {
         // In one block of terms and in several, with few rows and with many, with columns that fill vectors and such that do not.
         foreach ((int rows, int inputs, int outputs) in (ReadOnlySpan<(int, int, int)>)[(1, 40, 33), (9, 1000, 100), (70, 40, 96), (70, 1700, 129), (300, 900, 192)])
         {
-            LinearCase call = new(inputs, outputs, rows);
+            LinearCase call = new(inputs, outputs, rows, precision);
             LinearLayer layer = call.Build().For(instructionSet);
             var apart = new float[rows * outputs];
             layer.Forward(call.Input, apart, rows, call.Residual);
@@ -52,7 +72,7 @@ public static class LinearLayerTests
             {
                 float[] inPlace = call.Residual[..apart.Length];
                 layer.Forward(call.Input, inPlace, rows, inPlace, new() { MaxDegreeOfParallelism = threads });
-                Compare.SameBits($"{instructionSet}: {rows} x {inputs} x {outputs}, {threads} threads", apart, inPlace);
+                Compare.SameBits($"{instructionSet}, {precision}: {rows} x {inputs} x {outputs}, {threads} threads", apart, inPlace);
             }
         }
     }
@@ -71,10 +91,10 @@ public static class LinearLayerTests
     }
 
     [Theory]
-    [MemberData(nameof(Supported))]
-    public static void Number_of_threads_changes_no_bit(InstructionSet instructionSet)
+    [MemberData(nameof(All))]
+    public static void Number_of_threads_changes_no_bit(InstructionSet instructionSet, WeightPrecision precision)
     {
-        LinearCase call = new(300, 500, 200);
+        LinearCase call = new(300, 500, 200, precision);
         LinearLayer layer = call.Build().For(instructionSet);
         foreach (int rows in (int[])[1, 3, 20, 200])
         {
@@ -84,24 +104,24 @@ public static class LinearLayerTests
             {
                 Array.Fill(actual, Canary.Value);
                 layer.Forward(call.Input, actual, rows, call.Residual, new() { MaxDegreeOfParallelism = threads });
-                Compare.SameBits($"{instructionSet}: {rows} rows, {threads} threads", expected, actual);
+                Compare.SameBits($"{instructionSet}, {precision}: {rows} rows, {threads} threads", expected, actual);
             }
         }
     }
 
     [Theory]
-    [MemberData(nameof(Supported))]
-    public static void Row_has_the_same_bits_however_many_there_are(InstructionSet instructionSet)
+    [MemberData(nameof(All))]
+    public static void Row_has_the_same_bits_however_many_there_are(InstructionSet instructionSet, WeightPrecision precision)
     {
         const int Count = 150, Width = 100;
-        LinearCase call = new(900, Width, Count);
+        LinearCase call = new(900, Width, Count, precision);
         LinearLayer layer = call.Build().For(instructionSet);
         float[] all = new float[Count * Width], one = new float[Width];
         layer.Forward(call.Input, all, Count, call.Residual);
         for (int row = 0; row < Count; row++)
         {
             layer.Forward(call.Input.AsSpan(row * 900), one, 1, call.Residual.AsSpan(row * Width));
-            Compare.SameBits($"{instructionSet}: row {row}", one, all.AsSpan(row * Width, Width));
+            Compare.SameBits($"{instructionSet}, {precision}: row {row}", one, all.AsSpan(row * Width, Width));
         }
     }
 

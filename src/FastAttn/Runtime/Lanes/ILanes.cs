@@ -83,6 +83,21 @@ internal interface ILanes<TSelf>
     /// <param name="bits">The lanes' bits, that of the first lane lowest.</param>
     static abstract TSelf HideZeroBits(int bits);
 
+    /// <summary>Reads <see cref="Count"/> bfloat16 numbers, exactly: each is the upper half of a float.</summary>
+    /// <param name="source">The first of them.</param>
+    static abstract unsafe TSelf LoadBFloat16(ushort* source);
+
+    /// <summary>
+    /// Reads <see cref="Count"/> half-precision numbers (IEEE 754 binary16), exactly. A half's exponent and mantissa, moved to where those of a float are, are the
+    /// number times 2⁻¹¹², subnormals too; one multiplication makes up for that. Where the exponent says ±∞ or NaN, that of the float is set to say the same.
+    /// </summary>
+    /// <param name="source">The first of them.</param>
+    static abstract unsafe TSelf LoadHalf(ushort* source);
+
+    /// <summary>Reads <see cref="Count"/> 8-bit integers.</summary>
+    /// <param name="source">The first of them.</param>
+    static abstract unsafe TSelf LoadInt8(sbyte* source);
+
     /// <summary>Transposes a square: lane i of vector j that is read becomes lane j of vector i that is written.</summary>
     /// <param name="source">What is read, all of it before anything is written.</param>
     /// <param name="sink">What is written.</param>

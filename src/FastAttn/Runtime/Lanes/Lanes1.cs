@@ -72,6 +72,18 @@ internal readonly struct Lanes1(float value) : ILanes<Lanes1>
 
     /// <inheritdoc/>
     [MethodImpl(MethodImplOptions.AggressiveInlining)]
+    public static unsafe Lanes1 LoadBFloat16(ushort* source) => new(BitConverter.Int32BitsToSingle(*source << 16));
+
+    /// <inheritdoc/>
+    [MethodImpl(MethodImplOptions.AggressiveInlining)]
+    public static unsafe Lanes1 LoadHalf(ushort* source) => new((float)BitConverter.UInt16BitsToHalf(*source));
+
+    /// <inheritdoc/>
+    [MethodImpl(MethodImplOptions.AggressiveInlining)]
+    public static unsafe Lanes1 LoadInt8(sbyte* source) => new(*source);
+
+    /// <inheritdoc/>
+    [MethodImpl(MethodImplOptions.AggressiveInlining)]
     public static void Transpose<TSource, TSink>(in TSource source, in TSink sink)
         where TSource : struct, ISquareSource<Lanes1>
         where TSink : struct, ISquareSink<Lanes1> => sink.Store(0, source.Load(0));

@@ -83,6 +83,23 @@ internal readonly struct Lanes16(VecF vector) : ILanes<Lanes16>
 
     /// <inheritdoc/>
     [MethodImpl(MethodImplOptions.AggressiveInlining)]
+    public static unsafe Lanes16 LoadBFloat16(ushort* source) => new((Avx512F.ConvertToVector512Int32(Vector256.Load(source)) << 16).AsSingle());
+
+    /// <inheritdoc/>
+    [MethodImpl(MethodImplOptions.AggressiveInlining)]
+    public static unsafe Lanes16 LoadHalf(ushort* source)
+    {
+        Vector512<int> bits = (Avx512F.ConvertToVector512Int32(Vector256.Load((short*)source)) << HalfBits.Shift) & Vec.Create(HalfBits.Mask);
+        Vector512<int> exponent = Vec.Create(HalfBits.Exponent), special = Vec.Equals(bits & exponent, exponent) & Vec.Create(HalfBits.FloatExponent);
+        return new((bits.AsSingle() * HalfBits.Factor) | special.AsSingle());
+    }
+
+    /// <inheritdoc/>
+    [MethodImpl(MethodImplOptions.AggressiveInlining)]
+    public static unsafe Lanes16 LoadInt8(sbyte* source) => new(Vec.ConvertToSingle(Avx512F.ConvertToVector512Int32(Vector128.Load(source))));
+
+    /// <inheritdoc/>
+    [MethodImpl(MethodImplOptions.AggressiveInlining)]
     public static void Transpose<TSource, TSink>(in TSource source, in TSink sink)
         where TSource : struct, ISquareSource<Lanes16>
         where TSink : struct, ISquareSink<Lanes16>

@@ -81,6 +81,27 @@ internal readonly struct Lanes4(VecF vector) : ILanes<Lanes4>
 
     /// <inheritdoc/>
     [MethodImpl(MethodImplOptions.AggressiveInlining)]
+    public static unsafe Lanes4 LoadBFloat16(ushort* source) => new((Vec.WidenLower(LoadFour(source)) << 16).AsSingle());
+
+    /// <inheritdoc/>
+    [MethodImpl(MethodImplOptions.AggressiveInlining)]
+    public static unsafe Lanes4 LoadHalf(ushort* source)
+    {
+        Vector128<int> bits = (Vec.WidenLower(LoadFour(source).AsInt16()) << HalfBits.Shift) & Vec.Create(HalfBits.Mask);
+        Vector128<int> exponent = Vec.Create(HalfBits.Exponent), special = Vec.Equals(bits & exponent, exponent) & Vec.Create(HalfBits.FloatExponent);
+        return new((bits.AsSingle() * HalfBits.Factor) | special.AsSingle());
+    }
+
+    /// <inheritdoc/>
+    [MethodImpl(MethodImplOptions.AggressiveInlining)]
+    public static unsafe Lanes4 LoadInt8(sbyte* source)
+    {
+        Vector128<sbyte> four = Vec.CreateScalar(Unsafe.ReadUnaligned<uint>(source)).AsSByte();
+        return new(Vec.ConvertToSingle(Vec.WidenLower(Vec.WidenLower(four))));
+    }
+
+    /// <inheritdoc/>
+    [MethodImpl(MethodImplOptions.AggressiveInlining)]
     public static void Transpose<TSource, TSink>(in TSource source, in TSink sink)
         where TSource : struct, ISquareSource<Lanes4>
         where TSink : struct, ISquareSink<Lanes4>
@@ -96,4 +117,7 @@ internal readonly struct Lanes4(VecF vector) : ILanes<Lanes4>
     [MethodImpl(MethodImplOptions.AggressiveInlining)]
     private static Lanes4 Hide(Vector128<uint> lanes) =>
         new(Vec.Equals(lanes, Vector128<uint>.Zero).AsSingle() & Vec.Create(float.NegativeInfinity));
+
+    [MethodImpl(MethodImplOptions.AggressiveInlining)]
+    private static unsafe Vector128<ushort> LoadFour(ushort* source) => Vec.CreateScalar(Unsafe.ReadUnaligned<ulong>(source)).AsUInt16();
 }

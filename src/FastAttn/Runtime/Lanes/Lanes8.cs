@@ -78,6 +78,23 @@ internal readonly struct Lanes8(VecF vector) : ILanes<Lanes8>
 
     /// <inheritdoc/>
     [MethodImpl(MethodImplOptions.AggressiveInlining)]
+    public static unsafe Lanes8 LoadBFloat16(ushort* source) => new((Avx2.ConvertToVector256Int32(source) << 16).AsSingle());
+
+    /// <inheritdoc/>
+    [MethodImpl(MethodImplOptions.AggressiveInlining)]
+    public static unsafe Lanes8 LoadHalf(ushort* source)
+    {
+        Vector256<int> bits = (Avx2.ConvertToVector256Int32((short*)source) << HalfBits.Shift) & Vec.Create(HalfBits.Mask);
+        Vector256<int> exponent = Vec.Create(HalfBits.Exponent), special = Vec.Equals(bits & exponent, exponent) & Vec.Create(HalfBits.FloatExponent);
+        return new((bits.AsSingle() * HalfBits.Factor) | special.AsSingle());
+    }
+
+    /// <inheritdoc/>
+    [MethodImpl(MethodImplOptions.AggressiveInlining)]
+    public static unsafe Lanes8 LoadInt8(sbyte* source) => new(Vec.ConvertToSingle(Avx2.ConvertToVector256Int32(source)));
+
+    /// <inheritdoc/>
+    [MethodImpl(MethodImplOptions.AggressiveInlining)]
     public static void Transpose<TSource, TSink>(in TSource source, in TSink sink)
         where TSource : struct, ISquareSource<Lanes8>
         where TSink : struct, ISquareSink<Lanes8>

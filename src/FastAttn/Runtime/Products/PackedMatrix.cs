@@ -1,4 +1,5 @@
 using System;
+using System.Diagnostics.CodeAnalysis;
 
 namespace FastAttn.Runtime;
 
@@ -6,14 +7,18 @@ namespace FastAttn.Runtime;
 /// The weights W [K, N] and bias of a linear projection <c>C = A·W + bias</c>, as the register tiles read them: in panels of
 /// columns, a panel's rows one after the other. The last panel has as many vectors as its columns need; columns past N are 0.
 /// </summary>
+[SuppressMessage("Usage", "CA2208:Instantiate argument exceptions correctly", Justification = "The name is that of the layer's constructor's parameter.")]
+[SuppressMessage("Usage", "MA0015:Specify the parameter name in ArgumentException", Justification = "The name is that of the layer's constructor's parameter.")]
 internal sealed unsafe class PackedMatrix
 {
     private const int LineFloats = Prefetcher.LineFloats;
 
-    // Pinned, so that the pointers into it hold as long as this object lives.
+    // Floats whatever the weights are, so that the panels may have more bytes than an array has elements. Pinned, so that the pointers into it hold
+    // as long as this object lives.
     private readonly float[] _memory;
     private readonly int _lanes;
 
+    /// <summary>Packs floats.</summary>
     /// <param name="weights">W: [K, N] or [N, K], as <paramref name="isInputOutput"/> says.</param>
     /// <param name="isInputOutput">Whether W has a row for each input, [K, N]; else one for each output, [N, K].</param>
     /// <param name="stride">From row to row of <paramref name="weights"/>: W may be some columns of a wider matrix.</param>
@@ -21,28 +26,76 @@ internal sealed unsafe class PackedMatrix
     /// <param name="depth">K.</param>
     /// <param name="columns">N.</param>
     /// <param name="product">Whose tiles will read it.</param>
-    public PackedMatrix(ReadOnlySpan<float> weights, bool isInputOutput, int stride, ReadOnlySpan<float> bias, int depth, int columns, ProductDriver product)
+    /// <param name="precision">What the weights are kept as: rounded to it by <see cref="WeightRounding"/>.</param>
+    /// <exception cref="ArgumentException">A weight cannot be kept so, or there are too many; the parameter is <c>weights</c>.</exception>
+    public PackedMatrix(
+        ReadOnlySpan<float> weights, bool isInputOutput, int stride, ReadOnlySpan<float> bias, int depth, int columns, ProductDriver product,
+        WeightPrecision precision = WeightPrecision.Float32)
+        : this(precision, bias, default, depth, columns, product)
+    {
+        float[] floats = precision == WeightPrecision.Float32 ? [] : new float[Checked((long)depth * Vectors(0) * _lanes)];
+        for (int panel = 0; panel < Panels; panel++)
+        {
+            int width = Vectors(panel) * _lanes;
+            if (precision == WeightPrecision.Float32)
+            {
+                Pack(weights, isInputOutput, stride, panel, (float*)Panel(panel));
+                continue;
+            }
+
+            fixed (float* source = floats)
+            {
+                new Span<float>(source, depth * width).Clear();
+                Pack(weights, isInputOutput, stride, panel, source);
+                if (precision == WeightPrecision.Int8)
+                    WeightRounding.ToInt8(source, depth, width, (sbyte*)Panel(panel), Scales + (long)panel * PanelWidth);
+                else
+                    WeightRounding.ToHalves(precision, source, (long)depth * width, (ushort*)Panel(panel));
+            }
+        }
+    }
+
+    private PackedMatrix(WeightPrecision precision, ReadOnlySpan<float> bias, ReadOnlySpan<float> scales, int depth, int columns, ProductDriver product)
     {
         _lanes = product.Lanes;
+        Precision = precision;
         Depth = depth;
         Columns = columns;
         PanelWidth = product.MaxVectors * _lanes;
-        long padded = ((long)columns + _lanes - 1) / _lanes * _lanes, biasStart = (depth * padded + LineFloats - 1) / LineFloats * LineFloats;
-        long floats = biasStart + padded + LineFloats;
-        if (floats > Array.MaxLength)
-            throw new ArgumentException($"{depth} × {columns} weights, padded to whole vectors of {_lanes}, are more than an array can hold.", nameof(weights));
-        _memory = GC.AllocateArray<float>((int)floats, pinned: true);
+        bool hasScales = precision == WeightPrecision.Int8;
+        long padded = ((long)columns + _lanes - 1) / _lanes * _lanes, biasStart = Aligned((depth * padded * WeightBytes + sizeof(float) - 1) / sizeof(float));
+        long scaleStart = Aligned(biasStart + padded), zeroStart = Aligned(scaleStart + padded);
+        long floats = (hasScales ? zeroStart + PanelWidth : biasStart + padded) + LineFloats;
+        _memory = GC.AllocateArray<float>(Checked(floats), pinned: true);
+        float* data;
         fixed (float* start = _memory)
         {
             nuint line = LineFloats * sizeof(float);
-            Data = (float*)(((nuint)start + line - 1) / line * line);
+            data = (float*)(((nuint)start + line - 1) / line * line);
         }
 
-        Bias = Data + biasStart;
+        Data = (byte*)data;
+        Bias = data + biasStart;
         bias.CopyTo(new(Bias, columns));
-        for (int panel = 0; panel < Panels; panel++)
-            Pack(weights, isInputOutput, stride, panel);
+        if (!hasScales)
+            return;
+        Scales = data + scaleStart;
+        Zeros = data + zeroStart;
+        scales.CopyTo(new(Scales, columns));
+
+        static long Aligned(long floats) => (floats + LineFloats - 1) & ~(LineFloats - 1L);
     }
+
+    /// <summary>What the weights are kept as.</summary>
+    public WeightPrecision Precision { get; }
+
+    /// <summary>Bytes of a weight.</summary>
+    public int WeightBytes => Precision switch
+    {
+        WeightPrecision.Float32 => sizeof(float),
+        WeightPrecision.Int8 => sizeof(sbyte),
+        _ => sizeof(ushort),
+    };
 
     /// <summary>K.</summary>
     public int Depth { get; }
@@ -57,10 +110,40 @@ internal sealed unsafe class PackedMatrix
     public int Panels => (int)(((long)Columns + PanelWidth - 1) / PanelWidth);
 
     /// <summary>The panels, one after the other, on a cache line.</summary>
-    public float* Data { get; }
+    public byte* Data { get; }
 
     /// <summary>The bias, padded with zeros to whole vectors.</summary>
     public float* Bias { get; }
+
+    /// <summary>For integers the scale of each column, padded likewise; else null. A sum of integers is multiplied by it once, before the bias is added.</summary>
+    public float* Scales { get; }
+
+    /// <summary>A panel's width of zeros where there are scales: what sums of integers begin with.</summary>
+    public float* Zeros { get; }
+
+    /// <summary>Bytes of the panels.</summary>
+    public long DataBytes => (byte*)Bias - Data;
+
+    /// <summary>Packs weights that are kept as they are.</summary>
+    /// <typeparam name="T">An element as long as one of <paramref name="precision"/>.</typeparam>
+    /// <param name="precision">What they are.</param>
+    /// <param name="weights">As of the constructor; densely.</param>
+    /// <param name="isInputOutput">As of the constructor.</param>
+    /// <param name="scales">For integers N floats, else empty.</param>
+    /// <param name="bias">As of the constructor.</param>
+    /// <param name="depth">K.</param>
+    /// <param name="columns">N.</param>
+    /// <param name="product">Whose tiles will read it.</param>
+    /// <exception cref="ArgumentException">There are too many; the parameter is <c>weights</c>.</exception>
+    public static PackedMatrix Of<T>(
+        WeightPrecision precision, ReadOnlySpan<T> weights, bool isInputOutput, ReadOnlySpan<float> scales, ReadOnlySpan<float> bias, int depth, int columns, ProductDriver product)
+        where T : unmanaged
+    {
+        PackedMatrix matrix = new(precision, bias, scales, depth, columns, product);
+        for (int panel = 0; panel < matrix.Panels; panel++)
+            matrix.Pack(weights, isInputOutput, isInputOutput ? columns : depth, panel, (T*)matrix.Panel(panel));
+        return matrix;
+    }
 
     /// <summary>Vectors in a panel.</summary>
     public int Vectors(int panel) => (ColumnsOf(panel) + _lanes - 1) / _lanes;
@@ -69,26 +152,44 @@ internal sealed unsafe class PackedMatrix
     public int ColumnsOf(int panel) => Math.Min(PanelWidth, Columns - panel * PanelWidth);
 
     /// <summary>Where a panel begins.</summary>
-    public float* Panel(int panel) => Data + (long)panel * PanelWidth * Depth;
+    public byte* Panel(int panel) => Data + (long)panel * PanelWidth * Depth * WeightBytes;
+
+    /// <summary>Where a row of a panel begins. The row behind the last is the first of the next panel.</summary>
+    public byte* Block(int panel, int row) => Panel(panel) + (long)row * Vectors(panel) * _lanes * WeightBytes;
 
     /// <summary>The same matrix for the tiles of another instruction set.</summary>
-    public PackedMatrix For(ProductDriver product)
+    public PackedMatrix For(ProductDriver product) => Precision switch
     {
-        var weights = new float[Depth * Columns];
+        WeightPrecision.Float32 => For<float>(product),
+        WeightPrecision.Int8 => For<sbyte>(product),
+        _ => For<ushort>(product),
+    };
+
+    private PackedMatrix For<T>(ProductDriver product)
+        where T : unmanaged
+    {
+        var weights = new T[Depth * Columns];
         for (int panel = 0; panel < Panels; panel++)
         {
             int width = Vectors(panel) * _lanes, columns = ColumnsOf(panel);
+            var source = (T*)Panel(panel);
             for (int k = 0; k < Depth; k++)
-                new ReadOnlySpan<float>(Panel(panel) + (long)k * width, columns).CopyTo(weights.AsSpan(k * Columns + panel * PanelWidth));
+                new ReadOnlySpan<T>(source + (long)k * width, columns).CopyTo(weights.AsSpan(k * Columns + panel * PanelWidth));
         }
 
-        return new PackedMatrix(weights, isInputOutput: true, Columns, new(Bias, Columns), Depth, Columns, product);
+        ReadOnlySpan<float> scales = Scales == null ? default : new(Scales, Columns);
+        return Of<T>(Precision, weights, isInputOutput: true, scales, new(Bias, Columns), Depth, Columns, product);
     }
 
-    private void Pack(ReadOnlySpan<float> weights, bool isInputOutput, int stride, int panel)
+    private int Checked(long floats) => floats <= Array.MaxLength
+        ? (int)floats
+        : throw new ArgumentException($"{Depth} × {Columns} weights, padded to whole vectors of {_lanes}, are more than an array can hold.", "weights");
+
+    /// <summary>Copies the weights of a panel to where they are as wide as it is.</summary>
+    private void Pack<T>(ReadOnlySpan<T> weights, bool isInputOutput, int stride, int panel, T* destination)
+        where T : unmanaged
     {
         int first = panel * PanelWidth, width = Vectors(panel) * _lanes, columns = ColumnsOf(panel);
-        float* destination = Panel(panel);
         if (isInputOutput)
         {
             for (int k = 0; k < Depth; k++)
@@ -98,7 +199,7 @@ internal sealed unsafe class PackedMatrix
 
         for (int n = 0; n < columns; n++)
         {
-            ReadOnlySpan<float> row = weights.Slice((first + n) * stride, Depth);
+            ReadOnlySpan<T> row = weights.Slice((first + n) * stride, Depth);
             for (int k = 0; k < row.Length; k++)
                 destination[(long)k * width + n] = row[k];
         }

@@ -43,7 +43,7 @@ internal sealed unsafe class ProductDriver<TTiles, TLanes> : ProductDriver
 
     /// <inheritdoc/>
     public override long WorkspaceFloats(in Projection projection, int rows, int panels) =>
-        (projection.IsInPlace && !CompletesPanels(rows, projection.Weights) ? panels : 1L) * rows * projection.Weights.PanelWidth;
+        WidenedFloats(rows, projection.Weights) + (projection.IsInPlace && !CompletesPanels(rows, projection.Weights) ? panels : 1L) * rows * projection.Weights.PanelWidth;
 
     /// <inheritdoc/>
     [MethodImpl(MethodImplOptions.AggressiveOptimization)]
@@ -60,79 +60,128 @@ internal sealed unsafe class ProductDriver<TTiles, TLanes> : ProductDriver
             CStride = (nint)projection.OutputStride,
             Residual = projection.Residual == null ? null : projection.Residual + firstOutput,
             IsInPlace = projection.IsInPlace,
+            Widened = memory,
+            Sums = memory + WidenedFloats(rows, weights),
         };
-
-        // With few rows each panel is read once, from one end to the other. The CPU foresees that, and asking for memory only slows it down.
-        bool streams = Streams(rows);
-        int depthBlock = streams ? weights.Depth : TTiles.DepthBlock;
-        long sumsStride = CompletesPanels(rows, weights) ? 0 : (long)rows * weights.PanelWidth;
-        for (int k = 0; k < weights.Depth; k += depthBlock)
+        int depthBlock = DepthBlock(rows, weights);
+        if (!CompletesPanels(rows, weights))
         {
-            int depth = Math.Min(depthBlock, weights.Depth - k);
-            for (int panel = firstPanel; panel < endPanel; panel++)
+            long sumsOfPanel = block.IsInPlace ? (long)rows * weights.PanelWidth : 0;
+            for (int k = 0; k < weights.Depth; k += depthBlock)
             {
-                Cells cells = new(block, weights, panel, block.IsInPlace ? memory + (panel - firstPanel) * sumsStride : memory);
-                Multiply(block, cells, k, depth, k + depth == weights.Depth, streams || panel + 1 == endPanel ? null : weights.Panel(panel + 1) + k * weights.PanelWidth);
+                block.Sums = memory + WidenedFloats(rows, weights);
+                for (int panel = firstPanel; panel < endPanel; panel++, block.Sums += sumsOfPanel)
+                    Multiply(block, weights, panel, k, Math.Min(depthBlock, weights.Depth - k), panel + 1 < endPanel ? weights.Block(panel + 1, k) : null);
+            }
+
+            return;
+        }
+
+        // With few rows each panel is read once, from one end to the other. The CPU foresees that, and asking for memory only slows it down. Where
+        // it computes between one block and the next, as it does with weights that are widened, it would read nothing meanwhile unless asked to.
+        bool asks = !Streams(rows) || weights.Precision != WeightPrecision.Float32;
+        for (int panel = firstPanel; panel < endPanel; panel++)
+        {
+            for (int k = 0; k < weights.Depth; k += depthBlock)
+            {
+                int depth = Math.Min(depthBlock, weights.Depth - k);
+                bool isLast = k + depth == weights.Depth && panel + 1 == endPanel;
+                Multiply(block, weights, panel, k, depth, asks && !isLast ? weights.Block(panel, k + depth) : null);
             }
         }
     }
 
-    /// <summary>Whether each panel is read to its end before the next: what is kept elsewhere than in C is one panel's then.</summary>
+    /// <summary>
+    /// Terms in a block. With few rows floats stream from memory into the tiles. What is widened first is one part of a sum at a time, which stays in
+    /// the first-level cache.
+    /// </summary>
+    private int DepthBlock(int rows, PackedMatrix weights) =>
+        !Streams(rows) ? TTiles.DepthBlock : weights.Precision == WeightPrecision.Float32 ? weights.Depth : TTiles.SumLength;
+
+    /// <summary>Whether each panel is read to its end before the next, so that sums that are kept elsewhere than in C are those of one panel.</summary>
     private bool CompletesPanels(int rows, PackedMatrix weights) => Streams(rows) || weights.Depth <= TTiles.DepthBlock;
 
-    /// <summary>C = I + A·B tile by tile; I is the bias for the first terms, then C.</summary>
+    /// <summary>Floats of a block of weights that were widened, in whole cache lines.</summary>
+    private long WidenedFloats(int rows, PackedMatrix weights)
+    {
+        const long LineFloats = Prefetcher.LineFloats;
+        long floats = weights.Precision == WeightPrecision.Float32 ? 0 : (long)Math.Min(DepthBlock(rows, weights), weights.Depth) * weights.PanelWidth;
+        return (floats + LineFloats - 1) & ~(LineFloats - 1);
+    }
+
+    /// <summary>C = I + A·B tile by tile; I is the bias for the first terms, or 0 where scales follow, then C.</summary>
     /// <param name="block">The rows.</param>
-    /// <param name="cells">The columns.</param>
+    /// <param name="weights">The weights.</param>
+    /// <param name="panel">The columns.</param>
     /// <param name="firstTerm">First row of the panel.</param>
     /// <param name="depth">How many.</param>
-    /// <param name="areLast">Whether the sums are complete then.</param>
-    /// <param name="next">As much of the next panel, asked for meanwhile; null for none.</param>
+    /// <param name="next">The block of weights that follows, asked for meanwhile; null for none.</param>
     [MethodImpl(MethodImplOptions.AggressiveOptimization)]
-    private static void Multiply(in Block block, in Cells cells, int firstTerm, int depth, bool areLast, float* next)
+    private static void Multiply(in Block block, PackedMatrix weights, int panel, int firstTerm, int depth, byte* next)
     {
-        const int LineFloats = Prefetcher.LineFloats;
+        const int LineBytes = Prefetcher.LineFloats * sizeof(float);
+        Cells cells = new(block, weights, panel);
+        byte* packed = weights.Block(panel, firstTerm);
         int tileRows = TTiles.Rows(cells.Vectors);
-        float* b = cells.B + (long)firstTerm * cells.Width;
-        int linesLeft = next == null ? 0 : depth * cells.Width / LineFloats, linesOfTile = depth / TTiles.Unroll;
-        bool finishes = areLast && (!cells.AreInPlace || block.Residual != null);
-        for (int row = 0, rows; row < block.Rows; row += rows, next += linesOfTile * LineFloats, linesLeft -= linesOfTile)
+        long bytes = (long)depth * cells.Width * weights.WeightBytes, linesLeft = next == null ? 0 : bytes / LineBytes;
+        int linesOfTile = depth / TTiles.Unroll;
+        float* b = (float*)packed;
+        if (weights.Precision != WeightPrecision.Float32)
+        {
+            // The tiles ask for as many lines of the next block as they do, and the loop that widens this one for those before.
+            int tiles = block.Rows / tileRows + BitOperations.PopCount((uint)(block.Rows % tileRows));
+            long lines = Math.Max(0, linesLeft - (long)tiles * linesOfTile);
+            b = block.Widened;
+            WeightWidening<TLanes>.Widen(weights.Precision, packed, b, (long)depth * cells.Width, next, lines * LineBytes);
+            next += lines * LineBytes;
+            linesLeft -= lines;
+        }
+
+        bool isFirst = firstTerm == 0, finishes = firstTerm + depth == weights.Depth && (!cells.AreInPlace || block.Residual != null || cells.Scales != null);
+        for (int row = 0, rows; row < block.Rows; row += rows, next += linesOfTile * LineBytes, linesLeft -= linesOfTile)
         {
             // A full tile, else the largest power of 2 that is left.
             rows = Math.Min(tileRows, 1 << BitOperations.Log2((uint)(block.Rows - row)));
             float* c = cells.Sums + row * cells.SumsStride;
-            bool isFirst = firstTerm == 0;
             TTiles.Multiply(
                 cells.Vectors, rows, ref block.A[row * block.AStride + firstTerm], block.AStride, ref *b,
-                ref *(isFirst ? cells.Bias : c), isFirst ? 0 : cells.SumsStride, ref *c, cells.SumsStride, depth,
-                ref *(linesLeft > 0 ? next : b));
+                ref *(isFirst ? cells.Initial : c), isFirst ? 0 : cells.SumsStride, ref *c, cells.SumsStride, depth,
+                ref *(linesLeft > 0 ? (float*)next : b));
             if (finishes)
                 Finish(block, cells, row, rows);
         }
     }
 
-    /// <summary>C = sums (+ residual), for one register tile. Sums have whole vectors of columns, C and the residual may not.</summary>
+    /// <summary>C = sums (· scales + bias) (+ residual), for one register tile. Sums have whole vectors of columns, C and the residual may not.</summary>
     [MethodImpl(MethodImplOptions.AggressiveOptimization)]
     private static void Finish(in Block block, in Cells cells, int firstRow, int rows)
     {
-        int columns = cells.Columns, whole = columns / TLanes.Count * TLanes.Count;
+        int columns = cells.Columns;
         for (int row = firstRow; row < firstRow + rows; row++)
         {
             float* sums = cells.Sums + row * cells.SumsStride, c = cells.C + row * block.CStride;
             float* residual = block.Residual == null ? null : cells.Residual + row * block.CStride;
-            for (int n = 0; n < whole; n += TLanes.Count)
+            for (int n = 0; n < columns; n += TLanes.Count)
             {
                 TLanes value = TLanes.Load(ref sums[n]);
-                if (residual != null)
-                    value += TLanes.Load(ref residual[n]);
-                value.Store(ref c[n]);
-            }
+                if (cells.Scales != null)
+                    value = TLanes.MultiplyAdd(value, TLanes.Load(ref cells.Scales[n]), TLanes.Load(ref cells.Bias[n]));
+                if (columns - n >= TLanes.Count)
+                {
+                    if (residual != null)
+                        value += TLanes.Load(ref residual[n]);
+                    value.Store(ref c[n]);
+                    continue;
+                }
 
-            for (int n = whole; n < columns; n++)
-                c[n] = residual == null ? sums[n] : sums[n] + residual[n];
+                value.Store(ref sums[n]);
+                for (int last = n; last < columns; last++)
+                    c[last] = residual == null ? sums[last] : sums[last] + residual[last];
+            }
         }
     }
 
-    /// <summary>Rows of A and of C.</summary>
+    /// <summary>Rows of A and of C, and the memory of the worker.</summary>
     private ref struct Block
     {
         public int Rows;
@@ -148,6 +197,12 @@ internal sealed unsafe class ProductDriver<TTiles, TLanes> : ProductDriver
 
         /// <summary>Whether the residual is C.</summary>
         public bool IsInPlace;
+
+        /// <summary>Room for <see cref="WidenedFloats"/>.</summary>
+        public float* Widened;
+
+        /// <summary>Room for rows × a panel, where sums are not kept in C.</summary>
+        public float* Sums;
     }
 
     /// <summary>
@@ -156,26 +211,33 @@ internal sealed unsafe class ProductDriver<TTiles, TLanes> : ProductDriver
     /// </summary>
     private readonly ref struct Cells
     {
-        public Cells(in Block block, PackedMatrix weights, int panel, float* memory)
+        public Cells(in Block block, PackedMatrix weights, int panel)
         {
             long first = (long)panel * weights.PanelWidth;
             Vectors = weights.Vectors(panel);
             Width = Vectors * TTiles.Lanes;
-            B = weights.Panel(panel);
-            Bias = weights.Bias + first;
             Columns = weights.ColumnsOf(panel);
+            Bias = weights.Bias + first;
+            Scales = weights.Scales == null ? null : weights.Scales + first;
+            Initial = Scales == null ? Bias : weights.Zeros;
             C = block.C + first;
             Residual = block.Residual + first;
             AreInPlace = Columns == Width && !block.IsInPlace;
-            Sums = AreInPlace ? C : memory;
+            Sums = AreInPlace ? C : block.Sums;
             SumsStride = AreInPlace ? block.CStride : Width;
         }
 
         public readonly int Vectors;
         public readonly int Width;
         public readonly int Columns;
-        public readonly float* B;
         public readonly float* Bias;
+
+        /// <summary>The factors of the columns' sums; null for none.</summary>
+        public readonly float* Scales;
+
+        /// <summary>What sums begin with.</summary>
+        public readonly float* Initial;
+
         public readonly float* C;
 
         /// <summary>Where the residual's columns begin, if there is one.</summary>

@@ -1,0 +1,20 @@
+namespace FastAttn.Runtime;
+
+/// <summary>Where the bits of a half-precision number (IEEE 754 binary16) go in a float, for <see cref="ILanes{TSelf}.LoadHalf"/>.</summary>
+internal static class HalfBits
+{
+    /// <summary>From a half's lowest bit of the mantissa to a float's.</summary>
+    public const int Shift = 13;
+
+    /// <summary>Sign, exponent and mantissa of a half whose sign was extended to 32 bits and that was shifted by <see cref="Shift"/>.</summary>
+    public const int Mask = unchecked((int)0x8FFF_E000);
+
+    /// <summary>The exponent among them: all ones in ±∞ and NaN.</summary>
+    public const int Exponent = 0x0F80_0000;
+
+    /// <summary>A float's exponent of ±∞ and NaN.</summary>
+    public const int FloatExponent = 0x7F80_0000;
+
+    /// <summary>2¹¹²: the difference of the exponents' biases, 127 and 15.</summary>
+    public const float Factor = 5.192296858534828e33f;
+}

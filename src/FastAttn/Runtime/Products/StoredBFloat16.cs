@@ -1,0 +1,15 @@
+using System.Runtime.CompilerServices;
+
+namespace FastAttn.Runtime;
+
+/// <summary>Weights in bfloat16.</summary>
+internal readonly struct StoredBFloat16 : IStoredWeight
+{
+    /// <inheritdoc/>
+    public static int Bytes => sizeof(ushort);
+
+    /// <inheritdoc/>
+    [MethodImpl(MethodImplOptions.AggressiveInlining)]
+    public static unsafe TLanes Load<TLanes>(byte* source)
+        where TLanes : struct, ILanes<TLanes> => TLanes.LoadBFloat16((ushort*)source);
+}
