@@ -135,8 +135,8 @@ internal static class BytePairReader
                 if (entry.FindBoolean("use_regex") ?? true)
                     splits.Add(new(Pattern(WordPattern)));
                 return addsOne;
-            case string other:
-                throw type.Error($"is '{Printable.Of(other)}', which is not supported; expected Sequence, Split, Digits or ByteLevel.");
+            default:
+                throw type.Error($"is '{Printable.Of(type.AsText())}', which is not supported; expected Sequence, Split, Digits or ByteLevel.");
         }
     }
 
@@ -188,8 +188,8 @@ internal static class BytePairReader
                 }
 
                 return [.. first];
-            case string other:
-                throw type.Error($"is '{Printable.Of(other)}', which is not supported; expected ByteLevel, TemplateProcessing or Sequence.");
+            default:
+                throw type.Error($"is '{Printable.Of(type.AsText())}', which is not supported; expected ByteLevel, TemplateProcessing or Sequence.");
         }
     }
 

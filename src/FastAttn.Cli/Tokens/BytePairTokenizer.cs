@@ -26,7 +26,7 @@ internal sealed class BytePairTokenizer
     public BytePairTokenizer(Dictionary<string, int> vocabulary, IEnumerable<string> merges, IEnumerable<SpecialToken> special)
     {
         _vocabulary = vocabulary;
-        _special = special.Where(static token => token.Content.Length > 0).DistinctBy(static token => token.Content).ToDictionary(static token => token.Content, static token => token.Id, StringComparer.Ordinal);
+        _special = special.Where(static token => token.Content.Length > 0).DistinctBy(static token => token.Content, StringComparer.Ordinal).ToDictionary(static token => token.Content, static token => token.Id, StringComparer.Ordinal);
         if (_special.Count > 0)
         {
             IEnumerable<string> texts = _special.Keys.OrderByDescending(static text => text.Length).ThenBy(static text => text, StringComparer.Ordinal).Select(Regex.Escape);

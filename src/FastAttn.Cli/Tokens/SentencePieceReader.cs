@@ -23,7 +23,7 @@ internal static class SentencePieceReader
     /// <exception cref="InvalidDataException">It is not such a model; the message names the file.</exception>
     public static DecoderTokenizer Read(string path, TokenizerSettings settings)
     {
-        Dictionary<string, int> special = settings.Special.DistinctBy(static token => token.Content).ToDictionary(static token => token.Content, static token => token.Id, StringComparer.Ordinal);
+        Dictionary<string, int> special = settings.Special.DistinctBy(static token => token.Content, StringComparer.Ordinal).ToDictionary(static token => token.Content, static token => token.Id, StringComparer.Ordinal);
         bool addsFirst = settings.AddsFirst ?? true;
         SentencePieceTokenizer tokenizer;
         try
