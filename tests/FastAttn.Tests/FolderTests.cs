@@ -34,7 +34,7 @@ public static partial class FolderTests
         [Visibility] = [Arguments, Contract, Lanes],
         [Scores] = [Arguments, Contract, Lanes],
         [Products] = [Arguments, Contract, Rows, Lanes],
-        [Rows] = [Contract, Lanes],
+        [Rows] = [Arguments, Contract, Scores, Lanes, Threads],
         [Lanes] = [],
         [Threads] = [],
     };

@@ -72,7 +72,7 @@ public sealed class GenerateCommandTests
         string[] options = ["--temperature", "1.5", "--top-p", "0.95", "--max-tokens", "20"];
         string first = Run(folder, Prompt, [.. options, "--seed", "1"]).Output;
         Assert.Equal(first, Run(folder, Prompt, [.. options, "--seed", "1"]).Output);
-        Assert.NotEqual(first, Run(folder, Prompt, [.. options, "--seed", "2"]).Output);
+        Assert.NotEqual(first, Run(folder, Prompt, [.. options, "--seed", "2"]).Output, StringComparer.Ordinal);
     }
 
     [Theory]

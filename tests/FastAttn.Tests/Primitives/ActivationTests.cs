@@ -7,7 +7,7 @@ using FastAttn.Tests.Oracle;
 
 using Xunit;
 
-namespace FastAttn.Tests;
+namespace FastAttn.Tests.Primitives;
 
 /// <summary>The activations of layers against their formulas in double, on every vector that this process uses.</summary>
 public static unsafe class ActivationTests
