@@ -151,6 +151,8 @@ internal static class LayerValidation
         AtLeastOne(options.OutputDim, nameof(options.OutputDim));
         if (options.Layout is not (WeightLayout.OutputInput or WeightLayout.InputOutput))
             throw new ArgumentOutOfRangeException(nameof(options), options.Layout, "The layout is not defined.");
+        if (options.Activation is < Activation.None or > Activation.Silu)
+            throw new ArgumentOutOfRangeException(nameof(options), options.Activation, "The activation is not defined.");
         if (options.Precision is { } precision)
             CheckPrecision(precision);
         long expected = (long)options.InputDim * options.OutputDim;

@@ -6,8 +6,8 @@ using FastAttn.Runtime;
 namespace FastAttn;
 
 /// <summary>
-/// A linear layer: <c>Y = X·W + b</c>, or <c>Y = X·W + b + R</c> with a residual. X is [rows, in], W is [in, out], b has <c>out</c> elements, Y and R are
-/// [rows, out].
+/// A linear layer: <c>Y = f(X·W + b)</c>, or <c>Y = f(X·W + b) + R</c> with a residual. X is [rows, in], W is [in, out], b has <c>out</c> elements, Y and R are
+/// [rows, out], and f is an <see cref="Activation"/>, applied while its argument is still near the core.
 /// </summary>
 /// <remarks>
 /// <para>
@@ -123,7 +123,7 @@ public sealed class LinearLayer
         return Interlocked.CompareExchange(ref slot, layer, null) ?? layer;
     }
 
-    /// <summary>Computes <c>Y = X·W + b</c>, or <c>Y = X·W + b + R</c> where a residual is given.</summary>
+    /// <summary>Computes <c>Y = f(X·W + b)</c>, or <c>Y = f(X·W + b) + R</c> where a residual is given.</summary>
     /// <param name="input">X: [rows, in].</param>
     /// <param name="output">Y, written: [rows, out]. It must not overlap the input.</param>
     /// <param name="rows">Rows, at least 0.</param>
@@ -142,7 +142,7 @@ public sealed class LinearLayer
         fixed (float* a = input, c = output, r = residual)
         {
             ProductCall call = new(_product, rows);
-            call.Add(new(a, _options.InputDim, _weights, c, _options.OutputDim) { Residual = r });
+            call.Add(new(a, _options.InputDim, _weights, c, _options.OutputDim) { Activation = _options.Activation, Residual = r });
             call.Run(execution.MaxDegreeOfParallelism, execution.CancellationToken);
         }
     }

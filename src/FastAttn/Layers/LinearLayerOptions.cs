@@ -1,6 +1,6 @@
 namespace FastAttn;
 
-/// <summary>What a <see cref="LinearLayer"/> is: its dimensions and how its weights stand.</summary>
+/// <summary>What a <see cref="LinearLayer"/> is: its dimensions, how its weights stand and are kept, and what is applied to its outputs.</summary>
 public sealed record LinearLayerOptions
 {
     /// <summary>The floats in a row of the input, at least 1.</summary>
@@ -11,6 +11,9 @@ public sealed record LinearLayerOptions
 
     /// <summary>The order in which the weights are given.</summary>
     public required WeightLayout Layout { get; init; }
+
+    /// <summary>f: what is applied to each output before a residual is added.</summary>
+    public Activation Activation { get; init; }
 
     /// <summary>
     /// How the layer keeps its weights; null for as they are given. They are rounded to the nearest, to the even one of two. <see cref="WeightPrecision.Int8"/> gives each

@@ -65,7 +65,7 @@ public sealed class MultiHeadAttention
     /// <summary>Packs the weights.</summary>
     /// <param name="options">What the layer is.</param>
     /// <param name="weights">Its weights; not needed any more afterwards.</param>
-    /// <exception cref="ArgumentException">A size or a length does not fit; the message says what was expected.</exception>
+    /// <exception cref="ArgumentException">A size or a length does not fit, or a weight cannot be kept as the options say; the message says what was expected.</exception>
     /// <exception cref="PlatformNotSupportedException">
     /// The environment forces an instruction set that this process cannot run (<see cref="InstructionSets.EnvironmentVariable"/>).
     /// </exception>
@@ -77,7 +77,7 @@ public sealed class MultiHeadAttention
         InstructionSet = InstructionSets.Default;
         _product = ProductDriver.For(InstructionSet);
         (_queryNorm, _keyNorm) = HeadNorm.Of(weights, options, _sizes);
-        _projections = PackedProjections.Of(weights, _sizes, _product);
+        _projections = PackedProjections.Of(weights, _sizes, _product, options.WeightPrecision);
         _kernel = Kernel(AttentionFeatures.None);
         _featured = Kernel(AttentionFeatures.All);
         _bound = new MultiHeadAttention?[Enum.GetValues<InstructionSet>().Length];

@@ -1,7 +1,7 @@
 namespace FastAttn;
 
 /// <summary>
-/// What a <see cref="MultiHeadAttention"/> layer is: its dimensions, mask, scale, softcap, window, rotary embedding and normalisation. Its weights are in
+/// What a <see cref="MultiHeadAttention"/> layer is: its dimensions, mask, scale, softcap, window, rotary embedding and normalisation, and how weights are kept. Its weights are in
 /// <see cref="MultiHeadAttentionWeights"/>. What differs from call to call, such as lengths, offsets and masks as tensors, is in a call's
 /// <see cref="AttentionOptions"/>, and how a call runs in <see cref="AttentionExecution"/>.
 /// </summary>
@@ -68,6 +68,12 @@ public sealed record MultiHeadAttentionOptions
     /// What is added to the normalisation's factors; finite. 1 for checkpoints that store the factor minus 1, as Gemma's do.
     /// </summary>
     public float NormFactorOffset { get; init; }
+
+    /// <summary>
+    /// How the layer keeps the weights of its projections, rounded as <see cref="LinearLayerOptions.Precision"/> says. Everything else is float32, biases and
+    /// products too.
+    /// </summary>
+    public WeightPrecision WeightPrecision { get; init; }
 
     /// <summary>What a call of the layer computes: what is the layer's, and what the call has given.</summary>
     internal AttentionOptions Complete(in AttentionOptions call) => call with { Scale = Scale, Softcap = Softcap, Window = Window };

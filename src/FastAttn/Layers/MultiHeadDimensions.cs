@@ -62,6 +62,7 @@ internal readonly record struct MultiHeadDimensions(int Model, int Heads, int Ke
             throw new ArgumentOutOfRangeException(nameof(options), options.NormScope, "NormScope is not defined.");
         if (!float.IsFinite(options.NormFactorOffset))
             throw new ArgumentOutOfRangeException(nameof(options), options.NormFactorOffset, "NormFactorOffset must be finite.");
+        LayerValidation.CheckPrecision(options.WeightPrecision);
         CallValidation.CheckWithoutShape(options.Complete(default));
         if (options.Mask is not (AttentionMask.None or AttentionMask.Causal))
             throw new ArgumentOutOfRangeException(nameof(options), options.Mask, "The mask is not defined.");

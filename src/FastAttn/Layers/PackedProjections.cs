@@ -13,8 +13,8 @@ namespace FastAttn.Runtime;
 internal sealed record PackedProjections(PackedMatrix Query, PackedMatrix Key, PackedMatrix Value, PackedMatrix Output)
 {
     /// <summary>Packs weights.</summary>
-    /// <exception cref="ArgumentException">A length does not fit; the parameter is <c>weights</c>.</exception>
-    public static PackedProjections Of(in MultiHeadAttentionWeights weights, in MultiHeadDimensions sizes, ProductDriver product)
+    /// <exception cref="ArgumentException">A length does not fit, or a weight cannot be kept so; the parameter is <c>weights</c>.</exception>
+    public static PackedProjections Of(in MultiHeadAttentionWeights weights, in MultiHeadDimensions sizes, ProductDriver product, WeightPrecision precision)
     {
         if (weights.Layout is not (WeightLayout.OutputInput or WeightLayout.InputOutput))
             throw new ArgumentException($"Layout {weights.Layout} is not defined.", nameof(weights));
@@ -71,10 +71,10 @@ internal sealed record PackedProjections(PackedMatrix Query, PackedMatrix Key, P
             Pack(query, queryBias, sizes.QueryInput, sizes.Queries),
             Pack(key, keyBias, sizes.KeyInput, sizes.Keys),
             Pack(value, valueBias, sizes.ValueInput, sizes.Values),
-            new(weights.Output, isInputOutput, isInputOutput ? sizes.Model : sizes.Attended, weights.OutputBias, sizes.Attended, sizes.Model, product));
+            new(weights.Output, isInputOutput, isInputOutput ? sizes.Model : sizes.Attended, weights.OutputBias, sizes.Attended, sizes.Model, product, precision));
 
         PackedMatrix Pack(ReadOnlySpan<float> matrix, ReadOnlySpan<float> bias, int inputs, int outputs) =>
-            new(matrix, isInputOutput, !isInputOutput ? inputs : isPacked ? packedOutputs : outputs, bias, inputs, outputs, product);
+            new(matrix, isInputOutput, !isInputOutput ? inputs : isPacked ? packedOutputs : outputs, bias, inputs, outputs, product, precision);
     }
 
     /// <summary>The same for another instruction set.</summary>

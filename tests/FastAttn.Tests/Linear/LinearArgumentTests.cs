@@ -19,7 +19,7 @@ public static class LinearArgumentTests
     {
         foreach (LinearLayerOptions options in (LinearLayerOptions[])[
             Options with { InputDim = 0 }, Options with { InputDim = -3 }, Options with { OutputDim = 0 }, Options with { OutputDim = -1 }, Options with { Layout = (WeightLayout)2 },
-            Options with { Precision = (WeightPrecision)4 }, Options with { Precision = (WeightPrecision)(-1) }])
+            Options with { Precision = (WeightPrecision)4 }, Options with { Precision = (WeightPrecision)(-1) }, Options with { Activation = (Activation)5 }, Options with { Activation = (Activation)(-1) }])
         {
             Assert.Throws<ArgumentOutOfRangeException>("options", () => new LinearLayer(options, new float[12]));
         }

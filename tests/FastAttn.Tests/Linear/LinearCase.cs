@@ -65,7 +65,8 @@ internal sealed class LinearCase
     private BFloat16[] BFloat16s => [.. BFloat16Bits.Select(Unsafe.BitCast<ushort, BFloat16>)];
 
     /// <summary>The layer, from floats that it rounds.</summary>
-    public LinearLayer Build(WeightLayout layout = WeightLayout.InputOutput) => new(Options(layout) with { Precision = _precision }, Arranged(Weights, layout), Bias);
+    public LinearLayer Build(WeightLayout layout = WeightLayout.InputOutput, Activation activation = Activation.None) =>
+        new(Options(layout) with { Precision = _precision, Activation = activation }, Arranged(Weights, layout), Bias);
 
     /// <summary>The layer, from weights that were rounded before.</summary>
     public LinearLayer BuildOfRounded(WeightLayout layout = WeightLayout.InputOutput) => _precision switch

@@ -32,7 +32,7 @@ public static class LayerArgumentTests
             Options with { KeyInputDim = -1 }, Options with { ValueInputDim = 0 }, Options with { Mask = (AttentionMask)2 }, Options with { Softcap = 0 }, Options with { Softcap = float.NaN },
             Options with { Window = new(-1, null) }, Options with { Rotary = new(6) }, Options with { NormEpsilon = -1 }, Options with { NormEpsilon = float.NaN },
             Options with { Heads = int.MaxValue, KeyValueHeads = 1 }, Options with { NormKind = (NormKind)2 }, Options with { NormScope = (NormScope)(-1) },
-            Options with { NormFactorOffset = float.PositiveInfinity }])
+            Options with { NormFactorOffset = float.PositiveInfinity }, Options with { WeightPrecision = (WeightPrecision)4 }, Options with { WeightPrecision = (WeightPrecision)(-1) }])
         {
             ArgumentException error = Assert.ThrowsAny<ArgumentException>(() => new MultiHeadAttention(options, Weights()));
             Assert.Equal("options", error.ParamName);

@@ -3,6 +3,7 @@ using System.Linq;
 
 using FastAttn.Runtime;
 using FastAttn.Tests.Fixtures;
+using FastAttn.Tests.Linear;
 
 namespace FastAttn.Tests.MultiHead;
 
@@ -30,6 +31,12 @@ internal static class LayerGuardSweep
                     }
                 }
 
+                foreach (WeightPrecision precision in Enum.GetValues<WeightPrecision>())
+                {
+                    foreach ((int rows, int inputs, int outputs) in (ReadOnlySpan<(int, int, int)>)[(1, 1, 1), (1, 130, 25), (6, 300, 49), (19, 130, 30), (40, 900, 70)])
+                        calls += Linear(input, output, instructionSet, precision, rows, inputs, outputs, atEnd, $"{where}: {precision}, {rows} x {inputs} x {outputs}", announce);
+                }
+
                 foreach (int length in (int[])[1, 3, 18, 33])
                     calls += Layer(input, output, instructionSet, length, atEnd, $"{where}: layer, {length} tokens", announce);
             }
@@ -49,6 +56,24 @@ internal static class LayerGuardSweep
         a.CopyTo(source);
         output.Fill(Canary.Value);
         ProductTests.Multiply(product, source, depth, weights, destination, columns, rows, threads: 1);
+        Check(output, expected, destination, atEnd, what);
+        return 1;
+    }
+
+    private static int Linear(
+        GuardedBuffer input, GuardedBuffer output, InstructionSet instructionSet, WeightPrecision precision, int rows, int inputs, int outputs, bool atEnd, string what, Action<string> announce)
+    {
+        announce(what);
+        LinearLayer layer = new LinearCase(inputs, outputs, rows, precision).Build(activation: Activation.Silu).For(instructionSet);
+        float[] a = Tokens.Normal(rows * inputs), residual = Tokens.Normal(rows * outputs), expected = new float[residual.Length];
+        layer.Forward(a, expected, rows, residual);
+
+        Span<float> source = input.Take(a.Length, atEnd);
+        a.CopyTo(source);
+        output.Fill(Canary.Value);
+        Span<float> destination = output.Take(expected.Length, atEnd);
+        residual.CopyTo(destination);
+        layer.Forward(source, destination, rows, destination);
         Check(output, expected, destination, atEnd, what);
         return 1;
     }

@@ -10,14 +10,22 @@ namespace FastAttn.Runtime;
 /// plain code comes near it.
 /// </summary>
 /// <remarks>
-/// The first query reads key by key and value by value, as they lie in memory, and so does the CPU's prefetcher ahead of it. The other
-/// queries find them in the cache and take four side by side, which needs fewer loads. Four rows of memory side by side come at a third
-/// of the bandwidth, at two thirds when asked for ahead (Zen 4).
+/// Register tiles have up to four queries, so that what is read of a key or a value meets all of them. A query sums its terms in the same order
+/// in any of them.
 /// </remarks>
 /// <typeparam name="TVector">The vector.</typeparam>
 internal static unsafe class DecodeTile<TVector>
     where TVector : struct, ILanes<TVector>
 {
+    /// <summary>
+    /// Keys, or values, that all queries take before any takes the next: 8 KiB of 128 floats each, which the first-level cache keeps beside the
+    /// queries.
+    /// </summary>
+    private const int NearRows = 16;
+
+    /// <summary>Queries in the largest register tile.</summary>
+    private const int MaxQueries = 4;
+
     /// <summary>S[q][j] = Σ_t K[j][t]·Q[q][t].</summary>
     /// <param name="query">Scaled queries: <paramref name="rows"/> × <paramref name="headDim"/>.</param>
     /// <param name="rows">Queries.</param>
@@ -25,57 +33,33 @@ internal static unsafe class DecodeTile<TVector>
     /// <param name="headDim">Floats in a key.</param>
     /// <param name="count">Keys in the block.</param>
     /// <param name="score">S, written: <paramref name="rows"/> × <paramref name="count"/>.</param>
+    /// <param name="asksAhead">Whether keys are asked for before they are needed (<see cref="Distance"/>).</param>
     [MethodImpl(MethodImplOptions.AggressiveOptimization)]
-    public static void Scores(float* query, int rows, BlockRows keys, int headDim, int count, float* score)
+    public static void Scores(float* query, int rows, BlockRows keys, int headDim, int count, float* score, bool asksAhead)
     {
-        int whole = headDim / TVector.Count * TVector.Count;
-        int j = 0;
-        for (; j + 4 <= count; j += 4, keys = keys.From(4))
+        for (int j = 0, near; j < count; j += near, keys = keys.From(near))
         {
-            float* key = keys.First, k1 = keys.Row(1), k2 = keys.Row(2), k3 = keys.Row(3);
-            float* q = query;
-            for (int row = 0; row < rows; row++, q += headDim)
+            near = Math.Min(NearRows, count - j);
+            for (int row = 0, taken; row < rows; row += taken)
             {
-                TVector a0, a1, a2, a3;
-                if (row == 0)
+                float* q = query + (long)row * headDim, s = score + (long)row * count + j;
+                nint ahead = Distance(keys, asksAhead && row == 0);
+                taken = Taken(rows - row);
+                switch (taken)
                 {
-                    a0 = Products(key, q, whole);
-                    a1 = Products(k1, q, whole);
-                    a2 = Products(k2, q, whole);
-                    a3 = Products(k3, q, whole);
+                    case 1:
+                        ScoresOfOne(q, keys, headDim, near, s);
+                        break;
+                    case 2:
+                        ScoresOfSome<Two>(q, keys, headDim, near, s, count, ahead);
+                        break;
+                    case 3:
+                        ScoresOfSome<Three>(q, keys, headDim, near, s, count, ahead);
+                        break;
+                    default:
+                        ScoresOfSome<Four>(q, keys, headDim, near, s, count, ahead);
+                        break;
                 }
-                else
-                {
-                    a0 = a1 = a2 = a3 = TVector.Create(0);
-                    for (int t = 0; t < whole; t += TVector.Count)
-                    {
-                        TVector b = TVector.Load(ref q[t]);
-                        a0 = TVector.MultiplyAdd(TVector.Load(ref key[t]), b, a0);
-                        a1 = TVector.MultiplyAdd(TVector.Load(ref k1[t]), b, a1);
-                        a2 = TVector.MultiplyAdd(TVector.Load(ref k2[t]), b, a2);
-                        a3 = TVector.MultiplyAdd(TVector.Load(ref k3[t]), b, a3);
-                    }
-                }
-
-                Vector128<float> s0 = TVector.FoldToFour(a0), s1 = TVector.FoldToFour(a1), s2 = TVector.FoldToFour(a2), s3 = TVector.FoldToFour(a3);
-                Transpose.InPlace(ref s0, ref s1, ref s2, ref s3);
-                Vector128<float> s = (s0 + s1) + (s2 + s3);
-                for (int t = whole; t < headDim; t++)
-                    s += Vector128.Create(key[t], k1[t], k2[t], k3[t]) * q[t];
-                s.Store(score + (long)row * count + j);
-            }
-        }
-
-        for (; j < count; j++, keys = keys.From(1))
-        {
-            float* key = keys.First;
-            float* q = query;
-            for (int row = 0; row < rows; row++, q += headDim)
-            {
-                float s = Sum(Products(key, q, whole));
-                for (int t = whole; t < headDim; t++)
-                    s += key[t] * q[t];
-                score[(long)row * count + j] = s;
             }
         }
     }
@@ -90,9 +74,10 @@ internal static unsafe class DecodeTile<TVector>
     /// <param name="count">Keys in the block.</param>
     /// <param name="blockSum">B, written: <paramref name="rows"/> × <paramref name="valueDim"/>.</param>
     /// <param name="partSum">As much memory for the sum of a part.</param>
+    /// <param name="asksAhead">Whether values are asked for before they are needed (<see cref="Distance"/>).</param>
     [MethodImpl(MethodImplOptions.AggressiveOptimization)]
     public static void Values(
-        float* probability, int rows, int* start, int* limit, BlockRows values, int valueDim, int count, float* blockSum, float* partSum)
+        float* probability, int rows, int* start, int* limit, BlockRows values, int valueDim, int count, float* blockSum, float* partSum, bool asksAhead)
     {
         int sums = rows * valueDim;
         LongSum<TVector>.Clear(blockSum, sums);
@@ -101,46 +86,261 @@ internal static unsafe class DecodeTile<TVector>
         for (int first = 0; first < count; first += LongSum<TVector>.KeysPerBlockPart)
         {
             int end = Math.Min(first + LongSum<TVector>.KeysPerBlockPart, count);
-            AddValues(probability, rows, start, limit, values.From(first), valueDim, first, end, count, first == 0 ? blockSum : partSum);
+            AddValues(probability, rows, start, limit, values.From(first), valueDim, first, end, count, first == 0 ? blockSum : partSum, asksAhead);
             if (first > 0)
                 LongSum<TVector>.MovePart(partSum, blockSum, sums);
+        }
+    }
+
+    /// <summary>
+    /// How far ahead of a row the row is that is asked for meanwhile, in floats: those that are taken next, some 8 KiB away; 0 for none. While
+    /// several queries meet a row, the memory would be idle: 8 queries over 8192 keys take 0.65 times as long so, and 4 heads over 32768 0.93 (Zen 4;
+    /// half the distance is too short there, twice as much gains nothing). A single query does not ask: the CPU foresees its reading, and asking costs it
+    /// up to 20%.
+    /// </summary>
+    [MethodImpl(MethodImplOptions.AggressiveInlining)]
+    private static nint Distance(BlockRows rows, bool asks) => asks ? (nint)(NearRows * rows.Stride) : 0;
+
+    /// <summary>Queries in the next register tile: five are taken as three and two, since one alone reads as much as four.</summary>
+    [MethodImpl(MethodImplOptions.AggressiveInlining)]
+    private static int Taken(int rows) => rows == MaxQueries + 1 ? MaxQueries - 1 : Math.Min(rows, MaxQueries);
+
+    /// <summary>The scores of one query, four keys at a time.</summary>
+    [MethodImpl(MethodImplOptions.AggressiveOptimization)]
+    private static void ScoresOfOne(float* query, BlockRows keys, int headDim, int count, float* score)
+    {
+        int whole = headDim / TVector.Count * TVector.Count, j = 0;
+        for (; j + 4 <= count; j += 4, keys = keys.From(4))
+        {
+            float* k0 = keys.First, k1 = keys.Row(1), k2 = keys.Row(2), k3 = keys.Row(3);
+            Vector128<float> s = SumOfEach(Products(k0, query, whole), Products(k1, query, whole), Products(k2, query, whole), Products(k3, query, whole));
+            for (int t = whole; t < headDim; t++)
+                s += Vector128.Create(k0[t], k1[t], k2[t], k3[t]) * query[t];
+            s.Store(score + j);
+        }
+
+        for (; j < count; j++, keys = keys.From(1))
+            score[j] = Score(query, keys.First, whole, headDim);
+    }
+
+    /// <summary>The scores of some queries: what is read of a key meets all of them.</summary>
+    /// <param name="query">The queries.</param>
+    /// <param name="keys">The keys.</param>
+    /// <param name="headDim">Floats in a key.</param>
+    /// <param name="count">Keys.</param>
+    /// <param name="score">Written.</param>
+    /// <param name="stride">From query to query of the scores.</param>
+    /// <param name="ahead">How far from a row the row is that is asked for meanwhile; 0 for none.</param>
+    [MethodImpl(MethodImplOptions.AggressiveOptimization)]
+    private static void ScoresOfSome<TQueries>(float* query, BlockRows keys, int headDim, int count, float* score, long stride, nint ahead)
+        where TQueries : struct, IQueryCount
+    {
+        int j = 0;
+        for (; j + 4 <= count; j += 4, keys = keys.From(4))
+        {
+            ScoresOfTwoKeys<TQueries>(query, keys, headDim, ahead, out Vector128<float> s0, out Vector128<float> s1);
+            ScoresOfTwoKeys<TQueries>(query, keys.From(2), headDim, ahead, out Vector128<float> s2, out Vector128<float> s3);
+            Transpose.InPlace(ref s0, ref s1, ref s2, ref s3);
+            s0.Store(score + j);
+            s1.Store(score + stride + j);
+            if (TQueries.Count > 2)
+                s2.Store(score + 2 * stride + j);
+            if (TQueries.Count > 3)
+                s3.Store(score + 3 * stride + j);
+        }
+
+        int whole = headDim / TVector.Count * TVector.Count;
+        for (; j < count; j++, keys = keys.From(1))
+        {
+            for (int row = 0; row < TQueries.Count; row++)
+                score[row * stride + j] = Score(query + (long)row * headDim, keys.First, whole, headDim);
+        }
+    }
+
+    /// <summary>The scores of some queries and two keys: for each key a vector with a lane for each query.</summary>
+    [MethodImpl(MethodImplOptions.AggressiveInlining)]
+    private static void ScoresOfTwoKeys<TQueries>(float* query, BlockRows keys, int headDim, nint ahead, out Vector128<float> first, out Vector128<float> second)
+        where TQueries : struct, IQueryCount
+    {
+        int whole = headDim / TVector.Count * TVector.Count;
+        float* k = keys.First, l = keys.Row(1), q0 = query, q1 = q0 + headDim, q2 = TQueries.Count > 2 ? q1 + headDim : q1, q3 = TQueries.Count > 3 ? q2 + headDim : q2;
+        TVector zero = TVector.Create(0), a0 = zero, a1 = zero, a2 = zero, a3 = zero, b0 = zero, b1 = zero, b2 = zero, b3 = zero;
+        for (int t = 0; t < whole; t += TVector.Count)
+        {
+            if (ahead != 0 && (TVector.Count >= Prefetcher.LineFloats || t % Prefetcher.LineFloats == 0))
+            {
+                Prefetcher.AskForLine(ref k[t + ahead]);
+                Prefetcher.AskForLine(ref l[t + ahead]);
+            }
+
+            TVector x = TVector.Load(ref k[t]), y = TVector.Load(ref l[t]), q = TVector.Load(ref q0[t]);
+            a0 = TVector.MultiplyAdd(x, q, a0);
+            b0 = TVector.MultiplyAdd(y, q, b0);
+            q = TVector.Load(ref q1[t]);
+            a1 = TVector.MultiplyAdd(x, q, a1);
+            b1 = TVector.MultiplyAdd(y, q, b1);
+            if (TQueries.Count > 2)
+            {
+                q = TVector.Load(ref q2[t]);
+                a2 = TVector.MultiplyAdd(x, q, a2);
+                b2 = TVector.MultiplyAdd(y, q, b2);
+            }
+
+            if (TQueries.Count > 3)
+            {
+                q = TVector.Load(ref q3[t]);
+                a3 = TVector.MultiplyAdd(x, q, a3);
+                b3 = TVector.MultiplyAdd(y, q, b3);
+            }
+        }
+
+        first = SumOfEach(a0, a1, a2, a3);
+        second = SumOfEach(b0, b1, b2, b3);
+        for (int t = whole; t < headDim; t++)
+        {
+            Vector128<float> q = Vector128.Create(q0[t], q1[t], q2[t], q3[t]);
+            first += q * k[t];
+            second += q * l[t];
         }
     }
 
     /// <summary>O[q][c] += Σ_j P[q][j]·V[j][c] over the keys from <paramref name="first"/> to <paramref name="end"/> that each query sees.</summary>
     [MethodImpl(MethodImplOptions.AggressiveOptimization)]
     private static void AddValues(
-        float* probability, int rows, int* start, int* limit, BlockRows values, int valueDim, int first, int end, int count, float* output)
+        float* probability, int rows, int* start, int* limit, BlockRows values, int valueDim, int first, int end, int count, float* output, bool asksAhead)
     {
-        int whole = valueDim / TVector.Count * TVector.Count;
-        for (int j = first; j < end; j += 4, values = values.From(4))
+        for (int j = first, near; j < end; j += near, values = values.From(near))
         {
-            float* value = values.First, v1 = values.Row(1), v2 = values.Row(2), v3 = values.Row(3);
-            float* o = output;
-            float* p = probability + j;
-            for (int row = 0; row < rows; row++, o += valueDim, p += count)
+            near = Math.Min(NearRows, end - j);
+            for (int row = 0, taken; row < rows; row += taken)
             {
-                if (row == 0 || j < start[row] || j + 4 > limit[row])
+                float* p = probability + (long)row * count + j, o = output + (long)row * valueDim;
+                nint ahead = Distance(values, asksAhead && row == 0);
+                taken = Taken(rows - row);
+                if (!AllSee(start + row, limit + row, taken, j, near))
+                    taken = 1;
+                switch (taken)
                 {
-                    for (int i = Math.Max(j, start[row]); i < Math.Min(j + 4, limit[row]); i++)
-                        Add(p[i - j], values.Row(i - j), valueDim, o);
-                    continue;
+                    case 1:
+                        for (int i = Math.Max(start[row] - j, 0), to = Math.Min(limit[row] - j, near); i < to; i++)
+                            Add(p[i], values.Row(i), valueDim, o);
+                        break;
+                    case 2:
+                        AddToSome<Two>(p, count, values, valueDim, near, o, ahead);
+                        break;
+                    case 3:
+                        AddToSome<Three>(p, count, values, valueDim, near, o, ahead);
+                        break;
+                    default:
+                        AddToSome<Four>(p, count, values, valueDim, near, o, ahead);
+                        break;
                 }
-
-                TVector p0 = TVector.Create(p[0]), p1 = TVector.Create(p[1]), p2 = TVector.Create(p[2]), p3 = TVector.Create(p[3]);
-                for (int c = 0; c < whole; c += TVector.Count)
-                {
-                    TVector sum = TVector.MultiplyAdd(p0, TVector.Load(ref value[c]), TVector.Load(ref o[c]));
-                    sum = TVector.MultiplyAdd(p1, TVector.Load(ref v1[c]), sum);
-                    sum = TVector.MultiplyAdd(p2, TVector.Load(ref v2[c]), sum);
-                    sum = TVector.MultiplyAdd(p3, TVector.Load(ref v3[c]), sum);
-                    sum.Store(ref o[c]);
-                }
-
-                for (int c = whole; c < valueDim; c++)
-                    o[c] = o[c] + p[0] * value[c] + p[1] * v1[c] + p[2] * v2[c] + p[3] * v3[c];
             }
         }
+    }
+
+    /// <summary>Whether some queries see all of these keys.</summary>
+    [MethodImpl(MethodImplOptions.AggressiveInlining)]
+    private static bool AllSee(int* start, int* limit, int rows, int first, int count)
+    {
+        bool all = true;
+        for (int row = 0; row < rows; row++)
+            all &= start[row] <= first && first + count <= limit[row];
+        return all;
+    }
+
+    /// <summary>O[q][c] += Σ_j P[q][j]·V[j][c] of some queries: what is read of a value meets all of them.</summary>
+    /// <param name="probability">P.</param>
+    /// <param name="stride">From query to query of P.</param>
+    /// <param name="values">V.</param>
+    /// <param name="valueDim">Floats in a value.</param>
+    /// <param name="count">Keys.</param>
+    /// <param name="output">O.</param>
+    /// <param name="ahead">How far from a row the row is that is asked for meanwhile; 0 for none.</param>
+    [MethodImpl(MethodImplOptions.AggressiveOptimization)]
+    private static void AddToSome<TQueries>(float* probability, long stride, BlockRows values, int valueDim, int count, float* output, nint ahead)
+        where TQueries : struct, IQueryCount
+    {
+        float* p0 = probability, p1 = p0 + stride, p2 = TQueries.Count > 2 ? p1 + stride : p1, p3 = TQueries.Count > 3 ? p2 + stride : p2;
+        float* o0 = output, o1 = o0 + valueDim, o2 = TQueries.Count > 2 ? o1 + valueDim : o1, o3 = TQueries.Count > 3 ? o2 + valueDim : o2;
+        int c = 0, n = TVector.Count;
+        for (; c + 2 * n <= valueDim; c += 2 * n)
+        {
+            TVector a0 = TVector.Load(ref o0[c]), a1 = TVector.Load(ref o1[c]), a2 = TVector.Load(ref o2[c]), a3 = TVector.Load(ref o3[c]);
+            TVector b0 = TVector.Load(ref o0[c + n]), b1 = TVector.Load(ref o1[c + n]), b2 = TVector.Load(ref o2[c + n]), b3 = TVector.Load(ref o3[c + n]);
+            float* v = values.First + c;
+            nint line = c % Prefetcher.LineFloats == 0 ? ahead : 0;
+            for (int j = 0; j < count; j++, v += values.Stride)
+            {
+                if (line != 0)
+                {
+                    Prefetcher.AskForLine(ref v[line]);
+                    if (n == Prefetcher.LineFloats)
+                        Prefetcher.AskForLine(ref v[line + n]);
+                }
+
+                TVector x = TVector.Load(ref v[0]), y = TVector.Load(ref v[n]), p = TVector.Create(p0[j]);
+                a0 = TVector.MultiplyAdd(p, x, a0);
+                b0 = TVector.MultiplyAdd(p, y, b0);
+                p = TVector.Create(p1[j]);
+                a1 = TVector.MultiplyAdd(p, x, a1);
+                b1 = TVector.MultiplyAdd(p, y, b1);
+                if (TQueries.Count > 2)
+                {
+                    p = TVector.Create(p2[j]);
+                    a2 = TVector.MultiplyAdd(p, x, a2);
+                    b2 = TVector.MultiplyAdd(p, y, b2);
+                }
+
+                if (TQueries.Count > 3)
+                {
+                    p = TVector.Create(p3[j]);
+                    a3 = TVector.MultiplyAdd(p, x, a3);
+                    b3 = TVector.MultiplyAdd(p, y, b3);
+                }
+            }
+
+            a0.Store(ref o0[c]);
+            b0.Store(ref o0[c + n]);
+            a1.Store(ref o1[c]);
+            b1.Store(ref o1[c + n]);
+            if (TQueries.Count > 2)
+            {
+                a2.Store(ref o2[c]);
+                b2.Store(ref o2[c + n]);
+            }
+
+            if (TQueries.Count > 3)
+            {
+                a3.Store(ref o3[c]);
+                b3.Store(ref o3[c + n]);
+            }
+        }
+
+        for (int row = 0; c < valueDim && row < TQueries.Count; row++)
+        {
+            for (int j = 0; j < count; j++)
+                Add(probability[row * stride + j], values.Row(j) + c, valueDim - c, output + (long)row * valueDim + c);
+        }
+    }
+
+    /// <summary>The score of one query and one key.</summary>
+    [MethodImpl(MethodImplOptions.AggressiveInlining)]
+    private static float Score(float* query, float* key, int whole, int headDim)
+    {
+        float s = Sum(Products(key, query, whole));
+        for (int t = whole; t < headDim; t++)
+            s += key[t] * query[t];
+        return s;
+    }
+
+    /// <summary>The sum of each vector's lanes.</summary>
+    [MethodImpl(MethodImplOptions.AggressiveInlining)]
+    private static Vector128<float> SumOfEach(TVector a, TVector b, TVector c, TVector d)
+    {
+        Vector128<float> s0 = TVector.FoldToFour(a), s1 = TVector.FoldToFour(b), s2 = TVector.FoldToFour(c), s3 = TVector.FoldToFour(d);
+        Transpose.InPlace(ref s0, ref s1, ref s2, ref s3);
+        return (s0 + s1) + (s2 + s3);
     }
 
     /// <summary>The products K[t]·Q[t], added up lane by lane.</summary>
@@ -170,5 +370,26 @@ internal static unsafe class DecodeTile<TVector>
     {
         Vector128<float> four = TVector.FoldToFour(a);
         return (four[0] + four[1]) + (four[2] + four[3]);
+    }
+
+    /// <summary>How many queries a register tile has: the compiler drops what is for more.</summary>
+    private interface IQueryCount
+    {
+        static abstract int Count { get; }
+    }
+
+    private readonly struct Two : IQueryCount
+    {
+        public static int Count => 2;
+    }
+
+    private readonly struct Three : IQueryCount
+    {
+        public static int Count => 3;
+    }
+
+    private readonly struct Four : IQueryCount
+    {
+        public static int Count => 4;
     }
 }

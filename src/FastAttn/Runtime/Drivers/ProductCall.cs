@@ -13,12 +13,6 @@ internal unsafe struct ProductCall : ITiledWork
 {
     private const int MaxProjections = 3;
 
-    // With few rows the time goes into reading the weights: a weight then costs as much as this many multiply-adds.
-    private const int RowsPerWeight = 16;
-
-    // Groups of fewer panels would read the rows of A too often, and blocks of fewer rows the panels. These are choices, not measurements.
-    private const int MinPanels = 8, MinRows = 32;
-
     private readonly ProductDriver _driver;
     private Projections _projections;
     private Counts _groups;
@@ -53,10 +47,10 @@ internal unsafe struct ProductCall : ITiledWork
     {
         get
         {
-            double weights = 0;
+            double cost = 0;
             for (int i = 0; i < _count; i++)
-                weights += (double)_projections[i].Weights.Depth * _projections[i].Weights.Columns;
-            return weights * Math.Max(Rows, RowsPerWeight);
+                cost += ProductCallPlan.Cost(_projections[i].Weights, Rows);
+            return cost;
         }
     }
 
@@ -102,12 +96,11 @@ internal unsafe struct ProductCall : ITiledWork
     private void Divide(int threads)
     {
         int wanted = threads == 1 ? 1 : (int)Math.Min((long)CallPlan.TilesPerThread * threads, int.MaxValue);
-        bool streams = _driver.Streams(Rows);
         SetRowBlocks(_driver.RowBlock);
         int panels = 0;
         for (int i = 0; i < _count; i++)
             panels += _projections[i].Weights.Panels;
-        int groupsWanted = (wanted + _rowBlocks - 1) / _rowBlocks, minPanels = streams ? 1 : MinPanels, tiles = 0;
+        int groupsWanted = (wanted + _rowBlocks - 1) / _rowBlocks, minPanels = ProductCallPlan.MinPanels(Rows), tiles = 0;
         for (int i = 0; i < _count; i++)
         {
             int own = _projections[i].Weights.Panels;
@@ -116,8 +109,8 @@ internal unsafe struct ProductCall : ITiledWork
             tiles += _groups[i];
         }
 
-        if (!streams && (long)tiles * _rowBlocks < wanted)
-            SetRowBlocks(Math.Max(MinRows, (int)((long)Rows * tiles / wanted)));
+        if (!ProductCallPlan.Streams(Rows) && (long)tiles * _rowBlocks < wanted)
+            SetRowBlocks(Math.Max(ProductCallPlan.MinRows, (int)((long)Rows * tiles / wanted)));
     }
 
     private void SetRowBlocks(int maxRows)

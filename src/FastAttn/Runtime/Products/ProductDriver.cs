@@ -30,9 +30,6 @@ internal abstract unsafe class ProductDriver
         return Volatile.Read(ref slot) ?? Interlocked.CompareExchange(ref slot, Create(instructionSet), null) ?? slot;
     }
 
-    /// <summary>Whether so few rows wait for the weights rather than for arithmetic.</summary>
-    public abstract bool Streams(int rows);
-
     /// <summary>Floats of scratch memory that a worker needs.</summary>
     /// <param name="projection">The product.</param>
     /// <param name="rows">The largest number of rows of a <see cref="Run"/>.</param>

@@ -5,7 +5,7 @@ using System.Runtime.CompilerServices;
 namespace FastAttn.Runtime;
 
 /// <summary>
-/// C = A·W + bias (+ residual) in blocks (Goto and van de Geijn, "Anatomy of High-Performance Matrix Multiplication", 2008): a block of A
+/// C = f(A·W + bias) (+ residual) in blocks (Goto and van de Geijn, "Anatomy of High-Performance Matrix Multiplication", 2008): a block of A
 /// meets one panel of W after another; a block of a panel meets one tile of rows after another. C is the running sum, so a
 /// sum's terms are added in their order however it is cut. What follows a sum happens to each register tile right after its last terms, while it is
 /// in the first-level cache.
@@ -20,12 +20,6 @@ internal sealed unsafe class ProductDriver<TTiles, TLanes> : ProductDriver
     where TTiles : struct, IProductTiles
     where TLanes : struct, ILanes<TLanes>
 {
-    /// <summary>
-    /// The number of rows up to which panels stream past them: with 4096 × 4096 weights this is 1.25 times as fast as blocks are at 8 rows
-    /// and 1.2 times at 16 (AVX2).
-    /// </summary>
-    private const int StreamedRows = 16;
-
     /// <inheritdoc/>
     public override int Lanes => TTiles.Lanes;
 
@@ -37,9 +31,6 @@ internal sealed unsafe class ProductDriver<TTiles, TLanes> : ProductDriver
 
     /// <inheritdoc/>
     public override int TileRows => TTiles.Rows(TTiles.MaxVectors);
-
-    /// <inheritdoc/>
-    public override bool Streams(int rows) => rows <= StreamedRows;
 
     /// <inheritdoc/>
     public override long WorkspaceFloats(in Projection projection, int rows, int panels) =>
@@ -60,6 +51,7 @@ internal sealed unsafe class ProductDriver<TTiles, TLanes> : ProductDriver
             CStride = (nint)projection.OutputStride,
             Residual = projection.Residual == null ? null : projection.Residual + firstOutput,
             IsInPlace = projection.IsInPlace,
+            Activation = projection.Activation,
             Widened = memory,
             Sums = memory + WidenedFloats(rows, weights),
         };
@@ -79,7 +71,7 @@ internal sealed unsafe class ProductDriver<TTiles, TLanes> : ProductDriver
 
         // With few rows each panel is read once, from one end to the other. The CPU foresees that, and asking for memory only slows it down. Where
         // it computes between one block and the next, as it does with weights that are widened, it would read nothing meanwhile unless asked to.
-        bool asks = !Streams(rows) || weights.Precision != WeightPrecision.Float32;
+        bool asks = !ProductCallPlan.Streams(rows) || weights.Precision != WeightPrecision.Float32;
         for (int panel = firstPanel; panel < endPanel; panel++)
         {
             for (int k = 0; k < weights.Depth; k += depthBlock)
@@ -95,14 +87,14 @@ internal sealed unsafe class ProductDriver<TTiles, TLanes> : ProductDriver
     /// Terms in a block. With few rows floats stream from memory into the tiles. What is widened first is one part of a sum at a time, which stays in
     /// the first-level cache.
     /// </summary>
-    private int DepthBlock(int rows, PackedMatrix weights) =>
-        !Streams(rows) ? TTiles.DepthBlock : weights.Precision == WeightPrecision.Float32 ? weights.Depth : TTiles.SumLength;
+    private static int DepthBlock(int rows, PackedMatrix weights) =>
+        !ProductCallPlan.Streams(rows) ? TTiles.DepthBlock : weights.Precision == WeightPrecision.Float32 ? weights.Depth : TTiles.SumLength;
 
     /// <summary>Whether each panel is read to its end before the next, so that sums that are kept elsewhere than in C are those of one panel.</summary>
-    private bool CompletesPanels(int rows, PackedMatrix weights) => Streams(rows) || weights.Depth <= TTiles.DepthBlock;
+    private static bool CompletesPanels(int rows, PackedMatrix weights) => ProductCallPlan.Streams(rows) || weights.Depth <= TTiles.DepthBlock;
 
     /// <summary>Floats of a block of weights that were widened, in whole cache lines.</summary>
-    private long WidenedFloats(int rows, PackedMatrix weights)
+    private static long WidenedFloats(int rows, PackedMatrix weights)
     {
         const long LineFloats = Prefetcher.LineFloats;
         long floats = weights.Precision == WeightPrecision.Float32 ? 0 : (long)Math.Min(DepthBlock(rows, weights), weights.Depth) * weights.PanelWidth;
@@ -137,7 +129,7 @@ internal sealed unsafe class ProductDriver<TTiles, TLanes> : ProductDriver
             linesLeft -= lines;
         }
 
-        bool isFirst = firstTerm == 0, finishes = firstTerm + depth == weights.Depth && (!cells.AreInPlace || block.Residual != null || cells.Scales != null);
+        bool isFirst = firstTerm == 0, finishes = firstTerm + depth == weights.Depth && (!cells.AreInPlace || block.Residual != null || cells.Scales != null || block.Activation != Activation.None);
         for (int row = 0, rows; row < block.Rows; row += rows, next += linesOfTile * LineBytes, linesLeft -= linesOfTile)
         {
             // A full tile, else the largest power of 2 that is left.
@@ -152,9 +144,33 @@ internal sealed unsafe class ProductDriver<TTiles, TLanes> : ProductDriver
         }
     }
 
-    /// <summary>C = sums (· scales + bias) (+ residual), for one register tile. Sums have whole vectors of columns, C and the residual may not.</summary>
-    [MethodImpl(MethodImplOptions.AggressiveOptimization)]
+    /// <summary>C = f(sums (· scales + bias)) (+ residual), for one register tile.</summary>
     private static void Finish(in Block block, in Cells cells, int firstRow, int rows)
+    {
+        switch (block.Activation)
+        {
+            case Activation.Relu:
+                Finish(new Relu<TLanes>(), block, cells, firstRow, rows);
+                break;
+            case Activation.Gelu:
+                Finish(new Gelu<TLanes>(), block, cells, firstRow, rows);
+                break;
+            case Activation.GeluTanh:
+                Finish(new GeluTanh<TLanes>(), block, cells, firstRow, rows);
+                break;
+            case Activation.Silu:
+                Finish(new Silu<TLanes>(), block, cells, firstRow, rows);
+                break;
+            default:
+                Finish(new Same<TLanes>(), block, cells, firstRow, rows);
+                break;
+        }
+    }
+
+    /// <summary>The same for one function. Sums have whole vectors of columns, C and the residual may not.</summary>
+    [MethodImpl(MethodImplOptions.AggressiveOptimization)]
+    private static void Finish<TFunction>(TFunction function, in Block block, in Cells cells, int firstRow, int rows)
+        where TFunction : struct, IElementFunction<TLanes>
     {
         int columns = cells.Columns;
         for (int row = firstRow; row < firstRow + rows; row++)
@@ -166,6 +182,7 @@ internal sealed unsafe class ProductDriver<TTiles, TLanes> : ProductDriver
                 TLanes value = TLanes.Load(ref sums[n]);
                 if (cells.Scales != null)
                     value = TLanes.MultiplyAdd(value, TLanes.Load(ref cells.Scales[n]), TLanes.Load(ref cells.Bias[n]));
+                value = function.Apply(value);
                 if (columns - n >= TLanes.Count)
                 {
                     if (residual != null)
@@ -197,6 +214,9 @@ internal sealed unsafe class ProductDriver<TTiles, TLanes> : ProductDriver
 
         /// <summary>Whether the residual is C.</summary>
         public bool IsInPlace;
+
+        /// <summary>What is applied to each sum before the residual is added.</summary>
+        public Activation Activation;
 
         /// <summary>Room for <see cref="WidenedFloats"/>.</summary>
         public float* Widened;

@@ -1,6 +1,6 @@
 namespace FastAttn.Runtime;
 
-/// <summary>One matrix product of a <see cref="ProductCall"/>: C = A·W + bias (+ residual). Every row of A, C and the residual lies in a pinned buffer.</summary>
+/// <summary>One matrix product of a <see cref="ProductCall"/>: C = f(A·W + bias) (+ residual). Every row of A, C and the residual lies in a pinned buffer.</summary>
 /// <param name="input">A: rows of W's depth.</param>
 /// <param name="inputStride">From row to row of A.</param>
 /// <param name="weights">W and bias.</param>
@@ -13,6 +13,9 @@ internal readonly unsafe struct Projection(float* input, long inputStride, Packe
     public readonly long InputStride = inputStride;
     public readonly long OutputStride = outputStride;
     public readonly PackedMatrix Weights = weights;
+
+    /// <summary>f.</summary>
+    public Activation Activation { get; init; }
 
     /// <summary>What is added to C last, with rows <see cref="OutputStride"/> apart: C itself as it was, or memory apart from it; null for nothing.</summary>
     public float* Residual { get; init; }

@@ -10,7 +10,10 @@ namespace FastAttn.Runtime;
 internal static unsafe class WeightWidening<TLanes>
     where TLanes : struct, ILanes<TLanes>
 {
-    /// <summary>Widens weights.</summary>
+    /// <summary>
+    /// Widens weights. They are read in their order from one end to the other, so that the CPU foresees what comes next of them. What it does not foresee is
+    /// the time that the tiles take then, when nothing is read: so lines of the next block are asked for as well.
+    /// </summary>
     /// <param name="precision">Their type; not <see cref="WeightPrecision.Float32"/>.</param>
     /// <param name="source">Weights, as many as <paramref name="count"/>.</param>
     /// <param name="destination">Written: as many floats.</param>
@@ -37,11 +40,12 @@ internal static unsafe class WeightWidening<TLanes>
     private static void Widen<TStored>(byte* source, float* destination, long count, byte* next, long nextBytes)
         where TStored : struct, IStoredWeight
     {
-        // Four vectors in a pass, of whose source lines one or two are asked for in the next block.
+        // Four vectors in a pass, whose bytes are one cache line or two with the widest vectors, and less with others: a line is asked for again then, which
+        // costs one instruction.
         const int Vectors = 4, LineBytes = Prefetcher.LineFloats * sizeof(float);
         int bytes = TLanes.Count * TStored.Bytes;
-        float* end = destination + count;
-        for (byte* nextEnd = next + nextBytes; end - destination >= Vectors * TLanes.Count; next += Vectors * bytes)
+        float* end = destination + count, lastPass = end - Vectors * TLanes.Count;
+        for (byte* nextEnd = next + nextBytes; destination <= lastPass; next += Vectors * bytes)
         {
             if (next < nextEnd)
             {
