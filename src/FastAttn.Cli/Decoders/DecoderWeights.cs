@@ -40,7 +40,7 @@ internal sealed class DecoderWeights(ITensorSource source, WeightPrecision? prec
     public LinearLayer Linear(float[] matrix, string name, int inputs, int outputs, WeightLayout layout, float[]? bias = null, Activation activation = Activation.None)
     {
         Count(name, inputs, outputs);
-        return new(new() { InputDim = inputs, OutputDim = outputs, Layout = layout, Precision = PrecisionOf(name) }, matrix, bias);
+        return new(new() { InputDim = inputs, OutputDim = outputs, Layout = layout, Activation = activation, Precision = PrecisionOf(name) }, matrix, bias);
     }
 
     /// <summary>An attention layer.</summary>
@@ -52,7 +52,7 @@ internal sealed class DecoderWeights(ITensorSource source, WeightPrecision? prec
         int keyValueHeads = options.KeyValueHeads ?? options.Heads, headDim = options.HeadDim ?? options.ModelDim / options.Heads;
         Count(name, options.ModelDim, (options.Heads + 2 * keyValueHeads) * headDim);
         Count(name, options.Heads * headDim, options.ModelDim);
-        return new(options, weights);
+        return new(options with { WeightPrecision = PrecisionOf(name) }, weights);
     }
 
     // Int8 has a float32 scale for each output beside its bytes.

@@ -65,12 +65,15 @@ internal sealed class TwinModel
     /// <summary>The usual frequencies.</summary>
     public static Func<int, double> Rotary(double frequencyBase, int headDim) => pair => 1 / Math.Pow(frequencyBase, 2.0 * pair / headDim);
 
-    /// <summary>Draws the weights, in the precision of a safetensors type.</summary>
+    /// <summary>
+    /// Draws the weights, in the precision of a safetensors type. Embeddings are small beside what blocks add, so that a model with a tied head does not just
+    /// repeat its last token.
+    /// </summary>
     public TwinModel WithWeights(string type = "F32")
     {
-        Matrix(IsGpt2 ? $"{Prefix}wte.weight" : "model.embed_tokens.weight", Vocabulary, Dim, 1);
+        Matrix(IsGpt2 ? $"{Prefix}wte.weight" : "model.embed_tokens.weight", Vocabulary, Dim, 0.2);
         if (IsGpt2)
-            Matrix($"{Prefix}wpe.weight", MaxTokens, Dim, 0.5);
+            Matrix($"{Prefix}wpe.weight", MaxTokens, Dim, 0.1);
         for (int layer = 0; layer < Layers; layer++)
         {
             if (IsGpt2)
