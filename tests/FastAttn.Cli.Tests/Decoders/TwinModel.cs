@@ -66,14 +66,14 @@ internal sealed class TwinModel
     public static Func<int, double> Rotary(double frequencyBase, int headDim) => pair => 1 / Math.Pow(frequencyBase, 2.0 * pair / headDim);
 
     /// <summary>
-    /// Draws the weights, in the precision of a safetensors type. Embeddings are small beside what blocks add, so that a model with a tied head does not just
-    /// repeat its last token.
+    /// Draws the weights, in the precision of a safetensors type. The factors of the last norm are of both signs, so that a model with a tied head does not
+    /// just repeat its last token.
     /// </summary>
     public TwinModel WithWeights(string type = "F32")
     {
-        Matrix(IsGpt2 ? $"{Prefix}wte.weight" : "model.embed_tokens.weight", Vocabulary, Dim, 0.2);
+        Matrix(IsGpt2 ? $"{Prefix}wte.weight" : "model.embed_tokens.weight", Vocabulary, Dim, 1);
         if (IsGpt2)
-            Matrix($"{Prefix}wpe.weight", MaxTokens, Dim, 0.1);
+            Matrix($"{Prefix}wpe.weight", MaxTokens, Dim, 0.3);
         for (int layer = 0; layer < Layers; layer++)
         {
             if (IsGpt2)
@@ -107,14 +107,14 @@ internal sealed class TwinModel
             }
         }
 
-        Norm(IsGpt2 ? $"{Prefix}ln_f" : "model.norm", IsGpt2);
+        Norm(IsGpt2 ? $"{Prefix}ln_f" : "model.norm", IsGpt2, mean: 0);
         if (!IsTied)
             Matrix("lm_head.weight", Vocabulary, Dim, 1 / Math.Sqrt(Dim));
         return this;
 
-        void Norm(string name, bool hasBias)
+        void Norm(string name, bool hasBias, double mean = 1)
         {
-            Vector($"{name}.weight", Dim, 0.3, 1);
+            Vector($"{name}.weight", Dim, mean == 0 ? 1 : 0.3, mean);
             if (hasBias)
                 Vector($"{name}.bias", Dim, 0.3, 0);
         }
