@@ -82,11 +82,6 @@ internal static class DeclarationParser
             }
         }
 
-        // All of them are for calls to choose from; two by name are a mistake.
-        const KernelFeatures Both = KernelFeatures.Lengths | KernelFeatures.Ragged;
-        if (features is not (int)KernelFeatures.All and >= 0 and <= (int)KernelFeatures.All && ((KernelFeatures)features & Both) == Both)
-            problems.Add(Descriptors.ContradictoryFeatures, symbol.Name, $"{KernelFeatures.Lengths}", $"{KernelFeatures.Ragged}");
-
         return new(new(head, value), (MaskKind)mask, (KernelFeatures)features);
     }
 

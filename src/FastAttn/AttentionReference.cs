@@ -86,10 +86,10 @@ public static class AttentionReference
                 {
                     cancellationToken.ThrowIfCancellationRequested();
                     Span<T> s = scores.AsSpan(0, sequence.KeyLength);
-                    ReadOnlySpan<float> q = Row(query.Elements, call.Operands.QueryStrides, sequence.Batch, h, sequence.QueryStart + i, headDim);
+                    ReadOnlySpan<float> q = Row(query.Elements, call.Operands.QueryStrides, sequence.QueryBatch, h, sequence.QueryStart + i, headDim);
                     for (int j = 0; j < s.Length; j++)
                     {
-                        s[j] = Score<T>(q, Row(key.Elements, call.Operands.KeyStrides, sequence.Batch, keyValueHead, sequence.KeyStart + j, headDim), options);
+                        s[j] = Score<T>(q, Row(key.Elements, call.Operands.KeyStrides, sequence.KeyBatch, keyValueHead, sequence.KeyStart + j, headDim), options);
                         s[j] = Masked(Softcapped(s[j], options), b, h, i, j, sequence, call, mask, options);
                     }
 
@@ -99,9 +99,9 @@ public static class AttentionReference
                     T sink = options.Sinks.IsEmpty ? T.NegativeInfinity : T.CreateChecked(options.Sinks[h]);
                     max = T.Max(max, sink);
 
-                    Span<T> o = output.Slice((int)Start(call.Operands.OutputStrides, sequence.Batch, h, sequence.QueryStart + i), valueDim);
+                    Span<T> o = output.Slice((int)Start(call.Operands.OutputStrides, sequence.QueryBatch, h, sequence.QueryStart + i), valueDim);
                     o.Clear();
-                    int row = (sequence.Batch * shape.QueryHeads + h) * call.Operands.QueryTokens + sequence.QueryStart + i;
+                    int row = (sequence.QueryBatch * shape.QueryHeads + h) * call.Operands.QueryTokens + sequence.QueryStart + i;
                     if (T.IsNegativeInfinity(max))
                     {
                         if (wantsLogSumExp)
@@ -120,7 +120,7 @@ public static class AttentionReference
                     {
                         if (!Sees(b, h, i, j, sequence, call, mask, options))
                             continue;
-                        ReadOnlySpan<float> v = Row(value.Elements, call.Operands.ValueStrides, sequence.Batch, keyValueHead, sequence.KeyStart + j, valueDim);
+                        ReadOnlySpan<float> v = Row(value.Elements, call.Operands.ValueStrides, sequence.KeyBatch, keyValueHead, sequence.KeyStart + j, valueDim);
                         for (int c = 0; c < valueDim; c++)
                             o[c] += s[j] * T.CreateTruncating(v[c]);
                     }

@@ -93,11 +93,6 @@ public sealed class DiagnosticTests
         Type("static partial AttentionKernel K { get; }", $"64, Features = {features}"),
         ("FATTN012", $"Features of 'K' are {value}; combine members of AttentionFeatures"));
 
-    [Fact]
-    public void Features_that_exclude_each_other() => AssertReports(
-        Type("static partial AttentionKernel K { get; }", "64, Features = AttentionFeatures.Lengths | AttentionFeatures.Ragged"),
-        ("FATTN013", "'K' has both Lengths and Ragged, which exclude each other in a call: a batch is padded or it is not; remove one, or use AttentionFeatures.All"));
-
     [Theory]
     [InlineData("static partial AttentionKernel K { get; }", LanguageVersion.CSharp12, "12.0")]
     [InlineData("public static partial AttentionKernel K();", LanguageVersion.CSharp12, "12.0")]

@@ -20,8 +20,9 @@ public sealed class SnapshotTests
         GeneratorRun.Of(Source.Kernels(
             Source.Property("128, Mask = AttentionMask.Causal, Features = AttentionFeatures.Softcap | AttentionFeatures.Window", "Gemma"),
             Source.Property("64, Features = AttentionFeatures.Lengths", "Padded"),
+            Source.Property("64, Features = AttentionFeatures.Lengths | AttentionFeatures.Ragged", "PaddedOrRagged"),
             Source.Property("64, Features = AttentionFeatures.All", "Everything"))),
-        ["Acme.Kernels.Gemma.g.cs", "F32_D128_Causal_Window_Softcap.g.cs", "F32_D64_Lengths.g.cs", "F32_D64_All.g.cs"]);
+        ["Acme.Kernels.Gemma.g.cs", "F32_D128_Causal_Window_Softcap.g.cs", "F32_D64_Lengths.g.cs", "F32_D64_Lengths_Ragged.g.cs", "F32_D64_All.g.cs"]);
 
     [Fact]
     public void Scalar_tiles_of_dimension_80() => Snapshot.Verify(GeneratorRun.Of(Source.Properties("80")), ["F32_D80.g.cs", "F32_D80_Scalar.g.cs", "F32_ScoresInParts_Scalar.g.cs", "F32_Values_Scalar.g.cs"]);

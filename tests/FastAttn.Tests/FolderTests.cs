@@ -20,7 +20,7 @@ public static partial class FolderTests
         Rows = "Runtime/Rows", Lanes = "Runtime/Lanes", Threads = "Runtime/Threads";
 
     // What a kernel is declared for, and runs on: with the interfaces that emitted code implements (Contract) the words that all of the runtime shares.
-    private static readonly string[] SharedWords = ["AttentionMask", "AttentionFeatures", "InstructionSet", "Activation"];
+    private static readonly string[] SharedWords = ["AttentionMask", "AttentionFeatures", "InstructionSet"];
 
     private static readonly Dictionary<string, string[]> MayUse = new(StringComparer.Ordinal)
     {

@@ -11,6 +11,7 @@ public static class GuardPageTests
     [InlineData(Child.GuardPages)]
     [InlineData(Child.FeatureGuardPages)]
     [InlineData(Child.LayerGuardPages)]
+    [InlineData(Child.RowGuardPages)]
     public static void No_call_touches_what_lies_outside_its_buffers(string sweep)
     {
         // In a process of its own, so that an overrun is a failure with a name instead of the end of all tests.

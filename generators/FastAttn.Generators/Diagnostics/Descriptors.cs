@@ -65,11 +65,7 @@ internal static class Descriptors
         "A feature is not known",
         "Features of '{0}' are {1}; combine members of AttentionFeatures");
 
-    public static readonly DiagnosticDescriptor ContradictoryFeatures = Error(
-        "FATTN013",
-        "Features contradict each other",
-        "'{0}' has both {1} and {2}, which exclude each other in a call: a batch is padded or it is not; remove one, or use AttentionFeatures.All");
-
+    // FATTN013 refused Lengths beside Ragged, which a kernel may have both.
     public static readonly DiagnosticDescriptor NameIsTaken = Error(
         "FATTN014",
         "The project declares a name that emitted code uses",

@@ -6,6 +6,7 @@ namespace FastAttn;
 /// What calls of a kernel may use beside its mask. A kernel that is declared without a feature has no code for it: it
 /// costs nothing, and a call that asks for it is refused.
 /// </summary>
+/// <remarks>A kernel may have both <see cref="Lengths"/> and <see cref="Ragged"/>: each of its calls is padded, or ragged, or neither, but not both.</remarks>
 [Flags]
 public enum AttentionFeatures
 {

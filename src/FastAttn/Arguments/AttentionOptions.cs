@@ -80,7 +80,7 @@ public readonly ref struct AttentionOptions
     /// first is 0. Query and output are then [H, T, D] or [T, H, D] with T the last start, and the log-sum-exp is [H, T].
     /// No sequence may be longer than the shape's query length.
     /// </summary>
-    /// <remarks>Needs <see cref="KeyStarts"/> too.</remarks>
+    /// <remarks>Needs <see cref="KeyStarts"/> too, but in layers (<c>MultiHeadAttention</c>) whose keys are those of a cache or memory.</remarks>
     public ReadOnlySpan<int> QueryStarts { get; init; }
 
     /// <summary>As <see cref="QueryStarts"/>, for keys and values.</summary>
@@ -122,6 +122,12 @@ public readonly ref struct AttentionOptions
 
     /// <summary>Whether queries and keys are known to be of different tokens, though there may be as many: key lengths then say nothing of queries.</summary>
     internal bool IsCrossAttention { get; init; }
+
+    /// <summary>
+    /// Whether keys and values are those of a layer's cache, which has an axis of sequences, and <see cref="KeyLengths"/>: <see cref="QueryStarts"/> then
+    /// stand without <see cref="KeyStarts"/>.
+    /// </summary>
+    internal bool HasCachedKeys { get; init; }
 
     /// <summary>The features that a kernel needs for these options.</summary>
     internal AttentionFeatures UsedFeatures

@@ -1,5 +1,7 @@
 using System;
 
+using FastAttn.Runtime;
+
 namespace FastAttn;
 
 /// <summary>
@@ -224,22 +226,22 @@ public sealed class KeyValueCache
             throw new InvalidOperationException($"The cache would hold {length} tokens of a sequence, more than the {max} that a span can.");
     }
 
-    /// <summary>The longest sequence once <paramref name="lengths"/> tokens, or <paramref name="length"/> where empty, are appended to each.</summary>
-    internal long LengthAfter(int length, ReadOnlySpan<int> lengths)
+    /// <summary>The longest sequence once some tokens are appended.</summary>
+    internal long LengthAfter(in LayerTokens tokens)
     {
         long longest = 0;
         for (int b = 0; b < Batch; b++)
-            longest = Math.Max(longest, (long)_lengths[b] + (lengths.IsEmpty ? length : lengths[b]));
+            longest = Math.Max(longest, (long)_lengths[b] + tokens.LengthOf(b));
         return longest;
     }
 
     /// <summary>Makes room for an append and remembers where it starts and ends.</summary>
-    internal void Begin(int length, ReadOnlySpan<int> lengths)
+    internal void Begin(in LayerTokens tokens)
     {
         for (int b = 0; b < Batch; b++)
         {
             _starts[b] = _lengths[b];
-            _ends[b] = _lengths[b] + (lengths.IsEmpty ? length : lengths[b]);
+            _ends[b] = _lengths[b] + tokens.LengthOf(b);
         }
 
         MakeRoom(Longest(_ends));

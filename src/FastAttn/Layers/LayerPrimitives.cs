@@ -76,7 +76,7 @@ public static class LayerPrimitives
     /// <param name="rows">How many rows, at least 0.</param>
     /// <param name="epsilon">ε, at least 0; with 0 a row of zeros gives NaN.</param>
     /// <param name="residual">[rows, dim]: what is added to the input first, rounded to float32; empty for nothing.</param>
-    /// <param name="weightOffset">What is added to each factor: 1 for Gemma, whose factors are stored less 1.</param>
+    /// <param name="weightOffset">What is added to each factor, the sum rounded to float32: 1 for Gemma, whose factors are stored less 1.</param>
     /// <param name="execution">How the call runs.</param>
     /// <remarks>
     /// The error is at most <c>2^−20·|y|</c> where that is normal, usually a quarter of that. No finite row overflows. A NaN makes its row NaN; ±∞

@@ -17,22 +17,61 @@ internal static class LayerValidation
             throw new ArgumentException($"Self-attention needs inputs of one dimension; the layer has {sizes.QueryInput}, {sizes.KeyInput} and {sizes.ValueInput}.", name);
     }
 
-    public static void CheckSizes(in MultiHeadDimensions sizes, int batch, int length, string lengthName, in AttentionExecution execution)
+    /// <summary>The tokens of sequences of one length.</summary>
+    public static LayerTokens CheckTokens(in MultiHeadDimensions sizes, int batch, int length, string lengthName, in AttentionExecution execution)
+    {
+        CheckSizes(batch, length, lengthName, execution);
+        LayerTokens tokens = new() { Batch = batch, Length = length };
+        CheckCount(sizes, tokens, lengthName);
+        return tokens;
+    }
+
+    /// <summary>The tokens of sequences that follow each other without padding.</summary>
+    /// <param name="sizes">The layer's.</param>
+    /// <param name="batch">Sequences.</param>
+    /// <param name="length">Tokens of each at most.</param>
+    /// <param name="lengthName">The parameter that has the length.</param>
+    /// <param name="startsName">The property or parameter that has the starts.</param>
+    /// <param name="starts">Where sequences begin.</param>
+    /// <param name="parameter">The parameter that errors of the starts name.</param>
+    /// <param name="execution">How the call runs.</param>
+    public static LayerTokens CheckRagged(
+        in MultiHeadDimensions sizes, int batch, int length, string lengthName, string startsName, ReadOnlySpan<int> starts, string parameter, in AttentionExecution execution)
+    {
+        CheckSizes(batch, length, lengthName, execution);
+        CallValidation.CheckStarts(startsName, starts, batch, length, parameter);
+        LayerTokens tokens = new() { Batch = batch, Length = length, Starts = starts };
+        CheckCount(sizes, tokens, parameter);
+        return tokens;
+    }
+
+    private static void CheckSizes(int batch, int length, string lengthName, in AttentionExecution execution)
     {
         ArgumentOutOfRangeException.ThrowIfNegative(batch);
         if (length < 0)
             throw new ArgumentOutOfRangeException(lengthName, length, "Must not be negative.");
         CallValidation.CheckExecution(execution);
-        int widest = Math.Max(Math.Max(sizes.Queries, sizes.Attended), Math.Max(sizes.Keys, sizes.Values));
-        if ((Int128)batch * length * widest > Array.MaxLength)
-            throw new ArgumentOutOfRangeException(lengthName, length, $"Batch {batch} × length {length} × {widest} floats of a token's heads are more than a span can hold.");
     }
 
-    public static void CheckRows(string name, int actual, int batch, int length, int width)
+    private static void CheckCount(in MultiHeadDimensions sizes, in LayerTokens tokens, string parameter)
     {
-        Int128 expected = (Int128)batch * length * width;
+        int widest = Math.Max(Math.Max(sizes.Queries, sizes.Attended), Math.Max(sizes.Keys, sizes.Values));
+        if ((Int128)tokens.Count * widest > Array.MaxLength)
+            throw new ArgumentOutOfRangeException(parameter, tokens.Count, $"A span cannot hold {tokens.ToString()} × {widest} floats of a token's heads.");
+    }
+
+    /// <summary>In self-attention queries and keys are of the same tokens.</summary>
+    public static void CheckSameStarts(in AttentionOptions options)
+    {
+        if (!options.QueryStarts.SequenceEqual(options.KeyStarts))
+            throw new ArgumentException("Queries and keys are of the same tokens; QueryStarts and KeyStarts differ.", nameof(options));
+    }
+
+    public static void CheckRows(string name, int actual, in LayerTokens tokens, int width)
+    {
+        Int128 expected = (Int128)tokens.Count * width;
         if (actual < expected)
-            throw new ArgumentException($"Has {actual} elements; batch {batch} × length {length} × dimension {width} need {expected}.", name);
+            throw new ArgumentException($"Has {actual} elements; {tokens.ToString()} × dimension {width} need {expected}.", name);
     }
 
     public static void CheckLengths(string name, ReadOnlySpan<int> lengths, int batch, int length)
@@ -49,15 +88,15 @@ internal static class LayerValidation
     }
 
     /// <summary>Positions of a rotary embedding: none, or one for each axis and token.</summary>
-    public static void CheckPositions(RotaryEmbedding? rotary, string name, ReadOnlySpan<int> positions, int batch, int length)
+    public static void CheckPositions(RotaryEmbedding? rotary, string name, ReadOnlySpan<int> positions, in LayerTokens tokens)
     {
         if (positions.IsEmpty)
             return;
         if (rotary is null)
             throw new ArgumentException("The layer has no rotary embedding, which alone has positions.", name);
-        Int128 expected = (Int128)rotary.Axes * batch * length;
+        Int128 expected = (Int128)rotary.Axes * tokens.Count;
         if (positions.Length != expected)
-            throw new ArgumentException($"Has {positions.Length} elements; axes {rotary.Axes} × batch {batch} × length {length} need {expected}.", name);
+            throw new ArgumentException($"Has {positions.Length} elements; axes {rotary.Axes} × {tokens.ToString()} need {expected}.", name);
         foreach (int position in positions)
             ArgumentOutOfRangeException.ThrowIfNegative(position, name);
     }
@@ -91,20 +130,19 @@ internal static class LayerValidation
         MultiHeadAttentionOptions.CheckCall(options);
         if (options.KeyPart is not null)
             throw new ArgumentException("A layer has all keys; KeyPart must not be given.", nameof(options));
-        if (!options.QueryStarts.IsEmpty || !options.KeyStarts.IsEmpty)
-            throw new ArgumentException("A layer takes sequences of one length; QueryStarts and KeyStarts must not be given.", nameof(options));
         CallValidation.CheckWithoutShape(options);
         AttentionCall ignored = default;
         CallValidation.CheckOptions(ref ignored, shape, options);
+        int queryLength = options.QueryStarts.IsEmpty ? shape.QueryLength : CallValidation.Longest(options.QueryStarts);
         if (options.PositionOffset is { } common)
-            CheckOffset(common, shape);
+            CheckOffset(common);
         foreach (int offset in options.PositionOffsets)
-            CheckOffset(offset, shape);
+            CheckOffset(offset);
 
-        void CheckOffset(int offset, in AttentionShape shape)
+        void CheckOffset(int offset)
         {
-            if (arePositions && (offset < 0 || offset + (long)shape.QueryLength - 1 > int.MaxValue))
-                throw new ArgumentOutOfRangeException(nameof(options), offset, $"Position offsets are those of the rotary embedding where none are given; with {shape.QueryLength} queries they must be 0 to {int.MaxValue - (shape.QueryLength - 1L)}.");
+            if (arePositions && (offset < 0 || offset + (long)queryLength - 1 > int.MaxValue))
+                throw new ArgumentOutOfRangeException(nameof(options), offset, $"Position offsets are those of the rotary embedding where none are given; with {queryLength} queries they must be 0 to {int.MaxValue - (queryLength - 1L)}.");
         }
     }
 
@@ -115,6 +153,8 @@ internal static class LayerValidation
     {
         if (weights.IsEmpty)
             return;
+        if (!options.QueryStarts.IsEmpty)
+            throw new ArgumentException("The weights of the softmax are those of sequences of one length: with QueryStarts they must not be asked for. A padded batch, with KeyLengths and QueryLengths, has them.", name);
         Int128 expected = (Int128)batch * heads * queryLength * keyLength;
         if (weights.Length < expected)
             throw new ArgumentException($"Has {weights.Length} elements; batch {batch} × heads {heads} × query length {queryLength} × key length {keyLength} need {expected}.", name);
@@ -136,9 +176,9 @@ internal static class LayerValidation
 
     /// <summary>Returns the length of the longest sequence after an append.</summary>
     /// <exception cref="InvalidOperationException">The cache has no room for that.</exception>
-    public static int CheckRoom(KeyValueCache cache, int length, ReadOnlySpan<int> lengths)
+    public static int CheckRoom(KeyValueCache cache, in LayerTokens tokens)
     {
-        long needed = cache.LengthAfter(length, lengths);
+        long needed = cache.LengthAfter(tokens);
         cache.CheckRoom(needed);
         return (int)needed;
     }

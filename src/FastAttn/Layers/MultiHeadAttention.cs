@@ -17,7 +17,7 @@ namespace FastAttn;
 /// </para>
 /// <para>
 /// What the layer always computes is in <see cref="MultiHeadAttentionOptions"/>: mask, scale, softcap and window, which a call's
-/// <see cref="AttentionOptions"/> must therefore leave out. What differs from call to call is in the latter: lengths, offsets, masks, biases and sinks.
+/// <see cref="AttentionOptions"/> must therefore leave out. What differs from call to call is in the latter: lengths or starts, offsets, masks, biases and sinks.
 /// </para>
 /// <para>
 /// <b>Indices.</b> Query <c>i</c> of sequence <c>b</c> stands at key <c>i + offset</c>, and the offset is:
@@ -32,8 +32,16 @@ namespace FastAttn;
 /// <c>i + offset + Right</c>, and ALiBi adds <c>−slope·|i + offset − j|</c>. Padding changes no offset: each sequence is as if alone.
 /// </para>
 /// <para>
+/// <b>Ragged batches.</b> With <see cref="AttentionOptions.QueryStarts"/> the sequences of a call follow each other without padding: with T for the
+/// last start, inputs are [T, d_in], outputs [T, d_model] and positions [A, T], and projections run over these T tokens. The call's lengths are
+/// bounds then, as those of an <see cref="AttentionShape"/> are in a kernel's ragged call: no sequence may be longer, and a mask has them as its L_q and
+/// L_k. Offsets and positions count from the start of a token's own sequence, and each sequence has the bits that it has alone. An input of keys has
+/// <see cref="AttentionOptions.KeyStarts"/>, in self-attention the same as of the queries; where keys are a cache's or memory's, starts of keys are refused.
+/// Weights of the softmax are those of padded calls: a ragged call that asks for them is refused.
+/// </para>
+/// <para>
 /// <b>Positions.</b> The rotary embedding turns query <c>i</c> by the position <c>i + offset</c> and key <c>j</c> by <c>j</c>, or by the
-/// positions that a call gives: [A, B, L], an <c>int</c> of at least 0 for each of the embedding's <see cref="RotaryEmbedding.Axes"/> A and
+/// positions that a call gives: [A, B, L], or [A, T] of ragged batches, an <c>int</c> of at least 0 for each of the embedding's <see cref="RotaryEmbedding.Axes"/> A and
 /// each token. A cached key keeps the position that it was appended with. Positions change nothing but the rotary embedding: a causal mask,
 /// a window and ALiBi go by indices.
 /// </para>
@@ -44,7 +52,7 @@ namespace FastAttn;
 /// need the same two.
 /// </para>
 /// <para>
-/// Inputs and outputs are dense: a token's row is contiguous, rows follow each other, then sequences. An output may be an input, but
+/// Inputs and outputs are dense: a token's row is contiguous, rows follow each other, then sequences. Shapes below are those of padded calls. An output may be an input, but
 /// must not overlap what the options have. Buffers may be longer than needed.
 /// </para>
 /// </remarks>
@@ -138,9 +146,9 @@ public sealed class MultiHeadAttention
     /// <param name="input">X: [B, L, d_in].</param>
     /// <param name="output">Written: [B, L, d_model].</param>
     /// <param name="batch">Sequences B.</param>
-    /// <param name="length">Tokens L of each sequence.</param>
+    /// <param name="length">Tokens L of each sequence; of ragged ones a bound.</param>
     /// <param name="options">
-    /// Lengths, offsets, masks, biases and sinks; <c>default</c> for none. Rows of the output after the end of a sequence that
+    /// Lengths or starts, offsets, masks, biases and sinks; <c>default</c> for none. Rows of the output after the end of a sequence that
     /// <see cref="AttentionOptions.KeyLengths"/> makes shorter are what the formula gives for what stands there; with
     /// <see cref="AttentionOptions.QueryLengths"/> they are the output bias, or 0, and cost nothing.
     /// </param>
@@ -166,18 +174,21 @@ public sealed class MultiHeadAttention
         Span<float> attentionWeights = default,
         AttentionExecution execution = default)
     {
-        LayerValidation.CheckSizes(_sizes, batch, length, nameof(length), execution);
+        LayerTokens tokens = Queries(batch, length, nameof(length), options, execution);
+        if (tokens.IsRagged)
+            LayerValidation.CheckSameStarts(options);
         LayerValidation.CheckOneInput(_sizes, nameof(input));
-        LayerValidation.CheckRows(nameof(input), input.Length, batch, length, _sizes.QueryInput);
-        LayerValidation.CheckRows(nameof(output), output.Length, batch, length, _sizes.Model);
-        LayerValidation.CheckPositions(_options.Rotary, nameof(positions), positions, batch, length);
-        CheckOptions(options, batch, length, length, positions, output);
-        LayerValidation.CheckWeights(nameof(attentionWeights), attentionWeights, batch, _sizes.Heads, length, length, input, default, default, output[..(batch * length * _sizes.Model)], options);
+        LayerValidation.CheckRows(nameof(input), input.Length, tokens, _sizes.QueryInput);
+        LayerValidation.CheckRows(nameof(output), output.Length, tokens, _sizes.Model);
+        LayerValidation.CheckPositions(_options.Rotary, nameof(positions), positions, tokens);
+        ReadOnlySpan<float> written = Written(output, tokens);
+        CheckOptions(options, tokens, length, positions, written);
+        LayerValidation.CheckWeights(nameof(attentionWeights), attentionWeights, batch, _sizes.Heads, length, length, input, default, default, written, options);
         Run(
             new()
             {
                 Query = input, Key = input, Value = input, Output = output, AttentionWeights = attentionWeights, QueryPositions = positions, KeyPositions = positions,
-                Batch = batch, QueryLength = length, KeyLength = length, IsSelf = true, Execution = execution,
+                Batch = batch, Queries = tokens, Keys = tokens, IsSelf = true, Execution = execution,
             },
             options);
     }
@@ -188,9 +199,9 @@ public sealed class MultiHeadAttention
     /// <param name="value">[B, L_k, value input]; usually the same as <paramref name="key"/>.</param>
     /// <param name="output">Written: [B, L_q, d_model].</param>
     /// <param name="batch">Sequences B.</param>
-    /// <param name="queryLength">Queries L_q of each sequence.</param>
-    /// <param name="keyLength">Keys and values L_k of each sequence.</param>
-    /// <param name="options">Lengths, offsets, masks, biases and sinks; <c>default</c> for none.</param>
+    /// <param name="queryLength">Queries L_q of each sequence; of ragged ones a bound.</param>
+    /// <param name="keyLength">Keys and values L_k of each sequence; of ragged ones a bound.</param>
+    /// <param name="options">Lengths or starts, offsets, masks, biases and sinks; <c>default</c> for none.</param>
     /// <param name="queryPositions">[A, B, L_q]: the queries' positions for the rotary embedding; empty for <c>i + offset</c>.</param>
     /// <param name="keyPositions">[A, B, L_k]: those of the keys; empty for <c>j</c>.</param>
     /// <param name="attentionWeights">
@@ -214,21 +225,24 @@ public sealed class MultiHeadAttention
         Span<float> attentionWeights = default,
         AttentionExecution execution = default)
     {
-        LayerValidation.CheckSizes(_sizes, batch, queryLength, nameof(queryLength), execution);
-        LayerValidation.CheckSizes(_sizes, batch, keyLength, nameof(keyLength), execution);
-        LayerValidation.CheckRows(nameof(query), query.Length, batch, queryLength, _sizes.QueryInput);
-        LayerValidation.CheckRows(nameof(key), key.Length, batch, keyLength, _sizes.KeyInput);
-        LayerValidation.CheckRows(nameof(value), value.Length, batch, keyLength, _sizes.ValueInput);
-        LayerValidation.CheckRows(nameof(output), output.Length, batch, queryLength, _sizes.Model);
-        LayerValidation.CheckPositions(_options.Rotary, nameof(queryPositions), queryPositions, batch, queryLength);
-        LayerValidation.CheckPositions(_options.Rotary, nameof(keyPositions), keyPositions, batch, keyLength);
-        CheckOptions(options, batch, queryLength, keyLength, queryPositions, output);
-        LayerValidation.CheckWeights(nameof(attentionWeights), attentionWeights, batch, _sizes.Heads, queryLength, keyLength, query, key, value, output[..(batch * queryLength * _sizes.Model)], options);
+        LayerTokens queries = Queries(batch, queryLength, nameof(queryLength), options, execution);
+        LayerTokens keys = queries.IsRagged
+            ? LayerValidation.CheckRagged(_sizes, batch, keyLength, nameof(keyLength), nameof(options.KeyStarts), options.KeyStarts, nameof(options), execution)
+            : LayerValidation.CheckTokens(_sizes, batch, keyLength, nameof(keyLength), execution);
+        LayerValidation.CheckRows(nameof(query), query.Length, queries, _sizes.QueryInput);
+        LayerValidation.CheckRows(nameof(key), key.Length, keys, _sizes.KeyInput);
+        LayerValidation.CheckRows(nameof(value), value.Length, keys, _sizes.ValueInput);
+        LayerValidation.CheckRows(nameof(output), output.Length, queries, _sizes.Model);
+        LayerValidation.CheckPositions(_options.Rotary, nameof(queryPositions), queryPositions, queries);
+        LayerValidation.CheckPositions(_options.Rotary, nameof(keyPositions), keyPositions, keys);
+        ReadOnlySpan<float> written = Written(output, queries);
+        CheckOptions(options, queries, keyLength, queryPositions, written);
+        LayerValidation.CheckWeights(nameof(attentionWeights), attentionWeights, batch, _sizes.Heads, queryLength, keyLength, query, key, value, written, options);
         Run(
             new()
             {
                 Query = query, Key = key, Value = value, Output = output, AttentionWeights = attentionWeights, QueryPositions = queryPositions, KeyPositions = keyPositions,
-                Batch = batch, QueryLength = queryLength, KeyLength = keyLength, Execution = execution,
+                Batch = batch, Queries = queries, Keys = keys, Execution = execution,
             },
             options);
     }
@@ -237,9 +251,13 @@ public sealed class MultiHeadAttention
     /// <param name="key">[B, L_k, key input].</param>
     /// <param name="value">[B, L_k, value input]; usually the same as <paramref name="key"/>.</param>
     /// <param name="batch">Sequences B.</param>
-    /// <param name="length">Keys and values L_k of each sequence.</param>
+    /// <param name="length">Keys and values L_k of each sequence; of ragged ones a bound.</param>
     /// <param name="keyLengths">[B]: for each sequence how many of them exist, as <see cref="AttentionOptions.KeyLengths"/>; all where empty.</param>
     /// <param name="positions">[A, B, L_k]: their positions for the rotary embedding; empty for <c>j</c>.</param>
+    /// <param name="keyStarts">
+    /// [B + 1]: for each sequence its first token and at last the end T, as <see cref="AttentionOptions.KeyStarts"/>, where sequences follow each other without
+    /// padding: key and value are then [T, input] and positions [A, T]. Empty where they are padded. Excludes <paramref name="keyLengths"/>.
+    /// </param>
     /// <param name="execution">How it runs: threads and cancellation, of the projections too.</param>
     /// <returns>The projected keys and values.</returns>
     /// <exception cref="ArgumentException">A length or size does not fit; the parameter is named.</exception>
@@ -251,21 +269,20 @@ public sealed class MultiHeadAttention
         int length,
         ReadOnlySpan<int> keyLengths = default,
         ReadOnlySpan<int> positions = default,
+        ReadOnlySpan<int> keyStarts = default,
         AttentionExecution execution = default)
     {
-        LayerValidation.CheckSizes(_sizes, batch, length, nameof(length), execution);
-        LayerValidation.CheckRows(nameof(key), key.Length, batch, length, _sizes.KeyInput);
-        LayerValidation.CheckRows(nameof(value), value.Length, batch, length, _sizes.ValueInput);
+        LayerTokens tokens = keyStarts.IsEmpty
+            ? LayerValidation.CheckTokens(_sizes, batch, length, nameof(length), execution) with { Lengths = keyLengths }
+            : LayerValidation.CheckRagged(_sizes, batch, length, nameof(length), nameof(keyStarts), keyStarts, nameof(keyStarts), execution);
+        if (tokens.IsRagged && !keyLengths.IsEmpty)
+            throw new ArgumentException("keyLengths and keyStarts exclude each other: leave out keyLengths, since sequences without padding have the lengths between their starts.", nameof(keyLengths));
+        LayerValidation.CheckRows(nameof(key), key.Length, tokens, _sizes.KeyInput);
+        LayerValidation.CheckRows(nameof(value), value.Length, tokens, _sizes.ValueInput);
         LayerValidation.CheckLengths(nameof(keyLengths), keyLengths, batch, length);
-        LayerValidation.CheckPositions(_options.Rotary, nameof(positions), positions, batch, length);
-        KeyValueCache memory = CreateCache(batch, length, canGrow: false);
-        Run(
-            new()
-            {
-                Key = key, Value = value, KeyPositions = positions, Batch = batch, KeyLength = length, Cache = memory, Appends = true,
-                Lengths = keyLengths, Execution = execution,
-            },
-            default);
+        LayerValidation.CheckPositions(_options.Rotary, nameof(positions), positions, tokens);
+        KeyValueCache memory = CreateCache(batch, tokens.Longest, canGrow: false);
+        Run(new() { Key = key, Value = value, KeyPositions = positions, Batch = batch, Keys = tokens, Cache = memory, Appends = true, Execution = execution }, default);
         return memory;
     }
 
@@ -273,8 +290,8 @@ public sealed class MultiHeadAttention
     /// <param name="query">[B, L_q, query input].</param>
     /// <param name="memory">What <see cref="ProjectMemory"/> of this layer returned, or a cache of it.</param>
     /// <param name="output">Written: [B, L_q, d_model].</param>
-    /// <param name="queryLength">Queries L_q of each sequence.</param>
-    /// <param name="options">Query lengths, offsets, masks, biases and sinks; <c>default</c> for none. The key lengths are those of the memory.</param>
+    /// <param name="queryLength">Queries L_q of each sequence; of ragged ones a bound.</param>
+    /// <param name="options">Query lengths or starts, offsets, masks, biases and sinks; <c>default</c> for none. The key lengths are those of the memory.</param>
     /// <param name="positions">[A, B, L_q]: the queries' positions for the rotary embedding; empty for <c>i + offset</c>.</param>
     /// <param name="attentionWeights">
     /// Written: [B, h, L_q, L_k], the weights of the softmax (<see cref="AttentionKernel.ComputeWeights"/>), where they are wanted; empty where not. They
@@ -294,19 +311,20 @@ public sealed class MultiHeadAttention
         AttentionExecution execution = default)
     {
         LayerValidation.CheckCache(_sizes, memory, nameof(memory));
-        LayerValidation.CheckSizes(_sizes, memory.Batch, queryLength, nameof(queryLength), execution);
-        LayerValidation.CheckRows(nameof(query), query.Length, memory.Batch, queryLength, _sizes.QueryInput);
-        LayerValidation.CheckRows(nameof(output), output.Length, memory.Batch, queryLength, _sizes.Model);
-        if (!options.KeyLengths.IsEmpty)
-            throw new ArgumentException("The memory has key lengths of its own; KeyLengths must not be given.", nameof(options));
-        LayerValidation.CheckPositions(_options.Rotary, nameof(positions), positions, memory.Batch, queryLength);
+        if (!options.KeyLengths.IsEmpty || !options.KeyStarts.IsEmpty)
+            throw new ArgumentException("The memory has key lengths of its own; KeyLengths and KeyStarts must not be given.", nameof(options));
+        LayerTokens queries = Queries(memory.Batch, queryLength, nameof(queryLength), options, execution);
+        LayerValidation.CheckRows(nameof(query), query.Length, queries, _sizes.QueryInput);
+        LayerValidation.CheckRows(nameof(output), output.Length, queries, _sizes.Model);
+        LayerValidation.CheckPositions(_options.Rotary, nameof(positions), positions, queries);
         int keyLength = KeyValueCache.Longest(memory.Lengths);
-        CheckOptions(options, memory.Batch, queryLength, keyLength, positions, output);
-        LayerValidation.CheckWeights(nameof(attentionWeights), attentionWeights, memory.Batch, _sizes.Heads, queryLength, keyLength, query, default, default, output[..(memory.Batch * queryLength * _sizes.Model)], options);
+        ReadOnlySpan<float> written = Written(output, queries);
+        CheckOptions(options with { HasCachedKeys = true }, queries, keyLength, positions, written);
+        LayerValidation.CheckWeights(nameof(attentionWeights), attentionWeights, memory.Batch, _sizes.Heads, queryLength, keyLength, query, default, default, written, options);
         Run(
             new()
             {
-                Query = query, Output = output, AttentionWeights = attentionWeights, QueryPositions = positions, Batch = memory.Batch, QueryLength = queryLength, Cache = memory,
+                Query = query, Output = output, AttentionWeights = attentionWeights, QueryPositions = positions, Batch = memory.Batch, Queries = queries, Cache = memory,
                 Execution = execution,
             },
             options);
@@ -321,11 +339,12 @@ public sealed class MultiHeadAttention
     /// <param name="input">The next tokens: [B, L, d_in].</param>
     /// <param name="output">Written: [B, L, d_model].</param>
     /// <param name="cache">From <see cref="CreateCache"/> of this layer; holds the tokens before these, and afterwards these too.</param>
-    /// <param name="length">Tokens L of each sequence.</param>
+    /// <param name="length">Tokens L of each sequence; of ragged ones a bound.</param>
     /// <param name="options">
-    /// Lengths, masks, biases and sinks; <c>default</c> for none. <see cref="AttentionOptions.QueryLengths"/> say how many of the next tokens each
-    /// sequence has, as in prompts of different lengths: the rest is not appended, and its rows of the output are the output bias, or 0. Key lengths
-    /// and position offsets are those of the cache. Keys are the tokens of the cache, then these: a mask's L_k is the length of the longest sequence
+    /// Lengths or starts, masks, biases and sinks; <c>default</c> for none. <see cref="AttentionOptions.QueryLengths"/> say how many of the next tokens each
+    /// sequence has, as in prompts of different lengths: the rest is not appended, and its rows of the output are the output bias, or 0.
+    /// <see cref="AttentionOptions.QueryStarts"/> say it without padding: one call may have a prompt of some sequences and the next token of
+    /// others, and none of the rest. Key lengths and position offsets are those of the cache. Keys are the tokens of the cache, then these: a mask's L_k is the length of the longest sequence
     /// afterwards.
     /// </param>
     /// <param name="positions">[A, B, L]: the tokens' positions for the rotary embedding; empty for <c>i + offset</c>.</param>
@@ -352,31 +371,40 @@ public sealed class MultiHeadAttention
         AttentionExecution execution = default)
     {
         LayerValidation.CheckCache(_sizes, cache, nameof(cache));
-        LayerValidation.CheckSizes(_sizes, cache.Batch, length, nameof(length), execution);
+        if (!options.KeyLengths.IsEmpty || !options.KeyStarts.IsEmpty || !options.PositionOffsets.IsEmpty || options.PositionOffset is not null)
+            throw new ArgumentException("The cache has key lengths and position offsets of its own; KeyLengths, KeyStarts, PositionOffset and PositionOffsets must not be given.", nameof(options));
+        LayerTokens tokens = Queries(cache.Batch, length, nameof(length), options, execution);
         LayerValidation.CheckOneInput(_sizes, nameof(input));
-        LayerValidation.CheckRows(nameof(input), input.Length, cache.Batch, length, _sizes.QueryInput);
-        LayerValidation.CheckRows(nameof(output), output.Length, cache.Batch, length, _sizes.Model);
+        LayerValidation.CheckRows(nameof(input), input.Length, tokens, _sizes.QueryInput);
+        LayerValidation.CheckRows(nameof(output), output.Length, tokens, _sizes.Model);
         LayerValidation.CheckCausal(_options, options, nameof(cache));
-        if (!options.KeyLengths.IsEmpty || !options.PositionOffsets.IsEmpty || options.PositionOffset is not null)
-            throw new ArgumentException("The cache has key lengths and position offsets of its own; KeyLengths, PositionOffset and PositionOffsets must not be given.", nameof(options));
-        ReadOnlySpan<int> lengths = options.QueryLengths;
-        LayerValidation.CheckLengths(nameof(options), lengths, cache.Batch, length);
-        LayerValidation.CheckPositions(_options.Rotary, nameof(positions), positions, cache.Batch, length);
-        int keyLength = LayerValidation.CheckRoom(cache, length, lengths);
-        CheckOptions(options, cache.Batch, length, keyLength, positions, output);
-        LayerValidation.CheckWeights(nameof(attentionWeights), attentionWeights, cache.Batch, _sizes.Heads, length, keyLength, input, default, default, output[..(cache.Batch * length * _sizes.Model)], options);
+        LayerValidation.CheckLengths(nameof(options), options.QueryLengths, cache.Batch, length);
+        LayerValidation.CheckPositions(_options.Rotary, nameof(positions), positions, tokens);
+        int keyLength = LayerValidation.CheckRoom(cache, tokens);
+        ReadOnlySpan<float> written = Written(output, tokens);
+        CheckOptions(options with { HasCachedKeys = true }, tokens, keyLength, positions, written);
+        LayerValidation.CheckWeights(nameof(attentionWeights), attentionWeights, cache.Batch, _sizes.Heads, length, keyLength, input, default, default, written, options);
         Run(
             new()
             {
                 Query = input, Key = input, Value = input, Output = output, AttentionWeights = attentionWeights, QueryPositions = positions, KeyPositions = positions,
-                Batch = cache.Batch, QueryLength = length, KeyLength = length, Cache = cache, Appends = true, Lengths = lengths, IsSelf = true, Execution = execution,
+                Batch = cache.Batch, Queries = tokens, Keys = tokens, Cache = cache, Appends = true, IsSelf = true, Execution = execution,
             },
             options);
     }
 
-    private void CheckOptions(in AttentionOptions options, int batch, int queryLength, int keyLength, ReadOnlySpan<int> positions, ReadOnlySpan<float> output) =>
+    /// <summary>The tokens of the queries of a call, checked.</summary>
+    private LayerTokens Queries(int batch, int length, string lengthName, in AttentionOptions options, in AttentionExecution execution) =>
+        options.QueryStarts.IsEmpty && options.KeyStarts.IsEmpty
+            ? LayerValidation.CheckTokens(_sizes, batch, length, lengthName, execution) with { Lengths = options.QueryLengths }
+            : LayerValidation.CheckRagged(_sizes, batch, length, lengthName, nameof(options.QueryStarts), options.QueryStarts, nameof(options), execution);
+
+    /// <summary>The part of the output, checked, that a call writes.</summary>
+    private ReadOnlySpan<float> Written(ReadOnlySpan<float> output, in LayerTokens queries) => output[..(int)(queries.Count * _sizes.Model)];
+
+    private void CheckOptions(in AttentionOptions options, in LayerTokens queries, int keyLength, ReadOnlySpan<int> positions, ReadOnlySpan<float> written) =>
         LayerValidation.CheckOptions(
-            options, new(batch, _sizes.Heads, _sizes.KeyValueHeads, queryLength, keyLength), arePositions: _options.Rotary is not null && positions.IsEmpty, output[..(batch * queryLength * _sizes.Model)]);
+            options, new(queries.Batch, _sizes.Heads, _sizes.KeyValueHeads, queries.Length, keyLength), arePositions: _options.Rotary is not null && positions.IsEmpty, written);
 
     private AttentionKernel Kernel(AttentionFeatures features) =>
         ScaledDotProductAttention.GetKernel(_sizes.Head, _options.Mask, features, _sizes.Value).For(InstructionSet);
@@ -387,13 +415,13 @@ public sealed class MultiHeadAttention
         if (call.Batch == 0)
             return;
         KeyValueCache? cache = call.Cache;
-        long queryTokens = (long)call.Batch * call.QueryLength, keyTokens = (long)call.Batch * call.KeyLength;
+        long queryTokens = call.Queries.Count, keyTokens = call.Keys.Count;
         long queries = ScratchRuler.Aligned(queryTokens * _sizes.Queries), keys = ScratchRuler.Aligned(keyTokens * _sizes.Keys), values = ScratchRuler.Aligned(keyTokens * _sizes.Values);
         // Where the first token of each sequence stands, or of all.
         ReadOnlySpan<int> starts = call.Appends ? cache!.Lengths : options.PositionOffsets;
         int commonStart = options.PositionOffset ?? 0;
         if (call.Appends)
-            cache!.Begin(call.KeyLength, call.Lengths);
+            cache!.Begin(call.Keys);
 
         Workspace workspace = Workspace.Rent(queries + keys + values + queryTokens * _sizes.Attended);
         try
@@ -417,9 +445,9 @@ public sealed class MultiHeadAttention
             fixed (float* cachedKeys = call.Appends ? cache!.Keys : null, cachedValues = call.Appends ? cache!.Values : null)
             {
                 int* keyStart = call.Appends ? start : null;
-                PrepareHeads(call, query, call.QueryLength, _sizes.Heads, _sizes.Head, _queryNorm, _options.Rotary, queryPositions, start, commonStart, null, null);
-                PrepareHeads(call, key, call.KeyLength, _sizes.KeyValueHeads, _sizes.Head, _keyNorm, _options.Rotary, keyPositions, keyStart, 0, stored, cachedKeys);
-                PrepareHeads(call, value, call.KeyLength, _sizes.KeyValueHeads, _sizes.Value, null, null, null, keyStart, 0, stored, cachedValues);
+                PrepareHeads(call, call.Queries, query, _sizes.Heads, _sizes.Head, _queryNorm, _options.Rotary, queryPositions, start, commonStart, null, null);
+                PrepareHeads(call, call.Keys, key, _sizes.KeyValueHeads, _sizes.Head, _keyNorm, _options.Rotary, keyPositions, keyStart, 0, stored, cachedKeys);
+                PrepareHeads(call, call.Keys, value, _sizes.KeyValueHeads, _sizes.Value, null, null, null, keyStart, 0, stored, cachedValues);
             }
 
             if (queryTokens > 0)
@@ -453,19 +481,17 @@ public sealed class MultiHeadAttention
     {
         ReadOnlySpan<int> lengths = call.Cache is not { } cache ? default : call.Appends ? cache.Ends : cache.Lengths;
         bool isEven = lengths.IsEmpty || !lengths.ContainsAnyExcept(lengths[0]);
-        AttentionOptions own = _options.Complete(options) with { IsCrossAttention = !call.IsSelf };
+        // With a cache QueryLengths are those of the tokens that are appended: the others are no queries, so that each sequence has the bits that it has alone.
+        AttentionOptions own = _options.Complete(options) with { IsCrossAttention = !call.IsSelf, HasCachedKeys = call.Cache is not null };
         if (!isEven)
             own = own with { KeyLengths = lengths };
-        // What is not appended is no query, so that each sequence has the bits that it has alone.
-        if (call.Appends && !call.Lengths.IsEmpty)
-            own = own with { QueryLengths = call.Lengths };
         bool isStaggered = call.Appends && call.Cache!.Starts.ContainsAnyExcept(call.Cache.Starts[0]);
         if (isStaggered)
             own = own with { PositionOffsets = call.Cache!.Starts };
         if (own.PositionOffsets.IsEmpty)
             own = own with { PositionOffset = call.Appends ? call.Cache!.Starts[0] : own.PositionOffset ?? 0 };
         AttentionShape shape = new(
-            call.Batch, _sizes.Heads, _sizes.KeyValueHeads, call.QueryLength, call.Cache is null ? call.KeyLength : KeyValueCache.Longest(lengths)) { Layout = AttentionLayout.BatchLengthHeadDim };
+            call.Batch, _sizes.Heads, _sizes.KeyValueHeads, call.Queries.Length, call.Cache is null ? call.Keys.Length : KeyValueCache.Longest(lengths)) { Layout = AttentionLayout.BatchLengthHeadDim };
         AttentionKernel kernel = own.UsedFeatures == AttentionFeatures.None ? _kernel : _featured;
         AttentionInput keys = call.Cache is null ? new(key) : new(key, call.Cache.Strides(_sizes.Head)), values = call.Cache is null ? new(value) : new(value, call.Cache.Strides(_sizes.Value));
         kernel.Forward(query, keys, values, output, shape, own, call.Execution);
@@ -474,25 +500,31 @@ public sealed class MultiHeadAttention
     }
 
     private static unsafe void PrepareHeads(
-        in LayerCall call, float* heads, int length, int count, int dim, HeadNorm? norm, RotaryEmbedding? rotary, int* positions, int* starts, int commonStart, int* ends, float* destination)
+        in LayerCall call, in LayerTokens tokens, float* heads, int count, int dim, HeadNorm? norm, RotaryEmbedding? rotary, int* positions, int* starts, int commonStart, int* ends,
+        float* destination)
     {
-        HeadsWork work = new()
+        fixed (int* tokenStarts = tokens.Starts)
         {
-            Source = heads,
-            Destination = destination,
-            Strides = destination == null ? default : call.Cache!.Strides(dim),
-            Batch = call.Batch,
-            Length = length,
-            Heads = count,
-            Dim = dim,
-            Starts = starts,
-            CommonStart = commonStart,
-            Ends = ends,
-            Norm = norm,
-            Rotary = rotary,
-            Positions = positions,
-        };
-        if (work.IsNeeded)
-            TiledJob<HeadsWork>.Run(work, call.Execution.MaxDegreeOfParallelism, call.Execution.CancellationToken);
+            HeadsWork work = new()
+            {
+                Source = heads,
+                Destination = destination,
+                Strides = destination == null ? default : call.Cache!.Strides(dim),
+                Batch = call.Batch,
+                Length = tokens.Length,
+                Tokens = (int)tokens.Count,
+                TokenStarts = tokenStarts,
+                Heads = count,
+                Dim = dim,
+                Starts = starts,
+                CommonStart = commonStart,
+                Ends = ends,
+                Norm = norm,
+                Rotary = rotary,
+                Positions = positions,
+            };
+            if (work.IsNeeded)
+                TiledJob<HeadsWork>.Run(work, call.Execution.MaxDegreeOfParallelism, call.Execution.CancellationToken);
+        }
     }
 }

@@ -1,6 +1,7 @@
 using System;
 
 using FastAttn.Tests.MultiHead;
+using FastAttn.Tests.Primitives;
 
 namespace FastAttn.Tests.Fixtures;
 
@@ -15,6 +16,7 @@ internal static class Child
 
     public const string GuardPages = nameof(GuardPages);
     public const string LayerGuardPages = nameof(LayerGuardPages);
+    public const string RowGuardPages = nameof(RowGuardPages);
     public const string FeatureGuardPages = nameof(FeatureGuardPages);
     public const string Crash = nameof(Crash);
     public const string DefaultInstructionSet = nameof(DefaultInstructionSet);
@@ -46,6 +48,7 @@ internal static class Child
         GuardPages => GuardSweep.RunKernels,
         FeatureGuardPages => GuardSweep.RunFeatures,
         LayerGuardPages => LayerGuardSweep.Run,
+        RowGuardPages => RowGuardSweep.Run,
         _ => null,
     };
 

@@ -11,6 +11,10 @@ internal static partial class FeatureKernels
     [AttentionKernel(16, Features = AttentionFeatures.Ragged)]
     public static partial AttentionKernel Ragged16 { get; }
 
+    /// <summary>Padded calls and ragged ones.</summary>
+    [AttentionKernel(16, Features = AttentionFeatures.Lengths | AttentionFeatures.Ragged)]
+    public static partial AttentionKernel LengthsRagged16 { get; }
+
     [AttentionKernel(16, Features = AttentionFeatures.Window)]
     public static partial AttentionKernel Window16 { get; }
 
@@ -55,6 +59,7 @@ internal static partial class FeatureKernels
     [
         (KeyLengths16, AttentionFeatures.Lengths),
         (Ragged16, AttentionFeatures.Ragged),
+        (LengthsRagged16, AttentionFeatures.Lengths | AttentionFeatures.Ragged),
         (Window16, AttentionFeatures.Window),
         (AdditiveMask16, AttentionFeatures.AdditiveMask),
         (BooleanMask16, AttentionFeatures.BooleanMask),

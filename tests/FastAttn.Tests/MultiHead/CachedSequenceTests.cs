@@ -188,7 +188,7 @@ public static class CachedSequenceTests
     private static KeyValueCache Filled(int batch, int[] lengths, int capacity)
     {
         KeyValueCache cache = new(batch, keyValueHeads: 2, headDim: 50, valueDim: 3, capacity, canGrow: false);
-        cache.Begin(0, lengths);
+        cache.Begin(new() { Batch = batch, Lengths = lengths });
         cache.Commit();
         for (int i = 0; i < cache.Keys.Length; i++)
             cache.Keys[i] = i;

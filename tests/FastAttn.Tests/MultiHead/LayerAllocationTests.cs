@@ -17,7 +17,7 @@ public static class LayerAllocationTests
         MultiHeadAttention built = new Layer(
             new() { ModelDim = 32, Heads = 2, Mask = AttentionMask.Causal, Rotary = new(16) }, hasNorm: true).Build();
         float[] input = Tokens.Normal(2 * 6 * 32), output = new float[input.Length];
-        int[] lengths = [6, 3];
+        int[] lengths = [6, 3], starts = [0, 6, 9];
         foreach (MultiHeadAttention layer in InstructionSets.Supported.Select(built.For))
         {
             KeyValueCache memory = layer.ProjectMemory(input, input, 2, 6), cache = layer.CreateCache(2, 6, canGrow: false);
@@ -27,6 +27,13 @@ public static class LayerAllocationTests
             {
                 cache.Clear();
                 layer.Forward(input, output, cache, 6, new() { QueryLengths = lengths }, execution: new() { MaxDegreeOfParallelism = 1 });
+            });
+            AllocatesNothing(() => layer.Forward(input, output, 2, 6, new() { QueryStarts = starts, KeyStarts = starts }, execution: new() { MaxDegreeOfParallelism = 1 }));
+            AllocatesNothing(() => layer.Attend(input, memory, output, 6, new() { QueryStarts = starts }, execution: new() { MaxDegreeOfParallelism = 1 }));
+            AllocatesNothing(() =>
+            {
+                cache.Clear();
+                layer.Forward(input, output, cache, 6, new() { QueryStarts = starts }, execution: new() { MaxDegreeOfParallelism = 1 });
             });
         }
     }

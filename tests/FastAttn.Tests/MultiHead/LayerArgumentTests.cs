@@ -100,7 +100,7 @@ public static class LayerArgumentTests
     {
         float[] tokens = new float[2 * 3 * 12];
         KeyValueCache memory = Causal.ProjectMemory(tokens, tokens, 2, 3), cache = Causal.CreateCache(2, 8);
-        foreach (string member in (string[])["Scale", "Softcap", "Window", "KeyPart", "QueryStarts"])
+        foreach (string member in (string[])["Scale", "Softcap", "Window", "KeyPart"])
         {
             Refused("options", output => Causal.Forward(tokens, output, 2, 3, With(member)), 72);
             Refused("options", output => Causal.Forward(tokens, tokens, tokens, output, 2, 3, 3, With(member)), 72);
@@ -115,8 +115,7 @@ public static class LayerArgumentTests
             "Scale" => new() { Scale = 1 },
             "Softcap" => new() { Softcap = 1 },
             "Window" => new() { Window = AttentionWindow.Sliding(2) },
-            "KeyPart" => new() { KeyPart = new(0, 3) },
-            _ => new() { QueryStarts = [0, 1, 2], KeyStarts = [0, 1, 2] },
+            _ => new() { KeyPart = new(0, 3) },
         };
     }
 
@@ -211,7 +210,6 @@ public static class LayerArgumentTests
         Refused("options", output => Valid.Forward(tokens, output, 2, 5, new() { KeyLengths = [5] }), 120);
         Refused("options", output => Valid.Forward(tokens, output, 2, 5, new() { PositionOffsets = [5] }), 120);
         Refused("options", output => Valid.Forward(tokens, output, 2, 5, new() { PositionOffset = 1, PositionOffsets = [5, 5] }), 120);
-        Refused("options", output => Valid.Forward(tokens, output, 2, 5, new() { QueryStarts = [0, 1, 2], KeyStarts = [0, 1, 2] }), 120);
         MultiHeadAttention rotary = new Layer(Options with { Rotary = new(4) }).Build(), cross = new Layer(Options with { ValueInputDim = 13 }).Build();
         foreach (int wrong in (int[])[-1, int.MinValue, int.MaxValue - 3])
             Refused("options", output => rotary.Forward(tokens, output, 2, 5, new() { PositionOffset = wrong }), 120);

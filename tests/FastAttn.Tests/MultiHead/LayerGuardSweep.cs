@@ -84,14 +84,21 @@ internal static class LayerGuardSweep
         MultiHeadAttention layer = new Layer(
             new() { ModelDim = 27, Heads = 3, Mask = AttentionMask.Causal, Rotary = new(8) }, hasNorm: true).Build().For(instructionSet);
         float[] tokens = Tokens.Normal(length * 27), expected = new float[tokens.Length];
-        layer.Forward(tokens, expected, 1, length);
 
-        Span<float> source = input.Take(tokens.Length, atEnd), destination = output.Take(expected.Length, atEnd);
-        tokens.CopyTo(source);
-        output.Fill(Canary.Value);
-        layer.Forward(source, destination, 1, length);
-        Check(output, expected, destination, atEnd, what);
-        return 1;
+        // As one sequence, and as two of which one may be empty.
+        int[] starts = [0, length / 3, length];
+        foreach (bool isRagged in (bool[])[false, true])
+        {
+            AttentionOptions options = isRagged ? new() { QueryStarts = starts, KeyStarts = starts } : default;
+            layer.Forward(tokens, expected, isRagged ? 2 : 1, length, options);
+            Span<float> source = input.Take(tokens.Length, atEnd), destination = output.Take(expected.Length, atEnd);
+            tokens.CopyTo(source);
+            output.Fill(Canary.Value);
+            layer.Forward(source, destination, isRagged ? 2 : 1, length, options);
+            Check(output, expected, destination, atEnd, isRagged ? $"{what}, ragged" : what);
+        }
+
+        return 2;
     }
 
     private static void Check(GuardedBuffer output, float[] expected, Span<float> actual, bool atEnd, string what)

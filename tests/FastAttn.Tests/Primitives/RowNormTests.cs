@@ -3,6 +3,7 @@ using System.Linq;
 
 using FastAttn.Runtime;
 using FastAttn.Tests.Fixtures;
+using FastAttn.Tests.MultiHead;
 
 using Xunit;
 
@@ -53,7 +54,7 @@ public static class RowNormTests
             // A row of equal elements has no deviation to divide by.
             if (dim == 1 && kind == Kind.Tiny)
                 continue;
-            float[] input = Input(kind, dim), weight = Normal(dim, 2), bias = Normal(dim, 3), output = new float[input.Length];
+            float[] input = Input(kind, dim), weight = Tokens.Normal(dim, 2), bias = Tokens.Normal(dim, 3), output = new float[input.Length];
             float epsilon = kind == Kind.Tiny ? 0 : Epsilon;
             double[] exact = Exact(input, weight, epsilon, isCentred: true);
             foreach (RowFunctions functions in Functions)
@@ -81,7 +82,7 @@ public static class RowNormTests
         {
             foreach (float offset in (float[])[0, 1])
             {
-                float[] input = Input(kind, dim), weight = Normal(dim, 2), output = new float[input.Length];
+                float[] input = Input(kind, dim), weight = Tokens.Normal(dim, 2), output = new float[input.Length];
                 float epsilon = kind == Kind.Tiny ? 0 : Epsilon;
 
                 // A factor's sum with the offset is rounded by itself and may cancel.
@@ -138,7 +139,7 @@ public static class RowNormTests
     {
         foreach (int dim in Dims)
         {
-            float[] input = Normal(Rows * dim, 1), residual = Normal(Rows * dim, 4), weight = Normal(dim, 2), bias = Normal(dim, 3);
+            float[] input = Tokens.Normal(Rows * dim, 1), residual = Tokens.Normal(Rows * dim, 4), weight = Tokens.Normal(dim, 2), bias = Tokens.Normal(dim, 3);
             float[] sum = [.. input.Zip(residual, static (x, r) => x + r)];
             foreach (RowFunctions functions in Functions)
             {
@@ -192,7 +193,7 @@ public static class RowNormTests
                 {
                     for (int place = 0; place < Dim; place++)
                     {
-                        float[] input = Normal(3 * Dim, 1), clean = new float[input.Length], output = new float[input.Length];
+                        float[] input = Tokens.Normal(3 * Dim, 1), clean = new float[input.Length], output = new float[input.Length];
                         LayerPrimitives.Normalise(functions, new() { Input = input, Weight = weight, Output = clean, Rows = 3, Epsilon = Epsilon, IsCentred = isCentred }, default);
                         input[Dim + place] = poison;
                         LayerPrimitives.Normalise(functions, new() { Input = input, Weight = weight, Output = output, Rows = 3, Epsilon = Epsilon, IsCentred = isCentred }, default);
@@ -234,7 +235,7 @@ public static class RowNormTests
 
     private static float[] Input(Kind kind, int dim)
     {
-        float[] input = Normal(Rows * dim, 1);
+        float[] input = Tokens.Normal(Rows * dim, 1);
         for (int start = 0; start < input.Length; start += dim)
         {
             Span<float> row = input.AsSpan(start, dim);
@@ -257,12 +258,5 @@ public static class RowNormTests
         }
 
         return input;
-    }
-
-    private static float[] Normal(int count, int seed)
-    {
-        var numbers = new float[count];
-        RandomData.FillNormal(numbers, new Random(seed));
-        return numbers;
     }
 }

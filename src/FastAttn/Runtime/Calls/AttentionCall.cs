@@ -23,11 +23,16 @@ internal unsafe struct AttentionCall
     [MethodImpl(MethodImplOptions.AggressiveOptimization)]
     public readonly Sequence SequenceAt(int index)
     {
-        Sequence sequence = new(index, index, 0, Shape.QueryLength, 0, Shape.KeyLength, 0);
+        Sequence sequence = new(index, index, 0, Shape.QueryLength, index, 0, Shape.KeyLength, 0);
         if ((Uses & AttentionFeatures.Ragged) != 0)
         {
-            int* queries = Visibility.QueryStarts + index, keys = Visibility.KeyStarts + index;
-            sequence = new(0, index, queries[0], queries[1] - queries[0], keys[0], keys[1] - keys[0], 0);
+            int* queries = Visibility.QueryStarts + index;
+            sequence = sequence with { QueryBatch = 0, QueryStart = queries[0], QueryLength = queries[1] - queries[0] };
+            if (Visibility.KeyStarts != null)
+            {
+                int* keys = Visibility.KeyStarts + index;
+                sequence = sequence with { KeyBatch = 0, KeyStart = keys[0], KeyLength = keys[1] - keys[0] };
+            }
         }
 
         if (Visibility.KeyLengths != null)

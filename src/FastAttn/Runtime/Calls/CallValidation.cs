@@ -33,9 +33,10 @@ internal static class CallValidation
         where TOutput : unmanaged
     {
         AttentionCall call = CheckQueryAndKey(kernel, query, key, shape, options, execution, out ReadOnlySpan<float> queries, out ReadOnlySpan<float> keys);
-        (int batch, int queryTokens, int keyTokens) = TokensOf(call, shape, options);
+        (int batch, int queryTokens) = QueriesOf(shape, options);
+        (int keyBatch, int keyTokens) = KeysOf(shape, options);
         int valueDim = call.Operands.ValueDim = kernel.ValueDim;
-        call.Operands.ValueStrides = CheckInput(Value, value, batch, shape.KeyValueHeads, keyTokens, valueDim, shape.Layout, out ReadOnlySpan<float> values);
+        call.Operands.ValueStrides = CheckInput(Value, value, keyBatch, shape.KeyValueHeads, keyTokens, valueDim, shape.Layout, out ReadOnlySpan<float> values);
         (call.Operands.OutputStrides, int written) = CheckBuffer(Output, output.Length, batch, shape.QueryHeads, queryTokens, valueDim, outputStrides, shape.Layout);
         CheckRowsApart(Output, batch, shape.QueryHeads, queryTokens, valueDim, call.Operands.OutputStrides);
         output = output[..written];
@@ -139,29 +140,38 @@ internal static class CallValidation
         CheckOptions(ref call, shape, options);
         CheckDiagonal(kernel.Mask, uses, shape, options);
         call.Shape = LongestOf(shape, options);
-        (int batch, int queryTokens, int keyTokens) = TokensOf(call, shape, options);
+        (int batch, int queryTokens) = QueriesOf(shape, options);
+        (int keyBatch, int keyTokens) = KeysOf(shape, options);
         call.Operands.QueryTokens = queryTokens;
         call.Operands.QueryStrides = CheckInput(Query, query, batch, shape.QueryHeads, queryTokens, headDim, shape.Layout, out queries);
-        call.Operands.KeyStrides = CheckInput(Key, key, batch, shape.KeyValueHeads, keyTokens, headDim, shape.Layout, out keys);
+        call.Operands.KeyStrides = CheckInput(Key, key, keyBatch, shape.KeyValueHeads, keyTokens, headDim, shape.Layout, out keys);
         return call;
     }
 
-    /// <summary>Batch and tokens as buffers have them: sequences that follow each other without padding are one axis of tokens.</summary>
-    private static (int Batch, int QueryTokens, int KeyTokens) TokensOf(in AttentionCall call, in AttentionShape shape, in AttentionOptions options) =>
-        (call.Uses & AttentionFeatures.Ragged) != 0 ? (1, options.QueryStarts[^1], options.KeyStarts[^1]) : (shape.Batch, shape.QueryLength, shape.KeyLength);
+    /// <summary>Batch and tokens as queries and outputs have them: sequences that follow each other without padding are one axis of tokens.</summary>
+    private static (int Batch, int Tokens) QueriesOf(in AttentionShape shape, in AttentionOptions options) =>
+        options.QueryStarts.IsEmpty ? (shape.Batch, shape.QueryLength) : (1, options.QueryStarts[^1]);
+
+    /// <summary>As <see cref="QueriesOf"/>, of keys and values.</summary>
+    private static (int Batch, int Tokens) KeysOf(in AttentionShape shape, in AttentionOptions options) =>
+        options.KeyStarts.IsEmpty ? (shape.Batch, shape.KeyLength) : (1, options.KeyStarts[^1]);
 
     /// <summary>The shape with the lengths of the longest sequences, where they are ragged: those of the caller may be mere bounds.</summary>
     private static AttentionShape LongestOf(in AttentionShape shape, in AttentionOptions options)
     {
-        return options.QueryStarts.IsEmpty ? shape : shape with { QueryLength = Longest(options.QueryStarts), KeyLength = Longest(options.KeyStarts) };
+        AttentionShape longest = shape;
+        if (!options.QueryStarts.IsEmpty)
+            longest = longest with { QueryLength = Longest(options.QueryStarts) };
+        return options.KeyStarts.IsEmpty ? longest : longest with { KeyLength = Longest(options.KeyStarts) };
+    }
 
-        static int Longest(ReadOnlySpan<int> starts)
-        {
-            int longest = 0;
-            for (int b = 1; b < starts.Length; b++)
-                longest = Math.Max(longest, starts[b] - starts[b - 1]);
-            return longest;
-        }
+    /// <summary>The length of the longest sequence between some starts.</summary>
+    public static int Longest(ReadOnlySpan<int> starts)
+    {
+        int longest = 0;
+        for (int b = 1; b < starts.Length; b++)
+            longest = Math.Max(longest, starts[b] - starts[b - 1]);
+        return longest;
     }
 
     /// <summary>Whether a call is self-attention of sequences that are, or may be, padded to one length.</summary>
@@ -219,14 +229,14 @@ internal static class CallValidation
         if (!options.KeyLengths.IsEmpty)
         {
             if (!options.KeyStarts.IsEmpty)
-                throw new ArgumentException("KeyLengths and KeyStarts exclude each other: sequences without padding have the lengths between their starts.", Options);
+                throw new ArgumentException("KeyLengths and KeyStarts exclude each other: leave out KeyLengths, since sequences without padding have the lengths between their starts, or the starts, where sequences are padded.", Options);
             CheckLengths(nameof(options.KeyLengths), options.KeyLengths, shape.Batch, shape.KeyLength);
         }
 
         if (!options.QueryLengths.IsEmpty)
         {
             if (!options.QueryStarts.IsEmpty)
-                throw new ArgumentException("QueryLengths and QueryStarts exclude each other: sequences without padding have the lengths between their starts.", Options);
+                throw new ArgumentException("QueryLengths and QueryStarts exclude each other: leave out QueryLengths, since sequences without padding have the lengths between their starts, or the starts, where sequences are padded.", Options);
             CheckLengths(nameof(options.QueryLengths), options.QueryLengths, shape.Batch, shape.QueryLength);
         }
 
@@ -276,20 +286,22 @@ internal static class CallValidation
     public static void CheckStarts(in AttentionShape shape, in AttentionOptions options)
     {
         CheckStarts(nameof(options.QueryStarts), options.QueryStarts, shape.Batch, shape.QueryLength);
-        CheckStarts(nameof(options.KeyStarts), options.KeyStarts, shape.Batch, shape.KeyLength);
+        if (!options.HasCachedKeys)
+            CheckStarts(nameof(options.KeyStarts), options.KeyStarts, shape.Batch, shape.KeyLength);
     }
 
-    private static void CheckStarts(string property, ReadOnlySpan<int> starts, int batch, int longest)
+    /// <summary>Checks where the sequences of queries, or of keys, begin.</summary>
+    public static void CheckStarts(string property, ReadOnlySpan<int> starts, int batch, int longest, string parameter = Options)
     {
         if (starts.Length != batch + 1L)
-            throw new ArgumentException($"{property} has {starts.Length} elements; batch {batch} needs {batch + 1L}, the last being the end. QueryStarts and KeyStarts go together.", Options);
+            throw new ArgumentException($"{property} has {starts.Length} elements; batch {batch} needs {batch + 1L}, the last being the end.{(starts.IsEmpty ? " QueryStarts and KeyStarts go together." : string.Empty)}", parameter);
         if (starts[0] != 0)
-            throw new ArgumentOutOfRangeException(Options, starts[0], $"{property} must begin with 0.");
+            throw new ArgumentOutOfRangeException(parameter, starts[0], $"{property} must begin with 0.");
         for (int b = 0; b < batch; b++)
         {
             long length = (long)starts[b + 1] - starts[b];
             if (length < 0 || length > longest)
-                throw new ArgumentOutOfRangeException(Options, length, $"{property} give sequence {b} a length of {length}; it must be 0 to the shape's {longest}.");
+                throw new ArgumentOutOfRangeException(parameter, length, $"{property} give sequence {b} a length of {length}; it must be 0 to the shape's {longest}.");
         }
     }
 

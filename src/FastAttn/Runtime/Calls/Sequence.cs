@@ -1,14 +1,15 @@
 namespace FastAttn.Runtime;
 
 /// <summary>The sizes and places of one sequence of a call, which may be padded or one of a ragged batch.</summary>
-/// <param name="Batch">Its number where buffers have a batch axis, else 0.</param>
 /// <param name="Index">Its number in the call.</param>
+/// <param name="QueryBatch">Its number where queries and outputs have a batch axis, else 0.</param>
 /// <param name="QueryStart">The token that its queries begin with.</param>
 /// <param name="QueryLength">Its queries that exist.</param>
+/// <param name="KeyBatch">Its number where keys and values have a batch axis, else 0.</param>
 /// <param name="KeyStart">The token that its keys begin with.</param>
 /// <param name="KeyLength">Its keys that exist.</param>
 /// <param name="PositionOffset">Query i stands at key i + offset.</param>
-internal readonly record struct Sequence(int Batch, int Index, int QueryStart, int QueryLength, int KeyStart, int KeyLength, long PositionOffset)
+internal readonly record struct Sequence(int Index, int QueryBatch, int QueryStart, int QueryLength, int KeyBatch, int KeyStart, int KeyLength, long PositionOffset)
 {
     /// <summary>A sequence of a call, from the options as the caller gives them (<see cref="AttentionCall.SequenceAt"/> once they are pinned).</summary>
     /// <param name="index">Its number in the call.</param>
@@ -16,13 +17,13 @@ internal readonly record struct Sequence(int Batch, int Index, int QueryStart, i
     /// <param name="options">The options, checked.</param>
     public static Sequence Of(int index, in AttentionShape shape, in AttentionOptions options)
     {
-        bool isRagged = !options.QueryStarts.IsEmpty;
-        int queryStart = isRagged ? options.QueryStarts[index] : 0, keyStart = isRagged ? options.KeyStarts[index] : 0;
-        int queryLength = isRagged ? options.QueryStarts[index + 1] - queryStart : options.QueryLengths.IsEmpty ? shape.QueryLength : options.QueryLengths[index];
-        int keyLength = isRagged ? options.KeyStarts[index + 1] - keyStart : options.KeyLengths.IsEmpty ? shape.KeyLength : options.KeyLengths[index];
+        bool hasQueryStarts = !options.QueryStarts.IsEmpty, hasKeyStarts = !options.KeyStarts.IsEmpty;
+        int queryStart = hasQueryStarts ? options.QueryStarts[index] : 0, keyStart = hasKeyStarts ? options.KeyStarts[index] : 0;
+        int queryLength = hasQueryStarts ? options.QueryStarts[index + 1] - queryStart : options.QueryLengths.IsEmpty ? shape.QueryLength : options.QueryLengths[index];
+        int keyLength = hasKeyStarts ? options.KeyStarts[index + 1] - keyStart : options.KeyLengths.IsEmpty ? shape.KeyLength : options.KeyLengths[index];
         int? given = options.PositionOffsets.IsEmpty ? options.PositionOffset : options.PositionOffsets[index];
         long offset = given ?? DefaultOffset(CallValidation.IsSelfAttention(shape, options), queryLength, options.KeyPart?.KeyLength ?? keyLength);
-        return new(isRagged ? 0 : index, index, queryStart, queryLength, keyStart, keyLength, offset - (options.KeyPart?.Start ?? 0));
+        return new(index, hasQueryStarts ? 0 : index, queryStart, queryLength, hasKeyStarts ? 0 : index, keyStart, keyLength, offset - (options.KeyPart?.Start ?? 0));
     }
 
     /// <summary>The offset where the caller gives none: alone, self-attention has 0, and the last query of a rectangular call sees the last key.</summary>

@@ -27,8 +27,8 @@ internal readonly struct TileRowMap
         _queryTokens = _ragged ? call.Operands.QueryTokens : call.Shape.QueryLength;
     }
 
-    /// <summary>The sequence where buffers have a batch axis, else 0.</summary>
-    public int Batch => _sequence.Batch;
+    /// <summary>The sequence where keys and values have a batch axis, else 0.</summary>
+    public int KeyBatch => _sequence.KeyBatch;
 
     /// <summary>The key-value head that all rows read.</summary>
     public int KeyValueHead => _keyValueHead;
@@ -50,7 +50,7 @@ internal readonly struct TileRowMap
     /// <summary>Where row <paramref name="row"/> of the tile stands in a buffer of queries or outputs.</summary>
     [MethodImpl(MethodImplOptions.AggressiveInlining)]
     public long Offset(int row, in AttentionStrides strides) =>
-        _sequence.Batch * strides.Batch + Head(row) * strides.Head + (_sequence.QueryStart + Position(row)) * strides.Length;
+        _sequence.QueryBatch * strides.Batch + Head(row) * strides.Head + (_sequence.QueryStart + Position(row)) * strides.Length;
 
     /// <summary>Where the mask row of row <paramref name="row"/> of the tile begins.</summary>
     [MethodImpl(MethodImplOptions.AggressiveInlining)]
@@ -60,5 +60,5 @@ internal readonly struct TileRowMap
     /// <summary>Where row <paramref name="row"/> of the tile stands in [B, H, Lq], or in [H, T] where sequences are ragged.</summary>
     [MethodImpl(MethodImplOptions.AggressiveInlining)]
     public long LogSumExpIndex(int row) =>
-        (_sequence.Batch * (long)_queryHeads + Head(row)) * _queryTokens + _sequence.QueryStart + Position(row);
+        (_sequence.QueryBatch * (long)_queryHeads + Head(row)) * _queryTokens + _sequence.QueryStart + Position(row);
 }

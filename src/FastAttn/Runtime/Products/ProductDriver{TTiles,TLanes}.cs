@@ -150,28 +150,29 @@ internal sealed unsafe class ProductDriver<TTiles, TLanes> : ProductDriver
         switch (block.Activation)
         {
             case Activation.Relu:
-                Finish(new Relu<TLanes>(), block, cells, firstRow, rows);
+                Finish<Relu<TLanes>>(block, cells, firstRow, rows);
                 break;
             case Activation.Gelu:
-                Finish(new Gelu<TLanes>(), block, cells, firstRow, rows);
+                Finish<Gelu<TLanes>>(block, cells, firstRow, rows);
                 break;
             case Activation.GeluTanh:
-                Finish(new GeluTanh<TLanes>(), block, cells, firstRow, rows);
+                Finish<GeluTanh<TLanes>>(block, cells, firstRow, rows);
                 break;
             case Activation.Silu:
-                Finish(new Silu<TLanes>(), block, cells, firstRow, rows);
+                Finish<Silu<TLanes>>(block, cells, firstRow, rows);
                 break;
             default:
-                Finish(new Same<TLanes>(), block, cells, firstRow, rows);
+                Finish<Same<TLanes>>(block, cells, firstRow, rows);
                 break;
         }
     }
 
     /// <summary>The same for one function. Sums have whole vectors of columns, C and the residual may not.</summary>
     [MethodImpl(MethodImplOptions.AggressiveOptimization)]
-    private static void Finish<TFunction>(TFunction function, in Block block, in Cells cells, int firstRow, int rows)
-        where TFunction : struct, IElementFunction<TLanes>
+    private static void Finish<TFunction>(in Block block, in Cells cells, int firstRow, int rows)
+        where TFunction : struct, IElementFunction<TFunction, TLanes>
     {
+        TFunction function = TFunction.Create();
         int columns = cells.Columns;
         for (int row = firstRow; row < firstRow + rows; row++)
         {

@@ -21,16 +21,16 @@ internal static unsafe class ElementRow<TVector>
         switch (activation)
         {
             case Activation.Relu:
-                Apply(new Relu<TVector>(), x, y, count);
+                Apply<Relu<TVector>>(x, y, count);
                 break;
             case Activation.Gelu:
-                Apply(new Gelu<TVector>(), x, y, count);
+                Apply<Gelu<TVector>>(x, y, count);
                 break;
             case Activation.GeluTanh:
-                Apply(new GeluTanh<TVector>(), x, y, count);
+                Apply<GeluTanh<TVector>>(x, y, count);
                 break;
             case Activation.Silu:
-                Apply(new Silu<TVector>(), x, y, count);
+                Apply<Silu<TVector>>(x, y, count);
                 break;
             default:
                 if (x != y)
@@ -50,55 +50,68 @@ internal static unsafe class ElementRow<TVector>
         switch (activation)
         {
             case Activation.Relu:
-                ApplyAndMultiply(new Relu<TVector>(), x, z, y, count);
+                ApplyAndMultiply<Relu<TVector>>(x, z, y, count);
                 break;
             case Activation.Gelu:
-                ApplyAndMultiply(new Gelu<TVector>(), x, z, y, count);
+                ApplyAndMultiply<Gelu<TVector>>(x, z, y, count);
                 break;
             case Activation.GeluTanh:
-                ApplyAndMultiply(new GeluTanh<TVector>(), x, z, y, count);
+                ApplyAndMultiply<GeluTanh<TVector>>(x, z, y, count);
                 break;
             case Activation.Silu:
-                ApplyAndMultiply(new Silu<TVector>(), x, z, y, count);
+                ApplyAndMultiply<Silu<TVector>>(x, z, y, count);
                 break;
             default:
-                ApplyAndMultiply(new Same<TVector>(), x, z, y, count);
+                ApplyAndMultiply<Same<TVector>>(x, z, y, count);
                 break;
         }
     }
 
     [MethodImpl(MethodImplOptions.AggressiveOptimization)]
-    private static void Apply<TFunction>(TFunction function, float* x, float* y, long count)
-        where TFunction : struct, IElementFunction<TVector>
+    private static void Apply<TFunction>(float* x, float* y, long count)
+        where TFunction : struct, IElementFunction<TFunction, TVector>
     {
+        TFunction function = TFunction.Create();
         long i = 0;
         for (; i + TVector.Count <= count; i += TVector.Count)
             function.Apply(TVector.Load(ref x[i])).Store(ref y[i]);
-        if (i == count)
-            return;
-        float* last = stackalloc float[TVector.Count];
-        Copy(x + i, last, count - i);
-        function.Apply(TVector.Load(ref *last)).Store(ref *last);
-        Copy(last, y + i, count - i);
+        if (i < count)
+            ApplyToLast<TFunction>(x + i, y + i, (int)(count - i));
     }
 
     [MethodImpl(MethodImplOptions.AggressiveOptimization)]
-    private static void ApplyAndMultiply<TFunction>(TFunction function, float* x, float* z, float* y, long count)
-        where TFunction : struct, IElementFunction<TVector>
+    private static void ApplyAndMultiply<TFunction>(float* x, float* z, float* y, long count)
+        where TFunction : struct, IElementFunction<TFunction, TVector>
     {
+        TFunction function = TFunction.Create();
         long i = 0;
         for (; i + TVector.Count <= count; i += TVector.Count)
             (function.Apply(TVector.Load(ref x[i])) * TVector.Load(ref z[i])).Store(ref y[i]);
-        if (i == count)
-            return;
-        float* last = stackalloc float[2 * TVector.Count], factor = last + TVector.Count;
-        Copy(x + i, last, count - i);
-        Copy(z + i, factor, count - i);
-        (function.Apply(TVector.Load(ref *last)) * TVector.Load(ref *factor)).Store(ref *last);
-        Copy(last, y + i, count - i);
+        if (i < count)
+            ApplyToLastAndMultiply<TFunction>(x + i, z + i, y + i, (int)(count - i));
     }
 
-    /// <summary>Copies fewer floats than a vector has.</summary>
-    [MethodImpl(MethodImplOptions.AggressiveInlining)]
-    private static void Copy(float* source, float* destination, long count) => new ReadOnlySpan<float>(source, (int)count).CopyTo(new(destination, (int)count));
+    /// <summary>For fewer elements than a vector has. A method of its own: constants that live across a call are loaded anew in every iteration.</summary>
+    [MethodImpl(MethodImplOptions.AggressiveOptimization | MethodImplOptions.NoInlining)]
+    private static void ApplyToLast<TFunction>(float* x, float* y, int count)
+        where TFunction : struct, IElementFunction<TFunction, TVector>
+    {
+        float* last = stackalloc float[TVector.Count];
+        Copy(x, last, count);
+        TFunction.Create().Apply(TVector.Load(ref *last)).Store(ref *last);
+        Copy(last, y, count);
+    }
+
+    [MethodImpl(MethodImplOptions.AggressiveOptimization | MethodImplOptions.NoInlining)]
+    private static void ApplyToLastAndMultiply<TFunction>(float* x, float* z, float* y, int count)
+        where TFunction : struct, IElementFunction<TFunction, TVector>
+    {
+        float* last = stackalloc float[2 * TVector.Count], factor = last + TVector.Count;
+        Copy(x, last, count);
+        Copy(z, factor, count);
+        (TFunction.Create().Apply(TVector.Load(ref *last)) * TVector.Load(ref *factor)).Store(ref *last);
+        Copy(last, y, count);
+    }
+
+    private static void Copy(float* source, float* destination, int count) => new ReadOnlySpan<float>(source, count).CopyTo(new(destination, count));
 }

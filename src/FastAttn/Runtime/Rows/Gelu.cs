@@ -17,7 +17,7 @@ namespace FastAttn.Runtime;
 /// </para>
 /// </remarks>
 /// <typeparam name="TVector">The vector.</typeparam>
-internal readonly struct Gelu<TVector> : IElementFunction<TVector>
+internal readonly struct Gelu<TVector> : IElementFunction<Gelu<TVector>, TVector>
     where TVector : struct, ILanes<TVector>
 {
     // 14.5, where the result is below half of the least subnormal number; 1.5·2^15, whose sum with a has a last bit of 2^−8; then M.
@@ -51,6 +51,10 @@ internal readonly struct Gelu<TVector> : IElementFunction<TVector>
         _q4 = TVector.Create(values[10]);
         _q5 = TVector.Create(values[11]);
     }
+
+    /// <inheritdoc/>
+    [MethodImpl(MethodImplOptions.AggressiveInlining)]
+    public static Gelu<TVector> Create() => new();
 
     /// <inheritdoc/>
     [MethodImpl(MethodImplOptions.AggressiveInlining)]

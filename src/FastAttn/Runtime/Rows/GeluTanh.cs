@@ -5,7 +5,7 @@ namespace FastAttn.Runtime;
 
 /// <summary><see cref="Activation.GeluTanh"/>: x·σ(v) with v = 2·√(2/π)·(x + 0.044715·x³), since (1 + tanh u)/2 = σ(2u).</summary>
 /// <typeparam name="TVector">The vector.</typeparam>
-internal readonly struct GeluTanh<TVector> : IElementFunction<TVector>
+internal readonly struct GeluTanh<TVector> : IElementFunction<GeluTanh<TVector>, TVector>
     where TVector : struct, ILanes<TVector>
 {
     // 2·√(2/π), and that times 0.044715.
@@ -22,6 +22,10 @@ internal readonly struct GeluTanh<TVector> : IElementFunction<TVector>
         _c1 = TVector.Create(values[0]);
         _c3 = TVector.Create(values[1]);
     }
+
+    /// <inheritdoc/>
+    [MethodImpl(MethodImplOptions.AggressiveInlining)]
+    public static GeluTanh<TVector> Create() => new();
 
     /// <inheritdoc/>
     [MethodImpl(MethodImplOptions.AggressiveInlining)]

@@ -4,9 +4,13 @@ namespace FastAttn.Runtime;
 
 /// <summary><see cref="Activation.Relu"/>: x where it is positive or NaN, else 0. Vectors differ in their maximum of 0 and −0, so none is taken.</summary>
 /// <typeparam name="TVector">The vector.</typeparam>
-internal readonly struct Relu<TVector> : IElementFunction<TVector>
+internal readonly struct Relu<TVector> : IElementFunction<Relu<TVector>, TVector>
     where TVector : struct, ILanes<TVector>
 {
+    /// <inheritdoc/>
+    [MethodImpl(MethodImplOptions.AggressiveInlining)]
+    public static Relu<TVector> Create() => new();
+
     /// <inheritdoc/>
     [MethodImpl(MethodImplOptions.AggressiveInlining)]
     public TVector Apply(TVector x) => TVector.SelectGreaterOrEqual(TVector.Create(0), x, TVector.Create(0), x);

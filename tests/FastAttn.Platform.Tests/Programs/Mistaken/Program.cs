@@ -10,6 +10,6 @@ static partial class Kernels
     [FastAttn.AttentionKernel(2000)]
     public static partial FastAttn.AttentionKernel OutOfRange { get; }
 
-    [FastAttn.AttentionKernel(64, Features = FastAttn.AttentionFeatures.Lengths | FastAttn.AttentionFeatures.Ragged)]
-    public static partial FastAttn.AttentionKernel Contradictory();
+    [FastAttn.AttentionKernel(64, Features = (FastAttn.AttentionFeatures)512)]
+    public static partial FastAttn.AttentionKernel UnknownFeature();
 }

@@ -15,7 +15,7 @@ public enum Activation
 
     /// <summary>
     /// <c>x·Φ(x) = x·(1 + erf(x/√2))/2</c> (arXiv 1606.08415), PyTorch's <c>GELU()</c>: within 4 units in the last place for
-    /// x ≥ −1 and within 8 below, however small the result is: no sum cancels.
+    /// x ≥ 0 and within 9 below, 7 where multiply-adds are fused, however small the result is: no sum cancels.
     /// </summary>
     Gelu = 2,
 
