@@ -69,6 +69,10 @@ internal sealed class CheckpointFolder : ITensorSource, IDisposable
     }
 
     /// <inheritdoc/>
+    public InvalidDataException Error(string name, string message, Exception innerException) =>
+        new($"{Printable.Of(Find(name).Path)}: tensor '{Printable.Of(name)}' {message}", innerException);
+
+    /// <inheritdoc/>
     public void Ignore(string name) => _unused.Remove(name);
 
     /// <summary>Makes sure that nothing in the checkpoint would be left out without a word.</summary>

@@ -1,4 +1,5 @@
 using System;
+using System.IO;
 
 namespace FastAttn.Cli.Decoders;
 
@@ -40,7 +41,15 @@ internal sealed class DecoderWeights(ITensorSource source, WeightPrecision? prec
     public LinearLayer Linear(float[] matrix, string name, int inputs, int outputs, WeightLayout layout, float[]? bias = null, Activation activation = Activation.None)
     {
         Count(name, inputs, outputs);
-        return new(new() { InputDim = inputs, OutputDim = outputs, Layout = layout, Activation = activation, Precision = PrecisionOf(name) }, matrix, bias);
+        LinearLayerOptions options = new() { InputDim = inputs, OutputDim = outputs, Layout = layout, Activation = activation, Precision = PrecisionOf(name) };
+        try
+        {
+            return new(options, matrix, bias);
+        }
+        catch (ArgumentException e)
+        {
+            throw CannotBeKept(name, e);
+        }
     }
 
     /// <summary>An attention layer.</summary>
@@ -52,8 +61,19 @@ internal sealed class DecoderWeights(ITensorSource source, WeightPrecision? prec
         int keyValueHeads = options.KeyValueHeads ?? options.Heads, headDim = options.HeadDim ?? options.ModelDim / options.Heads;
         Count(name, options.ModelDim, (options.Heads + 2 * keyValueHeads) * headDim);
         Count(name, options.Heads * headDim, options.ModelDim);
-        return new(options with { WeightPrecision = PrecisionOf(name) }, weights);
+        try
+        {
+            return new(options with { WeightPrecision = PrecisionOf(name) }, weights);
+        }
+        catch (ArgumentException e)
+        {
+            throw CannotBeKept(name, e);
+        }
     }
+
+    // Sizes have been checked, so that it is the numbers: NaN, an infinity, or what a smaller format cannot hold.
+    private InvalidDataException CannotBeKept(string name, ArgumentException e) =>
+        source.Error(name, $"or another of its layer cannot be kept as {PrecisionOf(name)}: {e.Message}", e);
 
     // Int8 has a float32 scale for each output beside its bytes.
     private void Count(string name, long inputs, long outputs) => Bytes += PrecisionOf(name) switch

@@ -1,4 +1,5 @@
 using System;
+using System.IO;
 using System.Linq;
 
 namespace FastAttn.Cli.Decoders;
@@ -40,6 +41,9 @@ internal sealed class RandomTensors(int seed) : ITensorSource
 
         return numbers;
     }
+
+    /// <inheritdoc/>
+    public InvalidDataException Error(string name, string message, Exception innerException) => new($"Random tensor '{name}' {message}", innerException);
 
     /// <inheritdoc/>
     public void Ignore(string name)

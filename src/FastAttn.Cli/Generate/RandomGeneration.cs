@@ -14,6 +14,9 @@ internal static class RandomGeneration
     /// <summary>Tokens of the prompt.</summary>
     public const int PromptTokens = 128;
 
+    // By then the JIT has compiled all for good.
+    private const int WarmUpTokens = 16;
+
     private const int Seed = 1;
 
     /// <summary>Runs it and prints the figures.</summary>
@@ -31,7 +34,7 @@ internal static class RandomGeneration
         for (int i = 0; i < prompt.Length; i++)
             prompt[i] = random.Next(config.VocabularySize);
         TextGenerator generator = new(decoder, new(config.VocabularySize));
-        generator.Run(prompt, Math.Min(maxTokens, 2), execution, static _ => { });
+        generator.Run(prompt, Math.Min(maxTokens, WarmUpTokens), execution, static _ => { });
 
         // Once before and once after, since another program may use the memory for a while.
         double bandwidth = ReadBandwidth.MeasureGigabytesPerSecond(threads);

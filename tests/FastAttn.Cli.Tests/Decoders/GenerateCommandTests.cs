@@ -188,6 +188,20 @@ public sealed class GenerateCommandTests
         Run(folder, Prompt).ShouldBeBadInput($"--model {folder.Path}: gives no probabilities. The logit of token 0 is NaN");
     }
 
+    [Theory]
+    [InlineData("int8", float.PositiveInfinity, "cannot be kept as Int8")]
+    [InlineData("float16", 1e6f, "cannot be kept as Float16")]
+    public void Weights_that_a_precision_cannot_hold_are_an_error_that_names_the_tensor(string precision, float weight, string message)
+    {
+        foreach (string name in new[] { "model.layers.1.self_attn.q_proj.weight", "model.layers.3.mlp.down_proj.weight" })
+        {
+            TwinModel twin = Llama();
+            twin.Tensors[name].Numbers[5] = weight;
+            using ModelFolder folder = new(twin, "llama");
+            Run(folder, Prompt, "--weights", precision).ShouldBeBadInput($"--model {folder.File("model.safetensors")}: tensor '{name}' ", message);
+        }
+    }
+
     [Fact]
     public void A_prompt_that_does_not_fit_is_an_error()
     {
