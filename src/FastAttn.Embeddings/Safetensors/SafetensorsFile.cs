@@ -36,6 +36,9 @@ internal sealed class SafetensorsFile
     /// <summary>All tensors by name.</summary>
     public IReadOnlyDictionary<string, TensorInfo> Tensors => _tensors;
 
+    /// <summary>The offset of the data in the file; tensors say where they are from there on.</summary>
+    public long DataStart => _dataStart;
+
     /// <summary>Reads a tensor as float32.</summary>
     /// <exception cref="InvalidDataException">Its type is another, or it is too large.</exception>
     public float[] Read(TensorInfo tensor)

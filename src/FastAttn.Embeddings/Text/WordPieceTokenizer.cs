@@ -157,10 +157,11 @@ internal sealed class WordPieceTokenizer
             : Rune.GetUnicodeCategory(character) is UnicodeCategory.ConnectorPunctuation or UnicodeCategory.DashPunctuation or UnicodeCategory.OpenPunctuation
                 or UnicodeCategory.ClosePunctuation or UnicodeCategory.InitialQuotePunctuation or UnicodeCategory.FinalQuotePunctuation or UnicodeCategory.OtherPunctuation;
 
-    // CJK Unified Ideographs with the extensions A to E, and both blocks of compatibility ideographs, as BERT's tokenizer has them.
+    // CJK Unified Ideographs with the extensions A to E, and both blocks of compatibility ideographs. Extension E begins at U+2B820, but the tokenizers
+    // that models are used with begin it at U+2B920.
     private static bool IsIdeograph(int character) =>
         character is (>= 0x4E00 and <= 0x9FFF) or (>= 0x3400 and <= 0x4DBF) or (>= 0x20000 and <= 0x2A6DF) or (>= 0x2A700 and <= 0x2B73F)
-            or (>= 0x2B740 and <= 0x2B81F) or (>= 0x2B820 and <= 0x2CEAF) or (>= 0xF900 and <= 0xFAFF) or (>= 0x2F800 and <= 0x2FA1F);
+            or (>= 0x2B740 and <= 0x2B81F) or (>= 0x2B920 and <= 0x2CEAF) or (>= 0xF900 and <= 0xFAFF) or (>= 0x2F800 and <= 0x2FA1F);
 
     /// <summary>The word that is being read. Characters after the longest that is allowed are counted, not kept.</summary>
     private ref struct Word(Span<char> buffer, int maxLength)
