@@ -4,8 +4,8 @@ using System.Globalization;
 namespace FastAttn;
 
 /// <summary>
-/// A bfloat16 number: the upper 16 bits of a float32, with 8 significant bits and the range of float32. As in memory elsewhere (PyTorch, safetensors, later versions of .NET),
-/// so that bytes may be reinterpreted as spans of it.
+/// A bfloat16 number: the upper 16 bits of a float32, with 8 significant bits and the range of float32. It is in memory what it is in PyTorch, in safetensors
+/// files and in later versions of .NET, so that spans of bytes may be reinterpreted as spans of it.
 /// </summary>
 public readonly struct BFloat16 : IEquatable<BFloat16>, IFormattable
 {
@@ -13,7 +13,7 @@ public readonly struct BFloat16 : IEquatable<BFloat16>, IFormattable
 
     private BFloat16(ushort bits) => _bits = bits;
 
-    /// <summary>Rounds to the nearest number, to the even one of two. What is larger than all finite numbers becomes ±∞; NaN stays NaN, and becomes quiet.</summary>
+    /// <summary>Rounds to the nearest number, to the even one of two. What is too large for a finite number becomes ±∞; NaN stays NaN, and becomes quiet.</summary>
     /// <param name="value">The number.</param>
     public static explicit operator BFloat16(float value)
     {

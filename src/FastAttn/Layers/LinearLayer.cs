@@ -34,16 +34,15 @@ public sealed class LinearLayer
     /// <param name="options">What the layer is.</param>
     /// <param name="weights">W: in·out elements in the order <see cref="LinearLayerOptions.Layout"/>; not needed any more afterwards.</param>
     /// <param name="bias">b: <c>out</c> elements; empty for none.</param>
-    /// <exception cref="ArgumentException">A size or a length does not fit, or a weight cannot be kept as <see cref="LinearLayerOptions.Precision"/> says; the message says what was expected.</exception>
+    /// <exception cref="ArgumentException">
+    /// A size or a length does not fit, or a weight cannot be kept as <see cref="LinearLayerOptions.Precision"/> says; the message says what was expected.
+    /// </exception>
     /// <exception cref="PlatformNotSupportedException">
     /// The environment forces an instruction set that this process cannot run (<see cref="InstructionSets.EnvironmentVariable"/>).
     /// </exception>
     public LinearLayer(LinearLayerOptions options, ReadOnlySpan<float> weights, ReadOnlySpan<float> bias = default)
+        : this(options, Packed(options, weights, bias))
     {
-        LayerValidation.CheckLinear(options, weights.Length, bias.Length);
-        (_options, _product, InstructionSet) = (options, ProductDriver.For(InstructionSets.Default), InstructionSets.Default);
-        _weights = Round(weights, bias, options.Precision ?? WeightPrecision.Float32);
-        _bound = Bound();
     }
 
     /// <summary>Packs weights of half precision (IEEE 754 binary16).</summary>
@@ -52,13 +51,8 @@ public sealed class LinearLayer
     /// <param name="bias">b: <c>out</c> elements; empty for none.</param>
     /// <inheritdoc cref="LinearLayer(LinearLayerOptions, ReadOnlySpan{float}, ReadOnlySpan{float})" path="/exception"/>
     public LinearLayer(LinearLayerOptions options, ReadOnlySpan<Half> weights, ReadOnlySpan<float> bias = default)
+        : this(options, Packed(options, WeightPrecision.Float16, weights, bias, static weight => (float)weight))
     {
-        LayerValidation.CheckLinear(options, weights.Length, bias.Length);
-        (_options, _product, InstructionSet) = (options, ProductDriver.For(InstructionSets.Default), InstructionSets.Default);
-        _weights = options.Precision is null or WeightPrecision.Float16
-            ? Keep(WeightPrecision.Float16, weights, default, bias)
-            : Round(Floats(weights, static weight => (float)weight), bias, options.Precision.Value);
-        _bound = Bound();
     }
 
     /// <summary>Packs weights of bfloat16.</summary>
@@ -67,13 +61,8 @@ public sealed class LinearLayer
     /// <param name="bias">b: <c>out</c> elements; empty for none.</param>
     /// <inheritdoc cref="LinearLayer(LinearLayerOptions, ReadOnlySpan{float}, ReadOnlySpan{float})" path="/exception"/>
     public LinearLayer(LinearLayerOptions options, ReadOnlySpan<BFloat16> weights, ReadOnlySpan<float> bias = default)
+        : this(options, Packed(options, WeightPrecision.BFloat16, weights, bias, static weight => (float)weight))
     {
-        LayerValidation.CheckLinear(options, weights.Length, bias.Length);
-        (_options, _product, InstructionSet) = (options, ProductDriver.For(InstructionSets.Default), InstructionSets.Default);
-        _weights = options.Precision is null or WeightPrecision.BFloat16
-            ? Keep(WeightPrecision.BFloat16, weights, default, bias)
-            : Round(Floats(weights, static weight => (float)weight), bias, options.Precision.Value);
-        _bound = Bound();
     }
 
     /// <summary>Packs weights that are integers times a scale for each output: <c>W[i, o] = weights[i, o]·scales[o]</c>. They are kept so.</summary>
@@ -83,12 +72,18 @@ public sealed class LinearLayer
     /// <param name="bias">b: <c>out</c> elements; empty for none.</param>
     /// <inheritdoc cref="LinearLayer(LinearLayerOptions, ReadOnlySpan{float}, ReadOnlySpan{float})" path="/exception"/>
     public LinearLayer(LinearLayerOptions options, ReadOnlySpan<sbyte> weights, ReadOnlySpan<float> scales, ReadOnlySpan<float> bias = default)
+        : this(options, Packed(options, weights, scales, bias))
     {
-        LayerValidation.CheckLinear(options, weights.Length, bias.Length);
-        LayerValidation.CheckScales(options, scales);
-        (_options, _product, InstructionSet) = (options, ProductDriver.For(InstructionSets.Default), InstructionSets.Default);
-        _weights = Keep(WeightPrecision.Int8, weights, scales, bias);
-        _bound = Bound();
+    }
+
+    private LinearLayer(LinearLayerOptions options, PackedMatrix weights)
+    {
+        _options = options;
+        InstructionSet = InstructionSets.Default;
+        _product = ProductDriver.For(InstructionSet);
+        _weights = weights;
+        _bound = new LinearLayer?[Enum.GetValues<InstructionSet>().Length];
+        _bound[(int)InstructionSet] = this;
     }
 
     private LinearLayer(LinearLayer other, InstructionSet instructionSet)
@@ -147,28 +142,39 @@ public sealed class LinearLayer
         }
     }
 
-    private static float[] Floats<T>(ReadOnlySpan<T> weights, Func<T, float> convert)
+    /// <summary>Floats, rounded to what the options say.</summary>
+    private static PackedMatrix Packed(LinearLayerOptions options, ReadOnlySpan<float> weights, ReadOnlySpan<float> bias)
     {
+        LayerValidation.CheckLinear(options, weights.Length, bias.Length);
+        bool isInputOutput = options.Layout == WeightLayout.InputOutput;
+        return new(
+            weights, isInputOutput, isInputOutput ? options.OutputDim : options.InputDim, bias, options.InputDim, options.OutputDim, ProductDriver.For(InstructionSets.Default),
+            options.Precision ?? WeightPrecision.Float32);
+    }
+
+    /// <summary>Numbers that are kept as they are unless the options say otherwise.</summary>
+    private static PackedMatrix Packed<T>(LinearLayerOptions options, WeightPrecision given, ReadOnlySpan<T> weights, ReadOnlySpan<float> bias, Func<T, float> convert)
+        where T : unmanaged
+    {
+        LayerValidation.CheckLinear(options, weights.Length, bias.Length);
+        if (options.Precision is null || options.Precision == given)
+            return Kept(options, given, weights, default, bias);
         var floats = new float[weights.Length];
         for (int i = 0; i < floats.Length; i++)
             floats[i] = convert(weights[i]);
-        return floats;
+        return Packed(options, floats, bias);
     }
 
-    private PackedMatrix Keep<T>(WeightPrecision precision, ReadOnlySpan<T> weights, ReadOnlySpan<float> scales, ReadOnlySpan<float> bias)
+    /// <summary>Integers and their scales.</summary>
+    private static PackedMatrix Packed(LinearLayerOptions options, ReadOnlySpan<sbyte> weights, ReadOnlySpan<float> scales, ReadOnlySpan<float> bias)
+    {
+        LayerValidation.CheckLinear(options, weights.Length, bias.Length);
+        LayerValidation.CheckScales(options, scales);
+        return Kept(options, WeightPrecision.Int8, weights, scales, bias);
+    }
+
+    private static PackedMatrix Kept<T>(LinearLayerOptions options, WeightPrecision precision, ReadOnlySpan<T> weights, ReadOnlySpan<float> scales, ReadOnlySpan<float> bias)
         where T : unmanaged =>
-        PackedMatrix.Of(precision, weights, _options.Layout == WeightLayout.InputOutput, scales, bias, _options.InputDim, _options.OutputDim, _product);
-
-    private PackedMatrix Round(ReadOnlySpan<float> weights, ReadOnlySpan<float> bias, WeightPrecision precision)
-    {
-        bool isInputOutput = _options.Layout == WeightLayout.InputOutput;
-        return new(weights, isInputOutput, isInputOutput ? _options.OutputDim : _options.InputDim, bias, _options.InputDim, _options.OutputDim, _product, precision);
-    }
-
-    private LinearLayer?[] Bound()
-    {
-        var bound = new LinearLayer?[Enum.GetValues<InstructionSet>().Length];
-        bound[(int)InstructionSet] = this;
-        return bound;
-    }
+        PackedMatrix.Of(
+            precision, weights, options.Layout == WeightLayout.InputOutput, scales, bias, options.InputDim, options.OutputDim, ProductDriver.For(InstructionSets.Default));
 }

@@ -73,7 +73,9 @@ public sealed class MultiHeadAttention
     /// <summary>Packs the weights.</summary>
     /// <param name="options">What the layer is.</param>
     /// <param name="weights">Its weights; not needed any more afterwards.</param>
-    /// <exception cref="ArgumentException">A size or a length does not fit, or a weight cannot be kept as the options say; the message says what was expected.</exception>
+    /// <exception cref="ArgumentException">
+    /// A size or a length does not fit, or a weight cannot be kept as the options say; the message says what was expected.
+    /// </exception>
     /// <exception cref="PlatformNotSupportedException">
     /// The environment forces an instruction set that this process cannot run (<see cref="InstructionSets.EnvironmentVariable"/>).
     /// </exception>

@@ -1,9 +1,9 @@
 namespace FastAttn;
 
 /// <summary>
-/// What a <see cref="MultiHeadAttention"/> layer is: its dimensions, mask, scale, softcap, window, rotary embedding and normalisation, and how weights are kept. Its weights are in
-/// <see cref="MultiHeadAttentionWeights"/>. What differs from call to call, such as lengths, offsets and masks as tensors, is in a call's
-/// <see cref="AttentionOptions"/>, and how a call runs in <see cref="AttentionExecution"/>.
+/// What a <see cref="MultiHeadAttention"/> layer is: its dimensions, mask, scale, softcap, window, rotary embedding and normalisation, and how it keeps
+/// its weights. These are in <see cref="MultiHeadAttentionWeights"/>. What differs from call to call, such as lengths, offsets and masks as tensors, is in
+/// a call's <see cref="AttentionOptions"/>, and how a call runs in <see cref="AttentionExecution"/>.
 /// </summary>
 public sealed record MultiHeadAttentionOptions
 {

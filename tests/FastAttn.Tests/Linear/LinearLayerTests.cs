@@ -1,5 +1,6 @@
 using System;
 using System.Linq;
+using System.Threading;
 
 using FastAttn.Runtime;
 using FastAttn.Tests.Fixtures;
@@ -183,6 +184,25 @@ public static class LinearLayerTests
         }
     }
 
+    [Theory]
+    [MemberData(nameof(Supported))]
+    public static void Weights_that_are_not_finite_show_in_their_column_alone(InstructionSet instructionSet)
+    {
+        const int Depth = 5, Columns = 40;
+        Half[] weights = [.. Enumerable.Repeat((Half)1, Depth * Columns)];
+        weights[2 * Columns + 7] = Half.PositiveInfinity;
+        weights[1 * Columns + 33] = Half.NaN;
+        LinearLayer layer = new LinearLayer(new LinearLayerOptions { InputDim = Depth, OutputDim = Columns, Layout = WeightLayout.InputOutput }, weights).For(instructionSet);
+        float[] input = [.. Enumerable.Repeat(1f, 3 * Depth)];
+        foreach (int rows in new[] { 1, 3 })
+        {
+            var output = new float[rows * Columns];
+            layer.Forward(input, output, rows);
+            for (int i = 0; i < output.Length; i++)
+                Assert.Equal((i % Columns) switch { 7 => float.PositiveInfinity, 33 => float.NaN, _ => Depth }, output[i]);
+        }
+    }
+
     [Fact]
     public static void No_rows_write_nothing()
     {
@@ -191,6 +211,17 @@ public static class LinearLayerTests
         call.Build().Forward([], output, 0);
         call.Build().Forward(call.Input, output, 0, call.Residual);
         Assert.True(Canary.Is(output[0]));
+    }
+
+    [Fact]
+    public static void Cancelled_call_writes_nothing()
+    {
+        LinearCase call = new(5, 7, 1);
+        float[] output = [.. Enumerable.Repeat(Canary.Value, 7)];
+        using CancellationTokenSource source = new();
+        source.Cancel();
+        Assert.Throws<OperationCanceledException>(() => call.Build().Forward(call.Input, output, 1, execution: new() { CancellationToken = source.Token }));
+        Assert.All(output, static value => Assert.True(Canary.Is(value), "Something was written."));
     }
 
     [Fact]

@@ -18,7 +18,7 @@ public static unsafe class WideningTests
     public static void Every_half_becomes_the_float_that_it_is(InstructionSet instructionSet)
     {
         ushort[] halves = [.. Enumerable.Range(0, 1 << 16).Select(static bits => (ushort)bits)];
-        float[] floats = Widened(instructionSet, WeightPrecision.Float16, halves);
+        float[] floats = Widened(instructionSet, WeightPrecision.Float16, halves), finite = Widened(instructionSet, WeightPrecision.Float16, halves, areFinite: true);
         for (int i = 0; i < floats.Length; i++)
         {
             // Exponent and mantissa as the standard reads them.
@@ -27,6 +27,8 @@ public static unsafe class WideningTests
             Assert.True(
                 double.IsNaN(exact) ? float.IsNaN(floats[i]) : BitConverter.SingleToInt32Bits(floats[i]) == BitConverter.SingleToInt32Bits((float)(sign * exact)),
                 $"{instructionSet}: {i:X4} became {floats[i]}, not {sign * exact}.");
+            if (double.IsFinite(exact))
+                Assert.Equal(BitConverter.SingleToInt32Bits(floats[i]), BitConverter.SingleToInt32Bits(finite[i]));
         }
     }
 
@@ -62,7 +64,7 @@ public static unsafe class WideningTests
         }
     }
 
-    private static float[] Widened<T>(InstructionSet instructionSet, WeightPrecision precision, T[] weights, int rest = 0)
+    private static float[] Widened<T>(InstructionSet instructionSet, WeightPrecision precision, T[] weights, int rest = 0, bool areFinite = false)
         where T : unmanaged
     {
         var floats = new float[weights.Length + rest];
@@ -74,16 +76,16 @@ public static unsafe class WideningTests
             switch (instructionSet)
             {
                 case InstructionSet.Avx512:
-                    WeightWidening<Lanes16>.Widen(precision, bytes, destination, weights.Length, bytes, weights.Length);
+                    WeightWidening<Lanes16>.Widen(precision, areFinite, bytes, destination, weights.Length, bytes, weights.Length);
                     break;
                 case InstructionSet.Avx2:
-                    WeightWidening<Lanes8>.Widen(precision, bytes, destination, weights.Length, bytes, weights.Length);
+                    WeightWidening<Lanes8>.Widen(precision, areFinite, bytes, destination, weights.Length, bytes, weights.Length);
                     break;
                 case InstructionSet.Scalar:
-                    WeightWidening<Lanes1>.Widen(precision, bytes, destination, weights.Length, bytes, weights.Length);
+                    WeightWidening<Lanes1>.Widen(precision, areFinite, bytes, destination, weights.Length, bytes, weights.Length);
                     break;
                 default:
-                    WeightWidening<Lanes4>.Widen(precision, bytes, destination, weights.Length, bytes, weights.Length);
+                    WeightWidening<Lanes4>.Widen(precision, areFinite, bytes, destination, weights.Length, bytes, weights.Length);
                     break;
             }
         }

@@ -8,14 +8,14 @@ using FastAttn.Tests.Linear;
 namespace FastAttn.Tests.MultiHead;
 
 /// <summary>Products and layers whose buffers lie against guard pages, at either side.</summary>
-internal static class LayerGuardSweep
+internal static unsafe class LayerGuardSweep
 {
     private const int Capacity = 1 << 16;
 
     /// <summary>As <see cref="GuardSweep.RunKernels"/>.</summary>
     public static int Run(Action<string> announce)
     {
-        using GuardedBuffer input = new(Capacity), output = new(Capacity);
+        using GuardedBuffer input = new(Capacity), output = new(Capacity), memory = new(Capacity);
         int calls = 0;
         foreach (InstructionSet instructionSet in InstructionSets.Supported)
         {
@@ -34,7 +34,7 @@ internal static class LayerGuardSweep
                 foreach (WeightPrecision precision in Enum.GetValues<WeightPrecision>())
                 {
                     foreach ((int rows, int inputs, int outputs) in (ReadOnlySpan<(int, int, int)>)[(1, 1, 1), (1, 130, 25), (6, 300, 49), (19, 130, 30), (40, 900, 70)])
-                        calls += Linear(input, output, instructionSet, precision, rows, inputs, outputs, atEnd, $"{where}: {precision}, {rows} x {inputs} x {outputs}", announce);
+                        calls += Linear(input, output, memory, instructionSet, precision, rows, inputs, outputs, atEnd, $"{where}: {precision}, {rows} x {inputs} x {outputs}", announce);
                 }
 
                 foreach (int length in (int[])[1, 3, 18, 33])
@@ -60,22 +60,43 @@ internal static class LayerGuardSweep
         return 1;
     }
 
+    /// <summary>A linear layer in place, and its product by itself, whose scratch memory lies against a guard page too.</summary>
     private static int Linear(
-        GuardedBuffer input, GuardedBuffer output, InstructionSet instructionSet, WeightPrecision precision, int rows, int inputs, int outputs, bool atEnd, string what, Action<string> announce)
+        GuardedBuffer input, GuardedBuffer output, GuardedBuffer memory, InstructionSet instructionSet, WeightPrecision precision, int rows, int inputs, int outputs, bool atEnd, string what,
+        Action<string> announce)
     {
         announce(what);
-        LinearLayer layer = new LinearCase(inputs, outputs, rows, precision).Build(activation: Activation.Silu).For(instructionSet);
-        float[] a = Tokens.Normal(rows * inputs), residual = Tokens.Normal(rows * outputs), expected = new float[residual.Length];
-        layer.Forward(a, expected, rows, residual);
+        LinearCase call = new(inputs, outputs, rows, precision);
+        LinearLayer layer = call.Build(activation: Activation.Silu).For(instructionSet);
+        var expected = new float[rows * outputs];
+        layer.Forward(call.Input, expected, rows, call.Residual);
 
-        Span<float> source = input.Take(a.Length, atEnd);
-        a.CopyTo(source);
+        ReadOnlySpan<float> source = input.Copy<float>(call.Input, atEnd);
         output.Fill(Canary.Value);
         Span<float> destination = output.Take(expected.Length, atEnd);
-        residual.CopyTo(destination);
+        call.Residual.CopyTo(destination);
         layer.Forward(source, destination, rows, destination);
         Check(output, expected, destination, atEnd, what);
-        return 1;
+
+        // All rows, then the first alone: the last rows of a call may be so few that they are streamed.
+        ProductDriver product = ProductDriver.For(instructionSet);
+        PackedMatrix weights = new(call.Weights, isInputOutput: true, outputs, call.Bias, inputs, outputs, product, precision);
+        foreach (int count in (ReadOnlySpan<int>)[rows, 1])
+        {
+            announce($"{what}, scratch memory of {count} rows");
+            call.Residual.CopyTo(destination);
+            fixed (float* a = source, c = destination)
+            {
+                Projection projection = new(a, inputs, weights, c, outputs) { Activation = Activation.Silu, Residual = c };
+                fixed (float* scratch = memory.Take((int)product.WorkspaceFloats(projection, rows, weights.Panels), atEnd))
+                    product.Run(projection, 0, count, 0, weights.Panels, scratch);
+            }
+
+            GC.KeepAlive(weights);
+            Compare.SameBits($"{what}, {count} rows", expected.AsSpan(0, count * outputs), destination[..(count * outputs)]);
+        }
+
+        return 3;
     }
 
     private static int Layer(GuardedBuffer input, GuardedBuffer output, InstructionSet instructionSet, int length, bool atEnd, string what, Action<string> announce)

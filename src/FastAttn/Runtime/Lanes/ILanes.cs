@@ -94,6 +94,10 @@ internal interface ILanes<TSelf>
     /// <param name="source">The first of them.</param>
     static abstract unsafe TSelf LoadHalf(ushort* source);
 
+    /// <summary>As <see cref="LoadHalf"/> where none is ±∞ or NaN, which takes half the instructions.</summary>
+    /// <param name="source">The first of them.</param>
+    static abstract unsafe TSelf LoadFiniteHalf(ushort* source);
+
     /// <summary>Reads <see cref="Count"/> 8-bit integers.</summary>
     /// <param name="source">The first of them.</param>
     static abstract unsafe TSelf LoadInt8(sbyte* source);

@@ -80,6 +80,10 @@ internal readonly struct Lanes1(float value) : ILanes<Lanes1>
 
     /// <inheritdoc/>
     [MethodImpl(MethodImplOptions.AggressiveInlining)]
+    public static unsafe Lanes1 LoadFiniteHalf(ushort* source) => LoadHalf(source);
+
+    /// <inheritdoc/>
+    [MethodImpl(MethodImplOptions.AggressiveInlining)]
     public static unsafe Lanes1 LoadInt8(sbyte* source) => new(*source);
 
     /// <inheritdoc/>

@@ -89,10 +89,14 @@ internal readonly struct Lanes16(VecF vector) : ILanes<Lanes16>
     [MethodImpl(MethodImplOptions.AggressiveInlining)]
     public static unsafe Lanes16 LoadHalf(ushort* source)
     {
-        Vector512<int> bits = (Avx512F.ConvertToVector512Int32(Vector256.Load((short*)source)) << HalfBits.Shift) & Vec.Create(HalfBits.Mask);
+        Vector512<int> bits = Bits(source);
         Vector512<int> exponent = Vec.Create(HalfBits.Exponent), special = Vec.Equals(bits & exponent, exponent) & Vec.Create(HalfBits.FloatExponent);
         return new((bits.AsSingle() * HalfBits.Factor) | special.AsSingle());
     }
+
+    /// <inheritdoc/>
+    [MethodImpl(MethodImplOptions.AggressiveInlining)]
+    public static unsafe Lanes16 LoadFiniteHalf(ushort* source) => new(Bits(source).AsSingle() * HalfBits.Factor);
 
     /// <inheritdoc/>
     [MethodImpl(MethodImplOptions.AggressiveInlining)]
@@ -135,4 +139,8 @@ internal readonly struct Lanes16(VecF vector) : ILanes<Lanes16>
     [MethodImpl(MethodImplOptions.AggressiveInlining)]
     private static Lanes16 Hide(Vector512<int> lanes) =>
         new(Vec.ConditionalSelect(Vec.Equals(lanes, Vector512<int>.Zero).AsSingle(), Vec.Create(float.NegativeInfinity), VecF.Zero));
+
+    /// <summary>Halves, each where a float's bits are (<see cref="HalfBits"/>).</summary>
+    [MethodImpl(MethodImplOptions.AggressiveInlining)]
+    private static unsafe Vector512<int> Bits(ushort* source) => (Avx512F.ConvertToVector512Int32(Vector256.Load((short*)source)) << HalfBits.Shift) & Vec.Create(HalfBits.Mask);
 }

@@ -87,10 +87,14 @@ internal readonly struct Lanes4(VecF vector) : ILanes<Lanes4>
     [MethodImpl(MethodImplOptions.AggressiveInlining)]
     public static unsafe Lanes4 LoadHalf(ushort* source)
     {
-        Vector128<int> bits = (Vec.WidenLower(LoadFour(source).AsInt16()) << HalfBits.Shift) & Vec.Create(HalfBits.Mask);
+        Vector128<int> bits = Bits(source);
         Vector128<int> exponent = Vec.Create(HalfBits.Exponent), special = Vec.Equals(bits & exponent, exponent) & Vec.Create(HalfBits.FloatExponent);
         return new((bits.AsSingle() * HalfBits.Factor) | special.AsSingle());
     }
+
+    /// <inheritdoc/>
+    [MethodImpl(MethodImplOptions.AggressiveInlining)]
+    public static unsafe Lanes4 LoadFiniteHalf(ushort* source) => new(Bits(source).AsSingle() * HalfBits.Factor);
 
     /// <inheritdoc/>
     [MethodImpl(MethodImplOptions.AggressiveInlining)]
@@ -120,4 +124,8 @@ internal readonly struct Lanes4(VecF vector) : ILanes<Lanes4>
 
     [MethodImpl(MethodImplOptions.AggressiveInlining)]
     private static unsafe Vector128<ushort> LoadFour(ushort* source) => Vec.CreateScalar(Unsafe.ReadUnaligned<ulong>(source)).AsUInt16();
+
+    /// <summary>Halves, each where a float's bits are (<see cref="HalfBits"/>).</summary>
+    [MethodImpl(MethodImplOptions.AggressiveInlining)]
+    private static unsafe Vector128<int> Bits(ushort* source) => (Vec.WidenLower(LoadFour(source).AsInt16()) << HalfBits.Shift) & Vec.Create(HalfBits.Mask);
 }

@@ -84,10 +84,14 @@ internal readonly struct Lanes8(VecF vector) : ILanes<Lanes8>
     [MethodImpl(MethodImplOptions.AggressiveInlining)]
     public static unsafe Lanes8 LoadHalf(ushort* source)
     {
-        Vector256<int> bits = (Avx2.ConvertToVector256Int32((short*)source) << HalfBits.Shift) & Vec.Create(HalfBits.Mask);
+        Vector256<int> bits = Bits(source);
         Vector256<int> exponent = Vec.Create(HalfBits.Exponent), special = Vec.Equals(bits & exponent, exponent) & Vec.Create(HalfBits.FloatExponent);
         return new((bits.AsSingle() * HalfBits.Factor) | special.AsSingle());
     }
+
+    /// <inheritdoc/>
+    [MethodImpl(MethodImplOptions.AggressiveInlining)]
+    public static unsafe Lanes8 LoadFiniteHalf(ushort* source) => new(Bits(source).AsSingle() * HalfBits.Factor);
 
     /// <inheritdoc/>
     [MethodImpl(MethodImplOptions.AggressiveInlining)]
@@ -121,4 +125,8 @@ internal readonly struct Lanes8(VecF vector) : ILanes<Lanes8>
     [MethodImpl(MethodImplOptions.AggressiveInlining)]
     private static Lanes8 Hide(Vector256<int> lanes) =>
         new(Vec.Equals(lanes, Vector256<int>.Zero).AsSingle() & Vec.Create(float.NegativeInfinity));
+
+    /// <summary>Halves, each where a float's bits are (<see cref="HalfBits"/>).</summary>
+    [MethodImpl(MethodImplOptions.AggressiveInlining)]
+    private static unsafe Vector256<int> Bits(ushort* source) => (Avx2.ConvertToVector256Int32((short*)source) << HalfBits.Shift) & Vec.Create(HalfBits.Mask);
 }

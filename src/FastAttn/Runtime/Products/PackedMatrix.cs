@@ -53,6 +53,8 @@ internal sealed unsafe class PackedMatrix
                     WeightRounding.ToHalves(precision, source, (long)depth * width, (ushort*)Panel(panel));
             }
         }
+
+        AreFinite = HalvesAreFinite();
     }
 
     private PackedMatrix(WeightPrecision precision, ReadOnlySpan<float> bias, ReadOnlySpan<float> scales, int depth, int columns, ProductDriver product)
@@ -63,7 +65,7 @@ internal sealed unsafe class PackedMatrix
         Columns = columns;
         PanelWidth = product.MaxVectors * _lanes;
         bool hasScales = precision == WeightPrecision.Int8;
-        long padded = ((long)columns + _lanes - 1) / _lanes * _lanes, biasStart = Aligned((depth * padded * WeightBytes + sizeof(float) - 1) / sizeof(float));
+        long padded = Padded(columns), biasStart = Aligned((depth * padded * WeightBytes + sizeof(float) - 1) / sizeof(float));
         long scaleStart = Aligned(biasStart + padded), zeroStart = Aligned(scaleStart + padded);
         long floats = (hasScales ? zeroStart + PanelWidth : biasStart + padded) + LineFloats;
         _memory = GC.AllocateArray<float>(Checked(floats), pinned: true);
@@ -88,6 +90,9 @@ internal sealed unsafe class PackedMatrix
 
     /// <summary>What the weights are kept as.</summary>
     public WeightPrecision Precision { get; }
+
+    /// <summary>Whether none of the weights is ±∞ or NaN, where that makes a difference to how they are read: in half precision.</summary>
+    public bool AreFinite { get; private set; }
 
     /// <summary>Bytes of a weight.</summary>
     public int WeightBytes => Precision switch
@@ -142,6 +147,7 @@ internal sealed unsafe class PackedMatrix
         PackedMatrix matrix = new(precision, bias, scales, depth, columns, product);
         for (int panel = 0; panel < matrix.Panels; panel++)
             matrix.Pack(weights, isInputOutput, isInputOutput ? columns : depth, panel, (T*)matrix.Panel(panel));
+        matrix.AreFinite = matrix.HalvesAreFinite();
         return matrix;
     }
 
@@ -180,6 +186,25 @@ internal sealed unsafe class PackedMatrix
         ReadOnlySpan<float> scales = Scales == null ? default : new(Scales, Columns);
         return Of<T>(Precision, weights, isInputOutput: true, scales, new(Bias, Columns), Depth, Columns, product);
     }
+
+    private bool HalvesAreFinite()
+    {
+        // All ones in ±∞ and NaN.
+        const int Exponent = 0x7C00;
+        if (Precision != WeightPrecision.Float16)
+            return false;
+        var weights = (ushort*)Data;
+        for (long i = 0; i < (long)Depth * Padded(Columns); i++)
+        {
+            if ((weights[i] & Exponent) == Exponent)
+                return false;
+        }
+
+        return true;
+    }
+
+    /// <summary>Columns in whole vectors.</summary>
+    private long Padded(int columns) => ((long)columns + _lanes - 1) / _lanes * _lanes;
 
     private int Checked(long floats) => floats <= Array.MaxLength
         ? (int)floats

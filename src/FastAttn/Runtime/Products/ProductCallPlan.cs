@@ -10,7 +10,7 @@ internal static class ProductCallPlan
 {
     /// <summary>
     /// Rows in a block at least, where rows are cut so that all threads have something to do. Blocks of fewer rows would read each panel too often:
-    /// 32 rows are four to sixteen register tiles. A choice, not a measurement.
+    /// 32 rows are four or eight register tiles. A choice, not a measurement.
     /// </summary>
     public const int MinRows = 32;
 
@@ -22,12 +22,12 @@ internal static class ProductCallPlan
 
     /// <summary>
     /// With few rows the time goes into reading the weights: a weight of 4 bytes then costs as much as this many multiply-adds, a smaller one
-    /// in proportion to its bytes. With this number of rows arithmetic and memory take about the same time on CPUs of some 40 GFLOP/s and 10 GB/s a core.
+    /// in proportion to its bytes. At 40 GFLOP/s, by which work is shared out among threads, that is the time of 4 bytes at 5 GB/s. A choice, not a measurement.
     /// </summary>
     private const int RowsPerWeight = 16;
 
     /// <summary>
-    /// Panels in a group at least. Groups of fewer would read the rows of A too often: a block of A is as large as two to five panels of
+    /// Panels in a group at least. Groups of fewer would read the rows of A too often: a block of A is as large as three to five panels of
     /// as many terms. A choice, not a measurement.
     /// </summary>
     private const int MinBlockedPanels = 8;

@@ -71,7 +71,7 @@ internal sealed unsafe class ProductDriver<TTiles, TLanes> : ProductDriver
 
         // With few rows each panel is read once, from one end to the other. The CPU foresees that, and asking for memory only slows it down. Where
         // it computes between one block and the next, as it does with weights that are widened, it would read nothing meanwhile unless asked to.
-        bool asks = !ProductCallPlan.Streams(rows) || weights.Precision != WeightPrecision.Float32;
+        bool asks = !ProductCallPlan.Streams(rows) || (weights.Precision != WeightPrecision.Float32 && !WidensInRegisters(rows, weights));
         for (int panel = firstPanel; panel < endPanel; panel++)
         {
             for (int k = 0; k < weights.Depth; k += depthBlock)
@@ -88,7 +88,10 @@ internal sealed unsafe class ProductDriver<TTiles, TLanes> : ProductDriver
     /// the first-level cache.
     /// </summary>
     private static int DepthBlock(int rows, PackedMatrix weights) =>
-        !ProductCallPlan.Streams(rows) ? TTiles.DepthBlock : weights.Precision == WeightPrecision.Float32 ? weights.Depth : TTiles.SumLength;
+        !ProductCallPlan.Streams(rows) ? TTiles.DepthBlock : weights.Precision == WeightPrecision.Float32 || WidensInRegisters(rows, weights) ? weights.Depth : TTiles.SumLength;
+
+    /// <summary>Whether weights are widened in registers, as for one row, which uses each of them once.</summary>
+    private static bool WidensInRegisters(int rows, PackedMatrix weights) => rows == 1 && weights.Precision != WeightPrecision.Float32;
 
     /// <summary>Whether each panel is read to its end before the next, so that sums that are kept elsewhere than in C are those of one panel.</summary>
     private static bool CompletesPanels(int rows, PackedMatrix weights) => ProductCallPlan.Streams(rows) || weights.Depth <= TTiles.DepthBlock;
@@ -97,7 +100,7 @@ internal sealed unsafe class ProductDriver<TTiles, TLanes> : ProductDriver
     private static long WidenedFloats(int rows, PackedMatrix weights)
     {
         const long LineFloats = Prefetcher.LineFloats;
-        long floats = weights.Precision == WeightPrecision.Float32 ? 0 : (long)Math.Min(DepthBlock(rows, weights), weights.Depth) * weights.PanelWidth;
+        long floats = weights.Precision == WeightPrecision.Float32 || WidensInRegisters(rows, weights) ? 0 : (long)Math.Min(DepthBlock(rows, weights), weights.Depth) * weights.PanelWidth;
         return (floats + LineFloats - 1) & ~(LineFloats - 1);
     }
 
@@ -118,18 +121,26 @@ internal sealed unsafe class ProductDriver<TTiles, TLanes> : ProductDriver
         long bytes = (long)depth * cells.Width * weights.WeightBytes, linesLeft = next == null ? 0 : bytes / LineBytes;
         int linesOfTile = depth / TTiles.Unroll;
         float* b = (float*)packed;
+        bool isFirst = firstTerm == 0, finishes = firstTerm + depth == weights.Depth && (!cells.AreInPlace || block.Residual != null || cells.Scales != null || block.Activation != Activation.None);
+        if (WidensInRegisters(block.Rows, weights))
+        {
+            WeightRow<TLanes>.Multiply(weights.Precision, weights.AreFinite, block.A, packed, cells.Vectors, cells.Initial, cells.Sums, depth, TTiles.SumLength);
+            if (finishes)
+                Finish(block, cells, firstRow: 0, rows: 1);
+            return;
+        }
+
         if (weights.Precision != WeightPrecision.Float32)
         {
             // The tiles ask for as many lines of the next block as they do, and the loop that widens this one for those before.
             int tiles = block.Rows / tileRows + BitOperations.PopCount((uint)(block.Rows % tileRows));
             long lines = Math.Max(0, linesLeft - (long)tiles * linesOfTile);
             b = block.Widened;
-            WeightWidening<TLanes>.Widen(weights.Precision, packed, b, (long)depth * cells.Width, next, lines * LineBytes);
+            WeightWidening<TLanes>.Widen(weights.Precision, weights.AreFinite, packed, b, (long)depth * cells.Width, next, lines * LineBytes);
             next += lines * LineBytes;
             linesLeft -= lines;
         }
 
-        bool isFirst = firstTerm == 0, finishes = firstTerm + depth == weights.Depth && (!cells.AreInPlace || block.Residual != null || cells.Scales != null || block.Activation != Activation.None);
         for (int row = 0, rows; row < block.Rows; row += rows, next += linesOfTile * LineBytes, linesLeft -= linesOfTile)
         {
             // A full tile, else the largest power of 2 that is left.

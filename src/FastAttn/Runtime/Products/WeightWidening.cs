@@ -15,15 +15,19 @@ internal static unsafe class WeightWidening<TLanes>
     /// the time that the tiles take then, when nothing is read: so lines of the next block are asked for as well.
     /// </summary>
     /// <param name="precision">Their type; not <see cref="WeightPrecision.Float32"/>.</param>
+    /// <param name="areFinite">Whether it is known that none is ±∞ or NaN.</param>
     /// <param name="source">Weights, as many as <paramref name="count"/>.</param>
     /// <param name="destination">Written: as many floats.</param>
     /// <param name="count">A multiple of <see cref="ILanes{TSelf}.Count"/>.</param>
     /// <param name="next">Memory that is asked for meanwhile.</param>
     /// <param name="nextBytes">How much, at most as much as is read; 0 for none.</param>
-    public static void Widen(WeightPrecision precision, byte* source, float* destination, long count, byte* next, long nextBytes)
+    public static void Widen(WeightPrecision precision, bool areFinite, byte* source, float* destination, long count, byte* next, long nextBytes)
     {
         switch (precision)
         {
+            case WeightPrecision.Float16 when areFinite:
+                Widen<StoredFiniteHalf>(source, destination, count, next, nextBytes);
+                break;
             case WeightPrecision.Float16:
                 Widen<StoredHalf>(source, destination, count, next, nextBytes);
                 break;

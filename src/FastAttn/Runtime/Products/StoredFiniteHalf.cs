@@ -1,0 +1,15 @@
+using System.Runtime.CompilerServices;
+
+namespace FastAttn.Runtime;
+
+/// <summary>Half-precision weights, none of them ±∞ or NaN.</summary>
+internal readonly struct StoredFiniteHalf : IStoredWeight
+{
+    /// <inheritdoc/>
+    public static int Bytes => sizeof(ushort);
+
+    /// <inheritdoc/>
+    [MethodImpl(MethodImplOptions.AggressiveInlining)]
+    public static unsafe TLanes Load<TLanes>(byte* source)
+        where TLanes : struct, ILanes<TLanes> => TLanes.LoadFiniteHalf((ushort*)source);
+}
