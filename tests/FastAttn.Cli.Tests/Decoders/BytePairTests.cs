@@ -40,6 +40,16 @@ public sealed class BytePairTests : IDisposable
         Assert.Equal(expected, TokenizerReader.Read(_folder.FullName).Encode(text));
     }
 
+    // U+1D49C, a capital A in script, is F0 9D 92 9C. What follows a letter without a space is a contraction; after a sign it would be another word.
+    [Fact]
+    public void A_letter_that_is_a_surrogate_pair_is_a_letter() => Assert.Equal(
+        [240, 157, 146, 156, 263],
+        Whole(static json =>
+        {
+            json["model"]!["vocab"]!["'s"] = 263;
+            json["model"]!["merges"]!.AsArray().Add((JsonNode)"' s");
+        }).Encode("\U0001D49C's"));
+
     // U+FFFD is EF BF BD.
     [Fact]
     public void Half_a_surrogate_pair_is_a_replacement_character() => Assert.Equal([256, 239, 191, 189], Whole().Encode("he\uD83D"));
