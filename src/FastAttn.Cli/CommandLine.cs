@@ -3,6 +3,8 @@ using System.CommandLine;
 using System.CommandLine.Invocation;
 using System.IO;
 
+using FastAttn.Embeddings.Files;
+
 namespace FastAttn.Cli;
 
 /// <summary>The tool's entry, apart from the process that it runs in.</summary>
@@ -20,6 +22,7 @@ internal static class CommandLine
             {
                 new RunCommand(),
                 new LayerCommand(),
+                new GenerateCommand(),
                 new InfoCommand(),
             };
 

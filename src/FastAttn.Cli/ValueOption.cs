@@ -4,6 +4,8 @@ using System.CommandLine.Parsing;
 using System.Globalization;
 using System.Linq;
 
+using FastAttn.Embeddings.Files;
+
 namespace FastAttn.Cli;
 
 /// <summary>Options of one value that may be left out, whose errors say what was expected.</summary>

@@ -5,7 +5,8 @@ using System.Linq;
 using System.Runtime.InteropServices;
 using System.Text;
 
-using FastAttn.Cli.Safetensors;
+using FastAttn.Embeddings.Files;
+using FastAttn.Embeddings.Safetensors;
 
 using Xunit;
 

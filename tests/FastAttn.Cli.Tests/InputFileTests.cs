@@ -4,6 +4,8 @@ using System.IO;
 using System.Linq;
 using System.Threading.Tasks;
 
+using FastAttn.Embeddings.Files;
+
 using Xunit;
 
 namespace FastAttn.Cli.Tests;

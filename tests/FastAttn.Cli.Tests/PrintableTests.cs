@@ -1,5 +1,7 @@
 using Xunit;
 
+using FastAttn.Embeddings.Files;
+
 namespace FastAttn.Cli.Tests;
 
 public sealed class PrintableTests

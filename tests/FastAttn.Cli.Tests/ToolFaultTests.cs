@@ -2,6 +2,8 @@ using System;
 using System.IO;
 using System.Text;
 
+using FastAttn.Embeddings.Files;
+
 using Xunit;
 
 namespace FastAttn.Cli.Tests;

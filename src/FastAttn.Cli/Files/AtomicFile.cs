@@ -1,6 +1,8 @@
 using System;
 using System.IO;
 
+using FastAttn.Embeddings.Files;
+
 namespace FastAttn.Cli;
 
 /// <summary>Writes a file so that it is there whole or not at all: the contents go to a temporary file beside it, which is then renamed.</summary>

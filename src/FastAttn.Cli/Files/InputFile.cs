@@ -1,6 +1,8 @@
 using System;
 using System.IO;
 
+using FastAttn.Embeddings.Files;
+
 namespace FastAttn.Cli;
 
 /// <summary>Opens files that options name. Whatever is wrong with one becomes a line that names it and its option.</summary>

@@ -3,7 +3,8 @@ using System.Collections.Generic;
 using System.IO;
 using System.Linq;
 
-using FastAttn.Cli.Safetensors;
+using FastAttn.Embeddings.Files;
+using FastAttn.Embeddings.Safetensors;
 
 namespace FastAttn.Cli;
 

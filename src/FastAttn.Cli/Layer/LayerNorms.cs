@@ -2,7 +2,7 @@ using System;
 using System.IO;
 using System.Linq;
 
-using FastAttn.Cli.Safetensors;
+using FastAttn.Embeddings.Safetensors;
 
 namespace FastAttn.Cli;
 

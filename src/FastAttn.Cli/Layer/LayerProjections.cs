@@ -1,6 +1,6 @@
 using System.IO;
 
-using FastAttn.Cli.Safetensors;
+using FastAttn.Embeddings.Safetensors;
 
 namespace FastAttn.Cli;
 

@@ -1,4 +1,4 @@
-using FastAttn.Cli.Safetensors;
+using FastAttn.Embeddings.Safetensors;
 
 namespace FastAttn.Cli;
 

@@ -2,6 +2,8 @@ using System;
 using System.Buffers.Binary;
 using System.IO;
 
+using FastAttn.Embeddings.Files;
+
 namespace FastAttn.Cli.Npy;
 
 /// <summary>

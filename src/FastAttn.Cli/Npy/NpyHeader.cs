@@ -3,6 +3,8 @@ using System.IO;
 using System.Linq;
 using System.Text;
 
+using FastAttn.Embeddings.Files;
+
 namespace FastAttn.Cli.Npy;
 
 /// <summary>The dictionary that describes an array.</summary>

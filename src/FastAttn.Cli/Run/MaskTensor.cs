@@ -1,7 +1,8 @@
 using System;
 using System.IO;
 
-using FastAttn.Cli.Safetensors;
+using FastAttn.Embeddings.Files;
+using FastAttn.Embeddings.Safetensors;
 
 namespace FastAttn.Cli;
 

@@ -2,7 +2,7 @@ using System;
 using System.IO;
 using System.Runtime.InteropServices;
 
-namespace FastAttn.Cli;
+namespace FastAttn.Embeddings.Files;
 
 /// <summary>Reads and writes arrays of float32 of any length. They go in parts, since 2^29 floats have more bytes than one span of bytes can.</summary>
 internal static class FloatStream

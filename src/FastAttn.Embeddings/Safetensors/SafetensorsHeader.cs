@@ -4,7 +4,9 @@ using System.IO;
 using System.Linq;
 using System.Text.Json;
 
-namespace FastAttn.Cli.Safetensors;
+using FastAttn.Embeddings.Files;
+
+namespace FastAttn.Embeddings.Safetensors;
 
 /// <summary>Reads the JSON header of a safetensors file; strictly, since offsets out of a file decide what memory is read.</summary>
 internal static class SafetensorsHeader

@@ -3,7 +3,9 @@ using System.Buffers.Binary;
 using System.Collections.Generic;
 using System.IO;
 
-namespace FastAttn.Cli.Safetensors;
+using FastAttn.Embeddings.Files;
+
+namespace FastAttn.Embeddings.Safetensors;
 
 /// <summary>A safetensors file, of which only the tensors that are asked for are read.</summary>
 internal sealed class SafetensorsFile
@@ -33,6 +35,9 @@ internal sealed class SafetensorsFile
 
     /// <summary>All tensors by name.</summary>
     public IReadOnlyDictionary<string, TensorInfo> Tensors => _tensors;
+
+    /// <summary>The offset of the data in the file; tensors say where they are from there on.</summary>
+    public long DataStart => _dataStart;
 
     /// <summary>Reads a tensor as float32.</summary>
     /// <exception cref="InvalidDataException">Its type is another, or it is too large.</exception>

@@ -2,7 +2,7 @@ using System;
 using System.Globalization;
 using System.Text;
 
-namespace FastAttn.Cli;
+namespace FastAttn.Embeddings.Files;
 
 /// <summary>Makes text out of files and arguments fit for a message: on one line, without anything that steers a terminal, and not long.</summary>
 internal static class Printable

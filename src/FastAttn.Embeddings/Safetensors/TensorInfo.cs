@@ -1,11 +1,13 @@
 using System;
 using System.Linq;
 
-namespace FastAttn.Cli.Safetensors;
+using FastAttn.Embeddings.Files;
+
+namespace FastAttn.Embeddings.Safetensors;
 
 /// <summary>What a header says of one tensor.</summary>
 /// <param name="Name">Its name.</param>
-/// <param name="Type">Element type: <c>F32</c>, <c>F16</c>, <c>BF16</c> or another that this tool does not read as numbers.</param>
+/// <param name="Type">Element type: <c>F32</c>, <c>F16</c>, <c>BF16</c> or another that is not read as numbers.</param>
 /// <param name="Shape">The size of each axis.</param>
 /// <param name="Begin">First byte, from the end of the header.</param>
 /// <param name="End">The byte after the last.</param>
