@@ -22,6 +22,7 @@ internal static class CommandLine
             {
                 new RunCommand(),
                 new LayerCommand(),
+                new GenerateCommand(),
                 new EmbedCommand(),
                 new InfoCommand(),
             };

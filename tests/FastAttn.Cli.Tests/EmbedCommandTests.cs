@@ -50,7 +50,7 @@ public sealed class EmbedCommandTests : IDisposable
     [Fact]
     public void Options_reach_the_library()
     {
-        Run("--output", _model.PathOf("o.npy"), "--pooling", "cls", "--normalize", "--precision", "int8", "--max-tokens", "4", "--threads", "1", "a e", "a").ShouldSucceed();
+        Run("--output", _model.PathOf("o.npy"), "--pooling", "cls", "--normalize", "--weights", "int8", "--max-tokens", "4", "--threads", "1", "a e", "a").ShouldSucceed();
         using FastAttnEmbeddingGenerator generator = FastAttnEmbeddingGenerator.Load(
             _model.Folder, new() { Pooling = PoolingMode.Cls, Normalize = true, Model = new() { WeightPrecision = WeightPrecision.Int8 } });
         Assert.Equal(generator.Generate(["a e", "a"]).SelectMany(static embedding => embedding.Vector.ToArray()), ArrayFolder.Read(_model.PathOf("o.npy")).Data);
@@ -71,7 +71,7 @@ public sealed class EmbedCommandTests : IDisposable
         Run([.. Enumerable.Repeat("a", 21)]).ShouldBeBadInput("--output is missing", "21 texts");
         Run("--pooling", "max", "a").ShouldBeBadInput("--pooling max", "mean, cls");
         Run("--max-tokens", "1", "a").ShouldBeBadInput("--max-tokens 1");
-        Run("--precision", "int4", "a").ShouldBeBadInput("--precision int4", "int8");
+        Run("--weights", "int4", "a").ShouldBeBadInput("--weights int4", "int8");
         Run("--input", _model.PathOf("no.txt")).ShouldBeBadInput("--input", "no such file");
         Run("--output", _model.PathOf("no/o.npy"), "a").ShouldBeBadInput("--output", "there is no directory");
         ToolResult.Of("embed", "--model", string.Empty, "a").ShouldBeBadInput("--model", "is empty");

@@ -43,8 +43,8 @@ internal sealed class EmbedCommand : Command
     private readonly Option<int?> _maxTokens = ValueOption.Number<int>(
         "--max-tokens", "The most tokens of a text; the rest is cut off. Default: what the model says.", "an integer of at least 2", tokens => tokens >= 2);
 
-    private readonly Option<WeightPrecision?> _precision = ValueOption.OneOf(
-        "--precision", "How weights are kept in memory. Default: float32.", WeightPrecision.Float32, WeightPrecision.Float16, WeightPrecision.BFloat16, WeightPrecision.Int8);
+    private readonly Option<WeightPrecision?> _weights = ValueOption.OneOf(
+        "--weights", "How matrices are kept in memory. Default: float32.", WeightPrecision.Float32, WeightPrecision.Float16, WeightPrecision.BFloat16, WeightPrecision.Int8);
 
     private readonly Option<int?> _threads = ValueOption.Number<int>(
         "--threads", "The most threads. Default: all processors.", "an integer of at least 1", threads => threads >= 1);
@@ -59,7 +59,7 @@ internal sealed class EmbedCommand : Command
         Options.Add(_pooling);
         Options.Add(_normalize);
         Options.Add(_maxTokens);
-        Options.Add(_precision);
+        Options.Add(_weights);
         Options.Add(_threads);
         SetAction(Run);
     }
@@ -108,7 +108,7 @@ internal sealed class EmbedCommand : Command
         {
             return FastAttnEmbeddingGenerator.Load(path, new()
             {
-                Model = new() { WeightPrecision = parsed.GetValue(_precision) ?? WeightPrecision.Float32 },
+                Model = new() { WeightPrecision = parsed.GetValue(_weights) ?? WeightPrecision.Float32 },
                 Pooling = parsed.GetValue(_pooling),
                 Normalize = parsed.GetValue(_normalize) ? true : null,
                 MaxTokens = parsed.GetValue(_maxTokens),

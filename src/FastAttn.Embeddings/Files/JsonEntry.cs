@@ -15,6 +15,12 @@ internal readonly struct JsonEntry(string file, string name, JsonElement element
     /// <summary>Whether the entry is an object.</summary>
     public bool IsObject => element.ValueKind == JsonValueKind.Object;
 
+    /// <summary>Whether the entry is a number.</summary>
+    public bool IsNumber => element.ValueKind == JsonValueKind.Number;
+
+    /// <summary>Whether the entry is a string.</summary>
+    public bool IsText => element.ValueKind == JsonValueKind.String;
+
     /// <summary>An error about this entry.</summary>
     /// <param name="message">What was found and what was expected.</param>
     public InvalidDataException Error(string message) => new($"{Printable.Of(file)}: {(name.Length == 0 ? string.Empty : $"entry '{Printable.Of(name)}' ")}{message}");
@@ -38,7 +44,7 @@ internal readonly struct JsonEntry(string file, string name, JsonElement element
         if (!IsObject)
             throw Error("is not an object.");
         JsonEntry entry = this;
-        return element.EnumerateObject().Select(property => (property.Name, entry.Child(property.Name, property.Value)));
+        return element.EnumerateObject().Select(property => (entry.NameOf(property), entry.Child(entry.NameOf(property), property.Value)));
     }
 
     /// <summary>The entries of this array, in their order.</summary>
@@ -104,5 +110,18 @@ internal readonly struct JsonEntry(string file, string name, JsonElement element
             throw entry.Error($"is {(expected ? "false" : "true")}, which is not supported; expected {(expected ? "true" : "false")}.");
     }
 
-    private JsonEntry Child(string child, JsonElement value) => new(file, name.Length == 0 || child[0] == '[' ? name + child : $"{name}.{child}", value);
+    private string NameOf(JsonProperty property)
+    {
+        try
+        {
+            return property.Name;
+        }
+        catch (InvalidOperationException e)
+        {
+            // Half a surrogate pair, as in AsText.
+            throw new InvalidDataException(Error("has a name that is not valid text.").Message, e);
+        }
+    }
+
+    private JsonEntry Child(string child, JsonElement value) => new(file, name.Length == 0 || child.StartsWith('[') ? name + child : $"{name}.{child}", value);
 }

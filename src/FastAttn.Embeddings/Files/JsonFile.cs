@@ -36,6 +36,11 @@ internal sealed class JsonFile : IDisposable
         {
             throw new InvalidDataException($"{Printable.Of(path)}: is malformed: {e.Message}", e);
         }
+        catch (InvalidOperationException e)
+        {
+            // A name has bytes that are not UTF-8, or half a surrogate pair. Names are compared while the file is read.
+            throw new InvalidDataException($"{Printable.Of(path)}: is malformed: a name in it is not valid text.", e);
+        }
     }
 
     /// <summary>Reads a file of a folder, or returns null where there is none.</summary>

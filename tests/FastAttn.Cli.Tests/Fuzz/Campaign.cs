@@ -17,7 +17,7 @@ internal static class Campaign
     private const string SeedVariable = "FASTATTN_FUZZ_SEED";
 
     // As many as there are tests in FuzzTests.
-    private const int Campaigns = 5;
+    private const int Campaigns = 6;
 
     // So many are made in any case, lest a slow machine see none that is accepted.
     private const int MinAttempts = 100;

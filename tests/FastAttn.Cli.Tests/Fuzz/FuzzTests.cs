@@ -3,6 +3,7 @@ using System.IO;
 using System.Linq;
 
 using FastAttn.Cli.Npy;
+using FastAttn.Cli.Tests.Decoders;
 using FastAttn.Embeddings.Safetensors;
 
 using Xunit;
@@ -92,12 +93,39 @@ public sealed class FuzzTests
     }
 
     [Fact]
+    public void Any_decoder_generates_or_is_refused()
+    {
+        TwinModel model = new TwinModel { Layers = 1, Dim = 8, Heads = 2, KeyValueHeads = 1, HeadDim = 4, FeedForward = 6, MaxTokens = 8, Frequency = TwinModel.Rotary(10000, 4) }.WithWeights("BF16");
+        using var folder = new ModelFolder(model, "llama");
+        folder.Write("generation_config.json", """{ "eos_token_id": [298] }""");
+        string[] names = ["config.json", "generation_config.json", "tokenizer.json", "model.safetensors"];
+        byte[][] files = [.. names.Select(name => File.ReadAllBytes(folder.File(name)))];
+        Campaign.Run(ToolBytes, random =>
+        {
+            var mutation = new Mutation(random);
+            int changed = random.Next(names.Length);
+            for (int i = 0; i < names.Length; i++)
+            {
+                // Most of a weights file are numbers, and any will do. Its header has the first kilobytes.
+                byte[] bytes = files[i], head = bytes[..Math.Min(bytes.Length, 2000)];
+                File.WriteAllBytes(folder.File(names[i]), i == changed ? [.. mutation.Of(head), .. bytes[head.Length..]] : bytes);
+            }
+
+            ToolResult result = ToolResult.Of("generate", "--model", folder.Path, "--max-tokens", "2", "--threads", "1", "hello<b> wo\uD83D");
+            if (result.ExitCode == ExitCode.Success)
+                return true;
+            result.ShouldBeBadInput();
+            return false;
+        });
+    }
+
+    [Fact]
     public void Any_command_line_runs_or_is_refused() => Campaign.Run(ToolBytes, random =>
     {
         var files = new RandomFiles(random);
         string[] words =
         [
-            "run", "layer", "info", "--help", "-?", "-h", "--version", "--", "-", "", " ", "[suggest]", "[suggest:3]", "[diagram]", "[env:A=B]", "[", "]", "@", "@none", "--mask", "--mask=causal", "--mask:", "--scale=", "/h",
+            "run", "layer", "generate", "info", "--model", "--help", "-?", "-h", "--version", "--", "-", "", " ", "[suggest]", "[suggest:3]", "[diagram]", "[env:A=B]", "[", "]", "@", "@none", "--mask", "--mask=causal", "--mask:", "--scale=", "/h",
             "--query", "--weights", "--heads", "--isa", "--check", "--window", "-m", "1", "none", "\0", "\ud800", "\u001b[2J", "\r\n", new string('-', 100), new string('x', 10000),
         ];
         string[] args = [.. Enumerable.Range(0, random.Next(6)).Select(_ => files.Argument(words))];

@@ -57,25 +57,25 @@ internal static unsafe class WeightRow<TLanes>
             switch (vectors)
             {
                 case 1:
-                    for (int i = k; i < end; i++, panel += bytes)
-                        s0 = TLanes.MultiplyAdd(TStored.Load<TLanes>(panel), TLanes.Create(a[i]), s0);
+                    for (float* i = a + k, last = a + end; i < last; i++, panel += bytes)
+                        s0 = TLanes.MultiplyAdd(TLanes.Create(*i), TStored.Load<TLanes>(panel), s0);
                     break;
                 case 2:
-                    for (int i = k; i < end; i++, panel += 2 * bytes)
+                    for (float* i = a + k, last = a + end; i < last; i++, panel += 2 * bytes)
                     {
-                        TLanes x = TLanes.Create(a[i]);
-                        s0 = TLanes.MultiplyAdd(TStored.Load<TLanes>(panel), x, s0);
-                        s1 = TLanes.MultiplyAdd(TStored.Load<TLanes>(panel + bytes), x, s1);
+                        TLanes x = TLanes.Create(*i);
+                        s0 = TLanes.MultiplyAdd(x, TStored.Load<TLanes>(panel), s0);
+                        s1 = TLanes.MultiplyAdd(x, TStored.Load<TLanes>(panel + bytes), s1);
                     }
 
                     break;
                 default:
-                    for (int i = k; i < end; i++, panel += 3 * bytes)
+                    for (float* i = a + k, last = a + end; i < last; i++, panel += 3 * bytes)
                     {
-                        TLanes x = TLanes.Create(a[i]);
-                        s0 = TLanes.MultiplyAdd(TStored.Load<TLanes>(panel), x, s0);
-                        s1 = TLanes.MultiplyAdd(TStored.Load<TLanes>(panel + bytes), x, s1);
-                        s2 = TLanes.MultiplyAdd(TStored.Load<TLanes>(panel + 2 * bytes), x, s2);
+                        TLanes x = TLanes.Create(*i);
+                        s0 = TLanes.MultiplyAdd(x, TStored.Load<TLanes>(panel), s0);
+                        s1 = TLanes.MultiplyAdd(x, TStored.Load<TLanes>(panel + bytes), s1);
+                        s2 = TLanes.MultiplyAdd(x, TStored.Load<TLanes>(panel + 2 * bytes), s2);
                     }
 
                     break;

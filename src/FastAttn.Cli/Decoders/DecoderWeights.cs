@@ -1,0 +1,86 @@
+using System;
+using System.IO;
+
+namespace FastAttn.Cli.Decoders;
+
+/// <summary>Makes layers of a decoder's tensors, in one precision, and counts what a token reads of them.</summary>
+/// <param name="source">Where the tensors are from.</param>
+/// <param name="precision">How matrices are kept; null for the precision that each is stored in.</param>
+internal sealed class DecoderWeights(ITensorSource source, WeightPrecision? precision)
+{
+    /// <summary>Bytes of all matrices that have been read, each of which every token multiplies with.</summary>
+    public long Bytes { get; private set; }
+
+    /// <summary>Whether there is such a tensor.</summary>
+    public bool Has(string name) => source.Has(name);
+
+    /// <inheritdoc cref="ITensorSource.Ignore"/>
+    public void Ignore(string name) => source.Ignore(name);
+
+    /// <summary>A vector; no elements where <paramref name="isThere"/> is false.</summary>
+    public float[] Vector(string name, int length, bool isThere = true) => isThere ? source.Read(name, length) : [];
+
+    /// <summary>A matrix as it stands.</summary>
+    public float[] Matrix(string name, int rows, int columns) => source.Read(name, rows, columns);
+
+    /// <summary>How a layer keeps the numbers of a tensor.</summary>
+    public WeightPrecision PrecisionOf(string name) => precision ?? source.PrecisionOf(name);
+
+    /// <summary>How the numbers of a tensor are stored.</summary>
+    public WeightPrecision StoredPrecisionOf(string name) => source.PrecisionOf(name);
+
+    /// <summary>A linear layer of the tensors <c>name.weight</c> and, where it has a bias, <c>name.bias</c>.</summary>
+    public LinearLayer Linear(string name, int inputs, int outputs, WeightLayout layout, bool hasBias, Activation activation = Activation.None)
+    {
+        string weight = $"{name}.weight";
+        float[] matrix = layout == WeightLayout.OutputInput ? Matrix(weight, outputs, inputs) : Matrix(weight, inputs, outputs);
+        return Linear(matrix, weight, inputs, outputs, layout, Vector($"{name}.bias", outputs, hasBias), activation);
+    }
+
+    /// <summary>A linear layer of a matrix that has been read already.</summary>
+    public LinearLayer Linear(float[] matrix, string name, int inputs, int outputs, WeightLayout layout, float[]? bias = null, Activation activation = Activation.None)
+    {
+        Count(name, inputs, outputs);
+        LinearLayerOptions options = new() { InputDim = inputs, OutputDim = outputs, Layout = layout, Activation = activation, Precision = PrecisionOf(name) };
+        try
+        {
+            return new(options, matrix, bias);
+        }
+        catch (ArgumentException e)
+        {
+            throw CannotBeKept(name, e);
+        }
+    }
+
+    /// <summary>An attention layer.</summary>
+    /// <param name="options">What it is.</param>
+    /// <param name="weights">Its weights.</param>
+    /// <param name="name">The tensor whose precision is that of all its projections.</param>
+    public MultiHeadAttention Attention(MultiHeadAttentionOptions options, in MultiHeadAttentionWeights weights, string name)
+    {
+        int keyValueHeads = options.KeyValueHeads ?? options.Heads, headDim = options.HeadDim ?? options.ModelDim / options.Heads;
+        Count(name, options.ModelDim, (options.Heads + 2 * keyValueHeads) * headDim);
+        Count(name, options.Heads * headDim, options.ModelDim);
+        try
+        {
+            return new(options with { WeightPrecision = PrecisionOf(name) }, weights);
+        }
+        catch (ArgumentException e)
+        {
+            throw CannotBeKept(name, e);
+        }
+    }
+
+    // Sizes have been checked, so that it is the numbers: NaN, an infinity, or what a smaller format cannot hold.
+    private InvalidDataException CannotBeKept(string name, ArgumentException e) =>
+        source.Error(name, $"or another of its layer cannot be kept as {PrecisionOf(name)}: {e.Message}", e);
+
+    // Int8 has a float32 scale for each output beside its bytes.
+    private void Count(string name, long inputs, long outputs) => Bytes += PrecisionOf(name) switch
+    {
+        WeightPrecision.Float32 => inputs * outputs * sizeof(float),
+        WeightPrecision.Int8 => inputs * outputs + outputs * sizeof(float),
+        WeightPrecision.Float16 or WeightPrecision.BFloat16 => inputs * outputs * sizeof(ushort),
+        var other => throw new ArgumentOutOfRangeException(nameof(name), other, "The precision is not defined."),
+    };
+}
