@@ -1,7 +1,5 @@
 using System;
 using System.Diagnostics.CodeAnalysis;
-using System.Runtime.CompilerServices;
-using System.Runtime.InteropServices;
 
 namespace FastAttn.Runtime;
 
@@ -191,7 +189,7 @@ internal static class LayerValidation
         AtLeastOne(options.OutputDim, nameof(options.OutputDim));
         if (options.Layout is not (WeightLayout.OutputInput or WeightLayout.InputOutput))
             throw new ArgumentOutOfRangeException(nameof(options), options.Layout, "The layout is not defined.");
-        if (options.Activation is < Activation.None or > Activation.Silu)
+        if (!Enum.IsDefined(options.Activation))
             throw new ArgumentOutOfRangeException(nameof(options), options.Activation, "The activation is not defined.");
         if (options.Precision is { } precision)
             CheckPrecision(precision);
@@ -239,21 +237,12 @@ internal static class LayerValidation
     {
         ArgumentOutOfRangeException.ThrowIfNegative(rows);
         CallValidation.CheckExecution(execution);
-        CheckDense(nameof(input), input.Length, options.InputDim);
-        CheckDense(nameof(output), output.Length, options.OutputDim);
-        output = output[..(rows * options.OutputDim)];
-        if (output.Overlaps(input[..(rows * options.InputDim)]))
-            throw new ArgumentException("Overlaps input.", nameof(output));
+        input = RowBuffers.Rows(nameof(input), input, rows, options.InputDim);
+        output = RowBuffers.Rows(nameof(output), output, rows, options.OutputDim);
+        RowBuffers.CheckApart(nameof(output), output, nameof(input), input);
         if (residual.IsEmpty)
             return;
-        CheckDense(nameof(residual), residual.Length, options.OutputDim);
-        if (output.Overlaps(residual[..output.Length]) && !Unsafe.AreSame(in MemoryMarshal.GetReference(output), in MemoryMarshal.GetReference(residual)))
-            throw new ArgumentException("Overlaps output, which it must either be or be apart from.", nameof(residual));
-
-        void CheckDense(string name, int actual, int width)
-        {
-            if (actual < (long)rows * width)
-                throw new ArgumentException($"Has {actual} elements; rows {rows} × dimension {width} need {(long)rows * width}.", name);
-        }
+        residual = RowBuffers.Rows(nameof(residual), residual, rows, options.OutputDim);
+        RowBuffers.CheckSameOrApart(nameof(residual), residual, nameof(output), output);
     }
 }
