@@ -41,7 +41,7 @@ internal sealed class DecoderWeights(ITensorSource source, WeightPrecision? prec
     public LinearLayer Linear(float[] matrix, string name, int inputs, int outputs, WeightLayout layout, float[]? bias = null, Activation activation = Activation.None)
     {
         Count(name, inputs, outputs);
-        LinearLayerOptions options = new() { InputDim = inputs, OutputDim = outputs, Layout = layout, Activation = activation, Precision = PrecisionOf(name) };
+        LinearLayerOptions options = new() { InputDim = inputs, OutputDim = outputs, Layout = layout, Activation = activation, WeightPrecision = PrecisionOf(name) };
         try
         {
             return new(options, matrix, bias);

@@ -114,7 +114,7 @@ internal sealed class EncoderLayer
         try
         {
             return new(
-                new() { InputDim = inputs, OutputDim = outputs, Layout = layout, Activation = activation, Precision = precision },
+                new() { InputDim = inputs, OutputDim = outputs, Layout = layout, Activation = activation, WeightPrecision = precision },
                 weights.Read(),
                 tensors.Vector($"{name}.bias", outputs).Read());
         }

@@ -191,7 +191,7 @@ internal static class LayerValidation
             throw new ArgumentOutOfRangeException(nameof(options), options.Layout, "The layout is not defined.");
         if (!Enum.IsDefined(options.Activation))
             throw new ArgumentOutOfRangeException(nameof(options), options.Activation, "The activation is not defined.");
-        if (options.Precision is { } precision)
+        if (options.WeightPrecision is { } precision)
             CheckPrecision(precision);
         long expected = (long)options.InputDim * options.OutputDim;
         if (weights != expected)
@@ -220,8 +220,8 @@ internal static class LayerValidation
     /// <summary>The scales of weights that are given as integers.</summary>
     public static void CheckScales(LinearLayerOptions options, ReadOnlySpan<float> scales)
     {
-        if (options.Precision is not (null or WeightPrecision.Int8))
-            throw new ArgumentException($"Weights that are given as integers are kept so, not as {options.Precision}.", nameof(options));
+        if (options.WeightPrecision is not (null or WeightPrecision.Int8))
+            throw new ArgumentException($"Weights that are given as integers are kept so, not as {options.WeightPrecision}.", nameof(options));
         if (scales.Length != options.OutputDim)
             throw new ArgumentException($"Has {scales.Length} elements; expected {options.OutputDim}.", nameof(scales));
         foreach (float scale in scales)

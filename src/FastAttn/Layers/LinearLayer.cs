@@ -35,7 +35,7 @@ public sealed class LinearLayer
     /// <param name="weights">W: in·out elements in the order <see cref="LinearLayerOptions.Layout"/>; not needed any more afterwards.</param>
     /// <param name="bias">b: <c>out</c> elements; empty for none.</param>
     /// <exception cref="ArgumentException">
-    /// A size or a length does not fit, or a weight cannot be kept as <see cref="LinearLayerOptions.Precision"/> says; the message says what was expected.
+    /// A size or a length does not fit, or a weight cannot be kept as <see cref="LinearLayerOptions.WeightPrecision"/> says; the message says what was expected.
     /// </exception>
     /// <exception cref="PlatformNotSupportedException">
     /// The environment forces an instruction set that this process cannot run (<see cref="InstructionSets.EnvironmentVariable"/>).
@@ -66,7 +66,7 @@ public sealed class LinearLayer
     }
 
     /// <summary>Packs weights that are integers times a scale for each output: <c>W[i, o] = weights[i, o]·scales[o]</c>. They are kept so.</summary>
-    /// <param name="options">What the layer is; <see cref="LinearLayerOptions.Precision"/> is null or <see cref="WeightPrecision.Int8"/>.</param>
+    /// <param name="options">What the layer is; <see cref="LinearLayerOptions.WeightPrecision"/> is null or <see cref="WeightPrecision.Int8"/>.</param>
     /// <param name="weights">As of the constructor that takes floats.</param>
     /// <param name="scales"><c>out</c> elements, finite.</param>
     /// <param name="bias">b: <c>out</c> elements; empty for none.</param>
@@ -99,7 +99,7 @@ public sealed class LinearLayer
     public LinearLayerOptions Options => _options;
 
     /// <summary>How the weights are kept: as the options say, else as they were given.</summary>
-    public WeightPrecision Precision => _weights.Precision;
+    public WeightPrecision WeightPrecision => _weights.Precision;
 
     /// <summary>The instruction set that this instance runs on.</summary>
     public InstructionSet InstructionSet { get; }
@@ -149,7 +149,7 @@ public sealed class LinearLayer
         bool isInputOutput = options.Layout == WeightLayout.InputOutput;
         return new(
             weights, isInputOutput, isInputOutput ? options.OutputDim : options.InputDim, bias, options.InputDim, options.OutputDim, ProductDriver.For(InstructionSets.Default),
-            options.Precision ?? WeightPrecision.Float32);
+            options.WeightPrecision ?? WeightPrecision.Float32);
     }
 
     /// <summary>Numbers that are kept as they are unless the options say otherwise.</summary>
@@ -157,7 +157,7 @@ public sealed class LinearLayer
         where T : unmanaged
     {
         LayerValidation.CheckLinear(options, weights.Length, bias.Length);
-        if (options.Precision is null || options.Precision == given)
+        if (options.WeightPrecision is null || options.WeightPrecision == given)
             return Kept(options, given, weights, default, bias);
         var floats = new float[weights.Length];
         for (int i = 0; i < floats.Length; i++)

@@ -17,8 +17,8 @@ public sealed record LinearLayerOptions
 
     /// <summary>
     /// How the layer keeps its weights; null for as they are given. Floats, halves and bfloat16 numbers are rounded to the nearest, to the even one of two.
-    /// <see cref="WeightPrecision.Int8"/> gives each output the scale <c>max|w| / 127</c>, so that a weight is off by half of it at most; weights must be finite
+    /// <see cref="FastAttn.WeightPrecision.Int8"/> gives each output the scale <c>max|w| / 127</c>, so that a weight is off by half of it at most; weights must be finite
     /// then. A finite weight that is too large for a finite number of another type is refused. Weights that are given as integers are kept so.
     /// </summary>
-    public WeightPrecision? Precision { get; init; }
+    public WeightPrecision? WeightPrecision { get; init; }
 }

@@ -70,7 +70,7 @@ public sealed record MultiHeadAttentionOptions
     public float NormFactorOffset { get; init; }
 
     /// <summary>
-    /// How the layer keeps the weights of its projections, rounded as <see cref="LinearLayerOptions.Precision"/> says. Everything else is float32, biases and
+    /// How the layer keeps the weights of its projections, rounded as <see cref="LinearLayerOptions.WeightPrecision"/> says. Everything else is float32, biases and
     /// products too.
     /// </summary>
     public WeightPrecision WeightPrecision { get; init; }

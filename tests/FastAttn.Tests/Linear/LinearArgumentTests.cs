@@ -19,7 +19,7 @@ public static class LinearArgumentTests
     {
         foreach (LinearLayerOptions options in (LinearLayerOptions[])[
             Options with { InputDim = 0 }, Options with { InputDim = -3 }, Options with { OutputDim = 0 }, Options with { OutputDim = -1 }, Options with { Layout = (WeightLayout)2 },
-            Options with { Precision = (WeightPrecision)4 }, Options with { Precision = (WeightPrecision)(-1) }, Options with { Activation = (Activation)5 }, Options with { Activation = (Activation)(-1) }])
+            Options with { WeightPrecision = (WeightPrecision)4 }, Options with { WeightPrecision = (WeightPrecision)(-1) }, Options with { Activation = (Activation)5 }, Options with { Activation = (Activation)(-1) }])
         {
             Assert.Throws<ArgumentOutOfRangeException>("options", () => new LinearLayer(options, new float[12]));
         }
@@ -48,8 +48,8 @@ public static class LinearArgumentTests
         Refused("bias", "Has 3 elements", static () => _ = new LinearLayer(Options, new sbyte[12], new float[4], new float[3]));
         Refused("scales", "Has 3 elements; expected 4.", static () => _ = new LinearLayer(Options, new sbyte[12], new float[3]));
         Refused("scales", "finite", static () => _ = new LinearLayer(Options, new sbyte[12], (float[])[1, float.NaN, 1, 1]));
-        Refused("options", "Float16", static () => _ = new LinearLayer(Options with { Precision = WeightPrecision.Float16 }, new sbyte[12], new float[4]));
-        Refused("options", "precision", static () => _ = new LinearLayer(Options with { Precision = (WeightPrecision)4 }, new Half[12]));
+        Refused("options", "Float16", static () => _ = new LinearLayer(Options with { WeightPrecision = WeightPrecision.Float16 }, new sbyte[12], new float[4]));
+        Refused("options", "precision", static () => _ = new LinearLayer(Options with { WeightPrecision = (WeightPrecision)4 }, new Half[12]));
     }
 
     [Fact]

@@ -66,7 +66,7 @@ internal sealed class LinearCase
 
     /// <summary>The layer, from floats that it rounds.</summary>
     public LinearLayer Build(WeightLayout layout = WeightLayout.InputOutput, Activation activation = Activation.None) =>
-        new(Options(layout) with { Precision = _precision, Activation = activation }, Arranged(Weights, layout), Bias);
+        new(Options(layout) with { WeightPrecision = _precision, Activation = activation }, Arranged(Weights, layout), Bias);
 
     /// <summary>The layer, from weights that were rounded before.</summary>
     public LinearLayer BuildOfRounded(WeightLayout layout = WeightLayout.InputOutput) => _precision switch

@@ -35,7 +35,7 @@ public static class LinearLayerTests
                 foreach (WeightLayout layout in Enum.GetValues<WeightLayout>())
                 {
                     LinearLayer layer = call.Build(layout).For(instructionSet);
-                    Assert.Equal(precision, layer.Precision);
+                    Assert.Equal(precision, layer.WeightPrecision);
                     foreach (int rows in Rows)
                         call.Check(layer, rows, hasResidual: layout == WeightLayout.InputOutput, $"{instructionSet}, {precision}, {layout}: {rows} x {inputs} x {outputs}");
                 }
@@ -53,7 +53,7 @@ public static class LinearLayerTests
             float[] expected = new float[20 * 77], actual = new float[expected.Length];
             call.Build(layout).For(instructionSet).Forward(call.Input, expected, 20);
             LinearLayer given = call.BuildOfRounded(layout);
-            Assert.Equal(precision, given.Precision);
+            Assert.Equal(precision, given.WeightPrecision);
             given.For(instructionSet).Forward(call.Input, actual, 20);
             Compare.SameBits($"{instructionSet}, {precision}, {layout}", expected, actual);
         }

@@ -76,7 +76,7 @@ public static class WeightRoundingTests
         foreach (WeightLayout layout in Enum.GetValues<WeightLayout>())
         {
             ArgumentException error = Assert.Throws<ArgumentException>(
-                "weights", () => new LinearLayer(new() { InputDim = Inputs, OutputDim = Outputs, Layout = layout, Precision = precision }, weights));
+                "weights", () => new LinearLayer(new() { InputDim = Inputs, OutputDim = Outputs, Layout = layout, WeightPrecision = precision }, weights));
             Assert.Contains(precision.ToString(), error.Message, StringComparison.Ordinal);
         }
     }
@@ -87,7 +87,7 @@ public static class WeightRoundingTests
         float[] weights = [65519f, -65504f, float.PositiveInfinity, float.NaN];
         foreach (WeightPrecision precision in (WeightPrecision[])[WeightPrecision.Float16, WeightPrecision.BFloat16])
         {
-            LinearLayer layer = new(new() { InputDim = 1, OutputDim = 4, Layout = WeightLayout.InputOutput, Precision = precision }, weights);
+            LinearLayer layer = new(new() { InputDim = 1, OutputDim = 4, Layout = WeightLayout.InputOutput, WeightPrecision = precision }, weights);
             var output = new float[4];
             layer.Forward([1], output, 1);
             Assert.Equal(precision == WeightPrecision.Float16 ? [65504f, -65504f, float.PositiveInfinity, float.NaN] : [65536f, -65536f, float.PositiveInfinity, float.NaN], output);
@@ -102,9 +102,9 @@ public static class WeightRoundingTests
         BFloat16[] numbers = [(BFloat16)1.5f, (BFloat16)(-127), (BFloat16)3, (BFloat16)0.25f];
         foreach (WeightPrecision precision in Enum.GetValues<WeightPrecision>())
         {
-            LinearLayer ofHalves = new(options with { Precision = precision }, halves), ofNumbers = new(options with { Precision = precision }, numbers);
-            LinearLayer halvesAsFloats = new(options with { Precision = precision }, (float[])[1.0009765625f, -127, 3, 0.25f]), numbersAsFloats = new(options with { Precision = precision }, (float[])[1.5f, -127, 3, 0.25f]);
-            Assert.Equal(precision, ofHalves.Precision);
+            LinearLayer ofHalves = new(options with { WeightPrecision = precision }, halves), ofNumbers = new(options with { WeightPrecision = precision }, numbers);
+            LinearLayer halvesAsFloats = new(options with { WeightPrecision = precision }, (float[])[1.0009765625f, -127, 3, 0.25f]), numbersAsFloats = new(options with { WeightPrecision = precision }, (float[])[1.5f, -127, 3, 0.25f]);
+            Assert.Equal(precision, ofHalves.WeightPrecision);
             Assert.Equal(Row(halvesAsFloats), Row(ofHalves));
             Assert.Equal(Row(numbersAsFloats), Row(ofNumbers));
         }
@@ -136,7 +136,7 @@ public static class WeightRoundingTests
         float[] identity = new float[Inputs * Inputs], kept = new float[weights.Length];
         for (int k = 0; k < Inputs; k++)
             identity[k * (Inputs + 1)] = 1;
-        new LinearLayer(new() { InputDim = Inputs, OutputDim = Outputs, Layout = WeightLayout.InputOutput, Precision = precision }, weights).Forward(identity, kept, Inputs);
+        new LinearLayer(new() { InputDim = Inputs, OutputDim = Outputs, Layout = WeightLayout.InputOutput, WeightPrecision = precision }, weights).Forward(identity, kept, Inputs);
         return kept;
     }
 }
