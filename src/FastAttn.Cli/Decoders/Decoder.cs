@@ -8,7 +8,7 @@ namespace FastAttn.Cli.Decoders;
 /// immutable: any number of sessions may use it at once.
 /// </summary>
 /// <remarks>
-/// To use it in a program of your own, copy this folder: it needs nothing but FastAttn and a reader of tensors (<see cref="ITensorSource"/>).
+/// To use it in a program of your own, copy this folder, and <c>Files</c> and <c>Safetensors</c> of FastAttn.Embeddings: they need nothing but FastAttn.
 /// <code>
 /// using CheckpointFolder weights = new("Llama-3.2-1B");
 /// Decoder decoder = Decoder.Create(DecoderConfigReader.Read("Llama-3.2-1B"), weights);

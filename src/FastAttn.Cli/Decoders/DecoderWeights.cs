@@ -23,12 +23,6 @@ internal sealed class DecoderWeights(ITensorSource source, WeightPrecision? prec
     /// <summary>A matrix as it stands.</summary>
     public float[] Matrix(string name, int rows, int columns) => source.Read(name, rows, columns);
 
-    /// <summary>How a layer keeps the numbers of a tensor.</summary>
-    public WeightPrecision PrecisionOf(string name) => precision ?? source.PrecisionOf(name);
-
-    /// <summary>How the numbers of a tensor are stored.</summary>
-    public WeightPrecision StoredPrecisionOf(string name) => source.PrecisionOf(name);
-
     /// <summary>A linear layer of the tensors <c>name.weight</c> and, where it has a bias, <c>name.bias</c>.</summary>
     public LinearLayer Linear(string name, int inputs, int outputs, WeightLayout layout, bool hasBias, Activation activation = Activation.None)
     {
@@ -37,20 +31,25 @@ internal sealed class DecoderWeights(ITensorSource source, WeightPrecision? prec
         return Linear(matrix, weight, inputs, outputs, layout, Vector($"{name}.bias", outputs, hasBias), activation);
     }
 
-    /// <summary>A linear layer of a matrix that has been read already.</summary>
-    public LinearLayer Linear(float[] matrix, string name, int inputs, int outputs, WeightLayout layout, float[]? bias = null, Activation activation = Activation.None)
+    /// <summary>
+    /// The table of tokens and the matrix of the logits, which may be of one tensor. Its floats, the largest array of most models, are no longer needed when this returns.
+    /// </summary>
+    /// <param name="config">What the decoder is.</param>
+    /// <param name="tokens">The tensor of the table: [V, d].</param>
+    /// <param name="head">The tensor of the logits, likewise; ignored where the table's tensor is taken.</param>
+    public (EmbeddingTable Tokens, LinearLayer Head) TokensAndHead(DecoderConfig config, string tokens, string head)
     {
-        Count(name, inputs, outputs);
-        LinearLayerOptions options = new() { InputDim = inputs, OutputDim = outputs, Layout = layout, Activation = activation, WeightPrecision = PrecisionOf(name) };
-        try
-        {
-            return new(options, matrix, bias);
-        }
-        catch (ArgumentException e)
-        {
-            throw CannotBeKept(name, e);
-        }
+        int dim = config.ModelDim, vocabulary = config.VocabularySize;
+        float[] embeddings = Matrix(tokens, vocabulary, dim);
+        EmbeddingTable table = new(embeddings, dim, source.PrecisionOf(tokens));
+        if (!config.IsHeadTied)
+            return (table, Linear(Matrix(head, vocabulary, dim), head, dim, vocabulary, WeightLayout.OutputInput));
+        source.Ignore(head);
+        return (table, Linear(embeddings, tokens, dim, vocabulary, WeightLayout.OutputInput));
     }
+
+    /// <summary>A table of positions.</summary>
+    public EmbeddingTable Table(string name, int rows, int dim) => new(Matrix(name, rows, dim), dim, source.PrecisionOf(name));
 
     /// <summary>An attention layer.</summary>
     /// <param name="options">What it is.</param>
@@ -70,6 +69,23 @@ internal sealed class DecoderWeights(ITensorSource source, WeightPrecision? prec
             throw CannotBeKept(name, e);
         }
     }
+
+    private LinearLayer Linear(float[] matrix, string name, int inputs, int outputs, WeightLayout layout, float[]? bias = null, Activation activation = Activation.None)
+    {
+        Count(name, inputs, outputs);
+        LinearLayerOptions options = new() { InputDim = inputs, OutputDim = outputs, Layout = layout, Activation = activation, WeightPrecision = PrecisionOf(name) };
+        try
+        {
+            return new(options, matrix, bias);
+        }
+        catch (ArgumentException e)
+        {
+            throw CannotBeKept(name, e);
+        }
+    }
+
+    /// <summary>How a layer keeps the numbers of a tensor.</summary>
+    private WeightPrecision PrecisionOf(string name) => precision ?? source.PrecisionOf(name);
 
     // Sizes have been checked, so that it is the numbers: NaN, an infinity, or what a smaller format cannot hold.
     private InvalidDataException CannotBeKept(string name, ArgumentException e) =>

@@ -8,7 +8,7 @@ internal sealed class EmbeddingTable
     private readonly int _dim;
     private readonly float[] _singles = [];
     private readonly Half[] _halves = [];
-    private readonly BFloat16[] _brains = [];
+    private readonly BFloat16[] _bfloats = [];
 
     /// <summary>Keeps the numbers.</summary>
     /// <param name="numbers">[count, d].</param>
@@ -20,7 +20,7 @@ internal sealed class EmbeddingTable
         if (stored == WeightPrecision.Float16)
             _halves = Array.ConvertAll(numbers, static number => (Half)number);
         else if (stored == WeightPrecision.BFloat16)
-            _brains = Array.ConvertAll(numbers, static number => (BFloat16)number);
+            _bfloats = Array.ConvertAll(numbers, static number => (BFloat16)number);
         else
             _singles = numbers;
     }
@@ -38,7 +38,7 @@ internal sealed class EmbeddingTable
         }
 
         for (int i = 0; i < _dim; i++)
-            row[i] = _halves.Length > 0 ? (float)_halves[first + i] : (float)_brains[first + i];
+            row[i] = _halves.Length > 0 ? (float)_halves[first + i] : (float)_bfloats[first + i];
     }
 
     /// <summary>Adds a row.</summary>

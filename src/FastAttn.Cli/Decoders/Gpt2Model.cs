@@ -13,18 +13,11 @@ internal static class Gpt2Model
     /// <summary>Reads the weights.</summary>
     public static Decoder Read(DecoderConfig config, DecoderWeights weights)
     {
-        int dim = config.ModelDim, vocabulary = config.VocabularySize;
         string prefix = weights.Has($"{SavedPrefix}wte.weight") ? SavedPrefix : string.Empty;
-        string tokens = $"{prefix}wte.weight", positions = $"{prefix}wpe.weight";
-        float[] embeddings = weights.Matrix(tokens, vocabulary, dim);
-        EmbeddingTable positionTable = new(weights.Matrix(positions, config.MaxTokens, dim), dim, weights.StoredPrecisionOf(positions));
+        (EmbeddingTable tokens, LinearLayer head) = weights.TokensAndHead(config, $"{prefix}wte.weight", Head);
+        EmbeddingTable positions = weights.Table($"{prefix}wpe.weight", config.MaxTokens, config.ModelDim);
         DecoderBlock[] blocks = [.. Enumerable.Range(0, config.Layers).Select(i => ReadBlock(config, weights, $"{prefix}h.{i}."))];
-        if (config.IsHeadTied)
-            weights.Ignore(Head);
-        LinearLayer head = config.IsHeadTied
-            ? weights.Linear(embeddings, tokens, dim, vocabulary, WeightLayout.OutputInput)
-            : weights.Linear(weights.Matrix(Head, vocabulary, dim), Head, dim, vocabulary, WeightLayout.OutputInput);
-        return new(config, new(embeddings, dim, weights.StoredPrecisionOf(tokens)), positionTable, blocks, ReadNorm(config, weights, $"{prefix}ln_f"), head, weights.Bytes);
+        return new(config, tokens, positions, blocks, ReadNorm(config, weights, $"{prefix}ln_f"), head, weights.Bytes);
     }
 
     private static DecoderBlock ReadBlock(DecoderConfig config, DecoderWeights weights, string prefix)

@@ -10,15 +10,9 @@ internal static class LlamaModel
     /// <summary>Reads the weights.</summary>
     public static Decoder Read(DecoderConfig config, DecoderWeights weights)
     {
-        int dim = config.ModelDim, vocabulary = config.VocabularySize;
-        float[] embeddings = weights.Matrix(Embeddings, vocabulary, dim);
+        (EmbeddingTable tokens, LinearLayer head) = weights.TokensAndHead(config, Embeddings, Head);
         DecoderBlock[] blocks = [.. Enumerable.Range(0, config.Layers).Select(i => ReadBlock(config, weights, $"model.layers.{i}."))];
-        if (config.IsHeadTied)
-            weights.Ignore(Head);
-        LinearLayer head = config.IsHeadTied
-            ? weights.Linear(embeddings, Embeddings, dim, vocabulary, WeightLayout.OutputInput)
-            : weights.Linear(weights.Matrix(Head, vocabulary, dim), Head, dim, vocabulary, WeightLayout.OutputInput);
-        return new(config, new(embeddings, dim, weights.StoredPrecisionOf(Embeddings)), positions: null, blocks, ReadNorm(config, weights, "model.norm.weight"), head, weights.Bytes);
+        return new(config, tokens, positions: null, blocks, ReadNorm(config, weights, "model.norm.weight"), head, weights.Bytes);
     }
 
     private static DecoderBlock ReadBlock(DecoderConfig config, DecoderWeights weights, string prefix)
