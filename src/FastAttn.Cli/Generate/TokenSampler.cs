@@ -49,22 +49,19 @@ internal sealed class TokenSampler
     private int Draw(ReadOnlySpan<float> logits, double max)
     {
         double sum = 0;
-        foreach (float logit in logits)
-            sum += Weight(logit, max);
-
-        // A token below this is not in the nucleus: it and all that are less probable, of which there are at most V, have less than 1 − p together.
-        double least = sum * (1 - _topP) / logits.Length;
         int count = 0;
         for (int i = 0; i < logits.Length; i++)
         {
-            double weight = Weight(logits[i], max);
-            if (weight > 0 && weight >= least)
+            double weight = Math.Exp((logits[i] - max) / _temperature);
+            sum += weight;
+            if (weight > 0)
                 _candidates[count++] = new(weight, i);
         }
 
+        // A token below (1 − p)/V of the sum is not in the nucleus: it and all that are less probable, of which there are at most V, have less than 1 − p together.
         Span<Candidate> nucleus = _candidates.AsSpan(0, count);
         if (_topP < 1)
-            nucleus = Cut(nucleus, sum * _topP, out sum);
+            nucleus = Cut(AtLeast(nucleus, sum * (1 - _topP) / logits.Length), sum * _topP, out sum);
         double left = _random.NextDouble() * sum;
         foreach (Candidate candidate in nucleus)
         {
@@ -77,7 +74,18 @@ internal sealed class TokenSampler
         return nucleus[^1].Token;
     }
 
-    private double Weight(float logit, double max) => Math.Exp((logit - max) / _temperature);
+    /// <summary>The candidates that have a weight or more, in their order.</summary>
+    private static Span<Candidate> AtLeast(Span<Candidate> candidates, double least)
+    {
+        int count = 0;
+        foreach (Candidate candidate in candidates)
+        {
+            if (candidate.Weight >= least)
+                candidates[count++] = candidate;
+        }
+
+        return candidates[..count];
+    }
 
     /// <summary>The fewest most probable candidates whose weights have a sum; of equal ones those that come first.</summary>
     private static Span<Candidate> Cut(Span<Candidate> candidates, double wanted, out double sum)
