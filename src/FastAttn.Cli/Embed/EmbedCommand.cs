@@ -3,7 +3,6 @@ using System.Collections.Generic;
 using System.CommandLine;
 using System.Diagnostics;
 using System.IO;
-using System.Linq;
 
 using FastAttn.Cli.Npy;
 using FastAttn.Embeddings;
@@ -83,10 +82,10 @@ internal sealed class EmbedCommand : Command
 
         TextWriter error = parsed.InvocationConfiguration.Error, summary = parsed.InvocationConfiguration.Output;
         long start = Stopwatch.GetTimestamp();
-        List<float[]> vectors = Embed(generator, texts, error, out long tokens, out int cut);
+        float[] vectors = Embed(generator, texts, error, out long tokens, out int cut);
         TimeSpan elapsed = Stopwatch.GetElapsedTime(start);
         if (output is not null)
-            AtomicFile.Write("--output", output, file => NpyFile.Write(file, new NpyArray([texts.Count, generator.Dimensions], [.. vectors.SelectMany(static vector => vector)])));
+            AtomicFile.Write("--output", output, file => NpyFile.Write(file, new NpyArray([texts.Count, generator.Dimensions], vectors)));
 
         if (cut > 0)
             error.WriteLine($"ignored: the end of {cut} {(cut == 1 ? "text" : "texts")} of more than {generator.MaxTokens} tokens.");
@@ -126,20 +125,23 @@ internal sealed class EmbedCommand : Command
         }
     }
 
-    private static List<float[]> Embed(FastAttnEmbeddingGenerator generator, List<string> texts, TextWriter progress, out long tokens, out int cut)
+    /// <summary>The vectors of all texts, one after the other.</summary>
+    private static float[] Embed(FastAttnEmbeddingGenerator generator, List<string> texts, TextWriter progress, out long tokens, out int cut)
     {
-        List<float[]> vectors = [];
+        float[] vectors = new float[texts.Count * generator.Dimensions];
+        int done = 0;
         (tokens, cut) = (0, 0);
         long reported = Stopwatch.GetTimestamp();
         for (int first = 0; first < texts.Count; first += TextsAtOnce)
         {
             GeneratedEmbeddings<Embedding<float>> embeddings = generator.Generate(texts.GetRange(first, Math.Min(TextsAtOnce, texts.Count - first)));
-            vectors.AddRange(embeddings.Select(static embedding => embedding.Vector.ToArray()));
+            foreach (Embedding<float> embedding in embeddings)
+                embedding.Vector.Span.CopyTo(vectors.AsSpan(done++ * generator.Dimensions));
             tokens += embeddings.Usage!.InputTokenCount!.Value;
             cut += embeddings.AdditionalProperties?[FastAttnEmbeddingGenerator.TruncatedKey] as int? ?? 0;
-            if (Stopwatch.GetElapsedTime(reported) < BetweenReports || vectors.Count == texts.Count)
+            if (Stopwatch.GetElapsedTime(reported) < BetweenReports || done == texts.Count)
                 continue;
-            progress.WriteLine($"{vectors.Count} of {texts.Count} texts");
+            progress.WriteLine($"{done} of {texts.Count} texts");
             reported = Stopwatch.GetTimestamp();
         }
 

@@ -1,7 +1,6 @@
 using System;
 using System.Collections.Generic;
 using System.IO;
-using System.Linq;
 
 using FastAttn.Embeddings.Files;
 
@@ -17,17 +16,23 @@ internal static class Similarities
 
     private const int ShownCharacters = 60;
 
-    public static void Write(TextWriter output, IReadOnlyList<string> texts, IReadOnlyList<float[]> vectors)
+    /// <summary>Prints them.</summary>
+    /// <param name="output">Where to print.</param>
+    /// <param name="texts">The texts, at least one.</param>
+    /// <param name="vectors">As many vectors, one after the other.</param>
+    public static void Write(TextWriter output, IReadOnlyList<string> texts, ReadOnlySpan<float> vectors)
     {
+        int dimensions = vectors.Length / texts.Count;
         for (int i = 0; i < texts.Count; i++)
         {
-            string row = string.Concat(vectors.Select(other => Invariant($"{Cosine(vectors[i], other),8:F4}")));
-            output.WriteLine($"{row}  {Printable.Of(texts[i], ShownCharacters)}");
+            for (int j = 0; j < texts.Count; j++)
+                output.Write(Invariant($"{Cosine(vectors.Slice(i * dimensions, dimensions), vectors.Slice(j * dimensions, dimensions)),8:F4}"));
+            output.WriteLine($"  {Printable.Of(texts[i], ShownCharacters)}");
         }
     }
 
     /// <summary>The cosine of the angle between two vectors; 0 where one has no direction.</summary>
-    private static double Cosine(float[] left, float[] right)
+    private static double Cosine(ReadOnlySpan<float> left, ReadOnlySpan<float> right)
     {
         double product = 0, leftSquares = 0, rightSquares = 0;
         for (int i = 0; i < left.Length; i++)
