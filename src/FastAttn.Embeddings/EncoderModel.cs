@@ -92,8 +92,10 @@ public sealed class EncoderModel
         return source.Read((configuration, tensors) => new EncoderModel(source.Name, configuration, tensors, precision));
     }
 
-    /// <summary>This model with the products and the attention of another instruction set than the default, as tests and benchmarks need it; packs the weights anew. Norms and
-    /// activations stay on the default.</summary>
+    /// <summary>
+    /// This model with the linear layers and the attention of another instruction set than the default, as tests and benchmarks need it; packs the weights anew.
+    /// Norms stay on the default.
+    /// </summary>
     /// <param name="instructionSet">One of <see cref="InstructionSets.Supported"/>.</param>
     /// <exception cref="PlatformNotSupportedException">This process cannot run <paramref name="instructionSet"/>.</exception>
     public EncoderModel For(InstructionSet instructionSet) => instructionSet == InstructionSet ? this : new(this, instructionSet);

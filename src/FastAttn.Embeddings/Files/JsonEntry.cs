@@ -44,7 +44,11 @@ internal readonly struct JsonEntry(string file, string name, JsonElement element
         if (!IsObject)
             throw Error("is not an object.");
         JsonEntry entry = this;
-        return element.EnumerateObject().Select(property => (entry.NameOf(property), entry.Child(entry.NameOf(property), property.Value)));
+        return element.EnumerateObject().Select(property =>
+        {
+            string own = entry.NameOf(property);
+            return (own, entry.Child(own, property.Value));
+        });
     }
 
     /// <summary>The entries of this array, in their order.</summary>
