@@ -6,7 +6,6 @@ using System.Threading;
 using System.Threading.Tasks;
 
 using FastAttn.Embeddings.Files;
-using FastAttn.Embeddings.Layers;
 using FastAttn.Embeddings.Loading;
 using FastAttn.Embeddings.Text;
 

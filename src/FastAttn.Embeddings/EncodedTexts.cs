@@ -1,4 +1,4 @@
-namespace FastAttn.Embeddings.Layers;
+namespace FastAttn.Embeddings;
 
 /// <summary>What is known of texts that were encoded.</summary>
 /// <param name="Tokens">How many tokens all of them had.</param>

@@ -3,9 +3,10 @@ using System.Buffers;
 using System.Collections.Generic;
 using System.Runtime.InteropServices;
 
+using FastAttn.Embeddings.Layers;
 using FastAttn.Embeddings.Text;
 
-namespace FastAttn.Embeddings.Layers;
+namespace FastAttn.Embeddings;
 
 /// <summary>Texts to vectors: tokens, groups of texts, the encoder, pooling, normalisation.</summary>
 /// <param name="model">The encoder.</param>
