@@ -84,33 +84,34 @@ public static unsafe class ActivationTests
     private static void Sweep(Activation activation, int first, int last, int step)
     {
         float[] x = new float[Block], y = new float[Block];
-        double[] exact = new double[Block], bound = new double[Block];
+        double[] exact = new double[Block];
         for (long bits = first; bits <= last; bits += (long)step * Block)
         {
             for (int i = 0; i < Block; i++)
             {
                 x[i] = BitConverter.Int32BitsToSingle((int)Math.Min(bits + (long)step * i, last)) * (i % 2 == 0 ? 1 : -1);
                 exact[i] = Exact(activation, x[i]);
-                bound[i] = Bound(activation, x[i], exact[i]);
             }
 
             foreach (InstructionSet instructionSet in InstructionSets.Supported)
             {
+                // Of others it depends on the process whether multiply-adds are fused.
+                bool isFused = instructionSet is InstructionSet.Avx512 or InstructionSet.Avx2;
                 Apply(instructionSet, activation, x, y);
                 for (int i = 0; i < Block; i++)
                 {
-                    if (!(Math.Abs(y[i] - exact[i]) <= bound[i]))
+                    if (!(Math.Abs(y[i] - exact[i]) <= Bound(activation, x[i], exact[i], isFused)))
                         Assert.Fail($"{instructionSet}: {activation} of {x[i]:R} is {y[i]:R}, not {exact[i]:R}: off by {(y[i] - exact[i]) / Ulp(exact[i]):F3} ulp.");
                 }
             }
         }
     }
 
-    private static double Bound(Activation activation, float x, double exact) => activation switch
+    private static double Bound(Activation activation, float x, double exact, bool isFused) => activation switch
     {
         Activation.Relu => 0,
         Activation.GeluTanh when x < -1 => Math.Min(Math.ScaleB(1, -22), Math.Abs(exact) * Math.ScaleB(1 + Math.Abs(Exponent(x)), -22) + Math.ScaleB(1, -149)),
-        Activation.Gelu when x < 0 => 9 * Ulp(exact),
+        Activation.Gelu when x < 0 => (isFused ? 7 : 9) * Ulp(exact),
         _ => 4 * Ulp(exact),
     };
 
