@@ -1,5 +1,6 @@
 using System;
 using System.Collections.Generic;
+using System.IO;
 using System.Linq;
 using System.Text;
 using System.Text.Json.Nodes;
@@ -163,6 +164,16 @@ public sealed class GenerateCommandTests
 
         folder.WriteTensors("model.safetensors", twin.Tensors.Select(static pair => pair.Key == Name ? new(Name, new("U8", [130, 48], pair.Value.Numbers)) : pair));
         Run(folder, Prompt).ShouldBeBadInput($"{folder.File("model.safetensors")}: has tensor '{Name}' of U8; expected F32, F16 or BF16");
+    }
+
+    [Fact]
+    public void A_file_that_is_absent_is_named()
+    {
+        using ModelFolder folder = new(Llama(), "llama");
+        File.Delete(folder.File("model.safetensors"));
+        Run(folder, Prompt).ShouldBeBadInput($"--model {folder.Path}: has neither model.safetensors nor model.safetensors.index.json.");
+        File.Delete(folder.File("config.json"));
+        Run(folder, Prompt).ShouldBeBadInput($"--model {folder.Path}: has no config.json.");
     }
 
     [Fact]
