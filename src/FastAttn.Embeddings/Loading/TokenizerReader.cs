@@ -33,8 +33,11 @@ internal static class TokenizerReader
     {
         var tokens = new Dictionary<string, int>(StringComparer.Ordinal);
         int line = 0;
-        foreach (string token in File.ReadLines(path))
-            tokens[token] = line++;
+        using (var reader = new StreamReader(RegularFile.Open(path)))
+        {
+            while (reader.ReadLine() is { } token)
+                tokens[token] = line++;
+        }
 
         using JsonFile? configuration = JsonFile.ReadIfThere(Path.GetDirectoryName(Path.GetFullPath(path))!, Configuration);
         JsonEntry? entry = configuration?.Root;
