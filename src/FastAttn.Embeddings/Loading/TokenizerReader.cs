@@ -50,7 +50,7 @@ internal static class TokenizerReader
         return new()
         {
             Vocabulary = tokens,
-            AddedTokens = [.. new[] { Special("pad_token", "[PAD]"), unknown, first, last, Special("mask_token", "[MASK]") }.Distinct(StringComparer.Ordinal).Where(tokens.ContainsKey).Select(token => new AddedToken(token, tokens[token]))],
+            AddedTokens = [.. new[] { Special("pad_token", "[PAD]"), unknown, first, last, Special("mask_token", "[MASK]") }.Distinct(StringComparer.Ordinal).Where(token => token.Length > 0 && tokens.ContainsKey(token)).Select(token => new AddedToken(token, tokens[token]))],
             UnknownId = Id(unknown),
             FirstId = Id(first),
             LastId = Id(last),
