@@ -79,6 +79,7 @@ public sealed class EncoderModel
     /// decoder, quantized weights; or a weight cannot be kept as the options say. The message names the file and the entry.
     /// </exception>
     /// <exception cref="IOException">A file cannot be read.</exception>
+    /// <exception cref="UnauthorizedAccessException">A file may not be read by this user.</exception>
     /// <exception cref="PlatformNotSupportedException">
     /// The environment forces an instruction set that this process cannot run (<see cref="InstructionSets.EnvironmentVariable"/>), or the processor is
     /// big-endian.

@@ -79,6 +79,7 @@ public sealed class FastAttnEmbeddingGenerator : IEmbeddingGenerator<string, Emb
     /// A file is malformed, or asks for what is not supported: another tokenizer than BERT's, another pooling. The message names the file and the entry.
     /// </exception>
     /// <exception cref="IOException">A file cannot be read.</exception>
+    /// <exception cref="UnauthorizedAccessException">A file may not be read by this user.</exception>
     /// <exception cref="PlatformNotSupportedException">As <see cref="EncoderModel.Load"/>.</exception>
     public static FastAttnEmbeddingGenerator Load(string path, FastAttnEmbeddingOptions? options = null)
     {

@@ -13,6 +13,7 @@ public sealed class BadSafetensorsTests
         { "empty", [], "is not a safetensors file: it is empty, or a pipe or device" },
         { "seven bytes", new byte[7], "has 7 bytes; expected the 8 of its header's length" },
         { "text", "weights = {}\n"u8.ToArray(), "is not a safetensors file: its header would have" },
+        { "pointer of Git LFS", "version https://git-lfs.github.com/spec/v1\n"u8.ToArray(), "is a pointer of Git LFS, not the file itself" },
         { "header longer than the file", SafetensorsBytes.File("{}", 0, 3), "its header would have 3 bytes; the file has 10" },
         { "header of 2⁶⁴ − 1 bytes", SafetensorsBytes.File("{}", 0, ulong.MaxValue), "its header would have 18446744073709551615 bytes" },
         { "header of 2⁶³ bytes", SafetensorsBytes.File("{}", 0, 1UL << 63), "its header would have 9223372036854775808 bytes" },

@@ -139,6 +139,20 @@ public static class BadModelTests
         Assert.Contains("id 19", Assert.Throws<InvalidDataException>(() => FastAttnEmbeddingGenerator.Load(tiny.Folder)).Message, StringComparison.Ordinal);
     }
 
+    [Theory]
+    [InlineData("model.safetensors")]
+    [InlineData("model.onnx")]
+    public static void A_pointer_of_Git_LFS_is_called_so(string file)
+    {
+        using var tiny = new TinyBert();
+        tiny.SaveConfiguration();
+        ShouldFail(tiny.Write(file, "version https://git-lfs.github.com/spec/v1\noid sha256:00\nsize 90868376\n"), file, "is a pointer of Git LFS");
+    }
+
+    [Fact]
+    public static void A_relative_path_that_leads_nowhere_is_named_with_the_directory_that_it_starts_from() =>
+        Assert.Equal($"nowhere/model: no such file or folder in {Directory.GetCurrentDirectory()}.", Assert.Throws<FileNotFoundException>(() => EncoderModel.Load("nowhere/model")).Message);
+
     private static string ShouldFail(TinyBert tiny, params string[] parts)
     {
         InvalidDataException error = Assert.Throws<InvalidDataException>(() => EncoderModel.Load(tiny.Folder));

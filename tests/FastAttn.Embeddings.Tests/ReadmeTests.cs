@@ -28,8 +28,8 @@ public sealed class ReadmeTests
             TextWriter Console = printed;
 
             // README
-            // A folder as Hugging Face has it: config.json, model.safetensors or model.onnx, tokenizer.json or vocab.txt.
-            using FastAttnEmbeddingGenerator generator = FastAttnEmbeddingGenerator.Load(folder);
+            // A folder as Hugging Face has it: config.json, model.safetensors or model.onnx, tokenizer.json or vocab.txt. Vectors of length 1 have their cosine as inner product.
+            using FastAttnEmbeddingGenerator generator = FastAttnEmbeddingGenerator.Load(folder, new() { Normalize = true });
             GeneratedEmbeddings<Embedding<float>> embeddings = await generator.GenerateAsync(["A man is eating food.", "A man eats bread.", "The girl carries a baby."]);
             Console.WriteLine(embeddings.Usage!.InputTokenCount); // 23
             Console.WriteLine(Cosine(embeddings[0], embeddings[1]) > Cosine(embeddings[0], embeddings[2])); // True
@@ -58,8 +58,11 @@ public sealed class ReadmeTests
     {
         string readme = File.ReadAllText(Path.Combine(AppContext.BaseDirectory, "README.embeddings.md")), source = File.ReadAllText(Path.Combine(AppContext.BaseDirectory, "ReadmeTests.source.cs"));
         string[] programs = [.. source.Split("// README\n").Where(static (_, i) => i % 2 == 1).Take(2).Select(Unindented)], blocks = [.. readme.Split("```csharp\n")[1..].Select(static block => block[..block.IndexOf("```", StringComparison.Ordinal)])];
-        Assert.Equal(programs, blocks);
+        Assert.Equal([$"{FirstUsings}\n{programs[0]}", $"{SecondUsings}\n{programs[1]}"], blocks);
     }
+
+    private const string FirstUsings = "using System;\nusing System.Linq;\nusing FastAttn.Embeddings;\nusing Microsoft.Extensions.AI;\n";
+    private const string SecondUsings = "using Microsoft.Extensions.DependencyInjection;\n";
 
     private static string Unindented(string block)
     {

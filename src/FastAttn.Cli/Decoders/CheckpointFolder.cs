@@ -19,17 +19,19 @@ internal sealed class CheckpointFolder : ITensorSource, IDisposable
     private readonly HashSet<string> _unused;
 
     /// <summary>Opens the files and reads their headers.</summary>
-    /// <exception cref="InvalidDataException">A file is malformed, is not where the index says, or lacks a tensor; the message names the file.</exception>
+    /// <exception cref="InvalidDataException">A file is malformed, is not where the index says or not there at all, or lacks a tensor; the message names the file.</exception>
     public CheckpointFolder(string folder)
     {
         _folder = folder;
         try
         {
             string index = Path.Combine(folder, Index);
-            if (File.Exists(index) && !File.Exists(Path.Combine(folder, WholeFile)))
+            if (File.Exists(Path.Combine(folder, WholeFile)))
+                Open(WholeFile);
+            else if (File.Exists(index))
                 OpenAll(index);
             else
-                Open(WholeFile);
+                throw new InvalidDataException($"{Printable.Of(folder)}: has neither {WholeFile} nor {Index}.");
         }
         catch
         {

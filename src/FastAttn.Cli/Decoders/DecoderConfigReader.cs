@@ -25,10 +25,10 @@ internal static class DecoderConfigReader
     };
 
     /// <summary>Reads the configuration of a model's folder.</summary>
-    /// <exception cref="InvalidDataException">The model is not one that is computed here; the message names the file and the entry.</exception>
+    /// <exception cref="InvalidDataException">There is no such file, or the model is not one that is computed here; the message names the file and the entry.</exception>
     public static DecoderConfig Read(string folder)
     {
-        using JsonFile file = JsonFile.Read(Path.Combine(folder, FileName));
+        using JsonFile file = JsonFile.ReadIfThere(folder, FileName) ?? throw new InvalidDataException($"{Printable.Of(folder)}: has no {FileName}.");
         JsonEntry root = file.Root, type = root.Get("model_type");
         if (!Readers.TryGetValue(type.AsText(), out Func<JsonEntry, DecoderConfig>? read))
             throw type.Error($"is '{Printable.Of(type.AsText())}', which is not supported; expected {string.Join(", ", Readers.Keys)}.");

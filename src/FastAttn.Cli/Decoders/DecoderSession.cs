@@ -53,7 +53,7 @@ internal sealed class DecoderSession
     /// <param name="tokens">At least one.</param>
     /// <returns>[V]: the logits of the token that comes next. They are overwritten by the next call.</returns>
     /// <exception cref="ArgumentException">There are no tokens, or more than there is room for, or one is not in the vocabulary; nothing has been appended.</exception>
-    public ReadOnlySpan<float> Append(ReadOnlySpan<int> tokens)
+    public ReadOnlySpan<float> Append(scoped ReadOnlySpan<int> tokens)
     {
         if (tokens.IsEmpty || tokens.Length > Capacity - Length)
             throw new ArgumentException($"Has {tokens.Length} elements; expected 1 to {Capacity - Length}.", nameof(tokens));

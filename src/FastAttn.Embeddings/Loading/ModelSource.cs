@@ -26,7 +26,12 @@ internal sealed record ModelSource(string Weights, string Folder)
         if (File.Exists(path))
             return new(path, FolderOf(path));
         if (!Directory.Exists(path))
-            throw new FileNotFoundException($"{Printable.Of(path)}: no such file or folder.", path);
+        {
+            // Services often run in another directory than the one that the path was written for.
+            string where = Path.IsPathFullyQualified(path) ? string.Empty : $" in {Printable.Of(Directory.GetCurrentDirectory())}";
+            throw new FileNotFoundException($"{Printable.Of(path)}: no such file or folder{where}.", path);
+        }
+
         foreach (string weights in (string[])[Path.Combine(path, Safetensors), Path.Combine(path, Onnx), Path.Combine(path, OnnxFolder, Onnx)])
         {
             if (File.Exists(weights))
@@ -50,6 +55,8 @@ internal sealed record ModelSource(string Weights, string Folder)
             return read(ConfigurationReader.Read(configuration), new(file, SafetensorsWeights.Read(file)));
         }
 
+        if (file.Length >= 8 && GitLfs.IsPointer(file.Slice(0, 8)))
+            throw file.Error(GitLfs.Message);
         OnnxGraph graph;
         try
         {

@@ -23,6 +23,8 @@ internal sealed class SafetensorsFile
         Span<byte> prefix = stackalloc byte[PrefixBytes];
         if (file.ReadAtLeast(prefix, PrefixBytes, throwOnEndOfStream: false) < PrefixBytes)
             throw new InvalidDataException($"is not a safetensors file: has {file.Length} bytes; expected the 8 of its header's length.");
+        if (GitLfs.IsPointer(prefix))
+            throw new InvalidDataException(GitLfs.Message);
         ulong length = BinaryPrimitives.ReadUInt64LittleEndian(prefix);
         if (length > (ulong)Math.Clamp(file.Length - PrefixBytes, 0, SafetensorsHeader.MaxBytes))
             throw new InvalidDataException($"is not a safetensors file: its header would have {length} bytes; the file has {file.Length}, a header at most {SafetensorsHeader.MaxBytes}.");

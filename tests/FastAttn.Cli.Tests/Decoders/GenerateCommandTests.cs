@@ -169,6 +169,16 @@ public sealed class GenerateCommandTests
     }
 
     [Fact]
+    public void A_file_that_is_absent_is_named()
+    {
+        using ModelFolder folder = new(Llama(), "llama");
+        File.Delete(folder.File("model.safetensors"));
+        Run(folder, Prompt).ShouldBeBadInput($"--model {folder.Path}: has neither model.safetensors nor model.safetensors.index.json.");
+        File.Delete(folder.File("config.json"));
+        Run(folder, Prompt).ShouldBeBadInput($"--model {folder.Path}: has no config.json.");
+    }
+
+    [Fact]
     public void An_index_that_does_not_fit_is_an_error_that_names_the_entry()
     {
         TwinModel twin = Llama();
