@@ -50,9 +50,9 @@ internal static class CommandLine
         {
             return Fail(error, "The arrays do not fit in memory.", ExitCode.BadInput);
         }
-        catch (IOException e)
+        catch (Exception e) when (e is IOException or UnauthorizedAccessException)
         {
-            // Errors of files are InputExceptions, so that this one is of standard output.
+            // Errors of files are InputExceptions, so that this one is of standard output. Access is denied where it was closed.
             return Fail(error, $"Standard output cannot be written: {e.Message}", ExitCode.Failure);
         }
         catch (Exception e)
@@ -68,7 +68,7 @@ internal static class CommandLine
         {
             error.WriteLine($"fastattn: {Printable.Of(message, Printable.MaxMessage)}");
         }
-        catch (IOException)
+        catch (Exception e) when (e is IOException or UnauthorizedAccessException)
         {
             // Nobody can be told; the exit code still says it.
         }

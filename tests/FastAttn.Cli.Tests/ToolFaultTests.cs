@@ -34,6 +34,17 @@ public sealed class ToolFaultTests
     }
 
     [Fact]
+    public void A_closed_standard_output_is_one_line_and_exit_code_1()
+    {
+        var closed = new BrokenWriter(new UnauthorizedAccessException("Access to the path is denied."));
+        using var error = new StringWriter();
+
+        Assert.Equal(ExitCode.Failure, CommandLine.Invoke(["info"], closed, error));
+        Assert.Equal($"fastattn: Standard output cannot be written: Access to the path is denied.{Environment.NewLine}", error.ToString());
+        Assert.Equal(ExitCode.Failure, CommandLine.Invoke(["info"], closed, closed));
+    }
+
+    [Fact]
     public void An_array_that_does_not_fit_in_memory_is_bad_input()
     {
         using var error = new StringWriter();

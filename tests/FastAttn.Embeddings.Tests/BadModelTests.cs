@@ -104,6 +104,21 @@ public static class BadModelTests
         Assert.Contains("model.onnx", Assert.Throws<InvalidDataException>(() => EncoderModel.Load(tiny.PathOf("model.onnx"))).Message, StringComparison.Ordinal);
     }
 
+    [Theory]
+    [InlineData("config.json")]
+    [InlineData("vocab.txt")]
+    [InlineData("model.safetensors")]
+    [InlineData("tokenizer_config.json")]
+    public static void A_device_among_the_files_is_named(string name)
+    {
+        Assert.SkipUnless(File.Exists("/dev/zero"), "There is no /dev/zero.");
+        using var tiny = new TinyBert();
+        tiny.Save();
+        File.Delete(tiny.PathOf(name));
+        File.CreateSymbolicLink(tiny.PathOf(name), "/dev/zero");
+        Assert.Equal($"{tiny.PathOf(name)}: is empty, or a pipe or device.", Assert.Throws<InvalidDataException>(() => FastAttnEmbeddingGenerator.Load(tiny.Folder)).Message);
+    }
+
     [Fact]
     public static void A_missing_file_is_named()
     {

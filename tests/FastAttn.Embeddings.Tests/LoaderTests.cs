@@ -40,6 +40,28 @@ public static class LoaderTests
         Assert.NotEqual(PackagedModel.MiniLm.Generator.Generate(Taken).Select(static embedding => embedding.Vector.ToArray()), vectors);
     }
 
+    /// <summary>The cache of Hugging Face has folders of links.</summary>
+    [Theory]
+    [InlineData(false)]
+    [InlineData(true)]
+    public static void Links_to_files_are_followed(bool isOnnx)
+    {
+        Assert.SkipWhen(OperatingSystem.IsWindows(), "Links need a privilege there.");
+        using var tiny = new TinyBert();
+        tiny.Save();
+        if (isOnnx)
+        {
+            File.WriteAllBytes(tiny.PathOf("model.onnx"), TinyOnnx.Write(tiny));
+            File.Delete(tiny.PathOf("model.safetensors"));
+        }
+
+        using var links = new TemporaryFolder();
+        foreach (string file in Directory.GetFiles(tiny.Folder))
+            File.CreateSymbolicLink(links.File(Path.GetFileName(file)), Path.GetRelativePath(links.Path, file));
+        using FastAttnEmbeddingGenerator files = FastAttnEmbeddingGenerator.Load(tiny.Folder), linked = FastAttnEmbeddingGenerator.Load(links.Path);
+        Assert.Equal(files.Generate(["un"])[0].Vector.ToArray(), linked.Generate(["un"])[0].Vector.ToArray());
+    }
+
     private static float[][] Embed(string folder)
     {
         using FastAttnEmbeddingGenerator generator = FastAttnEmbeddingGenerator.Load(folder);

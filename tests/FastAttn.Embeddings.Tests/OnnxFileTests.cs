@@ -65,6 +65,25 @@ public static class OnnxFileTests
     }
 
     [Fact]
+    public static void A_product_that_is_scaled_is_an_error_that_names_the_node()
+    {
+        using var tiny = new TinyBert();
+        File.WriteAllBytes(tiny.PathOf("model.onnx"), TinyOnnx.Write(tiny, TinyOnnx.Linear.ScaledGemm));
+        ShouldFail(tiny.PathOf("model.onnx"), "Gemm_sum_0", "scales");
+    }
+
+    [Fact]
+    public static void More_nodes_than_any_encoder_has_are_an_error()
+    {
+        using var tiny = new TinyBert();
+        byte[] node = OnnxBytes.Field(1, []), nodes = new byte[node.Length * ((1 << 17) + 1)];
+        for (int i = 0; i < nodes.Length; i++)
+            nodes[i] = node[i % node.Length];
+        File.WriteAllBytes(tiny.PathOf("model.onnx"), OnnxBytes.Field(7, nodes));
+        ShouldFail(tiny.PathOf("model.onnx"), "more than 131072 nodes");
+    }
+
+    [Fact]
     public static void An_operator_of_another_model_is_an_error_that_names_the_node()
     {
         foreach (string type in (string[])["MatMulInteger", "Sin", "Attention", "If"])

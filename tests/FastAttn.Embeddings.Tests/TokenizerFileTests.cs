@@ -45,6 +45,26 @@ public sealed class TokenizerFileTests
         Assert.Equal(TinyVocabulary.Ids($"[CLS] {expected} [SEP]"), Encode(model, text));
     }
 
+    // By hand: after "un" comes "a", as a token of the whole vocabulary. "##want" is one too, but no word is written so.
+    [Theory]
+    [InlineData("una", "\"\"", "un a")]
+    [InlineData("una", "\"a\"", "[UNK]")]
+    [InlineData("a un", "\"a\"", "a un")]
+    public static void A_token_that_continues_a_word_may_begin_one_where_nothing_tells_them_apart(string text, string prefix, string expected)
+    {
+        using var model = new TinyVocabulary();
+        model.Write("tokenizer.json", TinyVocabulary.Json("", $""", "continuing_subword_prefix": {prefix} """));
+        Assert.Equal(TinyVocabulary.Ids($"[CLS] {expected} [SEP]"), Encode(model, text));
+    }
+
+    [Fact]
+    public static void A_special_token_that_is_written_as_nothing_is_found_nowhere()
+    {
+        using var model = new TinyVocabulary("""{ "pad_token": "" }""");
+        model.Write("vocab.txt", string.Join('\n', [.. TinyVocabulary.Tokens, "", "more"]));
+        Assert.Equal(TinyVocabulary.Ids("[CLS] a [SEP]"), Encode(model, "a"));
+    }
+
     [Theory]
     [InlineData("\"BertNormalizer\"", "\"Lowercase\"", "normalizer.type")]
     [InlineData("\"BertPreTokenizer\"", "\"Whitespace\"", "pre_tokenizer.type")]

@@ -119,7 +119,7 @@ internal sealed class CheckpointFolder : ITensorSource, IDisposable
     private void Open(string name)
     {
         string path = Path.Combine(_folder, name);
-        FileStream stream = new(path, FileMode.Open, FileAccess.Read, FileShare.Read, bufferSize: 0);
+        FileStream stream = RegularFile.Open(path, bufferSize: 0);
         _streams.Add(stream);
         try
         {

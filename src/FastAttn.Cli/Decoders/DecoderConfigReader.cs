@@ -55,7 +55,7 @@ internal static class DecoderConfigReader
             Family = DecoderFamily.Llama,
             VocabularySize = root.Get("vocab_size").AsInteger(1),
             ModelDim = modelDim,
-            Layers = root.Get("num_hidden_layers").AsInteger(1),
+            Layers = ReadLayers(root.Get("num_hidden_layers")),
             Heads = heads,
             KeyValueHeads = root.Find("num_key_value_heads")?.AsInteger(1) ?? heads,
             HeadDim = headDim,
@@ -79,7 +79,7 @@ internal static class DecoderConfigReader
             Family = DecoderFamily.Gpt2,
             VocabularySize = root.Get("vocab_size").AsInteger(1),
             ModelDim = modelDim,
-            Layers = root.Get("n_layer").AsInteger(1),
+            Layers = ReadLayers(root.Get("n_layer")),
             Heads = heads,
             KeyValueHeads = heads,
             HeadDim = RequireHeadDim(root, Divide(root, "n_embd", modelDim, "n_head", heads)),
@@ -93,6 +93,14 @@ internal static class DecoderConfigReader
             HasFeedForwardBias = true,
             IsHeadTied = root.FindBoolean("tie_word_embeddings") ?? true,
         };
+    }
+
+    private static int ReadLayers(JsonEntry entry)
+    {
+        // More than any model has would only make room that nothing fills.
+        const int Max = 1 << 10;
+        int layers = entry.AsInteger(1);
+        return layers <= Max ? layers : throw entry.Error($"is {layers}; expected at most {Max}.");
     }
 
     private static Activation ReadActivation(JsonEntry root) => root.Find("activation_function") is not { } entry ? Activation.GeluTanh : entry.AsText() switch

@@ -49,10 +49,8 @@ internal static class InputFile
         if (Directory.Exists(path))
             throw new InputException($"{Name(option, path)}: is a directory; expected {kind}.");
 
-        // Opening a pipe would wait for its writer. Pipes and devices have a length of 0, and so has an empty file, which is no input either.
-        var link = new FileInfo(path);
-        if ((link.ResolveLinkTarget(returnFinalTarget: true) ?? link) is FileInfo { Exists: true, Length: 0 })
-            throw new InvalidDataException($"is not {kind}: it is empty, or a pipe or device.");
+        if (RegularFile.IsEmpty(path))
+            throw new InvalidDataException($"is not {kind}: it {RegularFile.Empty}");
 
         var file = new FileStream(path, FileMode.Open, FileAccess.Read, FileShare.Read, bufferSize: 0);
         if (file.CanSeek)

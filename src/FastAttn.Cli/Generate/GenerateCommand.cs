@@ -91,6 +91,8 @@ internal sealed class GenerateCommand : Command
 
     private Loaded Load(ParseResult parsed, string folder, string prompt)
     {
+        if (folder.Length == 0)
+            throw new InputException("--model: is empty; expected a folder.");
         string name = InputFile.Name("--model", folder);
         if (!Directory.Exists(folder))
             throw new InputException($"{name}: no such folder.");

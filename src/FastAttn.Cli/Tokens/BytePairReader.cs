@@ -61,7 +61,7 @@ internal static class BytePairReader
         int[] first = [];
         if (settings is { AddsFirst: true, First: { } name })
             first = [special.Where(token => token.Content == name).Select(static token => (int?)token.Id).FirstOrDefault() ?? (vocabulary.TryGetValue(name, out int id) ? id : throw new InvalidDataException($"{Printable.Of(path)}: has no token '{Printable.Of(name)}', which each text begins with."))];
-        return Create(path, vocabulary, special, () => new(vocabulary, File.ReadLines(mergesPath).Where(static line => line.Length > 0 && !line.StartsWith("#version", StringComparison.Ordinal)), special)
+        return Create(path, vocabulary, special, () => new(vocabulary, ReadMerges(mergesPath), special)
         {
             Splits = [new(Pattern(WordPattern))],
             AddsSpace = settings.AddsSpace,
@@ -94,6 +94,19 @@ internal static class BytePairReader
         foreach ((string token, JsonEntry id) in entry.Properties())
             vocabulary[token] = id.AsInteger(0);
         return vocabulary;
+    }
+
+    private static List<string> ReadMerges(string path)
+    {
+        using var reader = new StreamReader(RegularFile.Open(path));
+        List<string> merges = [];
+        while (reader.ReadLine() is { } line)
+        {
+            if (line.Length > 0 && !line.StartsWith("#version", StringComparison.Ordinal))
+                merges.Add(line);
+        }
+
+        return merges;
     }
 
     private static string ReadMerge(JsonEntry entry)

@@ -72,8 +72,9 @@ internal sealed class BytePairTokenizer
         if (text.Length == 0)
             return;
         IEnumerable<string> words = [AddsSpace && text[0] != ' ' ? ' ' + text : text];
+        // One list after the other: enumerations inside each other need stack for each rule.
         foreach (WordSplit split in Splits)
-            words = words.SelectMany(split.Split);
+            words = [.. words.SelectMany(split.Split)];
         foreach (string word in words)
         {
             if (TakesWholeWords && _vocabulary.TryGetValue(ByteAlphabet.Encode(word), out int whole))

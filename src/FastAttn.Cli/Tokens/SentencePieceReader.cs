@@ -23,12 +23,12 @@ internal static class SentencePieceReader
     /// <exception cref="InvalidDataException">It is not such a model; the message names the file.</exception>
     public static DecoderTokenizer Read(string path, TokenizerSettings settings)
     {
-        Dictionary<string, int> special = settings.Special.DistinctBy(static token => token.Content, StringComparer.Ordinal).ToDictionary(static token => token.Content, static token => token.Id, StringComparer.Ordinal);
+        Dictionary<string, int> special = settings.Special.Where(static token => token.Content.Length > 0).DistinctBy(static token => token.Content, StringComparer.Ordinal).ToDictionary(static token => token.Content, static token => token.Id, StringComparer.Ordinal);
         bool addsFirst = settings.AddsFirst ?? true;
         SentencePieceTokenizer tokenizer;
+        using FileStream file = RegularFile.Open(path);
         try
         {
-            using FileStream file = File.OpenRead(path);
             tokenizer = SentencePieceTokenizer.Create(file, addsFirst, addEndOfSentence: false, special);
         }
         catch (Exception e) when (e is not (FileNotFoundException or OutOfMemoryException))

@@ -22,12 +22,12 @@ internal sealed class JsonFile : IDisposable
     public JsonEntry Root { get; }
 
     /// <summary>Reads a file.</summary>
-    /// <exception cref="InvalidDataException">It is not JSON, or larger than any such file.</exception>
+    /// <exception cref="InvalidDataException">It is not JSON, or larger than any such file, or no file of bytes.</exception>
     public static JsonFile Read(string path)
     {
         try
         {
-            using FileStream file = File.OpenRead(path);
+            using FileStream file = RegularFile.Open(path);
             if (file.Length > MaxBytes)
                 throw new InvalidDataException($"{Printable.Of(path)}: has {file.Length} bytes; expected at most {MaxBytes}.");
             return new(path, JsonDocument.Parse(file, new JsonDocumentOptions { AllowDuplicateProperties = false }));

@@ -12,7 +12,7 @@ internal sealed unsafe class MappedFile : IDisposable
     private readonly byte* _first;
 
     /// <summary>Maps a file.</summary>
-    /// <exception cref="InvalidDataException">It is empty.</exception>
+    /// <exception cref="InvalidDataException">It is empty, or a pipe or device.</exception>
     /// <exception cref="IOException">It cannot be read.</exception>
     /// <exception cref="PlatformNotSupportedException">The processor is big-endian, and numbers in files are not.</exception>
     public MappedFile(string path)
@@ -20,10 +20,11 @@ internal sealed unsafe class MappedFile : IDisposable
         if (!BitConverter.IsLittleEndian)
             throw new PlatformNotSupportedException("Models are read on little-endian processors only.");
         Path = path;
-        Length = new FileInfo(path).Length;
-        if (Length == 0)
-            throw Error("is empty.");
-        _file = MemoryMappedFile.CreateFromFile(path, FileMode.Open, mapName: null, capacity: 0, MemoryMappedFileAccess.Read);
+
+        // The length of the opened file: that of the path may be a link's own, and caches of models are folders of links.
+        FileStream file = RegularFile.Open(path, bufferSize: 0);
+        Length = file.Length;
+        _file = MemoryMappedFile.CreateFromFile(file, mapName: null, capacity: 0, MemoryMappedFileAccess.Read, HandleInheritability.None, leaveOpen: false);
         _view = _file.CreateViewAccessor(0, Length, MemoryMappedFileAccess.Read);
         _view.SafeMemoryMappedViewHandle.AcquirePointer(ref _first);
         _first += _view.PointerOffset;

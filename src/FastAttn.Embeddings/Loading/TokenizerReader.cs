@@ -33,8 +33,11 @@ internal static class TokenizerReader
     {
         var tokens = new Dictionary<string, int>(StringComparer.Ordinal);
         int line = 0;
-        foreach (string token in File.ReadLines(path))
-            tokens[token] = line++;
+        using (var reader = new StreamReader(RegularFile.Open(path)))
+        {
+            while (reader.ReadLine() is { } token)
+                tokens[token] = line++;
+        }
 
         using JsonFile? configuration = JsonFile.ReadIfThere(Path.GetDirectoryName(Path.GetFullPath(path))!, Configuration);
         JsonEntry? entry = configuration?.Root;
@@ -47,7 +50,7 @@ internal static class TokenizerReader
         return new()
         {
             Vocabulary = tokens,
-            AddedTokens = [.. new[] { Special("pad_token", "[PAD]"), unknown, first, last, Special("mask_token", "[MASK]") }.Distinct(StringComparer.Ordinal).Where(tokens.ContainsKey).Select(token => new AddedToken(token, tokens[token]))],
+            AddedTokens = [.. new[] { Special("pad_token", "[PAD]"), unknown, first, last, Special("mask_token", "[MASK]") }.Distinct(StringComparer.Ordinal).Where(token => token.Length > 0 && tokens.ContainsKey(token)).Select(token => new AddedToken(token, tokens[token]))],
             UnknownId = Id(unknown),
             FirstId = Id(first),
             LastId = Id(last),

@@ -11,6 +11,9 @@ namespace FastAttn.Embeddings.Onnx;
 /// <summary>The graph of an ONNX model (ModelProto, GraphProto): its nodes, and its tensors without their numbers.</summary>
 internal sealed class OnnxGraph
 {
+    // An encoder has a hundred nodes a layer. Nodes without contents are some hundred times as large in memory as in a file.
+    private const int MaxNodes = 1 << 17;
+
     private readonly MappedFile _file;
     private readonly Dictionary<string, OnnxTensor> _tensors = new(StringComparer.Ordinal);
     private readonly Dictionary<string, OnnxNode> _producers = new(StringComparer.Ordinal);
@@ -79,6 +82,8 @@ internal sealed class OnnxGraph
 
     private void Add(OnnxNode node)
     {
+        if (_nodes.Count == MaxNodes)
+            throw new InvalidDataException($"has more than {MaxNodes} nodes, which no encoder has.");
         _nodes.Add(node);
         foreach (string output in node.Outputs.Where(static output => output.Length > 0))
         {

@@ -34,6 +34,8 @@ internal static class OnnxWeights
         {
             if (!Operators.Contains(node.Operator))
                 throw file.Error($"has a node '{Printable.Of(node.Name)}' of {Printable.Of(node.Operator)}, which is not supported; expected the plain export of a BERT encoder, neither fused nor quantized.");
+            if (node.Operator == "Gemm" && ((node.Float("alpha") ?? 1) != 1 || (node.Float("beta") ?? 1) != 1 || node.Integer("transA") != 0))
+                throw file.Error($"has a node '{Printable.Of(node.Name)}' of Gemm that scales or transposes its input, which is not supported; expected a linear layer.");
         }
 
         Dictionary<string, (OnnxTensor Tensor, bool IsTransposed)> matrices = FindMatrices(graph);

@@ -15,14 +15,16 @@ internal sealed class WordPieces
         var continuing = new Dictionary<string, int>(StringComparer.Ordinal);
         foreach ((string token, int id) in settings.Vocabulary)
         {
-            // A token '##a' also stands for itself where a text has it without punctuation being split, which never happens here.
-            if (token.StartsWith(settings.ContinuingPrefix, StringComparison.Ordinal) && token.Length > settings.ContinuingPrefix.Length)
+            bool continues = token.StartsWith(settings.ContinuingPrefix, StringComparison.Ordinal) && token.Length > settings.ContinuingPrefix.Length;
+            if (continues)
             {
                 string rest = token[settings.ContinuingPrefix.Length..];
                 continuing[rest] = id;
                 _maxContinuing = Math.Max(_maxContinuing, rest.Length);
             }
-            else if (token.Length > 0)
+
+            // A token '##a' also begins a word that is written so; no word is, since punctuation is a word of its own. Other prefixes, and none, may be letters.
+            if (token.Length > 0 && !(continues && settings.ContinuingPrefix == "##"))
             {
                 first[token] = id;
                 _maxFirst = Math.Max(_maxFirst, token.Length);

@@ -139,7 +139,7 @@ internal static class LayerValidation
 
         void CheckOffset(int offset)
         {
-            if (arePositions && (offset < 0 || offset + (long)queryLength - 1 > int.MaxValue))
+            if (arePositions && queryLength > 0 && (offset < 0 || offset + (long)queryLength - 1 > int.MaxValue))
                 throw new ArgumentOutOfRangeException(nameof(options), offset, $"Position offsets are those of the rotary embedding where none are given; with {queryLength} queries they must be 0 to {int.MaxValue - (queryLength - 1L)}.");
         }
     }

@@ -1,8 +1,10 @@
 using System;
+using System.Collections.Generic;
 using System.IO;
 using System.Linq;
 using System.Text;
 using System.Text.Json.Nodes;
+using System.Threading;
 
 using FastAttn.Cli.Tokens;
 
@@ -81,6 +83,22 @@ public sealed class BytePairTests : IDisposable
     public void Digits_may_be_words_of_their_own() => Assert.Equal(
         [256, 32, 49, 32, 50],
         Whole(static json => json["pre_tokenizer"] = JsonNode.Parse("""{ "type": "Sequence", "pretokenizers": [{ "type": "Digits", "individual_digits": true }, { "type": "ByteLevel", "add_prefix_space": false }] }""")).Encode("he 1 2"));
+
+    [Fact]
+    public void Any_number_of_rules_cuts_words()
+    {
+        // As many rules inside each other would need more than the 256 KiB of this thread.
+        List<int> tokens = [];
+        DecoderTokenizer tokenizer = Whole(static tokenizer => tokenizer["pre_tokenizer"] = new JsonObject
+        {
+            ["type"] = "Sequence",
+            ["pretokenizers"] = new JsonArray([.. Enumerable.Range(0, 20_000).Select(static _ => new JsonObject { ["type"] = "Digits" })]),
+        });
+        var thread = new Thread(() => tokens.AddRange(tokenizer.Encode("a1")), maxStackSize: 1 << 18);
+        thread.Start();
+        thread.Join();
+        Assert.Equal([97, 49], tokens);
+    }
 
     // SmolLM's digits: a pair "1 2" that would be merged is not, since a word is one digit.
     [Fact]

@@ -113,6 +113,7 @@ public sealed class GenerateCommandTests
     [InlineData("model_type", null, "has no 'model_type'")]
     [InlineData("hidden_act", "\"gelu\"", "entry 'hidden_act' is 'gelu', which is not supported; expected 'silu'")]
     [InlineData("num_hidden_layers", "0", "entry 'num_hidden_layers' is 0")]
+    [InlineData("num_hidden_layers", "200000000", "entry 'num_hidden_layers' is 200000000; expected at most 1024")]
     [InlineData("num_key_value_heads", "4", "entry 'num_key_value_heads' is 4; expected a divisor of the 6 heads")]
     [InlineData("head_dim", "7", "gives heads of 7 elements; a rotary embedding needs an even number")]
     [InlineData("head_dim", "2048", "gives heads of 2048 elements; expected at most 1024")]
@@ -138,6 +139,7 @@ public sealed class GenerateCommandTests
     [Theory]
     [InlineData("scale_attn_by_inverse_layer_idx", "true", "entry 'scale_attn_by_inverse_layer_idx' is true, which is not supported")]
     [InlineData("activation_function", "\"mish\"", "entry 'activation_function' is 'mish', which is not supported")]
+    [InlineData("n_layer", "1025", "entry 'n_layer' is 1025; expected at most 1024")]
     [InlineData("n_head", "5", "entry 'n_embd' is 48; expected a multiple of 'n_head', 5")]
     public void So_it_is_for_gpt2(string name, string value, string message)
     {
@@ -213,6 +215,20 @@ public sealed class GenerateCommandTests
         }
     }
 
+    [Theory]
+    [InlineData("config.json")]
+    [InlineData("tokenizer.json")]
+    [InlineData("model.safetensors")]
+    [InlineData("generation_config.json")]
+    public void A_device_among_the_files_is_an_error_that_names_it(string name)
+    {
+        Assert.SkipUnless(File.Exists("/dev/zero"), "There is no /dev/zero.");
+        using ModelFolder folder = new(Llama(), "llama");
+        File.Delete(folder.File(name));
+        File.CreateSymbolicLink(folder.File(name), "/dev/zero");
+        Run(folder, Prompt).ShouldBeBadInput($"--model {folder.File(name)}: is empty, or a pipe or device");
+    }
+
     [Fact]
     public void A_prompt_that_does_not_fit_is_an_error()
     {
@@ -228,6 +244,7 @@ public sealed class GenerateCommandTests
     [InlineData("--model is missing", "text")]
     [InlineData("A prompt is missing", "--model", ".")]
     [InlineData("--model /nowhere: no such folder", "--model", "/nowhere", "text")]
+    [InlineData("--model: is empty; expected a folder", "--model", "", "text")]
     [InlineData("--layers: needs --random", "--model", ".", "text", "--layers", "2")]
     [InlineData("--temperature is missing", "--model", ".", "text", "--top-p", "0.5")]
     [InlineData("--temperature is missing", "--model", ".", "text", "--seed", "5")]

@@ -44,6 +44,14 @@ public sealed class SentencePieceTests : IDisposable
     }
 
     [Fact]
+    public void A_token_that_is_written_as_nothing_is_found_nowhere()
+    {
+        WriteModel();
+        Write("tokenizer_config.json", """{ "added_tokens_decoder": { "300": { "content": "", "special": true } } }""");
+        Assert.Equal([1, 264], TokenizerReader.Read(_folder.FullName).Encode("hello"));
+    }
+
+    [Fact]
     public void Tokens_give_their_texts_back()
     {
         WriteModel();
@@ -71,6 +79,15 @@ public sealed class SentencePieceTests : IDisposable
             $"{Path.Combine(_folder.FullName, "tokenizer.model")}: is not a SentencePiece model that is read here",
             Assert.Throws<InvalidDataException>(() => TokenizerReader.Read(_folder.FullName)).Message,
             StringComparison.Ordinal);
+    }
+
+    [Fact]
+    public void A_device_is_an_error_that_names_the_file()
+    {
+        Assert.SkipUnless(File.Exists("/dev/zero"), "There is no /dev/zero.");
+        string model = Path.Combine(_folder.FullName, "tokenizer.model");
+        File.CreateSymbolicLink(model, "/dev/zero");
+        Assert.Equal($"{model}: is empty, or a pipe or device.", Assert.Throws<InvalidDataException>(() => TokenizerReader.Read(_folder.FullName)).Message);
     }
 
     // ModelProto: pieces (1), of a text (1), a score (2) and a kind (3); the trainer's settings (2): BPE (3) and bytes for what is unknown (35); the

@@ -20,6 +20,9 @@ internal sealed class OnnxBytes
     /// <summary>A field that is an integer.</summary>
     public static byte[] Number(int field, long number) => [.. Varint((ulong)field << 3), .. Varint((ulong)number)];
 
+    /// <summary>A field that is a float.</summary>
+    public static byte[] Float(int field, float number) => [.. Varint((ulong)field << 3 | 5), .. BitConverter.GetBytes(number)];
+
     /// <summary>A tensor of float32.</summary>
     public static byte[] Tensor(string name, long[] shape, ReadOnlySpan<float> numbers) => Tensor(name, 1, shape, MemoryMarshal.AsBytes(numbers));
 

@@ -20,6 +20,9 @@ internal static class TinyOnnx
 
         /// <summary>Gemm with the matrix as it is in a checkpoint.</summary>
         Gemm,
+
+        /// <summary>A Gemm that multiplies by 2, as no layer does.</summary>
+        ScaledGemm,
     }
 
     /// <summary>The model's bytes.</summary>
@@ -63,7 +66,7 @@ internal static class TinyOnnx
                     break;
                 default:
                     graph.Initializer(OnnxBytes.Tensor(matrix, [shape[0], shape[1]], numbers));
-                    graph.Node("Gemm", ["input", matrix, bias], sum, [.. OnnxBytes.Field(1, "transB"), .. OnnxBytes.Number(3, 1)]);
+                    graph.Node("Gemm", ["input", matrix, bias], sum, [.. OnnxBytes.Field(1, "transB"), .. OnnxBytes.Number(3, 1)], [.. OnnxBytes.Field(1, "alpha"), .. OnnxBytes.Float(2, linear == Linear.Gemm ? 1 : 2)]);
                     break;
             }
         }

@@ -182,6 +182,9 @@ public static class LayerArgumentTests
         // A position offset is no position of the rotary embedding where positions are given.
         Refused("options", output => rotary.Forward(tokens, output, 2, 3, new() { PositionOffsets = [-1, 0] }), 72);
         rotary.Forward(tokens, new float[72], 2, 3, new() { PositionOffsets = [-1, 0] }, right);
+
+        // Positions of no tokens cannot be told from none; no query has a position then.
+        rotary.Forward([], [], 2, 3, new() { PositionOffsets = [-1, 0], QueryStarts = [0, 0, 0], KeyStarts = [0, 0, 0] }, right.AsSpan(0, 0));
     }
 
     [Fact]
