@@ -148,7 +148,7 @@ public abstract class AttentionKernel
     {
         AttentionCall call = CallValidation.Check<float>(
             Traits, query, key, value, output.Elements, output.Strides, output.LogSumExp, output.HasLogSumExp, shape, options, execution);
-        Run(ref call, query.Elements, key.Elements, value.Elements, output.Elements, output.LogSumExp, options, execution.CancellationToken);
+        Run(ref call, query, key, value, output.Elements, output.LogSumExp, options, execution.CancellationToken);
     }
 
     /// <summary>
@@ -199,7 +199,7 @@ public abstract class AttentionKernel
         AttentionExecution execution = default)
     {
         AttentionCall call = CallValidation.CheckScores<float>(nameof(weights), Traits, query, key, weights, shape, options, execution);
-        Run(ref call, query.Elements, key.Elements, value: default, weights, logSumExp: default, options, execution.CancellationToken);
+        Run(ref call, query, key, value: default, weights, logSumExp: default, options, execution.CancellationToken);
     }
 
     /// <summary>Implemented by emitted kernels.</summary>
@@ -225,20 +225,21 @@ public abstract class AttentionKernel
     /// <summary>Pins what a checked call reads and writes, and shares its tiles out.</summary>
     private unsafe void Run(
         ref AttentionCall call,
-        ReadOnlySpan<float> query,
-        ReadOnlySpan<float> key,
-        ReadOnlySpan<float> value,
+        in AttentionInput query,
+        in AttentionInput key,
+        in AttentionInput value,
         Span<float> output,
         Span<float> logSumExp,
         in AttentionOptions options,
         CancellationToken cancellation)
     {
-        fixed (float* q = query, k = key, v = value, o = output, lse = logSumExp, slopes = options.AlibiSlopes, sinks = options.Sinks)
+        fixed (byte* q = &query.Start, k = &key.Start, v = &value.Start)
+        fixed (float* o = output, lse = logSumExp, slopes = options.AlibiSlopes, sinks = options.Sinks)
         fixed (int* keyLengths = options.KeyLengths, queryLengths = options.QueryLengths, positionOffsets = options.PositionOffsets, queryStarts = options.QueryStarts, keyStarts = options.KeyStarts)
         fixed (AttentionCall* pinned = &call)
         fixed (byte* floats = &options.MaskOf(MaskElement.Float).Start, bytes = &options.MaskOf(MaskElement.Byte).Start, bits = &options.MaskOf(MaskElement.Bit).Start)
         {
-            call.Operands.Query = q;
+            call.Operands.Query = (float*)q;
             call.Operands.Key = k;
             call.Operands.Value = v;
             call.Operands.Output = o;

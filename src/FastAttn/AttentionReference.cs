@@ -69,6 +69,7 @@ public static class AttentionReference
             new(headDim, valueDim, mask, AttentionFeatures.All), query, key, value, output, outputStrides, logSumExp, wantsLogSumExp, shape, options, execution: default);
         cancellationToken.ThrowIfCancellationRequested();
         var scores = new T[shape.Batch == 0 ? 0 : call.Shape.KeyLength];
+        float[] queryRow = new float[headDim], keyRow = new float[headDim], valueRow = new float[valueDim];
         for (int b = 0; b < shape.Batch; b++)
         {
             Sequence sequence = Sequence.Of(b, shape, options);
@@ -86,10 +87,10 @@ public static class AttentionReference
                 {
                     cancellationToken.ThrowIfCancellationRequested();
                     Span<T> s = scores.AsSpan(0, sequence.KeyLength);
-                    ReadOnlySpan<float> q = Row(query.Elements, call.Operands.QueryStrides, sequence.QueryBatch, h, sequence.QueryStart + i, headDim);
+                    ReadOnlySpan<float> q = Row(query, call.Operands.QueryStrides, sequence.QueryBatch, h, sequence.QueryStart + i, queryRow);
                     for (int j = 0; j < s.Length; j++)
                     {
-                        s[j] = Score<T>(q, Row(key.Elements, call.Operands.KeyStrides, sequence.KeyBatch, keyValueHead, sequence.KeyStart + j, headDim), options);
+                        s[j] = Score<T>(q, Row(key, call.Operands.KeyStrides, sequence.KeyBatch, keyValueHead, sequence.KeyStart + j, keyRow), options);
                         s[j] = Masked(Softcapped(s[j], options), b, h, i, j, sequence, call, mask, options);
                     }
 
@@ -120,7 +121,7 @@ public static class AttentionReference
                     {
                         if (!Sees(b, h, i, j, sequence, call, mask, options))
                             continue;
-                        ReadOnlySpan<float> v = Row(value.Elements, call.Operands.ValueStrides, sequence.KeyBatch, keyValueHead, sequence.KeyStart + j, valueDim);
+                        ReadOnlySpan<float> v = Row(value, call.Operands.ValueStrides, sequence.KeyBatch, keyValueHead, sequence.KeyStart + j, valueRow);
                         for (int c = 0; c < valueDim; c++)
                             o[c] += s[j] * T.CreateTruncating(v[c]);
                     }
@@ -164,6 +165,7 @@ public static class AttentionReference
             throw new ArgumentOutOfRangeException(nameof(stage), stage, "The stage is not defined.");
 
         AttentionCall call = CallValidation.CheckScores<T>(nameof(scores), new(headDim, headDim, mask, AttentionFeatures.All), query, key, scores, shape, options, execution: default);
+        float[] queryRow = new float[headDim], keyRow = new float[headDim];
         for (int b = 0; b < shape.Batch; b++)
         {
             Sequence sequence = Sequence.Of(b, shape, options);
@@ -172,11 +174,11 @@ public static class AttentionReference
                 for (int i = 0; i < shape.QueryLength; i++)
                 {
                     cancellationToken.ThrowIfCancellationRequested();
-                    ReadOnlySpan<float> q = Row(query.Elements, call.Operands.QueryStrides, b, h, i, headDim);
+                    ReadOnlySpan<float> q = Row(query, call.Operands.QueryStrides, b, h, i, queryRow);
                     Span<T> s = scores.Slice(((b * shape.QueryHeads + h) * shape.QueryLength + i) * shape.KeyLength, shape.KeyLength);
                     for (int j = 0; j < s.Length; j++)
                     {
-                        s[j] = Score<T>(q, Row(key.Elements, call.Operands.KeyStrides, b, h / call.GroupSize, j, headDim), options);
+                        s[j] = Score<T>(q, Row(key, call.Operands.KeyStrides, b, h / call.GroupSize, j, keyRow), options);
                         if (stage >= AttentionScoreStage.Softcapped)
                             s[j] = Softcapped(s[j], options);
                         if (stage >= AttentionScoreStage.Masked)
@@ -256,8 +258,8 @@ public static class AttentionReference
             score = T.Exp(score - max) / sum;
     }
 
-    private static ReadOnlySpan<float> Row(ReadOnlySpan<float> buffer, in AttentionStrides strides, int batch, int head, int token, int dim) =>
-        buffer.Slice((int)Start(strides, batch, head, token), dim);
+    private static ReadOnlySpan<float> Row(in AttentionInput input, in AttentionStrides strides, int batch, int head, int token, Span<float> scratch) =>
+        input.Row(Start(strides, batch, head, token), scratch);
 
     private static long Start(in AttentionStrides strides, int batch, int head, int token) =>
         batch * strides.Batch + head * strides.Head + token * strides.Length;

@@ -30,7 +30,7 @@ public static partial class FolderTests
         [Contract] = [],
         [Calls] = [Arguments, Contract, Visibility, Scores, Threads],
         [Drivers] = [Arguments, Contract, Calls, Blocks, Visibility, Scores, Products, Lanes, Threads],
-        [Blocks] = [Arguments, Contract],
+        [Blocks] = [Arguments, Contract, Lanes],
         [Visibility] = [Arguments, Contract, Lanes],
         [Scores] = [Arguments, Contract, Lanes],
         [Products] = [Arguments, Contract, Rows, Lanes],

@@ -22,7 +22,7 @@ public static class ReferenceTests
         var square = new double[4];
         AttentionReference.Forward<double>(tokens, tokens, tokens, square, new(1, 1, 4), 1);
         Assert.Equal(square, output);
-        AttentionReference.Forward<double>(null, null, null, default, new(0, 1, 1, 5, int.MaxValue), 16);
+        AttentionReference.Forward<double>(default, default, default, default, new(0, 1, 1, 5, int.MaxValue), 16);
     }
 
     [Fact]

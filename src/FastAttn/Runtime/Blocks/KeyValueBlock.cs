@@ -18,9 +18,18 @@ internal readonly struct KeyValueBlock
     /// <summary>The keys.</summary>
     public BlockRows Keys { get; init; }
 
+    /// <summary>What the keys are.</summary>
+    public AttentionElement KeyElement { get; init; }
+
     /// <summary>The values, without NaN and ±∞ where they are cleaned of these.</summary>
     public BlockRows Values { get; init; }
 
+    /// <summary>What these values are.</summary>
+    public AttentionElement ValueElement { get; init; }
+
     /// <summary>The values as the caller gave them.</summary>
     public BlockRows GivenValues { get; init; }
+
+    /// <summary>What the values are as the caller gave them.</summary>
+    public AttentionElement GivenElement { get; init; }
 }

@@ -6,9 +6,11 @@ namespace FastAttn.Runtime;
 
 /// <summary>
 /// The keys and values of one key-value head, block by block, as rows of floats near the core. Only this type knows how they are stored: it
-/// steps over them, copies what cannot be read as it lies, cleans values, and asks for memory ahead.
+/// steps over them, widens or copies what cannot be read as it lies, cleans values, and asks for memory ahead.
 /// </summary>
-internal readonly unsafe struct KeyValueBlocks
+/// <typeparam name="TVector">The vector.</typeparam>
+internal readonly unsafe struct KeyValueBlocks<TVector>
+    where TVector : struct, ILanes<TVector>
 {
     /// <summary>1 KiB: of a layer's step after 4096 tokens it saves up to 10% of the time, and costs a call of 4 tokens nothing (measured).</summary>
     private const int LinesOfBegin = 16;
@@ -18,6 +20,12 @@ internal readonly unsafe struct KeyValueBlocks
 
     /// <summary>The values as the caller gave them; none where only keys are read.</summary>
     public BlockRows Values { get; init; }
+
+    /// <summary>What keys are.</summary>
+    public AttentionElement KeyElement { get; init; }
+
+    /// <summary>What values are.</summary>
+    public AttentionElement ValueElement { get; init; }
 
     /// <summary>Floats in a key.</summary>
     public int HeadDim { get; init; }
@@ -66,18 +74,19 @@ internal readonly unsafe struct KeyValueBlocks
     public KeyValueBlock Bring(int first, int count, int keysAfter)
     {
         BlockRows keys = Keys.From(first), given = default, values = default;
+        AttentionElement keyElement = KeyElement, valueElement = ValueElement;
         if (CopiesKeys || count < MinKeyRows)
-            keys = Copy(keys, HeadDim, count, KeyStage, HeadDim, Math.Max(count, MinKeyRows));
+            (keys, keyElement) = (Copy(keys, KeyElement, HeadDim, count, KeyStage, HeadDim, Math.Max(count, MinKeyRows)), AttentionElement.Float32);
         if (Values.First != null)
         {
             given = values = Values.From(first);
             if (CopiesValues || CleansValues)
-                values = Copy(given, ValueDim, count, ValueStage, ValueColumns, count);
+                (values, valueElement) = (Copy(given, ValueElement, ValueDim, count, ValueStage, ValueColumns, count), AttentionElement.Float32);
             if (CleansValues)
-                ZeroNonFinite(new(values.First, count * ValueColumns));
+                ZeroNonFinite(new(values.Floats(0), count * ValueColumns));
         }
 
-        return new() { First = first, Count = count, KeysAfter = keysAfter, Keys = keys, Values = values, GivenValues = given };
+        return new() { First = first, Count = count, KeysAfter = keysAfter, Keys = keys, KeyElement = keyElement, Values = values, ValueElement = valueElement, GivenValues = given, GivenElement = ValueElement };
     }
 
     /// <summary>
@@ -91,10 +100,11 @@ internal readonly unsafe struct KeyValueBlocks
     [MethodImpl(MethodImplOptions.AggressiveInlining)]
     public void AskForValues(ref Prefetcher ahead, in KeyValueBlock block, int tile)
     {
+        int bytes = ValueDim * AttentionInput.BytesOf(ValueElement);
         if (IsFirstOfHead && tile == 0)
-            ahead.Add(block.GivenValues.First, Values.Stride, ValueDim, block.Count);
-        if (tile == 1 && Values.Stride != ValueDim)
-            ahead.Add(block.GivenValues.Row(block.Count), Values.Stride, ValueDim, Math.Min(KeyBlock, block.KeysAfter));
+            ahead.AddBytes(block.GivenValues.First, Values.Stride, bytes, block.Count);
+        if (tile == 1 && Values.Stride != bytes)
+            ahead.AddBytes(block.GivenValues.Row(block.Count), Values.Stride, bytes, Math.Min(KeyBlock, block.KeysAfter));
     }
 
     /// <summary>Asks for the keys of the next block while a register tile computes values; when and why as for <see cref="AskForValues"/>.</summary>
@@ -105,7 +115,7 @@ internal readonly unsafe struct KeyValueBlocks
     public void AskForNextKeys(ref Prefetcher ahead, in KeyValueBlock block, int tile)
     {
         if (tile == 0 && (IsFirstOfHead || CopiesKeys))
-            ahead.Add(Keys.Row(block.First + block.Count), Keys.Stride, HeadDim, Math.Min(KeyBlock, block.KeysAfter));
+            ahead.AddBytes(Keys.Row(block.First + block.Count), Keys.Stride, HeadDim * AttentionInput.BytesOf(KeyElement), Math.Min(KeyBlock, block.KeysAfter));
     }
 
     /// <summary>Asks for the first keys of the head that is next, if it is another.</summary>
@@ -116,7 +126,7 @@ internal readonly unsafe struct KeyValueBlocks
     public void AskForHead(ref Prefetcher ahead, in BlockRows keys, int count)
     {
         if (keys.First != Keys.First)
-            ahead.Add(keys.First, keys.Stride, HeadDim, Math.Min(KeyBlock, count));
+            ahead.AddBytes(keys.First, keys.Stride, HeadDim * AttentionInput.BytesOf(KeyElement), Math.Min(KeyBlock, count));
     }
 
     /// <summary>
@@ -131,25 +141,25 @@ internal readonly unsafe struct KeyValueBlocks
     public void AskForBeginOfNextKeys(in KeyValueBlock block) => AskForBegin(Keys.Row(block.First + block.Count));
 
     [MethodImpl(MethodImplOptions.AggressiveInlining)]
-    private static void AskForBegin(float* memory)
+    private static void AskForBegin(byte* memory)
     {
         for (int line = 0; line < LinesOfBegin; line++)
-            Prefetcher.AskForLine(ref memory[line * Prefetcher.LineFloats]);
+            Prefetcher.AskForLine(ref ((float*)memory)[line * Prefetcher.LineFloats]);
     }
 
     /// <summary>
-    /// Copies rows that are apart, short or too few: rows far apart compete for the same cache sets (4096 bytes apart they cost 25%). Columns
-    /// past the source's are 0, rows past its last repeat it.
+    /// Copies rows as floats where they are of other elements, apart, short or too few: rows far apart compete for the same cache sets (4096
+    /// bytes apart they cost 25%). Columns past the source's are 0, rows past its last repeat it.
     /// </summary>
     [MethodImpl(MethodImplOptions.AggressiveOptimization)]
-    private static BlockRows Copy(BlockRows source, int sourceColumns, int sourceRows, float* destination, int columns, int rows)
+    private static BlockRows Copy(BlockRows source, AttentionElement element, int sourceColumns, int sourceRows, float* destination, int columns, int rows)
     {
         BlockRows copy = new(destination, columns);
         for (int j = 0; j < rows; j++)
         {
-            Span<float> row = new(copy.Row(j), columns);
-            new ReadOnlySpan<float>(source.Row(Math.Min(j, sourceRows - 1)), sourceColumns).CopyTo(row);
-            row[sourceColumns..].Clear();
+            float* row = copy.Floats(j);
+            StoredElements.Visit(element, new RowWidening<TVector>(source.Row(Math.Min(j, sourceRows - 1)), row, sourceColumns));
+            new Span<float>(row + sourceColumns, columns - sourceColumns).Clear();
         }
 
         return copy;
@@ -169,10 +179,10 @@ internal readonly unsafe struct KeyValueBlocks
     /// <typeparam name="TSeen">The type of <paramref name="seen"/>.</typeparam>
     /// <param name="blocks">All blocks.</param>
     /// <param name="seen">Says which blocks some query sees.</param>
-    public struct Enumerator<TSeen>(in KeyValueBlocks blocks, in TSeen seen)
+    public struct Enumerator<TSeen>(in KeyValueBlocks<TVector> blocks, in TSeen seen)
         where TSeen : struct, ISeenKeys
     {
-        private readonly KeyValueBlocks _blocks = blocks;
+        private readonly KeyValueBlocks<TVector> _blocks = blocks;
         private readonly TSeen _seen = seen;
         private int _next = seen.First;
         private KeyValueBlock _current;

@@ -4,12 +4,18 @@ namespace FastAttn.Runtime;
 internal unsafe struct CallOperands
 {
     public float* Query;
-    public float* Key;
-    public float* Value;
+    public byte* Key;
+    public byte* Value;
     public float* Output;
 
     /// <summary>[B, H, Lq] or [H, T], or null where it is not wanted.</summary>
     public float* LogSumExp;
+
+    /// <summary>What keys are.</summary>
+    public AttentionElement KeyElement;
+
+    /// <summary>What values are.</summary>
+    public AttentionElement ValueElement;
 
     public int HeadDim;
     public int ValueDim;

@@ -112,10 +112,11 @@ internal readonly struct CallPlan
 
     private static bool IsLarge(in AttentionCall call)
     {
-        const double CacheFloats = 2 * 1024 * 1024 / sizeof(float);
+        const double CacheBytes = 2 * 1024 * 1024;
         AttentionShape shape = call.Shape;
-        double rows = (double)shape.QueryHeads * shape.QueryLength + (double)shape.KeyValueHeads * shape.KeyLength;
-        return shape.Batch * rows * (call.Operands.HeadDim + call.Operands.ValueDim) > CacheFloats;
+        ref readonly CallOperands operands = ref call.Operands;
+        double queries = (double)shape.QueryHeads * shape.QueryLength * sizeof(float) * (operands.HeadDim + operands.ValueDim);
+        return shape.Batch * (queries + KeyValueBytes(call)) > CacheBytes;
     }
 
     /// <summary>
@@ -125,9 +126,17 @@ internal readonly struct CallPlan
     /// </summary>
     private static int MaxQueryTiles(in KernelSizes kernel, in AttentionCall call)
     {
-        const long CacheFloats = 4 * 1024 * 1024 / sizeof(float);
+        const long CacheBytes = 4 * 1024 * 1024;
         ref readonly CallOperands operands = ref call.Operands;
-        return LanePlan.Copies(kernel, operands) || (long)call.Shape.KeyLength * (operands.HeadDim + operands.ValueDim) > CacheFloats ? kernel.QueryTiles : 1;
+        return LanePlan.Copies(kernel, operands) || KeyValueBytes(call) / call.Shape.KeyValueHeads > CacheBytes ? kernel.QueryTiles : 1;
+    }
+
+    /// <summary>Bytes of the keys and values of a sequence.</summary>
+    private static double KeyValueBytes(in AttentionCall call)
+    {
+        ref readonly CallOperands operands = ref call.Operands;
+        int key = operands.HeadDim * AttentionInput.BytesOf(operands.KeyElement), value = operands.ValueDim * AttentionInput.BytesOf(operands.ValueElement);
+        return (double)call.Shape.KeyValueHeads * call.Shape.KeyLength * (key + value);
     }
 
     /// <summary>Cuts a call into the largest query tiles that still give all threads something to do.</summary>

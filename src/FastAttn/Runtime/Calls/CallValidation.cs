@@ -32,11 +32,12 @@ internal static class CallValidation
         in AttentionExecution execution)
         where TOutput : unmanaged
     {
-        AttentionCall call = CheckQueryAndKey(kernel, query, key, shape, options, execution, out ReadOnlySpan<float> queries, out ReadOnlySpan<float> keys);
+        AttentionCall call = CheckQueryAndKey(kernel, query, key, shape, options, execution, out ReadBuffer queries, out ReadBuffer keys);
         (int batch, int queryTokens) = QueriesOf(shape, options);
         (int keyBatch, int keyTokens) = KeysOf(shape, options);
         int valueDim = call.Operands.ValueDim = kernel.ValueDim;
-        call.Operands.ValueStrides = CheckInput(Value, value, keyBatch, shape.KeyValueHeads, keyTokens, valueDim, shape.Layout, out ReadOnlySpan<float> values);
+        call.Operands.ValueElement = value.Element;
+        call.Operands.ValueStrides = CheckInput(Value, value, keyBatch, shape.KeyValueHeads, keyTokens, valueDim, shape.Layout, out ReadBuffer values);
         (call.Operands.OutputStrides, int written) = CheckBuffer(Output, output.Length, batch, shape.QueryHeads, queryTokens, valueDim, outputStrides, shape.Layout);
         CheckRowsApart(Output, batch, shape.QueryHeads, queryTokens, valueDim, call.Operands.OutputStrides);
         output = output[..written];
@@ -67,7 +68,7 @@ internal static class CallValidation
         in AttentionExecution execution)
         where TScore : unmanaged
     {
-        AttentionCall call = CheckQueryAndKey(kernel, query, key, shape, options, execution, out ReadOnlySpan<float> queries, out ReadOnlySpan<float> keys);
+        AttentionCall call = CheckQueryAndKey(kernel, query, key, shape, options, execution, out ReadBuffer queries, out ReadBuffer keys);
         if ((call.Uses & AttentionFeatures.Ragged) != 0)
             throw new ArgumentException("Scores and weights are of sequences of one length; QueryStarts and KeyStarts must not be given.", Options);
         long expected = Product(name, Product(name, Product(name, shape.Batch, shape.QueryHeads), shape.QueryLength), shape.KeyLength);
@@ -125,8 +126,8 @@ internal static class CallValidation
         in AttentionShape shape,
         in AttentionOptions options,
         in AttentionExecution execution,
-        out ReadOnlySpan<float> queries,
-        out ReadOnlySpan<float> keys)
+        out ReadBuffer queries,
+        out ReadBuffer keys)
     {
         CheckShape(shape);
         AttentionFeatures uses = options.UsedFeatures, missing = uses & ~kernel.Features;
@@ -143,7 +144,10 @@ internal static class CallValidation
         (int batch, int queryTokens) = QueriesOf(shape, options);
         (int keyBatch, int keyTokens) = KeysOf(shape, options);
         call.Operands.QueryTokens = queryTokens;
+        if (query.Element != AttentionElement.Float32)
+            throw new ArgumentException($"Queries of {query.Element} are not taken: widen them to floats. Keys and values may be of any element type.", Query);
         call.Operands.QueryStrides = CheckInput(Query, query, batch, shape.QueryHeads, queryTokens, headDim, shape.Layout, out queries);
+        call.Operands.KeyElement = key.Element;
         call.Operands.KeyStrides = CheckInput(Key, key, keyBatch, shape.KeyValueHeads, keyTokens, headDim, shape.Layout, out keys);
         return call;
     }
@@ -326,10 +330,10 @@ internal static class CallValidation
 
     /// <summary>Checks a buffer that is read; returns its strides, and of its elements those that are read.</summary>
     private static AttentionStrides CheckInput(
-        string name, in AttentionInput input, int batch, int heads, int tokens, int dim, AttentionLayout layout, out ReadOnlySpan<float> elements)
+        string name, in AttentionInput input, int batch, int heads, int tokens, int dim, AttentionLayout layout, out ReadBuffer read)
     {
-        (AttentionStrides strides, int length) = CheckBuffer(name, input.Elements.Length, batch, heads, tokens, dim, input.Strides, layout);
-        elements = input.Elements[..length];
+        (AttentionStrides strides, int length) = CheckBuffer(name, input.Length, batch, heads, tokens, dim, input.Strides, layout);
+        read = new(in input.Start, (nuint)length * (nuint)input.ElementBytes);
         return strides;
     }
 
@@ -400,12 +404,12 @@ internal static class CallValidation
 
     /// <summary>What is written must not overlap anything that is read; what is empty overlaps nothing.</summary>
     public static void CheckApart<TOutput>(
-        string name, ReadOnlySpan<TOutput> written, ReadOnlySpan<float> query, ReadOnlySpan<float> key, ReadOnlySpan<float> value, in AttentionOptions options)
+        string name, ReadOnlySpan<TOutput> written, scoped ReadBuffer query, scoped ReadBuffer key, scoped ReadBuffer value, in AttentionOptions options)
         where TOutput : unmanaged
     {
-        CheckOne(name, Query, written, query);
-        CheckOne(name, Key, written, key);
-        CheckOne(name, Value, written, value);
+        CheckRead(name, Query, written, query);
+        CheckRead(name, Key, written, key);
+        CheckRead(name, Value, written, value);
         foreach (MaskElement element in MaskTensor.Elements)
         {
             ref readonly MaskTensor mask = ref options.MaskOf(element);
@@ -420,6 +424,12 @@ internal static class CallValidation
         CheckOne(name, nameof(options.KeyStarts), written, options.KeyStarts);
         CheckOne(name, nameof(options.AlibiSlopes), written, options.AlibiSlopes);
         CheckOne(name, nameof(options.Sinks), written, options.Sinks);
+
+        static void CheckRead(string name, string other, ReadOnlySpan<TOutput> written, scoped ReadBuffer read)
+        {
+            if (Overlap(in Bytes(written), ByteLength(written), in read.Start, read.Length))
+                throw new ArgumentException($"Overlaps {other}.", name);
+        }
 
         static void CheckOne<TRead>(string name, string other, ReadOnlySpan<TOutput> written, ReadOnlySpan<TRead> read)
             where TRead : unmanaged

@@ -12,10 +12,10 @@ internal readonly struct LanePlan
     /// <summary>Columns of the output: the value dimension, padded to whole register tiles; 0 where no values are read.</summary>
     public readonly int ValueColumns;
 
-    /// <summary>Whether keys are copied block by block: register tiles read rows that follow each other without a gap.</summary>
+    /// <summary>Whether keys are copied block by block: register tiles read rows of floats that follow each other without a gap.</summary>
     public readonly bool CopiesKeys;
 
-    /// <summary>Whether values are: rows that follow each other without a gap, and are whole register tiles long.</summary>
+    /// <summary>Whether values are: rows of floats that follow each other without a gap, and are whole register tiles long.</summary>
     public readonly bool CopiesValues;
 
     /// <summary>Whether the keys are more than one part (<see cref="CallPlan.KeysPerPart"/>).</summary>
@@ -39,8 +39,8 @@ internal readonly struct LanePlan
         int headDim = call.Operands.HeadDim;
         RegisterRows = kernel.RegisterRows;
         ValueColumns = wantsWeights ? 0 : PaddedColumns(kernel, call.Operands.ValueDim);
-        CopiesKeys = KeysAreApart(call.Operands);
-        CopiesValues = !wantsWeights && ValuesAreApart(kernel, call.Operands);
+        CopiesKeys = CopiesKeysOf(call.Operands);
+        CopiesValues = !wantsWeights && CopiesValuesOf(kernel, call.Operands);
         HasParts = hasParts;
 
         // The largest block that a register tile is given has all keys where they are fewer than a block, but never fewer keys than the tile has.
@@ -50,12 +50,13 @@ internal readonly struct LanePlan
     }
 
     /// <summary>Whether register tiles cannot read keys or values as they lie.</summary>
-    public static bool Copies(in KernelSizes kernel, in CallOperands operands) => KeysAreApart(operands) || ValuesAreApart(kernel, operands);
+    public static bool Copies(in KernelSizes kernel, in CallOperands operands) => CopiesKeysOf(operands) || CopiesValuesOf(kernel, operands);
 
-    private static bool KeysAreApart(in CallOperands operands) => operands.KeyStrides.Length != operands.HeadDim;
+    private static bool CopiesKeysOf(in CallOperands operands) =>
+        operands.KeyElement != AttentionElement.Float32 || operands.KeyStrides.Length != operands.HeadDim;
 
-    private static bool ValuesAreApart(in KernelSizes kernel, in CallOperands operands) =>
-        operands.ValueStrides.Length != operands.ValueDim || operands.ValueDim != PaddedColumns(kernel, operands.ValueDim);
+    private static bool CopiesValuesOf(in KernelSizes kernel, in CallOperands operands) =>
+        operands.ValueElement != AttentionElement.Float32 || operands.ValueStrides.Length != operands.ValueDim || operands.ValueDim != PaddedColumns(kernel, operands.ValueDim);
 
     /// <summary>The columns of a row of values, padded to whole register tiles.</summary>
     private static int PaddedColumns(in KernelSizes kernel, int valueDim) => (valueDim + kernel.ValueRows - 1) / kernel.ValueRows * kernel.ValueRows;

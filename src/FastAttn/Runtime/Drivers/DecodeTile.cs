@@ -23,6 +23,8 @@ internal static unsafe class DecodeTile<TVector>
     /// </summary>
     private const int NearRows = 16;
 
+    private const int LineBytes = Prefetcher.LineFloats * sizeof(float);
+
     /// <summary>Queries in the largest register tile.</summary>
     private const int MaxQueries = 4;
 
@@ -30,12 +32,63 @@ internal static unsafe class DecodeTile<TVector>
     /// <param name="query">Scaled queries: <paramref name="rows"/> × <paramref name="headDim"/>.</param>
     /// <param name="rows">Queries.</param>
     /// <param name="keys">The keys of the block.</param>
+    /// <param name="element">What they are.</param>
     /// <param name="headDim">Floats in a key.</param>
     /// <param name="count">Keys in the block.</param>
     /// <param name="score">S, written: <paramref name="rows"/> × <paramref name="count"/>.</param>
     /// <param name="asksAhead">Whether keys are asked for before they are needed (<see cref="Distance"/>).</param>
+    public static void Scores(float* query, int rows, BlockRows keys, AttentionElement element, int headDim, int count, float* score, bool asksAhead)
+    {
+        StoredElements.Visit(element, new ScoreCall(query, rows, keys, headDim, count, score, asksAhead));
+    }
+
+    /// <summary>B[q][c] = Σ_j P[q][j]·V[j][c] over the keys of a block that each query sees.</summary>
+    /// <param name="probability">P: <paramref name="rows"/> × <paramref name="count"/>.</param>
+    /// <param name="rows">Queries.</param>
+    /// <param name="start">For each query the first key of the block that it sees.</param>
+    /// <param name="limit">For each query the first key after those that it sees.</param>
+    /// <param name="values">The values of the block.</param>
+    /// <param name="element">What they are.</param>
+    /// <param name="valueDim">Floats in a value.</param>
+    /// <param name="count">Keys in the block.</param>
+    /// <param name="blockSum">B, written: <paramref name="rows"/> × <paramref name="valueDim"/>.</param>
+    /// <param name="partSum">As much memory for the sum of a part.</param>
+    /// <param name="asksAhead">Whether values are asked for before they are needed (<see cref="Distance"/>).</param>
     [MethodImpl(MethodImplOptions.AggressiveOptimization)]
-    public static void Scores(float* query, int rows, BlockRows keys, int headDim, int count, float* score, bool asksAhead)
+    public static void Values(
+        float* probability, int rows, int* start, int* limit, BlockRows values, AttentionElement element, int valueDim, int count, float* blockSum, float* partSum, bool asksAhead)
+    {
+        int sums = rows * valueDim;
+        LongSum<TVector>.Clear(blockSum, sums);
+        if (count > LongSum<TVector>.KeysPerBlockPart)
+            LongSum<TVector>.Clear(partSum, sums);
+        for (int first = 0; first < count; first += LongSum<TVector>.KeysPerBlockPart)
+        {
+            int end = Math.Min(first + LongSum<TVector>.KeysPerBlockPart, count);
+            float* sum = first == 0 ? blockSum : partSum;
+            BlockRows part = values.From(first);
+            StoredElements.Visit(element, new ValueCall(probability, rows, start, limit, part, valueDim, first, end, count, sum, asksAhead));
+            if (first > 0)
+                LongSum<TVector>.MovePart(partSum, blockSum, sums);
+        }
+    }
+
+    /// <summary>
+    /// How far ahead of a row the row is that is asked for meanwhile, in bytes: those that are taken next, some 8 KiB away; 0 for none. While
+    /// several queries meet a row, the memory would be idle: 8 queries over 8192 keys take 0.65 times as long so, and 4 heads over 32768 0.93 (Zen 4;
+    /// half the distance is too short there, twice as much gains nothing). A single query does not ask: the CPU foresees its reading, and asking costs it
+    /// up to 20%.
+    /// </summary>
+    [MethodImpl(MethodImplOptions.AggressiveInlining)]
+    private static nint Distance(BlockRows rows, bool asks) => asks ? (nint)(NearRows * rows.Stride) : 0;
+
+    /// <summary>Queries in the next register tile: five are taken as three and two, since one alone reads as much as four.</summary>
+    [MethodImpl(MethodImplOptions.AggressiveInlining)]
+    private static int Taken(int rows) => rows == MaxQueries + 1 ? MaxQueries - 1 : Math.Min(rows, MaxQueries);
+
+    [MethodImpl(MethodImplOptions.AggressiveOptimization)]
+    private static void ScoresOf<TStored>(float* query, int rows, BlockRows keys, int headDim, int count, float* score, bool asksAhead)
+        where TStored : struct, IStoredElement
     {
         for (int j = 0, near; j < count; j += near, keys = keys.From(near))
         {
@@ -48,79 +101,39 @@ internal static unsafe class DecodeTile<TVector>
                 switch (taken)
                 {
                     case 1:
-                        ScoresOfOne(q, keys, headDim, near, s);
+                        ScoresOfOne<TStored>(q, keys, headDim, near, s);
                         break;
                     case 2:
-                        ScoresOfSome<Two>(q, keys, headDim, near, s, count, ahead);
+                        ScoresOfSome<Two, TStored>(q, keys, headDim, near, s, count, ahead);
                         break;
                     case 3:
-                        ScoresOfSome<Three>(q, keys, headDim, near, s, count, ahead);
+                        ScoresOfSome<Three, TStored>(q, keys, headDim, near, s, count, ahead);
                         break;
                     default:
-                        ScoresOfSome<Four>(q, keys, headDim, near, s, count, ahead);
+                        ScoresOfSome<Four, TStored>(q, keys, headDim, near, s, count, ahead);
                         break;
                 }
             }
         }
     }
 
-    /// <summary>B[q][c] = Σ_j P[q][j]·V[j][c] over the keys of a block that each query sees.</summary>
-    /// <param name="probability">P: <paramref name="rows"/> × <paramref name="count"/>.</param>
-    /// <param name="rows">Queries.</param>
-    /// <param name="start">For each query the first key of the block that it sees.</param>
-    /// <param name="limit">For each query the first key after those that it sees.</param>
-    /// <param name="values">The values of the block.</param>
-    /// <param name="valueDim">Floats in a value.</param>
-    /// <param name="count">Keys in the block.</param>
-    /// <param name="blockSum">B, written: <paramref name="rows"/> × <paramref name="valueDim"/>.</param>
-    /// <param name="partSum">As much memory for the sum of a part.</param>
-    /// <param name="asksAhead">Whether values are asked for before they are needed (<see cref="Distance"/>).</param>
-    [MethodImpl(MethodImplOptions.AggressiveOptimization)]
-    public static void Values(
-        float* probability, int rows, int* start, int* limit, BlockRows values, int valueDim, int count, float* blockSum, float* partSum, bool asksAhead)
-    {
-        int sums = rows * valueDim;
-        LongSum<TVector>.Clear(blockSum, sums);
-        if (count > LongSum<TVector>.KeysPerBlockPart)
-            LongSum<TVector>.Clear(partSum, sums);
-        for (int first = 0; first < count; first += LongSum<TVector>.KeysPerBlockPart)
-        {
-            int end = Math.Min(first + LongSum<TVector>.KeysPerBlockPart, count);
-            AddValues(probability, rows, start, limit, values.From(first), valueDim, first, end, count, first == 0 ? blockSum : partSum, asksAhead);
-            if (first > 0)
-                LongSum<TVector>.MovePart(partSum, blockSum, sums);
-        }
-    }
-
-    /// <summary>
-    /// How far ahead of a row the row is that is asked for meanwhile, in floats: those that are taken next, some 8 KiB away; 0 for none. While
-    /// several queries meet a row, the memory would be idle: 8 queries over 8192 keys take 0.65 times as long so, and 4 heads over 32768 0.93 (Zen 4;
-    /// half the distance is too short there, twice as much gains nothing). A single query does not ask: the CPU foresees its reading, and asking costs it
-    /// up to 20%.
-    /// </summary>
-    [MethodImpl(MethodImplOptions.AggressiveInlining)]
-    private static nint Distance(BlockRows rows, bool asks) => asks ? (nint)(NearRows * rows.Stride) : 0;
-
-    /// <summary>Queries in the next register tile: five are taken as three and two, since one alone reads as much as four.</summary>
-    [MethodImpl(MethodImplOptions.AggressiveInlining)]
-    private static int Taken(int rows) => rows == MaxQueries + 1 ? MaxQueries - 1 : Math.Min(rows, MaxQueries);
-
     /// <summary>The scores of one query, four keys at a time.</summary>
     [MethodImpl(MethodImplOptions.AggressiveOptimization)]
-    private static void ScoresOfOne(float* query, BlockRows keys, int headDim, int count, float* score)
+    private static void ScoresOfOne<TStored>(float* query, BlockRows keys, int headDim, int count, float* score)
+        where TStored : struct, IStoredElement
     {
         int whole = headDim / TVector.Count * TVector.Count, j = 0;
         for (; j + 4 <= count; j += 4, keys = keys.From(4))
         {
-            float* k0 = keys.First, k1 = keys.Row(1), k2 = keys.Row(2), k3 = keys.Row(3);
-            Vector128<float> s = SumOfEach(Products(k0, query, whole), Products(k1, query, whole), Products(k2, query, whole), Products(k3, query, whole));
+            byte* k0 = keys.First, k1 = keys.Row(1), k2 = keys.Row(2), k3 = keys.Row(3);
+            Vector128<float> s = SumOfEach(Products<TStored>(k0, query, whole), Products<TStored>(k1, query, whole), Products<TStored>(k2, query, whole), Products<TStored>(k3, query, whole));
             for (int t = whole; t < headDim; t++)
-                s += Vector128.Create(k0[t], k1[t], k2[t], k3[t]) * query[t];
+                s += Vector128.Create(At<TStored>(k0, t), At<TStored>(k1, t), At<TStored>(k2, t), At<TStored>(k3, t)) * query[t];
             s.Store(score + j);
         }
 
         for (; j < count; j++, keys = keys.From(1))
-            score[j] = Score(query, keys.First, whole, headDim);
+            score[j] = Score<TStored>(query, keys.First, whole, headDim);
     }
 
     /// <summary>The scores of some queries: what is read of a key meets all of them.</summary>
@@ -132,14 +145,15 @@ internal static unsafe class DecodeTile<TVector>
     /// <param name="stride">From query to query of the scores.</param>
     /// <param name="ahead">How far from a row the row is that is asked for meanwhile; 0 for none.</param>
     [MethodImpl(MethodImplOptions.AggressiveOptimization)]
-    private static void ScoresOfSome<TQueries>(float* query, BlockRows keys, int headDim, int count, float* score, long stride, nint ahead)
+    private static void ScoresOfSome<TQueries, TStored>(float* query, BlockRows keys, int headDim, int count, float* score, long stride, nint ahead)
         where TQueries : struct, IQueryCount
+        where TStored : struct, IStoredElement
     {
         int j = 0;
         for (; j + 4 <= count; j += 4, keys = keys.From(4))
         {
-            ScoresOfTwoKeys<TQueries>(query, keys, headDim, ahead, out Vector128<float> s0, out Vector128<float> s1);
-            ScoresOfTwoKeys<TQueries>(query, keys.From(2), headDim, ahead, out Vector128<float> s2, out Vector128<float> s3);
+            ScoresOfTwoKeys<TQueries, TStored>(query, keys, headDim, ahead, out Vector128<float> s0, out Vector128<float> s1);
+            ScoresOfTwoKeys<TQueries, TStored>(query, keys.From(2), headDim, ahead, out Vector128<float> s2, out Vector128<float> s3);
             Transpose.InPlace(ref s0, ref s1, ref s2, ref s3);
             s0.Store(score + j);
             s1.Store(score + stride + j);
@@ -153,27 +167,30 @@ internal static unsafe class DecodeTile<TVector>
         for (; j < count; j++, keys = keys.From(1))
         {
             for (int row = 0; row < TQueries.Count; row++)
-                score[row * stride + j] = Score(query + (long)row * headDim, keys.First, whole, headDim);
+                score[row * stride + j] = Score<TStored>(query + (long)row * headDim, keys.First, whole, headDim);
         }
     }
 
     /// <summary>The scores of some queries and two keys: for each key a vector with a lane for each query.</summary>
     [MethodImpl(MethodImplOptions.AggressiveInlining)]
-    private static void ScoresOfTwoKeys<TQueries>(float* query, BlockRows keys, int headDim, nint ahead, out Vector128<float> first, out Vector128<float> second)
+    private static void ScoresOfTwoKeys<TQueries, TStored>(float* query, BlockRows keys, int headDim, nint ahead, out Vector128<float> first, out Vector128<float> second)
         where TQueries : struct, IQueryCount
+        where TStored : struct, IStoredElement
     {
         int whole = headDim / TVector.Count * TVector.Count;
-        float* k = keys.First, l = keys.Row(1), q0 = query, q1 = q0 + headDim, q2 = TQueries.Count > 2 ? q1 + headDim : q1, q3 = TQueries.Count > 3 ? q2 + headDim : q2;
+        byte* k = keys.First, l = keys.Row(1);
+        float* q0 = query, q1 = q0 + headDim, q2 = TQueries.Count > 2 ? q1 + headDim : q1, q3 = TQueries.Count > 3 ? q2 + headDim : q2;
         TVector zero = TVector.Create(0), a0 = zero, a1 = zero, a2 = zero, a3 = zero, b0 = zero, b1 = zero, b2 = zero, b3 = zero;
-        for (int t = 0; t < whole; t += TVector.Count)
+        byte* kt = k, lt = l;
+        for (int t = 0; t < whole; t += TVector.Count, kt += TVector.Count * TStored.Bytes, lt += TVector.Count * TStored.Bytes)
         {
-            if (ahead != 0 && (TVector.Count >= Prefetcher.LineFloats || t % Prefetcher.LineFloats == 0))
+            if (ahead != 0 && (TVector.Count * TStored.Bytes >= LineBytes || t * TStored.Bytes % LineBytes == 0))
             {
-                Prefetcher.AskForLine(ref k[t + ahead]);
-                Prefetcher.AskForLine(ref l[t + ahead]);
+                Prefetcher.AskForLine(ref *(float*)(kt + ahead));
+                Prefetcher.AskForLine(ref *(float*)(lt + ahead));
             }
 
-            TVector x = TVector.Load(ref k[t]), y = TVector.Load(ref l[t]), q = TVector.Load(ref q0[t]);
+            TVector x = TStored.Load<TVector>(kt), y = TStored.Load<TVector>(lt), q = TVector.Load(ref q0[t]);
             a0 = TVector.MultiplyAdd(x, q, a0);
             b0 = TVector.MultiplyAdd(y, q, b0);
             q = TVector.Load(ref q1[t]);
@@ -199,15 +216,16 @@ internal static unsafe class DecodeTile<TVector>
         for (int t = whole; t < headDim; t++)
         {
             Vector128<float> q = Vector128.Create(q0[t], q1[t], q2[t], q3[t]);
-            first += q * k[t];
-            second += q * l[t];
+            first += q * At<TStored>(k, t);
+            second += q * At<TStored>(l, t);
         }
     }
 
     /// <summary>O[q][c] += Σ_j P[q][j]·V[j][c] over the keys from <paramref name="first"/> to <paramref name="end"/> that each query sees.</summary>
     [MethodImpl(MethodImplOptions.AggressiveOptimization)]
-    private static void AddValues(
+    private static void AddValues<TStored>(
         float* probability, int rows, int* start, int* limit, BlockRows values, int valueDim, int first, int end, int count, float* output, bool asksAhead)
+        where TStored : struct, IStoredElement
     {
         for (int j = first, near; j < end; j += near, values = values.From(near))
         {
@@ -223,16 +241,16 @@ internal static unsafe class DecodeTile<TVector>
                 {
                     case 1:
                         for (int i = Math.Max(start[row] - j, 0), to = Math.Min(limit[row] - j, near); i < to; i++)
-                            Add(p[i], values.Row(i), valueDim, o);
+                            Add<TStored>(p[i], values.Row(i), valueDim, o);
                         break;
                     case 2:
-                        AddToSome<Two>(p, count, values, valueDim, near, o, ahead);
+                        AddToSome<Two, TStored>(p, count, values, valueDim, near, o, ahead);
                         break;
                     case 3:
-                        AddToSome<Three>(p, count, values, valueDim, near, o, ahead);
+                        AddToSome<Three, TStored>(p, count, values, valueDim, near, o, ahead);
                         break;
                     default:
-                        AddToSome<Four>(p, count, values, valueDim, near, o, ahead);
+                        AddToSome<Four, TStored>(p, count, values, valueDim, near, o, ahead);
                         break;
                 }
             }
@@ -258,8 +276,9 @@ internal static unsafe class DecodeTile<TVector>
     /// <param name="output">O.</param>
     /// <param name="ahead">How far from a row the row is that is asked for meanwhile; 0 for none.</param>
     [MethodImpl(MethodImplOptions.AggressiveOptimization)]
-    private static void AddToSome<TQueries>(float* probability, long stride, BlockRows values, int valueDim, int count, float* output, nint ahead)
+    private static void AddToSome<TQueries, TStored>(float* probability, long stride, BlockRows values, int valueDim, int count, float* output, nint ahead)
         where TQueries : struct, IQueryCount
+        where TStored : struct, IStoredElement
     {
         float* p0 = probability, p1 = p0 + stride, p2 = TQueries.Count > 2 ? p1 + stride : p1, p3 = TQueries.Count > 3 ? p2 + stride : p2;
         float* o0 = output, o1 = o0 + valueDim, o2 = TQueries.Count > 2 ? o1 + valueDim : o1, o3 = TQueries.Count > 3 ? o2 + valueDim : o2;
@@ -268,18 +287,18 @@ internal static unsafe class DecodeTile<TVector>
         {
             TVector a0 = TVector.Load(ref o0[c]), a1 = TVector.Load(ref o1[c]), a2 = TVector.Load(ref o2[c]), a3 = TVector.Load(ref o3[c]);
             TVector b0 = TVector.Load(ref o0[c + n]), b1 = TVector.Load(ref o1[c + n]), b2 = TVector.Load(ref o2[c + n]), b3 = TVector.Load(ref o3[c + n]);
-            float* v = values.First + c;
-            nint line = c % Prefetcher.LineFloats == 0 ? ahead : 0;
+            byte* v = values.First + c * TStored.Bytes;
+            nint line = c * TStored.Bytes % LineBytes == 0 ? ahead : 0;
             for (int j = 0; j < count; j++, v += values.Stride)
             {
                 if (line != 0)
                 {
-                    Prefetcher.AskForLine(ref v[line]);
-                    if (n == Prefetcher.LineFloats)
-                        Prefetcher.AskForLine(ref v[line + n]);
+                    Prefetcher.AskForLine(ref *(float*)(v + line));
+                    if (n * TStored.Bytes == LineBytes)
+                        Prefetcher.AskForLine(ref *(float*)(v + line + LineBytes));
                 }
 
-                TVector x = TVector.Load(ref v[0]), y = TVector.Load(ref v[n]), p = TVector.Create(p0[j]);
+                TVector x = TStored.Load<TVector>(v), y = TStored.Load<TVector>(v + n * TStored.Bytes), p = TVector.Create(p0[j]);
                 a0 = TVector.MultiplyAdd(p, x, a0);
                 b0 = TVector.MultiplyAdd(p, y, b0);
                 p = TVector.Create(p1[j]);
@@ -320,17 +339,28 @@ internal static unsafe class DecodeTile<TVector>
         for (int row = 0; c < valueDim && row < TQueries.Count; row++)
         {
             for (int j = 0; j < count; j++)
-                Add(probability[row * stride + j], values.Row(j) + c, valueDim - c, output + (long)row * valueDim + c);
+                Add<TStored>(probability[row * stride + j], values.Row(j) + c * TStored.Bytes, valueDim - c, output + (long)row * valueDim + c);
         }
+    }
+
+    /// <summary>An element of a row.</summary>
+    [MethodImpl(MethodImplOptions.AggressiveInlining)]
+    private static float At<TStored>(byte* row, int index)
+        where TStored : struct, IStoredElement
+    {
+        float element = 0;
+        TStored.Load<Lanes1>(row + (nint)index * TStored.Bytes).Store(ref element);
+        return element;
     }
 
     /// <summary>The score of one query and one key.</summary>
     [MethodImpl(MethodImplOptions.AggressiveInlining)]
-    private static float Score(float* query, float* key, int whole, int headDim)
+    private static float Score<TStored>(float* query, byte* key, int whole, int headDim)
+        where TStored : struct, IStoredElement
     {
-        float s = Sum(Products(key, query, whole));
+        float s = Sum(Products<TStored>(key, query, whole));
         for (int t = whole; t < headDim; t++)
-            s += key[t] * query[t];
+            s += At<TStored>(key, t) * query[t];
         return s;
     }
 
@@ -345,24 +375,26 @@ internal static unsafe class DecodeTile<TVector>
 
     /// <summary>The products K[t]·Q[t], added up lane by lane.</summary>
     [MethodImpl(MethodImplOptions.AggressiveInlining)]
-    private static TVector Products(float* key, float* query, int count)
+    private static TVector Products<TStored>(byte* key, float* query, int count)
+        where TStored : struct, IStoredElement
     {
         TVector sum = TVector.Create(0);
         for (int t = 0; t < count; t += TVector.Count)
-            sum = TVector.MultiplyAdd(TVector.Load(ref key[t]), TVector.Load(ref query[t]), sum);
+            sum = TVector.MultiplyAdd(TStored.Load<TVector>(key + (nint)t * TStored.Bytes), TVector.Load(ref query[t]), sum);
         return sum;
     }
 
     /// <summary>O[c] += p·V[c].</summary>
     [MethodImpl(MethodImplOptions.AggressiveOptimization)]
-    private static void Add(float probability, float* value, int valueDim, float* output)
+    private static void Add<TStored>(float probability, byte* value, int valueDim, float* output)
+        where TStored : struct, IStoredElement
     {
         TVector p = TVector.Create(probability);
         int c = 0;
         for (; c + TVector.Count <= valueDim; c += TVector.Count)
-            TVector.MultiplyAdd(p, TVector.Load(ref value[c]), TVector.Load(ref output[c])).Store(ref output[c]);
+            TVector.MultiplyAdd(p, TStored.Load<TVector>(value + (nint)c * TStored.Bytes), TVector.Load(ref output[c])).Store(ref output[c]);
         for (; c < valueDim; c++)
-            output[c] += probability * value[c];
+            output[c] += probability * At<TStored>(value, c);
     }
 
     [MethodImpl(MethodImplOptions.AggressiveInlining)]
@@ -370,6 +402,19 @@ internal static unsafe class DecodeTile<TVector>
     {
         Vector128<float> four = TVector.FoldToFour(a);
         return (four[0] + four[1]) + (four[2] + four[3]);
+    }
+
+    private readonly struct ScoreCall(float* query, int rows, BlockRows keys, int headDim, int count, float* score, bool asksAhead) : IStoredVisitor
+    {
+        public void Visit<TStored>()
+            where TStored : struct, IStoredElement => ScoresOf<TStored>(query, rows, keys, headDim, count, score, asksAhead);
+    }
+
+    private readonly struct ValueCall(
+        float* probability, int rows, int* start, int* limit, BlockRows values, int valueDim, int first, int end, int count, float* output, bool asksAhead) : IStoredVisitor
+    {
+        public void Visit<TStored>()
+            where TStored : struct, IStoredElement => AddValues<TStored>(probability, rows, start, limit, values, valueDim, first, end, count, output, asksAhead);
     }
 
     /// <summary>How many queries a register tile has: the compiler drops what is for more.</summary>

@@ -26,7 +26,7 @@ internal sealed unsafe partial class FlashDriver<TTiles, TVector, TSpec>
     }
 
     [MethodImpl(MethodImplOptions.AggressiveOptimization)]
-    private static void TakeWeights(in AttentionCall call, in RegisterTile<TVector, TSpec> tile, in KeyValueBlocks keys)
+    private static void TakeWeights(in AttentionCall call, in RegisterTile<TVector, TSpec> tile, in KeyValueBlocks<TVector> keys)
     {
         int keyLength = call.Shape.KeyLength, count = tile.Queries.Count, width = tile.Block.Width;
         float** rows = stackalloc float*[count], destinations = stackalloc float*[width];

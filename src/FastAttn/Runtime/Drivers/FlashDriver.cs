@@ -60,7 +60,7 @@ internal sealed unsafe partial class FlashDriver<TTiles, TVector, TSpec>(TileDri
             tiles[i].PackQuery(call);
         }
 
-        KeyValueBlocks keyValues = KeysAndValues(call, plan, *tiles, workspace.Memory, isFirstOfHead, careful: false);
+        KeyValueBlocks<TVector> keyValues = KeysAndValues(call, plan, *tiles, workspace.Memory, isFirstOfHead, careful: false);
         if (Take(call, tiles, tileCount, keyValues, nextTile))
             return;
 
@@ -71,11 +71,13 @@ internal sealed unsafe partial class FlashDriver<TTiles, TVector, TSpec>(TileDri
     }
 
     [MethodImpl(MethodImplOptions.AggressiveOptimization)]
-    private static KeyValueBlocks KeysAndValues(
+    private static KeyValueBlocks<TVector> KeysAndValues(
         in AttentionCall call, in LanePlan plan, in RegisterTile<TVector, TSpec> tile, float* memory, bool isFirstOfHead, bool careful) => new()
         {
             Keys = HeadRows.Keys(call.Operands, tile.Queries.Rows),
             Values = HeadRows.Values(call.Operands, tile.Queries.Rows),
+            KeyElement = call.Operands.KeyElement,
+            ValueElement = call.Operands.ValueElement,
             HeadDim = call.Operands.HeadDim,
             ValueDim = call.Operands.ValueDim,
             ValueColumns = plan.ValueColumns,
@@ -91,7 +93,7 @@ internal sealed unsafe partial class FlashDriver<TTiles, TVector, TSpec>(TileDri
 
     /// <summary>Computes the tiles; returns whether nothing has reached a query that it may not see.</summary>
     [MethodImpl(MethodImplOptions.AggressiveOptimization)]
-    private static bool Take(in AttentionCall call, RegisterTile<TVector, TSpec>* tiles, int tileCount, in KeyValueBlocks keyValues, in QueryTile nextTile)
+    private static bool Take(in AttentionCall call, RegisterTile<TVector, TSpec>* tiles, int tileCount, in KeyValueBlocks<TVector> keyValues, in QueryTile nextTile)
     {
         int* numbers = stackalloc int[2 * tileCount];
         TileGroup<TVector, TSpec> group = new(tiles, tileCount, numbers, call.Plan);
@@ -133,7 +135,7 @@ internal sealed unsafe partial class FlashDriver<TTiles, TVector, TSpec>(TileDri
         in RegisterTile<TVector, TSpec> tile,
         in TileGroup<TVector, TSpec> group,
         int index,
-        in KeyValueBlocks keyValues,
+        in KeyValueBlocks<TVector> keyValues,
         in KeyValueBlock block,
         in QueryTile nextTile,
         ref Prefetcher ahead)
@@ -189,7 +191,7 @@ internal sealed unsafe partial class FlashDriver<TTiles, TVector, TSpec>(TileDri
             {
                 TTiles.Scores(
                     vectors - v,
-                    ref *block.Keys.Row(from),
+                    ref *block.Keys.Floats(from),
                     ref tile.Query[q],
                     ref *(fuses ? scores.Bias + offset : null),
                     ref scores.Score[offset],
@@ -225,7 +227,7 @@ internal sealed unsafe partial class FlashDriver<TTiles, TVector, TSpec>(TileDri
                 vectors - v,
                 complete,
                 continues: from > 0,
-                ref *values.Row(from),
+                ref *values.Floats(from),
                 ref scores.Score[from * scores.Stride + q],
                 ref *(alpha == null ? null : alpha + q),
                 ref softmax.BlockSum[q],
@@ -240,7 +242,7 @@ internal sealed unsafe partial class FlashDriver<TTiles, TVector, TSpec>(TileDri
 
     /// <summary>Asks for what a register tile reads of the next block.</summary>
     [MethodImpl(MethodImplOptions.AggressiveInlining)]
-    private static void AskForNextBlock(in RegisterTile<TVector, TSpec> tile, int index, in KeyValueBlocks keyValues, in KeyValueBlock block, ref Prefetcher ahead)
+    private static void AskForNextBlock(in RegisterTile<TVector, TSpec> tile, int index, in KeyValueBlocks<TVector> keyValues, in KeyValueBlock block, ref Prefetcher ahead)
     {
         keyValues.AskForNextKeys(ref ahead, block, index);
         MaskPrefetch prefetch = new(ref ahead, block.First + block.Count, Math.Min(keyValues.KeyBlock, block.KeysAfter), tile.Queries.Count);
@@ -249,7 +251,7 @@ internal sealed unsafe partial class FlashDriver<TTiles, TVector, TSpec>(TileDri
 
     /// <summary>Asks for the rows of a register tile of the next query tile and, if that belongs to another head, for its first keys.</summary>
     [MethodImpl(MethodImplOptions.AggressiveOptimization)]
-    private static void AskForNextTile(in AttentionCall call, in QueryTile nextTile, int index, in KeyValueBlocks keyValues, ref Prefetcher ahead)
+    private static void AskForNextTile(in AttentionCall call, in QueryTile nextTile, int index, in KeyValueBlocks<TVector> keyValues, ref Prefetcher ahead)
     {
         if (nextTile.RowCount == 0)
             return;

@@ -31,10 +31,12 @@ internal static unsafe class RowDriver<TVector, TSpec>
     }
 
     [MethodImpl(MethodImplOptions.AggressiveOptimization)]
-    private static KeyValueBlocks KeysAndValues(in AttentionCall call, in RowTile<TVector, TSpec> tile, float* memory, bool careful) => new()
+    private static KeyValueBlocks<TVector> KeysAndValues(in AttentionCall call, in RowTile<TVector, TSpec> tile, float* memory, bool careful) => new()
     {
         Keys = HeadRows.Keys(call.Operands, tile.Queries.Rows),
         Values = HeadRows.Values(call.Operands, tile.Queries.Rows),
+        KeyElement = call.Operands.KeyElement,
+        ValueElement = call.Operands.ValueElement,
         HeadDim = call.Operands.HeadDim,
         ValueDim = call.Operands.ValueDim,
         ValueColumns = call.Operands.ValueDim,
@@ -45,7 +47,7 @@ internal static unsafe class RowDriver<TVector, TSpec>
 
     /// <summary>Computes the rows; returns whether nothing has reached a query that it may not see.</summary>
     [MethodImpl(MethodImplOptions.AggressiveOptimization)]
-    private static bool Take(in AttentionCall call, in RowTile<TVector, TSpec> tile, in KeyValueBlocks keyValues)
+    private static bool Take(in AttentionCall call, in RowTile<TVector, TSpec> tile, in KeyValueBlocks<TVector> keyValues)
     {
         int headDim = call.Operands.HeadDim, rowCount = tile.Queries.Count;
         ref readonly RowSoftmaxState<TVector> softmax = ref tile.Softmax;
@@ -53,14 +55,14 @@ internal static unsafe class RowDriver<TVector, TSpec>
         softmax.Begin(tile.Queries.Sinks, range.IsOneBlock);
         foreach (ref readonly KeyValueBlock block in keyValues.Blocks(range))
         {
-            KeyValueBlocks.AskForBeginOfValues(block);
-            DecodeTile<TVector>.Scores(tile.Query, rowCount, block.Keys, headDim, block.Count, tile.Score, call.Plan.AsksAhead);
+            KeyValueBlocks<TVector>.AskForBeginOfValues(block);
+            DecodeTile<TVector>.Scores(tile.Query, rowCount, block.Keys, block.KeyElement, headDim, block.Count, tile.Score, call.Plan.AsksAhead);
             for (int q = 0; q < rowCount; q++)
                 tile.Step(call, q, block.First, block.Count);
 
             keyValues.AskForBeginOfNextKeys(block);
             DecodeTile<TVector>.Values(
-                tile.Score, rowCount, tile.BlockStarts, tile.BlockLimits, block.Values, softmax.ValueDim, block.Count, range.IsOneBlock ? softmax.Output : softmax.BlockSum, softmax.PartSum, call.Plan.AsksAhead);
+                tile.Score, rowCount, tile.BlockStarts, tile.BlockLimits, block.Values, block.ValueElement, softmax.ValueDim, block.Count, range.IsOneBlock ? softmax.Output : softmax.BlockSum, softmax.PartSum, call.Plan.AsksAhead);
             if (!range.IsOneBlock)
                 softmax.AddBlock();
             if (keyValues.CleansValues)

@@ -118,10 +118,9 @@ internal readonly unsafe struct TileQueries<TSpec>
     {
         for (int j = 0; j < count; j++)
         {
-            float* value = block.GivenValues.Row(j);
             for (int c = 0; c < valueDim; c++)
             {
-                float v = value[c];
+                float v = block.GivenValues.At(j, c, block.GivenElement);
                 if (float.IsFinite(v))
                     continue;
                 for (int q = 0; q < Count; q++)

@@ -42,7 +42,7 @@ internal static unsafe class WeightRow<TLanes>
 
     [MethodImpl(MethodImplOptions.AggressiveOptimization)]
     private static void Multiply<TStored>(float* a, byte* panel, int vectors, float* initial, float* c, int depth, int sumLength)
-        where TStored : struct, IStoredWeight
+        where TStored : struct, IStoredElement
     {
         int n = TLanes.Count, bytes = n * TStored.Bytes;
         TLanes c0 = TLanes.Load(ref initial[0]), c1 = c0, c2 = c0;

@@ -42,7 +42,7 @@ internal static unsafe class WeightWidening<TLanes>
 
     [MethodImpl(MethodImplOptions.AggressiveOptimization)]
     private static void Widen<TStored>(byte* source, float* destination, long count, byte* next, long nextBytes)
-        where TStored : struct, IStoredWeight
+        where TStored : struct, IStoredElement
     {
         // Four vectors in a pass, whose bytes are one cache line or two with the widest vectors, and less with others: a line is asked for again then, which
         // costs one instruction.

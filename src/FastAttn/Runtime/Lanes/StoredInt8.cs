@@ -2,8 +2,8 @@ using System.Runtime.CompilerServices;
 
 namespace FastAttn.Runtime;
 
-/// <summary>Weights as 8-bit integers, without their scales.</summary>
-internal readonly struct StoredInt8 : IStoredWeight
+/// <summary>8-bit integers, without their scales.</summary>
+internal readonly struct StoredInt8 : IStoredElement
 {
     /// <inheritdoc/>
     public static int Bytes => sizeof(sbyte);

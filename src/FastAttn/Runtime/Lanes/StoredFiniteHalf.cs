@@ -2,8 +2,8 @@ using System.Runtime.CompilerServices;
 
 namespace FastAttn.Runtime;
 
-/// <summary>Half-precision weights, none of them ±∞ or NaN.</summary>
-internal readonly struct StoredFiniteHalf : IStoredWeight
+/// <summary>Half-precision numbers, none of them ±∞ or NaN.</summary>
+internal readonly struct StoredFiniteHalf : IStoredElement
 {
     /// <inheritdoc/>
     public static int Bytes => sizeof(ushort);

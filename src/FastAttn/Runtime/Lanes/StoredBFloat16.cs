@@ -2,8 +2,8 @@ using System.Runtime.CompilerServices;
 
 namespace FastAttn.Runtime;
 
-/// <summary>Weights in bfloat16.</summary>
-internal readonly struct StoredBFloat16 : IStoredWeight
+/// <summary>Bfloat16 numbers.</summary>
+internal readonly struct StoredBFloat16 : IStoredElement
 {
     /// <inheritdoc/>
     public static int Bytes => sizeof(ushort);

@@ -2,8 +2,8 @@ using System.Runtime.CompilerServices;
 
 namespace FastAttn.Runtime;
 
-/// <summary>Half-precision weights.</summary>
-internal readonly struct StoredHalf : IStoredWeight
+/// <summary>Half-precision numbers.</summary>
+internal readonly struct StoredHalf : IStoredElement
 {
     /// <inheritdoc/>
     public static int Bytes => sizeof(ushort);

@@ -1,0 +1,13 @@
+namespace FastAttn.Runtime;
+
+/// <summary>How elements that are kept as one type, weights or keys and values, become floats.</summary>
+internal interface IStoredElement
+{
+    /// <summary>Bytes of an element.</summary>
+    static abstract int Bytes { get; }
+
+    /// <summary>Reads as many elements as a vector has lanes.</summary>
+    /// <param name="source">The first of them.</param>
+    static abstract unsafe TLanes Load<TLanes>(byte* source)
+        where TLanes : struct, ILanes<TLanes>;
+}
