@@ -49,6 +49,9 @@ public sealed class AttentionKernelGenerator : IIncrementalGenerator
             .Collect()
             .SelectMany(static (declared, _) => declared.IsEmpty ? [] : ProductPlans())
             .WithTrackingName(Steps.Products);
+        IncrementalValuesProvider<EquatableArray<ProductPlan>> productDriver = products.Collect()
+            .SelectMany(static (plans, _) => plans.IsEmpty ? [] : ImmutableArray.Create(new EquatableArray<ProductPlan>(plans)))
+            .WithTrackingName(Steps.ProductDriver);
 
         IncrementalValuesProvider<Problem> problems = parsed.SelectMany(static (member, _) => member.Problems).WithTrackingName(Steps.Problems);
         IncrementalValuesProvider<Problem> targetProblems = target.SelectMany(static (target, _) => target.Problems);
@@ -60,6 +63,7 @@ public sealed class AttentionKernelGenerator : IIncrementalGenerator
         context.RegisterSourceOutput(plans, static (output, plan) => Add(output, plan.StructName, AttentionTilesEmitter.Emit(plan)));
         context.RegisterSourceOutput(tiles, static (output, tiles) => Add(output, tiles.ClassName, AttentionTilesEmitter.Emit(tiles)));
         context.RegisterSourceOutput(products, static (output, plan) => Add(output, plan.StructName, ProductTilesEmitter.Emit(plan)));
+        context.RegisterSourceOutput(productDriver, static (output, plans) => Add(output, ProductDriverEmitter.ClassName, ProductDriverEmitter.Emit(plans)));
     }
 
     private static IncrementalValuesProvider<ParsedMember> Members(IncrementalGeneratorInitializationContext context, string attribute) =>
@@ -107,5 +111,6 @@ public sealed class AttentionKernelGenerator : IIncrementalGenerator
         public const string Plans = nameof(Plans);
         public const string Tiles = nameof(Tiles);
         public const string Products = nameof(Products);
+        public const string ProductDriver = nameof(ProductDriver);
     }
 }

@@ -254,7 +254,36 @@ public abstract class AttentionKernel
             call.Visibility.KeyStarts = keyStarts;
             call.Scoring.AlibiSlopes = slopes;
             call.Scoring.Sinks = sinks;
-            TiledJob<AttentionWork>.Run(new(Driver, pinned), call.Plan.Threads, cancellation);
+            TiledJob<Work>.Run(new(Driver, pinned), call.Plan.Threads, cancellation);
+        }
+    }
+
+    /// <summary>One call, its buffers pinned: a tile is a query tile.</summary>
+    /// <param name="driver">The kernel's driver.</param>
+    /// <param name="call">The call. It stands on the stack of the caller, who waits until no thread works on it.</param>
+    private readonly unsafe struct Work(TileDriver driver, AttentionCall* call) : ITiledWork
+    {
+        public long Tiles => call->Plan.Partition.Tiles;
+
+        public double Cost
+        {
+            get
+            {
+                TilePartition partition = call->Plan.Partition;
+                int dims = call->Operands.HeadDim + (call->Plan.WantsWeights ? 0 : call->Operands.ValueDim);
+                return (double)partition.Batch * partition.Streams * partition.Rows * call->Shape.KeyLength * dims;
+            }
+        }
+
+        public long WorkspaceFloats => call->Plan.WorkspaceFloats;
+
+        public void Run(long tile, long next, Workspace workspace)
+        {
+            ref readonly TilePartition partition = ref call->Plan.Partition;
+            if (call->Plan.WantsWeights)
+                driver.RunWeights(*call, partition[tile], workspace);
+            else
+                driver.Run(*call, partition[tile], next >= 0 ? partition[next] : default, workspace);
         }
     }
 }

@@ -2,7 +2,7 @@ using System;
 
 namespace FastAttn;
 
-/// <summary>Asks the generator for the register tiles of the packed matrix product, on every instruction set.</summary>
+/// <summary>Asks the generator for the register tiles of the packed matrix product, and for the driver's choice among them by instruction set.</summary>
 [AttributeUsage(AttributeTargets.Class)]
 internal sealed class ProductTilesAttribute : Attribute
 {

@@ -58,6 +58,15 @@ public static class InstructionSets
         _ => false,
     };
 
+    /// <summary>Floats in a vector.</summary>
+    internal static int VectorLength(InstructionSet instructionSet) => instructionSet switch
+    {
+        InstructionSet.Avx512 => 16,
+        InstructionSet.Avx2 => 8,
+        InstructionSet.AdvSimd or InstructionSet.Vector128 => 4,
+        _ => 1,
+    };
+
     /// <exception cref="PlatformNotSupportedException">This process cannot run it.</exception>
     internal static void ThrowIfNotSupported(InstructionSet instructionSet)
     {

@@ -162,6 +162,7 @@ internal sealed class GeneratorRun
             KernelPlan plan => $"{plan.StructName}.g.cs",
             SharedTiles tiles => $"{tiles.ClassName}.g.cs",
             ProductPlan plan => $"{plan.StructName}.g.cs",
+            EquatableArray<ProductPlan> => "ProductDriver.g.cs",
             object other => throw new InvalidOperationException($"An output is made of a {other.GetType()}."),
         };
     }

@@ -1,13 +1,11 @@
 using System;
 using System.Threading;
 
-using FastAttn.Generated;
-
 namespace FastAttn.Runtime;
 
 /// <summary>The packed matrix product over the emitted tiles of one instruction set.</summary>
 [ProductTiles]
-internal abstract unsafe class ProductDriver
+internal abstract unsafe partial class ProductDriver
 {
     private static readonly ProductDriver?[] s_drivers = new ProductDriver?[System.Enum.GetValues<InstructionSet>().Length];
 
@@ -27,7 +25,10 @@ internal abstract unsafe class ProductDriver
     public static ProductDriver For(InstructionSet instructionSet)
     {
         ref ProductDriver? slot = ref s_drivers[(int)instructionSet];
-        return Volatile.Read(ref slot) ?? Interlocked.CompareExchange(ref slot, Create(instructionSet), null) ?? slot;
+        if (Volatile.Read(ref slot) is { } driver)
+            return driver;
+        driver = Create(instructionSet) ?? throw new ArgumentOutOfRangeException(nameof(instructionSet), instructionSet, "There are no tiles for it.");
+        return Interlocked.CompareExchange(ref slot, driver, null) ?? driver;
     }
 
     /// <summary>Floats of scratch memory that a worker needs.</summary>
@@ -39,13 +40,6 @@ internal abstract unsafe class ProductDriver
     /// <summary>Computes rows × panels of C, with scratch memory of <see cref="WorkspaceFloats"/>.</summary>
     public abstract void Run(in Projection projection, int firstRow, int rows, int firstPanel, int endPanel, float* memory);
 
-    private static ProductDriver Create(InstructionSet instructionSet) => instructionSet switch
-    {
-        InstructionSet.Avx512 => new ProductDriver<F32_Product_Avx512, Lanes16>(),
-        InstructionSet.Avx2 => new ProductDriver<F32_Product_Avx2, Lanes8>(),
-        InstructionSet.AdvSimd => new ProductDriver<F32_Product_AdvSimd, Lanes4>(),
-        InstructionSet.Vector128 => new ProductDriver<F32_Product_Vector128, Lanes4>(),
-        InstructionSet.Scalar => new ProductDriver<F32_Product_Scalar, Lanes1>(),
-        _ => throw new ArgumentOutOfRangeException(nameof(instructionSet), instructionSet, "There are no tiles for it."),
-    };
+    /// <summary>Emitted: the driver over the tiles of an instruction set; null where there are none.</summary>
+    private static partial ProductDriver? Create(InstructionSet instructionSet);
 }

@@ -37,12 +37,11 @@ internal abstract unsafe class RowFunctions
     /// <summary>Normalises one row.</summary>
     public abstract void Normalise(in NormOperation norm, long row);
 
-    private static RowFunctions Create(InstructionSet instructionSet) => instructionSet switch
+    private static RowFunctions Create(InstructionSet instructionSet) => InstructionSets.VectorLength(instructionSet) switch
     {
-        InstructionSet.Avx512 => new RowFunctions<Lanes16>(),
-        InstructionSet.Avx2 => new RowFunctions<Lanes8>(),
-        InstructionSet.AdvSimd or InstructionSet.Vector128 => new RowFunctions<Lanes4>(),
-        InstructionSet.Scalar => new RowFunctions<Lanes1>(),
-        _ => throw new ArgumentOutOfRangeException(nameof(instructionSet), instructionSet, "There are no vectors for it."),
+        16 => new RowFunctions<Lanes16>(),
+        8 => new RowFunctions<Lanes8>(),
+        4 => new RowFunctions<Lanes4>(),
+        _ => new RowFunctions<Lanes1>(),
     };
 }
