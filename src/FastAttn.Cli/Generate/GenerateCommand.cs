@@ -125,16 +125,19 @@ internal sealed class GenerateCommand : Command
     private void Generate(ParseResult parsed, Loaded model, string folder, int maxTokens, AttentionExecution execution)
     {
         DecoderConfig config = model.Decoder.Config;
-        TextWriter output = parsed.InvocationConfiguration.Output;
+        TextWriter output = parsed.InvocationConfiguration.Output, error = parsed.InvocationConfiguration.Error;
+        int mostTokens = config.MaxTokens - model.Prompt.Length + 1;
+        if (maxTokens > mostTokens)
+            error.WriteLine($"--max-tokens {maxTokens}: the model takes {config.MaxTokens} tokens, so that at most {mostTokens} follow this prompt.");
         TokenText text = new(output);
         TokenSampler sampler = new(config.VocabularySize, parsed.GetValue(_temperature) ?? 0, parsed.GetValue(_topP) ?? 1, parsed.GetValue(_seed) ?? Random.Shared.Next());
         try
         {
             GenerationSpeed speed = new TextGenerator(model.Decoder, sampler).Run(
-                model.Prompt, Math.Min(maxTokens, config.MaxTokens - model.Prompt.Length + 1), execution, token => text.Write(model.Tokenizer.BytesOf(token)));
+                model.Prompt, Math.Min(maxTokens, mostTokens), execution, token => text.Write(model.Tokenizer.BytesOf(token)));
             text.End();
             output.WriteLine();
-            speed.Write(parsed.InvocationConfiguration.Error);
+            speed.Write(error);
         }
         catch (ArithmeticException e)
         {

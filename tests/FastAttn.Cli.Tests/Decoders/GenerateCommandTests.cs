@@ -93,7 +93,9 @@ public sealed class GenerateCommandTests
     {
         using ModelFolder folder = new(Gpt2(), "gpt2", static config => config["eos_token_id"] = null);
         // 64 positions, 3 of them the prompt's: 61 calls follow it, and the last token needs none.
-        Assert.Contains("generation  61 tokens", Run(folder, Prompt, "--max-tokens", "500").Error, StringComparison.Ordinal);
+        ToolResult result = Run(folder, Prompt, "--max-tokens", "500");
+        Assert.Contains("--max-tokens 500: the model takes 64 tokens, so that at most 62 follow this prompt.", result.Error, StringComparison.Ordinal);
+        Assert.Contains("generation  61 tokens", result.Error, StringComparison.Ordinal);
     }
 
     [Fact]
