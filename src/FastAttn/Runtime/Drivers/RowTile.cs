@@ -54,6 +54,7 @@ internal readonly unsafe struct RowTile<TVector, TSpec>
             OutputRest = layout.OutputRest.In(memory),
             BlockSum = layout.BlockSum.In(memory),
             PartSum = layout.PartSum.In(memory),
+            MergedRow = (double*)layout.MergedRow.In(memory),
             Rows = tile.RowCount,
             ValueDim = call.Operands.ValueDim,
         };
