@@ -235,14 +235,15 @@ public abstract class AttentionKernel
     {
         fixed (byte* q = &query.Start, k = &key.Start, v = &value.Start)
         fixed (float* o = output, lse = logSumExp, slopes = options.AlibiSlopes, sinks = options.Sinks)
-        fixed (int* keyLengths = options.KeyLengths, queryLengths = options.QueryLengths, positionOffsets = options.PositionOffsets, queryStarts = options.QueryStarts, keyStarts = options.KeyStarts)
+        fixed (int* keyLengths = options.KeyLengths, queryLengths = options.QueryLengths, positionOffsets = options.PositionOffsets, queryStarts = options.QueryStarts, keyStarts = options.KeyStarts, pages = options.KeyPages.Table)
         fixed (AttentionCall* pinned = &call)
         fixed (byte* floats = &options.MaskOf(MaskElement.Float).Start, bytes = &options.MaskOf(MaskElement.Byte).Start, bits = &options.MaskOf(MaskElement.Bit).Start)
         {
             call.Operands.Query = (float*)q;
-            call.Operands.Key = k;
-            call.Operands.Value = v;
+            call.Operands.Key.Start = k;
+            call.Operands.Value.Start = v;
             call.Operands.Output = o;
+            call.Operands.PageTable = pages;
             call.Operands.LogSumExp = lse;
             call.Visibility.MaskOf(MaskElement.Float).Start = floats;
             call.Visibility.MaskOf(MaskElement.Byte).Start = bytes;

@@ -88,7 +88,7 @@ internal readonly struct CallPlan
         // The shape's lengths are the longest: any sequence of a padded or ragged batch may be short.
         bool haveSomeFew = haveAllFew || (!wantsWeights && (call.Uses & (AttentionFeatures.Ragged | AttentionFeatures.Lengths)) != 0);
         Splits = haveSomeFew ? SplitPlan.Of(call, RowPlan.KeyBlockOf(KeyBlock), MaxFewQueries) : SplitPlan.None;
-        Partition = Cut(call.Shape, kernel.RegisterRows, wantsWeights ? 1 : MaxQueryTiles(kernel, call), threads, haveAllFew ? Splits.Max : 1) with { Splits = Splits.Max };
+        Partition = Cut(call.Shape, kernel.RegisterRows, wantsWeights ? 1 : MaxQueryTiles(kernel, call, KeyBlock), threads, haveAllFew ? Splits.Max : 1) with { Splits = Splits.Max };
 
         bool hasParts = !wantsWeights && call.Shape.KeyLength > KeysPerPart;
         if (wantsWeights)
@@ -130,18 +130,18 @@ internal readonly struct CallPlan
     /// values are more than the last cache holds, so that each query tile reads them from memory. Else it gains nothing (measured) and
     /// takes more memory.
     /// </summary>
-    private static int MaxQueryTiles(in KernelSizes kernel, in AttentionCall call)
+    private static int MaxQueryTiles(in KernelSizes kernel, in AttentionCall call, int keyBlock)
     {
         const long CacheBytes = 4 * 1024 * 1024;
         ref readonly CallOperands operands = ref call.Operands;
-        return LanePlan.Copies(kernel, operands) || KeyValueBytes(call) / call.Shape.KeyValueHeads > CacheBytes ? kernel.QueryTiles : 1;
+        return LanePlan.Copies(kernel, operands, keyBlock) || KeyValueBytes(call) / call.Shape.KeyValueHeads > CacheBytes ? kernel.QueryTiles : 1;
     }
 
     /// <summary>Bytes of the keys and values of a sequence.</summary>
     private static double KeyValueBytes(in AttentionCall call)
     {
         ref readonly CallOperands operands = ref call.Operands;
-        int key = operands.HeadDim * AttentionInput.BytesOf(operands.KeyElement), value = operands.ValueDim * AttentionInput.BytesOf(operands.ValueElement);
+        int key = operands.HeadDim * AttentionInput.BytesOf(operands.Key.Element), value = operands.ValueDim * AttentionInput.BytesOf(operands.Value.Element);
         return (double)call.Shape.KeyValueHeads * call.Shape.KeyLength * (key + value);
     }
 

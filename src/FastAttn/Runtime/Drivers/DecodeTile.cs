@@ -32,14 +32,14 @@ internal static unsafe class DecodeTile<TVector>
     /// <param name="query">Scaled queries: <paramref name="rows"/> × <paramref name="headDim"/>.</param>
     /// <param name="rows">Queries.</param>
     /// <param name="keys">The keys of the block.</param>
-    /// <param name="element">What they are.</param>
     /// <param name="headDim">Floats in a key.</param>
     /// <param name="count">Keys in the block.</param>
     /// <param name="score">S, written: <paramref name="rows"/> × <paramref name="count"/>.</param>
     /// <param name="asksAhead">Whether keys are asked for before they are needed (<see cref="Distance"/>).</param>
-    public static void Scores(float* query, int rows, BlockRows keys, AttentionElement element, int headDim, int count, float* score, bool asksAhead)
+    public static void Scores(float* query, int rows, in StoredRows keys, int headDim, int count, float* score, bool asksAhead)
     {
-        StoredElements.Visit(element, new ScoreCall(query, rows, keys, headDim, count, score, asksAhead));
+        fixed (StoredRows* rowsOfKeys = &keys)
+            StoredElements.Visit(keys.Element, new ScoreCall(query, rows, rowsOfKeys, headDim, count, score, asksAhead));
     }
 
     /// <summary>B[q][c] = Σ_j P[q][j]·V[j][c] over the keys of a block that each query sees.</summary>
@@ -48,7 +48,6 @@ internal static unsafe class DecodeTile<TVector>
     /// <param name="start">For each query the first key of the block that it sees.</param>
     /// <param name="limit">For each query the first key after those that it sees.</param>
     /// <param name="values">The values of the block.</param>
-    /// <param name="element">What they are.</param>
     /// <param name="valueDim">Floats in a value.</param>
     /// <param name="count">Keys in the block.</param>
     /// <param name="blockSum">B, written: <paramref name="rows"/> × <paramref name="valueDim"/>.</param>
@@ -56,7 +55,7 @@ internal static unsafe class DecodeTile<TVector>
     /// <param name="asksAhead">Whether values are asked for before they are needed (<see cref="Distance"/>).</param>
     [MethodImpl(MethodImplOptions.AggressiveOptimization)]
     public static void Values(
-        float* probability, int rows, int* start, int* limit, BlockRows values, AttentionElement element, int valueDim, int count, float* blockSum, float* partSum, bool asksAhead)
+        float* probability, int rows, int* start, int* limit, in StoredRows values, int valueDim, int count, float* blockSum, float* partSum, bool asksAhead)
     {
         int sums = rows * valueDim;
         LongSum<TVector>.Clear(blockSum, sums);
@@ -66,37 +65,45 @@ internal static unsafe class DecodeTile<TVector>
         {
             int end = Math.Min(first + LongSum<TVector>.KeysPerBlockPart, count);
             float* sum = first == 0 ? blockSum : partSum;
-            BlockRows part = values.From(first);
-            StoredElements.Visit(element, new ValueCall(probability, rows, start, limit, part, valueDim, first, end, count, sum, asksAhead));
+            fixed (StoredRows* rowsOfValues = &values)
+                StoredElements.Visit(values.Element, new ValueCall(probability, rows, start, limit, rowsOfValues, valueDim, first, end, count, sum, asksAhead));
             if (first > 0)
                 LongSum<TVector>.MovePart(partSum, blockSum, sums);
         }
     }
 
     /// <summary>
-    /// How far ahead of a row the row is that is asked for meanwhile, in bytes: those that are taken next, some 8 KiB away; 0 for none. While
+    /// How far from a row the row is that is asked for meanwhile, in bytes: those that are taken next, some 8 KiB ahead; 0 for none. While
     /// several queries meet a row, the memory would be idle: 8 queries over 8192 keys take 0.65 times as long so, and 4 heads over 32768 0.93 (Zen 4;
     /// half the distance is too short there, twice as much gains nothing). A single query does not ask: the CPU foresees its reading, and asking costs it
     /// up to 20%.
     /// </summary>
     [MethodImpl(MethodImplOptions.AggressiveInlining)]
-    private static nint Distance(BlockRows rows, bool asks) => asks ? (nint)(NearRows * rows.Stride) : 0;
+    private static nint Distance(in StoredRows rows, int first, int near, int end, bool asks)
+    {
+        if (!asks)
+            return 0;
+        if (rows.Pages == null)
+            return (nint)(NearRows * rows.Stride);
+        return first + near < end ? (nint)(rows.Row(first + near) - rows.Row(first)) : 0;
+    }
 
     /// <summary>Queries in the next register tile: five are taken as three and two, since one alone reads as much as four.</summary>
     [MethodImpl(MethodImplOptions.AggressiveInlining)]
     private static int Taken(int rows) => rows == MaxQueries + 1 ? MaxQueries - 1 : Math.Min(rows, MaxQueries);
 
     [MethodImpl(MethodImplOptions.AggressiveOptimization)]
-    private static void ScoresOf<TStored>(float* query, int rows, BlockRows keys, int headDim, int count, float* score, bool asksAhead)
+    private static void ScoresOf<TStored>(float* query, int rows, in StoredRows stored, int headDim, int count, float* score, bool asksAhead)
         where TStored : struct, IStoredElement
     {
-        for (int j = 0, near; j < count; j += near, keys = keys.From(near))
+        for (int j = 0, near; j < count; j += near)
         {
-            near = Math.Min(NearRows, count - j);
+            near = stored.Together(j, Math.Min(NearRows, count - j));
+            BlockRows keys = new(stored.Row(j), stored.Stride);
             for (int row = 0, taken; row < rows; row += taken)
             {
                 float* q = query + (long)row * headDim, s = score + (long)row * count + j;
-                nint ahead = Distance(keys, asksAhead && row == 0);
+                nint ahead = Distance(stored, j, near, count, asksAhead && row == 0);
                 taken = Taken(rows - row);
                 switch (taken)
                 {
@@ -224,16 +231,17 @@ internal static unsafe class DecodeTile<TVector>
     /// <summary>O[q][c] += Σ_j P[q][j]·V[j][c] over the keys from <paramref name="first"/> to <paramref name="end"/> that each query sees.</summary>
     [MethodImpl(MethodImplOptions.AggressiveOptimization)]
     private static void AddValues<TStored>(
-        float* probability, int rows, int* start, int* limit, BlockRows values, int valueDim, int first, int end, int count, float* output, bool asksAhead)
+        float* probability, int rows, int* start, int* limit, in StoredRows stored, int valueDim, int first, int end, int count, float* output, bool asksAhead)
         where TStored : struct, IStoredElement
     {
-        for (int j = first, near; j < end; j += near, values = values.From(near))
+        for (int j = first, near; j < end; j += near)
         {
-            near = Math.Min(NearRows, end - j);
+            near = stored.Together(j, Math.Min(NearRows, end - j));
+            BlockRows values = new(stored.Row(j), stored.Stride);
             for (int row = 0, taken; row < rows; row += taken)
             {
                 float* p = probability + (long)row * count + j, o = output + (long)row * valueDim;
-                nint ahead = Distance(values, asksAhead && row == 0);
+                nint ahead = Distance(stored, j, near, end, asksAhead && row == 0);
                 taken = Taken(rows - row);
                 if (!AllSee(start + row, limit + row, taken, j, near))
                     taken = 1;
@@ -404,17 +412,17 @@ internal static unsafe class DecodeTile<TVector>
         return (four[0] + four[1]) + (four[2] + four[3]);
     }
 
-    private readonly struct ScoreCall(float* query, int rows, BlockRows keys, int headDim, int count, float* score, bool asksAhead) : IStoredVisitor
+    private readonly struct ScoreCall(float* query, int rows, StoredRows* keys, int headDim, int count, float* score, bool asksAhead) : IStoredVisitor
     {
         public void Visit<TStored>()
-            where TStored : struct, IStoredElement => ScoresOf<TStored>(query, rows, keys, headDim, count, score, asksAhead);
+            where TStored : struct, IStoredElement => ScoresOf<TStored>(query, rows, *keys, headDim, count, score, asksAhead);
     }
 
     private readonly struct ValueCall(
-        float* probability, int rows, int* start, int* limit, BlockRows values, int valueDim, int first, int end, int count, float* output, bool asksAhead) : IStoredVisitor
+        float* probability, int rows, int* start, int* limit, StoredRows* values, int valueDim, int first, int end, int count, float* output, bool asksAhead) : IStoredVisitor
     {
         public void Visit<TStored>()
-            where TStored : struct, IStoredElement => AddValues<TStored>(probability, rows, start, limit, values, valueDim, first, end, count, output, asksAhead);
+            where TStored : struct, IStoredElement => AddValues<TStored>(probability, rows, start, limit, *values, valueDim, first, end, count, output, asksAhead);
     }
 
     /// <summary>How many queries a register tile has: the compiler drops what is for more.</summary>

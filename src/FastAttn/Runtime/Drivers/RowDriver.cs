@@ -42,8 +42,6 @@ internal static unsafe class RowDriver<TVector, TSpec>
     {
         Keys = HeadRows.Keys(call.Operands, tile.Queries.Rows),
         Values = HeadRows.Values(call.Operands, tile.Queries.Rows),
-        KeyElement = call.Operands.KeyElement,
-        ValueElement = call.Operands.ValueElement,
         HeadDim = call.Operands.HeadDim,
         ValueDim = call.Operands.ValueDim,
         ValueColumns = call.Operands.ValueDim,
@@ -62,13 +60,13 @@ internal static unsafe class RowDriver<TVector, TSpec>
         foreach (ref readonly KeyValueBlock block in keyValues.Blocks(range))
         {
             KeyValueBlocks<TVector>.AskForBeginOfValues(block);
-            DecodeTile<TVector>.Scores(tile.Query, rowCount, block.Keys, block.KeyElement, headDim, block.Count, tile.Score, call.Plan.AsksAhead);
+            DecodeTile<TVector>.Scores(tile.Query, rowCount, block.Keys, headDim, block.Count, tile.Score, call.Plan.AsksAhead);
             for (int q = 0; q < rowCount; q++)
                 tile.Step(call, q, block.First, block.Count);
 
             keyValues.AskForBeginOfNextKeys(block);
             DecodeTile<TVector>.Values(
-                tile.Score, rowCount, tile.BlockStarts, tile.BlockLimits, block.Values, block.ValueElement, softmax.ValueDim, block.Count, range.IsOneBlock ? softmax.Output : softmax.BlockSum, softmax.PartSum, call.Plan.AsksAhead);
+                tile.Score, rowCount, tile.BlockStarts, tile.BlockLimits, block.Values, softmax.ValueDim, block.Count, range.IsOneBlock ? softmax.Output : softmax.BlockSum, softmax.PartSum, call.Plan.AsksAhead);
             if (!range.IsOneBlock)
                 softmax.AddBlock();
             if (keyValues.CleansValues)
