@@ -106,11 +106,17 @@ internal static unsafe class DecodeTile<TVector>
     /// <param name="stored">The rows.</param>
     /// <param name="next">The row after those that meet the queries now.</param>
     /// <param name="end">The end of all.</param>
+    /// <param name="columns">Elements of a row.</param>
     [MethodImpl(MethodImplOptions.AggressiveInlining)]
-    private static void AskForNextPage(in StoredRows stored, int next, int end)
+    private static void AskForNextPage(in StoredRows stored, int next, int end, int columns)
     {
         if (stored.Pages != null && next < end && stored.BeginsPage(next))
-            KeyValueBlocks<TVector>.AskForBegin(stored.Row(next));
+        {
+            byte* row = stored.Row(next);
+            long bytes = AttentionInput.BytesOf(stored.Element, columns) * stored.Together(next, Math.Min(RowPlan.NearRows, end - next));
+            for (long line = 0; line < bytes; line += LineBytes)
+                Prefetcher.AskForLine(ref *(float*)(row + line));
+        }
     }
 
     /// <summary>Some rows as floats, and those asked for that are next.</summary>
@@ -139,7 +145,7 @@ internal static unsafe class DecodeTile<TVector>
         for (int j = 0, near; j < count; j += near)
         {
             near = stored.Together(j, Math.Min(RowPlan.NearRows, count - j));
-            AskForNextPage(stored, j + near, count);
+            AskForNextPage(stored, j + near, count, headDim);
             nint distance = Distance(stored, j, near, count, asksAhead);
             BlockRows keys = widened == null ? new(stored.Row(j), stored.Stride) : Widen(stored, j, near, headDim, widened, distance);
             for (int row = 0, taken; row < rows; row += taken)
@@ -279,7 +285,7 @@ internal static unsafe class DecodeTile<TVector>
         for (int j = first, near; j < end; j += near)
         {
             near = stored.Together(j, Math.Min(RowPlan.NearRows, end - j));
-            AskForNextPage(stored, j + near, end);
+            AskForNextPage(stored, j + near, end, valueDim);
             nint distance = Distance(stored, j, near, end, asksAhead);
             BlockRows values = widened == null ? new(stored.Row(j), stored.Stride) : Widen(stored, j, near, valueDim, widened, distance);
             for (int row = 0, taken; row < rows; row += taken)

@@ -76,7 +76,12 @@ internal readonly struct Lanes1(float value) : ILanes<Lanes1>
 
     /// <inheritdoc/>
     [MethodImpl(MethodImplOptions.AggressiveInlining)]
-    public static unsafe Lanes1 LoadHalf(ushort* source) => new((float)BitConverter.UInt16BitsToHalf(*source));
+    public static unsafe Lanes1 LoadHalf(ushort* source)
+    {
+        // The runtime's conversion is a call, which takes several times as long.
+        int bits = (short)*source << HalfBits.Shift & HalfBits.Mask, special = (bits & HalfBits.Exponent) == HalfBits.Exponent ? HalfBits.FloatExponent : 0;
+        return new(BitConverter.Int32BitsToSingle(BitConverter.SingleToInt32Bits(BitConverter.Int32BitsToSingle(bits) * HalfBits.Factor) | special));
+    }
 
     /// <inheritdoc/>
     [MethodImpl(MethodImplOptions.AggressiveInlining)]
