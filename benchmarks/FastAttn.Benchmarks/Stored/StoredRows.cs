@@ -20,7 +20,7 @@ internal sealed class StoredRows
     private readonly int _dim;
 
     /// <param name="element">What is stored.</param>
-    /// <param name="numbers">The numbers, pinned. They are themselves what is stored where elements are floats, and are copied otherwise.</param>
+    /// <param name="numbers">The numbers. Floats are stored where these are; pinned, if they are given to a library by their address.</param>
     /// <param name="heads">H.</param>
     /// <param name="length">L.</param>
     /// <param name="dim">D, even for <see cref="StoredElement.Int4"/>.</param>
@@ -46,13 +46,10 @@ internal sealed class StoredRows
     /// <summary>[H, D]; empty where there are none.</summary>
     public float[] Scales { get; } = [];
 
-    /// <summary>Bytes of the elements and of their scales.</summary>
-    public long Bytes => BytesOf(Element, Count, Scales.Length);
-
-    /// <summary>The same without the numbers.</summary>
+    /// <summary>Bytes of so many elements and scales.</summary>
     public static long BytesOf(StoredElement element, long count, int scales) => count * StoredElements.BitsOf(element) / 8 + scales * sizeof(float);
 
-    /// <summary>The elements themselves, in memory that is pinned.</summary>
+    /// <summary>The elements themselves; all but floats are pinned.</summary>
     public Span<byte> Elements => _packed is null ? MemoryMarshal.AsBytes(_floats.Span) : _packed.Span;
 
     /// <summary>The rows as FastAttn takes them.</summary>
