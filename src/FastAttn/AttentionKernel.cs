@@ -234,15 +234,18 @@ public abstract class AttentionKernel
         CancellationToken cancellation)
     {
         fixed (byte* q = &query.Start, k = &key.Start, v = &value.Start)
-        fixed (float* o = output, lse = logSumExp, slopes = options.AlibiSlopes, sinks = options.Sinks)
-        fixed (int* keyLengths = options.KeyLengths, queryLengths = options.QueryLengths, positionOffsets = options.PositionOffsets, queryStarts = options.QueryStarts, keyStarts = options.KeyStarts)
+        fixed (float* o = output, lse = logSumExp, slopes = options.AlibiSlopes, sinks = options.Sinks, keyScales = key.Scales.Scales, valueScales = value.Scales.Scales)
+        fixed (int* keyLengths = options.KeyLengths, queryLengths = options.QueryLengths, positionOffsets = options.PositionOffsets, queryStarts = options.QueryStarts, keyStarts = options.KeyStarts, pages = options.KeyPages.Table)
         fixed (AttentionCall* pinned = &call)
         fixed (byte* floats = &options.MaskOf(MaskElement.Float).Start, bytes = &options.MaskOf(MaskElement.Byte).Start, bits = &options.MaskOf(MaskElement.Bit).Start)
         {
             call.Operands.Query = (float*)q;
-            call.Operands.Key = k;
-            call.Operands.Value = v;
+            call.Operands.Key.Start = k;
+            call.Operands.Value.Start = v;
+            call.Operands.Key.Scales = keyScales;
+            call.Operands.Value.Scales = valueScales;
             call.Operands.Output = o;
+            call.Operands.PageTable = pages;
             call.Operands.LogSumExp = lse;
             call.Visibility.MaskOf(MaskElement.Float).Start = floats;
             call.Visibility.MaskOf(MaskElement.Byte).Start = bytes;

@@ -127,8 +127,8 @@ internal sealed class GenerateCommand : Command
         DecoderConfig config = model.Decoder.Config;
         TextWriter output = parsed.InvocationConfiguration.Output, error = parsed.InvocationConfiguration.Error;
         int mostTokens = config.MaxTokens - model.Prompt.Length + 1;
-        if (maxTokens > mostTokens)
-            error.WriteLine($"--max-tokens {maxTokens}: the model takes {config.MaxTokens} tokens, so that at most {mostTokens} follow this prompt.");
+        if (parsed.GetValue(_maxTokens) is { } wanted && wanted > mostTokens)
+            error.WriteLine($"--max-tokens {wanted}: the model takes {config.MaxTokens} tokens, so that at most {mostTokens} follow this prompt.");
         TokenText text = new(output);
         TokenSampler sampler = new(config.VocabularySize, parsed.GetValue(_temperature) ?? 0, parsed.GetValue(_topP) ?? 1, parsed.GetValue(_seed) ?? Random.Shared.Next());
         try

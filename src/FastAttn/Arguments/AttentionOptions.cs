@@ -80,11 +80,19 @@ public readonly ref struct AttentionOptions
     /// first is 0. Query and output are then [H, T, D] or [T, H, D] with T the last start, and the log-sum-exp is [H, T].
     /// No sequence may be longer than the shape's query length.
     /// </summary>
-    /// <remarks>Needs <see cref="KeyStarts"/> too, but in layers (<c>MultiHeadAttention</c>) whose keys are those of a cache or memory.</remarks>
+    /// <remarks>
+    /// Needs <see cref="KeyStarts"/> too, but with <see cref="KeyPages"/>, and in layers (<c>MultiHeadAttention</c>) whose keys are those of a cache or memory.
+    /// </remarks>
     public ReadOnlySpan<int> QueryStarts { get; init; }
 
     /// <summary>As <see cref="QueryStarts"/>, for keys and values.</summary>
     public ReadOnlySpan<int> KeyStarts { get; init; }
+
+    /// <summary>
+    /// The pages that hold the keys and values of each sequence, where these are in pages: <see cref="KeyLengths"/> then say how many keys each sequence has, the
+    /// shape's key length where they are not given. <c>default</c> for none. Excludes <see cref="KeyStarts"/>; queries may be ragged.
+    /// </summary>
+    public AttentionPages KeyPages { get; init; }
 
     /// <summary>M, added to the scores: <c>softmax(scale·Q·Kᵀ + M)</c>. An element of −∞ hides its key.</summary>
     public AdditiveMask AdditiveMask

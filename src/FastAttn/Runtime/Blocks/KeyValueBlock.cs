@@ -1,6 +1,6 @@
 namespace FastAttn.Runtime;
 
-/// <summary>A block of keys and values, as rows of floats that can be read.</summary>
+/// <summary>A block of keys and values that can be read.</summary>
 internal readonly struct KeyValueBlock
 {
     /// <summary>Its first key.</summary>
@@ -16,20 +16,11 @@ internal readonly struct KeyValueBlock
     public bool IsLast => KeysAfter == 0;
 
     /// <summary>The keys.</summary>
-    public BlockRows Keys { get; init; }
-
-    /// <summary>What the keys are.</summary>
-    public AttentionElement KeyElement { get; init; }
+    public StoredRows Keys { get; init; }
 
     /// <summary>The values, without NaN and ±∞ where they are cleaned of these.</summary>
-    public BlockRows Values { get; init; }
-
-    /// <summary>What these values are.</summary>
-    public AttentionElement ValueElement { get; init; }
+    public StoredRows Values { get; init; }
 
     /// <summary>The values as the caller gave them.</summary>
-    public BlockRows GivenValues { get; init; }
-
-    /// <summary>What the values are as the caller gave them.</summary>
-    public AttentionElement GivenElement { get; init; }
+    public StoredRows GivenValues { get; init; }
 }

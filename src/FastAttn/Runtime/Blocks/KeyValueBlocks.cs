@@ -16,16 +16,10 @@ internal readonly unsafe struct KeyValueBlocks<TVector>
     private const int LinesOfBegin = 16;
 
     /// <summary>The keys as the caller gave them.</summary>
-    public BlockRows Keys { get; init; }
+    public StoredRows Keys { get; init; }
 
     /// <summary>The values as the caller gave them; none where only keys are read.</summary>
-    public BlockRows Values { get; init; }
-
-    /// <summary>What keys are.</summary>
-    public AttentionElement KeyElement { get; init; }
-
-    /// <summary>What values are.</summary>
-    public AttentionElement ValueElement { get; init; }
+    public StoredRows Values { get; init; }
 
     /// <summary>Floats in a key.</summary>
     public int HeadDim { get; init; }
@@ -73,20 +67,19 @@ internal readonly unsafe struct KeyValueBlocks<TVector>
     [MethodImpl(MethodImplOptions.AggressiveOptimization)]
     public KeyValueBlock Bring(int first, int count, int keysAfter)
     {
-        BlockRows keys = Keys.From(first), given = default, values = default;
-        AttentionElement keyElement = KeyElement, valueElement = ValueElement;
+        StoredRows keys = Keys.From(first), given = default, values = default;
         if (CopiesKeys || count < MinKeyRows)
-            (keys, keyElement) = (Copy(keys, KeyElement, HeadDim, count, KeyStage, HeadDim, Math.Max(count, MinKeyRows)), AttentionElement.Float32);
-        if (Values.First != null)
+            keys = Copy(keys, HeadDim, count, KeyStage, HeadDim, Math.Max(count, MinKeyRows));
+        if (Values.Start != null)
         {
             given = values = Values.From(first);
             if (CopiesValues || CleansValues)
-                (values, valueElement) = (Copy(given, ValueElement, ValueDim, count, ValueStage, ValueColumns, count), AttentionElement.Float32);
+                values = Copy(given, ValueDim, count, ValueStage, ValueColumns, count);
             if (CleansValues)
-                ZeroNonFinite(new(values.Floats(0), count * ValueColumns));
+                ZeroNonFinite(new(ValueStage, count * ValueColumns));
         }
 
-        return new() { First = first, Count = count, KeysAfter = keysAfter, Keys = keys, KeyElement = keyElement, Values = values, ValueElement = valueElement, GivenValues = given, GivenElement = ValueElement };
+        return new() { First = first, Count = count, KeysAfter = keysAfter, Keys = keys, Values = values, GivenValues = given };
     }
 
     /// <summary>
@@ -100,11 +93,11 @@ internal readonly unsafe struct KeyValueBlocks<TVector>
     [MethodImpl(MethodImplOptions.AggressiveInlining)]
     public void AskForValues(ref Prefetcher ahead, in KeyValueBlock block, int tile)
     {
-        int bytes = ValueDim * AttentionInput.BytesOf(ValueElement);
+        long bytes = AttentionInput.BytesOf(Values.Element, ValueDim);
         if (IsFirstOfHead && tile == 0)
-            ahead.AddBytes(block.GivenValues.First, Values.Stride, bytes, block.Count);
+            Add(ref ahead, block.GivenValues, bytes, 0, block.Count);
         if (tile == 1 && Values.Stride != bytes)
-            ahead.AddBytes(block.GivenValues.Row(block.Count), Values.Stride, bytes, Math.Min(KeyBlock, block.KeysAfter));
+            Add(ref ahead, block.GivenValues, bytes, block.Count, Math.Min(KeyBlock, block.KeysAfter));
     }
 
     /// <summary>Asks for the keys of the next block while a register tile computes values; when and why as for <see cref="AskForValues"/>.</summary>
@@ -115,7 +108,7 @@ internal readonly unsafe struct KeyValueBlocks<TVector>
     public void AskForNextKeys(ref Prefetcher ahead, in KeyValueBlock block, int tile)
     {
         if (tile == 0 && (IsFirstOfHead || CopiesKeys))
-            ahead.AddBytes(Keys.Row(block.First + block.Count), Keys.Stride, HeadDim * AttentionInput.BytesOf(KeyElement), Math.Min(KeyBlock, block.KeysAfter));
+            Add(ref ahead, Keys, AttentionInput.BytesOf(Keys.Element, HeadDim), block.First + block.Count, Math.Min(KeyBlock, block.KeysAfter));
     }
 
     /// <summary>Asks for the first keys of the head that is next, if it is another.</summary>
@@ -123,10 +116,10 @@ internal readonly unsafe struct KeyValueBlocks<TVector>
     /// <param name="keys">The head's keys.</param>
     /// <param name="count">How many there are.</param>
     [MethodImpl(MethodImplOptions.AggressiveInlining)]
-    public void AskForHead(ref Prefetcher ahead, in BlockRows keys, int count)
+    public void AskForHead(ref Prefetcher ahead, in StoredRows keys, int count)
     {
-        if (keys.First != Keys.First)
-            ahead.AddBytes(keys.First, keys.Stride, HeadDim * AttentionInput.BytesOf(KeyElement), Math.Min(KeyBlock, count));
+        if (keys.Start != Keys.Start || keys.Pages != Keys.Pages)
+            Add(ref ahead, keys, AttentionInput.BytesOf(keys.Element, HeadDim), 0, Math.Min(KeyBlock, count));
     }
 
     /// <summary>
@@ -134,14 +127,27 @@ internal readonly unsafe struct KeyValueBlocks<TVector>
     /// coming.
     /// </summary>
     [MethodImpl(MethodImplOptions.AggressiveInlining)]
-    public static void AskForBeginOfValues(in KeyValueBlock block) => AskForBegin(block.GivenValues.First);
+    public static void AskForBeginOfValues(in KeyValueBlock block) => AskForBegin(block.GivenValues.Row(0));
 
-    /// <summary>As <see cref="AskForBeginOfValues"/> for the keys of the next block. Past the last key nothing is read either.</summary>
+    /// <summary>As <see cref="AskForBeginOfValues"/> for the keys of the next block.</summary>
     [MethodImpl(MethodImplOptions.AggressiveInlining)]
-    public void AskForBeginOfNextKeys(in KeyValueBlock block) => AskForBegin(Keys.Row(block.First + block.Count));
+    public void AskForBeginOfNextKeys(in KeyValueBlock block)
+    {
+        if (!block.IsLast)
+            AskForBegin(Keys.Row(block.First + block.Count));
+    }
 
+    /// <summary>Adds rows to what is asked for; of those in pages only those that are in the first one's.</summary>
     [MethodImpl(MethodImplOptions.AggressiveInlining)]
-    private static void AskForBegin(byte* memory)
+    private static void Add(ref Prefetcher ahead, in StoredRows rows, long bytes, int first, int count)
+    {
+        if (count > 0)
+            ahead.AddBytes(rows.Row(first), rows.Stride, bytes, rows.Together(first, count));
+    }
+
+    /// <summary>Asks for the begin of a stretch of rows.</summary>
+    [MethodImpl(MethodImplOptions.AggressiveInlining)]
+    public static void AskForBegin(byte* memory)
     {
         for (int line = 0; line < LinesOfBegin; line++)
             Prefetcher.AskForLine(ref ((float*)memory)[line * Prefetcher.LineFloats]);
@@ -152,17 +158,16 @@ internal readonly unsafe struct KeyValueBlocks<TVector>
     /// bytes apart they cost 25%). Columns past the source's are 0, rows past its last repeat it.
     /// </summary>
     [MethodImpl(MethodImplOptions.AggressiveOptimization)]
-    private static BlockRows Copy(BlockRows source, AttentionElement element, int sourceColumns, int sourceRows, float* destination, int columns, int rows)
+    private static StoredRows Copy(in StoredRows source, int sourceColumns, int sourceRows, float* destination, int columns, int rows)
     {
-        BlockRows copy = new(destination, columns);
-        for (int j = 0; j < rows; j++)
+        float* row = destination;
+        for (int j = 0; j < rows; j++, row += columns)
         {
-            float* row = copy.Floats(j);
-            StoredElements.Visit(element, new RowWidening<TVector>(source.Row(Math.Min(j, sourceRows - 1)), row, sourceColumns));
+            RowWidening<TVector>.Widen(source, Math.Min(j, sourceRows - 1), row, sourceColumns);
             new Span<float>(row + sourceColumns, columns - sourceColumns).Clear();
         }
 
-        return copy;
+        return StoredRows.Of(destination, columns);
     }
 
     [MethodImpl(MethodImplOptions.AggressiveOptimization)]

@@ -4,26 +4,52 @@ namespace FastAttn.Runtime;
 internal unsafe struct CallOperands
 {
     public float* Query;
-    public byte* Key;
-    public byte* Value;
+    public Stored Key;
+    public Stored Value;
     public float* Output;
 
     /// <summary>[B, H, Lq] or [H, T], or null where it is not wanted.</summary>
     public float* LogSumExp;
 
-    /// <summary>What keys are.</summary>
-    public AttentionElement KeyElement;
+    /// <summary>[B, pages of a sequence]: the page of each <see cref="PageSize"/> keys and values; null where these are not in pages.</summary>
+    public int* PageTable;
 
-    /// <summary>What values are.</summary>
-    public AttentionElement ValueElement;
+    /// <summary>Tokens in a page; 0 where keys and values are not in pages.</summary>
+    public int PageSize;
+
+    /// <summary>Elements of a row of <see cref="PageTable"/>.</summary>
+    public int PagesOfSequence;
 
     public int HeadDim;
     public int ValueDim;
     public AttentionStrides QueryStrides;
-    public AttentionStrides KeyStrides;
-    public AttentionStrides ValueStrides;
     public AttentionStrides OutputStrides;
 
     /// <summary>Queries in all sequences together, where they are ragged; else those of each.</summary>
     public int QueryTokens;
+
+    /// <summary>The keys or the values as they are stored.</summary>
+    public struct Stored
+    {
+        /// <summary>The first element; null where the call has none.</summary>
+        public byte* Start;
+
+        /// <summary>What the elements are.</summary>
+        public AttentionElement Element;
+
+        /// <summary>Where rows stand, in elements. With pages, the batch axis is that of pages.</summary>
+        public AttentionStrides Strides;
+
+        /// <summary>The scales of <see cref="AttentionElement.Int8"/>: for each token and head or, where <see cref="HasChannelScales"/> says so, [H_kv, d]; else null.</summary>
+        public float* Scales;
+
+        /// <summary>Where the scale of a token and head stands; with pages, the batch axis is that of pages.</summary>
+        public AttentionStrides ScaleStrides;
+
+        /// <summary>Whether there is a scale for each channel.</summary>
+        public bool HasChannelScales;
+
+        /// <summary>Whether there is a scale for each token.</summary>
+        public readonly bool HasTokenScales => Element == AttentionElement.Int8 && !HasChannelScales;
+    }
 }

@@ -80,7 +80,7 @@ internal readonly struct CallPlan
         MaxFewQueries = kernel.Lanes / 2;
         MaxNarrowQueries = narrow is null ? 0 : kernel.Lanes / 2;
         AsksAhead = IsLarge(call);
-        Partition = Cut(call.Shape, kernel.RegisterRows, wantsWeights ? 1 : MaxQueryTiles(kernel, call), threads);
+        Partition = Cut(call.Shape, kernel.RegisterRows, wantsWeights ? 1 : MaxQueryTiles(kernel, call, KeyBlock), threads);
 
         bool hasParts = !wantsWeights && call.Shape.KeyLength > KeysPerPart;
         if (wantsWeights)
@@ -124,18 +124,18 @@ internal readonly struct CallPlan
     /// values are more than the last cache holds, so that each query tile reads them from memory. Else it gains nothing (measured) and
     /// takes more memory.
     /// </summary>
-    private static int MaxQueryTiles(in KernelSizes kernel, in AttentionCall call)
+    private static int MaxQueryTiles(in KernelSizes kernel, in AttentionCall call, int keyBlock)
     {
         const long CacheBytes = 4 * 1024 * 1024;
         ref readonly CallOperands operands = ref call.Operands;
-        return LanePlan.Copies(kernel, operands) || KeyValueBytes(call) / call.Shape.KeyValueHeads > CacheBytes ? kernel.QueryTiles : 1;
+        return LanePlan.Copies(kernel, operands, keyBlock) || KeyValueBytes(call) / call.Shape.KeyValueHeads > CacheBytes ? kernel.QueryTiles : 1;
     }
 
     /// <summary>Bytes of the keys and values of a sequence.</summary>
     private static double KeyValueBytes(in AttentionCall call)
     {
         ref readonly CallOperands operands = ref call.Operands;
-        int key = operands.HeadDim * AttentionInput.BytesOf(operands.KeyElement), value = operands.ValueDim * AttentionInput.BytesOf(operands.ValueElement);
+        long key = AttentionInput.BytesOf(operands.Key.Element, operands.HeadDim), value = AttentionInput.BytesOf(operands.Value.Element, operands.ValueDim);
         return (double)call.Shape.KeyValueHeads * call.Shape.KeyLength * (key + value);
     }
 

@@ -39,8 +39,8 @@ internal readonly struct LanePlan
         int headDim = call.Operands.HeadDim;
         RegisterRows = kernel.RegisterRows;
         ValueColumns = wantsWeights ? 0 : PaddedColumns(kernel, call.Operands.ValueDim);
-        CopiesKeys = CopiesKeysOf(call.Operands);
-        CopiesValues = !wantsWeights && CopiesValuesOf(kernel, call.Operands);
+        CopiesKeys = CopiesKeysOf(call.Operands, keyBlock);
+        CopiesValues = !wantsWeights && CopiesValuesOf(kernel, call.Operands, keyBlock);
         HasParts = hasParts;
 
         // The largest block that a register tile is given has all keys where they are fewer than a block, but never fewer keys than the tile has.
@@ -50,13 +50,16 @@ internal readonly struct LanePlan
     }
 
     /// <summary>Whether register tiles cannot read keys or values as they lie.</summary>
-    public static bool Copies(in KernelSizes kernel, in CallOperands operands) => CopiesKeysOf(operands) || CopiesValuesOf(kernel, operands);
+    public static bool Copies(in KernelSizes kernel, in CallOperands operands, int keyBlock) => CopiesKeysOf(operands, keyBlock) || CopiesValuesOf(kernel, operands, keyBlock);
 
-    private static bool CopiesKeysOf(in CallOperands operands) =>
-        operands.KeyElement != AttentionElement.Float32 || operands.KeyStrides.Length != operands.HeadDim;
+    private static bool CopiesKeysOf(in CallOperands operands, int keyBlock) => Copies(operands, operands.Key, operands.HeadDim, keyBlock);
 
-    private static bool CopiesValuesOf(in KernelSizes kernel, in CallOperands operands) =>
-        operands.ValueElement != AttentionElement.Float32 || operands.ValueStrides.Length != operands.ValueDim || operands.ValueDim != PaddedColumns(kernel, operands.ValueDim);
+    private static bool CopiesValuesOf(in KernelSizes kernel, in CallOperands operands, int keyBlock) =>
+        Copies(operands, operands.Value, operands.ValueDim, keyBlock) || operands.ValueDim != PaddedColumns(kernel, operands.ValueDim);
+
+    /// <summary>Whether the rows of a block are of other elements than floats, or are not one after the other: apart, or in more than one page.</summary>
+    private static bool Copies(in CallOperands operands, in CallOperands.Stored stored, int dim, int keyBlock) =>
+        stored.Element != AttentionElement.Float32 || stored.Strides.Length != dim || (operands.PageSize > 0 && operands.PageSize % keyBlock != 0);
 
     /// <summary>The columns of a row of values, padded to whole register tiles.</summary>
     private static int PaddedColumns(in KernelSizes kernel, int valueDim) => (valueDim + kernel.ValueRows - 1) / kernel.ValueRows * kernel.ValueRows;

@@ -17,12 +17,6 @@ namespace FastAttn.Runtime;
 internal static unsafe class DecodeTile<TVector>
     where TVector : struct, ILanes<TVector>
 {
-    /// <summary>
-    /// Keys, or values, that all queries take before any takes the next: 8 KiB of 128 floats each, which the first-level cache keeps beside the
-    /// queries.
-    /// </summary>
-    private const int NearRows = 16;
-
     private const int LineBytes = Prefetcher.LineFloats * sizeof(float);
 
     /// <summary>Queries in the largest register tile.</summary>
@@ -32,14 +26,20 @@ internal static unsafe class DecodeTile<TVector>
     /// <param name="query">Scaled queries: <paramref name="rows"/> × <paramref name="headDim"/>.</param>
     /// <param name="rows">Queries.</param>
     /// <param name="keys">The keys of the block.</param>
-    /// <param name="element">What they are.</param>
     /// <param name="headDim">Floats in a key.</param>
     /// <param name="count">Keys in the block.</param>
     /// <param name="score">S, written: <paramref name="rows"/> × <paramref name="count"/>.</param>
+    /// <param name="near">Memory for some keys as floats (<see cref="IsWidened"/>).</param>
     /// <param name="asksAhead">Whether keys are asked for before they are needed (<see cref="Distance"/>).</param>
-    public static void Scores(float* query, int rows, BlockRows keys, AttentionElement element, int headDim, int count, float* score, bool asksAhead)
+    public static void Scores(float* query, int rows, in StoredRows keys, int headDim, int count, float* score, float* near, bool asksAhead)
     {
-        StoredElements.Visit(element, new ScoreCall(query, rows, keys, headDim, count, score, asksAhead));
+        fixed (StoredRows* rowsOfKeys = &keys)
+        {
+            if (IsWidened(keys, rows))
+                ScoresOf<StoredFloat>(query, rows, keys, headDim, count, score, near, asksAhead);
+            else
+                StoredElements.Visit(keys.Element, new ScoreCall(query, rows, rowsOfKeys, headDim, count, score, asksAhead));
+        }
     }
 
     /// <summary>B[q][c] = Σ_j P[q][j]·V[j][c] over the keys of a block that each query sees.</summary>
@@ -48,15 +48,15 @@ internal static unsafe class DecodeTile<TVector>
     /// <param name="start">For each query the first key of the block that it sees.</param>
     /// <param name="limit">For each query the first key after those that it sees.</param>
     /// <param name="values">The values of the block.</param>
-    /// <param name="element">What they are.</param>
     /// <param name="valueDim">Floats in a value.</param>
     /// <param name="count">Keys in the block.</param>
     /// <param name="blockSum">B, written: <paramref name="rows"/> × <paramref name="valueDim"/>.</param>
     /// <param name="partSum">As much memory for the sum of a part.</param>
+    /// <param name="near">Memory for some values as floats (<see cref="IsWidened"/>).</param>
     /// <param name="asksAhead">Whether values are asked for before they are needed (<see cref="Distance"/>).</param>
     [MethodImpl(MethodImplOptions.AggressiveOptimization)]
     public static void Values(
-        float* probability, int rows, int* start, int* limit, BlockRows values, AttentionElement element, int valueDim, int count, float* blockSum, float* partSum, bool asksAhead)
+        float* probability, int rows, int* start, int* limit, in StoredRows values, int valueDim, int count, float* blockSum, float* partSum, float* near, bool asksAhead)
     {
         int sums = rows * valueDim;
         LongSum<TVector>.Clear(blockSum, sums);
@@ -66,37 +66,86 @@ internal static unsafe class DecodeTile<TVector>
         {
             int end = Math.Min(first + LongSum<TVector>.KeysPerBlockPart, count);
             float* sum = first == 0 ? blockSum : partSum;
-            BlockRows part = values.From(first);
-            StoredElements.Visit(element, new ValueCall(probability, rows, start, limit, part, valueDim, first, end, count, sum, asksAhead));
+            fixed (StoredRows* rowsOfValues = &values)
+            {
+                if (IsWidened(values, rows))
+                    AddValues<StoredFloat>(probability, rows, start, limit, values, valueDim, first, end, count, sum, near, asksAhead);
+                else
+                    StoredElements.Visit(values.Element, new ValueCall(probability, rows, start, limit, rowsOfValues, valueDim, first, end, count, sum, asksAhead));
+            }
+
             if (first > 0)
                 LongSum<TVector>.MovePart(partSum, blockSum, sums);
         }
     }
 
     /// <summary>
-    /// How far ahead of a row the row is that is asked for meanwhile, in bytes: those that are taken next, some 8 KiB away; 0 for none. While
+    /// How far from a row the row is that is asked for meanwhile, in bytes: those that are taken next, some 8 KiB ahead; 0 for none. While
     /// several queries meet a row, the memory would be idle: 8 queries over 8192 keys take 0.65 times as long so, and 4 heads over 32768 0.93 (Zen 4;
     /// half the distance is too short there, twice as much gains nothing). A single query does not ask: the CPU foresees its reading, and asking costs it
     /// up to 20%.
     /// </summary>
     [MethodImpl(MethodImplOptions.AggressiveInlining)]
-    private static nint Distance(BlockRows rows, bool asks) => asks ? (nint)(NearRows * rows.Stride) : 0;
+    private static nint Distance(in StoredRows rows, int first, int near, int end, bool asks)
+    {
+        if (!asks)
+            return 0;
+        if (rows.Pages == null)
+            return (nint)(RowPlan.NearRows * rows.Stride);
+        return first + near < end ? (nint)(rows.Row(first + near) - rows.Row(first)) : 0;
+    }
+
+    /// <summary>
+    /// Whether rows are made floats, some at a time, before they meet the queries, rather than in registers each time that they are read: those in
+    /// groups, and halves that more than one register tile meets, which take seven instructions a vector.
+    /// </summary>
+    [MethodImpl(MethodImplOptions.AggressiveInlining)]
+    private static bool IsWidened(in StoredRows stored, int rows) => stored.IsInGroups || (stored.Element == AttentionElement.Float16 && rows > MaxQueries);
+
+    /// <summary>Asks for the begin of a page, which the CPU does not see coming, while the last rows of the page before meet the queries.</summary>
+    /// <param name="stored">The rows.</param>
+    /// <param name="next">The row after those that meet the queries now.</param>
+    /// <param name="end">The end of all.</param>
+    [MethodImpl(MethodImplOptions.AggressiveInlining)]
+    private static void AskForNextPage(in StoredRows stored, int next, int end)
+    {
+        if (stored.Pages != null && next < end && stored.BeginsPage(next))
+            KeyValueBlocks<TVector>.AskForBegin(stored.Row(next));
+    }
+
+    /// <summary>Some rows as floats, and those asked for that are next.</summary>
+    [MethodImpl(MethodImplOptions.AggressiveOptimization)]
+    private static BlockRows Widen(in StoredRows stored, int first, int count, int columns, float* near, nint ahead)
+    {
+        long bytes = AttentionInput.BytesOf(stored.Element, columns);
+        for (int i = 0; i < count; i++)
+        {
+            for (long line = 0; ahead != 0 && line < bytes; line += LineBytes)
+                Prefetcher.AskForLine(ref *(float*)(stored.Row(first + i) + ahead + line));
+            RowWidening<TVector>.Widen(stored, first + i, near + (long)i * columns, columns);
+        }
+
+        return new((byte*)near, (long)columns * sizeof(float));
+    }
 
     /// <summary>Queries in the next register tile: five are taken as three and two, since one alone reads as much as four.</summary>
     [MethodImpl(MethodImplOptions.AggressiveInlining)]
     private static int Taken(int rows) => rows == MaxQueries + 1 ? MaxQueries - 1 : Math.Min(rows, MaxQueries);
 
     [MethodImpl(MethodImplOptions.AggressiveOptimization)]
-    private static void ScoresOf<TStored>(float* query, int rows, BlockRows keys, int headDim, int count, float* score, bool asksAhead)
+    private static void ScoresOf<TStored>(float* query, int rows, in StoredRows stored, int headDim, int count, float* score, float* widened, bool asksAhead)
         where TStored : struct, IStoredElement
     {
-        for (int j = 0, near; j < count; j += near, keys = keys.From(near))
+        for (int j = 0, near; j < count; j += near)
         {
-            near = Math.Min(NearRows, count - j);
+            near = stored.Together(j, Math.Min(RowPlan.NearRows, count - j));
+            AskForNextPage(stored, j + near, count);
+            nint distance = Distance(stored, j, near, count, asksAhead);
+            BlockRows keys = widened == null ? new(stored.Row(j), stored.Stride) : Widen(stored, j, near, headDim, widened, distance);
             for (int row = 0, taken; row < rows; row += taken)
             {
                 float* q = query + (long)row * headDim, s = score + (long)row * count + j;
-                nint ahead = Distance(keys, asksAhead && row == 0);
+                nint ahead = row == 0 && widened == null ? distance : 0;
                 taken = Taken(rows - row);
                 switch (taken)
                 {
@@ -224,21 +273,27 @@ internal static unsafe class DecodeTile<TVector>
     /// <summary>O[q][c] += Σ_j P[q][j]·V[j][c] over the keys from <paramref name="first"/> to <paramref name="end"/> that each query sees.</summary>
     [MethodImpl(MethodImplOptions.AggressiveOptimization)]
     private static void AddValues<TStored>(
-        float* probability, int rows, int* start, int* limit, BlockRows values, int valueDim, int first, int end, int count, float* output, bool asksAhead)
+        float* probability, int rows, int* start, int* limit, in StoredRows stored, int valueDim, int first, int end, int count, float* output, float* widened, bool asksAhead)
         where TStored : struct, IStoredElement
     {
-        for (int j = first, near; j < end; j += near, values = values.From(near))
+        for (int j = first, near; j < end; j += near)
         {
-            near = Math.Min(NearRows, end - j);
+            near = stored.Together(j, Math.Min(RowPlan.NearRows, end - j));
+            AskForNextPage(stored, j + near, end);
+            nint distance = Distance(stored, j, near, end, asksAhead);
+            BlockRows values = widened == null ? new(stored.Row(j), stored.Stride) : Widen(stored, j, near, valueDim, widened, distance);
             for (int row = 0, taken; row < rows; row += taken)
             {
                 float* p = probability + (long)row * count + j, o = output + (long)row * valueDim;
-                nint ahead = Distance(values, asksAhead && row == 0);
+                nint ahead = row == 0 && widened == null ? distance : 0;
                 taken = Taken(rows - row);
                 if (!AllSee(start + row, limit + row, taken, j, near))
                     taken = 1;
                 switch (taken)
                 {
+                    case 1 when TStored.Bytes < sizeof(float) && AllSee(start + row, limit + row, 1, j, near):
+                        AddToSome<One, TStored>(p, count, values, valueDim, near, o, ahead);
+                        break;
                     case 1:
                         for (int i = Math.Max(start[row] - j, 0), to = Math.Min(limit[row] - j, near); i < to; i++)
                             Add<TStored>(p[i], values.Row(i), valueDim, o);
@@ -280,8 +335,8 @@ internal static unsafe class DecodeTile<TVector>
         where TQueries : struct, IQueryCount
         where TStored : struct, IStoredElement
     {
-        float* p0 = probability, p1 = p0 + stride, p2 = TQueries.Count > 2 ? p1 + stride : p1, p3 = TQueries.Count > 3 ? p2 + stride : p2;
-        float* o0 = output, o1 = o0 + valueDim, o2 = TQueries.Count > 2 ? o1 + valueDim : o1, o3 = TQueries.Count > 3 ? o2 + valueDim : o2;
+        float* p0 = probability, p1 = TQueries.Count > 1 ? p0 + stride : p0, p2 = TQueries.Count > 2 ? p1 + stride : p1, p3 = TQueries.Count > 3 ? p2 + stride : p2;
+        float* o0 = output, o1 = TQueries.Count > 1 ? o0 + valueDim : o0, o2 = TQueries.Count > 2 ? o1 + valueDim : o1, o3 = TQueries.Count > 3 ? o2 + valueDim : o2;
         int c = 0, n = TVector.Count;
         for (; c + 2 * n <= valueDim; c += 2 * n)
         {
@@ -301,9 +356,13 @@ internal static unsafe class DecodeTile<TVector>
                 TVector x = TStored.Load<TVector>(v), y = TStored.Load<TVector>(v + n * TStored.Bytes), p = TVector.Create(p0[j]);
                 a0 = TVector.MultiplyAdd(p, x, a0);
                 b0 = TVector.MultiplyAdd(p, y, b0);
-                p = TVector.Create(p1[j]);
-                a1 = TVector.MultiplyAdd(p, x, a1);
-                b1 = TVector.MultiplyAdd(p, y, b1);
+                if (TQueries.Count > 1)
+                {
+                    p = TVector.Create(p1[j]);
+                    a1 = TVector.MultiplyAdd(p, x, a1);
+                    b1 = TVector.MultiplyAdd(p, y, b1);
+                }
+
                 if (TQueries.Count > 2)
                 {
                     p = TVector.Create(p2[j]);
@@ -321,8 +380,12 @@ internal static unsafe class DecodeTile<TVector>
 
             a0.Store(ref o0[c]);
             b0.Store(ref o0[c + n]);
-            a1.Store(ref o1[c]);
-            b1.Store(ref o1[c + n]);
+            if (TQueries.Count > 1)
+            {
+                a1.Store(ref o1[c]);
+                b1.Store(ref o1[c + n]);
+            }
+
             if (TQueries.Count > 2)
             {
                 a2.Store(ref o2[c]);
@@ -404,23 +467,28 @@ internal static unsafe class DecodeTile<TVector>
         return (four[0] + four[1]) + (four[2] + four[3]);
     }
 
-    private readonly struct ScoreCall(float* query, int rows, BlockRows keys, int headDim, int count, float* score, bool asksAhead) : IStoredVisitor
+    private readonly struct ScoreCall(float* query, int rows, StoredRows* keys, int headDim, int count, float* score, bool asksAhead) : IStoredVisitor
     {
         public void Visit<TStored>()
-            where TStored : struct, IStoredElement => ScoresOf<TStored>(query, rows, keys, headDim, count, score, asksAhead);
+            where TStored : struct, IStoredElement => ScoresOf<TStored>(query, rows, *keys, headDim, count, score, widened: null, asksAhead);
     }
 
     private readonly struct ValueCall(
-        float* probability, int rows, int* start, int* limit, BlockRows values, int valueDim, int first, int end, int count, float* output, bool asksAhead) : IStoredVisitor
+        float* probability, int rows, int* start, int* limit, StoredRows* values, int valueDim, int first, int end, int count, float* output, bool asksAhead) : IStoredVisitor
     {
         public void Visit<TStored>()
-            where TStored : struct, IStoredElement => AddValues<TStored>(probability, rows, start, limit, values, valueDim, first, end, count, output, asksAhead);
+            where TStored : struct, IStoredElement => AddValues<TStored>(probability, rows, start, limit, *values, valueDim, first, end, count, output, widened: null, asksAhead);
     }
 
     /// <summary>How many queries a register tile has: the compiler drops what is for more.</summary>
     private interface IQueryCount
     {
         static abstract int Count { get; }
+    }
+
+    private readonly struct One : IQueryCount
+    {
+        public static int Count => 1;
     }
 
     private readonly struct Two : IQueryCount

@@ -76,8 +76,6 @@ internal sealed unsafe partial class FlashDriver<TTiles, TVector, TSpec>(TileDri
         {
             Keys = HeadRows.Keys(call.Operands, tile.Queries.Rows),
             Values = HeadRows.Values(call.Operands, tile.Queries.Rows),
-            KeyElement = call.Operands.KeyElement,
-            ValueElement = call.Operands.ValueElement,
             HeadDim = call.Operands.HeadDim,
             ValueDim = call.Operands.ValueDim,
             ValueColumns = plan.ValueColumns,
@@ -211,7 +209,7 @@ internal sealed unsafe partial class FlashDriver<TTiles, TVector, TSpec>(TileDri
 
     /// <summary>Output of one block for one register tile, from its probabilities.</summary>
     [MethodImpl(MethodImplOptions.AggressiveOptimization)]
-    private static void TakeValues(in RegisterTile<TVector, TSpec> tile, BlockRows values, float* alpha, ref Prefetcher ahead)
+    private static void TakeValues(in RegisterTile<TVector, TSpec> tile, in StoredRows values, float* alpha, ref Prefetcher ahead)
     {
         ref readonly ScoreBlock scores = ref tile.Block;
         ref readonly SoftmaxState<TVector> softmax = ref tile.Softmax;

@@ -120,7 +120,7 @@ internal readonly unsafe struct TileQueries<TSpec>
         {
             for (int c = 0; c < valueDim; c++)
             {
-                float v = block.GivenValues.At(j, c, block.GivenElement);
+                float v = block.GivenValues.At(j, c);
                 if (float.IsFinite(v))
                     continue;
                 for (int q = 0; q < Count; q++)
