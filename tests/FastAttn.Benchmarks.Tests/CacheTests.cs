@@ -55,6 +55,8 @@ public sealed class CacheTests
         Assert.Equal(2 * 2 * 3200, Bytes(StoredElement.BFloat16));
         Assert.Equal(2 * (3200 + 4 * 32), Bytes(StoredElement.Int8));
         Assert.Equal(2 * (1600 + 4 * 32), Bytes(StoredElement.Int4));
+        Assert.Equal(2 * 3200 / 32 * 34, Bytes(StoredElement.Int8Group32));
+        Assert.Equal(2 * 3200 / 32 * 20, Bytes(StoredElement.Int4Group32));
     }
 
     [Fact]
@@ -64,8 +66,9 @@ public sealed class CacheTests
         string isa = InstructionSets.Default.ToString();
 
         Assert.Equal([$"{Case} {isa}"], Row($"{Case} bfloat16 {isa}").Baseline);
-        Assert.Equal([$"{Case} bfloat16".Replace("bf", "f", StringComparison.Ordinal) + $" {isa}"], Row($"{Case} float16 ONNX Runtime GroupQueryAttention of float16").Baseline);
-        Assert.Equal([$"{Case} {isa}"], Row($"{Case} int8 ONNX Runtime GroupQueryAttention").Baseline);
+        Assert.Equal([$"{Case} float16 {isa}"], Row($"{Case} float16 ONNX Runtime GroupQueryAttention of float16").Baseline);
+        Assert.Equal([$"{Case} int8 {isa}"], Row($"{Case} int8 ONNX Runtime GroupQueryAttention").Baseline);
+        Assert.Equal([$"{Case} int4-group32 {isa}"], Row($"{Case} int4 ONNX Runtime GroupQueryAttention").Baseline);
         Assert.Equal(4, rows.Count(row => row.Baseline.IsEmpty));
         Assert.All(rows, row => Assert.Subset(rows.Where(static row => row.IsFastAttn).Select(static row => row.FullName).ToHashSet(), row.Baseline.ToHashSet()));
 
@@ -95,7 +98,8 @@ public sealed class CacheTests
                 .. sample.Figures,
                 Figure(StoredElement.Float32, FastAttnPeer.LibraryName, 10), Figure(StoredElement.Float32, "ONNX Runtime A", 15),
                 Figure(StoredElement.Float16, FastAttnPeer.LibraryName, 6), Figure(StoredElement.Float16, "ONNX Runtime A", 40), Figure(StoredElement.Float16, "ONNX Runtime B", 30),
-                Figure(StoredElement.BFloat16, FastAttnPeer.LibraryName, 5), Figure(StoredElement.Int4, "ONNX Runtime A", 4),
+                Figure(StoredElement.BFloat16, FastAttnPeer.LibraryName, 5),
+                Figure(StoredElement.Int4Group32, FastAttnPeer.LibraryName, 3), Figure(StoredElement.Int4, "ONNX Runtime A", 4),
             ],
         };
 
@@ -107,6 +111,7 @@ public sealed class CacheTests
             | {Case} | float32 | 10.00 | 10.0 | 50% | 1.00 | 15.00 | 1.50 |
             | {Case} | float16 | 6.00 | 8.3 | 42% | 0.60 | 30.00 | 5.00 |
             | {Case} | bfloat16 | 5.00 | 10.0 | 50% | 0.50 |  |  |
+            | {Case} | int4-group32 | 3.00 | 4.2 | 21% | 0.30 | 4.00 | 1.33 |
             | {Case} | int4 |  |  |  |  | 4.00 |  |
 
             """,

@@ -41,7 +41,7 @@ public sealed class PeerTests
             .. from features in new[] { AttentionFeatures.AdditiveMask, AttentionFeatures.BooleanMask, AttentionFeatures.BitMask, AttentionFeatures.Lengths }
                select new AttentionCase("test", new AttentionShape(batch: 2, heads: 3, length: 43), 24, AttentionMask.None, features),
             .. from element in Enum.GetValues<StoredElement>()
-               let stored = new AttentionCase("test", new AttentionShape(1, 4, 2, 3, 50), 16, AttentionMask.Causal) { Element = element }
+               let stored = new AttentionCase("test", new AttentionShape(1, 4, 2, 3, 50), 32, AttentionMask.Causal) { Element = element }
                where peer.Supports(stored)
                select stored,
             .. from features in new[] { AttentionFeatures.AdditiveMask, AttentionFeatures.Lengths }

@@ -35,7 +35,7 @@ public sealed record AttentionCase(
     public double Flops => FlopCount.Forward(Shape, HeadDim, HeadDim, HasCausalTensor ? AttentionMask.Causal : Mask, HasPadding ? FeatureInputs.ExistingKeys(Shape) : null);
 
     /// <summary>Bytes of K and V, scales included.</summary>
-    public double KeyValueBytes => 2.0 * StoredRows.BytesOf(Element, AttentionBuffers.KeyElements(Shape, HeadDim), HasScales ? Shape.KeyValueHeads * HeadDim : 0);
+    public double KeyValueBytes => 2.0 * (StoredElements.BytesOf(Element, AttentionBuffers.KeyElements(Shape, HeadDim)) + (HasScales ? sizeof(float) * Shape.KeyValueHeads * HeadDim : 0));
 
     /// <summary>Bytes of Q, K, V, O and a mask. A call moves each of them at least once.</summary>
     public double Bytes => KeyValueBytes + 2.0 * sizeof(float) * AttentionBuffers.QueryElements(Shape, HeadDim) + MaskBytes;

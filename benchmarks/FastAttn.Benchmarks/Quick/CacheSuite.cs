@@ -12,30 +12,29 @@ namespace FastAttn.Benchmarks.Quick;
 internal static class CacheSuite
 {
     /// <summary>
-    /// Rows of each case, FastAttn first. FastAttn's row of a smaller element is set against that of floats; ONNX Runtime's against FastAttn's of the same element, or of
-    /// floats where FastAttn does not take the element.
+    /// Rows of each case, FastAttn first. FastAttn's row of a smaller element is set against that of floats; ONNX Runtime's against FastAttn's of the same element, its 4 bits
+    /// against FastAttn's groups of 4 bits.
     /// </summary>
     public static IEnumerable<QuickRow> Rows(InstructionSet isa)
     {
         FastAttnPeer own = new(isa);
         IPeer[] others = [.. PeerCatalog.All.Where(static peer => peer is OnnxCachePeer)];
-        string floats = "";
+        string floats = "", last = "";
         foreach (AttentionCase @case in ReportSuite.CacheCases)
         {
-            string baseline = floats;
             if (own.Supports(@case))
             {
                 PeerRow row = new(@case, own, isa);
-                baseline = row.FullName;
+                last = row.FullName;
                 if (@case.Element == StoredElement.Float32)
-                    floats = baseline;
+                    floats = last;
                 else
                     row = row with { Baseline = [floats] };
                 yield return row;
             }
 
             foreach (IPeer other in others.Where(peer => peer.Supports(@case)))
-                yield return new PeerRow(@case, other, isa) { Baseline = [baseline] };
+                yield return new PeerRow(@case, other, isa) { Baseline = [last] };
         }
     }
 }

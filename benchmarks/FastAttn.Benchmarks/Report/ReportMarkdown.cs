@@ -66,8 +66,9 @@ internal static class ReportMarkdown
     private const string CacheExplanation =
         """
         Decoding over a cache, whose keys and values are stored as each element. Queries and outputs are floats. `GB/s` are bytes of keys and
-        values over the median, beside the read bandwidth that this run measured; a cache that a core's own memory holds may exceed it. Without a
-        figure of its own, FastAttn does not take the element. All compute with the same stored numbers; of a library's ways the fastest counts.
+        values over the median, beside the read bandwidth that this run measured; a cache that a level-3 cache holds may exceed it. All compute
+        with the same stored numbers, but groups of 32 with scales of their own are FastAttn's: beside them is what the library has in as many bits.
+        Without a figure of its own, FastAttn does not take the element. Of a library's ways the fastest counts.
 
         """;
 

@@ -1,4 +1,5 @@
 using System;
+using System.Buffers.Binary;
 using System.Numerics.Tensors;
 using System.Runtime.InteropServices;
 
@@ -6,7 +7,7 @@ namespace FastAttn.Benchmarks.Stored;
 
 /// <summary>
 /// Keys or values, [B, H, L, D], as a cache keeps them: each element rounded to the nearest that its type has, to the even one of two. Integers are
-/// multiples of a scale of each head and channel, the same for all sequences.
+/// multiples of a scale of each head and channel, the same for all sequences, or of each group.
 /// </summary>
 internal sealed class StoredRows
 {
@@ -23,7 +24,7 @@ internal sealed class StoredRows
     /// <param name="numbers">The numbers. Floats are stored where these are; pinned, if they are given to a library by their address.</param>
     /// <param name="heads">H.</param>
     /// <param name="length">L.</param>
-    /// <param name="dim">D, even for <see cref="StoredElement.Int4"/>.</param>
+    /// <param name="dim">D, even for <see cref="StoredElement.Int4"/>, a multiple of 32 for groups.</param>
     public StoredRows(StoredElement element, Memory<float> numbers, int heads, int length, int dim)
     {
         (Element, _heads, _length, _dim) = (element, heads, length, dim);
@@ -31,7 +32,7 @@ internal sealed class StoredRows
         Count = numbers.Length;
         if (element == StoredElement.Float32)
             return;
-        _packed = new(checked((int)((long)Count * StoredElements.BitsOf(element) / 8)));
+        _packed = new(checked((int)StoredElements.BytesOf(element, Count)));
         _floats = default;
         Scales = MaxOver(numbers.Span, StoredElements.MaxOf(element));
         for (int row = 0; row < Count / dim; row++)
@@ -46,9 +47,6 @@ internal sealed class StoredRows
     /// <summary>[H, D]; empty where there are none.</summary>
     public float[] Scales { get; } = [];
 
-    /// <summary>Bytes of so many elements and scales.</summary>
-    public static long BytesOf(StoredElement element, long count, int scales) => count * StoredElements.BitsOf(element) / 8 + scales * sizeof(float);
-
     /// <summary>The elements themselves; all but floats are pinned.</summary>
     public Span<byte> Elements => _packed is null ? MemoryMarshal.AsBytes(_floats.Span) : _packed.Span;
 
@@ -59,6 +57,9 @@ internal sealed class StoredRows
         StoredElement.Float32 => new(_floats.Span, strides),
         StoredElement.Float16 => new(As<Half>(), strides),
         StoredElement.BFloat16 => new(As<BFloat16>(), strides),
+        StoredElement.Int8 => new(As<sbyte>(), AttentionScales.PerChannel(Scales), strides),
+        StoredElement.Int8Group32 => AttentionInput.OfGroups(_packed!.Span, AttentionElement.Int8Group32, strides),
+        StoredElement.Int4Group32 => AttentionInput.OfGroups(_packed!.Span, AttentionElement.Int4Group32, strides),
         _ => throw new NotSupportedException($"FastAttn takes no {StoredElements.NameOf(Element)}."),
     };
 
@@ -91,11 +92,35 @@ internal sealed class StoredRows
                 for (int i = 0; i < numbers.Length; i++)
                     numbers[i] = integers[i] * scales[i];
                 break;
+            case StoredElement.Int8Group32 or StoredElement.Int4Group32:
+                int bytes = (int)StoredElements.BytesOf(Element, StoredElements.GroupLength);
+                for (int g = 0; g < _dim / StoredElements.GroupLength; g++)
+                    WidenGroup(RowOf<byte>(row).Slice(g * bytes, bytes), numbers.Slice(g * StoredElements.GroupLength, StoredElements.GroupLength));
+                break;
             default:
                 Span<byte> pairs = RowOf<byte>(row);
                 for (int i = 0; i < numbers.Length; i++)
                     numbers[i] = ((pairs[i / 2] >> (i % 2 * 4) & 0xF) - NibbleBias) * scales[i];
                 break;
+        }
+    }
+
+    private void WidenGroup(ReadOnlySpan<byte> group, Span<float> numbers)
+    {
+        float scale = (float)BinaryPrimitives.ReadHalfLittleEndian(group);
+        if (Element == StoredElement.Int8Group32)
+        {
+            for (int i = 0; i < numbers.Length; i++)
+                numbers[i] = scale * (sbyte)group[2 + i];
+            return;
+        }
+
+        // A minimum stands behind the scale. Element i is the lower half of byte i, element i + 16 its upper half.
+        float min = (float)BinaryPrimitives.ReadHalfLittleEndian(group[2..]);
+        for (int i = 0; i < StoredElements.GroupLength / 2; i++)
+        {
+            numbers[i] = scale * (group[4 + i] & 0xF) + min;
+            numbers[i + StoredElements.GroupLength / 2] = scale * (group[4 + i] >> 4) + min;
         }
     }
 
@@ -116,6 +141,12 @@ internal sealed class StoredRows
                 Span<sbyte> integers = RowOf<sbyte>(row);
                 for (int i = 0; i < numbers.Length; i++)
                     integers[i] = (sbyte)Rounded(numbers[i], scales[i]);
+                break;
+            case StoredElement.Int8Group32:
+                KeyValueQuantizer.QuantizeGroups(numbers, AttentionElement.Int8Group32, RowOf<byte>(row));
+                break;
+            case StoredElement.Int4Group32:
+                KeyValueQuantizer.QuantizeGroups(numbers, AttentionElement.Int4Group32, RowOf<byte>(row));
                 break;
             default:
                 // The first of two is in the lower half.
@@ -150,7 +181,7 @@ internal sealed class StoredRows
     private Span<T> RowOf<T>(int row)
         where T : unmanaged
     {
-        int bytes = _dim * StoredElements.BitsOf(Element) / 8;
+        int bytes = (int)StoredElements.BytesOf(Element, _dim);
         return MemoryMarshal.Cast<byte, T>(_packed!.Span.Slice(row * bytes, bytes));
     }
 

@@ -33,9 +33,9 @@ internal sealed class OnnxCachePeer(StoredElement around = StoredElement.Float32
 
     public TimeSpan SpinTime => OnnxSession.SpinTime;
 
-    // Queries are the last tokens, and see what is before them; several of them are of one sequence only. 1.31.1 has no kernel for bfloat16 on a CPU.
+    // Queries are the last tokens, and see what is before them; several of them are of one sequence only. 1.31.1 has no kernel for bfloat16 on a CPU, and groups are FastAttn's.
     public bool Supports(AttentionCase @case) =>
-        (IsHalf ? @case.Element == StoredElement.Float16 : @case.Element != StoredElement.BFloat16)
+        (IsHalf ? @case.Element == StoredElement.Float16 : @case.Element is StoredElement.Float32 or StoredElement.Float16 or StoredElement.Int8 or StoredElement.Int4)
         && @case.Features == AttentionFeatures.None && @case.Shape.QueryLength < @case.Shape.KeyLength && (@case.Shape.QueryLength == 1 || (@case.Mask == AttentionMask.Causal && @case.Shape.Batch == 1));
 
     // Halves have 11 bits, and outputs are below 1 but for a few.
