@@ -84,7 +84,6 @@ public sealed class CacheTests
         QuickResult result = new QuickRunner([own, new PeerRow(@case, new OnnxCachePeer(), InstructionSets.Default) { Baseline = [own.FullName] }], threads: 1, rounds: 1, TextWriter.Null).Run();
 
         Assert.All(result.Cases, static row => Assert.True(row.ReadGigabytesPerSecond > 0));
-        Assert.Equal(0, result.Cases[0].AllocatedBytes);
     }
 
     [Fact]
