@@ -1,6 +1,9 @@
 using System;
+using System.Collections.Generic;
 
+using FastAttn.Benchmarks.Peers;
 using FastAttn.Benchmarks.Quick;
+using FastAttn.Benchmarks.Stored;
 
 namespace FastAttn.Benchmarks;
 
@@ -14,6 +17,7 @@ internal sealed class AttentionBuffers
     private readonly AlignedBuffer _key;
     private readonly AlignedBuffer _value;
     private readonly AlignedBuffer _output;
+    private readonly Dictionary<(StoredElement Element, int Heads, int Length, int Dim, int Count), (StoredRows Key, StoredRows Value)> _stored = [];
 
     public AttentionBuffers(int queryElements, int keyElements)
     {
@@ -40,6 +44,21 @@ internal sealed class AttentionBuffers
 
     public static int KeyElements(in AttentionShape shape, int headDim) =>
         checked(shape.Batch * shape.KeyValueHeads * shape.KeyLength * headDim);
+
+    /// <summary>
+    /// The keys and values of a case as its element keeps them, the same for all who ask. Floats are the first elements of the buffers; others are copies.
+    /// </summary>
+    public (StoredRows Key, StoredRows Value) Stored(AttentionCase @case)
+    {
+        AttentionShape shape = @case.Shape;
+        int count = KeyElements(shape, @case.HeadDim);
+        (StoredElement, int, int, int, int) name = (@case.Element, shape.KeyValueHeads, shape.KeyLength, @case.HeadDim, count);
+        if (!_stored.TryGetValue(name, out (StoredRows Key, StoredRows Value) rows))
+            _stored[name] = rows = (Rows(_key), Rows(_value));
+        return rows;
+
+        StoredRows Rows(AlignedBuffer numbers) => new(@case.Element, numbers.Memory[..count], shape.KeyValueHeads, shape.KeyLength, @case.HeadDim);
+    }
 
     /// <summary>One call of <paramref name="kernel"/>, everything bound: calling it allocates nothing.</summary>
     /// <param name="kernel">What is called.</param>

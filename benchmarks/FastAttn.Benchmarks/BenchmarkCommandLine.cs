@@ -3,6 +3,7 @@ using System.CommandLine;
 using System.CommandLine.Invocation;
 using System.IO;
 
+using FastAttn.Benchmarks.Accuracy;
 using FastAttn.Benchmarks.Compare;
 using FastAttn.Benchmarks.Quick;
 using FastAttn.Benchmarks.Readme;
@@ -32,6 +33,7 @@ internal static class BenchmarkCommandLine
             ReportCommand.Create(),
             CompareCommand.Create(),
             ReadmeCommand.Create(),
+            AccuracyCommand.Create(),
             QuickCommand.Create(),
             BenchmarkDotNetCommand.Create(),
             MemoryProbe.Create(),

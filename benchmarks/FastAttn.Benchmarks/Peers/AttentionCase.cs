@@ -1,6 +1,7 @@
 using System;
 
 using FastAttn.Benchmarks.Quick;
+using FastAttn.Benchmarks.Stored;
 
 namespace FastAttn.Benchmarks.Peers;
 
@@ -16,27 +17,33 @@ public sealed record AttentionCase(
     /// <summary>Whether its boolean mask is the causal one, as exported models bring it; otherwise it hides keys here and there.</summary>
     public bool HasCausalTensor { get; init; }
 
+    /// <summary>What keys and values are stored as.</summary>
+    public StoredElement Element { get; init; }
+
     /// <summary>Group and sizes, as in <c>prefill 1x8x512 d64</c>: unique in a run, and what <c>compare</c> joins on.</summary>
     public string Name
     {
         get
         {
             string lengths = Shape.QueryLength == Shape.KeyLength ? $"{Shape.QueryLength}" : $"{Shape.QueryLength}:{Shape.KeyLength}";
-            return $"{Group} {Shape.Batch}x{Shape.QueryHeads}x{lengths} d{HeadDim}{FeatureText}{(HasCausalTensor || (HasPadding && Mask == AttentionMask.Causal) ? ", causal" : "")}";
+            string heads = Shape.QueryHeads == Shape.KeyValueHeads ? $"{Shape.QueryHeads}" : $"{Shape.QueryHeads}/{Shape.KeyValueHeads}";
+            return $"{Group} {Shape.Batch}x{heads}x{lengths} d{HeadDim}{ElementText}{FeatureText}{(HasCausalTensor || (HasPadding && Mask == AttentionMask.Causal) ? ", causal" : "")}";
         }
     }
 
     /// <summary>Operations of both products. A mask with an element for each pair counts as if it hid nothing, unless it is the causal one.</summary>
     public double Flops => FlopCount.Forward(Shape, HeadDim, HeadDim, HasCausalTensor ? AttentionMask.Causal : Mask, HasPadding ? FeatureInputs.ExistingKeys(Shape) : null);
 
-    /// <summary>Bytes of K and V.</summary>
-    public double KeyValueBytes => 2.0 * sizeof(float) * AttentionBuffers.KeyElements(Shape, HeadDim);
+    /// <summary>Bytes of K and V, scales included.</summary>
+    public double KeyValueBytes => 2.0 * (StoredElements.BytesOf(Element, AttentionBuffers.KeyElements(Shape, HeadDim)) + (HasScales ? sizeof(float) * Shape.KeyValueHeads * HeadDim : 0));
 
     /// <summary>Bytes of Q, K, V, O and a mask. A call moves each of them at least once.</summary>
     public double Bytes => KeyValueBytes + 2.0 * sizeof(float) * AttentionBuffers.QueryElements(Shape, HeadDim) + MaskBytes;
 
     /// <summary>With one query every key and value is used once for each head, so that memory is the limit and not arithmetic.</summary>
     public bool IsDecode => Shape.QueryLength == 1;
+
+    private bool HasScales => StoredElements.MaxOf(Element) > 0;
 
     private bool HasPadding => Features == AttentionFeatures.Lengths;
 
@@ -48,6 +55,8 @@ public sealed record AttentionCase(
         AttentionFeatures.BitMask => 1 / 8.0,
         _ => 0,
     };
+
+    private string ElementText => Element == StoredElement.Float32 ? "" : $" {StoredElements.NameOf(Element)}";
 
     private string FeatureText => Features switch
     {

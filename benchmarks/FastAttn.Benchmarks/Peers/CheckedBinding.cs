@@ -1,5 +1,7 @@
 using System;
 
+using FastAttn.Benchmarks.Stored;
+
 namespace FastAttn.Benchmarks.Peers;
 
 /// <summary>Binds a peer and sees once that it computes the same thing: what is faster at something else is no peer.</summary>
@@ -12,7 +14,7 @@ internal static class CheckedBinding
     public static Action Bind(IPeer peer, AttentionCase @case, AttentionBuffers buffers, int threads)
     {
         Span<float> output = buffers.Output[..AttentionBuffers.QueryElements(@case.Shape, @case.HeadDim)].Span;
-        FastAttnPeer.Bind(@case, buffers, threads, peer.Layout, InstructionSets.Default)();
+        FastAttnPeer.Bind(@case, buffers, threads, (peer.Layout, peer.KeyValueLayout), InstructionSets.Default, Widened(@case, buffers))();
         float[] expected = output.ToArray();
         output.Fill(float.NaN);
 
@@ -25,8 +27,22 @@ internal static class CheckedBinding
             difference = float.IsNaN(here) ? float.PositiveInfinity : MathF.Max(difference, here);
         }
 
-        return difference <= Tolerance
+        return difference <= peer.ToleranceOf(@case)
             ? call
             : throw new InvalidOperationException($"{peer.Name} differs from FastAttn by {difference} in {@case.Name}.");
+    }
+
+    /// <summary>The numbers that a case's keys and values stand for, as floats: what all peers should compute with.</summary>
+    private static (StoredRows Key, StoredRows Value) Widened(AttentionCase @case, AttentionBuffers buffers)
+    {
+        (StoredRows key, StoredRows value) = buffers.Stored(@case);
+        return @case.Element == StoredElement.Float32 ? (key, value) : (Floats(key), Floats(value));
+
+        StoredRows Floats(StoredRows rows)
+        {
+            float[] numbers = GC.AllocateUninitializedArray<float>(rows.Count);
+            rows.Widen(numbers);
+            return new(StoredElement.Float32, numbers, @case.Shape.KeyValueHeads, @case.Shape.KeyLength, @case.HeadDim);
+        }
     }
 }

@@ -16,8 +16,14 @@ internal interface IPeer
     /// <summary>How it wants its buffers: each peer is timed with the layout that it need not transpose.</summary>
     AttentionLayout Layout { get; }
 
+    /// <summary>Likewise for keys and values.</summary>
+    AttentionLayout KeyValueLayout => Layout;
+
     /// <summary>How long its threads go on spinning after a call; whoever is timed next must wait for them.</summary>
     TimeSpan SpinTime => TimeSpan.Zero;
+
+    /// <summary>How far its outputs may be from FastAttn's over the numbers that are stored, both for inputs N(0,1).</summary>
+    float ToleranceOf(AttentionCase @case) => CheckedBinding.Tolerance;
 
     bool Supports(AttentionCase @case);
 

@@ -1,5 +1,7 @@
 using System;
 
+using FastAttn.Benchmarks.Stored;
+
 namespace FastAttn.Benchmarks.Peers;
 
 /// <summary>The formula in plain loops: a row of scores, its softmax with the maximum subtracted, the sum of values.</summary>
@@ -13,7 +15,7 @@ internal sealed class NaivePeer : IPeer
 
     public AttentionLayout Layout => AttentionLayout.BatchHeadLengthDim;
 
-    public bool Supports(AttentionCase @case) => @case.Mask is AttentionMask.None or AttentionMask.Causal;
+    public bool Supports(AttentionCase @case) => @case.Element == StoredElement.Float32 && @case.Mask is (AttentionMask.None or AttentionMask.Causal);
 
     public Action Bind(AttentionCase @case, AttentionBuffers buffers, int threads)
     {

@@ -3,6 +3,7 @@ using System.Linq;
 
 using FastAttn.Benchmarks.Peers.Onnx;
 using FastAttn.Benchmarks.Peers.Torch;
+using FastAttn.Benchmarks.Stored;
 
 namespace FastAttn.Benchmarks.Peers;
 
@@ -26,6 +27,8 @@ internal static class PeerCatalog
         {
             yield return new OnnxRuntimePeer(OnnxOperator.MultiHeadAttention);
             yield return new OnnxRuntimePeer(OnnxOperator.Attention);
+            yield return new OnnxCachePeer();
+            yield return new OnnxCachePeer(StoredElement.Float16);
 #if WITH_TORCH
             if (TorchSupport.Missing() is null)
                 yield return new TorchPeer();

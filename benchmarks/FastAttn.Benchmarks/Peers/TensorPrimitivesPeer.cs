@@ -1,6 +1,8 @@
 using System;
 using System.Numerics.Tensors;
 
+using FastAttn.Benchmarks.Stored;
+
 namespace FastAttn.Benchmarks.Peers;
 
 /// <summary>
@@ -17,7 +19,7 @@ internal sealed class TensorPrimitivesPeer : IPeer
 
     public AttentionLayout Layout => AttentionLayout.BatchHeadLengthDim;
 
-    public bool Supports(AttentionCase @case) => @case.Mask is AttentionMask.None or AttentionMask.Causal;
+    public bool Supports(AttentionCase @case) => @case.Element == StoredElement.Float32 && @case.Mask is (AttentionMask.None or AttentionMask.Causal);
 
     public Action Bind(AttentionCase @case, AttentionBuffers buffers, int threads)
     {

@@ -80,11 +80,11 @@ internal static class ReportPlots
             ShareOfPeak, "Which head dimensions and lengths reach the core's peak.", chart.Plot, LineChart.Width, LineChart.Height);
     }
 
-    // The odd sizes, a third of all cases, have a plot of their own. The cases of keys are in the plot of time over keys instead.
+    // The odd sizes, a third of all cases, have a plot of their own. The cases of keys are in the plot of time over keys instead, those of caches in a table.
     private static NamedPlot? RelativePlot(ReportResults results, int threads, bool isOdd)
     {
         CaseFigure[] own =
-            [.. results.Own.Where(figure => figure.Threads == threads && figure.Group != ReportSuite.Keys && figure.Group == ReportSuite.Odd == isOdd)];
+            [.. results.Own.Where(figure => figure.Threads == threads && figure.Group is not (ReportSuite.Keys or ReportSuite.Cache) && figure.Group == ReportSuite.Odd == isOdd)];
         List<(string Library, List<(string Row, double Value)> Values)> series =
         [
             .. results.OtherLibraries.Select(library => (library, own

@@ -27,15 +27,15 @@ internal static class JsonLines
     {
         writer.WriteStartObject();
         writer.WriteString("name", row.Case.Name);
-        if (row.Case is QuickCase { Shape: var shape } attention)
+        if (row.Case.Attention is var (shape, headDim, mask))
         {
             writer.WriteNumber("batch", shape.Batch);
             writer.WriteNumber("queryHeads", shape.QueryHeads);
             writer.WriteNumber("keyValueHeads", shape.KeyValueHeads);
             writer.WriteNumber("queryLength", shape.QueryLength);
             writer.WriteNumber("keyLength", shape.KeyLength);
-            writer.WriteNumber("headDim", attention.HeadDim);
-            writer.WriteString("mask", attention.Mask.ToString());
+            writer.WriteNumber("headDim", headDim);
+            writer.WriteString("mask", mask.ToString());
         }
 
         writer.WriteString("isa", row.Case.RunsOn);

@@ -26,6 +26,8 @@ internal sealed record QuickCase(string Name, AttentionShape Shape, int HeadDim,
 
     public override int KeyElements => IsRagged ? Lengths.Sum() * Shape.KeyValueHeads * HeadDim : AttentionBuffers.KeyElements(Shape, HeadDim);
 
+    public override (AttentionShape Shape, int HeadDim, AttentionMask Mask)? Attention => (Shape, HeadDim, Mask);
+
     private bool IsRagged => Lengths.Length > 0;
 
     /// <summary>

@@ -62,13 +62,15 @@ internal static class QuickReport
     private static void WriteReading(TextWriter writer, QuickResult result)
     {
         double bandwidth = result.Machine.ReadGigabytesPerSecond.Median;
+        var table = new TextTable(("case", false), ("isa", false), ("reads", false), ("GB/s", true), ("bandwidth", true), ("share", true));
         foreach (CaseResult row in result.Cases)
         {
-            if (row.ReadGigabytesPerSecond is not { } read)
-                continue;
-            writer.WriteLine();
-            writer.WriteLine($"{row.Case.FullName}: reads {row.Case.Reading!.What} at {read:F1} GB/s, {100 * read / bandwidth:F1} % of the read bandwidth");
+            if (row.ReadGigabytesPerSecond is { } read)
+                table.Add(row.Case.Name, row.Case.RunsOn, row.Case.Reading!.What, $"{read:F1}", $"{bandwidth:F1}", $"{100 * read / bandwidth:F1} %");
         }
+
+        writer.WriteLine();
+        table.Write(writer);
     }
 
     /// <summary>

@@ -30,5 +30,8 @@ internal abstract record QuickRow(string Name, InstructionSet InstructionSet)
     /// <summary>Likewise.</summary>
     public virtual int KeyElements => 0;
 
+    /// <summary>What is computed if that is one attention; null otherwise.</summary>
+    public virtual (AttentionShape Shape, int HeadDim, AttentionMask Mask)? Attention => null;
+
     public abstract Action Bind(AttentionBuffers buffers, int threads);
 }

@@ -24,6 +24,7 @@ internal static class QuickSuite
             new QuickCase("batch 32x12x128 d64", new AttentionShape(batch: 32, heads: 12, length: 128), 64, AttentionMask.None, main),
             new QuickCase("cross 128x1500 d64", new AttentionShape(1, Heads, Heads, 128, 1500), 64, AttentionMask.None, main),
             new QuickCase("decode 1x32768 d128", new AttentionShape(1, Heads, Heads, 1, 32768), 128, AttentionMask.None, main),
+            .. CacheSuite.Rows(main),
             .. FeatureSuite.Cases(main),
             .. LayerSuite.Rows(main),
             .. EmbeddingSuite.Rows(main),

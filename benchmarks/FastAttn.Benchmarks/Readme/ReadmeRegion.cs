@@ -122,6 +122,8 @@ internal sealed record ReadmeRegion(string Document, Func<string, string> Compos
         {
             string limits = $"peak {SpeedTable.Number(results.PeakOf(results.Machine.InstructionSet, threads).Median, "F0")} GFLOP/s, reading {SpeedTable.Number(results.BandwidthOf(threads).Median, "F1")} GB/s";
             text.Append($"{ThreadText.Of(threads)} ({limits}):\n\n").Append(SpeedTable.Of(results, threads, figure => TableGroups.Contains(figure.Group))).Append('\n');
+            if (CacheTable.Of(results, threads) is { IsEmpty: false } caches)
+                text.Append($"Decoding over caches of each element, {ThreadText.Of(threads)}:\n\n").Append(caches).Append('\n');
         }
 
         int compared = results.Own.Sum(figure => results.OtherLibraries.Count(library => results.FastestOf(library, figure) is not null));

@@ -23,7 +23,7 @@ internal static class MemoryPart
         string program = Path.Combine(AppContext.BaseDirectory, OperatingSystem.IsWindows() ? "FastAttn.Benchmarks.exe" : "FastAttn.Benchmarks");
         var figures = new List<MemoryFigure>();
         // Compositions of a few lines of C# are left out: their memory is whatever their author allots.
-        foreach (IPeer peer in PeerCatalog.All.Where(peer => peer is not (FastAttnPeer { Requested: not null } or TensorPrimitivesPeer or NaivePeer)))
+        foreach (IPeer peer in PeerCatalog.All.Where(peer => peer.Supports(ReportSuite.KeyCase(1)) && peer is not (FastAttnPeer { Requested: not null } or TensorPrimitivesPeer or NaivePeer)))
         {
             foreach (int keys in ReportSuite.KeyLengths)
             {

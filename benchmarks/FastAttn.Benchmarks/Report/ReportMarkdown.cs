@@ -38,7 +38,9 @@ internal static class ReportMarkdown
         foreach (int threads in results.MatrixThreads)
         {
             text.Append($"## {ThreadText.Of(threads)}\n\n").Append(Explanation).Append('\n');
-            text.Append(SpeedTable.Of(results, threads, static _ => true)).Append('\n');
+            text.Append(SpeedTable.Of(results, threads, static figure => figure.Group != ReportSuite.Cache)).Append('\n');
+            if (CacheTable.Of(results, threads) is { IsEmpty: false } caches)
+                text.Append($"### Caches, {ThreadText.Of(threads)}\n\n").Append(CacheExplanation).Append('\n').Append(caches).Append('\n');
         }
 
         text.Append("## Where a peer is faster\n\n").Append(List(SpeedTable.Behind(results), "Nowhere.")).Append('\n');
@@ -58,6 +60,15 @@ internal static class ReportMarkdown
         this run measured, for one query (decode) the read bandwidth.
         The last columns say how many times as fast as each library FastAttn is; below 1, in bold, it is slower. Of a library's
         operators the fastest counts. Empty: too slow to be measured here.
+
+        """;
+
+    private const string CacheExplanation =
+        """
+        Decoding over a cache, whose keys and values are stored as each element. Queries and outputs are floats. `GB/s` are bytes of keys and
+        values over the median, beside the read bandwidth that this run measured; a cache that a level-3 cache holds may exceed it. All compute
+        with the same stored numbers, but groups of 32 with scales of their own are FastAttn's: beside them is what the library has in as many bits.
+        Without a figure of its own, FastAttn does not take the element. Of a library's ways the fastest counts.
 
         """;
 

@@ -130,7 +130,8 @@ internal sealed class ReportRunner(IReadOnlyList<ReportEntry> entries, int threa
             peer.Name,
             count,
             Spread.Of(sampler.Milliseconds).Rounded(Decimals),
-            sampler.AllocatedBytesPerCall);
+            sampler.AllocatedBytesPerCall,
+            @case.Element);
     }
 
     private void Say(string text) => progress.WriteLine($"{deadline.Elapsed:mm\\:ss} {text}");

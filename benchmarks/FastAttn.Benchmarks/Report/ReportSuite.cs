@@ -3,6 +3,7 @@ using System.Collections.Generic;
 using System.Linq;
 
 using FastAttn.Benchmarks.Peers;
+using FastAttn.Benchmarks.Stored;
 
 namespace FastAttn.Benchmarks.Report;
 
@@ -22,6 +23,9 @@ internal static class ReportSuite
 
     /// <summary>A fixed number of queries over ever more keys. The time must grow linearly with them.</summary>
     public const string Keys = "keys";
+
+    /// <summary>A step of decoding over a cache, whatever its keys and values are stored as.</summary>
+    public const string Cache = "cache";
 
     private const int Heads = 8;
 
@@ -50,10 +54,20 @@ internal static class ReportSuite
         .. from length in new[] { 4, 16, 32, 48, 64, 128 }
            select new AttentionCase(Small, new AttentionShape(batch: 1, Heads, length), 64),
         .. KeyLengths.Select(KeyCase),
+        .. CacheCases,
     ];
 
     /// <summary>Numbers of keys for the plots of time and memory.</summary>
     public static IReadOnlyList<int> KeyLengths => [1024, 2048, 4096, 8192, 16384];
+
+    /// <summary>
+    /// One token over a long cache, with and without groups of heads, over a short one, and the verification of eight drafts; each of them with every element,
+    /// floats first.
+    /// </summary>
+    public static IEnumerable<AttentionCase> CacheCases =>
+        from sizes in new AttentionShape[] { new(1, Heads, Heads, 1, 32768), new(1, 4 * Heads, Heads, 1, 32768), new(1, Heads, Heads, 8, 8192), new(1, Heads, Heads, 1, 4096) }
+        from element in Enum.GetValues<StoredElement>()
+        select new AttentionCase(Cache, sizes, 128, sizes.QueryLength == 1 ? AttentionMask.None : AttentionMask.Causal) { Element = element };
 
     public static AttentionCase KeyCase(int keyLength) => new(Keys, new AttentionShape(1, Heads, Heads, 128, keyLength), 64);
 
@@ -91,9 +105,10 @@ internal static class ReportSuite
 
     // A call of a slow peer should take no more than a tenth of a second, or a run would last an hour. Plain code reaches some 1 to 2 GFLOP/s,
     // vectors of 128 bits or along the head dimension 4 to 8. Scalar code is measured at odd sizes only, other lesser instruction sets at prefill
-    // and causal only.
+    // and causal only. Plain code has nothing to say about caches.
     private static double MaxFlops(IPeer peer, AttentionCase @case) => peer switch
     {
+        NaivePeer or TensorPrimitivesPeer when @case.Group == Cache => 0,
         NaivePeer => 0.13e9,
         TensorPrimitivesPeer => 0.6e9,
         FastAttnPeer { Requested: InstructionSet.Scalar } => @case.Group == Odd ? 0.13e9 : 0,

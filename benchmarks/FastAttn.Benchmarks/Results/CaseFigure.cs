@@ -1,6 +1,7 @@
 using System.Text.Json.Serialization;
 
 using FastAttn.Benchmarks.Quick;
+using FastAttn.Benchmarks.Stored;
 
 namespace FastAttn.Benchmarks.Results;
 
@@ -17,6 +18,7 @@ namespace FastAttn.Benchmarks.Results;
 /// <param name="Threads">Threads that a call could use.</param>
 /// <param name="Milliseconds">Time of a call.</param>
 /// <param name="AllocatedBytes">Managed bytes that a call allocated on its own thread, rounded.</param>
+/// <param name="Element">What keys and values are stored as.</param>
 internal sealed record CaseFigure(
     string Group,
     string Case,
@@ -29,7 +31,8 @@ internal sealed record CaseFigure(
     string Peer,
     int Threads,
     Spread Milliseconds,
-    long AllocatedBytes)
+    long AllocatedBytes,
+    StoredElement Element = StoredElement.Float32)
 {
     [JsonIgnore]
     public double Gigaflops => Flops / Milliseconds.Median / 1e6;
@@ -40,6 +43,10 @@ internal sealed record CaseFigure(
     /// <summary>Operations a byte that must be moved.</summary>
     [JsonIgnore]
     public double Intensity => Flops / Bytes;
+
+    /// <summary>The case of the same sizes over floats: an element is the last word of a name.</summary>
+    [JsonIgnore]
+    public string CaseOfFloats => Element == StoredElement.Float32 ? Case : Case[..Case.LastIndexOf(' ')];
 
     [JsonIgnore]
     public bool IsDecode => QueryLength == 1;

@@ -4,7 +4,10 @@ namespace FastAttn.Benchmarks.Peers.Onnx;
 internal enum OnnxElement
 {
     Float = 1,
+    UInt8 = 2,
+    Int8 = 3,
     Int32 = 6,
     Int64 = 7,
     Bool = 9,
+    Float16 = 10,
 }

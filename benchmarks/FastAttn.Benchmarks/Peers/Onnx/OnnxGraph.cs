@@ -28,10 +28,10 @@ internal sealed class OnnxGraph
     /// <param name="domain"><see cref="Standard"/> or <see cref="Contributed"/>.</param>
     /// <param name="inputs">Names of what it reads, in order; empty for one that is left out.</param>
     /// <param name="outputs">Names of what it gives, likewise.</param>
-    /// <param name="attributes">Each a <see cref="float"/> or a <see cref="long"/>.</param>
+    /// <param name="attributes">Each a <see cref="float"/>, a <see cref="long"/> or a <see cref="string"/>.</param>
     public OnnxGraph Node(string op, string domain, string[] inputs, string[] outputs, params (string Name, object Value)[] attributes)
     {
-        const int SingleKind = 1, IntegerKind = 2;
+        const int SingleKind = 1, IntegerKind = 2, TextKind = 3;
         var node = new ProtobufWriter();
         foreach (string input in inputs)
             node.Text(1, input);
@@ -41,7 +41,12 @@ internal sealed class OnnxGraph
         foreach ((string name, object value) in attributes)
         {
             ProtobufWriter attribute = new ProtobufWriter().Text(1, name);
-            node.Message(5, value is float real ? attribute.Single(2, real).Integer(20, SingleKind) : attribute.Integer(3, (long)value).Integer(20, IntegerKind));
+            node.Message(5, value switch
+            {
+                float real => attribute.Single(2, real).Integer(20, SingleKind),
+                string text => attribute.Text(4, text).Integer(20, TextKind),
+                _ => attribute.Integer(3, (long)value).Integer(20, IntegerKind),
+            });
         }
 
         _graph.Message(1, node);
@@ -76,10 +81,10 @@ internal sealed class OnnxGraph
         return this;
     }
 
-    /// <summary>Adds an output, of floats. Its sizes follow from the inputs'.</summary>
-    public OnnxGraph Output(string name)
+    /// <summary>Adds an output. Its sizes follow from the inputs'.</summary>
+    public OnnxGraph Output(string name, OnnxElement type = OnnxElement.Float)
     {
-        _graph.Message(12, Declaration(name, new ProtobufWriter().Integer(1, (long)OnnxElement.Float)));
+        _graph.Message(12, Declaration(name, new ProtobufWriter().Integer(1, (long)type)));
         return this;
     }
 

@@ -1,6 +1,8 @@
 using System;
 using System.Collections.Generic;
 
+using FastAttn.Benchmarks.Stored;
+
 using Microsoft.ML.OnnxRuntime;
 
 namespace FastAttn.Benchmarks.Peers.Onnx;
@@ -30,7 +32,7 @@ internal sealed class OnnxRuntimePeer(OnnxOperator op) : IPeer
     {
         AttentionShape shape = @case.Shape;
         bool isMaskCommon = @case.Mask == AttentionMask.None || (@case.Mask == AttentionMask.Causal && shape.QueryLength == shape.KeyLength);
-        return isMaskCommon && shape.QueryHeads == shape.KeyValueHeads;
+        return @case.Element == StoredElement.Float32 && isMaskCommon && shape.QueryHeads == shape.KeyValueHeads;
     }
 
     public Action Bind(AttentionCase @case, AttentionBuffers buffers, int threads)

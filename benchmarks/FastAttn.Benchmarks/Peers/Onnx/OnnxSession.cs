@@ -1,6 +1,9 @@
 using System;
+using System.Runtime.CompilerServices;
+using System.Runtime.InteropServices;
 
 using Microsoft.ML.OnnxRuntime;
+using Microsoft.ML.OnnxRuntime.Tensors;
 
 namespace FastAttn.Benchmarks.Peers.Onnx;
 
@@ -22,6 +25,10 @@ internal static class OnnxSession
     public static OrtValue Tensor<T>(Memory<T> memory, params long[] sizes)
         where T : unmanaged =>
         OrtValue.CreateTensorValueFromMemory(OrtMemoryInfo.DefaultInstance, memory, sizes);
+
+    /// <summary>A tensor of any element over memory that is pinned, which the caller keeps alive.</summary>
+    public static unsafe OrtValue Tensor(Span<byte> elements, OnnxElement type, params long[] sizes) => OrtValue.CreateTensorValueWithData(
+        OrtMemoryInfo.DefaultInstance, (TensorElementType)type, sizes, (nint)Unsafe.AsPointer(ref MemoryMarshal.GetReference(elements)), elements.Length);
 
     /// <summary>One call with everything bound: it copies no input and no output.</summary>
     public static Action Call(InferenceSession session, OrtIoBinding binding) => () => session.RunWithBinding(RunOptions, binding);

@@ -1,6 +1,8 @@
 using System;
 using System.Runtime.InteropServices;
 
+using FastAttn.Benchmarks.Stored;
+
 using TorchSharp;
 
 using static TorchSharp.torch;
@@ -28,7 +30,7 @@ internal sealed class TorchPeer : IPeer
     {
         AttentionShape shape = @case.Shape;
         bool isMaskCommon = @case.Mask == AttentionMask.None || (@case.Mask == AttentionMask.Causal && shape.QueryLength == shape.KeyLength);
-        return isMaskCommon && shape.QueryHeads == shape.KeyValueHeads;
+        return @case.Element == StoredElement.Float32 && isMaskCommon && shape.QueryHeads == shape.KeyValueHeads;
     }
 
     public Action Bind(AttentionCase @case, AttentionBuffers buffers, int threads)

@@ -1,0 +1,127 @@
+using System;
+using System.IO;
+using System.Linq;
+
+using FastAttn.Benchmarks.Peers;
+using FastAttn.Benchmarks.Peers.Onnx;
+using FastAttn.Benchmarks.Quick;
+using FastAttn.Benchmarks.Report;
+using FastAttn.Benchmarks.Results;
+using FastAttn.Benchmarks.Stored;
+
+using Xunit;
+
+namespace FastAttn.Benchmarks.Tests;
+
+public sealed class CacheTests
+{
+    private const string Case = "cache 1x8x1:32768 d128";
+
+    // Two heads of two tokens of two channels. Scales are 8, 1.6, 2 and 0 over the largest integer.
+    [Theory]
+    [InlineData(StoredElement.Float32, new[] { -8, 0.4f, 1.3f, 1.6f, 2, 0, -0.9f, 0 })]
+    [InlineData(StoredElement.Float16, new[] { -8, 0.39990234f, 1.2998047f, 1.5996094f, 2, 0, -0.89990234f, 0 })]
+    [InlineData(StoredElement.BFloat16, new[] { -8, 0.40039062f, 1.296875f, 1.6015625f, 2, 0, -0.8984375f, 0 })]
+    [InlineData(StoredElement.Int8, new[] { -8, 0.40314963f, 21 * 8 / 127f, 1.6f, 2, 0, -57 * 2 / 127f, 0 })]
+    [InlineData(StoredElement.Int4, new[] { -8, 2 * 1.6f / 7, 8 / 7f, 1.6f, 2, 0, -3 * 2 / 7f, 0 })]
+    public void Numbers_are_rounded_to_the_nearest_that_the_element_has(StoredElement element, float[] expected)
+    {
+        var buffer = new AlignedBuffer(8);
+        float[] numbers = [-8, 0.4f, 1.3f, 1.6f, 2, 0, -0.9f, 0];
+        numbers.CopyTo(buffer.Span);
+
+        StoredRows rows = new(element, buffer.Memory, heads: 2, length: 2, dim: 2);
+
+        float[] widened = new float[8];
+        rows.Widen(widened);
+        Assert.Equal(expected, widened, static (x, y) => MathF.Abs(x - y) <= 1e-6f);
+    }
+
+    [Fact]
+    public void An_integer_of_four_bits_has_eight_added_and_the_first_is_the_lower_half()
+    {
+        var buffer = new AlignedBuffer(2);
+        (buffer.Span[0], buffer.Span[1]) = (-7, 7);
+
+        Assert.Equal([0xF1], new StoredRows(StoredElement.Int4, buffer.Memory, heads: 1, length: 1, dim: 2).Elements.ToArray());
+    }
+
+    [Fact]
+    public void Bytes_are_those_of_elements_and_scales()
+    {
+        double Bytes(StoredElement element) => new AttentionCase("test", new(1, 4, 2, 1, 100), 16) { Element = element }.KeyValueBytes;
+
+        Assert.Equal(2 * 4 * 3200, Bytes(StoredElement.Float32));
+        Assert.Equal(2 * 2 * 3200, Bytes(StoredElement.BFloat16));
+        Assert.Equal(2 * (3200 + 4 * 32), Bytes(StoredElement.Int8));
+        Assert.Equal(2 * (1600 + 4 * 32), Bytes(StoredElement.Int4));
+        Assert.Equal(2 * 3200 / 32 * 34, Bytes(StoredElement.Int8Group32));
+        Assert.Equal(2 * 3200 / 32 * 20, Bytes(StoredElement.Int4Group32));
+    }
+
+    [Fact]
+    public void Quick_sets_each_library_against_FastAttn_and_each_element_against_floats()
+    {
+        QuickRow[] rows = [.. CacheSuite.Rows(InstructionSets.Default)];
+        string isa = InstructionSets.Default.ToString();
+
+        Assert.Equal([$"{Case} {isa}"], Row($"{Case} bfloat16 {isa}").Baseline);
+        Assert.Equal([$"{Case} float16 {isa}"], Row($"{Case} float16 ONNX Runtime GroupQueryAttention of float16").Baseline);
+        Assert.Equal([$"{Case} int8 {isa}"], Row($"{Case} int8 ONNX Runtime GroupQueryAttention").Baseline);
+        Assert.Equal([$"{Case} int4-group32 {isa}"], Row($"{Case} int4 ONNX Runtime GroupQueryAttention").Baseline);
+        Assert.Equal(4, rows.Count(row => row.Baseline.IsEmpty));
+        Assert.All(rows, row => Assert.Subset(rows.Where(static row => row.IsFastAttn).Select(static row => row.FullName).ToHashSet(), row.Baseline.ToHashSet()));
+
+        QuickRow Row(string name) => rows.Single(row => row.FullName == name);
+    }
+
+    [Fact]
+    public void A_quick_run_measures_a_cache()
+    {
+        var @case = new AttentionCase("cache", new(1, 2, 2, 1, 100), 16) { Element = StoredElement.Float16 };
+        PeerRow own = new(@case, new FastAttnPeer(), InstructionSets.Default);
+
+        QuickResult result = new QuickRunner([own, new PeerRow(@case, new OnnxCachePeer(), InstructionSets.Default) { Baseline = [own.FullName] }], threads: 1, rounds: 1, TextWriter.Null).Run();
+
+        Assert.All(result.Cases, static row => Assert.True(row.ReadGigabytesPerSecond > 0));
+    }
+
+    [Fact]
+    public void Report_has_a_row_for_each_element_that_anyone_takes()
+    {
+        ReportResults sample = SampleResults.Create();
+        ReportResults results = sample with
+        {
+            Figures =
+            [
+                .. sample.Figures,
+                Figure(StoredElement.Float32, FastAttnPeer.LibraryName, 10), Figure(StoredElement.Float32, "ONNX Runtime A", 15),
+                Figure(StoredElement.Float16, FastAttnPeer.LibraryName, 6), Figure(StoredElement.Float16, "ONNX Runtime A", 40), Figure(StoredElement.Float16, "ONNX Runtime B", 30),
+                Figure(StoredElement.BFloat16, FastAttnPeer.LibraryName, 5),
+                Figure(StoredElement.Int4Group32, FastAttnPeer.LibraryName, 3), Figure(StoredElement.Int4, "ONNX Runtime A", 4),
+            ],
+        };
+
+        // 100 MB in 10 ms are 10 GB/s; the sample reads 20 GB/s.
+        Assert.Contains(
+            $"""
+            | case | element | ms | GB/s | of the bandwidth | of the time of float32 | ONNX Runtime, ms | × ONNX Runtime |
+            | --- | --- | ---: | ---: | ---: | ---: | ---: | ---: |
+            | {Case} | float32 | 10.00 | 10.0 | 50% | 1.00 | 15.00 | 1.50 |
+            | {Case} | float16 | 6.00 | 8.3 | 42% | 0.60 | 30.00 | 5.00 |
+            | {Case} | bfloat16 | 5.00 | 10.0 | 50% | 0.50 |  |  |
+            | {Case} | int4-group32 | 3.00 | 4.2 | 21% | 0.30 | 4.00 | 1.33 |
+            | {Case} | int4 |  |  |  |  | 4.00 |  |
+
+            """,
+            ReportMarkdown.Compose(results, []),
+            StringComparison.Ordinal);
+        using var folder = new TemporaryFolder();
+        ResultsFile.Write(results, folder.Info);
+        Assert.Equal(results.Figures, ResultsFile.Read(folder.Path).Figures);
+
+        static CaseFigure Figure(StoredElement element, string peer, double milliseconds) => new(
+            ReportSuite.Cache, element == StoredElement.Float32 ? Case : $"{Case} {StoredElements.NameOf(element)}", 1, 32768, 128, 1e9, 1e8,
+            1e8 * StoredElements.BitsOf(element) / 32, peer, 1, SampleResults.Quiet(milliseconds), 0, element);
+    }
+}
