@@ -18,6 +18,33 @@ internal readonly unsafe struct RowWidening<TVector>(byte* row, float* destinati
     [MethodImpl(MethodImplOptions.AggressiveInlining)]
     public static void Widen(in StoredRows rows, int index, float* destination, int columns) => Widen(rows, rows.Row(index), 0, index, destination, columns);
 
+    /// <summary>Widens rows that stand at the stride, scaled.</summary>
+    /// <param name="rows">The rows.</param>
+    /// <param name="first">The first of them.</param>
+    /// <param name="count">How many.</param>
+    /// <param name="destination">Written: for each row as many floats as there are columns.</param>
+    /// <param name="columns">Elements of a row.</param>
+    [MethodImpl(MethodImplOptions.AggressiveOptimization)]
+    public static void Widen(in StoredRows rows, int first, int count, float* destination, int columns)
+    {
+        byte* row = rows.Row(first);
+        switch (rows.Element)
+        {
+            case AttentionElement.Int8Group32:
+                for (int i = 0; i < count; i++, row += rows.Stride, destination += columns)
+                    WidenInt8Groups(row, destination, columns);
+                break;
+            case AttentionElement.Int4Group32:
+                for (int i = 0; i < count; i++, row += rows.Stride, destination += columns)
+                    WidenInt4Groups(row, destination, columns);
+                break;
+            default:
+                for (int i = 0; i < count; i++, row += rows.Stride, destination += columns)
+                    Widen(rows, row, 0, first + i, destination, columns);
+                break;
+        }
+    }
+
     /// <summary>Widens a part of a row, scaled.</summary>
     /// <param name="rows">The rows.</param>
     /// <param name="row">The part.</param>
@@ -59,35 +86,31 @@ internal readonly unsafe struct RowWidening<TVector>(byte* row, float* destinati
     }
 
     /// <summary>x = d·q for each group: d, then 32 integers.</summary>
-    [MethodImpl(MethodImplOptions.AggressiveOptimization)]
+    [MethodImpl(MethodImplOptions.AggressiveInlining)]
     private static void WidenInt8Groups(byte* group, float* destination, int columns)
     {
-        for (int c = 0; c < columns; c += AttentionInput.GroupLength)
+        const int Length = AttentionInput.GroupLength;
+        for (float* end = destination + columns; destination < end; destination += Length, group += sizeof(ushort) + Length)
         {
             TVector scale = TVector.Create(Half(group));
-            group += sizeof(ushort);
-            for (int i = 0; i < AttentionInput.GroupLength; i += TVector.Count)
-                (TVector.LoadInt8((sbyte*)group + i) * scale).Store(ref destination[c + i]);
-            group += AttentionInput.GroupLength;
+            for (int i = 0; i < Length; i += TVector.Count)
+                (TVector.LoadInt8((sbyte*)group + sizeof(ushort) + i) * scale).Store(ref destination[i]);
         }
     }
 
     /// <summary>x = d·q + m for each group: d, m, then 16 bytes, the lower halves before the upper ones.</summary>
-    [MethodImpl(MethodImplOptions.AggressiveOptimization)]
+    [MethodImpl(MethodImplOptions.AggressiveInlining)]
     private static void WidenInt4Groups(byte* group, float* destination, int columns)
     {
-        const int Bytes = AttentionInput.GroupLength / 2;
-        for (int c = 0; c < columns; c += AttentionInput.GroupLength)
+        const int Length = AttentionInput.GroupLength, Nibbles = Length / 2, Start = 2 * sizeof(ushort);
+        for (float* end = destination + columns; destination < end; destination += Length, group += Start + Nibbles)
         {
             TVector scale = TVector.Create(Half(group)), min = TVector.Create(Half(group + sizeof(ushort)));
-            group += 2 * sizeof(ushort);
-            for (int i = 0; i < Bytes; i += TVector.Count)
+            for (int i = 0; i < Nibbles; i += TVector.Count)
             {
-                TVector.MultiplyAdd(TVector.LoadLowerNibbles(group + i), scale, min).Store(ref destination[c + i]);
-                TVector.MultiplyAdd(TVector.LoadUpperNibbles(group + i), scale, min).Store(ref destination[c + Bytes + i]);
+                TVector.MultiplyAdd(TVector.LoadLowerNibbles(group + Start + i), scale, min).Store(ref destination[i]);
+                TVector.MultiplyAdd(TVector.LoadUpperNibbles(group + Start + i), scale, min).Store(ref destination[Nibbles + i]);
             }
-
-            group += Bytes;
         }
     }
 

@@ -123,14 +123,15 @@ internal static unsafe class DecodeTile<TVector>
     [MethodImpl(MethodImplOptions.AggressiveOptimization)]
     private static BlockRows Widen(in StoredRows stored, int first, int count, int columns, float* near, nint ahead)
     {
-        long bytes = AttentionInput.BytesOf(stored.Element, columns);
-        for (int i = 0; i < count; i++)
+        long bytes = ahead == 0 ? 0 : AttentionInput.BytesOf(stored.Element, columns);
+        byte* next = stored.Row(first) + ahead;
+        for (int i = 0; i < count; i++, next += stored.Stride)
         {
-            for (long line = 0; ahead != 0 && line < bytes; line += LineBytes)
-                Prefetcher.AskForLine(ref *(float*)(stored.Row(first + i) + ahead + line));
-            RowWidening<TVector>.Widen(stored, first + i, near + (long)i * columns, columns);
+            for (long line = 0; line < bytes; line += LineBytes)
+                Prefetcher.AskForLine(ref *(float*)(next + line));
         }
 
+        RowWidening<TVector>.Widen(stored, first, count, near, columns);
         return new((byte*)near, (long)columns * sizeof(float));
     }
 
