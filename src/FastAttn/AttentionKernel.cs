@@ -234,7 +234,7 @@ public abstract class AttentionKernel
         CancellationToken cancellation)
     {
         fixed (byte* q = &query.Start, k = &key.Start, v = &value.Start)
-        fixed (float* o = output, lse = logSumExp, slopes = options.AlibiSlopes, sinks = options.Sinks)
+        fixed (float* o = output, lse = logSumExp, slopes = options.AlibiSlopes, sinks = options.Sinks, keyScales = key.Scales.Scales, valueScales = value.Scales.Scales)
         fixed (int* keyLengths = options.KeyLengths, queryLengths = options.QueryLengths, positionOffsets = options.PositionOffsets, queryStarts = options.QueryStarts, keyStarts = options.KeyStarts, pages = options.KeyPages.Table)
         fixed (AttentionCall* pinned = &call)
         fixed (byte* floats = &options.MaskOf(MaskElement.Float).Start, bytes = &options.MaskOf(MaskElement.Byte).Start, bits = &options.MaskOf(MaskElement.Bit).Start)
@@ -242,6 +242,8 @@ public abstract class AttentionKernel
             call.Operands.Query = (float*)q;
             call.Operands.Key.Start = k;
             call.Operands.Value.Start = v;
+            call.Operands.Key.Scales = keyScales;
+            call.Operands.Value.Scales = valueScales;
             call.Operands.Output = o;
             call.Operands.PageTable = pages;
             call.Operands.LogSumExp = lse;

@@ -90,7 +90,7 @@ public static class AttentionReference
                     ReadOnlySpan<float> q = Row(query, call.Operands.QueryStrides, sequence.QueryBatch, h, sequence.QueryStart + i, queryRow);
                     for (int j = 0; j < s.Length; j++)
                     {
-                        s[j] = Score<T>(q, StoredRow(key, call.Operands.Key.Strides, options.KeyPages, sequence, shape.Batch, keyValueHead, j, keyRow), options);
+                        s[j] = Score<T>(q, StoredRow(key, call.Operands.Key, options.KeyPages, sequence, shape.Batch, keyValueHead, j, keyRow), options);
                         s[j] = Masked(Softcapped(s[j], options), b, h, i, j, sequence, call, mask, options);
                     }
 
@@ -121,7 +121,7 @@ public static class AttentionReference
                     {
                         if (!Sees(b, h, i, j, sequence, call, mask, options))
                             continue;
-                        ReadOnlySpan<float> v = StoredRow(value, call.Operands.Value.Strides, options.KeyPages, sequence, shape.Batch, keyValueHead, j, valueRow);
+                        ReadOnlySpan<float> v = StoredRow(value, call.Operands.Value, options.KeyPages, sequence, shape.Batch, keyValueHead, j, valueRow);
                         for (int c = 0; c < valueDim; c++)
                             o[c] += s[j] * T.CreateTruncating(v[c]);
                     }
@@ -178,7 +178,7 @@ public static class AttentionReference
                     Span<T> s = scores.Slice(((b * shape.QueryHeads + h) * shape.QueryLength + i) * shape.KeyLength, shape.KeyLength);
                     for (int j = 0; j < s.Length; j++)
                     {
-                        s[j] = Score<T>(q, StoredRow(key, call.Operands.Key.Strides, options.KeyPages, sequence, shape.Batch, h / call.GroupSize, j, keyRow), options);
+                        s[j] = Score<T>(q, StoredRow(key, call.Operands.Key, options.KeyPages, sequence, shape.Batch, h / call.GroupSize, j, keyRow), options);
                         if (stage >= AttentionScoreStage.Softcapped)
                             s[j] = Softcapped(s[j], options);
                         if (stage >= AttentionScoreStage.Masked)
@@ -261,14 +261,20 @@ public static class AttentionReference
     private static ReadOnlySpan<float> Row(in AttentionInput input, in AttentionStrides strides, int batch, int head, int token, Span<float> scratch) =>
         input.Row(Start(strides, batch, head, token), scratch);
 
-    /// <summary>Key or value j of a sequence.</summary>
+    /// <summary>Key or value j of a sequence, scaled.</summary>
     private static ReadOnlySpan<float> StoredRow(
-        in AttentionInput input, in AttentionStrides strides, in AttentionPages pages, in Sequence sequence, int batch, int head, int j, Span<float> scratch)
+        in AttentionInput input, in CallOperands.Stored stored, in AttentionPages pages, in Sequence sequence, int batch, int head, int j, Span<float> scratch)
     {
-        if (!pages.IsGiven)
-            return Row(input, strides, sequence.KeyBatch, head, sequence.KeyStart + j, scratch);
-        int page = pages.Table[sequence.Index * pages.PagesOfSequence(batch) + j / pages.PageSize];
-        return Row(input, strides, page, head, j % pages.PageSize, scratch);
+        (int place, int token) = pages.IsGiven
+            ? (pages.Table[sequence.Index * pages.PagesOfSequence(batch) + j / pages.PageSize], j % pages.PageSize)
+            : (sequence.KeyBatch, sequence.KeyStart + j);
+        ReadOnlySpan<float> row = Row(input, stored.Strides, place, head, token, scratch);
+        if (input.Element != AttentionElement.Int8)
+            return row;
+        ReadOnlySpan<float> scales = input.Scales.Scales;
+        for (int c = 0; c < scratch.Length; c++)
+            scratch[c] *= stored.HasChannelScales ? scales[head * scratch.Length + c] : scales[(int)Start(stored.ScaleStrides, place, head, token)];
+        return row;
     }
 
     private static long Start(in AttentionStrides strides, int batch, int head, int token) =>

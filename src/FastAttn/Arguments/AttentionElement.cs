@@ -14,4 +14,18 @@ public enum AttentionElement
 
     /// <summary>The upper halves of 32-bit floating-point numbers: <see cref="FastAttn.BFloat16"/>.</summary>
     BFloat16,
+
+    /// <summary>8-bit integers, whose scales stand apart (<see cref="AttentionScales"/>): <c>x = scale·q</c>.</summary>
+    Int8,
+
+    /// <summary>
+    /// Groups of 32 elements of a row with a scale each, 34 bytes: a <see cref="System.Half"/> d, then 32 8-bit integers q: <c>x = d·q</c>. They are ggml's <c>q8_0</c>.
+    /// </summary>
+    Int8Group32,
+
+    /// <summary>
+    /// Groups of 32 elements of a row with a scale and a minimum each, 20 bytes: a <see cref="System.Half"/> d, a <see cref="System.Half"/> m, then 16 bytes, of which byte i holds
+    /// the 4 bits q of element i in its lower half and those of element i + 16 in its upper half: <c>x = d·q + m</c>. They are ggml's <c>q4_1</c>.
+    /// </summary>
+    Int4Group32,
 }

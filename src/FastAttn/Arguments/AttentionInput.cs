@@ -5,16 +5,20 @@ using System.Runtime.InteropServices;
 namespace FastAttn;
 
 /// <summary>
-/// Queries, keys or values, and where their rows stand. Arrays and spans convert to it. Keys and values may be kept in 16 bits an element, each of them
-/// in its own type: they are widened to float32 where they are read, exactly, and take half the memory and, where memory is what a call waits for,
-/// half the time. Queries are floats.
+/// Queries, keys or values, and where their rows stand. Arrays and spans convert to it. Keys and values may be kept in 16, 8 or 4 bits an element, each of them
+/// in its own type: they are widened to float32 where they are read, and take as much less memory and, where memory is what a call waits for, less time. All arithmetic is float32.
+/// Queries are floats.
 /// </summary>
 /// <remarks>
-/// Buffers may be longer than needed, as pooled arrays are. To widen halves takes more instructions than to widen bfloat16 numbers: where some queries, 5 to half a vector's
-/// lanes, share keys and values of <see cref="Half"/>, a call takes up to 1.5 times as long as with floats (Zen 4); with one query it takes 0.6 times as long, and with many as long.
+/// Buffers may be longer than needed, as pooled arrays are. <see cref="KeyValueQuantizer"/> makes integers of floats.
 /// </remarks>
 public readonly ref struct AttentionInput
 {
+    /// <summary>Elements in a group.</summary>
+    internal const int GroupLength = 32;
+
+    private const int Int8GroupBytes = sizeof(ushort) + GroupLength, Int4GroupBytes = 2 * sizeof(ushort) + GroupLength / 2;
+
     private readonly ref readonly byte _start;
 
     /// <summary>Floats.</summary>
@@ -41,6 +45,13 @@ public readonly ref struct AttentionInput
     {
     }
 
+    /// <summary>8-bit keys or values with scales.</summary>
+    /// <param name="elements">The integers q of <c>x = scale·q</c>.</param>
+    /// <param name="scales">The scales.</param>
+    /// <param name="strides">Where rows stand, in elements; null for the order of the shape's <see cref="AttentionShape.Layout"/>.</param>
+    public AttentionInput(ReadOnlySpan<sbyte> elements, AttentionScales scales, AttentionStrides? strides = null)
+        : this(ref Unsafe.As<sbyte, byte>(ref MemoryMarshal.GetReference(elements)), elements.Length, AttentionElement.Int8, strides) => Scales = scales;
+
     private AttentionInput(ref readonly byte start, int length, AttentionElement element, AttentionStrides? strides)
     {
         _start = ref start;
@@ -58,14 +69,33 @@ public readonly ref struct AttentionInput
     /// <summary>Where rows stand; null for the shape's <see cref="AttentionShape.Layout"/>.</summary>
     public AttentionStrides? Strides { get; }
 
+    /// <summary>The scales of <see cref="AttentionElement.Int8"/>.</summary>
+    public AttentionScales Scales { get; }
+
     /// <summary>The first byte; null without elements.</summary>
     internal ref readonly byte Start => ref _start;
 
-    /// <summary>Bytes of an element.</summary>
-    internal int ElementBytes => BytesOf(Element);
+    /// <summary>Keys or values in groups of 32 elements, each group with its own scale.</summary>
+    /// <param name="groups">The groups: a row of dimension d, a multiple of 32, is d / 32 of them.</param>
+    /// <param name="element"><see cref="AttentionElement.Int8Group32"/> or <see cref="AttentionElement.Int4Group32"/>.</param>
+    /// <param name="strides">Where rows stand, in elements, multiples of 32; null for the order of the shape's <see cref="AttentionShape.Layout"/>.</param>
+    /// <exception cref="ArgumentOutOfRangeException">The elements are not in groups.</exception>
+    public static AttentionInput OfGroups(ReadOnlySpan<byte> groups, AttentionElement element, AttentionStrides? strides = null)
+    {
+        if (element is not (AttentionElement.Int8Group32 or AttentionElement.Int4Group32))
+            throw new ArgumentOutOfRangeException(nameof(element), element, "The elements of this type are not in groups.");
+        return new(ref MemoryMarshal.GetReference(groups), (int)Math.Min(groups.Length / BytesOf(element, GroupLength) * GroupLength, int.MaxValue), element, strides);
+    }
 
-    /// <summary>Bytes of an element of a type.</summary>
-    internal static int BytesOf(AttentionElement element) => element == AttentionElement.Float32 ? sizeof(float) : sizeof(ushort);
+    /// <summary>Bytes of some elements, whole groups of them.</summary>
+    internal static long BytesOf(AttentionElement element, long count) => element switch
+    {
+        AttentionElement.Float32 => sizeof(float) * count,
+        AttentionElement.Int8 => count,
+        AttentionElement.Int8Group32 => count / GroupLength * Int8GroupBytes,
+        AttentionElement.Int4Group32 => count / GroupLength * Int4GroupBytes,
+        _ => sizeof(ushort) * count,
+    };
 
     /// <summary>Floats in the order of the shape's layout.</summary>
     /// <param name="elements">The floats.</param>
@@ -107,20 +137,39 @@ public readonly ref struct AttentionInput
     internal ReadOnlySpan<float> Floats() =>
         Element == AttentionElement.Float32 ? MemoryMarshal.CreateReadOnlySpan(in Unsafe.As<byte, float>(ref Unsafe.AsRef(in _start)), Length) : throw new InvalidOperationException("These are no floats.");
 
-    /// <summary>Some elements as floats: those of the buffer itself where it holds floats.</summary>
-    /// <param name="first">The first of them.</param>
+    /// <summary>Some elements as floats, without scales that stand apart: those of the buffer itself where it holds floats.</summary>
+    /// <param name="first">The first of them; the begin of a group.</param>
     /// <param name="scratch">Memory for as many floats as are read.</param>
     internal ReadOnlySpan<float> Row(long first, Span<float> scratch)
     {
         if (Element == AttentionElement.Float32)
             return Floats().Slice((int)first, scratch.Length);
-        ref ushort row = ref Unsafe.Add(ref Unsafe.As<byte, ushort>(ref Unsafe.AsRef(in _start)), (nint)first);
+        ReadOnlySpan<byte> bytes = MemoryMarshal.CreateReadOnlySpan(in Unsafe.Add(ref Unsafe.AsRef(in _start), (nint)BytesOf(Element, first)), (int)BytesOf(Element, scratch.Length));
         for (int i = 0; i < scratch.Length; i++)
-        {
-            ushort bits = Unsafe.Add(ref row, i);
-            scratch[i] = Element == AttentionElement.Float16 ? (float)BitConverter.UInt16BitsToHalf(bits) : BitConverter.UInt32BitsToSingle((uint)bits << 16);
-        }
-
+            scratch[i] = At(bytes, i);
         return scratch;
+    }
+
+    /// <summary>One element of a row, as its type says it.</summary>
+    private float At(ReadOnlySpan<byte> row, int index)
+    {
+        int place = index % GroupLength;
+        ReadOnlySpan<byte> group = row[(int)BytesOf(Element, index - place)..];
+        switch (Element)
+        {
+            case AttentionElement.Float16:
+                return (float)MemoryMarshal.Cast<byte, Half>(row)[index];
+            case AttentionElement.BFloat16:
+                return (float)MemoryMarshal.Cast<byte, BFloat16>(row)[index];
+            case AttentionElement.Int8:
+                return (sbyte)row[index];
+            case AttentionElement.Int8Group32:
+                return (float)MemoryMarshal.Read<Half>(group) * (sbyte)group[sizeof(ushort) + place];
+            default:
+                const int Bits = 4, Mask = 15;
+                byte pair = group[2 * sizeof(ushort) + place % (GroupLength / 2)];
+                int q = place < GroupLength / 2 ? pair & Mask : pair >> Bits;
+                return (float)MemoryMarshal.Read<Half>(group) * q + (float)MemoryMarshal.Read<Half>(group[sizeof(ushort)..]);
+        }
     }
 }

@@ -66,7 +66,7 @@ public sealed class KeyValuePagePool : IDisposable
         if (elements > int.MaxValue)
             throw new ArgumentOutOfRangeException(nameof(pageCount), pageCount, $"Pages {pageCount} × key-value heads {keyValueHeads} × page size {pageSize} × dimension {Math.Max(HeadDim, ValueDim)} are {elements} elements; a pool has {int.MaxValue} at most.");
         References = new(pageCount);
-        _memory = new((long)rows * HeadDim * AttentionInput.BytesOf(keyElement), (long)rows * ValueDim * AttentionInput.BytesOf(valueElement));
+        _memory = new((long)rows * KeyBytes, (long)rows * ValueBytes);
     }
 
     /// <summary>All pages, free or not.</summary>
@@ -96,6 +96,16 @@ public sealed class KeyValuePagePool : IDisposable
     /// <summary>Which pages are taken, and how often.</summary>
     internal PageReferences References { get; }
 
+    /// <summary>All keys: [pages, H_kv, page size, d_k], the pages where other inputs have sequences. The memory is held.</summary>
+    internal unsafe AttentionInput Keys => Input(_memory.Keys, KeyElement, HeadDim);
+
+    /// <summary>All values, likewise.</summary>
+    internal unsafe AttentionInput Values => Input(_memory.Values, ValueElement, ValueDim);
+
+    private int KeyBytes => (int)AttentionInput.BytesOf(KeyElement, HeadDim);
+
+    private int ValueBytes => (int)AttentionInput.BytesOf(ValueElement, ValueDim);
+
     /// <summary>
     /// Frees the memory, once calls that use it are over. The pool's sequences are of no use then, and an <see cref="ObjectDisposedException"/> says so.
     /// </summary>
@@ -112,17 +122,11 @@ public sealed class KeyValuePagePool : IDisposable
     /// <summary>Throws where the memory has been freed.</summary>
     internal void ThrowIfDisposed() => ObjectDisposedException.ThrowIf(_memory.IsClosed, this);
 
-    /// <summary>All keys: [pages, H_kv, page size, d_k], the pages where other inputs have sequences. The memory is held.</summary>
-    internal unsafe AttentionInput Keys => Input(_memory.Keys, KeyElement, HeadDim);
-
-    /// <summary>All values, likewise.</summary>
-    internal unsafe AttentionInput Values => Input(_memory.Values, ValueElement, ValueDim);
-
     /// <summary>The bytes of a key. The memory is held.</summary>
-    internal unsafe Span<byte> KeyRow(int page, int head, int token) => Row(_memory.Keys, page, head, token, HeadDim * AttentionInput.BytesOf(KeyElement));
+    internal unsafe Span<byte> KeyRow(int page, int head, int token) => Row(_memory.Keys, page, head, token, KeyBytes);
 
     /// <summary>The bytes of a value. The memory is held.</summary>
-    internal unsafe Span<byte> ValueRow(int page, int head, int token) => Row(_memory.Values, page, head, token, ValueDim * AttentionInput.BytesOf(ValueElement));
+    internal unsafe Span<byte> ValueRow(int page, int head, int token) => Row(_memory.Values, page, head, token, ValueBytes);
 
     /// <summary>The number of a row among all, of keys as of values.</summary>
     internal long RowOf(int page, int head, int token) => ((long)page * KeyValueHeads + head) * PageSize + token;
@@ -132,12 +136,16 @@ public sealed class KeyValuePagePool : IDisposable
     {
         for (int head = 0; head < KeyValueHeads; head++)
         {
-            Copy(_memory.Keys, head, HeadDim * AttentionInput.BytesOf(KeyElement));
-            Copy(_memory.Values, head, ValueDim * AttentionInput.BytesOf(ValueElement));
+            Copy(_memory.Keys, head, KeyBytes);
+            Copy(_memory.Values, head, ValueBytes);
         }
 
-        void Copy(byte* start, int head, int rowBytes) =>
-            new ReadOnlySpan<byte>(start + RowOf(from, head, 0) * rowBytes, tokens * rowBytes).CopyTo(new(start + RowOf(to, head, 0) * rowBytes, tokens * rowBytes));
+        void Copy(byte* start, int head, int rowBytes)
+        {
+            // Both are rows 0 to tokens − 1 of one head in a page.
+            long bytes = (long)tokens * rowBytes;
+            Buffer.MemoryCopy(start + RowOf(from, head, 0) * rowBytes, start + RowOf(to, head, 0) * rowBytes, bytes, bytes);
+        }
     }
 
     private static void CheckDim(int dim, string name)

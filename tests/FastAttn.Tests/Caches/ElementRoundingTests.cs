@@ -65,7 +65,7 @@ public static class ElementRoundingTests
 
     private static byte[] Bytes(AttentionElement element, float[] numbers)
     {
-        var bytes = new byte[numbers.Length * AttentionInput.BytesOf(element)];
+        var bytes = new byte[AttentionInput.BytesOf(element, numbers.Length)];
         ElementRounding.Round(element, numbers, bytes);
         return bytes;
     }

@@ -93,7 +93,7 @@ internal readonly unsafe struct KeyValueBlocks<TVector>
     [MethodImpl(MethodImplOptions.AggressiveInlining)]
     public void AskForValues(ref Prefetcher ahead, in KeyValueBlock block, int tile)
     {
-        int bytes = ValueDim * AttentionInput.BytesOf(Values.Element);
+        long bytes = AttentionInput.BytesOf(Values.Element, ValueDim);
         if (IsFirstOfHead && tile == 0)
             Add(ref ahead, block.GivenValues, bytes, 0, block.Count);
         if (tile == 1 && Values.Stride != bytes)
@@ -108,7 +108,7 @@ internal readonly unsafe struct KeyValueBlocks<TVector>
     public void AskForNextKeys(ref Prefetcher ahead, in KeyValueBlock block, int tile)
     {
         if (tile == 0 && (IsFirstOfHead || CopiesKeys))
-            Add(ref ahead, Keys, HeadDim * AttentionInput.BytesOf(Keys.Element), block.First + block.Count, Math.Min(KeyBlock, block.KeysAfter));
+            Add(ref ahead, Keys, AttentionInput.BytesOf(Keys.Element, HeadDim), block.First + block.Count, Math.Min(KeyBlock, block.KeysAfter));
     }
 
     /// <summary>Asks for the first keys of the head that is next, if it is another.</summary>
@@ -119,7 +119,7 @@ internal readonly unsafe struct KeyValueBlocks<TVector>
     public void AskForHead(ref Prefetcher ahead, in StoredRows keys, int count)
     {
         if (keys.Start != Keys.Start || keys.Pages != Keys.Pages)
-            Add(ref ahead, keys, HeadDim * AttentionInput.BytesOf(keys.Element), 0, Math.Min(KeyBlock, count));
+            Add(ref ahead, keys, AttentionInput.BytesOf(keys.Element, HeadDim), 0, Math.Min(KeyBlock, count));
     }
 
     /// <summary>
@@ -139,7 +139,7 @@ internal readonly unsafe struct KeyValueBlocks<TVector>
 
     /// <summary>Adds rows to what is asked for; of those in pages only those that are in the first one's.</summary>
     [MethodImpl(MethodImplOptions.AggressiveInlining)]
-    private static void Add(ref Prefetcher ahead, in StoredRows rows, int bytes, int first, int count)
+    private static void Add(ref Prefetcher ahead, in StoredRows rows, long bytes, int first, int count)
     {
         if (count > 0)
             ahead.AddBytes(rows.Row(first), rows.Stride, bytes, rows.Together(first, count));
@@ -162,7 +162,7 @@ internal readonly unsafe struct KeyValueBlocks<TVector>
         float* row = destination;
         for (int j = 0; j < rows; j++, row += columns)
         {
-            StoredElements.Visit(source.Element, new RowWidening<TVector>(source.Row(Math.Min(j, sourceRows - 1)), row, sourceColumns));
+            RowWidening<TVector>.Widen(source, Math.Min(j, sourceRows - 1), row, sourceColumns);
             new Span<float>(row + sourceColumns, columns - sourceColumns).Clear();
         }
 

@@ -2,7 +2,7 @@ using System.Runtime.CompilerServices;
 
 namespace FastAttn.Runtime;
 
-/// <summary>The one place that says how each type of elements is read.</summary>
+/// <summary>The one place that says how each type of elements that stand alone is read.</summary>
 internal static class StoredElements
 {
     /// <summary>Does something with elements of a type.</summary>
@@ -19,6 +19,9 @@ internal static class StoredElements
                 break;
             case AttentionElement.BFloat16:
                 visitor.Visit<StoredBFloat16>();
+                break;
+            case AttentionElement.Int8:
+                visitor.Visit<StoredInt8>();
                 break;
             default:
                 visitor.Visit<StoredFloat>();

@@ -30,6 +30,21 @@ internal readonly unsafe struct StoredRows
     /// <summary>Bytes from page to page.</summary>
     public long PageStride { get; init; }
 
+    /// <summary>The scale of row 0 or, with pages, of the first row of page 0; null where rows have none.</summary>
+    public float* Scales { get; init; }
+
+    /// <summary>Floats from scale to scale.</summary>
+    public long ScaleStride { get; init; }
+
+    /// <summary>Floats from the scales of a page to those of the next.</summary>
+    public long ScalePageStride { get; init; }
+
+    /// <summary>A scale for each column; null where columns have none.</summary>
+    public float* ColumnScales { get; init; }
+
+    /// <summary>Whether the elements of a row are in groups, so that it is read as a whole.</summary>
+    public bool IsInGroups => Element is AttentionElement.Int8Group32 or AttentionElement.Int4Group32;
+
     /// <summary>Rows of floats that follow each other without a gap.</summary>
     /// <param name="rows">The first row.</param>
     /// <param name="columns">Floats in a row.</param>
@@ -45,18 +60,41 @@ internal readonly unsafe struct StoredRows
 
     /// <summary>The rows from one on.</summary>
     [MethodImpl(MethodImplOptions.AggressiveInlining)]
-    public StoredRows From(int index) => Pages == null ? this with { Start = Start + index * Stride } : new(this, _first + index);
+    public StoredRows From(int index)
+    {
+        if (Pages != null)
+            return new(this, _first + index);
+        return this with { Start = Start + index * Stride, Scales = Scales == null ? null : Scales + index * ScaleStride };
+    }
 
     /// <summary>How many rows from one on stand at the stride, at most <paramref name="count"/>: all, or those up to the end of its page.</summary>
     [MethodImpl(MethodImplOptions.AggressiveInlining)]
     public int Together(int index, int count) => Pages == null ? count : Math.Min(count, PageSize - (_first + index) % PageSize);
 
-    /// <summary>An element of a row.</summary>
+    /// <summary>The scale of a row.</summary>
+    public float Scale(int index)
+    {
+        if (Pages == null)
+            return Scales[index * ScaleStride];
+        (int page, int row) = Math.DivRem(_first + index, PageSize);
+        return Scales[Pages[page] * ScalePageStride + row * ScaleStride];
+    }
+
+    /// <summary>Copies the scales of the first rows.</summary>
+    public void CopyScales(float* destination, int count)
+    {
+        for (int i = 0; i < count; i++)
+            destination[i] = Scale(i);
+    }
+
+    /// <summary>An element of a row, scaled.</summary>
     public float At(int row, int column)
     {
-        float number;
-        StoredElements.Visit(Element, new RowWidening<Lanes1>(Row(row) + column * AttentionInput.BytesOf(Element), &number, columns: 1));
-        return number;
+        const int Group = AttentionInput.GroupLength;
+        float* numbers = stackalloc float[Group];
+        int first = IsInGroups ? column / Group * Group : column, columns = IsInGroups ? Group : 1;
+        RowWidening<Lanes1>.Widen(this, Row(row) + AttentionInput.BytesOf(Element, first), first, row, numbers, columns);
+        return numbers[column - first];
     }
 
     private StoredRows(in StoredRows rows, int first)

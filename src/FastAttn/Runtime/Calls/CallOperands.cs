@@ -39,5 +39,17 @@ internal unsafe struct CallOperands
 
         /// <summary>Where rows stand, in elements. With pages, the batch axis is that of pages.</summary>
         public AttentionStrides Strides;
+
+        /// <summary>The scales of <see cref="AttentionElement.Int8"/>: for each token and head or, where <see cref="HasChannelScales"/> says so, [H_kv, d]; else null.</summary>
+        public float* Scales;
+
+        /// <summary>Where the scale of a token and head stands; with pages, the batch axis is that of pages.</summary>
+        public AttentionStrides ScaleStrides;
+
+        /// <summary>Whether there is a scale for each channel.</summary>
+        public bool HasChannelScales;
+
+        /// <summary>Whether there is a scale for each token.</summary>
+        public readonly bool HasTokenScales => Element == AttentionElement.Int8 && !HasChannelScales;
     }
 }

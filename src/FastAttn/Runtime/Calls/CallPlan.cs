@@ -135,7 +135,7 @@ internal readonly struct CallPlan
     private static double KeyValueBytes(in AttentionCall call)
     {
         ref readonly CallOperands operands = ref call.Operands;
-        int key = operands.HeadDim * AttentionInput.BytesOf(operands.Key.Element), value = operands.ValueDim * AttentionInput.BytesOf(operands.Value.Element);
+        long key = AttentionInput.BytesOf(operands.Key.Element, operands.HeadDim), value = AttentionInput.BytesOf(operands.Value.Element, operands.ValueDim);
         return (double)call.Shape.KeyValueHeads * call.Shape.KeyLength * (key + value);
     }
 

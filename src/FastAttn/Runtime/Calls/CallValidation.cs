@@ -337,27 +337,57 @@ internal static class CallValidation
 
     /// <summary>Checks keys or values; returns what they are, and of their elements those that are read.</summary>
     private static CallOperands.Stored CheckStored(
-        string name, in AttentionInput input, int batch, int heads, int tokens, int dim, AttentionLayout layout, out ReadBuffer read) =>
-        new() { Element = input.Element, Strides = CheckInput(name, input, batch, heads, tokens, dim, layout, out read) };
+        string name, in AttentionInput input, int batch, int heads, int tokens, int dim, AttentionLayout layout, out ReadBuffer read)
+    {
+        CallOperands.Stored stored = new() { Element = input.Element, Strides = CheckInput(name, input, batch, heads, tokens, dim, layout, out ReadBuffer elements) };
+        int scales = 0;
+        if (input.Element == AttentionElement.Int8)
+            stored = CheckScales(name, input.Scales, stored, batch, heads, tokens, dim, layout, out scales);
+        read = new(in elements.Start, elements.Length, input.Scales.Scales[..scales]);
+        return stored;
+    }
+
+    /// <summary>Checks the scales of keys or values; returns where they stand, and how many are read.</summary>
+    private static CallOperands.Stored CheckScales(
+        string name, in AttentionScales scales, CallOperands.Stored stored, int batch, int heads, int tokens, int dim, AttentionLayout layout, out int read)
+    {
+        stored.HasChannelScales = scales.ArePerChannel;
+        if (!scales.ArePerChannel)
+        {
+            (stored.ScaleStrides, read) = CheckBuffer(name, scales.Scales.Length, batch, heads, tokens, 1, scales.Strides, layout, "scales");
+            return stored;
+        }
+
+        long expected = (long)heads * dim;
+        if (scales.Scales.Length < expected)
+            throw new ArgumentException($"Has {scales.Scales.Length} scales; heads {heads} × dimension {dim} need {expected}.", name);
+        read = (int)expected;
+        return stored;
+    }
 
     /// <summary>Checks a buffer that is read; returns its strides, and of its elements those that are read.</summary>
     private static AttentionStrides CheckInput(
         string name, in AttentionInput input, int batch, int heads, int tokens, int dim, AttentionLayout layout, out ReadBuffer read)
     {
+        bool isInGroups = input.Element is AttentionElement.Int8Group32 or AttentionElement.Int4Group32;
+        if (isInGroups && dim % AttentionInput.GroupLength != 0)
+            throw new ArgumentException($"Elements in groups of {AttentionInput.GroupLength} need a dimension that is a multiple of it, not {dim}.", name);
         (AttentionStrides strides, int length) = CheckBuffer(name, input.Length, batch, heads, tokens, dim, input.Strides, layout);
-        read = new(in input.Start, (nuint)length * (nuint)input.ElementBytes);
+        if (isInGroups && (strides.Batch | strides.Head | strides.Length) % AttentionInput.GroupLength != 0)
+            throw new ArgumentException($"Elements in groups of {AttentionInput.GroupLength} need strides that are multiples of it, not {strides}.", name);
+        read = new(in input.Start, (nuint)AttentionInput.BytesOf(input.Element, length));
         return strides;
     }
 
     /// <summary>Checks that a buffer has all of its shape; returns its strides and the elements that they reach.</summary>
     private static (AttentionStrides Strides, int Elements) CheckBuffer(
-        string name, int length, int batch, int heads, int tokens, int dim, AttentionStrides? explicitStrides, AttentionLayout layout)
+        string name, int length, int batch, int heads, int tokens, int dim, AttentionStrides? explicitStrides, AttentionLayout layout, string elements = "elements")
     {
         if (explicitStrides is not { } strides)
         {
             long expected = Product(name, Product(name, Product(name, batch, heads), tokens), dim);
             if (length < expected)
-                throw new ArgumentException($"Has {length} elements; batch {batch} × heads {heads} × length {tokens} × dimension {dim} need {expected}.", name);
+                throw new ArgumentException($"Has {length} {elements}; batch {batch} × heads {heads} × length {tokens} × dimension {dim} need {expected}.", name);
 
             // Sizes beside a batch of 0 may be so large that their strides do not fit in 64 bits. No row is ever looked for there.
             return (batch == 0 ? default : AttentionStrides.Of(layout, heads, tokens, dim), (int)expected);
@@ -369,7 +399,7 @@ internal static class CallValidation
             return (strides, 0);
         long needed = Reach(batch, strides.Batch) + Reach(heads, strides.Head) + Reach(tokens, strides.Length) + dim;
         if (length < needed)
-            throw new ArgumentException($"Has {length} elements; its shape and strides reach element {needed}.", name);
+            throw new ArgumentException($"Has {length} {elements}; its shape and strides reach element {needed}.", name);
         return (strides, (int)needed);
     }
 
@@ -442,6 +472,7 @@ internal static class CallValidation
         {
             if (Overlap(in Bytes(written), ByteLength(written), in read.Start, read.Length))
                 throw new ArgumentException($"Overlaps {other}.", name);
+            CheckOne(name, $"the scales of {other}", written, read.Scales);
         }
 
         static void CheckOne<TRead>(string name, string other, ReadOnlySpan<TOutput> written, ReadOnlySpan<TRead> read)

@@ -13,6 +13,12 @@ internal readonly struct RowPlan
     public const int MaxRows = 64;
 
     /// <summary>
+    /// Keys, or values, that all queries take before any takes the next: 8 KiB of 128 floats each, which the first-level cache keeps beside the
+    /// queries.
+    /// </summary>
+    public const int NearRows = 16;
+
+    /// <summary>
     /// Key blocks that are taken as one. Keys and values alternate, and where one follows the other the CPU's prefetcher begins anew:
     /// 32 query heads over 8, 4096 and 32768 keys, take 1.95 and 17.1 ms with 1, 1.75 and 15.2 with 4, 1.66 and 14.0 with 16, 1.61 and
     /// 13.6 with 48 (Zen 4), which need as much more memory for scores.
@@ -40,6 +46,10 @@ internal readonly struct RowPlan
         Tile = new(rows, Math.Min(KeyBlock, call.Shape.KeyLength), call);
     }
 
+    /// <summary>Whether rows of such elements may be made floats before they meet queries: those that are read as a whole and, where many queries meet them, halves.</summary>
+    private static bool IsWidened(AttentionElement element) =>
+        element is AttentionElement.Float16 or AttentionElement.Int8Group32 or AttentionElement.Int4Group32;
+
     /// <summary>Where the parts of a worker's memory stand for few queries, which have a row each of queries, scores and outputs.</summary>
     public readonly struct TileLayout
     {
@@ -66,6 +76,12 @@ internal readonly struct RowPlan
 
         /// <summary>A copy of the present block's values.</summary>
         public readonly ScratchPart ValueStage;
+
+        /// <summary>The scales of the present block's keys or values, where each has one.</summary>
+        public readonly ScratchPart Scales;
+
+        /// <summary>Some rows as floats, where they cannot be read as they lie: <see cref="NearRows"/> of them.</summary>
+        public readonly ScratchPart Near;
 
         /// <summary>O.</summary>
         public readonly ScratchPart Output;
@@ -105,6 +121,9 @@ internal readonly struct RowPlan
             BlockStarts = ruler.Next(rows);
             BlockLimits = ruler.Next(rows);
             ValueStage = ruler.Next(blockRows * valueDim);
+            ref readonly CallOperands operands = ref call.Operands;
+            Scales = ruler.Next(operands.Key.HasTokenScales || operands.Value.HasTokenScales ? blockRows : 0);
+            Near = ruler.Next(IsWidened(operands.Key.Element) || IsWidened(operands.Value.Element) ? NearRows * Math.Max(operands.HeadDim, valueDim) : 0);
             OutputRest = ruler.Next(valueDim * rows);
             BlockSum = ruler.Next(valueDim * rows);
             PartSum = ruler.Next(valueDim * rows);

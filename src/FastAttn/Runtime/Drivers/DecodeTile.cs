@@ -17,12 +17,6 @@ namespace FastAttn.Runtime;
 internal static unsafe class DecodeTile<TVector>
     where TVector : struct, ILanes<TVector>
 {
-    /// <summary>
-    /// Keys, or values, that all queries take before any takes the next: 8 KiB of 128 floats each, which the first-level cache keeps beside the
-    /// queries.
-    /// </summary>
-    private const int NearRows = 16;
-
     private const int LineBytes = Prefetcher.LineFloats * sizeof(float);
 
     /// <summary>Queries in the largest register tile.</summary>
@@ -35,11 +29,17 @@ internal static unsafe class DecodeTile<TVector>
     /// <param name="headDim">Floats in a key.</param>
     /// <param name="count">Keys in the block.</param>
     /// <param name="score">S, written: <paramref name="rows"/> × <paramref name="count"/>.</param>
+    /// <param name="near">Memory for some keys as floats (<see cref="IsWidened"/>).</param>
     /// <param name="asksAhead">Whether keys are asked for before they are needed (<see cref="Distance"/>).</param>
-    public static void Scores(float* query, int rows, in StoredRows keys, int headDim, int count, float* score, bool asksAhead)
+    public static void Scores(float* query, int rows, in StoredRows keys, int headDim, int count, float* score, float* near, bool asksAhead)
     {
         fixed (StoredRows* rowsOfKeys = &keys)
-            StoredElements.Visit(keys.Element, new ScoreCall(query, rows, rowsOfKeys, headDim, count, score, asksAhead));
+        {
+            if (IsWidened(keys, rows))
+                ScoresOf<StoredFloat>(query, rows, keys, headDim, count, score, near, asksAhead);
+            else
+                StoredElements.Visit(keys.Element, new ScoreCall(query, rows, rowsOfKeys, headDim, count, score, asksAhead));
+        }
     }
 
     /// <summary>B[q][c] = Σ_j P[q][j]·V[j][c] over the keys of a block that each query sees.</summary>
@@ -52,10 +52,11 @@ internal static unsafe class DecodeTile<TVector>
     /// <param name="count">Keys in the block.</param>
     /// <param name="blockSum">B, written: <paramref name="rows"/> × <paramref name="valueDim"/>.</param>
     /// <param name="partSum">As much memory for the sum of a part.</param>
+    /// <param name="near">Memory for some values as floats (<see cref="IsWidened"/>).</param>
     /// <param name="asksAhead">Whether values are asked for before they are needed (<see cref="Distance"/>).</param>
     [MethodImpl(MethodImplOptions.AggressiveOptimization)]
     public static void Values(
-        float* probability, int rows, int* start, int* limit, in StoredRows values, int valueDim, int count, float* blockSum, float* partSum, bool asksAhead)
+        float* probability, int rows, int* start, int* limit, in StoredRows values, int valueDim, int count, float* blockSum, float* partSum, float* near, bool asksAhead)
     {
         int sums = rows * valueDim;
         LongSum<TVector>.Clear(blockSum, sums);
@@ -66,7 +67,13 @@ internal static unsafe class DecodeTile<TVector>
             int end = Math.Min(first + LongSum<TVector>.KeysPerBlockPart, count);
             float* sum = first == 0 ? blockSum : partSum;
             fixed (StoredRows* rowsOfValues = &values)
-                StoredElements.Visit(values.Element, new ValueCall(probability, rows, start, limit, rowsOfValues, valueDim, first, end, count, sum, asksAhead));
+            {
+                if (IsWidened(values, rows))
+                    AddValues<StoredFloat>(probability, rows, start, limit, values, valueDim, first, end, count, sum, near, asksAhead);
+                else
+                    StoredElements.Visit(values.Element, new ValueCall(probability, rows, start, limit, rowsOfValues, valueDim, first, end, count, sum, asksAhead));
+            }
+
             if (first > 0)
                 LongSum<TVector>.MovePart(partSum, blockSum, sums);
         }
@@ -84,8 +91,30 @@ internal static unsafe class DecodeTile<TVector>
         if (!asks)
             return 0;
         if (rows.Pages == null)
-            return (nint)(NearRows * rows.Stride);
+            return (nint)(RowPlan.NearRows * rows.Stride);
         return first + near < end ? (nint)(rows.Row(first + near) - rows.Row(first)) : 0;
+    }
+
+    /// <summary>
+    /// Whether rows are made floats, some at a time, before they meet the queries, rather than in registers each time that they are read: those in
+    /// groups, and halves that more than one register tile meets, which take seven instructions a vector.
+    /// </summary>
+    [MethodImpl(MethodImplOptions.AggressiveInlining)]
+    private static bool IsWidened(in StoredRows stored, int rows) => stored.IsInGroups || (stored.Element == AttentionElement.Float16 && rows > MaxQueries);
+
+    /// <summary>Some rows as floats, and those asked for that are next.</summary>
+    [MethodImpl(MethodImplOptions.AggressiveOptimization)]
+    private static BlockRows Widen(in StoredRows stored, int first, int count, int columns, float* near, nint ahead)
+    {
+        long bytes = AttentionInput.BytesOf(stored.Element, columns);
+        for (int i = 0; i < count; i++)
+        {
+            for (long line = 0; ahead != 0 && line < bytes; line += LineBytes)
+                Prefetcher.AskForLine(ref *(float*)(stored.Row(first + i) + ahead + line));
+            RowWidening<TVector>.Widen(stored, first + i, near + (long)i * columns, columns);
+        }
+
+        return new((byte*)near, (long)columns * sizeof(float));
     }
 
     /// <summary>Queries in the next register tile: five are taken as three and two, since one alone reads as much as four.</summary>
@@ -93,17 +122,18 @@ internal static unsafe class DecodeTile<TVector>
     private static int Taken(int rows) => rows == MaxQueries + 1 ? MaxQueries - 1 : Math.Min(rows, MaxQueries);
 
     [MethodImpl(MethodImplOptions.AggressiveOptimization)]
-    private static void ScoresOf<TStored>(float* query, int rows, in StoredRows stored, int headDim, int count, float* score, bool asksAhead)
+    private static void ScoresOf<TStored>(float* query, int rows, in StoredRows stored, int headDim, int count, float* score, float* widened, bool asksAhead)
         where TStored : struct, IStoredElement
     {
         for (int j = 0, near; j < count; j += near)
         {
-            near = stored.Together(j, Math.Min(NearRows, count - j));
-            BlockRows keys = new(stored.Row(j), stored.Stride);
+            near = stored.Together(j, Math.Min(RowPlan.NearRows, count - j));
+            nint distance = Distance(stored, j, near, count, asksAhead);
+            BlockRows keys = widened == null ? new(stored.Row(j), stored.Stride) : Widen(stored, j, near, headDim, widened, distance);
             for (int row = 0, taken; row < rows; row += taken)
             {
                 float* q = query + (long)row * headDim, s = score + (long)row * count + j;
-                nint ahead = Distance(stored, j, near, count, asksAhead && row == 0);
+                nint ahead = row == 0 && widened == null ? distance : 0;
                 taken = Taken(rows - row);
                 switch (taken)
                 {
@@ -231,17 +261,18 @@ internal static unsafe class DecodeTile<TVector>
     /// <summary>O[q][c] += Σ_j P[q][j]·V[j][c] over the keys from <paramref name="first"/> to <paramref name="end"/> that each query sees.</summary>
     [MethodImpl(MethodImplOptions.AggressiveOptimization)]
     private static void AddValues<TStored>(
-        float* probability, int rows, int* start, int* limit, in StoredRows stored, int valueDim, int first, int end, int count, float* output, bool asksAhead)
+        float* probability, int rows, int* start, int* limit, in StoredRows stored, int valueDim, int first, int end, int count, float* output, float* widened, bool asksAhead)
         where TStored : struct, IStoredElement
     {
         for (int j = first, near; j < end; j += near)
         {
-            near = stored.Together(j, Math.Min(NearRows, end - j));
-            BlockRows values = new(stored.Row(j), stored.Stride);
+            near = stored.Together(j, Math.Min(RowPlan.NearRows, end - j));
+            nint distance = Distance(stored, j, near, end, asksAhead);
+            BlockRows values = widened == null ? new(stored.Row(j), stored.Stride) : Widen(stored, j, near, valueDim, widened, distance);
             for (int row = 0, taken; row < rows; row += taken)
             {
                 float* p = probability + (long)row * count + j, o = output + (long)row * valueDim;
-                nint ahead = Distance(stored, j, near, end, asksAhead && row == 0);
+                nint ahead = row == 0 && widened == null ? distance : 0;
                 taken = Taken(rows - row);
                 if (!AllSee(start + row, limit + row, taken, j, near))
                     taken = 1;
@@ -415,14 +446,14 @@ internal static unsafe class DecodeTile<TVector>
     private readonly struct ScoreCall(float* query, int rows, StoredRows* keys, int headDim, int count, float* score, bool asksAhead) : IStoredVisitor
     {
         public void Visit<TStored>()
-            where TStored : struct, IStoredElement => ScoresOf<TStored>(query, rows, *keys, headDim, count, score, asksAhead);
+            where TStored : struct, IStoredElement => ScoresOf<TStored>(query, rows, *keys, headDim, count, score, widened: null, asksAhead);
     }
 
     private readonly struct ValueCall(
         float* probability, int rows, int* start, int* limit, StoredRows* values, int valueDim, int first, int end, int count, float* output, bool asksAhead) : IStoredVisitor
     {
         public void Visit<TStored>()
-            where TStored : struct, IStoredElement => AddValues<TStored>(probability, rows, start, limit, *values, valueDim, first, end, count, output, asksAhead);
+            where TStored : struct, IStoredElement => AddValues<TStored>(probability, rows, start, limit, *values, valueDim, first, end, count, output, widened: null, asksAhead);
     }
 
     /// <summary>How many queries a register tile has: the compiler drops what is for more.</summary>

@@ -22,7 +22,7 @@ internal static unsafe class RowDriver<TVector, TSpec>
         {
             QueryTile rows = tile with { FirstRow = tile.FirstRow + first, RowCount = Math.Min(RowPlan.MaxRows, tile.RowCount - first) };
             RowTile<TVector, TSpec> queries = new(call, rows, sequence, workspace.Memory);
-            queries.PackQuery(call);
+            queries.PackQuery(call, HeadRows.Keys(call.Operands, queries.Queries.Rows).ColumnScales);
 
             // As with many queries, the output shows in the end whether a value has reached a query that may not see it.
             if (!Take(call, queries, KeysAndValues(call, queries, workspace.Memory, careful: false)))
@@ -54,13 +54,15 @@ internal static unsafe class RowDriver<TVector, TSpec>
         foreach (ref readonly KeyValueBlock block in keyValues.Blocks(range))
         {
             KeyValueBlocks<TVector>.AskForBeginOfValues(block);
-            DecodeTile<TVector>.Scores(tile.Query, rowCount, block.Keys, headDim, block.Count, tile.Score, call.Plan.AsksAhead);
+            DecodeTile<TVector>.Scores(tile.Query, rowCount, block.Keys, headDim, block.Count, tile.Score, tile.Near, call.Plan.AsksAhead);
+            tile.ScaleScores(block.Keys, block.Count);
             for (int q = 0; q < rowCount; q++)
                 tile.Step(call, q, block.First, block.Count);
 
+            tile.ScaleProbabilities(block.Values, block.Count);
             keyValues.AskForBeginOfNextKeys(block);
             DecodeTile<TVector>.Values(
-                tile.Score, rowCount, tile.BlockStarts, tile.BlockLimits, block.Values, softmax.ValueDim, block.Count, range.IsOneBlock ? softmax.Output : softmax.BlockSum, softmax.PartSum, call.Plan.AsksAhead);
+                tile.Score, rowCount, tile.BlockStarts, tile.BlockLimits, block.Values, softmax.ValueDim, block.Count, range.IsOneBlock ? softmax.Output : softmax.BlockSum, softmax.PartSum, tile.Near, call.Plan.AsksAhead);
             if (!range.IsOneBlock)
                 softmax.AddBlock();
             if (keyValues.CleansValues)
@@ -69,7 +71,7 @@ internal static unsafe class RowDriver<TVector, TSpec>
 
         if (!range.IsOneBlock)
             softmax.AddRest();
-        tile.Finish(call);
+        tile.Finish(call, keyValues.CleansValues ? null : keyValues.Values.ColumnScales);
         return !KeyVisibility<TSpec>.HasRanges || softmax.IsFinite();
     }
 }

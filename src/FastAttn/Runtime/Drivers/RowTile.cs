@@ -27,6 +27,12 @@ internal readonly unsafe struct RowTile<TVector, TSpec>
     /// <summary>For each query the first key of the present block after those that it sees.</summary>
     public readonly int* BlockLimits;
 
+    /// <summary>The scales of the present block's keys or values.</summary>
+    public readonly float* Scales;
+
+    /// <summary>Memory for some rows as floats.</summary>
+    public readonly float* Near;
+
     /// <summary>m, l and O.</summary>
     public readonly RowSoftmaxState<TVector> Softmax;
 
@@ -43,6 +49,8 @@ internal readonly unsafe struct RowTile<TVector, TSpec>
         Query = layout.Query.In(memory);
         Score = layout.Score.In(memory);
         Bias = layout.Bias.In(memory);
+        Scales = layout.Scales.In(memory);
+        Near = layout.Near.In(memory);
         BlockStarts = (int*)layout.BlockStarts.In(memory);
         BlockLimits = (int*)layout.BlockLimits.In(memory);
         Softmax = new()
@@ -59,14 +67,43 @@ internal readonly unsafe struct RowTile<TVector, TSpec>
         };
     }
 
-    /// <summary>Q, scaled.</summary>
+    /// <summary>Q, scaled, and times the keys' scales of channels: q·(s∘k) = (q∘s)·k.</summary>
+    /// <param name="call">The call.</param>
+    /// <param name="channelScales">The keys' scales of channels; null for none.</param>
     [MethodImpl(MethodImplOptions.AggressiveOptimization)]
-    public void PackQuery(in AttentionCall call)
+    public void PackQuery(in AttentionCall call, float* channelScales)
     {
         int headDim = call.Operands.HeadDim;
         float scale = ScoreSteps<TVector>.QueryScale<TSpec>(call.Uses, call.Scoring);
         for (int q = 0; q < Queries.Count; q++)
-            RowSoftmax<TVector>.Scale(call.Operands.Query + Queries.Rows.Offset(q, call.Operands.QueryStrides), scale, Query + (long)q * headDim, headDim);
+        {
+            float* query = Query + (long)q * headDim;
+            RowSoftmax<TVector>.Scale(call.Operands.Query + Queries.Rows.Offset(q, call.Operands.QueryStrides), scale, query, headDim);
+            if (channelScales != null)
+                RowScaling<TVector>.Multiply(query, channelScales, headDim);
+        }
+    }
+
+    /// <summary>Multiplies the scores of a block by the scales of its keys, where each key has one.</summary>
+    [MethodImpl(MethodImplOptions.AggressiveOptimization)]
+    public void ScaleScores(in StoredRows keys, int count)
+    {
+        if (keys.Scales == null)
+            return;
+        keys.CopyScales(Scales, count);
+        for (int q = 0; q < Queries.Count; q++)
+            RowScaling<TVector>.Multiply(Score + (long)q * count, Scales, count);
+    }
+
+    /// <summary>Multiplies the probabilities of a block by the scales of its values, where each value has one, for the keys that each query sees.</summary>
+    [MethodImpl(MethodImplOptions.AggressiveOptimization)]
+    public void ScaleProbabilities(in StoredRows values, int count)
+    {
+        if (values.Scales == null)
+            return;
+        values.CopyScales(Scales, count);
+        for (int q = 0; q < Queries.Count; q++)
+            RowScaling<TVector>.Multiply(Score + (long)q * count + BlockStarts[q], Scales + BlockStarts[q], BlockLimits[q] - BlockStarts[q]);
     }
 
     /// <summary>The score steps for the keys of a block that one query sees, and the softmax step.</summary>
@@ -96,15 +133,20 @@ internal readonly unsafe struct RowTile<TVector, TSpec>
         ScoreBias<TVector, TSpec>.AddToRow(Queries, call.Uses, row, score, bias, first, count);
     }
 
-    /// <summary>O[q][c] = O[q][c] / l[q], and the log-sum-exp.</summary>
+    /// <summary>O[q][c] = O[q][c] / l[q], times the values' scales of channels, and the log-sum-exp.</summary>
+    /// <param name="call">The call.</param>
+    /// <param name="channelScales">The values' scales of channels, where O does not have them yet; null for none.</param>
     [MethodImpl(MethodImplOptions.AggressiveOptimization)]
-    public void Finish(in AttentionCall call)
+    public void Finish(in AttentionCall call, float* channelScales)
     {
         int valueDim = call.Operands.ValueDim;
         for (int q = 0; q < Queries.Count; q++)
         {
             float factor = Queries.Finish(call, q, (float)Softmax.Sum[q], Softmax.Max[q]);
-            RowSoftmax<TVector>.Scale(Softmax.Output + (long)q * valueDim, factor, call.Operands.Output + Queries.Rows.Offset(q, call.Operands.OutputStrides), valueDim);
+            float* output = call.Operands.Output + Queries.Rows.Offset(q, call.Operands.OutputStrides);
+            RowSoftmax<TVector>.Scale(Softmax.Output + (long)q * valueDim, factor, output, valueDim);
+            if (channelScales != null)
+                RowScaling<TVector>.Multiply(output, channelScales, valueDim);
         }
     }
 }

@@ -102,6 +102,14 @@ internal interface ILanes<TSelf>
     /// <param name="source">The first of them.</param>
     static abstract unsafe TSelf LoadInt8(sbyte* source);
 
+    /// <summary>Reads the lower 4 bits of <see cref="Count"/> bytes, as numbers from 0 to 15.</summary>
+    /// <param name="source">The first byte.</param>
+    static abstract unsafe TSelf LoadLowerNibbles(byte* source);
+
+    /// <summary>Reads the upper 4 bits of <see cref="Count"/> bytes, as numbers from 0 to 15.</summary>
+    /// <param name="source">The first byte.</param>
+    static abstract unsafe TSelf LoadUpperNibbles(byte* source);
+
     /// <summary>Transposes a square: lane i of vector j that is read becomes lane j of vector i that is written.</summary>
     /// <param name="source">What is read, all of it before anything is written.</param>
     /// <param name="sink">What is written.</param>

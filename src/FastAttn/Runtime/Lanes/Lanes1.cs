@@ -88,6 +88,14 @@ internal readonly struct Lanes1(float value) : ILanes<Lanes1>
 
     /// <inheritdoc/>
     [MethodImpl(MethodImplOptions.AggressiveInlining)]
+    public static unsafe Lanes1 LoadLowerNibbles(byte* source) => new(*source & 15);
+
+    /// <inheritdoc/>
+    [MethodImpl(MethodImplOptions.AggressiveInlining)]
+    public static unsafe Lanes1 LoadUpperNibbles(byte* source) => new(*source >> 4);
+
+    /// <inheritdoc/>
+    [MethodImpl(MethodImplOptions.AggressiveInlining)]
     public static void Transpose<TSource, TSink>(in TSource source, in TSink sink)
         where TSource : struct, ISquareSource<Lanes1>
         where TSink : struct, ISquareSink<Lanes1> => sink.Store(0, source.Load(0));

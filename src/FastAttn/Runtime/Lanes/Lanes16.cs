@@ -104,6 +104,14 @@ internal readonly struct Lanes16(VecF vector) : ILanes<Lanes16>
 
     /// <inheritdoc/>
     [MethodImpl(MethodImplOptions.AggressiveInlining)]
+    public static unsafe Lanes16 LoadLowerNibbles(byte* source) => new(Vec.ConvertToSingle(Avx512F.ConvertToVector512Int32(Vector128.Load(source)) & Vec.Create(15)));
+
+    /// <inheritdoc/>
+    [MethodImpl(MethodImplOptions.AggressiveInlining)]
+    public static unsafe Lanes16 LoadUpperNibbles(byte* source) => new(Vec.ConvertToSingle(Avx512F.ConvertToVector512Int32(Vector128.Load(source)) >>> 4));
+
+    /// <inheritdoc/>
+    [MethodImpl(MethodImplOptions.AggressiveInlining)]
     public static void Transpose<TSource, TSink>(in TSource source, in TSink sink)
         where TSource : struct, ISquareSource<Lanes16>
         where TSink : struct, ISquareSink<Lanes16>

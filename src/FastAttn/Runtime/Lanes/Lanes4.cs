@@ -106,6 +106,14 @@ internal readonly struct Lanes4(VecF vector) : ILanes<Lanes4>
 
     /// <inheritdoc/>
     [MethodImpl(MethodImplOptions.AggressiveInlining)]
+    public static unsafe Lanes4 LoadLowerNibbles(byte* source) => new(Vec.ConvertToSingle(Bytes(source) & Vec.Create(15)));
+
+    /// <inheritdoc/>
+    [MethodImpl(MethodImplOptions.AggressiveInlining)]
+    public static unsafe Lanes4 LoadUpperNibbles(byte* source) => new(Vec.ConvertToSingle(Bytes(source) >>> 4));
+
+    /// <inheritdoc/>
+    [MethodImpl(MethodImplOptions.AggressiveInlining)]
     public static void Transpose<TSource, TSink>(in TSource source, in TSink sink)
         where TSource : struct, ISquareSource<Lanes4>
         where TSink : struct, ISquareSink<Lanes4>
@@ -128,4 +136,8 @@ internal readonly struct Lanes4(VecF vector) : ILanes<Lanes4>
     /// <summary>Halves, each where a float's bits are (<see cref="HalfBits"/>).</summary>
     [MethodImpl(MethodImplOptions.AggressiveInlining)]
     private static unsafe Vector128<int> Bits(ushort* source) => (Vec.WidenLower(LoadFour(source).AsInt16()) << HalfBits.Shift) & Vec.Create(HalfBits.Mask);
+
+    [MethodImpl(MethodImplOptions.AggressiveInlining)]
+    private static unsafe Vector128<int> Bytes(byte* source) =>
+        Vec.WidenLower(Vec.WidenLower(Vec.CreateScalar(Unsafe.ReadUnaligned<uint>(source)).AsByte())).AsInt32();
 }

@@ -99,6 +99,14 @@ internal readonly struct Lanes8(VecF vector) : ILanes<Lanes8>
 
     /// <inheritdoc/>
     [MethodImpl(MethodImplOptions.AggressiveInlining)]
+    public static unsafe Lanes8 LoadLowerNibbles(byte* source) => new(Vec.ConvertToSingle(Avx2.ConvertToVector256Int32(source) & Vec.Create(15)));
+
+    /// <inheritdoc/>
+    [MethodImpl(MethodImplOptions.AggressiveInlining)]
+    public static unsafe Lanes8 LoadUpperNibbles(byte* source) => new(Vec.ConvertToSingle(Avx2.ConvertToVector256Int32(source) >>> 4));
+
+    /// <inheritdoc/>
+    [MethodImpl(MethodImplOptions.AggressiveInlining)]
     public static void Transpose<TSource, TSink>(in TSource source, in TSink sink)
         where TSource : struct, ISquareSource<Lanes8>
         where TSink : struct, ISquareSink<Lanes8>

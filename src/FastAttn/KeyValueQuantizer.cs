@@ -1,0 +1,283 @@
+using System;
+using System.Numerics;
+using System.Runtime.CompilerServices;
+using System.Runtime.InteropServices;
+
+namespace FastAttn;
+
+/// <summary>
+/// Makes of floats what keys and values may be kept as (<see cref="AttentionInput"/>). All roundings are to the nearest, and to the even one of two; results are the same on all
+/// instruction sets.
+/// </summary>
+/// <remarks>
+/// <para>Numbers that are not finite become those of 16-bit types; for integers they are refused before anything is written.</para>
+/// <para>
+/// To take ONNX Runtime's 8-bit cache (<c>GroupQueryAttention</c> with <c>k_quant_type</c> PER_CHANNEL) as it is, give its integers with
+/// <see cref="AttentionScales.PerChannel"/>; ggml's <c>q8_0</c> and <c>q4_1</c> rows are <see cref="AttentionElement.Int8Group32"/> and <see cref="AttentionElement.Int4Group32"/>.
+/// </para>
+/// </remarks>
+public static class KeyValueQuantizer
+{
+    /// <summary>The largest 8-bit integer: −128 is left out, so that the integers are symmetric.</summary>
+    private const int MaxInteger = 127;
+
+    /// <summary>The largest 4-bit integer.</summary>
+    private const int MaxNibble = 15;
+
+    /// <summary>Rounds to half precision. What is larger than all finite halves, from 65520 on, becomes ±∞; NaN stays NaN.</summary>
+    /// <param name="source">The floats.</param>
+    /// <param name="destination">Written: as many halves, or a longer buffer.</param>
+    /// <exception cref="ArgumentException">The destination is too short.</exception>
+    public static void ConvertToHalf(ReadOnlySpan<float> source, Span<Half> destination)
+    {
+        CheckLength(nameof(destination), destination.Length, source.Length);
+        Span<ushort> bits = MemoryMarshal.Cast<Half, ushort>(destination);
+        int i = 0, step = 2 * Vector<float>.Count;
+        for (; i + step <= source.Length; i += step)
+            Vector.Narrow(HalfBits(new Vector<float>(source[i..])), HalfBits(new Vector<float>(source[(i + Vector<float>.Count)..]))).CopyTo(bits[i..]);
+        for (; i < source.Length; i++)
+            destination[i] = (Half)source[i];
+    }
+
+    /// <summary>Rounds to bfloat16. What is larger than all finite numbers becomes ±∞; NaN stays NaN.</summary>
+    /// <param name="source">The floats.</param>
+    /// <param name="destination">Written: as many numbers, or a longer buffer.</param>
+    /// <exception cref="ArgumentException">The destination is too short.</exception>
+    public static void ConvertToBFloat16(ReadOnlySpan<float> source, Span<BFloat16> destination)
+    {
+        CheckLength(nameof(destination), destination.Length, source.Length);
+        Span<ushort> bits = MemoryMarshal.Cast<BFloat16, ushort>(destination);
+        int i = 0, step = 2 * Vector<float>.Count;
+        for (; i + step <= source.Length; i += step)
+            Vector.Narrow(BFloat16Bits(new Vector<float>(source[i..])), BFloat16Bits(new Vector<float>(source[(i + Vector<float>.Count)..]))).CopyTo(bits[i..]);
+        for (; i < source.Length; i++)
+            destination[i] = (BFloat16)source[i];
+    }
+
+    /// <summary>Quantizes each row to 8 bits with a scale of its own: <c>scale = max|x| / 127</c>, <c>q = x / scale</c>, rounded.</summary>
+    /// <param name="rows">Rows of <paramref name="dim"/> floats.</param>
+    /// <param name="dim">d: floats in a row.</param>
+    /// <param name="elements">q, written: as many, or a longer buffer.</param>
+    /// <param name="scales">Written: a scale for each row, 0 for a row of zeros.</param>
+    /// <exception cref="ArgumentException">A length does not fit, or a number is not finite.</exception>
+    public static void QuantizePerToken(ReadOnlySpan<float> rows, int dim, Span<sbyte> elements, Span<float> scales)
+    {
+        int count = CheckRows(rows, dim);
+        CheckLength(nameof(elements), elements.Length, rows.Length);
+        CheckLength(nameof(scales), scales.Length, count);
+        for (int row = 0; row < count; row++)
+        {
+            ReadOnlySpan<float> x = rows.Slice(row * dim, dim);
+            float scale = ScaleOf(MaxAbsolute(x));
+            scales[row] = scale;
+            ToIntegers(x, new(in scale), elements.Slice(row * dim, dim));
+        }
+    }
+
+    /// <summary>The scales with which <see cref="QuantizePerChannel"/> cuts none of some rows off: for each column <c>max|x| / 127</c>.</summary>
+    /// <param name="rows">Rows, as many floats each as there are scales: [L, d], or [L, H_kv·d] for all heads at once.</param>
+    /// <param name="scales">Written: [d] or [H_kv·d]; 0 for a column of zeros.</param>
+    /// <exception cref="ArgumentException">The length does not fit, or a number is not finite.</exception>
+    public static void FindChannelScales(ReadOnlySpan<float> rows, Span<float> scales)
+    {
+        int count = CheckRows(rows, scales.Length);
+        scales.Clear();
+        for (int row = 0; row < count; row++)
+        {
+            ReadOnlySpan<float> x = rows.Slice(row * scales.Length, scales.Length);
+            int c = 0;
+            for (; c + Vector<float>.Count <= x.Length; c += Vector<float>.Count)
+                Vector.Max(new Vector<float>(scales[c..]), Vector.Abs(new Vector<float>(x[c..]))).CopyTo(scales[c..]);
+            for (; c < x.Length; c++)
+                scales[c] = MathF.Max(scales[c], MathF.Abs(x[c]));
+        }
+
+        foreach (ref float scale in scales)
+            scale = ScaleOf(scale);
+    }
+
+    /// <summary>
+    /// Quantizes rows to 8 bits with a given scale for each column: <c>q = x / scale</c>, rounded, and cut off at ±127. Scales that were found of a prompt
+    /// (<see cref="FindChannelScales"/>) so serve for what is generated.
+    /// </summary>
+    /// <param name="rows">Rows, as many floats each as there are scales.</param>
+    /// <param name="scales">[d] or [H_kv·d], finite and not negative; a column of scale 0 becomes zeros.</param>
+    /// <param name="elements">q, written: as many, or a longer buffer.</param>
+    /// <exception cref="ArgumentException">A length does not fit, or a number is not finite.</exception>
+    public static void QuantizePerChannel(ReadOnlySpan<float> rows, ReadOnlySpan<float> scales, Span<sbyte> elements)
+    {
+        int count = CheckRows(rows, scales.Length);
+        CheckLength(nameof(elements), elements.Length, rows.Length);
+        foreach (float scale in scales)
+        {
+            if (!float.IsFinite(scale) || scale < 0)
+                throw new ArgumentOutOfRangeException(nameof(scales), scale, "Must be finite and not negative.");
+        }
+
+        int dim = scales.Length;
+        for (int row = 0; row < count; row++)
+            ToIntegers(rows.Slice(row * dim, dim), scales, elements.Slice(row * dim, dim));
+    }
+
+    /// <summary>
+    /// Quantizes groups of 32 numbers. <see cref="AttentionElement.Int8Group32"/>: <c>d = max|x| / 127</c>, <c>q = x / d</c>;
+    /// <see cref="AttentionElement.Int4Group32"/>: <c>m = min x</c>, <c>d = (max x − m) / 15</c>, <c>q = (x − m) / d</c>, from 0 to 15. d and m are rounded to halves before q is computed.
+    /// </summary>
+    /// <param name="rows">Rows whose dimension is a multiple of 32, one after the other.</param>
+    /// <param name="element">Which groups.</param>
+    /// <param name="groups">Written: 34 or 20 bytes for every 32 numbers, or a longer buffer.</param>
+    /// <exception cref="ArgumentException">A length does not fit, a number is not finite, or a scale is larger than all finite halves.</exception>
+    public static void QuantizeGroups(ReadOnlySpan<float> rows, AttentionElement element, Span<byte> groups)
+    {
+        const int Group = AttentionInput.GroupLength;
+        if (element is not (AttentionElement.Int8Group32 or AttentionElement.Int4Group32))
+            throw new ArgumentOutOfRangeException(nameof(element), element, "The elements of this type are not in groups.");
+        int count = CheckRows(rows, Group), bytes = (int)AttentionInput.BytesOf(element, Group);
+        CheckLength(nameof(groups), groups.Length, (long)count * bytes);
+        for (int i = 0; i < count; i++)
+        {
+            if (!Half.IsFinite(ScaleOf(rows.Slice(i * Group, Group), element).Scale) || !Half.IsFinite(ScaleOf(rows.Slice(i * Group, Group), element).Min))
+                throw new ArgumentException($"Group {i} has numbers whose scale or minimum is larger than all finite halves.", nameof(rows));
+        }
+
+        for (int i = 0; i < count; i++)
+            QuantizeGroup(rows.Slice(i * Group, Group), element, groups.Slice(i * bytes, bytes));
+    }
+
+    private static void QuantizeGroup(ReadOnlySpan<float> x, AttentionElement element, Span<byte> group)
+    {
+        (Half scale, Half min) = ScaleOf(x, element);
+        float d = (float)scale, m = (float)min;
+        MemoryMarshal.Write(group, scale);
+        group = group[sizeof(ushort)..];
+        if (element == AttentionElement.Int8Group32)
+        {
+            ToIntegers(x, new(in d), MemoryMarshal.Cast<byte, sbyte>(group));
+            return;
+        }
+
+        MemoryMarshal.Write(group, min);
+        group = group[sizeof(ushort)..];
+        for (int i = 0; i < x.Length / 2; i++)
+            group[i] = (byte)(ToNibble(x[i], d, m) | ToNibble(x[i + x.Length / 2], d, m) << 4);
+    }
+
+    private static (Half Scale, Half Min) ScaleOf(ReadOnlySpan<float> x, AttentionElement element)
+    {
+        if (element == AttentionElement.Int8Group32)
+            return ((Half)ScaleOf(MaxAbsolute(x)), default);
+        float min = float.PositiveInfinity, max = float.NegativeInfinity;
+        foreach (float number in x)
+            (min, max) = (MathF.Min(min, number), MathF.Max(max, number));
+
+        // In double: the difference of two floats may be no finite float.
+        return ((Half)(((double)max - min) / MaxNibble), (Half)min);
+    }
+
+    private static float MaxAbsolute(ReadOnlySpan<float> x)
+    {
+        Vector<float> max = Vector<float>.Zero;
+        int i = 0;
+        for (; i + Vector<float>.Count <= x.Length; i += Vector<float>.Count)
+            max = Vector.Max(max, Vector.Abs(new Vector<float>(x[i..])));
+        float result = 0;
+        for (int lane = 0; lane < Vector<float>.Count; lane++)
+            result = MathF.Max(result, max[lane]);
+        for (; i < x.Length; i++)
+            result = MathF.Max(result, MathF.Abs(x[i]));
+        return result;
+    }
+
+    /// <summary>Near the least float the quotient may be rounded down so far that the largest number would be off by more than half a scale: then it is the next float.</summary>
+    private static float ScaleOf(float max)
+    {
+        float scale = max / MaxInteger;
+        return max > 0 && max >= (MaxInteger + 0.5) * scale ? MathF.BitIncrement(scale) : scale;
+    }
+
+    /// <summary>q = x / scale, rounded and cut off; 0 where the scale is 0.</summary>
+    /// <param name="x">The numbers.</param>
+    /// <param name="scales">A scale for each, or one for all.</param>
+    /// <param name="q">Written.</param>
+    private static void ToIntegers(ReadOnlySpan<float> x, ReadOnlySpan<float> scales, Span<sbyte> q)
+    {
+        bool isOne = scales.Length == 1;
+        int i = 0, step = Vector<float>.Count;
+        for (; i + 4 * step <= x.Length; i += 4 * step)
+        {
+            Vector<int> a = Integers(x, scales, i), b = Integers(x, scales, i + step), c = Integers(x, scales, i + 2 * step), d = Integers(x, scales, i + 3 * step);
+            Vector.Narrow(Vector.Narrow(a, b), Vector.Narrow(c, d)).CopyTo(q[i..]);
+        }
+
+        for (; i < x.Length; i++)
+        {
+            float scale = scales[isOne ? 0 : i];
+            q[i] = scale == 0 ? (sbyte)0 : (sbyte)Math.Clamp(MathF.Round(x[i] / scale), -MaxInteger, MaxInteger);
+        }
+
+        // What is divided by ∞ in place of 0 is 0.
+        static Vector<int> Integers(ReadOnlySpan<float> x, ReadOnlySpan<float> scales, int first)
+        {
+            Vector<float> scale = scales.Length == 1 ? new(scales[0]) : new(scales[first..]);
+            scale = Vector.ConditionalSelect(Vector.Equals(scale, Vector<float>.Zero), new Vector<float>(float.PositiveInfinity), scale);
+            Vector<float> rounded = Vector.Round(new Vector<float>(x[first..]) / scale, MidpointRounding.ToEven);
+            return Vector.ConvertToInt32(Vector.Min(Vector.Max(rounded, new Vector<float>(-MaxInteger)), new Vector<float>(MaxInteger)));
+        }
+    }
+
+    [MethodImpl(MethodImplOptions.AggressiveInlining)]
+    private static int ToNibble(float x, float scale, float min) => scale == 0 ? 0 : (int)Math.Clamp(Math.Round(((double)x - min) / scale), 0, MaxNibble);
+
+    /// <summary>A half's bits in the lower half of each lane.</summary>
+    [MethodImpl(MethodImplOptions.AggressiveInlining)]
+    private static Vector<uint> HalfBits(Vector<float> x)
+    {
+        // From 65520 on a number is rounded to ±∞; below 2⁻¹⁴ halves have a fixed point, to which the sum with 1/2 rounds the number.
+        const uint Overflow = 0x477F_F000, LeastNormal = 0x3880_0000, OneHalf = 0x3F00_0000, Infinity = 0x7C00, QuietNaN = 0x7E00, FloatInfinity = 0x7F80_0000;
+        const int Shift = 13;
+        Vector<uint> bits = Vector.AsVectorUInt32(x), sign = bits & new Vector<uint>(0x8000_0000), a = bits ^ sign;
+
+        // Half of what is cut off, less 1 where the last bit that stays is even; and 112 less in the exponent.
+        Vector<uint> normal = (a + new Vector<uint>(0xC800_0FFFu) + (a >> Shift & Vector<uint>.One)) >> Shift;
+        Vector<uint> subnormal = Vector.AsVectorUInt32(Vector.AsVectorSingle(a) + new Vector<float>(0.5f)) - new Vector<uint>(OneHalf);
+        Vector<uint> special = Vector.ConditionalSelect(Vector.GreaterThan(a, new Vector<uint>(FloatInfinity)), new Vector<uint>(QuietNaN), new Vector<uint>(Infinity));
+        Vector<uint> finite = Vector.ConditionalSelect(Vector.LessThan(a, new Vector<uint>(LeastNormal)), subnormal, normal);
+        return Vector.ConditionalSelect(Vector.GreaterThanOrEqual(a, new Vector<uint>(Overflow)), special, finite) | sign >> 16;
+    }
+
+    [MethodImpl(MethodImplOptions.AggressiveInlining)]
+    private static Vector<uint> BFloat16Bits(Vector<float> x)
+    {
+        Vector<uint> bits = Vector.AsVectorUInt32(x), rounded = (bits + new Vector<uint>(0x7FFF) + (bits >> 16 & Vector<uint>.One)) >> 16;
+        Vector<uint> isNumber = Vector.AsVectorUInt32(Vector.Equals(x, x));
+        return Vector.ConditionalSelect(isNumber, rounded, bits >> 16 | new Vector<uint>(0x40));
+    }
+
+    /// <summary>Checks rows that become integers; returns how many there are.</summary>
+    private static int CheckRows(ReadOnlySpan<float> rows, int dim, [CallerArgumentExpression(nameof(dim))] string name = "")
+    {
+        if (dim < 1)
+            throw new ArgumentOutOfRangeException(name, dim, "A row has at least one number.");
+        if (rows.Length % dim != 0)
+            throw new ArgumentException($"Has {rows.Length} elements, which are no whole rows of {dim}.", nameof(rows));
+        int i = 0;
+        for (; i + Vector<float>.Count <= rows.Length && Vector.EqualsAll(new Vector<float>(rows[i..]) * Vector<float>.Zero, Vector<float>.Zero); i += Vector<float>.Count)
+        {
+            // ±∞ and NaN times 0 are NaN.
+        }
+
+        for (; i < rows.Length; i++)
+        {
+            if (!float.IsFinite(rows[i]))
+                throw new ArgumentException($"Has {rows[i]}; numbers that become integers must be finite.", nameof(rows));
+        }
+
+        return rows.Length / dim;
+    }
+
+    private static void CheckLength(string name, int length, long expected)
+    {
+        if (length < expected)
+            throw new ArgumentException($"Has {length} elements; {expected} are needed.", name);
+    }
+}

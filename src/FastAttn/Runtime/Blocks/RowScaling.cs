@@ -1,0 +1,32 @@
+using System.Runtime.CompilerServices;
+
+namespace FastAttn.Runtime;
+
+/// <summary>Multiplies rows of floats in place.</summary>
+/// <typeparam name="TVector">The vector.</typeparam>
+internal static unsafe class RowScaling<TVector>
+    where TVector : struct, ILanes<TVector>
+{
+    /// <summary>x[i] = factor·x[i].</summary>
+    [MethodImpl(MethodImplOptions.AggressiveOptimization)]
+    public static void Scale(float* x, float factor, int count)
+    {
+        TVector f = TVector.Create(factor);
+        int i = 0;
+        for (; i + TVector.Count <= count; i += TVector.Count)
+            (TVector.Load(ref x[i]) * f).Store(ref x[i]);
+        for (; i < count; i++)
+            x[i] *= factor;
+    }
+
+    /// <summary>x[i] = factors[i]·x[i].</summary>
+    [MethodImpl(MethodImplOptions.AggressiveOptimization)]
+    public static void Multiply(float* x, float* factors, int count)
+    {
+        int i = 0;
+        for (; i + TVector.Count <= count; i += TVector.Count)
+            (TVector.Load(ref x[i]) * TVector.Load(ref factors[i])).Store(ref x[i]);
+        for (; i < count; i++)
+            x[i] *= factors[i];
+    }
+}

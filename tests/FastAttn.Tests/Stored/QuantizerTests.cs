@@ -1,0 +1,142 @@
+using System;
+using System.Linq;
+using System.Runtime.InteropServices;
+
+using Xunit;
+
+namespace FastAttn.Tests.Stored;
+
+/// <summary>What floats become that are kept in fewer bits.</summary>
+public static class QuantizerTests
+{
+    /// <summary>Floats of all kinds: every exponent, ties, subnormals, the ends of the ranges, ±∞ and NaN.</summary>
+    private static float[] Floats { get; } =
+    [
+        .. Enumerable.Range(0, 1 << 16).Select(static i => BitConverter.UInt32BitsToSingle((uint)i << 16 | 0x1000)),
+        .. Enumerable.Range(0, 1 << 16).Select(static i => BitConverter.UInt32BitsToSingle((uint)i << 16 | 0x8000)),
+        .. Enumerable.Range(0, 1 << 16).Select(static i => (float)BitConverter.UInt16BitsToHalf((ushort)i)),
+        .. Enumerable.Range(0, 1 << 16).Select(static i => MathF.BitIncrement((float)BitConverter.UInt16BitsToHalf((ushort)i))),
+        65519.996f, 65520, -65520, 1e-8f, 2.98e-8f, -2.98e-8f, float.MaxValue, float.Epsilon, float.NaN, float.PositiveInfinity, 1,
+    ];
+
+    [Fact]
+    public static void Halves_are_those_of_the_runtime()
+    {
+        var halves = new Half[Floats.Length];
+        KeyValueQuantizer.ConvertToHalf(Floats, halves);
+        for (int i = 0; i < halves.Length; i++)
+            Assert.True(Half.IsNaN(halves[i]) ? float.IsNaN(Floats[i]) : BitConverter.HalfToUInt16Bits(halves[i]) == BitConverter.HalfToUInt16Bits((Half)Floats[i]), $"{Floats[i]:R}: {halves[i]}");
+    }
+
+    [Fact]
+    public static void Bfloat16_numbers_are_those_of_the_conversion()
+    {
+        var numbers = new BFloat16[Floats.Length];
+        KeyValueQuantizer.ConvertToBFloat16(Floats, numbers);
+        for (int i = 0; i < numbers.Length; i++)
+            Assert.True(numbers[i].Equals((BFloat16)Floats[i]), $"{Floats[i]:R}: {numbers[i]}");
+    }
+
+    /// <summary>127 / 127 = 1: ties go to the even integer.</summary>
+    [Fact]
+    public static void Rows_worked_by_hand()
+    {
+        float[] rows = [127, -127, 0.5f, 1.5f, 2.5f, -0.5f, 0, 0, 0, 0, 0, 0];
+        var elements = new sbyte[12];
+        var scales = new float[2];
+        KeyValueQuantizer.QuantizePerToken(rows, 6, elements, scales);
+        Assert.Equal([1, 0], scales);
+        Assert.Equal([127, -127, 0, 2, 2, 0, 0, 0, 0, 0, 0, 0], elements);
+    }
+
+    [Fact]
+    public static void Columns_worked_by_hand()
+    {
+        float[] rows = [254, 1, 0, -2, -12.7f, 0], scales = new float[3];
+        KeyValueQuantizer.FindChannelScales(rows, scales);
+        Assert.Equal([2, 0.1f, 0], scales);
+        var elements = new sbyte[6];
+        KeyValueQuantizer.QuantizePerChannel(rows, scales, elements);
+        Assert.Equal([127, 10, 0, -1, -127, 0], elements);
+        KeyValueQuantizer.QuantizePerChannel([1000, -1000, 5], [1, 1, 0], elements);
+        Assert.Equal([127, -127, 0], elements[..3]);
+    }
+
+    /// <summary>A group of ggml's q8_0, written by its rule: a half d, then 32 integers.</summary>
+    [Fact]
+    public static void Groups_of_8_bits_worked_by_hand()
+    {
+        float[] numbers = [.. Enumerable.Range(0, 32).Select(static i => i == 31 ? -254f : 2 * i)];
+        byte[] group = new byte[34];
+        KeyValueQuantizer.QuantizeGroups(numbers, AttentionElement.Int8Group32, group);
+        Assert.Equal((Half)2, MemoryMarshal.Read<Half>(group));
+        Assert.Equal([.. Enumerable.Range(0, 31).Select(static i => (sbyte)i), -127], MemoryMarshal.Cast<byte, sbyte>(group.AsSpan(2)).ToArray());
+        Assert.Equal(numbers, Read(AttentionInput.OfGroups(group, AttentionElement.Int8Group32), 32));
+    }
+
+    /// <summary>A group of ggml's q4_1, written by its rule: halves d and m, then 16 bytes whose lower halves are the first 16 integers.</summary>
+    [Fact]
+    public static void Groups_of_4_bits_worked_by_hand()
+    {
+        float[] numbers = [.. Enumerable.Range(0, 32).Select(static i => -3 + 0.5f * (i * 7 % 16))];
+        byte[] group = new byte[20];
+        KeyValueQuantizer.QuantizeGroups(numbers, AttentionElement.Int4Group32, group);
+        Assert.Equal((Half)0.5f, MemoryMarshal.Read<Half>(group));
+        Assert.Equal((Half)(-3), MemoryMarshal.Read<Half>(group.AsSpan(2)));
+        Assert.Equal([.. Enumerable.Range(0, 16).Select(static i => (byte)(i * 7 % 16 | (i + 16) * 7 % 16 << 4))], group[4..]);
+        Assert.Equal(numbers, Read(AttentionInput.OfGroups(group, AttentionElement.Int4Group32), 32));
+    }
+
+    [Fact]
+    public static void An_integer_is_off_by_half_a_scale_at_most()
+    {
+        var random = new Random(1);
+        foreach (int dim in new[] { 1, 31, 32, 64, 100 })
+        {
+            float[] rows = [.. Enumerable.Range(0, 40 * dim).Select(_ => (random.NextSingle() - 0.5f) * MathF.Pow(10, random.Next(-40, 38)))];
+            var elements = new sbyte[rows.Length];
+            var scales = new float[40];
+            KeyValueQuantizer.QuantizePerToken(rows, dim, elements, scales);
+            for (int i = 0; i < rows.Length; i++)
+                Assert.True(Math.Abs((double)rows[i] - (double)scales[i / dim] * elements[i]) <= 0.500001 * scales[i / dim], $"{rows[i]}: {scales[i / dim]} · {elements[i]}");
+        }
+    }
+
+    [Theory]
+    [InlineData(float.NaN)]
+    [InlineData(float.NegativeInfinity)]
+    public static void Integers_of_numbers_that_are_not_finite_are_refused(float number)
+    {
+        float[] rows = new float[64], scales = [7, 7];
+        rows[63] = number;
+        var elements = new sbyte[64];
+        Array.Fill(elements, (sbyte)5);
+        Assert.Equal("rows", Assert.Throws<ArgumentException>(() => KeyValueQuantizer.QuantizePerToken(rows, 32, elements, scales)).ParamName);
+        Assert.Equal("rows", Assert.Throws<ArgumentException>(() => KeyValueQuantizer.FindChannelScales(rows, new float[32])).ParamName);
+        Assert.Equal("rows", Assert.Throws<ArgumentException>(() => KeyValueQuantizer.QuantizePerChannel(rows, new float[32], elements)).ParamName);
+        Assert.Equal("rows", Assert.Throws<ArgumentException>(() => KeyValueQuantizer.QuantizeGroups(rows, AttentionElement.Int4Group32, new byte[40])).ParamName);
+        Assert.All(elements, static element => Assert.Equal(5, element));
+        Assert.Equal([7, 7], scales);
+    }
+
+    [Fact]
+    public static void Lengths_that_do_not_fit_are_refused()
+    {
+        Assert.Equal("destination", Assert.Throws<ArgumentException>(static () => KeyValueQuantizer.ConvertToHalf(new float[2], new Half[1])).ParamName);
+        Assert.Equal("rows", Assert.Throws<ArgumentException>(static () => KeyValueQuantizer.QuantizePerToken(new float[5], 2, new sbyte[5], new float[3])).ParamName);
+        Assert.Equal("scales", Assert.Throws<ArgumentException>(static () => KeyValueQuantizer.QuantizePerToken(new float[4], 2, new sbyte[4], new float[1])).ParamName);
+        Assert.Equal("elements", Assert.Throws<ArgumentException>(static () => KeyValueQuantizer.QuantizePerToken(new float[4], 2, new sbyte[3], new float[2])).ParamName);
+        Assert.Equal("groups", Assert.Throws<ArgumentException>(static () => KeyValueQuantizer.QuantizeGroups(new float[64], AttentionElement.Int8Group32, new byte[67])).ParamName);
+        Assert.Equal("rows", Assert.Throws<ArgumentException>(static () => KeyValueQuantizer.QuantizeGroups(new float[33], AttentionElement.Int8Group32, new byte[68])).ParamName);
+        Assert.Equal("rows", Assert.Throws<ArgumentException>(static () => KeyValueQuantizer.QuantizeGroups([.. Enumerable.Repeat(1e10f, 32)], AttentionElement.Int8Group32, new byte[34])).ParamName);
+        Assert.Equal("element", Assert.Throws<ArgumentOutOfRangeException>(static () => KeyValueQuantizer.QuantizeGroups([], AttentionElement.Float16, [])).ParamName);
+    }
+
+    /// <summary>The numbers as attention over a single key gives them back.</summary>
+    private static float[] Read(AttentionInput value, int dim)
+    {
+        var output = new float[dim];
+        ScaledDotProductAttention.Forward(new float[dim], new float[dim], value, output, new AttentionShape(1, 1, 1), dim);
+        return output;
+    }
+}

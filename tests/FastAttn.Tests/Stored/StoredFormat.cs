@@ -1,0 +1,12 @@
+namespace FastAttn.Tests.Stored;
+
+/// <summary>How rows are kept.</summary>
+public enum StoredFormat
+{
+    Half,
+    BFloat16,
+    Int8PerToken,
+    Int8PerChannel,
+    Int8Groups,
+    Int4Groups,
+}
