@@ -4,7 +4,7 @@ namespace FastAttn;
 
 /// <summary>
 /// Memory for the keys and values of many sequences, in pages of a fixed number of tokens (vLLM, arXiv 2309.06180). Each <see cref="PagedSequence"/> has a list of pages, of
-/// which several sequences may share some, and attention reads keys and values where they lie. Nothing is reserved for tokens that may
+/// which several sequences may share some, and a <see cref="PagedBatch"/> attends over sequences where they lie. Nothing is reserved for tokens that may
 /// never come, and sequences that begin alike need the memory of one.
 /// </summary>
 /// <remarks>

@@ -164,7 +164,7 @@ public sealed class PagedSequence : IDisposable
     /// </summary>
     /// <param name="position">At most <see cref="Length"/>; nothing happens where it is negative. Where a query sees <c>w</c> tokens, its own included, the tokens before <see cref="Length"/> − <c>w</c> + 1
     /// are hidden from all that are appended from now on.</param>
-    /// <remarks>What has been evicted must be hidden from the queries that attend over the sequence.</remarks>
+    /// <remarks>What has been evicted must be hidden from the queries that attend over the sequence, which a <see cref="PagedBatch"/> checks.</remarks>
     /// <exception cref="ArgumentOutOfRangeException">The position is more than the length; nothing has changed.</exception>
     /// <exception cref="ObjectDisposedException">The sequence has been disposed of.</exception>
     public void EvictBefore(int position)

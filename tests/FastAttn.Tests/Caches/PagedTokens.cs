@@ -10,6 +10,9 @@ internal static class PagedTokens
 {
     public const int Heads = 2, HeadDim = 4, ValueDim = 3;
 
+    /// <summary>What a pool keeps.</summary>
+    public static readonly AttentionElement[] Elements = [AttentionElement.Float32, AttentionElement.Float16, AttentionElement.BFloat16];
+
     private const int Digits = 251;
 
     public static KeyValuePagePool Pool(int pageCount, AttentionElement keyElement = AttentionElement.Float32, AttentionElement valueElement = AttentionElement.Float32) =>
