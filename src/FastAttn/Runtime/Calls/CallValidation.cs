@@ -472,7 +472,10 @@ internal static class CallValidation
         {
             if (Overlap(in Bytes(written), ByteLength(written), in read.Start, read.Length))
                 throw new ArgumentException($"Overlaps {other}.", name);
-            CheckOne(name, $"the scales of {other}", written, read.Scales);
+
+            // Not by CheckOne: every call would allocate the text.
+            if (Overlap(in Bytes(written), ByteLength(written), in Bytes(read.Scales), ByteLength(read.Scales)))
+                throw new ArgumentException($"Overlaps the scales of {other}.", name);
         }
 
         static void CheckOne<TRead>(string name, string other, ReadOnlySpan<TOutput> written, ReadOnlySpan<TRead> read)
