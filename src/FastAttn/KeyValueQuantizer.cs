@@ -34,7 +34,7 @@ public static class KeyValueQuantizer
         Span<ushort> bits = MemoryMarshal.Cast<Half, ushort>(destination);
         int i = 0, step = 2 * Vector<float>.Count;
         for (; i + step <= source.Length; i += step)
-            Vector.Narrow(HalfBits(new Vector<float>(source[i..])), HalfBits(new Vector<float>(source[(i + Vector<float>.Count)..]))).CopyTo(bits[i..]);
+            Vector.Narrow(ToHalves(new Vector<float>(source[i..])), ToHalves(new Vector<float>(source[(i + Vector<float>.Count)..]))).CopyTo(bits[i..]);
         for (; i < source.Length; i++)
             destination[i] = (Half)source[i];
     }
@@ -49,7 +49,7 @@ public static class KeyValueQuantizer
         Span<ushort> bits = MemoryMarshal.Cast<BFloat16, ushort>(destination);
         int i = 0, step = 2 * Vector<float>.Count;
         for (; i + step <= source.Length; i += step)
-            Vector.Narrow(BFloat16Bits(new Vector<float>(source[i..])), BFloat16Bits(new Vector<float>(source[(i + Vector<float>.Count)..]))).CopyTo(bits[i..]);
+            Vector.Narrow(ToBFloat16s(new Vector<float>(source[i..])), ToBFloat16s(new Vector<float>(source[(i + Vector<float>.Count)..]))).CopyTo(bits[i..]);
         for (; i < source.Length; i++)
             destination[i] = (BFloat16)source[i];
     }
@@ -230,7 +230,7 @@ public static class KeyValueQuantizer
 
     /// <summary>A half's bits in the lower half of each lane.</summary>
     [MethodImpl(MethodImplOptions.AggressiveInlining)]
-    private static Vector<uint> HalfBits(Vector<float> x)
+    private static Vector<uint> ToHalves(Vector<float> x)
     {
         // From 65520 on a number is rounded to ±∞; below 2⁻¹⁴ halves have a fixed point, to which the sum with 1/2 rounds the number.
         const uint Overflow = 0x477F_F000, LeastNormal = 0x3880_0000, OneHalf = 0x3F00_0000, Infinity = 0x7C00, QuietNaN = 0x7E00, FloatInfinity = 0x7F80_0000;
@@ -246,7 +246,7 @@ public static class KeyValueQuantizer
     }
 
     [MethodImpl(MethodImplOptions.AggressiveInlining)]
-    private static Vector<uint> BFloat16Bits(Vector<float> x)
+    private static Vector<uint> ToBFloat16s(Vector<float> x)
     {
         Vector<uint> bits = Vector.AsVectorUInt32(x), rounded = (bits + new Vector<uint>(0x7FFF) + (bits >> 16 & Vector<uint>.One)) >> 16;
         Vector<uint> isNumber = Vector.AsVectorUInt32(Vector.Equals(x, x));

@@ -145,8 +145,9 @@ internal readonly unsafe struct KeyValueBlocks<TVector>
             ahead.AddBytes(rows.Row(first), rows.Stride, bytes, rows.Together(first, count));
     }
 
+    /// <summary>Asks for the begin of a stretch of rows.</summary>
     [MethodImpl(MethodImplOptions.AggressiveInlining)]
-    private static void AskForBegin(byte* memory)
+    public static void AskForBegin(byte* memory)
     {
         for (int line = 0; line < LinesOfBegin; line++)
             Prefetcher.AskForLine(ref ((float*)memory)[line * Prefetcher.LineFloats]);

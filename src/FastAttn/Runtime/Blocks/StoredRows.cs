@@ -71,6 +71,10 @@ internal readonly unsafe struct StoredRows
     [MethodImpl(MethodImplOptions.AggressiveInlining)]
     public int Together(int index, int count) => Pages == null ? count : Math.Min(count, PageSize - (_first + index) % PageSize);
 
+    /// <summary>Whether a row, which is in a page, is the first of it.</summary>
+    [MethodImpl(MethodImplOptions.AggressiveInlining)]
+    public bool BeginsPage(int index) => (_first + index) % PageSize == 0;
+
     /// <summary>The scale of a row.</summary>
     public float Scale(int index)
     {

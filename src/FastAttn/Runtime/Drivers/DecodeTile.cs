@@ -102,6 +102,17 @@ internal static unsafe class DecodeTile<TVector>
     [MethodImpl(MethodImplOptions.AggressiveInlining)]
     private static bool IsWidened(in StoredRows stored, int rows) => stored.IsInGroups || (stored.Element == AttentionElement.Float16 && rows > MaxQueries);
 
+    /// <summary>Asks for the begin of a page, which the CPU does not see coming, while the last rows of the page before meet the queries.</summary>
+    /// <param name="stored">The rows.</param>
+    /// <param name="next">The row after those that meet the queries now.</param>
+    /// <param name="end">The end of all.</param>
+    [MethodImpl(MethodImplOptions.AggressiveInlining)]
+    private static void AskForNextPage(in StoredRows stored, int next, int end)
+    {
+        if (stored.Pages != null && next < end && stored.BeginsPage(next))
+            KeyValueBlocks<TVector>.AskForBegin(stored.Row(next));
+    }
+
     /// <summary>Some rows as floats, and those asked for that are next.</summary>
     [MethodImpl(MethodImplOptions.AggressiveOptimization)]
     private static BlockRows Widen(in StoredRows stored, int first, int count, int columns, float* near, nint ahead)
@@ -128,6 +139,7 @@ internal static unsafe class DecodeTile<TVector>
         for (int j = 0, near; j < count; j += near)
         {
             near = stored.Together(j, Math.Min(RowPlan.NearRows, count - j));
+            AskForNextPage(stored, j + near, count);
             nint distance = Distance(stored, j, near, count, asksAhead);
             BlockRows keys = widened == null ? new(stored.Row(j), stored.Stride) : Widen(stored, j, near, headDim, widened, distance);
             for (int row = 0, taken; row < rows; row += taken)
@@ -267,6 +279,7 @@ internal static unsafe class DecodeTile<TVector>
         for (int j = first, near; j < end; j += near)
         {
             near = stored.Together(j, Math.Min(RowPlan.NearRows, end - j));
+            AskForNextPage(stored, j + near, end);
             nint distance = Distance(stored, j, near, end, asksAhead);
             BlockRows values = widened == null ? new(stored.Row(j), stored.Stride) : Widen(stored, j, near, valueDim, widened, distance);
             for (int row = 0, taken; row < rows; row += taken)
@@ -278,6 +291,9 @@ internal static unsafe class DecodeTile<TVector>
                     taken = 1;
                 switch (taken)
                 {
+                    case 1 when TStored.Bytes < sizeof(float) && AllSee(start + row, limit + row, 1, j, near):
+                        AddToSome<One, TStored>(p, count, values, valueDim, near, o, ahead);
+                        break;
                     case 1:
                         for (int i = Math.Max(start[row] - j, 0), to = Math.Min(limit[row] - j, near); i < to; i++)
                             Add<TStored>(p[i], values.Row(i), valueDim, o);
@@ -319,8 +335,8 @@ internal static unsafe class DecodeTile<TVector>
         where TQueries : struct, IQueryCount
         where TStored : struct, IStoredElement
     {
-        float* p0 = probability, p1 = p0 + stride, p2 = TQueries.Count > 2 ? p1 + stride : p1, p3 = TQueries.Count > 3 ? p2 + stride : p2;
-        float* o0 = output, o1 = o0 + valueDim, o2 = TQueries.Count > 2 ? o1 + valueDim : o1, o3 = TQueries.Count > 3 ? o2 + valueDim : o2;
+        float* p0 = probability, p1 = TQueries.Count > 1 ? p0 + stride : p0, p2 = TQueries.Count > 2 ? p1 + stride : p1, p3 = TQueries.Count > 3 ? p2 + stride : p2;
+        float* o0 = output, o1 = TQueries.Count > 1 ? o0 + valueDim : o0, o2 = TQueries.Count > 2 ? o1 + valueDim : o1, o3 = TQueries.Count > 3 ? o2 + valueDim : o2;
         int c = 0, n = TVector.Count;
         for (; c + 2 * n <= valueDim; c += 2 * n)
         {
@@ -340,9 +356,13 @@ internal static unsafe class DecodeTile<TVector>
                 TVector x = TStored.Load<TVector>(v), y = TStored.Load<TVector>(v + n * TStored.Bytes), p = TVector.Create(p0[j]);
                 a0 = TVector.MultiplyAdd(p, x, a0);
                 b0 = TVector.MultiplyAdd(p, y, b0);
-                p = TVector.Create(p1[j]);
-                a1 = TVector.MultiplyAdd(p, x, a1);
-                b1 = TVector.MultiplyAdd(p, y, b1);
+                if (TQueries.Count > 1)
+                {
+                    p = TVector.Create(p1[j]);
+                    a1 = TVector.MultiplyAdd(p, x, a1);
+                    b1 = TVector.MultiplyAdd(p, y, b1);
+                }
+
                 if (TQueries.Count > 2)
                 {
                     p = TVector.Create(p2[j]);
@@ -360,8 +380,12 @@ internal static unsafe class DecodeTile<TVector>
 
             a0.Store(ref o0[c]);
             b0.Store(ref o0[c + n]);
-            a1.Store(ref o1[c]);
-            b1.Store(ref o1[c + n]);
+            if (TQueries.Count > 1)
+            {
+                a1.Store(ref o1[c]);
+                b1.Store(ref o1[c + n]);
+            }
+
             if (TQueries.Count > 2)
             {
                 a2.Store(ref o2[c]);
@@ -460,6 +484,11 @@ internal static unsafe class DecodeTile<TVector>
     private interface IQueryCount
     {
         static abstract int Count { get; }
+    }
+
+    private readonly struct One : IQueryCount
+    {
+        public static int Count => 1;
     }
 
     private readonly struct Two : IQueryCount
