@@ -3,23 +3,23 @@ using System;
 namespace FastAttn;
 
 /// <summary>
-/// Memory for the keys and values of many sequences, in pages of a fixed number of tokens (vLLM, arXiv 2309.06180). Each <see cref="PagedSequence"/> has a list of pages, of
-/// which several sequences may share some, and a <see cref="PagedBatch"/> attends over sequences where they lie. Nothing is reserved for tokens that may
+/// Memory for the keys and values of many sequences, in pages of a fixed number of tokens (vLLM, arXiv 2309.06180). Each <see cref="PagedSequence"/> has a list of
+/// pages, of which several sequences may share some, and a <see cref="PagedBatch"/> attends over sequences where they lie. Nothing is reserved for tokens that may
 /// never come, and sequences that begin alike need the memory of one.
 /// </summary>
 /// <remarks>
 /// <para>
-/// Keys are [pages, H_kv, page size, d_k] and values [pages, H_kv, page size, d_v], each in an element type of its own, in two native arrays that are aligned to 64 bytes. They
-/// are allocated at once and never grow; most operating systems give their memory when it is first written. A pool knows no layers: a model has a pool for each layer, or one for all of
-/// them, with a sequence for each layer.
+/// Keys are [pages, H_kv, page size, d_k] and values [pages, H_kv, page size, d_v], each in an element type of its own, in two native arrays that are aligned to 64
+/// bytes. They are allocated at once and never grow; most operating systems give their memory when it is first written. A pool knows no layers: a model has a pool
+/// for each layer, or one for all of them, with a sequence for each layer.
 /// </para>
 /// <para>
-/// Pages of 96 tokens, or a multiple of 96, are best for long prompts: a kernel takes 96 keys in a step, and pages of that length let it read them in one piece. Smaller pages
-/// leave less memory unused at the ends of sequences, half a page for each on average.
+/// Pages of 96 tokens, or a multiple of 96, are best for long prompts: a kernel takes 96 keys in a step, and pages of that length let it read them in one piece.
+/// Smaller pages leave less memory unused at the ends of sequences, half a page for each on average.
 /// </para>
 /// <para>
-/// Threads: a sequence is changed by one thread at a time, and no other reads it meanwhile. That is all: different sequences may be changed at once, also such as share pages, and
-/// any number of threads may attend over sequences that nobody changes. No wait is ended by <see cref="System.Threading.Thread.Interrupt"/>.
+/// Threads: a sequence is changed by one thread at a time, and no other reads it meanwhile. That is all: different sequences may be changed at once, also such as
+/// share pages, and any number of threads may attend over sequences that nobody changes. No wait is ended by <see cref="System.Threading.Thread.Interrupt"/>.
 /// </para>
 /// </remarks>
 public sealed class KeyValuePagePool : IDisposable
@@ -34,8 +34,8 @@ public sealed class KeyValuePagePool : IDisposable
     /// <param name="keyValueHeads">Key-value heads H_kv, at least 1.</param>
     /// <param name="headDim">Head dimension d_k, 1 to <see cref="ScaledDotProductAttention.MaxDim"/>.</param>
     /// <param name="valueDim">Value dimension d_v, 1 to <see cref="ScaledDotProductAttention.MaxDim"/>; <paramref name="headDim"/> where null.</param>
-    /// <param name="keyElement">What keys are kept as.</param>
-    /// <param name="valueElement">What values are kept as.</param>
+    /// <param name="keyElement">What keys are kept as: <see cref="AttentionElement.Float32"/>, <see cref="AttentionElement.Float16"/> or <see cref="AttentionElement.BFloat16"/>.</param>
+    /// <param name="valueElement">What values are kept as, likewise.</param>
     /// <exception cref="ArgumentException">A number is outside its range, or keys or values would be more than 2³¹ − 1 elements.</exception>
     /// <exception cref="OutOfMemoryException">There is not as much memory.</exception>
     public KeyValuePagePool(

@@ -5,20 +5,21 @@ using System.Diagnostics.CodeAnalysis;
 namespace FastAttn;
 
 /// <summary>
-/// Sequences of one <see cref="KeyValuePagePool"/> that are attended over in one call: a decoding step of many sequences, prompts, or both. It does not own the sequences, which may be in
-/// other batches, too.
+/// Sequences of one <see cref="KeyValuePagePool"/> that are attended over in one call: a decoding step of many sequences, prompts, or both. It does not own the
+/// sequences, which may be in other batches, too.
 /// </summary>
 /// <remarks>
 /// <para>
-/// <see cref="Attend(AttentionInput, AttentionOutput, int, int, AttentionMask, in AttentionOptions, AttentionLayout, AttentionExecution)"/> gives the bits that each sequence has alone, with its keys and
-/// values side by side instead of in pages, and with the evicted ones among them.
+/// <see cref="Attend(AttentionInput, AttentionOutput, int, int, AttentionMask, in AttentionOptions, AttentionLayout, AttentionExecution)"/> gives the bits that each
+/// sequence has alone, with its keys and values side by side instead of in pages, and with the evicted ones among them.
 /// </para>
 /// <para>
-/// The kernel gets a table of pages, [sequences, pages of the longest]. Evicted pages keep their place in it, so that positions are those of the sequence; there the table has the first page that
-/// the sequence still has, whose tokens are hidden in that place.
+/// The kernel gets a table of pages, [sequences, pages of the longest]. Evicted pages keep their place in it, so that positions are those of the sequence; there the
+/// table has the first page that the sequence still has, whose tokens are hidden in that place.
 /// </para>
 /// <para>
-/// A batch is used by one thread at a time, and while it attends nobody changes its sequences. Once warm, no call allocates on the managed heap: the table grows by doubling.
+/// A batch is used by one thread at a time, and while it attends nobody changes its sequences. Once warm, no call allocates on the managed heap: the table grows by
+/// doubling.
 /// </para>
 /// </remarks>
 public sealed class PagedBatch
@@ -83,11 +84,14 @@ public sealed class PagedBatch
     public void Clear() => _sequences.Clear();
 
     /// <summary>
-    /// Gives each sequence the tokens that another, or itself, had before: sequence <c>b</c> becomes what <c>sources[b]</c> was. A source may stand for several sequences or for none, as in a
-    /// beam search (Hugging Face's <c>reorder_cache(beam_idx)</c>).
+    /// Gives each sequence the tokens that another, or itself, had before: sequence <c>b</c> becomes what <c>sources[b]</c> was. A source may stand for several
+    /// sequences or for none, as in a beam search (Hugging Face's <c>reorder_cache(beam_idx)</c>).
     /// </summary>
     /// <param name="sources">[B]: for each sequence its source, 0 to B − 1.</param>
-    /// <remarks>The sequences share pages afterwards, as forks do: nothing is copied, no page is taken, and the pages that no sequence has any more are free. It counts as a change of each sequence.</remarks>
+    /// <remarks>
+    /// The sequences share pages afterwards, as forks do: nothing is copied, no page is taken, and the pages that no sequence has any more are free. It counts as a
+    /// change of each sequence.
+    /// </remarks>
     /// <exception cref="ArgumentException">The sources are not as many as sequences, or one is no sequence; nothing has changed.</exception>
     /// <exception cref="ObjectDisposedException">A sequence has been disposed of; nothing has changed.</exception>
     public void Reorder(ReadOnlySpan<int> sources)
@@ -144,7 +148,8 @@ public sealed class PagedBatch
     /// <param name="layout">The order of the axes of query and output.</param>
     /// <param name="execution">How it runs: threads and cancellation.</param>
     /// <exception cref="ArgumentException">
-    /// A length, stride or size does not fit, buffers overlap, a sequence has fewer tokens than queries where that matters, or a query would see a token that has been evicted; the parameter is named and nothing has been written.
+    /// A length, stride or size does not fit, buffers overlap, a sequence has fewer tokens than queries where that matters, or a query would see a token that has
+    /// been evicted; the parameter is named and nothing has been written.
     /// </exception>
     /// <exception cref="ObjectDisposedException">A sequence or the pool has been disposed of.</exception>
     /// <exception cref="OperationCanceledException">Cancelled (<see cref="AttentionExecution.CancellationToken"/>).</exception>

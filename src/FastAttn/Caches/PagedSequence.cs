@@ -4,14 +4,14 @@ using System.Diagnostics.CodeAnalysis;
 namespace FastAttn;
 
 /// <summary>
-/// The keys and values of one sequence's tokens, in pages of a <see cref="KeyValuePagePool"/>. Forks share pages until one of them writes to such a page. <see cref="Dispose"/> gives the
-/// pages back; a sequence that is not disposed of keeps them.
+/// The keys and values of one sequence's tokens, in pages of a <see cref="KeyValuePagePool"/>. Forks share pages until one of them writes to such a page.
+/// <see cref="Dispose"/> gives the pages back; a sequence that is not disposed of keeps them.
 /// </summary>
 /// <remarks>
 /// <para>
-/// Token <c>p</c> is at position <c>p</c>, counted from 0, whatever has been evicted before it. Whichever of <see cref="Append"/>, <see cref="Truncate"/>, <see cref="EvictBefore"/>,
-/// <see cref="Clear"/> and <see cref="Dispose"/> runs, it is by one thread, while no other reads the sequence, which <see cref="Fork"/>, <see cref="CopyTo"/> and an attention do. Sequences that
-/// share pages are independent of each other in this, too.
+/// Token <c>p</c> is at position <c>p</c>, counted from 0, whatever has been evicted before it. While one thread changes the sequence (<see cref="Append"/>,
+/// <see cref="Truncate"/>, <see cref="EvictBefore"/>, <see cref="Clear"/>, <see cref="Dispose"/>), no other changes it or reads it (<see cref="Fork"/>,
+/// <see cref="CopyTo"/>, an attention). Any number of threads may read it at once. Other sequences do not matter, not even those that share its pages.
 /// </para>
 /// <para>Once warm, no call allocates on the managed heap but <see cref="Fork"/>. The list of pages grows by doubling, up to the pages that the sequence ever had at once.</para>
 /// </remarks>
@@ -61,8 +61,8 @@ public sealed class PagedSequence : IDisposable
     public int EvictedTokens => _evictedPages * Pool.PageSize;
 
     /// <summary>
-    /// The pages of the tokens that have not been evicted, in their order: token <c>p</c> is in <c>Pages[(p − EvictedTokens) / page size]</c>, in row <c>p mod page size</c>. Valid until the
-    /// sequence changes.
+    /// The pages of the tokens that have not been evicted, in their order: token <c>p</c> is in <c>Pages[(p − EvictedTokens) / page size]</c>, in row
+    /// <c>p mod page size</c>. Valid until the sequence changes.
     /// </summary>
     public ReadOnlySpan<int> Pages => _pages.AsSpan(0, _count);
 
@@ -84,8 +84,8 @@ public sealed class PagedSequence : IDisposable
     /// <param name="tokens">How many, at least 0.</param>
     /// <param name="rotary">Turns the keys by their positions, from <see cref="Length"/> on, before they are rounded; what is given is not written. Null where they stay as they are.</param>
     /// <remarks>
-    /// Buffers may be longer than needed. NaN and ±∞ are taken as they are, and so is what rounding makes infinite: a query that sees them has them in its output, as with other keys and values. A
-    /// page that is filled in part and shared is copied first, so that forks do not see the tokens.
+    /// Buffers may be longer than needed. NaN and ±∞ are taken as they are, and so is what rounding makes infinite: a query that sees them has them in its output,
+    /// as with other keys and values. A page that is filled in part and shared is copied first, so that forks do not see the tokens.
     /// </remarks>
     /// <exception cref="ArgumentException">A length does not fit, or the embedding has more dimensions than a key; nothing has changed.</exception>
     /// <exception cref="InvalidOperationException">The pool has too few free pages (<see cref="PagesNeeded"/>); neither the sequence nor the pool has changed.</exception>
@@ -160,10 +160,13 @@ public sealed class PagedSequence : IDisposable
     public void Clear() => Truncate(0);
 
     /// <summary>
-    /// Gives back the pages all of whose tokens stand before a position, as those that a sliding window (<see cref="AttentionOptions.Window"/>) has left behind. The other tokens keep their positions.
+    /// Gives back the pages all of whose tokens stand before a position, as those that a sliding window (<see cref="AttentionOptions.Window"/>) has left behind. The
+    /// other tokens keep their positions.
     /// </summary>
-    /// <param name="position">At most <see cref="Length"/>; nothing happens where it is negative. Where a query sees <c>w</c> tokens, its own included, the tokens before <see cref="Length"/> − <c>w</c> + 1
-    /// are hidden from all that are appended from now on.</param>
+    /// <param name="position">
+    /// At most <see cref="Length"/>; nothing happens where it is negative. Where a query sees <c>w</c> tokens, its own included, the tokens before
+    /// <see cref="Length"/> − <c>w</c> + 1 are hidden from all that are appended from now on.
+    /// </param>
     /// <remarks>What has been evicted must be hidden from the queries that attend over the sequence, which a <see cref="PagedBatch"/> checks.</remarks>
     /// <exception cref="ArgumentOutOfRangeException">The position is more than the length; nothing has changed.</exception>
     /// <exception cref="ObjectDisposedException">The sequence has been disposed of.</exception>
