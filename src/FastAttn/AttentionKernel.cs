@@ -257,11 +257,20 @@ public abstract class AttentionKernel
             call.Visibility.KeyStarts = keyStarts;
             call.Scoring.AlibiSlopes = slopes;
             call.Scoring.Sinks = sinks;
-            TiledJob<Work>.Run(new(Driver, pinned), call.Plan.Threads, cancellation);
+            Workspace shared = Workspace.Rent(SplitStates.FloatsOf(call));
+            try
+            {
+                SplitStates.Begin(ref call, shared.Memory);
+                TiledJob<Work>.Run(new(Driver, pinned), call.Plan.Threads, cancellation);
+            }
+            finally
+            {
+                shared.Return();
+            }
         }
     }
 
-    /// <summary>One call, its buffers pinned: a tile is a query tile.</summary>
+    /// <summary>One call, its buffers pinned: a tile is a query tile, or a split of its keys.</summary>
     /// <param name="driver">The kernel's driver.</param>
     /// <param name="call">The call. It stands on the stack of the caller, who waits until no thread works on it.</param>
     private readonly unsafe struct Work(TileDriver driver, AttentionCall* call) : ITiledWork
@@ -286,7 +295,7 @@ public abstract class AttentionKernel
             if (call->Plan.WantsWeights)
                 driver.RunWeights(*call, partition[tile], workspace);
             else
-                driver.Run(*call, partition[tile], next >= 0 ? partition[next] : default, workspace);
+                driver.Run(*call, partition[tile], next >= 0 ? partition.NextRows(tile) : default, workspace);
         }
     }
 }

@@ -16,6 +16,9 @@ internal unsafe struct AttentionCall
     public ScoringInputs Scoring;
     public CallPlan Plan;
 
+    /// <summary>Memory that the workers of the call share, for the states of splits (<see cref="SplitPlan"/>); null where no sequence is split.</summary>
+    public float* SplitMemory;
+
     /// <summary>Query heads that read one key-value head.</summary>
     public readonly int GroupSize => Shape.QueryHeads / Shape.KeyValueHeads;
 
@@ -51,4 +54,18 @@ internal unsafe struct AttentionCall
     /// </summary>
     public readonly int OwnQueries(in Sequence sequence) =>
         Visibility.IsSelfAttention && Visibility.KeyLengths != null ? Math.Min(sequence.QueryLength, sequence.KeyLength) : sequence.QueryLength;
+
+    /// <summary>
+    /// The splits in which keys stand that some query of a sequence may see, whatever masks hide: the first, and how many. One, for all keys, where
+    /// that is enough, and where the sequence has many queries.
+    /// </summary>
+    [MethodImpl(MethodImplOptions.AggressiveOptimization)]
+    public readonly (int First, int Count) SplitsOf(in Sequence sequence)
+    {
+        if (!Plan.Splits.IsSplit || OwnQueries(sequence) > Plan.MaxFewQueries)
+            return (0, 1);
+        int keys = Plan.Splits.Keys, limit = Visibility.LimitAt(sequence.PositionOffset + sequence.QueryLength - 1, sequence.KeyLength);
+        int start = Visibility.StartAt(sequence.PositionOffset, limit), first = start / keys;
+        return start < limit ? (first, (limit - 1) / keys - first + 1) : (0, 1);
+    }
 }

@@ -48,6 +48,9 @@ internal readonly struct CallPlan
     /// <summary>Whether the softmax's weights are the output, and no values are read.</summary>
     public readonly bool WantsWeights;
 
+    /// <summary>How the keys of sequences of few queries are cut.</summary>
+    public readonly SplitPlan Splits;
+
     /// <summary>How the call is cut into query tiles.</summary>
     public readonly TilePartition Partition;
 
@@ -80,7 +83,12 @@ internal readonly struct CallPlan
         MaxFewQueries = kernel.Lanes / 2;
         MaxNarrowQueries = narrow is null ? 0 : kernel.Lanes / 2;
         AsksAhead = IsLarge(call);
-        Partition = Cut(call.Shape, kernel.RegisterRows, wantsWeights ? 1 : MaxQueryTiles(kernel, call, KeyBlock), threads);
+        bool haveAllFew = !wantsWeights && call.Shape.QueryLength <= MaxFewQueries;
+
+        // The shape's lengths are the longest: any sequence of a padded or ragged batch may be short.
+        bool haveSomeFew = haveAllFew || (!wantsWeights && (call.Uses & (AttentionFeatures.Ragged | AttentionFeatures.Lengths)) != 0);
+        Splits = haveSomeFew ? SplitPlan.Of(call, RowPlan.KeyBlockOf(KeyBlock), MaxFewQueries) : SplitPlan.None;
+        Partition = Cut(call.Shape, kernel.RegisterRows, wantsWeights ? 1 : MaxQueryTiles(kernel, call, KeyBlock), threads, haveAllFew ? Splits.Max : 1) with { Splits = Splits.Max };
 
         bool hasParts = !wantsWeights && call.Shape.KeyLength > KeysPerPart;
         if (wantsWeights)
@@ -91,10 +99,8 @@ internal readonly struct CallPlan
             return;
         }
 
-        bool haveAllFew = call.Shape.QueryLength <= MaxFewQueries;
-        if (haveAllFew || (call.Uses & (AttentionFeatures.Ragged | AttentionFeatures.Lengths)) != 0)
+        if (haveSomeFew)
         {
-            // The shape's lengths are the longest: any sequence of a padded or ragged batch may be short.
             Rows = new(kernel, call, KeyBlock, Partition);
             WorkspaceFloats = Rows.Tile.Floats;
         }
@@ -140,10 +146,10 @@ internal readonly struct CallPlan
     }
 
     /// <summary>Cuts a call into the largest query tiles that still give all threads something to do.</summary>
-    private static TilePartition Cut(in AttentionShape shape, int registerRows, int queryTiles, int threads)
+    private static TilePartition Cut(in AttentionShape shape, int registerRows, int queryTiles, int threads, int splits)
     {
         TilePartition partition = TilePartition.Of(shape, registerRows * queryTiles);
-        while (queryTiles > 1 && threads > 1 && partition.Tiles < (long)TilesPerThread * threads)
+        while (queryTiles > 1 && threads > 1 && partition.Tiles * splits < (long)TilesPerThread * threads)
             partition = TilePartition.Of(shape, registerRows * (queryTiles /= 2));
         return partition;
     }

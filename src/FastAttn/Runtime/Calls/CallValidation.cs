@@ -472,8 +472,6 @@ internal static class CallValidation
         {
             if (Overlap(in Bytes(written), ByteLength(written), in read.Start, read.Length))
                 throw new ArgumentException($"Overlaps {other}.", name);
-
-            // Not by CheckOne: every call would allocate the text.
             if (Overlap(in Bytes(written), ByteLength(written), in Bytes(read.Scales), ByteLength(read.Scales)))
                 throw new ArgumentException($"Overlaps the scales of {other}.", name);
         }

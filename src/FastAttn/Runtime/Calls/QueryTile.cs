@@ -5,4 +5,5 @@ namespace FastAttn.Runtime;
 /// <param name="Stream">The stream in the sequence.</param>
 /// <param name="FirstRow">First row in the stream.</param>
 /// <param name="RowCount">Rows, at least 1.</param>
-internal readonly record struct QueryTile(int Batch, int Stream, long FirstRow, int RowCount);
+/// <param name="Split">Which of the splits that the rows may see; 0 where their keys are not cut.</param>
+internal readonly record struct QueryTile(int Batch, int Stream, long FirstRow, int RowCount, int Split);

@@ -38,17 +38,21 @@ internal readonly struct RowPlan
     [MethodImpl(MethodImplOptions.AggressiveOptimization)]
     public RowPlan(in KernelSizes kernel, in AttentionCall call, int keyBlock, in TilePartition partition)
     {
-        KeyBlock = (int)Math.Min((long)BlocksAtOnce * keyBlock, int.MaxValue);
+        KeyBlock = KeyBlockOf(keyBlock);
 
         // There is room for the queries of a tile, in whole vectors, and for all keys where they are fewer than a block.
         long queries = Math.Min(MaxRows, Math.Min(partition.TileRows, partition.Rows));
         int rows = (int)((queries + kernel.Lanes - 1) / kernel.Lanes * kernel.Lanes);
-        Tile = new(rows, Math.Min(KeyBlock, call.Shape.KeyLength), call);
+        Tile = new(rows, Math.Min(KeyBlock, call.Shape.KeyLength), call, partition.Splits > 1);
     }
 
     /// <summary>Whether rows of such elements may be made floats before they meet queries: those that are read as a whole and, where many queries meet them, halves.</summary>
     private static bool IsWidened(AttentionElement element) =>
         element is AttentionElement.Float16 or AttentionElement.Int8Group32 or AttentionElement.Int4Group32;
+
+    /// <summary>Keys in a block here.</summary>
+    /// <param name="keyBlock">Keys in a block with queries in lanes.</param>
+    public static int KeyBlockOf(int keyBlock) => (int)Math.Min((long)BlocksAtOnce * keyBlock, int.MaxValue);
 
     /// <summary>Where the parts of a worker's memory stand for few queries, which have a row each of queries, scores and outputs.</summary>
     public readonly struct TileLayout
@@ -98,14 +102,18 @@ internal readonly struct RowPlan
         /// <summary>l: a double.</summary>
         public readonly ScratchPart Sum;
 
+        /// <summary>A row of O, merged from those of splits: doubles; none where nothing is split.</summary>
+        public readonly ScratchPart MergedRow;
+
         /// <summary>Floats of all.</summary>
         public readonly long Floats;
 
         /// <param name="rows">Queries that there is room for, in whole vectors.</param>
         /// <param name="blockRows">Keys in the largest block.</param>
         /// <param name="call">The call.</param>
+        /// <param name="isSplit">Whether the keys of some sequence may be cut into splits.</param>
         [MethodImpl(MethodImplOptions.AggressiveOptimization)]
-        public TileLayout(int rows, int blockRows, in AttentionCall call)
+        public TileLayout(int rows, int blockRows, in AttentionCall call, bool isSplit)
         {
             // Doubles take the room of two floats.
             const int Double = 2;
@@ -128,6 +136,7 @@ internal readonly struct RowPlan
             BlockSum = ruler.Next(valueDim * rows);
             PartSum = ruler.Next(valueDim * rows);
             Sum = ruler.Next(Double * rows);
+            MergedRow = ruler.Next(isSplit ? Double * valueDim : 0);
             Floats = ruler.Floats;
         }
     }

@@ -6,13 +6,14 @@ namespace FastAttn.Runtime;
 /// <summary>
 /// How a call is cut into query tiles. A tile's rows read one key-value head; they are rows of one query head, or,
 /// where a head has fewer queries than a tile has lanes, rows of all query heads of a group: with few queries the
-/// keys and values are then read once a group.
+/// keys and values are then read once a group. The keys of few queries are cut too: a tile is one split of them.
 /// </summary>
 /// <param name="Batch">Sequences.</param>
 /// <param name="Streams">Streams of rows in a sequence: key-value heads if groups are folded, else query heads.</param>
 /// <param name="Rows">Rows in a stream: queries, times the heads of a folded group.</param>
 /// <param name="TileRows">Rows in a full tile: those of some register tiles.</param>
-internal readonly record struct TilePartition(int Batch, int Streams, long Rows, int TileRows)
+/// <param name="Splits">Tiles of the same rows: as many as a sequence may have splits (<see cref="SplitPlan"/>). Where it has fewer, the last are empty.</param>
+internal readonly record struct TilePartition(int Batch, int Streams, long Rows, int TileRows, int Splits = 1)
 {
     /// <summary>Cuts a call.</summary>
     /// <param name="shape">The call's sizes.</param>
@@ -32,17 +33,24 @@ internal readonly record struct TilePartition(int Batch, int Streams, long Rows,
 
     public long TilesPerStream => (Rows + TileRows - 1) / TileRows;
 
-    public long Tiles => Batch * (long)Streams * TilesPerStream;
+    public long Tiles => Batch * (long)Streams * TilesPerStream * Splits;
 
-    /// <summary>The rows of a tile. The last rows of a stream come first: under a causal mask they cost the most.</summary>
+    /// <summary>The tile with the rows after those of a tile, whose first split this is; default for none.</summary>
+    public QueryTile NextRows(long index) => index + Splits < Tiles ? this[index + Splits] : default;
+
+    /// <summary>
+    /// The rows of a tile. The last rows of a stream come first: under a causal mask they cost the most. The splits of the same rows follow each
+    /// other, so that a thread mostly reads on where it has stopped.
+    /// </summary>
     public QueryTile this[long index]
     {
         get
         {
-            (long stream, long tile) = Math.DivRem(index, TilesPerStream);
+            (long rows, long split) = Math.DivRem(index, Splits);
+            (long stream, long tile) = Math.DivRem(rows, TilesPerStream);
             (long batch, long head) = Math.DivRem(stream, Streams);
             long first = (TilesPerStream - 1 - tile) * TileRows;
-            return new((int)batch, (int)head, first, (int)Math.Min(TileRows, Rows - first));
+            return new((int)batch, (int)head, first, (int)Math.Min(TileRows, Rows - first), (int)split);
         }
     }
 }

@@ -25,8 +25,11 @@ internal sealed unsafe partial class FlashDriver<TTiles, TVector, TSpec>(TileDri
     internal override void Run(in AttentionCall call, in QueryTile tile, in QueryTile nextTile, Workspace workspace)
     {
         Sequence sequence = call.SequenceAt(tile.Batch);
+        (int First, int Count) splits = call.SplitsOf(sequence);
+        if (tile.Split >= splits.Count)
+            return; // A sequence of fewer keys, or of many queries.
         long streamRows = call.Plan.Partition.RowsOf(sequence, call.Shape);
-        if (call.Visibility.QueryLengths != null && tile.FirstRow + tile.RowCount > streamRows)
+        if (tile.Split == 0 && call.Visibility.QueryLengths != null && tile.FirstRow + tile.RowCount > streamRows)
             PaddingRows.Clear(call, tile, sequence, streamRows);
         if (tile.FirstRow >= streamRows)
             return; // A shorter sequence.
@@ -34,7 +37,7 @@ internal sealed unsafe partial class FlashDriver<TTiles, TVector, TSpec>(TileDri
         QueryTile queries = tile with { RowCount = rowCount };
         if (call.OwnQueries(sequence) <= call.Plan.MaxFewQueries)
         {
-            RowDriver<TVector, TSpec>.Run(call, queries, sequence, workspace);
+            RowDriver<TVector, TSpec>.Run(call, queries, sequence, splits, workspace);
             return;
         }
 

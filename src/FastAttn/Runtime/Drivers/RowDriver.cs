@@ -10,23 +10,30 @@ internal static unsafe class RowDriver<TVector, TSpec>
     where TVector : struct, ILanes<TVector>
     where TSpec : struct, IKernelSpec
 {
-    /// <summary>Computes the rows of a tile.</summary>
+    /// <summary>Computes the rows of a tile, or the part of them that a split of the keys gives: whoever is the last to compute one merges all.</summary>
     /// <param name="call">The call.</param>
     /// <param name="tile">The rows.</param>
     /// <param name="sequence">Their sequence.</param>
+    /// <param name="splits">Its splits (<see cref="AttentionCall.SplitsOf"/>).</param>
     /// <param name="workspace">Scratch memory.</param>
     [MethodImpl(MethodImplOptions.AggressiveOptimization)]
-    public static void Run(in AttentionCall call, in QueryTile tile, in Sequence sequence, Workspace workspace)
+    public static void Run(in AttentionCall call, in QueryTile tile, in Sequence sequence, (int First, int Count) splits, Workspace workspace)
     {
+        bool isSplit = splits.Count > 1;
+        (int firstKey, int keyLimit) = isSplit ? call.Plan.Splits.KeysOf(splits.First + tile.Split) : (0, int.MaxValue);
         for (int first = 0; first < tile.RowCount; first += RowPlan.MaxRows)
         {
             QueryTile rows = tile with { FirstRow = tile.FirstRow + first, RowCount = Math.Min(RowPlan.MaxRows, tile.RowCount - first) };
             RowTile<TVector, TSpec> queries = new(call, rows, sequence, workspace.Memory);
-            queries.PackQuery(call, HeadRows.Keys(call.Operands, queries.Queries.Rows).ColumnScales);
+            queries.PackQuery(call);
+            RowRange<TSpec> range = new(queries.Queries.Visibility, call.Plan.Rows.KeyBlock, firstKey, keyLimit);
 
-            // As with many queries, the output shows in the end whether a value has reached a query that may not see it.
-            if (!Take(call, queries, KeysAndValues(call, queries, workspace.Memory, careful: false)))
-                Take(call, queries, KeysAndValues(call, queries, workspace.Memory, careful: true));
+            // As with many queries, the output shows in the end whether a value has reached a query that may not see it. That of a split shows
+            // it for the values of the split.
+            if (!Take(call, queries, range, KeysAndValues(call, queries, workspace.Memory, careful: false)))
+                Take(call, queries, range, KeysAndValues(call, queries, workspace.Memory, careful: true));
+            if (!isSplit || new SplitStates(call).Complete(call, rows, sequence, splits.Count, queries.Softmax))
+                queries.Finish(call);
         }
     }
 
@@ -34,7 +41,7 @@ internal static unsafe class RowDriver<TVector, TSpec>
     private static KeyValueBlocks<TVector> KeysAndValues(in AttentionCall call, in RowTile<TVector, TSpec> tile, float* memory, bool careful) => new()
     {
         Keys = HeadRows.Keys(call.Operands, tile.Queries.Rows),
-        Values = HeadRows.Values(call.Operands, tile.Queries.Rows),
+        Values = HeadRows.Values(call.Operands, tile.Queries.Rows) with { ColumnScales = null }, // They multiply the output (RowTile.Finish).
         HeadDim = call.Operands.HeadDim,
         ValueDim = call.Operands.ValueDim,
         ValueColumns = call.Operands.ValueDim,
@@ -43,13 +50,12 @@ internal static unsafe class RowDriver<TVector, TSpec>
         ValueStage = call.Plan.Rows.Tile.ValueStage.In(memory),
     };
 
-    /// <summary>Computes the rows; returns whether nothing has reached a query that it may not see.</summary>
+    /// <summary>Computes the state of the rows over a range of keys; returns whether nothing has reached a query that it may not see.</summary>
     [MethodImpl(MethodImplOptions.AggressiveOptimization)]
-    private static bool Take(in AttentionCall call, in RowTile<TVector, TSpec> tile, in KeyValueBlocks<TVector> keyValues)
+    private static bool Take(in AttentionCall call, in RowTile<TVector, TSpec> tile, in RowRange<TSpec> range, in KeyValueBlocks<TVector> keyValues)
     {
         int headDim = call.Operands.HeadDim, rowCount = tile.Queries.Count;
         ref readonly RowSoftmaxState<TVector> softmax = ref tile.Softmax;
-        RowRange<TSpec> range = new(tile.Queries.Visibility, keyValues.KeyBlock);
         softmax.Begin(tile.Queries.Sinks, range.IsOneBlock);
         foreach (ref readonly KeyValueBlock block in keyValues.Blocks(range))
         {
@@ -71,7 +77,6 @@ internal static unsafe class RowDriver<TVector, TSpec>
 
         if (!range.IsOneBlock)
             softmax.AddRest();
-        tile.Finish(call, keyValues.CleansValues ? null : keyValues.Values.ColumnScales);
         return !KeyVisibility<TSpec>.HasRanges || softmax.IsFinite();
     }
 }

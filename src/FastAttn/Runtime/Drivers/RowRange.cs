@@ -1,21 +1,24 @@
+using System;
 using System.Runtime.CompilerServices;
 
 namespace FastAttn.Runtime;
 
-/// <summary>The key blocks that few queries see.</summary>
+/// <summary>The key blocks that few queries see, or those of a split of them.</summary>
 /// <typeparam name="TSpec">What the kernel was declared for.</typeparam>
 /// <param name="visibility">What they see.</param>
 /// <param name="keyBlock">Keys in a full block.</param>
-internal readonly struct RowRange<TSpec>(in KeyVisibility<TSpec> visibility, int keyBlock) : ISeenKeys
+/// <param name="first">The first key that counts, where a block begins.</param>
+/// <param name="limit">The first key after those that count.</param>
+internal readonly struct RowRange<TSpec>(in KeyVisibility<TSpec> visibility, int keyBlock, int first, int limit) : ISeenKeys
     where TSpec : struct, IKernelSpec
 {
     private readonly KeyVisibility<TSpec> _visibility = visibility;
 
     /// <inheritdoc/>
-    public int First { get; } = visibility.FirstBlock(keyBlock);
+    public int First { get; } = Math.Max(visibility.FirstBlock(keyBlock), first);
 
     /// <inheritdoc/>
-    public int Limit { get; } = visibility.Limit;
+    public int Limit { get; } = Math.Min(visibility.Limit, limit);
 
     /// <summary>Whether all keys are in one block, or there are none.</summary>
     public bool IsOneBlock => Limit - First <= keyBlock;

@@ -62,17 +62,17 @@ internal readonly unsafe struct RowTile<TVector, TSpec>
             OutputRest = layout.OutputRest.In(memory),
             BlockSum = layout.BlockSum.In(memory),
             PartSum = layout.PartSum.In(memory),
+            MergedRow = (double*)layout.MergedRow.In(memory),
             Rows = tile.RowCount,
             ValueDim = call.Operands.ValueDim,
         };
     }
 
     /// <summary>Q, scaled, and times the keys' scales of channels: q·(s∘k) = (q∘s)·k.</summary>
-    /// <param name="call">The call.</param>
-    /// <param name="channelScales">The keys' scales of channels; null for none.</param>
     [MethodImpl(MethodImplOptions.AggressiveOptimization)]
-    public void PackQuery(in AttentionCall call, float* channelScales)
+    public void PackQuery(in AttentionCall call)
     {
+        float* channelScales = HeadRows.Keys(call.Operands, Queries.Rows).ColumnScales;
         int headDim = call.Operands.HeadDim;
         float scale = ScoreSteps<TVector>.QueryScale<TSpec>(call.Uses, call.Scoring);
         for (int q = 0; q < Queries.Count; q++)
@@ -134,11 +134,10 @@ internal readonly unsafe struct RowTile<TVector, TSpec>
     }
 
     /// <summary>O[q][c] = O[q][c] / l[q], times the values' scales of channels, and the log-sum-exp.</summary>
-    /// <param name="call">The call.</param>
-    /// <param name="channelScales">The values' scales of channels, where O does not have them yet; null for none.</param>
     [MethodImpl(MethodImplOptions.AggressiveOptimization)]
-    public void Finish(in AttentionCall call, float* channelScales)
+    public void Finish(in AttentionCall call)
     {
+        float* channelScales = HeadRows.Values(call.Operands, Queries.Rows).ColumnScales;
         int valueDim = call.Operands.ValueDim;
         for (int q = 0; q < Queries.Count; q++)
         {

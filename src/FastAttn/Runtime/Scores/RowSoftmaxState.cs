@@ -8,6 +8,9 @@ namespace FastAttn.Runtime;
 internal readonly unsafe struct RowSoftmaxState<TVector>
     where TVector : struct, ILanes<TVector>
 {
+    // The state of one query by itself: l, m, and O.
+    private const int MaxInState = sizeof(double) / sizeof(float), OutputInState = 2 * MaxInState;
+
     /// <summary>m.</summary>
     public float* Max { get; init; }
 
@@ -28,6 +31,9 @@ internal readonly unsafe struct RowSoftmaxState<TVector>
 
     /// <summary>What a part of the present block adds to that.</summary>
     public float* PartSum { get; init; }
+
+    /// <summary>Memory for a row of O that is merged; not used where nothing is.</summary>
+    public double* MergedRow { get; init; }
 
     /// <summary>Queries.</summary>
     public int Rows { get; init; }
@@ -75,6 +81,58 @@ internal readonly unsafe struct RowSoftmaxState<TVector>
 
     /// <summary>Adds what the additions of blocks have rounded off.</summary>
     public void AddRest() => LongSum<TVector>.AddRest(Output, OutputRest, Rows * ValueDim);
+
+    /// <summary>Floats of the state of one query by itself (<see cref="Keep"/>), in whole cache lines.</summary>
+    public static int StateFloats(int valueDim) => (OutputInState + valueDim + Prefetcher.LineFloats - 1) / Prefetcher.LineFloats * Prefetcher.LineFloats;
+
+    /// <summary>Writes the state of each query to where it outlasts this one.</summary>
+    /// <param name="states">Written: a state of <see cref="StateFloats"/> a query.</param>
+    /// <param name="step">Floats from query to query.</param>
+    [MethodImpl(MethodImplOptions.AggressiveOptimization)]
+    public void Keep(float* states, long step)
+    {
+        for (int q = 0; q < Rows; q++, states += step)
+        {
+            *(double*)states = Sum[q];
+            states[MaxInState] = Max[q];
+            new Span<float>(Output + (long)q * ValueDim, ValueDim).CopyTo(new Span<float>(states + OutputInState, ValueDim));
+        }
+    }
+
+    /// <summary>
+    /// Becomes the state over the keys of several states, which are added in their order, in double:
+    /// m = max_i m_i, l = Σ_i e^(m_i − m)·l_i, O[c] = Σ_i e^(m_i − m)·O_i[c], rounded once. States without keys change no bit of the others.
+    /// </summary>
+    /// <param name="states">For each query its states, one after the other, and then those of the next query.</param>
+    /// <param name="count">States of a query.</param>
+    [MethodImpl(MethodImplOptions.AggressiveOptimization)]
+    public void Merge(float* states, int count)
+    {
+        int step = StateFloats(ValueDim);
+        for (int q = 0; q < Rows; q++, states += (long)count * step)
+        {
+            float max = states[MaxInState];
+            for (long i = 1; i < count; i++)
+                max = states[i * step + MaxInState] > max ? states[i * step + MaxInState] : max;
+
+            // A maximum of NaN that is lost here makes its own factor NaN.
+            double sum = 0;
+            new Span<double>(MergedRow, ValueDim).Clear();
+            for (long i = 0; i < count; i++)
+            {
+                float* state = states + i * step, output = state + OutputInState;
+                double factor = Math.Exp((double)state[MaxInState] - max);
+                sum += factor * *(double*)state;
+                for (int c = 0; c < ValueDim; c++)
+                    MergedRow[c] += factor * output[c];
+            }
+
+            Max[q] = max;
+            Sum[q] = sum;
+            for (int c = 0; c < ValueDim; c++)
+                Output[(long)q * ValueDim + c] = (float)MergedRow[c];
+        }
+    }
 
     /// <summary>Whether all of the output is finite.</summary>
     public bool IsFinite() => SoftmaxState<TVector>.IsFinite(Output, rows: 1, PaddedOutputs, stride: 0);

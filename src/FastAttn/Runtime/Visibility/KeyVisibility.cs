@@ -44,14 +44,12 @@ internal readonly unsafe struct KeyVisibility<TSpec>
             return;
         }
 
-        keyLength = Math.Min(keyLength, inputs.MaskKeyLength);
         KeyRange unmasked = KeyRange.None, range = KeyRange.None;
         bool isShared = masks.IsShared;
         (int Start, int Limit) previous = default;
         for (int q = 0; q < rowCount; q++)
         {
-            int limit = (int)Math.Clamp(positions[q] + inputs.Right + 1, 0, keyLength);
-            int start = HasStarts ? (int)Math.Clamp(positions[q] - inputs.Left, 0, limit) : 0;
+            int limit = inputs.LimitAt(positions[q], keyLength), start = HasStarts ? inputs.StartAt(positions[q], limit) : 0;
             unmasked = unmasked.With(start, limit);
 
             // Queries that share a mask's row, and the range that it is narrowed to, need not look at it again.

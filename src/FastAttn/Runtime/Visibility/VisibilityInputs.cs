@@ -1,5 +1,6 @@
 using System;
 using System.Diagnostics.CodeAnalysis;
+using System.Runtime.CompilerServices;
 
 namespace FastAttn.Runtime;
 
@@ -54,6 +55,18 @@ internal unsafe struct VisibilityInputs
     /// <summary>The mask of these elements.</summary>
     [UnscopedRef]
     public ref MaskOperand MaskOf(MaskElement element) => ref Masks[(int)element];
+
+    /// <summary>The first key after those that a query sees, whatever masks hide.</summary>
+    /// <param name="position">The key at which it stands.</param>
+    /// <param name="keyLength">Keys of its sequence.</param>
+    [MethodImpl(MethodImplOptions.AggressiveInlining)]
+    public readonly int LimitAt(long position, int keyLength) => (int)Math.Clamp(position + Right + 1, 0, Math.Min(keyLength, MaskKeyLength));
+
+    /// <summary>The first key that a query sees, whatever masks hide.</summary>
+    /// <param name="position">The key at which it stands.</param>
+    /// <param name="limit">The first key after those that it sees.</param>
+    [MethodImpl(MethodImplOptions.AggressiveInlining)]
+    public readonly int StartAt(long position, int limit) => (int)Math.Clamp(position - Left, 0, limit);
 
     /// <summary>Checks what options say of positions and windows, and takes it, but for masks and what has to be pinned.</summary>
     /// <param name="options">The options of a call.</param>
