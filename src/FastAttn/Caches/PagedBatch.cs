@@ -1,0 +1,292 @@
+using System;
+using System.Collections.Generic;
+using System.Diagnostics.CodeAnalysis;
+
+namespace FastAttn;
+
+/// <summary>
+/// Sequences of one <see cref="KeyValuePagePool"/> that are attended over in one call: a decoding step of many sequences, prompts, or both. It does not own the
+/// sequences, which may be in other batches, too.
+/// </summary>
+/// <remarks>
+/// <para>
+/// <see cref="Attend(AttentionInput, AttentionOutput, int, int, AttentionMask, in AttentionOptions, AttentionLayout, AttentionExecution)"/> gives the bits that each
+/// sequence has alone, with its keys and values side by side instead of in pages, and with the evicted ones among them.
+/// </para>
+/// <para>
+/// The kernel gets a table of pages, [sequences, pages of the longest]. Evicted pages keep their place in it, so that positions are those of the sequence; there the
+/// table has the first page that the sequence still has, whose tokens are hidden in that place.
+/// </para>
+/// <para>
+/// A batch is used by one thread at a time, and while it attends nobody changes its sequences. Once warm, no call allocates on the managed heap: the table grows by
+/// doubling.
+/// </para>
+/// </remarks>
+public sealed class PagedBatch
+{
+    private readonly List<PagedSequence> _sequences = [];
+    private int[] _table = [];
+    private int[] _lengths = [];
+    private int[] _offsets = [];
+
+    /// <summary>A batch without sequences.</summary>
+    /// <param name="pool">The pool that all sequences are of.</param>
+    public PagedBatch(KeyValuePagePool pool)
+    {
+        ArgumentNullException.ThrowIfNull(pool);
+        Pool = pool;
+    }
+
+    /// <summary>The pool that all sequences are of.</summary>
+    public KeyValuePagePool Pool { get; }
+
+    /// <summary>B: the sequences, in the order of queries and outputs.</summary>
+    public int Count => _sequences.Count;
+
+    /// <summary>Tokens of the longest sequence: the key length L_k that masks and biases of an attention refer to. Evicted tokens count.</summary>
+    public int MaxLength
+    {
+        get
+        {
+            int max = 0;
+            foreach (PagedSequence sequence in _sequences)
+                max = Math.Max(max, sequence.Length);
+            return max;
+        }
+    }
+
+    /// <summary>A sequence.</summary>
+    /// <param name="index">0 to <see cref="Count"/> − 1.</param>
+    /// <exception cref="ArgumentOutOfRangeException">There is none at the index.</exception>
+    public PagedSequence this[int index] => _sequences[index];
+
+    /// <summary>Adds a sequence at the end.</summary>
+    /// <param name="sequence">A sequence of the pool that the batch does not have yet.</param>
+    /// <exception cref="ArgumentException">The sequence is null, of another pool, or in the batch already.</exception>
+    /// <exception cref="ObjectDisposedException">The sequence has been disposed of.</exception>
+    public void Add(PagedSequence sequence)
+    {
+        ArgumentNullException.ThrowIfNull(sequence);
+        sequence.ThrowIfDisposed();
+        if (sequence.Pool != Pool)
+            throw new ArgumentException("Is of another pool than the batch.", nameof(sequence));
+        if (_sequences.Contains(sequence))
+            throw new ArgumentException("Is in the batch already; a fork of it takes no page.", nameof(sequence));
+        _sequences.Add(sequence);
+    }
+
+    /// <summary>Takes a sequence out; those after it move up. Its tokens stay as they are.</summary>
+    /// <param name="index">0 to <see cref="Count"/> − 1.</param>
+    /// <exception cref="ArgumentOutOfRangeException">There is none at the index.</exception>
+    public void RemoveAt(int index) => _sequences.RemoveAt(index);
+
+    /// <summary>Takes all sequences out.</summary>
+    public void Clear() => _sequences.Clear();
+
+    /// <summary>
+    /// Gives each sequence the tokens that another, or itself, had before: sequence <c>b</c> becomes what <c>sources[b]</c> was. A source may stand for several
+    /// sequences or for none, as in a beam search (Hugging Face's <c>reorder_cache(beam_idx)</c>).
+    /// </summary>
+    /// <param name="sources">[B]: for each sequence its source, 0 to B − 1.</param>
+    /// <remarks>
+    /// The sequences share pages afterwards, as forks do: nothing is copied, no page is taken, and the pages that no sequence has any more are free. It counts as a
+    /// change of each sequence.
+    /// </remarks>
+    /// <exception cref="ArgumentException">The sources are not as many as sequences, or one is no sequence; nothing has changed.</exception>
+    /// <exception cref="ObjectDisposedException">A sequence has been disposed of; nothing has changed.</exception>
+    public void Reorder(ReadOnlySpan<int> sources)
+    {
+        if (sources.Length != Count)
+            throw new ArgumentException($"Has {sources.Length} elements; the batch has {Count} sequences.", nameof(sources));
+        foreach (int source in sources)
+        {
+            if (source < 0 || source >= Count)
+                throw new ArgumentOutOfRangeException(nameof(sources), source, $"Sources must be 0 to {Count - 1}.");
+        }
+
+        // The table is made anew by each attention, and has meanwhile what the sequences were: pages, evicted pages and length of each. Nothing changes before all memory is there.
+        int width = 0;
+        foreach (PagedSequence sequence in _sequences)
+        {
+            sequence.ThrowIfDisposed();
+            width = Math.Max(width, sequence.Pages.Length + 3);
+        }
+
+        MakeRoom(ref _table, Count * width);
+        for (int b = 0; b < Count; b++)
+        {
+            PagedSequence sequence = _sequences[b];
+            Span<int> row = _table.AsSpan(b * width, width);
+            (row[0], row[1], row[2]) = (sequence.Pages.Length, sequence.EvictedTokens / Pool.PageSize, sequence.Length);
+            sequence.Pages.CopyTo(row[3..]);
+            sequence.MakeRoom(width);
+        }
+
+        foreach (int source in sources)
+            Pool.References.Retain(_sequences[source].Pages);
+        foreach (PagedSequence sequence in _sequences)
+            Pool.References.Release(sequence.Pages);
+        for (int b = 0; b < Count; b++)
+        {
+            ReadOnlySpan<int> row = _table.AsSpan(sources[b] * width, width);
+            _sequences[b].Replace(row.Slice(3, row[0]), row[1], row[2]);
+        }
+    }
+
+    /// <summary>
+    /// Computes <c>O = softmax(scale·Q·Kᵀ + M)·V</c> over the keys and values of each sequence: as <see cref="AttentionKernel.Forward"/>, and with the same bits.
+    /// </summary>
+    /// <param name="query">Q, floats: [B, H, L_q, d_k], or [B, L_q, H, d_k] as the layout says, or at strides; ragged (<see cref="AttentionOptions.QueryStarts"/>) [H, T, d_k] or [T, H, d_k].</param>
+    /// <param name="output">O, written: as the queries, with d_v in place of d_k; with or without log-sum-exp.</param>
+    /// <param name="queryHeads">H: a multiple of the pool's key-value heads.</param>
+    /// <param name="queryLength">L_q: queries of each sequence; the most of a sequence where the batch is ragged.</param>
+    /// <param name="mask">Whether a query sees all keys or those up to its own position.</param>
+    /// <param name="options">
+    /// What else is computed. The lengths of keys are the batch's own and must not be given. Masks and biases have <see cref="MaxLength"/> keys. Where no
+    /// position offset is given, the queries of a sequence are its last tokens, which have been appended before.
+    /// </param>
+    /// <param name="layout">The order of the axes of query and output.</param>
+    /// <param name="execution">How it runs: threads and cancellation.</param>
+    /// <exception cref="ArgumentException">
+    /// A length, stride or size does not fit, buffers overlap, a sequence has fewer tokens than queries where that matters, or a query would see a token that has
+    /// been evicted; the parameter is named and nothing has been written.
+    /// </exception>
+    /// <exception cref="ObjectDisposedException">A sequence or the pool has been disposed of.</exception>
+    /// <exception cref="OperationCanceledException">Cancelled (<see cref="AttentionExecution.CancellationToken"/>).</exception>
+    public void Attend(
+        AttentionInput query,
+        AttentionOutput output,
+        int queryHeads,
+        int queryLength,
+        AttentionMask mask = AttentionMask.Causal,
+        in AttentionOptions options = default,
+        AttentionLayout layout = AttentionLayout.BatchHeadLengthDim,
+        AttentionExecution execution = default)
+    {
+        AttentionOptions complete = Complete(mask, options, queryHeads, queryLength, layout, out AttentionShape shape);
+        AttentionKernel kernel = ScaledDotProductAttention.GetKernel(Pool.HeadDim, mask, complete.UsedFeatures, Pool.ValueDim);
+        Run(kernel, query, output, shape, complete, execution);
+    }
+
+    /// <summary>As the other, with a kernel that is declared for the pool's dimensions, whose mask it has.</summary>
+    /// <param name="kernel">A kernel of the pool's head dimension and value dimension, with <see cref="AttentionFeatures.Lengths"/> and what else the call uses.</param>
+    /// <param name="query">Q.</param>
+    /// <param name="output">O, written.</param>
+    /// <param name="queryHeads">H: a multiple of the pool's key-value heads.</param>
+    /// <param name="queryLength">L_q: queries of each sequence; the most of a sequence where the batch is ragged.</param>
+    /// <param name="options">What else is computed.</param>
+    /// <param name="layout">The order of the axes of query and output.</param>
+    /// <param name="execution">How it runs: threads and cancellation.</param>
+    /// <inheritdoc cref="Attend(AttentionInput, AttentionOutput, int, int, AttentionMask, in AttentionOptions, AttentionLayout, AttentionExecution)" path="/exception"/>
+    public void Attend(
+        AttentionKernel kernel,
+        AttentionInput query,
+        AttentionOutput output,
+        int queryHeads,
+        int queryLength,
+        in AttentionOptions options = default,
+        AttentionLayout layout = AttentionLayout.BatchHeadLengthDim,
+        AttentionExecution execution = default)
+    {
+        ArgumentNullException.ThrowIfNull(kernel);
+        if (kernel.HeadDim != Pool.HeadDim || kernel.ValueDim != Pool.ValueDim)
+            throw new ArgumentException($"Is of head dimension {kernel.HeadDim} and value dimension {kernel.ValueDim}; the pool has {Pool.HeadDim} and {Pool.ValueDim}.", nameof(kernel));
+        AttentionOptions complete = Complete(kernel.Mask, options, queryHeads, queryLength, layout, out AttentionShape shape);
+        Run(kernel, query, output, shape, complete, execution);
+    }
+
+    private static void MakeRoom(ref int[] buffer, int count)
+    {
+        if (buffer.Length < count)
+            buffer = new int[Math.Max(count, (int)Math.Min(2L * buffer.Length, Array.MaxLength))];
+    }
+
+    private void Run(AttentionKernel kernel, in AttentionInput query, in AttentionOutput output, AttentionShape shape, in AttentionOptions options, AttentionExecution execution)
+    {
+        using PageMemoryUse use = Pool.Use();
+        if (Count > 0)
+            kernel.Forward(query, Pool.Keys, Pool.Values, output, shape, options, execution);
+    }
+
+    /// <summary>The options and the shape of the call, with the batch's own part; the table of pages is filled.</summary>
+    private AttentionOptions Complete(AttentionMask mask, in AttentionOptions options, int queryHeads, int queryLength, AttentionLayout layout, out AttentionShape shape)
+    {
+        if (queryHeads < 1 || queryHeads % Pool.KeyValueHeads != 0)
+            throw new ArgumentOutOfRangeException(nameof(queryHeads), queryHeads, $"Must be a positive multiple of the pool's {Pool.KeyValueHeads} key-value heads.");
+        ArgumentOutOfRangeException.ThrowIfNegative(queryLength);
+        if (layout is not (AttentionLayout.BatchHeadLengthDim or AttentionLayout.BatchLengthHeadDim))
+            throw new ArgumentOutOfRangeException(nameof(layout), layout, "The layout is not defined.");
+        if (!options.KeyLengths.IsEmpty || !options.KeyStarts.IsEmpty || options.KeyPages.IsGiven || options.KeyPart is not null)
+            throw new ArgumentException("KeyLengths, KeyStarts, KeyPages and KeyPart are the batch's own and must not be given.", nameof(options));
+        CheckCount(options.QueryLengths, Count, nameof(options.QueryLengths));
+        CheckCount(options.QueryStarts, Count + 1, nameof(options.QueryStarts));
+        CheckCount(options.PositionOffsets, Count, nameof(options.PositionOffsets));
+
+        int keys = FillTable(out int width);
+        FillOffsets(options, queryLength, hasPositions: mask == AttentionMask.Causal || options.Window is not null || !options.AlibiSlopes.IsEmpty);
+        shape = new(Count, queryHeads, Pool.KeyValueHeads, queryLength, keys) { Layout = layout };
+        AttentionOptions complete = options with
+        {
+            KeyPages = new AttentionPages(_table.AsSpan(0, Count * width), Pool.PageSize),
+            KeyLengths = _lengths.AsSpan(0, Count),
+            IsCrossAttention = true,
+            HasCachedKeys = true,
+        };
+        return HasOffsets(options) ? complete : complete with { PositionOffsets = _offsets.AsSpan(0, Count) };
+    }
+
+    /// <summary>Fills the table of pages and the lengths; returns the greatest.</summary>
+    private int FillTable(out int width)
+    {
+        int max = MaxLength;
+        width = Math.Max(1, (int)(((long)max + Pool.PageSize - 1) / Pool.PageSize));
+        MakeRoom(ref _table, checked(Count * width));
+        MakeRoom(ref _lengths, Count);
+        MakeRoom(ref _offsets, Count);
+        for (int b = 0; b < Count; b++)
+        {
+            PagedSequence sequence = _sequences[b];
+            sequence.ThrowIfDisposed();
+            ReadOnlySpan<int> pages = sequence.Pages;
+            Span<int> row = _table.AsSpan(b * width, width);
+            int evicted = sequence.EvictedTokens / Pool.PageSize;
+
+            // Where there is no page in the end, no query reads any.
+            row.Fill(pages.IsEmpty ? 0 : pages[0]);
+            pages.CopyTo(row[evicted..]);
+            _lengths[b] = sequence.Length;
+        }
+
+        return max;
+    }
+
+    /// <summary>Fills the offset of each sequence, and refuses queries that would see what is not there.</summary>
+    private void FillOffsets(in AttentionOptions options, int queryLength, bool hasPositions)
+    {
+        bool isGiven = HasOffsets(options);
+        for (int b = 0; b < Count; b++)
+        {
+            int queries = !options.QueryStarts.IsEmpty ? options.QueryStarts[b + 1] - options.QueryStarts[b] : options.QueryLengths.IsEmpty ? queryLength : options.QueryLengths[b];
+            int offset = options.PositionOffset ?? (isGiven ? options.PositionOffsets[b] : _lengths[b] - queries);
+            _offsets[b] = offset;
+            if (queries <= 0 || _lengths[b] == 0)
+                continue;
+            if (hasPositions && !isGiven && offset < 0)
+                throw new ArgumentException($"Sequence {b} has {queries} queries but {_lengths[b]} tokens. Append the tokens before they are attended from, or set PositionOffset (PositionOffsets for each sequence).", nameof(options));
+            int evicted = _sequences[b].EvictedTokens;
+            long first = options.Window?.Left is { } left ? Math.Max(0, (long)offset - left) : 0;
+            if (first < evicted)
+                throw new ArgumentException($"The first query of sequence {b} would see token {first}, but those before {evicted} have been evicted: a window must hide them.", nameof(options));
+        }
+    }
+
+    private static bool HasOffsets(in AttentionOptions options) => options.PositionOffset is not null || !options.PositionOffsets.IsEmpty;
+
+    [SuppressMessage("Usage", "CA2208:Instantiate argument exceptions correctly", Justification = "The name is that of the public method's parameter.")]
+    [SuppressMessage("Usage", "MA0015:Specify the parameter name in ArgumentException", Justification = "The name is that of the public method's parameter.")]
+    private static void CheckCount(ReadOnlySpan<int> numbers, int count, string property)
+    {
+        if (!numbers.IsEmpty && numbers.Length != count)
+            throw new ArgumentException($"{property} has {numbers.Length} elements; {count} are needed.", "options");
+    }
+}

@@ -1,0 +1,11 @@
+using System.Collections.Generic;
+
+namespace FastAttn.Tests.Caches;
+
+/// <summary>A page of the model: the tokens in it.</summary>
+internal sealed class ModelPage
+{
+    public const int Size = 16;
+
+    public List<int> Tokens { get; } = [];
+}

@@ -1,0 +1,63 @@
+using FastAttn.Tests.Fixtures;
+
+using Xunit;
+
+using static FastAttn.Tests.Caches.PagedTokens;
+
+namespace FastAttn.Tests.Caches;
+
+/// <summary>Once warm, nothing is allocated on the managed heap.</summary>
+[Collection(AloneCollection.Name)]
+public static class PagedAllocationTests
+{
+    [Theory]
+    [InlineData(AttentionElement.Float32)]
+    [InlineData(AttentionElement.Float16)]
+    [InlineData(AttentionElement.BFloat16)]
+    public static void Changing_a_sequence_allocates_nothing(AttentionElement element)
+    {
+        using KeyValuePagePool pool = Pool(20, element, element);
+        using PagedSequence sequence = new(pool), other = new(pool);
+        var rotary = new RotaryEmbedding(4);
+        float[] keys = Keys(Range(0, 50)), values = Values(Range(0, 50));
+        Allocations.AreNone("append, truncate, evict, copy, clear", () =>
+        {
+            sequence.Append(keys, values, 50, rotary);
+            sequence.Append(keys, values, 1);
+            sequence.Truncate(40);
+            sequence.EvictBefore(20);
+            sequence.CopyTo(30, 5, keys, values);
+            sequence.Clear();
+        });
+
+        // A window that moves on and on.
+        Allocations.AreNone("a window", () =>
+        {
+            other.Append(keys, values, 20);
+            other.EvictBefore(other.Length - 10);
+        });
+    }
+
+    [Fact]
+    public static void Attention_and_reordering_allocate_nothing()
+    {
+        using KeyValuePagePool pool = Pool(20);
+        using PagedSequence one = new(pool), other = new(pool);
+        var batch = new PagedBatch(pool);
+        batch.Add(one);
+        batch.Add(other);
+        Append(one, Range(0, 30));
+        Append(other, Range(0, 60));
+        float[] query = new float[2 * Heads * 20 * HeadDim], output = new float[2 * Heads * 20 * ValueDim], keys = Keys(1), values = Values(1);
+        int[] sources = [1, 1], starts = [0, 2, 20];
+        AttentionKernel kernel = ScaledDotProductAttention.GetKernel(HeadDim, AttentionMask.Causal, AttentionFeatures.Lengths | AttentionFeatures.Ragged, ValueDim);
+        Allocations.AreNone("reorder, then copy a page", () =>
+        {
+            batch.Reorder(sources);
+            one.Append(keys, values, 1);
+        });
+        Allocations.AreNone("some queries", () => batch.Attend(query, output, Heads, 20));
+        Allocations.AreNone("one query", () => batch.Attend(query, output, Heads, 1, options: new() { Window = AttentionWindow.Sliding(5) }));
+        Allocations.AreNone("a kernel, ragged", () => batch.Attend(kernel, query, output, Heads, 18, new() { QueryStarts = starts }));
+    }
+}

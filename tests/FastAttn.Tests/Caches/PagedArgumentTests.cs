@@ -1,0 +1,128 @@
+using System;
+using System.Linq;
+
+using Xunit;
+
+using static FastAttn.Tests.Caches.PagedTokens;
+
+namespace FastAttn.Tests.Caches;
+
+/// <summary>Wrong arguments are refused by name, and nothing has changed then.</summary>
+public static class PagedArgumentTests
+{
+    [Fact]
+    public static void Sizes_of_a_pool_that_do_not_fit_are_refused()
+    {
+        Refused("pageCount", static () => _ = new KeyValuePagePool(0, 16, 1, 8));
+        Refused("pageSize", static () => _ = new KeyValuePagePool(1, 0, 1, 8));
+        Refused("pageSize", static () => _ = new KeyValuePagePool(1, 24, 1, 8));
+        Refused("pageSize", static () => _ = new KeyValuePagePool(1, -16, 1, 8));
+        Refused("keyValueHeads", static () => _ = new KeyValuePagePool(1, 16, 0, 8));
+        Refused("headDim", static () => _ = new KeyValuePagePool(1, 16, 1, 0));
+        Refused("headDim", static () => _ = new KeyValuePagePool(1, 16, 1, 1025));
+        Refused("valueDim", static () => _ = new KeyValuePagePool(1, 16, 1, 8, 0));
+        Refused("valueDim", static () => _ = new KeyValuePagePool(1, 16, 1, 8, 1025));
+        Refused("keyElement", static () => _ = new KeyValuePagePool(1, 16, 1, 8, keyElement: (AttentionElement)(-1)));
+        Refused("valueElement", static () => _ = new KeyValuePagePool(1, 16, 1, 8, valueElement: (AttentionElement)99));
+
+        // 2³¹ elements.
+        Refused("pageCount", static () => _ = new KeyValuePagePool(1 << 17, 16, 1, 512, 1024));
+        Refused("pageCount", static () => _ = new KeyValuePagePool(int.MaxValue, 1 << 30, int.MaxValue, 1024));
+    }
+
+    [Fact]
+    public static void What_a_pool_was_made_with_is_what_it_says()
+    {
+        using var pool = new KeyValuePagePool(3, 96, 2, 64, 32, AttentionElement.Float16, AttentionElement.BFloat16);
+        Assert.Equal((3, 3, 96, 2), (pool.PageCount, pool.FreePages, pool.PageSize, pool.KeyValueHeads));
+        Assert.Equal((64, 32, AttentionElement.Float16, AttentionElement.BFloat16), (pool.HeadDim, pool.ValueDim, pool.KeyElement, pool.ValueElement));
+        using var square = new KeyValuePagePool(1, 16, 1, 8);
+        Assert.Equal((8, AttentionElement.Float32, AttentionElement.Float32), (square.ValueDim, square.KeyElement, square.ValueElement));
+    }
+
+    [Fact]
+    public static void Arguments_of_a_sequence_that_do_not_fit_are_refused_and_change_nothing()
+    {
+        using KeyValuePagePool pool = Pool(4);
+        Assert.Throws<ArgumentNullException>("pool", static () => _ = new PagedSequence(null!));
+        Assert.Throws<ArgumentOutOfRangeException>("capacity", () => _ = new PagedSequence(pool, -1));
+        using var sequence = new PagedSequence(pool, capacity: int.MaxValue);
+        Append(sequence, Range(0, 40));
+        sequence.EvictBefore(16);
+        float[] keys = new float[3 * Heads * HeadDim], values = new float[3 * Heads * ValueDim], shared = new float[60];
+
+        Throws("tokens", () => sequence.Append(keys, values, -1));
+        Throws("tokens", () => sequence.Append(keys, values, int.MaxValue - 39));
+        Throws("keys", () => sequence.Append(keys.AsSpan(1), values, 3));
+        Throws("keys", () => sequence.Append(keys, values, int.MaxValue - 40));
+        Throws("values", () => sequence.Append(keys, values.AsSpan(1), 3));
+        Throws("rotary", () => sequence.Append(keys, values, 3, new RotaryEmbedding(6)));
+        Throws("tokens", () => sequence.PagesNeeded(-1));
+        Throws("length", () => sequence.Truncate(-1));
+        Throws("length", () => sequence.Truncate(15));
+        Throws("position", () => sequence.EvictBefore(41));
+        Throws("position", () => sequence.CopyTo(15, 1, keys, values));
+        Throws("position", () => sequence.CopyTo(41, 0, keys, values));
+        Throws("tokens", () => sequence.CopyTo(39, 2, keys, values));
+        Throws("tokens", () => sequence.CopyTo(39, -1, keys, values));
+        Throws("keys", () => sequence.CopyTo(20, 3, keys.AsSpan(1), values));
+        Throws("values", () => sequence.CopyTo(20, 3, keys, values.AsSpan(1)));
+        Throws("values", () => sequence.CopyTo(20, 3, shared, shared.AsSpan(23)));
+
+        void Throws(string parameter, Action call)
+        {
+            Refused(parameter, call);
+            Assert.Equal((40, 16, 2), (sequence.Length, sequence.EvictedTokens, pool.FreePages));
+            AreIn(sequence, Range(16, 24));
+            Assert.All(keys, static key => Assert.Equal(0, key));
+            Assert.All(shared, static number => Assert.Equal(0, number));
+        }
+    }
+
+    [Fact]
+    public static void Buffers_may_be_longer_than_needed_and_no_token_is_valid()
+    {
+        using KeyValuePagePool pool = Pool(2);
+        using var sequence = new PagedSequence(pool);
+        sequence.Append([], [], 0);
+        Assert.Equal((0, 2), (sequence.Length, pool.FreePages));
+        sequence.Append(Keys(Range(0, 9)), Values(Range(0, 7)), 5);
+        float[] keys = new float[50], values = new float[50];
+        keys.AsSpan().Fill(-1);
+        sequence.CopyTo(0, 5, keys, values);
+        Assert.Equal([.. Keys(Range(0, 5)), .. Enumerable.Repeat(-1f, 10)], keys);
+        AreIn(sequence, Range(0, 5));
+    }
+
+    [Fact]
+    public static void What_has_been_disposed_of_is_refused()
+    {
+        KeyValuePagePool pool = Pool(2);
+        var gone = new PagedSequence(pool);
+        Append(gone, Range(0, 5));
+        gone.Dispose();
+        Disposed(() => gone.Append([], [], 0));
+        Disposed(() => gone.PagesNeeded(0));
+        Disposed(() => gone.Truncate(0));
+        Disposed(() => gone.Clear());
+        Disposed(() => gone.EvictBefore(0));
+        Disposed(() => gone.Fork());
+        Disposed(() => gone.CopyTo(0, 0, [], []));
+        Assert.Equal(2, pool.FreePages);
+
+        var orphan = new PagedSequence(pool);
+        Append(orphan, Range(0, 5));
+        pool.Dispose();
+        pool.Dispose();
+        Disposed(() => orphan.Append([], [], 0));
+        Disposed(() => orphan.Fork());
+        Disposed(() => orphan.CopyTo(0, 0, [], []));
+        Disposed(() => _ = new PagedSequence(pool));
+        orphan.Dispose();
+        Assert.Equal(2, pool.FreePages);
+    }
+
+    private static void Disposed(Action call) => Assert.Throws<ObjectDisposedException>(call);
+
+    private static void Refused(string parameter, Action call) => Assert.Equal(parameter, Assert.ThrowsAny<ArgumentException>(call).ParamName);
+}

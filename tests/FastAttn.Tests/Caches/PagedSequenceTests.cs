@@ -1,0 +1,273 @@
+using System;
+using System.Linq;
+
+using FastAttn.Tests.Fixtures;
+using FastAttn.Tests.MultiHead;
+
+using Xunit;
+
+using static FastAttn.Tests.Caches.PagedTokens;
+
+namespace FastAttn.Tests.Caches;
+
+/// <summary>Sequences of tokens in pages of 16, and how many pages that takes, counted by hand.</summary>
+public static class PagedSequenceTests
+{
+    [Fact]
+    public static void Appended_tokens_come_back_and_take_a_page_for_each_sixteen()
+    {
+        using KeyValuePagePool pool = Pool(5);
+        using var sequence = new PagedSequence(pool);
+        Assert.Equal(5, pool.FreePages);
+        Append(sequence, Range(0, 10));
+        Assert.Equal((10, 4, 1), (sequence.Length, pool.FreePages, sequence.Pages.Length));
+        Append(sequence, Range(10, 6));
+        Assert.Equal(4, pool.FreePages);
+        Append(sequence, Range(16, 17));
+        Assert.Equal((33, 2), (sequence.Length, pool.FreePages));
+        AreIn(sequence, Range(0, 33));
+        Assert.Equal(3, sequence.Pages.ToArray().Distinct().Count());
+    }
+
+    [Theory]
+    [InlineData(AttentionElement.Float16, AttentionElement.Float32)]
+    [InlineData(AttentionElement.BFloat16, AttentionElement.Float16)]
+    [InlineData(AttentionElement.Float32, AttentionElement.BFloat16)]
+    public static void Keys_and_values_are_kept_each_in_its_own_type(AttentionElement keyElement, AttentionElement valueElement)
+    {
+        using KeyValuePagePool pool = Pool(3, keyElement, valueElement);
+        using var sequence = new PagedSequence(pool);
+        Append(sequence, Range(0, 40));
+        AreIn(sequence, Range(0, 40));
+
+        float[] keys = new float[Heads * HeadDim], values = new float[Heads * ValueDim];
+        Array.Fill(keys, 1 / 3f);
+        Array.Fill(values, -1 / 3f);
+        sequence.Append(keys, values, 1);
+        sequence.CopyTo(40, 1, keys, values);
+        Assert.All(keys, key => Assert.Equal(Kept(1 / 3f, keyElement), key));
+        Assert.All(values, value => Assert.Equal(Kept(-1 / 3f, valueElement), value));
+
+        // 0x3EAA_AAAB: bfloat16 keeps 0x3EAB, a half 0x3555.
+        static float Kept(float number, AttentionElement element) => MathF.CopySign(
+            element switch { AttentionElement.Float32 => number, AttentionElement.Float16 => 0.333251953125f, _ => 0.333984375f }, number);
+    }
+
+    [Fact]
+    public static void Numbers_that_are_not_finite_or_become_infinite_are_kept_as_they_are()
+    {
+        using KeyValuePagePool pool = Pool(1, AttentionElement.Float16);
+        using var sequence = new PagedSequence(pool);
+        float[] keys = [float.NaN, float.NegativeInfinity, 1e6f, -1e6f, 0, 1, 2, 3], values = [float.NaN, float.PositiveInfinity, 1e38f, 0, 1, 2];
+        sequence.Append(keys, values, 1);
+        float[] keptKeys = new float[8], keptValues = new float[6];
+        sequence.CopyTo(0, 1, keptKeys, keptValues);
+        Assert.Equal([float.NaN, float.NegativeInfinity, float.PositiveInfinity, float.NegativeInfinity, 0, 1, 2, 3], keptKeys);
+        Assert.Equal(values, keptValues);
+    }
+
+    [Fact]
+    public static void Forks_share_pages_until_one_appends_to_a_page_that_is_filled_in_part()
+    {
+        using KeyValuePagePool pool = Pool(6);
+        using var origin = new PagedSequence(pool);
+        Append(origin, Range(0, 20));
+        using PagedSequence fork = origin.Fork();
+        Assert.Equal((4, 20), (pool.FreePages, fork.Length));
+        Assert.True(fork.Pages.SequenceEqual(origin.Pages));
+
+        Assert.Equal(1, fork.PagesNeeded(1));
+        Append(fork, 100);
+        Assert.Equal(3, pool.FreePages);
+        Assert.Equal(origin.Pages[0], fork.Pages[0]);
+        Assert.NotEqual(origin.Pages[1], fork.Pages[1]);
+
+        // The origin's last page is its own now.
+        Assert.Equal(0, origin.PagesNeeded(1));
+        Append(origin, 200);
+        Assert.Equal(3, pool.FreePages);
+        AreIn(origin, [.. Range(0, 20), 200]);
+        AreIn(fork, [.. Range(0, 20), 100]);
+    }
+
+    [Fact]
+    public static void A_full_page_is_never_copied()
+    {
+        using KeyValuePagePool pool = Pool(4);
+        using var origin = new PagedSequence(pool);
+        Append(origin, Range(0, 32));
+        using PagedSequence fork = origin.Fork();
+        Append(fork, 100);
+        Append(origin, 200);
+        Assert.Equal(0, pool.FreePages);
+        Assert.True(fork.Pages[..2].SequenceEqual(origin.Pages[..2]));
+        AreIn(origin, [.. Range(0, 32), 200]);
+        AreIn(fork, [.. Range(0, 32), 100]);
+    }
+
+    [Fact]
+    public static void A_fork_that_was_truncated_does_not_write_into_its_origin()
+    {
+        using KeyValuePagePool pool = Pool(4);
+        using var origin = new PagedSequence(pool);
+        Append(origin, Range(0, 20));
+        using PagedSequence fork = origin.Fork();
+        fork.Truncate(5);
+        Assert.Equal(2, pool.FreePages);
+        Append(fork, 100, 101);
+        Assert.Equal(1, pool.FreePages);
+        AreIn(fork, [.. Range(0, 5), 100, 101]);
+        AreIn(origin, Range(0, 20));
+    }
+
+    [Fact]
+    public static void Truncating_gives_back_the_pages_after_the_last_token()
+    {
+        using KeyValuePagePool pool = Pool(4);
+        using var sequence = new PagedSequence(pool);
+        Append(sequence, Range(0, 49));
+        sequence.Truncate(50);
+        Assert.Equal((49, 0), (sequence.Length, pool.FreePages));
+        sequence.Truncate(32);
+        Assert.Equal((32, 2), (sequence.Length, pool.FreePages));
+        sequence.Truncate(31);
+        Assert.Equal(2, pool.FreePages);
+        Append(sequence, 100, 101);
+        Assert.Equal(1, pool.FreePages);
+        AreIn(sequence, [.. Range(0, 31), 100, 101]);
+        sequence.Clear();
+        Assert.Equal((0, 4), (sequence.Length, pool.FreePages));
+    }
+
+    [Fact]
+    public static void Evicting_gives_back_whole_pages_before_a_position_and_moves_no_token()
+    {
+        using KeyValuePagePool pool = Pool(4);
+        using var sequence = new PagedSequence(pool);
+        Append(sequence, Range(0, 50));
+        sequence.EvictBefore(-3);
+        sequence.EvictBefore(15);
+        Assert.Equal((0, 0), (sequence.EvictedTokens, pool.FreePages));
+        sequence.EvictBefore(33);
+        Assert.Equal((32, 50, 2), (sequence.EvictedTokens, sequence.Length, pool.FreePages));
+        sequence.EvictBefore(16);
+        Assert.Equal(32, sequence.EvictedTokens);
+        Append(sequence, Range(50, 20));
+        Assert.Equal(1, pool.FreePages);
+        AreIn(sequence, Range(32, 38));
+
+        // Token 40 is still at position 40.
+        float[] keys = new float[8], values = new float[6];
+        sequence.CopyTo(40, 1, keys, values);
+        Assert.Equal(Keys(40), keys);
+        Assert.Equal(Values(40), values);
+    }
+
+    [Fact]
+    public static void A_sequence_without_any_page_left_goes_on_at_its_position()
+    {
+        using KeyValuePagePool pool = Pool(2);
+        using var sequence = new PagedSequence(pool);
+        Append(sequence, Range(0, 32));
+        sequence.EvictBefore(32);
+        Assert.Equal((32, 32, 2), (sequence.Length, sequence.EvictedTokens, pool.FreePages));
+        Append(sequence, Range(32, 5));
+        sequence.Truncate(32);
+        Assert.Equal((32, 32, 2), (sequence.Length, sequence.EvictedTokens, pool.FreePages));
+        Append(sequence, 7);
+        AreIn(sequence, 7);
+        Assert.Equal(33, sequence.Length);
+        Assert.Throws<ArgumentOutOfRangeException>("length", () => sequence.Truncate(31));
+        Assert.Equal((33, 32, 1), (sequence.Length, sequence.EvictedTokens, pool.FreePages));
+        sequence.Truncate(0);
+        Assert.Equal((0, 0, 2), (sequence.Length, sequence.EvictedTokens, pool.FreePages));
+    }
+
+    [Fact]
+    public static void An_append_without_enough_pages_says_so_and_changes_nothing()
+    {
+        using KeyValuePagePool pool = Pool(4);
+        using var origin = new PagedSequence(pool);
+        Append(origin, Range(0, 20));
+        using PagedSequence fork = origin.Fork();
+        int[] pages = fork.Pages.ToArray();
+        Assert.Equal(3, fork.PagesNeeded(40));
+
+        // 40 more tokens fill page 1, of which the fork needs its own, and two more.
+        InvalidOperationException error = Assert.Throws<InvalidOperationException>(() => Append(fork, Range(100, 40)));
+        Assert.Contains("needs 3, and 2 of 4 are free", error.Message, StringComparison.Ordinal);
+        Assert.Equal((20, 2), (fork.Length, pool.FreePages));
+        Assert.Equal(pages, fork.Pages.ToArray());
+        AreIn(fork, Range(0, 20));
+
+        Append(fork, Range(100, 28));
+        Assert.Equal(0, pool.FreePages);
+        AreIn(fork, [.. Range(0, 20), .. Range(100, 28)]);
+        AreIn(origin, Range(0, 20));
+    }
+
+    [Fact]
+    public static void A_disposed_sequence_gives_back_what_no_other_has()
+    {
+        using KeyValuePagePool pool = Pool(4);
+        var origin = new PagedSequence(pool);
+        Append(origin, Range(0, 40));
+        PagedSequence fork = origin.Fork();
+        Append(fork, 100);
+        origin.Dispose();
+        Assert.Equal(1, pool.FreePages);
+        AreIn(fork, [.. Range(0, 40), 100]);
+        origin.Dispose();
+        Assert.Equal(1, pool.FreePages);
+        fork.Dispose();
+        Assert.Equal(4, pool.FreePages);
+    }
+
+    [Theory]
+    [InlineData(RotaryPairing.HalfSplit)]
+    [InlineData(RotaryPairing.Interleaved)]
+    public static void Keys_are_turned_by_their_positions(RotaryPairing pairing)
+    {
+        // Four of five elements are turned. Positions go on after an append and after evicted tokens.
+        const int Tokens = 40;
+        var rotary = new RotaryEmbedding(dim: 4, pairing, frequencyBase: 100);
+        using var pool = new KeyValuePagePool(pageCount: 3, pageSize: 16, keyValueHeads: 2, headDim: 5, valueDim: 1);
+        using var sequence = new PagedSequence(pool);
+        float[] keys = new float[Tokens * 2 * 5], values = new float[Tokens * 2];
+        RandomData.FillNormal(keys, new Random(1));
+        float[] given = [.. keys];
+        sequence.Append(keys, values, 17, rotary);
+        sequence.EvictBefore(16);
+        sequence.Append(keys.AsSpan(17 * 10), values, Tokens - 17, rotary);
+        Assert.Equal(given, keys);
+
+        float[] kept = new float[(Tokens - 16) * 10];
+        sequence.CopyTo(16, Tokens - 16, kept, values);
+        for (int row = 0; row < kept.Length / 5; row++)
+        {
+            double[] head = [.. given.AsSpan(16 * 10 + row * 5, 5).ToArray().Select(static number => (double)number)];
+            NaiveRotary.Turn(head, 4, pairing, 100, position: 16 + row / 2);
+            for (int i = 0; i < 5; i++)
+            {
+                // Two products and a sum of numbers below 5, each rounded to float32: 4 roundings of half an ulp of 8, and of the cosine and sine.
+                Assert.True(Math.Abs(kept[row * 5 + i] - head[i]) <= 6 * 2.4e-7 * 2, $"Row {row}, element {i}: {kept[row * 5 + i]}, not {head[i]}.");
+            }
+        }
+    }
+
+    [Fact]
+    public static void Turned_keys_are_rounded_after_they_are_turned()
+    {
+        var rotary = new RotaryEmbedding(dim: 4);
+        using KeyValuePagePool pool = Pool(2, AttentionElement.BFloat16);
+        using PagedSequence fused = new(pool), before = new(pool);
+        float[] keys = Keys(Range(3, 12)), values = Values(Range(3, 12));
+        fused.Append(keys, values, 12, rotary);
+        rotary.Apply(keys, Heads, HeadDim, position: 0);
+        before.Append(keys, values, 12);
+        float[] one = new float[keys.Length], other = new float[keys.Length];
+        fused.CopyTo(0, 12, one, values);
+        before.CopyTo(0, 12, other, values);
+        Compare.SameBits("Keys", other, one);
+    }
+}

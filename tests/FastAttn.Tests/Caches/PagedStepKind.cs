@@ -1,0 +1,12 @@
+namespace FastAttn.Tests.Caches;
+
+internal enum PagedStepKind
+{
+    Create,
+    Append,
+    Fork,
+    Truncate,
+    Evict,
+    Dispose,
+    Reorder,
+}
