@@ -6,11 +6,11 @@ using System.Runtime.InteropServices;
 namespace FastAttn;
 
 /// <summary>
-/// Makes of floats what keys and values may be kept as (<see cref="AttentionInput"/>). All roundings are to the nearest, and to the even one of two; results are the same on all
-/// instruction sets.
+/// Converts floats to the element types that keys and values may be kept in (<see cref="AttentionInput"/>). All roundings are to nearest, ties to even; numbers have the same
+/// results on all instruction sets.
 /// </summary>
 /// <remarks>
-/// <para>Numbers that are not finite become those of 16-bit types; for integers they are refused before anything is written.</para>
+/// <para>NaN and ±∞ stay what they are in 16-bit types; where integers are wanted they are refused before anything is written.</para>
 /// <para>
 /// To take ONNX Runtime's 8-bit cache (<c>GroupQueryAttention</c> with <c>k_quant_type</c> PER_CHANNEL) as it is, give its integers with
 /// <see cref="AttentionScales.PerChannel"/>; ggml's <c>q8_0</c> and <c>q4_1</c> rows are <see cref="AttentionElement.Int8Group32"/> and <see cref="AttentionElement.Int4Group32"/>.
@@ -24,7 +24,7 @@ public static class KeyValueQuantizer
     /// <summary>The largest 4-bit integer.</summary>
     private const int MaxNibble = 15;
 
-    /// <summary>Rounds to half precision. What is larger than all finite halves, from 65520 on, becomes ±∞; NaN stays NaN.</summary>
+    /// <summary>Rounds to half precision. Magnitudes of 65520 and more become ±∞, since they round past the largest finite half; NaN stays NaN.</summary>
     /// <param name="source">The floats.</param>
     /// <param name="destination">Written: as many halves, or a longer buffer.</param>
     /// <exception cref="ArgumentException">The destination is too short.</exception>
@@ -39,7 +39,7 @@ public static class KeyValueQuantizer
             destination[i] = (Half)source[i];
     }
 
-    /// <summary>Rounds to bfloat16. What is larger than all finite numbers becomes ±∞; NaN stays NaN.</summary>
+    /// <summary>Rounds to bfloat16. Magnitudes that round past the largest finite number become ±∞; NaN stays NaN.</summary>
     /// <param name="source">The floats.</param>
     /// <param name="destination">Written: as many numbers, or a longer buffer.</param>
     /// <exception cref="ArgumentException">The destination is too short.</exception>
@@ -62,7 +62,7 @@ public static class KeyValueQuantizer
     /// <exception cref="ArgumentException">A length does not fit, or a number is not finite.</exception>
     public static void QuantizePerToken(ReadOnlySpan<float> rows, int dim, Span<sbyte> elements, Span<float> scales)
     {
-        int count = CheckRows(rows, dim);
+        int count = CheckRows(rows, dim, nameof(dim));
         CheckLength(nameof(elements), elements.Length, rows.Length);
         CheckLength(nameof(scales), scales.Length, count);
         for (int row = 0; row < count; row++)
@@ -74,13 +74,13 @@ public static class KeyValueQuantizer
         }
     }
 
-    /// <summary>The scales with which <see cref="QuantizePerChannel"/> cuts none of some rows off: for each column <c>max|x| / 127</c>.</summary>
+    /// <summary>Finds the scales with which <see cref="QuantizePerChannel"/> clips no number of these rows: for each column <c>max|x| / 127</c>.</summary>
     /// <param name="rows">Rows, as many floats each as there are scales: [L, d] for one head, or [L, H_kv·d] for all heads at once. A cache [H_kv, L, d] takes a call for each head.</param>
     /// <param name="scales">Written: [d] or [H_kv·d]; 0 for a column of zeros.</param>
     /// <exception cref="ArgumentException">The length does not fit, or a number is not finite.</exception>
     public static void FindChannelScales(ReadOnlySpan<float> rows, Span<float> scales)
     {
-        int count = CheckRows(rows, scales.Length);
+        int count = CheckRows(rows, scales.Length, nameof(scales));
         scales.Clear();
         for (int row = 0; row < count; row++)
         {
@@ -97,8 +97,8 @@ public static class KeyValueQuantizer
     }
 
     /// <summary>
-    /// Quantizes rows to 8 bits with a given scale for each column: <c>q = x / scale</c>, rounded, and cut off at ±127. Scales that were found of a prompt
-    /// (<see cref="FindChannelScales"/>) so serve for what is generated.
+    /// Quantizes rows to 8 bits with a given scale for each column: <c>q = x / scale</c>, rounded and clipped to ±127. Scales that were found from a prompt
+    /// (<see cref="FindChannelScales"/>) thus also serve for the tokens that are generated after it.
     /// </summary>
     /// <param name="rows">Rows, as many floats each as there are scales, as in <see cref="FindChannelScales"/>.</param>
     /// <param name="scales">[d] or [H_kv·d], finite and not negative; a column of scale 0 becomes zeros.</param>
@@ -106,7 +106,7 @@ public static class KeyValueQuantizer
     /// <exception cref="ArgumentException">A length does not fit, or a number is not finite.</exception>
     public static void QuantizePerChannel(ReadOnlySpan<float> rows, ReadOnlySpan<float> scales, Span<sbyte> elements)
     {
-        int count = CheckRows(rows, scales.Length);
+        int count = CheckRows(rows, scales.Length, nameof(scales));
         CheckLength(nameof(elements), elements.Length, rows.Length);
         foreach (float scale in scales)
         {
@@ -131,13 +131,14 @@ public static class KeyValueQuantizer
     public static void QuantizeGroups(ReadOnlySpan<float> rows, AttentionElement element, Span<byte> groups)
     {
         const int Group = AttentionInput.GroupLength;
-        if (element is not (AttentionElement.Int8Group32 or AttentionElement.Int4Group32))
+        if (!AttentionInput.IsInGroups(element))
             throw new ArgumentOutOfRangeException(nameof(element), element, "Must be Int8Group32 or Int4Group32: elements of other types are not in groups.");
-        int count = CheckRows(rows, Group), bytes = (int)AttentionInput.BytesOf(element, Group);
+        int count = CheckRows(rows, Group, nameof(rows)), bytes = (int)AttentionInput.BytesOf(element, Group);
         CheckLength(nameof(groups), groups.Length, (long)count * bytes);
         for (int i = 0; i < count; i++)
         {
-            if (!Half.IsFinite(ScaleOf(rows.Slice(i * Group, Group), element).Scale) || !Half.IsFinite(ScaleOf(rows.Slice(i * Group, Group), element).Min))
+            (Half scale, Half min) = ScaleOf(rows.Slice(i * Group, Group), element);
+            if (!Half.IsFinite(scale) || !Half.IsFinite(min))
                 throw new ArgumentException($"Group {i} has numbers whose scale or minimum is larger than all finite halves.", nameof(rows));
         }
 
@@ -189,14 +190,14 @@ public static class KeyValueQuantizer
         return result;
     }
 
-    /// <summary>Near the least float the quotient may be rounded down so far that the largest number would be off by more than half a scale: then it is the next float.</summary>
+    /// <summary>max / 127. Among subnormal floats the quotient may be rounded down so far that the largest number would be clipped by more than half a scale; then the scale is the next float.</summary>
     private static float ScaleOf(float max)
     {
         float scale = max / MaxInteger;
         return max > 0 && max >= (MaxInteger + 0.5) * scale ? MathF.BitIncrement(scale) : scale;
     }
 
-    /// <summary>q = x / scale, rounded and cut off; 0 where the scale is 0.</summary>
+    /// <summary>q = x / scale, rounded and clipped; 0 where the scale is 0.</summary>
     /// <param name="x">The numbers.</param>
     /// <param name="scales">A scale for each, or one for all.</param>
     /// <param name="q">Written.</param>
@@ -216,7 +217,7 @@ public static class KeyValueQuantizer
             q[i] = scale == 0 ? (sbyte)0 : (sbyte)Math.Clamp(MathF.Round(x[i] / scale), -MaxInteger, MaxInteger);
         }
 
-        // What is divided by ∞ in place of 0 is 0.
+        // A scale of 0 is replaced by ∞, so that the quotient is 0.
         static Vector<int> Integers(ReadOnlySpan<float> x, ReadOnlySpan<float> scales, int first)
         {
             Vector<float> scale = scales.Length == 1 ? new(scales[0]) : new(scales[first..]);
@@ -254,8 +255,8 @@ public static class KeyValueQuantizer
         return Vector.ConditionalSelect(isNumber, rounded, bits >> 16 | new Vector<uint>(0x40));
     }
 
-    /// <summary>Checks rows that become integers; returns how many there are.</summary>
-    private static int CheckRows(ReadOnlySpan<float> rows, int dim, [CallerArgumentExpression(nameof(dim))] string name = "")
+    /// <summary>Checks rows that become integers; returns how many there are. <paramref name="name"/> is the parameter that <paramref name="dim"/> comes from.</summary>
+    private static int CheckRows(ReadOnlySpan<float> rows, int dim, string name)
     {
         if (dim < 1)
             throw new ArgumentOutOfRangeException(name, dim, "A row has at least one number.");

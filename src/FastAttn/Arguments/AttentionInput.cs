@@ -85,10 +85,13 @@ public readonly ref struct AttentionInput
     /// <exception cref="ArgumentOutOfRangeException">The elements are not in groups.</exception>
     public static AttentionInput OfGroups(ReadOnlySpan<byte> groups, AttentionElement element, AttentionStrides? strides = null)
     {
-        if (element is not (AttentionElement.Int8Group32 or AttentionElement.Int4Group32))
+        if (!IsInGroups(element))
             throw new ArgumentOutOfRangeException(nameof(element), element, "Must be Int8Group32 or Int4Group32: elements of other types are not in groups.");
         return new(ref MemoryMarshal.GetReference(groups), (int)Math.Min(groups.Length / BytesOf(element, GroupLength) * GroupLength, int.MaxValue), element, strides);
     }
+
+    /// <summary>Whether elements are in groups of <see cref="GroupLength"/>, so that they are read as a whole.</summary>
+    internal static bool IsInGroups(AttentionElement element) => element is AttentionElement.Int8Group32 or AttentionElement.Int4Group32;
 
     /// <summary>Bytes of some elements, whole groups of them.</summary>
     internal static long BytesOf(AttentionElement element, long count) => element switch

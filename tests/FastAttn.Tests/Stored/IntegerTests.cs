@@ -114,6 +114,24 @@ public static class IntegerTests
         }
     }
 
+    [Theory]
+    [InlineData(1)]
+    [InlineData(50)]
+    public static void Queries_without_keys_have_zeros_whatever_the_scales_of_channels(int queries)
+    {
+        const int Dim = 16, Keys = 5;
+        float[] scales = [.. Enumerable.Range(0, Dim).Select(static c => c % 2 == 0 ? float.NaN : float.PositiveInfinity)];
+        AttentionInput stored = new(new sbyte[Keys * Dim], AttentionScales.PerChannel(scales));
+        foreach (InstructionSet instructionSet in InstructionSets.Supported)
+        {
+            var output = new float[queries * Dim];
+            Array.Fill(output, 7);
+            ScaledDotProductAttention.GetKernel(Dim, features: AttentionFeatures.Lengths).For(instructionSet).Forward(
+                new float[queries * Dim], stored, stored, output, new AttentionShape(1, 1, 1, queries, Keys), new() { KeyLengths = new int[1], IsCrossAttention = true });
+            Assert.All(output, static element => Assert.Equal(0, element));
+        }
+    }
+
     [Fact]
     public static void Wrong_scales_and_groups_are_refused()
     {

@@ -123,6 +123,9 @@ public static class QuantizerTests
     public static void Lengths_that_do_not_fit_are_refused()
     {
         Assert.Equal("destination", Assert.Throws<ArgumentException>(static () => KeyValueQuantizer.ConvertToHalf(new float[2], new Half[1])).ParamName);
+        Assert.Equal("dim", Assert.Throws<ArgumentOutOfRangeException>(static () => KeyValueQuantizer.QuantizePerToken([], 0, [], [])).ParamName);
+        Assert.Equal("scales", Assert.Throws<ArgumentOutOfRangeException>(static () => KeyValueQuantizer.FindChannelScales([], [])).ParamName);
+        Assert.Equal("scales", Assert.Throws<ArgumentOutOfRangeException>(static () => KeyValueQuantizer.QuantizePerChannel([], [], [])).ParamName);
         Assert.Equal("rows", Assert.Throws<ArgumentException>(static () => KeyValueQuantizer.QuantizePerToken(new float[5], 2, new sbyte[5], new float[3])).ParamName);
         Assert.Equal("scales", Assert.Throws<ArgumentException>(static () => KeyValueQuantizer.QuantizePerToken(new float[4], 2, new sbyte[4], new float[1])).ParamName);
         Assert.Equal("elements", Assert.Throws<ArgumentException>(static () => KeyValueQuantizer.QuantizePerToken(new float[4], 2, new sbyte[3], new float[2])).ParamName);

@@ -35,7 +35,7 @@ internal readonly unsafe struct StoredRows
     public bool HasScales => Place != null && Place->Scales != null;
 
     /// <summary>Whether the elements of a row are in groups, so that it is read as a whole.</summary>
-    public bool IsInGroups => Element is AttentionElement.Int8Group32 or AttentionElement.Int4Group32;
+    public bool IsInGroups => AttentionInput.IsInGroups(Element);
 
     /// <summary>Rows of floats that follow each other without a gap.</summary>
     /// <param name="rows">The first row.</param>
@@ -63,20 +63,18 @@ internal readonly unsafe struct StoredRows
     public bool BeginsPage(int index) => (First + index) % Place->PageSize == 0;
 
     /// <summary>The scale of a row.</summary>
-    public float Scale(int index)
-    {
-        StoredPlace* place = Place;
-        if (place->Pages == null)
-            return place->Scales[(First + index) * place->ScaleStride];
-        (int page, int row) = Math.DivRem(First + index, place->PageSize);
-        return place->Scales[place->Pages[page] * place->ScalePageStride + row * place->ScaleStride];
-    }
+    public float Scale(int index) => *ScaleOf(index);
 
-    /// <summary>Copies the scales of the first rows.</summary>
+    /// <summary>Copies the scales of the first rows, page by page where rows are in pages.</summary>
     public void CopyScales(float* destination, int count)
     {
-        for (int i = 0; i < count; i++)
-            destination[i] = Scale(i);
+        long stride = Place->ScaleStride;
+        for (int i = 0; i < count;)
+        {
+            float* scale = ScaleOf(i);
+            for (int end = i + Together(i, count - i); i < end; i++, scale += stride)
+                destination[i] = *scale;
+        }
     }
 
     /// <summary>An element of a row, scaled.</summary>
@@ -87,6 +85,15 @@ internal readonly unsafe struct StoredRows
         int first = IsInGroups ? column / Group * Group : column, columns = IsInGroups ? Group : 1;
         RowWidening<Lanes1>.Widen(this, Row(row) + AttentionInput.BytesOf(Element, first), first, row, numbers, columns);
         return numbers[column - first];
+    }
+
+    private float* ScaleOf(int index)
+    {
+        StoredPlace* place = Place;
+        if (place->Pages == null)
+            return place->Scales + (First + index) * place->ScaleStride;
+        (int page, int row) = Math.DivRem(First + index, place->PageSize);
+        return place->Scales + place->Pages[page] * place->ScalePageStride + row * place->ScaleStride;
     }
 
     private byte* RowInPage(int index)

@@ -32,11 +32,10 @@ internal static class CallValidation
         in AttentionExecution execution)
         where TOutput : unmanaged
     {
-        AttentionCall call = CheckQueryAndKey(kernel, query, key, shape, options, execution, out ReadBuffer queries, out ReadBuffer keys);
+        AttentionCall call = CheckQueryAndKey(kernel, query, key, shape, options, execution, out ReadBuffer queries, out ReadBuffer keys, out (int Batch, int Tokens) keySizes);
         (int batch, int queryTokens) = QueriesOf(shape, options);
-        (int keyBatch, int keyTokens) = KeysOf(shape, options);
         int valueDim = call.Operands.ValueDim = kernel.ValueDim;
-        call.Operands.Value = CheckStored(Value, value, keyBatch, shape.KeyValueHeads, keyTokens, valueDim, shape.Layout, out ReadBuffer values);
+        call.Operands.Value = CheckStored(Value, value, keySizes.Batch, shape.KeyValueHeads, keySizes.Tokens, valueDim, shape.Layout, out ReadBuffer values);
         (call.Operands.OutputStrides, int written) = CheckBuffer(Output, output.Length, batch, shape.QueryHeads, queryTokens, valueDim, outputStrides, shape.Layout);
         CheckRowsApart(Output, batch, shape.QueryHeads, queryTokens, valueDim, call.Operands.OutputStrides);
         output = output[..written];
@@ -67,7 +66,7 @@ internal static class CallValidation
         in AttentionExecution execution)
         where TScore : unmanaged
     {
-        AttentionCall call = CheckQueryAndKey(kernel, query, key, shape, options, execution, out ReadBuffer queries, out ReadBuffer keys);
+        AttentionCall call = CheckQueryAndKey(kernel, query, key, shape, options, execution, out ReadBuffer queries, out ReadBuffer keys, out _);
         if ((call.Uses & AttentionFeatures.Ragged) != 0)
             throw new ArgumentException("Scores and weights are of sequences of one length; QueryStarts and KeyStarts must not be given.", Options);
         long expected = Product(name, Product(name, Product(name, shape.Batch, shape.QueryHeads), shape.QueryLength), shape.KeyLength);
@@ -126,7 +125,8 @@ internal static class CallValidation
         in AttentionOptions options,
         in AttentionExecution execution,
         out ReadBuffer queries,
-        out ReadBuffer keys)
+        out ReadBuffer keys,
+        out (int Batch, int Tokens) keySizes)
     {
         CheckShape(shape);
         AttentionFeatures uses = options.UsedFeatures, missing = uses & ~kernel.Features;
@@ -141,12 +141,12 @@ internal static class CallValidation
         CheckDiagonal(kernel.Mask, uses, shape, options);
         call.Shape = LongestOf(shape, options);
         (int batch, int queryTokens) = QueriesOf(shape, options);
-        (int keyBatch, int keyTokens) = KeysOf(shape, options);
+        keySizes = KeysOf(shape, options);
         call.Operands.QueryTokens = queryTokens;
         if (query.Element != AttentionElement.Float32)
             throw new ArgumentException($"Queries of {query.Element} are not taken: widen them to floats. Keys and values may be of any element type.", Query);
         call.Operands.QueryStrides = CheckInput(Query, query, batch, shape.QueryHeads, queryTokens, headDim, shape.Layout, out queries);
-        call.Operands.Key = CheckStored(Key, key, keyBatch, shape.KeyValueHeads, keyTokens, headDim, shape.Layout, out keys);
+        call.Operands.Key = CheckStored(Key, key, keySizes.Batch, shape.KeyValueHeads, keySizes.Tokens, headDim, shape.Layout, out keys);
         call.Operands.PageSize = options.KeyPages.PageSize;
         call.Operands.PagesOfSequence = options.KeyPages.PagesOfSequence(shape.Batch);
         return call;
@@ -156,7 +156,7 @@ internal static class CallValidation
     private static (int Batch, int Tokens) QueriesOf(in AttentionShape shape, in AttentionOptions options) =>
         options.QueryStarts.IsEmpty ? (shape.Batch, shape.QueryLength) : (1, options.QueryStarts[^1]);
 
-    /// <summary>As <see cref="QueriesOf"/>, of keys and values. Pages are such an axis of sequences: those up to the last that has keys.</summary>
+    /// <summary>As <see cref="QueriesOf"/>, of keys and values. With pages, the batch axis is that of pages, up to the last one used; the table of pages is checked here.</summary>
     private static (int Batch, int Tokens) KeysOf(in AttentionShape shape, in AttentionOptions options)
     {
         if (options.KeyPages.IsGiven)
@@ -369,7 +369,7 @@ internal static class CallValidation
     private static AttentionStrides CheckInput(
         string name, in AttentionInput input, int batch, int heads, int tokens, int dim, AttentionLayout layout, out ReadBuffer read)
     {
-        bool isInGroups = input.Element is AttentionElement.Int8Group32 or AttentionElement.Int4Group32;
+        bool isInGroups = AttentionInput.IsInGroups(input.Element);
         if (isInGroups && dim % AttentionInput.GroupLength != 0)
             throw new ArgumentException($"Elements in groups of {AttentionInput.GroupLength} need a dimension that is a multiple of it, not {dim}.", name);
         (AttentionStrides strides, int length) = CheckBuffer(name, input.Length, batch, heads, tokens, dim, input.Strides, layout);

@@ -46,9 +46,8 @@ internal readonly struct RowPlan
         Tile = new(rows, Math.Min(KeyBlock, call.Shape.KeyLength), call, partition.Splits > 1);
     }
 
-    /// <summary>Whether rows of such elements may be made floats before they meet queries: those that are read as a whole and, where many queries meet them, halves.</summary>
-    private static bool IsWidened(AttentionElement element) =>
-        element is AttentionElement.Float16 or AttentionElement.Int8Group32 or AttentionElement.Int4Group32;
+    /// <summary>Whether <see cref="DecodeTile{TVector}"/> may widen rows of such elements before they meet the queries: those in groups and, where many queries meet them, halves.</summary>
+    private static bool MayBeWidened(AttentionElement element) => element == AttentionElement.Float16 || AttentionInput.IsInGroups(element);
 
     /// <summary>Keys in a block here.</summary>
     /// <param name="keyBlock">Keys in a block with queries in lanes.</param>
@@ -84,8 +83,8 @@ internal readonly struct RowPlan
         /// <summary>The scales of the present block's keys or values, where each has one.</summary>
         public readonly ScratchPart Scales;
 
-        /// <summary>Some rows as floats, where they cannot be read as they lie: <see cref="NearRows"/> of them.</summary>
-        public readonly ScratchPart Near;
+        /// <summary><see cref="NearRows"/> keys or values as floats, where these are not read as they lie; else none.</summary>
+        public readonly ScratchPart Widened;
 
         /// <summary>O.</summary>
         public readonly ScratchPart Output;
@@ -131,7 +130,7 @@ internal readonly struct RowPlan
             ValueStage = ruler.Next(blockRows * valueDim);
             ref readonly CallOperands operands = ref call.Operands;
             Scales = ruler.Next(operands.Key.HasTokenScales || operands.Value.HasTokenScales ? blockRows : 0);
-            Near = ruler.Next(IsWidened(operands.Key.Element) || IsWidened(operands.Value.Element) ? NearRows * Math.Max(operands.HeadDim, valueDim) : 0);
+            Widened = ruler.Next(MayBeWidened(operands.Key.Element) || MayBeWidened(operands.Value.Element) ? NearRows * Math.Max(operands.HeadDim, valueDim) : 0);
             OutputRest = ruler.Next(valueDim * rows);
             BlockSum = ruler.Next(valueDim * rows);
             PartSum = ruler.Next(valueDim * rows);

@@ -35,7 +35,7 @@ internal readonly record struct TilePartition(int Batch, int Streams, long Rows,
 
     public long Tiles => Batch * (long)Streams * TilesPerStream * Splits;
 
-    /// <summary>The tile with the rows after those of a tile, whose first split this is; default for none.</summary>
+    /// <summary>The next tile of other rows, of the same split; default where there is none.</summary>
     public QueryTile NextRows(long index) => index + Splits < Tiles ? this[index + Splits] : default;
 
     /// <summary>

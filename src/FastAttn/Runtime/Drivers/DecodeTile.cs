@@ -29,14 +29,14 @@ internal static unsafe class DecodeTile<TVector>
     /// <param name="headDim">Floats in a key.</param>
     /// <param name="count">Keys in the block.</param>
     /// <param name="score">S, written: <paramref name="rows"/> × <paramref name="count"/>.</param>
-    /// <param name="near">Memory for some keys as floats (<see cref="IsWidened"/>).</param>
+    /// <param name="widened">Memory for some keys as floats (<see cref="IsWidened"/>).</param>
     /// <param name="asksAhead">Whether keys are asked for before they are needed (<see cref="Distance"/>).</param>
-    public static void Scores(float* query, int rows, in StoredRows keys, int headDim, int count, float* score, float* near, bool asksAhead)
+    public static void Scores(float* query, int rows, in StoredRows keys, int headDim, int count, float* score, float* widened, bool asksAhead)
     {
         fixed (StoredRows* rowsOfKeys = &keys)
         {
             if (IsWidened(keys, rows))
-                ScoresOf<StoredFloat>(query, rows, keys, headDim, count, score, near, asksAhead);
+                ScoresOf<StoredFloat>(query, rows, keys, headDim, count, score, widened, asksAhead);
             else
                 StoredElements.Visit(keys.Element, new ScoreCall(query, rows, rowsOfKeys, headDim, count, score, asksAhead));
         }
@@ -52,11 +52,11 @@ internal static unsafe class DecodeTile<TVector>
     /// <param name="count">Keys in the block.</param>
     /// <param name="blockSum">B, written: <paramref name="rows"/> × <paramref name="valueDim"/>.</param>
     /// <param name="partSum">As much memory for the sum of a part.</param>
-    /// <param name="near">Memory for some values as floats (<see cref="IsWidened"/>).</param>
+    /// <param name="widened">Memory for some values as floats (<see cref="IsWidened"/>).</param>
     /// <param name="asksAhead">Whether values are asked for before they are needed (<see cref="Distance"/>).</param>
     [MethodImpl(MethodImplOptions.AggressiveOptimization)]
     public static void Values(
-        float* probability, int rows, int* start, int* limit, in StoredRows values, int valueDim, int count, float* blockSum, float* partSum, float* near, bool asksAhead)
+        float* probability, int rows, int* start, int* limit, in StoredRows values, int valueDim, int count, float* blockSum, float* partSum, float* widened, bool asksAhead)
     {
         int sums = rows * valueDim;
         LongSum<TVector>.Clear(blockSum, sums);
@@ -69,7 +69,7 @@ internal static unsafe class DecodeTile<TVector>
             fixed (StoredRows* rowsOfValues = &values)
             {
                 if (IsWidened(values, rows))
-                    AddValues<StoredFloat>(probability, rows, start, limit, values, valueDim, first, end, count, sum, near, asksAhead);
+                    AddValues<StoredFloat>(probability, rows, start, limit, values, valueDim, first, end, count, sum, widened, asksAhead);
                 else
                     StoredElements.Visit(values.Element, new ValueCall(probability, rows, start, limit, rowsOfValues, valueDim, first, end, count, sum, asksAhead));
             }
@@ -80,8 +80,8 @@ internal static unsafe class DecodeTile<TVector>
     }
 
     /// <summary>
-    /// Whether rows are made floats, some at a time, before they meet the queries, rather than in registers each time that they are read: those in
-    /// groups, and halves that more than one register tile meets, which take seven instructions a vector.
+    /// Whether rows are widened to memory, some at a time, before they meet the queries, rather than to registers each time that they are read: those in
+    /// groups, and halves that more than one register tile meets, since widening a vector of them takes seven instructions. <see cref="RowPlan"/> has the memory.
     /// </summary>
     [MethodImpl(MethodImplOptions.AggressiveInlining)]
     private static bool IsWidened(in StoredRows stored, int rows) => stored.IsInGroups || (stored.Element == AttentionElement.Float16 && rows > MaxQueries);
@@ -100,12 +100,12 @@ internal static unsafe class DecodeTile<TVector>
     /// <param name="first">The first of them.</param>
     /// <param name="end">The end of all.</param>
     /// <param name="columns">Elements of a row.</param>
-    /// <param name="near">Memory for floats; null where rows are not made floats.</param>
+    /// <param name="widened">Memory for floats; null where rows are not made floats.</param>
     /// <param name="asks">Whether rows are asked for before they are needed.</param>
     /// <param name="count">How many; fewer where the page ends.</param>
     /// <param name="distance">How far from a row the row is that the queries ask for meanwhile; 0 for none, and where rows were asked for here.</param>
     [MethodImpl(MethodImplOptions.AggressiveOptimization)]
-    private static BlockRows FindNear(in StoredRows stored, int first, int end, int columns, float* near, bool asks, ref int count, ref nint distance)
+    private static BlockRows FindNear(in StoredRows stored, int first, int end, int columns, float* widened, bool asks, ref int count, ref nint distance)
     {
         count = stored.Together(first, count);
         byte* row = stored.Row(first);
@@ -119,13 +119,13 @@ internal static unsafe class DecodeTile<TVector>
                 Ask(stored, stored.Row(next), stored.Together(next, Math.Min(RowPlan.NearRows, end - next)), columns);
         }
 
-        if (near == null)
+        if (widened == null)
             return new(row, stored.Stride);
         if (distance != 0)
             Ask(stored, row + distance, count, columns);
         distance = 0;
-        RowWidening<TVector>.Widen(stored, first, count, near, columns);
-        return new((byte*)near, (long)columns * sizeof(float));
+        RowWidening<TVector>.Widen(stored, first, count, widened, columns);
+        return new((byte*)widened, (long)columns * sizeof(float));
     }
 
     private static void Ask(in StoredRows stored, byte* row, int rows, int columns)
@@ -149,11 +149,11 @@ internal static unsafe class DecodeTile<TVector>
         bool isPlain = !stored.IsPaged && widened == null;
         BlockRows keys = new(stored.Start, stored.Stride);
         nint distance = Distance(stored, asksAhead);
-        for (int j = 0, near; j < count; j += near, keys = keys.From(near))
+        for (int j = 0, step; j < count; j += step, keys = keys.From(step))
         {
-            near = Math.Min(RowPlan.NearRows, count - j);
+            step = Math.Min(RowPlan.NearRows, count - j);
             if (!isPlain)
-                keys = FindNear(stored, j, count, headDim, widened, asksAhead, ref near, ref distance);
+                keys = FindNear(stored, j, count, headDim, widened, asksAhead, ref step, ref distance);
             for (int row = 0, taken; row < rows; row += taken)
             {
                 float* q = query + (long)row * headDim, s = score + (long)row * count + j;
@@ -162,16 +162,16 @@ internal static unsafe class DecodeTile<TVector>
                 switch (taken)
                 {
                     case 1:
-                        ScoresOfOne<TStored>(q, keys, headDim, near, s);
+                        ScoresOfOne<TStored>(q, keys, headDim, step, s);
                         break;
                     case 2:
-                        ScoresOfSome<Two, TStored>(q, keys, headDim, near, s, count, ahead);
+                        ScoresOfSome<Two, TStored>(q, keys, headDim, step, s, count, ahead);
                         break;
                     case 3:
-                        ScoresOfSome<Three, TStored>(q, keys, headDim, near, s, count, ahead);
+                        ScoresOfSome<Three, TStored>(q, keys, headDim, step, s, count, ahead);
                         break;
                     default:
-                        ScoresOfSome<Four, TStored>(q, keys, headDim, near, s, count, ahead);
+                        ScoresOfSome<Four, TStored>(q, keys, headDim, step, s, count, ahead);
                         break;
                 }
             }
@@ -291,35 +291,35 @@ internal static unsafe class DecodeTile<TVector>
         bool isPlain = !stored.IsPaged && widened == null;
         BlockRows values = new(stored.Start + first * stored.Stride, stored.Stride);
         nint distance = Distance(stored, asksAhead);
-        for (int j = first, near; j < end; j += near, values = values.From(near))
+        for (int j = first, step; j < end; j += step, values = values.From(step))
         {
-            near = Math.Min(RowPlan.NearRows, end - j);
+            step = Math.Min(RowPlan.NearRows, end - j);
             if (!isPlain)
-                values = FindNear(stored, j, end, valueDim, widened, asksAhead, ref near, ref distance);
+                values = FindNear(stored, j, end, valueDim, widened, asksAhead, ref step, ref distance);
             for (int row = 0, taken; row < rows; row += taken)
             {
                 float* p = probability + (long)row * count + j, o = output + (long)row * valueDim;
                 nint ahead = row == 0 ? distance : 0;
                 taken = Taken(rows - row);
-                if (!AllSee(start + row, limit + row, taken, j, near))
+                if (!AllSee(start + row, limit + row, taken, j, step))
                     taken = 1;
                 switch (taken)
                 {
-                    case 1 when TStored.Bytes < sizeof(float) && AllSee(start + row, limit + row, 1, j, near):
-                        AddToSome<One, TStored>(p, count, values, valueDim, near, o, ahead);
+                    case 1 when TStored.Bytes < sizeof(float) && AllSee(start + row, limit + row, 1, j, step):
+                        AddToSome<One, TStored>(p, count, values, valueDim, step, o, ahead);
                         break;
                     case 1:
-                        for (int i = Math.Max(start[row] - j, 0), to = Math.Min(limit[row] - j, near); i < to; i++)
+                        for (int i = Math.Max(start[row] - j, 0), to = Math.Min(limit[row] - j, step); i < to; i++)
                             Add<TStored>(p[i], values.Row(i), valueDim, o);
                         break;
                     case 2:
-                        AddToSome<Two, TStored>(p, count, values, valueDim, near, o, ahead);
+                        AddToSome<Two, TStored>(p, count, values, valueDim, step, o, ahead);
                         break;
                     case 3:
-                        AddToSome<Three, TStored>(p, count, values, valueDim, near, o, ahead);
+                        AddToSome<Three, TStored>(p, count, values, valueDim, step, o, ahead);
                         break;
                     default:
-                        AddToSome<Four, TStored>(p, count, values, valueDim, near, o, ahead);
+                        AddToSome<Four, TStored>(p, count, values, valueDim, step, o, ahead);
                         break;
                 }
             }

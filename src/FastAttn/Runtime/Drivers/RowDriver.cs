@@ -71,7 +71,7 @@ internal static unsafe class RowDriver<TVector, TSpec>
         foreach (ref readonly KeyValueBlock block in keyValues.Blocks(range))
         {
             KeyValueBlocks<TVector>.AskForBeginOfValues(block);
-            DecodeTile<TVector>.Scores(tile.Query, rowCount, block.Keys, headDim, block.Count, tile.Score, tile.Near, call.Plan.AsksAhead);
+            DecodeTile<TVector>.Scores(tile.Query, rowCount, block.Keys, headDim, block.Count, tile.Score, tile.Widened, call.Plan.AsksAhead);
             tile.ScaleScores(block.Keys, block.Count);
             for (int q = 0; q < rowCount; q++)
                 tile.Step(call, q, block.First, block.Count);
@@ -79,7 +79,7 @@ internal static unsafe class RowDriver<TVector, TSpec>
             tile.ScaleProbabilities(block.Values, block.Count);
             keyValues.AskForBeginOfNextKeys(block);
             DecodeTile<TVector>.Values(
-                tile.Score, rowCount, tile.BlockStarts, tile.BlockLimits, block.Values, softmax.ValueDim, block.Count, range.IsOneBlock ? softmax.Output : softmax.BlockSum, softmax.PartSum, tile.Near, call.Plan.AsksAhead);
+                tile.Score, rowCount, tile.BlockStarts, tile.BlockLimits, block.Values, softmax.ValueDim, block.Count, range.IsOneBlock ? softmax.Output : softmax.BlockSum, softmax.PartSum, tile.Widened, call.Plan.AsksAhead);
             if (!range.IsOneBlock)
                 softmax.AddBlock();
             if (keyValues.CleansValues)

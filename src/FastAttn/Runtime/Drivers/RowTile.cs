@@ -30,8 +30,8 @@ internal readonly unsafe struct RowTile<TVector, TSpec>
     /// <summary>The scales of the present block's keys or values.</summary>
     public readonly float* Scales;
 
-    /// <summary>Memory for some rows as floats.</summary>
-    public readonly float* Near;
+    /// <summary>Memory for some keys or values as floats.</summary>
+    public readonly float* Widened;
 
     /// <summary>m, l and O.</summary>
     public readonly RowSoftmaxState<TVector> Softmax;
@@ -50,7 +50,7 @@ internal readonly unsafe struct RowTile<TVector, TSpec>
         Score = layout.Score.In(memory);
         Bias = layout.Bias.In(memory);
         Scales = layout.Scales.In(memory);
-        Near = layout.Near.In(memory);
+        Widened = layout.Widened.In(memory);
         BlockStarts = (int*)layout.BlockStarts.In(memory);
         BlockLimits = (int*)layout.BlockLimits.In(memory);
         Softmax = new()
@@ -144,7 +144,9 @@ internal readonly unsafe struct RowTile<TVector, TSpec>
             float factor = Queries.Finish(call, q, (float)Softmax.Sum[q], Softmax.Max[q]);
             float* output = call.Operands.Output + Queries.Rows.Offset(q, call.Operands.OutputStrides);
             RowSoftmax<TVector>.Scale(Softmax.Output + (long)q * valueDim, factor, output, valueDim);
-            if (channelScales != null)
+
+            // A query that sees no key has zeros, whatever the scales: 0·NaN is NaN.
+            if (channelScales != null && factor != 0)
                 RowScaling<TVector>.Multiply(output, channelScales, valueDim);
         }
     }

@@ -13,7 +13,7 @@ internal readonly unsafe struct SplitStates
     // For each sequence the number of states before its first.
     private readonly long* _starts;
 
-    // Splits that are done, at the number of the state that is the first of a tile's. There is room for one a state.
+    // For each tile the number of its splits that are done, at the index of the tile's first state. The array has an element for each state.
     private readonly int* _done;
 
     private readonly float* _states;
@@ -36,7 +36,7 @@ internal readonly unsafe struct SplitStates
         _stateFloats = StateFloats(call);
     }
 
-    /// <summary>Floats of memory that a call needs; 0 where no sequence is split. Its lengths are pinned.</summary>
+    /// <summary>Floats of memory that a call needs; 0 where no sequence is split. The lengths that the call points to are pinned.</summary>
     [MethodImpl(MethodImplOptions.AggressiveOptimization)]
     public static long FloatsOf(in AttentionCall call)
     {
