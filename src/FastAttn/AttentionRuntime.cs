@@ -7,9 +7,10 @@ namespace FastAttn;
 /// <summary>What all calls in the process share: scratch memory that is kept from call to call, and the library's threads.</summary>
 /// <remarks>
 /// <para>
-/// A call takes native scratch memory, some 2 MiB a thread at most for attention at d up to 128, for a layer the projections of all its
-/// tokens, and where few queries meet more than 3072 keys an output row for each query and 3072 keys. It gives the memory back when it ends; up to <see cref="MaxKeptScratchBytes"/> are kept in all, the rest is freed at once. What is kept
-/// and not used is freed after 10 to 20 seconds, or after at most 10 where the collector finds the machine short of memory.
+/// A call takes native scratch memory: for attention at d up to 128 some 2 MiB a thread at most and, where few queries meet more than 3072 keys, an output
+/// row of each query for every 3072 keys; for a layer the projections of all its tokens. It gives the memory back when it ends; up to
+/// <see cref="MaxKeptScratchBytes"/> are kept in all, the rest is freed at once. What is kept and not used is freed after 10 to 20 seconds, or after at
+/// most 10 where the collector finds the machine short of memory.
 /// </para>
 /// <para>
 /// The library's threads are background threads, one for each processor but one. They start when a call needs them, some 0.1 ms each. They

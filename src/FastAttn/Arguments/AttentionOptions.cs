@@ -81,7 +81,7 @@ public readonly ref struct AttentionOptions
     /// No sequence may be longer than the shape's query length.
     /// </summary>
     /// <remarks>
-    /// Needs <see cref="KeyStarts"/> too, but with <see cref="KeyPages"/>, and in layers (<c>MultiHeadAttention</c>) whose keys are those of a cache or memory.
+    /// Needs <see cref="KeyStarts"/> too, except with <see cref="KeyPages"/>, and in layers (<c>MultiHeadAttention</c>) whose keys are those of a cache or memory.
     /// </remarks>
     public ReadOnlySpan<int> QueryStarts { get; init; }
 

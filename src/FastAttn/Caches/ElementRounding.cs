@@ -3,10 +3,10 @@ using System.Runtime.InteropServices;
 
 namespace FastAttn;
 
-/// <summary>Makes of floats what pages keep. All that is appended passes here.</summary>
+/// <summary>Rounds floats to the elements that pages keep.</summary>
 internal static class ElementRounding
 {
-    /// <summary>Rounds to the nearest number, to the even one of two. What is too large for a finite number becomes ±∞, and NaN stays NaN.</summary>
+    /// <summary>Rounds to nearest, ties to even. Numbers that round past the largest finite one become ±∞, and NaN stays NaN.</summary>
     /// <param name="element">What is kept.</param>
     /// <param name="source">The floats.</param>
     /// <param name="destination">Written: as many elements, of the bytes that such elements have.</param>

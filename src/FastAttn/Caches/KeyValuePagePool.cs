@@ -5,7 +5,7 @@ namespace FastAttn;
 /// <summary>
 /// Memory for the keys and values of many sequences, in pages of a fixed number of tokens (vLLM, arXiv 2309.06180). Each <see cref="PagedSequence"/> has a list of
 /// pages, of which several sequences may share some, and a <see cref="PagedBatch"/> attends over sequences where they lie. Nothing is reserved for tokens that may
-/// never come, and sequences that begin alike need the memory of one.
+/// never come, and sequences that begin with the same tokens may share the memory of these.
 /// </summary>
 /// <remarks>
 /// <para>
@@ -18,7 +18,7 @@ namespace FastAttn;
 /// Smaller pages leave less memory unused at the ends of sequences, half a page for each on average.
 /// </para>
 /// <para>
-/// Threads: a sequence is changed by one thread at a time, and no other reads it meanwhile. That is all: different sequences may be changed at once, also such as
+/// Threads: a sequence is changed by one thread at a time, and no other reads it meanwhile. That is all: different sequences may be changed at once, even if they
 /// share pages, and any number of threads may attend over sequences that nobody changes. No wait is ended by <see cref="System.Threading.Thread.Interrupt"/>.
 /// </para>
 /// </remarks>
@@ -111,7 +111,7 @@ public sealed class KeyValuePagePool : IDisposable
     /// </summary>
     public void Dispose() => _memory.Dispose();
 
-    /// <summary>Holds the memory for a call, as whatever follows here needs it.</summary>
+    /// <summary>Holds the memory while a call uses it. Whoever reads or writes rows holds it.</summary>
     /// <exception cref="ObjectDisposedException">The pool has been disposed of.</exception>
     internal PageMemoryUse Use()
     {
@@ -128,7 +128,7 @@ public sealed class KeyValuePagePool : IDisposable
     /// <summary>The bytes of a value. The memory is held.</summary>
     internal unsafe Span<byte> ValueRow(int page, int head, int token) => Row(_memory.Values, page, head, token, ValueBytes);
 
-    /// <summary>The number of a row among all, of keys as of values.</summary>
+    /// <summary>The index of a row among all rows of the pool, the same for keys and for values.</summary>
     internal long RowOf(int page, int head, int token) => ((long)page * KeyValueHeads + head) * PageSize + token;
 
     /// <summary>Copies the first tokens of a page to another. The memory is held.</summary>

@@ -29,7 +29,7 @@ internal sealed class PageReferences
     /// <summary>Pages that no sequence has.</summary>
     public int Free => Volatile.Read(ref _freeCount);
 
-    /// <summary>Whether more than one sequence has a page. Another thread may change that where it is so, but not where the caller's sequence alone has the page.</summary>
+    /// <summary>Whether more than one sequence has a page. If so, another thread may end that at any time; if the caller's sequence alone has the page, no other thread can share it.</summary>
     public bool IsShared(int page) => Volatile.Read(ref _references[page]) > 1;
 
     /// <summary>Takes free pages for a sequence: all that it needs, or none.</summary>

@@ -104,7 +104,8 @@ public sealed class PagedBatch
                 throw new ArgumentOutOfRangeException(nameof(sources), source, $"Sources must be 0 to {Count - 1}.");
         }
 
-        // The table is made anew by each attention, and has meanwhile what the sequences were: pages, evicted pages and length of each. Nothing changes before all memory is there.
+        // Each attention fills the table anew, so that it is free to hold what the sequences were: a row has the number of pages, of evicted pages and of tokens, then the
+        // pages. All memory is allocated before anything changes.
         int width = 0;
         foreach (PagedSequence sequence in _sequences)
         {
@@ -112,7 +113,7 @@ public sealed class PagedBatch
             width = Math.Max(width, sequence.Pages.Length + 3);
         }
 
-        MakeRoom(ref _table, Count * width);
+        MakeRoom(ref _table, checked(Count * width));
         for (int b = 0; b < Count; b++)
         {
             PagedSequence sequence = _sequences[b];
@@ -254,7 +255,7 @@ public sealed class PagedBatch
             Span<int> row = _table.AsSpan(b * width, width);
             int evicted = sequence.EvictedTokens / Pool.PageSize;
 
-            // Where there is no page in the end, no query reads any.
+            // A sequence without pages has no token that a query may see; any page stands in for those that it does not have.
             row.Fill(pages.IsEmpty ? 0 : pages[0]);
             pages.CopyTo(row[evicted..]);
             _lengths[b] = sequence.Length;

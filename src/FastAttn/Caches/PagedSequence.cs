@@ -39,7 +39,7 @@ public sealed class PagedSequence : IDisposable
         Pool = pool;
         _references = pool.References;
 
-        // One more than its tokens need: a shared page is replaced by one that is taken before.
+        // One more than the tokens need: the copy of a shared page is taken before that page is given up.
         _pages = capacity == 0 ? [] : new int[Math.Min(PagesOf(capacity), pool.PageCount) + 1];
     }
 
@@ -78,7 +78,7 @@ public sealed class PagedSequence : IDisposable
         return NewPages(tokens) + (written >= 0 && _references.IsShared(written) ? 1 : 0);
     }
 
-    /// <summary>Appends tokens. Each number is rounded to what the pool keeps, to the nearest, and to the even one of two.</summary>
+    /// <summary>Appends tokens. Each number is rounded to the pool's element types, to nearest, ties to even.</summary>
     /// <param name="keys">K: [tokens, H_kv, d_k].</param>
     /// <param name="values">V: [tokens, H_kv, d_v].</param>
     /// <param name="tokens">How many, at least 0.</param>
@@ -127,7 +127,7 @@ public sealed class PagedSequence : IDisposable
             }
             else
             {
-                // What is wrong here is memory: the embedding may allocate for new positions.
+                // Only memory can run out here, since the embedding may allocate for new positions: all is undone.
                 if (isCopied)
                     (_pages[last], _pages[_count + added]) = (written, _pages[last]);
                 _references.Release(_pages.AsSpan(_count, taken));

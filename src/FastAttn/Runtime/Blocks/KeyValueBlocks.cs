@@ -128,8 +128,8 @@ internal readonly unsafe struct KeyValueBlocks<TVector>
     public static void AskForBeginOfValues(in KeyValueBlock block) => AskForBegin(block.GivenValues.Row(0));
 
     /// <summary>
-    /// As <see cref="AskForBeginOfValues"/> for the keys of the next block, which may be those of the next split. Past the last key nothing is read either; after
-    /// the last page there is none.
+    /// As <see cref="AskForBeginOfValues"/> for the keys of the next block, which may be those of the next split. An address past the last key may be asked for, as
+    /// asking reads nothing; with pages there is no such address, since the table has no page for it.
     /// </summary>
     [MethodImpl(MethodImplOptions.AggressiveInlining)]
     public void AskForBeginOfNextKeys(in KeyValueBlock block)
@@ -138,7 +138,7 @@ internal readonly unsafe struct KeyValueBlocks<TVector>
             AskForBegin(Keys.Row(block.First + block.Count));
     }
 
-    /// <summary>Adds rows to what is asked for; of those in pages only those that are in the first one's.</summary>
+    /// <summary>Adds rows to what is asked for; with pages only the rows in the page of the first.</summary>
     [MethodImpl(MethodImplOptions.AggressiveInlining)]
     private static void Add(ref Prefetcher ahead, in StoredRows rows, long bytes, int first, int count)
     {

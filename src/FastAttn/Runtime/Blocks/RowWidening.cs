@@ -2,7 +2,7 @@ using System.Runtime.CompilerServices;
 
 namespace FastAttn.Runtime;
 
-/// <summary>Makes a row of keys or values floats: copies it, whatever it consists of.</summary>
+/// <summary>Copies a row of keys or values as floats, whatever its elements are.</summary>
 /// <typeparam name="TVector">The vector.</typeparam>
 /// <param name="row">The row.</param>
 /// <param name="destination">Written: as many floats as there are columns.</param>

@@ -1,6 +1,6 @@
 namespace FastAttn.Runtime;
 
-/// <summary>What rows have that are in pages, or whose scales stand apart. It stands in the driver's frame, so that rows that have neither do not carry it along.</summary>
+/// <summary>The pages that rows are in, and the scales that stand apart from them. It lives in the driver's stack frame, so that copies of rows without either stay small.</summary>
 internal unsafe struct StoredPlace
 {
     /// <summary>The page of each <see cref="PageSize"/> tokens of the sequence; null where rows are not in pages.</summary>
