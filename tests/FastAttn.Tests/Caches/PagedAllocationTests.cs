@@ -60,4 +60,22 @@ public static class PagedAllocationTests
         Allocations.AreNone("one query", () => batch.Attend(query, output, Heads, 1, options: new() { Window = AttentionWindow.Sliding(5) }));
         Allocations.AreNone("a kernel, ragged", () => batch.Attend(kernel, query, output, Heads, 18, new() { QueryStarts = starts }));
     }
+
+    [Fact]
+    public static void Attention_over_a_shared_prefix_allocates_nothing()
+    {
+        using KeyValuePagePool pool = Pool(20);
+        using var prompt = new PagedSequence(pool);
+        Append(prompt, Range(0, 110));
+        using PagedSequence fork = prompt.Fork();
+        Append(fork, Range(0, 5));
+        var batch = new PagedBatch(pool) { SharesPrefix = true };
+        batch.Add(prompt);
+        batch.Add(fork);
+        float[] query = new float[2 * Heads * 5 * HeadDim], output = new float[2 * Heads * 5 * ValueDim], sums = new float[2 * Heads * 5];
+        int[] starts = [0, 2, 5];
+        Allocations.AreNone("some queries", () => batch.Attend(query, output, Heads, 5));
+        Allocations.AreNone("one query", () => batch.Attend(query, new AttentionOutput(output, sums), Heads, 1));
+        Allocations.AreNone("ragged", () => batch.Attend(query, output, Heads, 3, options: new() { QueryStarts = starts }));
+    }
 }
