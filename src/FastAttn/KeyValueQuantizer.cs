@@ -260,7 +260,7 @@ public static class KeyValueQuantizer
         if (dim < 1)
             throw new ArgumentOutOfRangeException(name, dim, "A row has at least one number.");
         if (rows.Length % dim != 0)
-            throw new ArgumentException($"Has {rows.Length} elements, which is no multiple of {dim}, a row.", nameof(rows));
+            throw new ArgumentException($"Has {rows.Length} elements, which are not whole rows of {dim}.", nameof(rows));
         int i = 0;
         for (; i + Vector<float>.Count <= rows.Length && Vector.EqualsAll(new Vector<float>(rows[i..]) * Vector<float>.Zero, Vector<float>.Zero); i += Vector<float>.Count)
         {
