@@ -116,7 +116,7 @@ internal readonly unsafe struct KeyValueBlocks<TVector>
     [MethodImpl(MethodImplOptions.AggressiveInlining)]
     public void AskForHead(ref Prefetcher ahead, in StoredRows keys, int count)
     {
-        if (keys.Start != Keys.Start || keys.Pages != Keys.Pages)
+        if (keys.Start != Keys.Start || keys.IsPaged)
             Add(ref ahead, keys, AttentionInput.BytesOf(keys.Element, HeadDim), 0, Math.Min(KeyBlock, count));
     }
 
@@ -134,7 +134,7 @@ internal readonly unsafe struct KeyValueBlocks<TVector>
     [MethodImpl(MethodImplOptions.AggressiveInlining)]
     public void AskForBeginOfNextKeys(in KeyValueBlock block)
     {
-        if (Keys.Pages == null || !block.IsLast)
+        if (!Keys.IsPaged || !block.IsLast)
             AskForBegin(Keys.Row(block.First + block.Count));
     }
 

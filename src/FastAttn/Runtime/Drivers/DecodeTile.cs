@@ -111,7 +111,7 @@ internal static unsafe class DecodeTile<TVector>
         byte* row = stored.Row(first);
         int next = first + count;
         distance = Distance(stored, asks);
-        if (stored.Pages != null)
+        if (stored.IsPaged)
         {
             // The CPU does not see the begin of a page coming. The other rows of a page follow each other.
             distance = asks && next < end ? (nint)(stored.Row(next) - row) : 0;
@@ -146,7 +146,7 @@ internal static unsafe class DecodeTile<TVector>
     private static void ScoresOf<TStored>(float* query, int rows, in StoredRows stored, int headDim, int count, float* score, float* widened, bool asksAhead)
         where TStored : struct, IStoredElement
     {
-        bool isPlain = stored.Pages == null && widened == null;
+        bool isPlain = !stored.IsPaged && widened == null;
         BlockRows keys = new(stored.Start, stored.Stride);
         nint distance = Distance(stored, asksAhead);
         for (int j = 0, near; j < count; j += near, keys = keys.From(near))
@@ -288,7 +288,7 @@ internal static unsafe class DecodeTile<TVector>
         float* probability, int rows, int* start, int* limit, in StoredRows stored, int valueDim, int first, int end, int count, float* output, float* widened, bool asksAhead)
         where TStored : struct, IStoredElement
     {
-        bool isPlain = stored.Pages == null && widened == null;
+        bool isPlain = !stored.IsPaged && widened == null;
         BlockRows values = new(stored.Start + first * stored.Stride, stored.Stride);
         nint distance = Distance(stored, asksAhead);
         for (int j = first, near; j < end; j += near, values = values.From(near))

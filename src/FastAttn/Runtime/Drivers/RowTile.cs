@@ -88,7 +88,7 @@ internal readonly unsafe struct RowTile<TVector, TSpec>
     [MethodImpl(MethodImplOptions.AggressiveOptimization)]
     public void ScaleScores(in StoredRows keys, int count)
     {
-        if (keys.Scales == null)
+        if (!keys.HasScales)
             return;
         keys.CopyScales(Scales, count);
         for (int q = 0; q < Queries.Count; q++)
@@ -99,7 +99,7 @@ internal readonly unsafe struct RowTile<TVector, TSpec>
     [MethodImpl(MethodImplOptions.AggressiveOptimization)]
     public void ScaleProbabilities(in StoredRows values, int count)
     {
-        if (values.Scales == null)
+        if (!values.HasScales)
             return;
         values.CopyScales(Scales, count);
         for (int q = 0; q < Queries.Count; q++)
