@@ -29,7 +29,7 @@ internal static unsafe class HeadRows
             Element = element,
             Scales = stored.HasTokenScales ? stored.Scales + sequence * scaleStrides.Batch + head * scaleStrides.Head + token * scaleStrides.Length : null,
             ScaleStride = scaleStrides.Length,
-            ColumnScales = stored.HasChannelScales ? stored.Scales + head * dim : null,
+            ColumnScales = stored.ChannelScales(rows.KeyValueHead, dim),
         };
         return !isPaged ? found : found with
         {
