@@ -108,12 +108,7 @@ public static class KeyValueQuantizer
     {
         int count = CheckRows(rows, scales.Length);
         CheckLength(nameof(elements), elements.Length, rows.Length);
-        foreach (float scale in scales)
-        {
-            if (!float.IsFinite(scale) || scale < 0)
-                throw new ArgumentOutOfRangeException(nameof(scales), scale, "Must be finite and not negative.");
-        }
-
+        CheckScales(scales, nameof(scales));
         int dim = scales.Length;
         for (int row = 0; row < count; row++)
             ToIntegers(rows.Slice(row * dim, dim), scales, elements.Slice(row * dim, dim));
@@ -135,14 +130,33 @@ public static class KeyValueQuantizer
             throw new ArgumentOutOfRangeException(nameof(element), element, "Must be Int8Group32 or Int4Group32: elements of other types are not in groups.");
         int count = CheckRows(rows, Group), bytes = (int)AttentionInput.BytesOf(element, Group);
         CheckLength(nameof(groups), groups.Length, (long)count * bytes);
-        for (int i = 0; i < count; i++)
-        {
-            if (!Half.IsFinite(ScaleOf(rows.Slice(i * Group, Group), element).Scale) || !Half.IsFinite(ScaleOf(rows.Slice(i * Group, Group), element).Min))
-                throw new ArgumentException($"Group {i} has numbers whose scale or minimum is larger than all finite halves.", nameof(rows));
-        }
-
+        if (WhyGroupRefused(rows, element) is { } reason)
+            throw new ArgumentException(reason, nameof(rows));
         for (int i = 0; i < count; i++)
             QuantizeGroup(rows.Slice(i * Group, Group), element, groups.Slice(i * bytes, bytes));
+    }
+
+    /// <summary>Whether a type is one of integers, which take no NaN and ±∞.</summary>
+    internal static bool IsInteger(AttentionElement element) => element is AttentionElement.Int8 or AttentionElement.Int8Group32 or AttentionElement.Int4Group32;
+
+    /// <summary>Why numbers cannot be kept as elements of a type; null where they can.</summary>
+    /// <param name="rows">The numbers, whole groups of them where the type has groups.</param>
+    /// <param name="element">The type.</param>
+    internal static string? WhyRefused(ReadOnlySpan<float> rows, AttentionElement element) => element switch
+    {
+        AttentionElement.Int8 => WhyNumberRefused(rows),
+        AttentionElement.Int8Group32 or AttentionElement.Int4Group32 => WhyNumberRefused(rows) ?? WhyGroupRefused(rows, element),
+        _ => null,
+    };
+
+    /// <summary>Throws where a scale per channel is not finite or negative.</summary>
+    internal static void CheckScales(ReadOnlySpan<float> scales, string name)
+    {
+        foreach (float scale in scales)
+        {
+            if (!float.IsFinite(scale) || scale < 0)
+                throw new ArgumentOutOfRangeException(name, scale, "Must be finite and not negative.");
+        }
     }
 
     private static void QuantizeGroup(ReadOnlySpan<float> x, AttentionElement element, Span<byte> group)
@@ -261,6 +275,13 @@ public static class KeyValueQuantizer
             throw new ArgumentOutOfRangeException(name, dim, "A row has at least one number.");
         if (rows.Length % dim != 0)
             throw new ArgumentException($"Has {rows.Length} elements, which are not whole rows of {dim}.", nameof(rows));
+        if (WhyNumberRefused(rows) is { } reason)
+            throw new ArgumentException(reason, nameof(rows));
+        return rows.Length / dim;
+    }
+
+    private static string? WhyNumberRefused(ReadOnlySpan<float> rows)
+    {
         int i = 0;
         for (; i + Vector<float>.Count <= rows.Length && Vector.EqualsAll(new Vector<float>(rows[i..]) * Vector<float>.Zero, Vector<float>.Zero); i += Vector<float>.Count)
         {
@@ -270,10 +291,23 @@ public static class KeyValueQuantizer
         for (; i < rows.Length; i++)
         {
             if (!float.IsFinite(rows[i]))
-                throw new ArgumentException($"Has {rows[i]}; numbers that become integers must be finite.", nameof(rows));
+                return $"Has {rows[i]}; numbers that become integers must be finite.";
         }
 
-        return rows.Length / dim;
+        return null;
+    }
+
+    private static string? WhyGroupRefused(ReadOnlySpan<float> rows, AttentionElement element)
+    {
+        const int Group = AttentionInput.GroupLength;
+        for (int i = 0; i < rows.Length / Group; i++)
+        {
+            (Half scale, Half min) = ScaleOf(rows.Slice(i * Group, Group), element);
+            if (!Half.IsFinite(scale) || !Half.IsFinite(min))
+                return $"Group {i} has numbers whose scale or minimum is larger than all finite halves.";
+        }
+
+        return null;
     }
 
     private static void CheckLength(string name, int length, long expected)
