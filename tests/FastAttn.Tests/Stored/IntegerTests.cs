@@ -121,6 +121,7 @@ public static class IntegerTests
         Refuses("key", "scales", static (elements, scales, output) => Forward(new AttentionInput(elements, AttentionScales.PerToken(scales.AsSpan(0, 1))), new float[64], output));
         Refuses("key", "scales", static (elements, scales, output) => Forward(new AttentionInput(elements, AttentionScales.PerChannel(scales.AsSpan(0, 31))), new float[64], output));
         Refuses("key", "scales", static (elements, _, output) => Forward(new AttentionInput(elements, default), new float[64], output));
+        Refuses("key", "strides", static (elements, scales, output) => Forward(new AttentionInput(elements, AttentionScales.PerToken(scales), new AttentionStrides(64, 64, 32)), new float[64], output));
         Refuses("value", "scales", static (elements, scales, output) => Forward(new float[64], new AttentionInput(elements, AttentionScales.PerToken(scales.AsSpan(0, 1))), output));
         Refuses("output", "scales", static (elements, _, output) => Forward(new float[64], new AttentionInput(elements, AttentionScales.PerChannel(output)), output));
         Refuses("key", "elements", static (_, _, output) => Forward(AttentionInput.OfGroups(new byte[67], AttentionElement.Int8Group32), new float[64], output));

@@ -342,18 +342,22 @@ internal static class CallValidation
         CallOperands.Stored stored = new() { Element = input.Element, Strides = CheckInput(name, input, axis, batch, heads, tokens, dim, layout, out ReadBuffer elements) };
         int scales = 0;
         if (input.Element == AttentionElement.Int8)
-            stored = CheckScales(name, input.Scales, stored, axis, batch, heads, tokens, dim, layout, out scales);
+            stored = CheckScales(name, input, stored, axis, batch, heads, tokens, dim, layout, out scales);
         read = new(in elements.Start, elements.Length, input.Scales.Scales[..scales]);
         return stored;
     }
 
     /// <summary>Checks the scales of keys or values; returns where they stand, and how many are read.</summary>
     private static CallOperands.Stored CheckScales(
-        string name, in AttentionScales scales, CallOperands.Stored stored, string axis, int batch, int heads, int tokens, int dim, AttentionLayout layout, out int read)
+        string name, in AttentionInput input, CallOperands.Stored stored, string axis, int batch, int heads, int tokens, int dim, AttentionLayout layout, out int read)
     {
+        AttentionScales scales = input.Scales;
         stored.HasChannelScales = scales.ArePerChannel;
         if (!scales.ArePerChannel)
         {
+            // Integers with room for more tokens mostly have scales with such room, which the shape does not say.
+            if (input.Strides is not null && scales.Strides is null && !scales.Scales.IsEmpty)
+                throw new ArgumentException("Has strides for elements and none for their scales per token: give AttentionScales.PerToken strides, too.", name);
             (stored.ScaleStrides, read) = CheckBuffer(name, scales.Scales.Length, batch, heads, tokens, 1, scales.Strides, layout, axis, "scales");
             return stored;
         }
