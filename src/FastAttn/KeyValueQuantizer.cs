@@ -75,7 +75,7 @@ public static class KeyValueQuantizer
     }
 
     /// <summary>The scales with which <see cref="QuantizePerChannel"/> cuts none of some rows off: for each column <c>max|x| / 127</c>.</summary>
-    /// <param name="rows">Rows, as many floats each as there are scales: [L, d], or [L, H_kv·d] for all heads at once.</param>
+    /// <param name="rows">Rows, as many floats each as there are scales: [L, d] for one head, or [L, H_kv·d] for all heads at once. A cache [H_kv, L, d] takes a call for each head.</param>
     /// <param name="scales">Written: [d] or [H_kv·d]; 0 for a column of zeros.</param>
     /// <exception cref="ArgumentException">The length does not fit, or a number is not finite.</exception>
     public static void FindChannelScales(ReadOnlySpan<float> rows, Span<float> scales)
@@ -100,7 +100,7 @@ public static class KeyValueQuantizer
     /// Quantizes rows to 8 bits with a given scale for each column: <c>q = x / scale</c>, rounded, and cut off at ±127. Scales that were found of a prompt
     /// (<see cref="FindChannelScales"/>) so serve for what is generated.
     /// </summary>
-    /// <param name="rows">Rows, as many floats each as there are scales.</param>
+    /// <param name="rows">Rows, as many floats each as there are scales, as in <see cref="FindChannelScales"/>.</param>
     /// <param name="scales">[d] or [H_kv·d], finite and not negative; a column of scale 0 becomes zeros.</param>
     /// <param name="elements">q, written: as many, or a longer buffer.</param>
     /// <exception cref="ArgumentException">A length does not fit, or a number is not finite.</exception>
@@ -121,8 +121,9 @@ public static class KeyValueQuantizer
 
     /// <summary>
     /// Quantizes groups of 32 numbers. <see cref="AttentionElement.Int8Group32"/>: <c>d = max|x| / 127</c>, <c>q = x / d</c>;
-    /// <see cref="AttentionElement.Int4Group32"/>: <c>m = min x</c>, <c>d = (max x − m) / 15</c>, <c>q = (x − m) / d</c>, from 0 to 15. d and m are rounded to halves before q is computed;
-    /// near the least half d is rounded up where else the largest number would be cut off.
+    /// <see cref="AttentionElement.Int4Group32"/>: <c>m = min x</c>, <c>d = (max x − m) / 15</c>, <c>q = (x − m) / d</c>, from 0 to 15. d and m are rounded to halves before q is computed,
+    /// so that a few integers differ by 1 from those that ggml computes with the unrounded d. Near the least half d is rounded up where else the
+    /// largest number would be cut off.
     /// </summary>
     /// <param name="rows">Rows whose dimension is a multiple of 32, one after the other.</param>
     /// <param name="element">Which groups.</param>
@@ -132,7 +133,7 @@ public static class KeyValueQuantizer
     {
         const int Group = AttentionInput.GroupLength;
         if (element is not (AttentionElement.Int8Group32 or AttentionElement.Int4Group32))
-            throw new ArgumentOutOfRangeException(nameof(element), element, "The elements of this type are not in groups.");
+            throw new ArgumentOutOfRangeException(nameof(element), element, "Must be Int8Group32 or Int4Group32: elements of other types are not in groups.");
         int count = CheckRows(rows, Group), bytes = (int)AttentionInput.BytesOf(element, Group);
         CheckLength(nameof(groups), groups.Length, (long)count * bytes);
         for (int i = 0; i < count; i++)
@@ -277,7 +278,7 @@ public static class KeyValueQuantizer
         if (dim < 1)
             throw new ArgumentOutOfRangeException(name, dim, "A row has at least one number.");
         if (rows.Length % dim != 0)
-            throw new ArgumentException($"Has {rows.Length} elements, which are no whole rows of {dim}.", nameof(rows));
+            throw new ArgumentException($"Has {rows.Length} elements, which are not whole rows of {dim}.", nameof(rows));
         int i = 0;
         for (; i + Vector<float>.Count <= rows.Length && Vector.EqualsAll(new Vector<float>(rows[i..]) * Vector<float>.Zero, Vector<float>.Zero); i += Vector<float>.Count)
         {

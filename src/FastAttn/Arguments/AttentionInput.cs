@@ -76,14 +76,17 @@ public readonly ref struct AttentionInput
     internal ref readonly byte Start => ref _start;
 
     /// <summary>Keys or values in groups of 32 elements, each group with its own scale.</summary>
-    /// <param name="groups">The groups: a row of dimension d, a multiple of 32, is d / 32 of them.</param>
+    /// <param name="groups">The groups: a row of dimension d, a multiple of 32, is d / 32 of them. What stands after the last whole group is left alone.</param>
     /// <param name="element"><see cref="AttentionElement.Int8Group32"/> or <see cref="AttentionElement.Int4Group32"/>.</param>
-    /// <param name="strides">Where rows stand, in elements, multiples of 32; null for the order of the shape's <see cref="AttentionShape.Layout"/>.</param>
+    /// <param name="strides">
+    /// Where rows stand, in elements rather than bytes, and multiples of 32: a stride of n bytes, as ggml's <c>nb</c> gives it, is n / 34 · 32 elements of
+    /// <see cref="AttentionElement.Int8Group32"/> and n / 20 · 32 of <see cref="AttentionElement.Int4Group32"/>. Null for the order of the shape's <see cref="AttentionShape.Layout"/>.
+    /// </param>
     /// <exception cref="ArgumentOutOfRangeException">The elements are not in groups.</exception>
     public static AttentionInput OfGroups(ReadOnlySpan<byte> groups, AttentionElement element, AttentionStrides? strides = null)
     {
         if (element is not (AttentionElement.Int8Group32 or AttentionElement.Int4Group32))
-            throw new ArgumentOutOfRangeException(nameof(element), element, "The elements of this type are not in groups.");
+            throw new ArgumentOutOfRangeException(nameof(element), element, "Must be Int8Group32 or Int4Group32: elements of other types are not in groups.");
         return new(ref MemoryMarshal.GetReference(groups), (int)Math.Min(groups.Length / BytesOf(element, GroupLength) * GroupLength, int.MaxValue), element, strides);
     }
 

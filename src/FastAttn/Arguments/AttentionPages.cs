@@ -57,7 +57,7 @@ public readonly ref struct AttentionPages
             foreach (int page in Table.Slice(b * pagesOfSequence, used))
             {
                 if (page is < 0 or int.MaxValue)
-                    throw new ArgumentOutOfRangeException(parameter, page, $"KeyPages give sequence {b} a page that does not exist.");
+                    throw new ArgumentOutOfRangeException(parameter, page, $"KeyPages give sequence {b} a page that does not exist among the {used} of its {keys} keys; KeyLengths say where a sequence has fewer.");
                 last = Math.Max(last, page);
             }
         }

@@ -27,7 +27,10 @@ public readonly ref struct AttentionScales
 
     /// <summary>A scale for each token and head.</summary>
     /// <param name="scales">[B, H_kv, L_k], or [B, L_k, H_kv] as the shape's layout says, or at strides. With pages the batch axis is theirs, as it is for the elements.</param>
-    /// <param name="strides">Where the scale of a token and head stands; null for the order of the shape's <see cref="AttentionShape.Layout"/>.</param>
+    /// <param name="strides">
+    /// Where the scale of a token and head stands; null for the order of the shape's <see cref="AttentionShape.Layout"/>. The strides of the elements do not count: scales with
+    /// room for more tokens need strides of their own, <see cref="AttentionStrides.Of"/> with a dimension of 1.
+    /// </param>
     public static AttentionScales PerToken(ReadOnlySpan<float> scales, AttentionStrides? strides = null) => new(scales, strides, arePerChannel: false);
 
     /// <summary>A scale for each head and channel, the same for all sequences and tokens. It costs a query d_k multiplications for keys, d_v for values.</summary>

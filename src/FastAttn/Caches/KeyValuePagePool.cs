@@ -157,7 +157,7 @@ public sealed class KeyValuePagePool : IDisposable
     private static void CheckElement(AttentionElement element, string name)
     {
         if (element is not (AttentionElement.Float32 or AttentionElement.Float16 or AttentionElement.BFloat16))
-            throw new ArgumentOutOfRangeException(name, element, "The element type is not one that pages are kept in.");
+            throw new ArgumentOutOfRangeException(name, element, "Pages are kept as Float32, Float16 or BFloat16.");
     }
 
     private unsafe Span<byte> Row(byte* start, int page, int head, int token, int rowBytes) => new(start + RowOf(page, head, token) * rowBytes, rowBytes);

@@ -140,12 +140,15 @@ public sealed class PagedBatch
     /// <param name="output">O, written: as the queries, with d_v in place of d_k; with or without log-sum-exp.</param>
     /// <param name="queryHeads">H: a multiple of the pool's key-value heads.</param>
     /// <param name="queryLength">L_q: queries of each sequence; the most of a sequence where the batch is ragged.</param>
-    /// <param name="mask">Whether a query sees all keys or those up to its own position.</param>
+    /// <param name="mask">Whether a query sees all keys or, as where no mask is given, those up to its own position.</param>
     /// <param name="options">
     /// What else is computed. The lengths of keys are the batch's own and must not be given. Masks and biases have <see cref="MaxLength"/> keys. Where no
     /// position offset is given, the queries of a sequence are its last tokens, which have been appended before.
     /// </param>
-    /// <param name="layout">The order of the axes of query and output.</param>
+    /// <param name="layout">
+    /// The order of the axes of query and output. Queries of several tokens in the order in which <see cref="PagedSequence.Append"/> takes keys, [tokens, heads, dim], need
+    /// <see cref="AttentionLayout.BatchLengthHeadDim"/>.
+    /// </param>
     /// <param name="execution">How it runs: threads and cancellation.</param>
     /// <exception cref="ArgumentException">
     /// A length, stride or size does not fit, buffers overlap, a sequence has fewer tokens than queries where that matters, or a query would see a token that has

@@ -151,6 +151,7 @@ public static class IntegerTests
         Refuses("output", "scales", static (elements, _, output) => Forward(new float[64], new AttentionInput(elements, AttentionScales.PerChannel(output)), output));
         Refuses("key", "elements", static (_, _, output) => Forward(AttentionInput.OfGroups(new byte[67], AttentionElement.Int8Group32), new float[64], output));
         Refuses("key", "multiples", static (_, _, output) => Forward(AttentionInput.OfGroups(new byte[340], AttentionElement.Int8Group32, new AttentionStrides(64, 64, 33)), new float[64], output));
+        Refuses("key", "bytes", static (_, _, output) => Forward(AttentionInput.OfGroups(new byte[68], AttentionElement.Int8Group32, new AttentionStrides(68, 68, 34)), new float[64], output));
         Refuses("key", "multiple", static (_, _, output) => ScaledDotProductAttention.Forward(
             new float[16], AttentionInput.OfGroups(new byte[340], AttentionElement.Int4Group32), new float[16], output, new AttentionShape(1, 1, 1), headDim: 16));
         Refuses("query", "not taken", static (elements, scales, output) => ScaledDotProductAttention.Forward(

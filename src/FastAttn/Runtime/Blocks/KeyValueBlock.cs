@@ -1,26 +1,26 @@
 namespace FastAttn.Runtime;
 
 /// <summary>A block of keys and values that can be read.</summary>
-internal readonly struct KeyValueBlock
+internal struct KeyValueBlock
 {
     /// <summary>Its first key.</summary>
-    public int First { get; init; }
+    public int First;
 
     /// <summary>Its keys.</summary>
-    public int Count { get; init; }
+    public int Count;
 
     /// <summary>Keys after it up to the last that some query sees.</summary>
-    public int KeysAfter { get; init; }
+    public int KeysAfter;
 
     /// <summary>Whether it is the last.</summary>
-    public bool IsLast => KeysAfter == 0;
+    public readonly bool IsLast => KeysAfter == 0;
 
     /// <summary>The keys.</summary>
-    public StoredRows Keys { get; init; }
+    public StoredRows Keys;
 
     /// <summary>The values, without NaN and ±∞ where they are cleaned of these.</summary>
-    public StoredRows Values { get; init; }
+    public StoredRows Values;
 
     /// <summary>The values as the caller gave them.</summary>
-    public StoredRows GivenValues { get; init; }
+    public StoredRows GivenValues;
 }

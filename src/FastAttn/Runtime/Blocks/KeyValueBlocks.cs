@@ -57,29 +57,27 @@ internal readonly unsafe struct KeyValueBlocks<TVector>
     /// <summary>The blocks that some query sees.</summary>
     /// <param name="seen">Says which they are.</param>
     [MethodImpl(MethodImplOptions.AggressiveInlining)]
+    [UnscopedRef]
     public Enumerator<TSeen> Blocks<TSeen>(in TSeen seen)
-        where TSeen : struct, ISeenKeys => new(this, seen);
+        where TSeen : struct, ISeenKeys => new(in this, seen);
 
     /// <summary>Brings a block to where it can be read.</summary>
-    /// <param name="first">Its first key.</param>
-    /// <param name="count">Its keys.</param>
-    /// <param name="keysAfter">Keys after it that some query sees.</param>
+    /// <param name="block">The block: what keys it has and how many follow; its rows are written.</param>
     [MethodImpl(MethodImplOptions.AggressiveOptimization)]
-    public KeyValueBlock Bring(int first, int count, int keysAfter)
+    private void Bring(ref KeyValueBlock block)
     {
-        StoredRows keys = Keys.From(first), given = default, values = default;
+        int count = block.Count;
+        block.Keys = Keys.From(block.First);
         if (CopiesKeys || count < MinKeyRows)
-            keys = Copy(keys, HeadDim, count, KeyStage, HeadDim, Math.Max(count, MinKeyRows));
-        if (Values.Start != null)
-        {
-            given = values = Values.From(first);
-            if (CopiesValues || CleansValues)
-                values = Copy(given, ValueDim, count, ValueStage, ValueColumns, count);
-            if (CleansValues)
-                ZeroNonFinite(new(ValueStage, count * ValueColumns));
-        }
-
-        return new() { First = first, Count = count, KeysAfter = keysAfter, Keys = keys, Values = values, GivenValues = given };
+            Copy(ref block.Keys, HeadDim, count, KeyStage, HeadDim, Math.Max(count, MinKeyRows));
+        if (Values.Start == null)
+            return;
+        block.GivenValues = Values.From(block.First);
+        block.Values = block.GivenValues;
+        if (CopiesValues || CleansValues)
+            Copy(ref block.Values, ValueDim, count, ValueStage, ValueColumns, count);
+        if (CleansValues)
+            ZeroNonFinite(new(ValueStage, count * ValueColumns));
     }
 
     /// <summary>
@@ -118,7 +116,7 @@ internal readonly unsafe struct KeyValueBlocks<TVector>
     [MethodImpl(MethodImplOptions.AggressiveInlining)]
     public void AskForHead(ref Prefetcher ahead, in StoredRows keys, int count)
     {
-        if (keys.Start != Keys.Start || keys.Pages != Keys.Pages)
+        if (keys.Start != Keys.Start || keys.IsPaged)
             Add(ref ahead, keys, AttentionInput.BytesOf(keys.Element, HeadDim), 0, Math.Min(KeyBlock, count));
     }
 
@@ -129,11 +127,14 @@ internal readonly unsafe struct KeyValueBlocks<TVector>
     [MethodImpl(MethodImplOptions.AggressiveInlining)]
     public static void AskForBeginOfValues(in KeyValueBlock block) => AskForBegin(block.GivenValues.Row(0));
 
-    /// <summary>As <see cref="AskForBeginOfValues"/> for the keys of the next block.</summary>
+    /// <summary>
+    /// As <see cref="AskForBeginOfValues"/> for the keys of the next block, which may be those of the next split. Past the last key nothing is read either; after
+    /// the last page there is none.
+    /// </summary>
     [MethodImpl(MethodImplOptions.AggressiveInlining)]
     public void AskForBeginOfNextKeys(in KeyValueBlock block)
     {
-        if (!block.IsLast)
+        if (!Keys.IsPaged || !block.IsLast)
             AskForBegin(Keys.Row(block.First + block.Count));
     }
 
@@ -158,16 +159,16 @@ internal readonly unsafe struct KeyValueBlocks<TVector>
     /// bytes apart they cost 25%). Columns past the source's are 0, rows past its last repeat it.
     /// </summary>
     [MethodImpl(MethodImplOptions.AggressiveOptimization)]
-    private static StoredRows Copy(in StoredRows source, int sourceColumns, int sourceRows, float* destination, int columns, int rows)
+    private static void Copy(ref StoredRows rows, int columns, int count, float* destination, int copiedColumns, int copiedCount)
     {
         float* row = destination;
-        for (int j = 0; j < rows; j++, row += columns)
+        for (int j = 0; j < copiedCount; j++, row += copiedColumns)
         {
-            RowWidening<TVector>.Widen(source, Math.Min(j, sourceRows - 1), row, sourceColumns);
-            new Span<float>(row + sourceColumns, columns - sourceColumns).Clear();
+            RowWidening<TVector>.Widen(rows, Math.Min(j, count - 1), row, columns);
+            new Span<float>(row + columns, copiedColumns - columns).Clear();
         }
 
-        return StoredRows.Of(destination, columns);
+        rows = StoredRows.Of(destination, copiedColumns);
     }
 
     [MethodImpl(MethodImplOptions.AggressiveOptimization)]
@@ -184,10 +185,10 @@ internal readonly unsafe struct KeyValueBlocks<TVector>
     /// <typeparam name="TSeen">The type of <paramref name="seen"/>.</typeparam>
     /// <param name="blocks">All blocks.</param>
     /// <param name="seen">Says which blocks some query sees.</param>
-    public struct Enumerator<TSeen>(in KeyValueBlocks<TVector> blocks, in TSeen seen)
+    public ref struct Enumerator<TSeen>(ref readonly KeyValueBlocks<TVector> blocks, in TSeen seen)
         where TSeen : struct, ISeenKeys
     {
-        private readonly KeyValueBlocks<TVector> _blocks = blocks;
+        private readonly ref readonly KeyValueBlocks<TVector> _blocks = ref blocks;
         private readonly TSeen _seen = seen;
         private int _next = seen.First;
         private KeyValueBlock _current;
@@ -210,7 +211,8 @@ internal readonly unsafe struct KeyValueBlocks<TVector>
                 _next += count;
                 if (!_seen.Sees(first, count))
                     continue;
-                _current = _blocks.Bring(first, count, _seen.Limit - _next);
+                (_current.First, _current.Count, _current.KeysAfter) = (first, count, _seen.Limit - _next);
+                _blocks.Bring(ref _current);
                 return true;
             }
 

@@ -65,10 +65,10 @@ internal readonly unsafe struct RowWidening<TVector>(byte* row, float* destinati
                 break;
             default:
                 StoredElements.Visit(rows.Element, new RowWidening<TVector>(row, destination, columns));
-                if (rows.Scales != null)
+                if (rows.HasScales)
                     RowScaling<TVector>.Scale(destination, rows.Scale(index), columns);
-                if (rows.ColumnScales != null)
-                    RowScaling<TVector>.Multiply(destination, rows.ColumnScales + first, columns);
+                if (rows.Place != null && rows.Place->ColumnScales != null)
+                    RowScaling<TVector>.Multiply(destination, rows.Place->ColumnScales + first, columns);
                 break;
         }
     }

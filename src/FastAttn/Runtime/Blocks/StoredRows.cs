@@ -9,38 +9,30 @@ namespace FastAttn.Runtime;
 /// </summary>
 internal readonly unsafe struct StoredRows
 {
-    // With pages, the token that row 0 is; else the rows begin with it.
-    private readonly int _first;
-
     /// <summary>Row 0 or, with pages, the first row of page 0; null for none.</summary>
     public byte* Start { get; init; }
 
     /// <summary>Bytes from row to row.</summary>
     public long Stride { get; init; }
 
+    /// <summary>Pages and scales; null where the rows have neither.</summary>
+    public StoredPlace* Place { get; init; }
+
     /// <summary>What the rows consist of.</summary>
     public AttentionElement Element { get; init; }
 
-    /// <summary>The page of each <see cref="PageSize"/> tokens of the sequence; null where rows are not in pages.</summary>
-    public int* Pages { get; init; }
+    /// <summary>The token of the sequence that row 0 is; only rows with a place know it.</summary>
+    private int First { get; init; }
 
-    /// <summary>Rows in a page.</summary>
-    public int PageSize { get; init; }
+    /// <summary>Whether the rows are in pages.</summary>
+    public bool IsPaged
+    {
+        [MethodImpl(MethodImplOptions.AggressiveInlining)]
+        get => Place != null && Place->Pages != null;
+    }
 
-    /// <summary>Bytes from page to page.</summary>
-    public long PageStride { get; init; }
-
-    /// <summary>The scale of row 0 or, with pages, of the first row of page 0; null where rows have none.</summary>
-    public float* Scales { get; init; }
-
-    /// <summary>Floats from scale to scale.</summary>
-    public long ScaleStride { get; init; }
-
-    /// <summary>Floats from the scales of a page to those of the next.</summary>
-    public long ScalePageStride { get; init; }
-
-    /// <summary>A scale for each column; null where columns have none.</summary>
-    public float* ColumnScales { get; init; }
+    /// <summary>Whether each row has a scale.</summary>
+    public bool HasScales => Place != null && Place->Scales != null;
 
     /// <summary>Whether the elements of a row are in groups, so that it is read as a whole.</summary>
     public bool IsInGroups => Element is AttentionElement.Int8Group32 or AttentionElement.Int4Group32;
@@ -52,7 +44,7 @@ internal readonly unsafe struct StoredRows
 
     /// <summary>A row.</summary>
     [MethodImpl(MethodImplOptions.AggressiveInlining)]
-    public byte* Row(int index) => Pages == null ? Start + index * Stride : RowInPage(index);
+    public byte* Row(int index) => IsPaged ? RowInPage(index) : Start + index * Stride;
 
     /// <summary>A row of floats.</summary>
     [MethodImpl(MethodImplOptions.AggressiveInlining)]
@@ -60,28 +52,24 @@ internal readonly unsafe struct StoredRows
 
     /// <summary>The rows from one on.</summary>
     [MethodImpl(MethodImplOptions.AggressiveInlining)]
-    public StoredRows From(int index)
-    {
-        if (Pages != null)
-            return new(this, _first + index);
-        return this with { Start = Start + index * Stride, Scales = Scales == null ? null : Scales + index * ScaleStride };
-    }
+    public StoredRows From(int index) => this with { Start = IsPaged ? Start : Start + index * Stride, First = First + index };
 
     /// <summary>How many rows from one on stand at the stride, at most <paramref name="count"/>: all, or those up to the end of its page.</summary>
     [MethodImpl(MethodImplOptions.AggressiveInlining)]
-    public int Together(int index, int count) => Pages == null ? count : Math.Min(count, PageSize - (_first + index) % PageSize);
+    public int Together(int index, int count) => IsPaged ? Math.Min(count, Place->PageSize - (First + index) % Place->PageSize) : count;
 
     /// <summary>Whether a row, which is in a page, is the first of it.</summary>
     [MethodImpl(MethodImplOptions.AggressiveInlining)]
-    public bool BeginsPage(int index) => (_first + index) % PageSize == 0;
+    public bool BeginsPage(int index) => (First + index) % Place->PageSize == 0;
 
     /// <summary>The scale of a row.</summary>
     public float Scale(int index)
     {
-        if (Pages == null)
-            return Scales[index * ScaleStride];
-        (int page, int row) = Math.DivRem(_first + index, PageSize);
-        return Scales[Pages[page] * ScalePageStride + row * ScaleStride];
+        StoredPlace* place = Place;
+        if (place->Pages == null)
+            return place->Scales[(First + index) * place->ScaleStride];
+        (int page, int row) = Math.DivRem(First + index, place->PageSize);
+        return place->Scales[place->Pages[page] * place->ScalePageStride + row * place->ScaleStride];
     }
 
     /// <summary>Copies the scales of the first rows.</summary>
@@ -101,15 +89,9 @@ internal readonly unsafe struct StoredRows
         return numbers[column - first];
     }
 
-    private StoredRows(in StoredRows rows, int first)
-    {
-        this = rows;
-        _first = first;
-    }
-
     private byte* RowInPage(int index)
     {
-        (int page, int row) = Math.DivRem(_first + index, PageSize);
-        return Start + Pages[page] * PageStride + row * Stride;
+        (int page, int row) = Math.DivRem(First + index, Place->PageSize);
+        return Start + Place->Pages[page] * Place->PageStride + row * Stride;
     }
 }

@@ -51,5 +51,8 @@ internal unsafe struct CallOperands
 
         /// <summary>Whether there is a scale for each token.</summary>
         public readonly bool HasTokenScales => Element == AttentionElement.Int8 && !HasChannelScales;
+
+        /// <summary>The scales of a head's channels; null for none.</summary>
+        public readonly float* ChannelScales(int head, int dim) => HasChannelScales ? Scales + (long)head * dim : null;
     }
 }

@@ -80,59 +80,62 @@ internal static unsafe class DecodeTile<TVector>
     }
 
     /// <summary>
-    /// How far from a row the row is that is asked for meanwhile, in bytes: those that are taken next, some 8 KiB ahead; 0 for none. While
-    /// several queries meet a row, the memory would be idle: 8 queries over 8192 keys take 0.65 times as long so, and 4 heads over 32768 0.93 (Zen 4;
-    /// half the distance is too short there, twice as much gains nothing). A single query does not ask: the CPU foresees its reading, and asking costs it
-    /// up to 20%.
-    /// </summary>
-    [MethodImpl(MethodImplOptions.AggressiveInlining)]
-    private static nint Distance(in StoredRows rows, int first, int near, int end, bool asks)
-    {
-        if (!asks)
-            return 0;
-        if (rows.Pages == null)
-            return (nint)(RowPlan.NearRows * rows.Stride);
-        return first + near < end ? (nint)(rows.Row(first + near) - rows.Row(first)) : 0;
-    }
-
-    /// <summary>
     /// Whether rows are made floats, some at a time, before they meet the queries, rather than in registers each time that they are read: those in
     /// groups, and halves that more than one register tile meets, which take seven instructions a vector.
     /// </summary>
     [MethodImpl(MethodImplOptions.AggressiveInlining)]
     private static bool IsWidened(in StoredRows stored, int rows) => stored.IsInGroups || (stored.Element == AttentionElement.Float16 && rows > MaxQueries);
 
-    /// <summary>Asks for the begin of a page, which the CPU does not see coming, while the last rows of the page before meet the queries.</summary>
-    /// <param name="stored">The rows.</param>
-    /// <param name="next">The row after those that meet the queries now.</param>
+    /// <summary>
+    /// How far from a row the row is that is asked for meanwhile, in bytes: those that are taken next, some 8 KiB ahead; 0 for none. While
+    /// several queries meet a row, the memory would be idle: 8 queries over 8192 keys take 0.65 times as long so, and 4 heads over 32768 0.93 (Zen 4;
+    /// half the distance is too short there, twice as much gains nothing). A single query does not ask: the CPU foresees its reading, and asking costs it
+    /// up to 20%.
+    /// </summary>
+    [MethodImpl(MethodImplOptions.AggressiveInlining)]
+    private static nint Distance(in StoredRows stored, bool asks) => asks ? (nint)(RowPlan.NearRows * stored.Stride) : 0;
+
+    /// <summary>Finds the next rows where they do not simply follow: in pages, and where they are made floats.</summary>
+    /// <param name="stored">All rows.</param>
+    /// <param name="first">The first of them.</param>
     /// <param name="end">The end of all.</param>
     /// <param name="columns">Elements of a row.</param>
-    [MethodImpl(MethodImplOptions.AggressiveInlining)]
-    private static void AskForNextPage(in StoredRows stored, int next, int end, int columns)
+    /// <param name="near">Memory for floats; null where rows are not made floats.</param>
+    /// <param name="asks">Whether rows are asked for before they are needed.</param>
+    /// <param name="count">How many; fewer where the page ends.</param>
+    /// <param name="distance">How far from a row the row is that the queries ask for meanwhile; 0 for none, and where rows were asked for here.</param>
+    [MethodImpl(MethodImplOptions.AggressiveOptimization)]
+    private static BlockRows FindNear(in StoredRows stored, int first, int end, int columns, float* near, bool asks, ref int count, ref nint distance)
     {
-        if (stored.Pages != null && next < end && stored.BeginsPage(next))
+        count = stored.Together(first, count);
+        byte* row = stored.Row(first);
+        int next = first + count;
+        distance = Distance(stored, asks);
+        if (stored.IsPaged)
         {
-            byte* row = stored.Row(next);
-            long bytes = AttentionInput.BytesOf(stored.Element, columns) * stored.Together(next, Math.Min(RowPlan.NearRows, end - next));
+            // The CPU does not see the begin of a page coming. The other rows of a page follow each other.
+            distance = asks && next < end ? (nint)(stored.Row(next) - row) : 0;
+            if (distance == 0 && next < end && stored.BeginsPage(next))
+                Ask(stored, stored.Row(next), stored.Together(next, Math.Min(RowPlan.NearRows, end - next)), columns);
+        }
+
+        if (near == null)
+            return new(row, stored.Stride);
+        if (distance != 0)
+            Ask(stored, row + distance, count, columns);
+        distance = 0;
+        RowWidening<TVector>.Widen(stored, first, count, near, columns);
+        return new((byte*)near, (long)columns * sizeof(float));
+    }
+
+    private static void Ask(in StoredRows stored, byte* row, int rows, int columns)
+    {
+        long bytes = AttentionInput.BytesOf(stored.Element, columns);
+        for (int i = 0; i < rows; i++, row += stored.Stride)
+        {
             for (long line = 0; line < bytes; line += LineBytes)
                 Prefetcher.AskForLine(ref *(float*)(row + line));
         }
-    }
-
-    /// <summary>Some rows as floats, and those asked for that are next.</summary>
-    [MethodImpl(MethodImplOptions.AggressiveOptimization)]
-    private static BlockRows Widen(in StoredRows stored, int first, int count, int columns, float* near, nint ahead)
-    {
-        long bytes = ahead == 0 ? 0 : AttentionInput.BytesOf(stored.Element, columns);
-        byte* next = stored.Row(first) + ahead;
-        for (int i = 0; i < count; i++, next += stored.Stride)
-        {
-            for (long line = 0; line < bytes; line += LineBytes)
-                Prefetcher.AskForLine(ref *(float*)(next + line));
-        }
-
-        RowWidening<TVector>.Widen(stored, first, count, near, columns);
-        return new((byte*)near, (long)columns * sizeof(float));
     }
 
     /// <summary>Queries in the next register tile: five are taken as three and two, since one alone reads as much as four.</summary>
@@ -143,16 +146,18 @@ internal static unsafe class DecodeTile<TVector>
     private static void ScoresOf<TStored>(float* query, int rows, in StoredRows stored, int headDim, int count, float* score, float* widened, bool asksAhead)
         where TStored : struct, IStoredElement
     {
-        for (int j = 0, near; j < count; j += near)
+        bool isPlain = !stored.IsPaged && widened == null;
+        BlockRows keys = new(stored.Start, stored.Stride);
+        nint distance = Distance(stored, asksAhead);
+        for (int j = 0, near; j < count; j += near, keys = keys.From(near))
         {
-            near = stored.Together(j, Math.Min(RowPlan.NearRows, count - j));
-            AskForNextPage(stored, j + near, count, headDim);
-            nint distance = Distance(stored, j, near, count, asksAhead);
-            BlockRows keys = widened == null ? new(stored.Row(j), stored.Stride) : Widen(stored, j, near, headDim, widened, distance);
+            near = Math.Min(RowPlan.NearRows, count - j);
+            if (!isPlain)
+                keys = FindNear(stored, j, count, headDim, widened, asksAhead, ref near, ref distance);
             for (int row = 0, taken; row < rows; row += taken)
             {
                 float* q = query + (long)row * headDim, s = score + (long)row * count + j;
-                nint ahead = row == 0 && widened == null ? distance : 0;
+                nint ahead = row == 0 ? distance : 0;
                 taken = Taken(rows - row);
                 switch (taken)
                 {
@@ -283,16 +288,18 @@ internal static unsafe class DecodeTile<TVector>
         float* probability, int rows, int* start, int* limit, in StoredRows stored, int valueDim, int first, int end, int count, float* output, float* widened, bool asksAhead)
         where TStored : struct, IStoredElement
     {
-        for (int j = first, near; j < end; j += near)
+        bool isPlain = !stored.IsPaged && widened == null;
+        BlockRows values = new(stored.Start + first * stored.Stride, stored.Stride);
+        nint distance = Distance(stored, asksAhead);
+        for (int j = first, near; j < end; j += near, values = values.From(near))
         {
-            near = stored.Together(j, Math.Min(RowPlan.NearRows, end - j));
-            AskForNextPage(stored, j + near, end, valueDim);
-            nint distance = Distance(stored, j, near, end, asksAhead);
-            BlockRows values = widened == null ? new(stored.Row(j), stored.Stride) : Widen(stored, j, near, valueDim, widened, distance);
+            near = Math.Min(RowPlan.NearRows, end - j);
+            if (!isPlain)
+                values = FindNear(stored, j, end, valueDim, widened, asksAhead, ref near, ref distance);
             for (int row = 0, taken; row < rows; row += taken)
             {
                 float* p = probability + (long)row * count + j, o = output + (long)row * valueDim;
-                nint ahead = row == 0 && widened == null ? distance : 0;
+                nint ahead = row == 0 ? distance : 0;
                 taken = Taken(rows - row);
                 if (!AllSee(start + row, limit + row, taken, j, near))
                     taken = 1;

@@ -16,12 +16,13 @@ internal sealed unsafe partial class FlashDriver<TTiles, TVector, TSpec>
             PaddingRows.Clear(call, tile, sequence, streamRows);
         long end = Math.Min(tile.FirstRow + tile.RowCount, streamRows);
         ref readonly LanePlan plan = ref call.Plan.Lanes;
+        StoredPlace* places = stackalloc StoredPlace[2];
         for (long first = tile.FirstRow; first < end; first += plan.RegisterRows)
         {
             QueryTile rows = tile with { FirstRow = first, RowCount = (int)Math.Min(plan.RegisterRows, end - first) };
             RegisterTile<TVector, TSpec> queries = new(call, plan, rows, sequence, workspace.Memory, index: 0);
             queries.PackQuery(call);
-            TakeWeights(call, queries, KeysAndValues(call, plan, queries, workspace.Memory, isFirstOfHead: false, careful: false));
+            TakeWeights(call, queries, KeysAndValues(call, plan, queries, places, workspace.Memory, isFirstOfHead: false, careful: false));
         }
     }
 

@@ -63,22 +63,23 @@ internal sealed unsafe partial class FlashDriver<TTiles, TVector, TSpec>(TileDri
             tiles[i].PackQuery(call);
         }
 
-        KeyValueBlocks<TVector> keyValues = KeysAndValues(call, plan, *tiles, workspace.Memory, isFirstOfHead, careful: false);
+        StoredPlace* places = stackalloc StoredPlace[2];
+        KeyValueBlocks<TVector> keyValues = KeysAndValues(call, plan, *tiles, places, workspace.Memory, isFirstOfHead, careful: false);
         if (Take(call, tiles, tileCount, keyValues, nextTile))
             return;
 
         // A value that a query may not see has the weight 0, but 0·NaN is NaN: a value that is not finite has reached the output. The output
         // shows it in the end, so that the usual case pays nothing, and the tile is computed again with care.
-        keyValues = KeysAndValues(call, plan, *tiles, workspace.Memory, isFirstOfHead, careful: true);
+        keyValues = KeysAndValues(call, plan, *tiles, places, workspace.Memory, isFirstOfHead, careful: true);
         Take(call, tiles, tileCount, keyValues, nextTile);
     }
 
     [MethodImpl(MethodImplOptions.AggressiveOptimization)]
     private static KeyValueBlocks<TVector> KeysAndValues(
-        in AttentionCall call, in LanePlan plan, in RegisterTile<TVector, TSpec> tile, float* memory, bool isFirstOfHead, bool careful) => new()
+        in AttentionCall call, in LanePlan plan, in RegisterTile<TVector, TSpec> tile, StoredPlace* places, float* memory, bool isFirstOfHead, bool careful) => new()
         {
-            Keys = HeadRows.Keys(call.Operands, tile.Queries.Rows),
-            Values = HeadRows.Values(call.Operands, tile.Queries.Rows),
+            Keys = HeadRows.Keys(call.Operands, tile.Queries.Rows, places),
+            Values = HeadRows.Values(call.Operands, tile.Queries.Rows, places + 1),
             HeadDim = call.Operands.HeadDim,
             ValueDim = call.Operands.ValueDim,
             ValueColumns = plan.ValueColumns,
@@ -265,7 +266,11 @@ internal sealed unsafe partial class FlashDriver<TTiles, TVector, TSpec>(TileDri
             return;
         TileRowMap rows = new(call, nextTile, next);
         if (index == 0)
-            keyValues.AskForHead(ref ahead, HeadRows.Keys(operands, rows), next.KeyLength);
+        {
+            StoredPlace place;
+            keyValues.AskForHead(ref ahead, HeadRows.Keys(operands, rows, &place), next.KeyLength);
+        }
+
         ahead.Add(operands.Query + rows.Offset(firstRow, operands.QueryStrides), operands.QueryStrides.Length, operands.HeadDim, count);
         ahead.Add(operands.Output + rows.Offset(firstRow, operands.OutputStrides), operands.OutputStrides.Length, operands.ValueDim, count);
     }

@@ -20,6 +20,7 @@ internal static unsafe class RowDriver<TVector, TSpec>
     public static void Run(in AttentionCall call, in QueryTile tile, in Sequence sequence, (int First, int Count) splits, Workspace workspace)
     {
         bool isSplit = splits.Count > 1;
+        StoredPlace* places = stackalloc StoredPlace[2];
         (int firstKey, int keyLimit) = isSplit ? call.Plan.Splits.KeysOf(splits.First + tile.Split) : (0, int.MaxValue);
         for (int first = 0; first < tile.RowCount; first += RowPlan.MaxRows)
         {
@@ -30,18 +31,18 @@ internal static unsafe class RowDriver<TVector, TSpec>
 
             // As with many queries, the output shows in the end whether a value has reached a query that may not see it. That of a split shows
             // it for the values of the split.
-            if (!Take(call, queries, range, KeysAndValues(call, queries, workspace.Memory, careful: false)))
-                Take(call, queries, range, KeysAndValues(call, queries, workspace.Memory, careful: true));
+            if (!Take(call, queries, range, KeysAndValues(call, queries, places, workspace.Memory, careful: false)))
+                Take(call, queries, range, KeysAndValues(call, queries, places, workspace.Memory, careful: true));
             if (!isSplit || new SplitStates(call).Complete(call, rows, sequence, splits.Count, queries.Softmax))
                 queries.Finish(call);
         }
     }
 
     [MethodImpl(MethodImplOptions.AggressiveOptimization)]
-    private static KeyValueBlocks<TVector> KeysAndValues(in AttentionCall call, in RowTile<TVector, TSpec> tile, float* memory, bool careful) => new()
+    private static KeyValueBlocks<TVector> KeysAndValues(in AttentionCall call, in RowTile<TVector, TSpec> tile, StoredPlace* places, float* memory, bool careful) => new()
     {
-        Keys = HeadRows.Keys(call.Operands, tile.Queries.Rows),
-        Values = HeadRows.Values(call.Operands, tile.Queries.Rows) with { ColumnScales = null }, // They multiply the output (RowTile.Finish).
+        Keys = HeadRows.Keys(call.Operands, tile.Queries.Rows, places),
+        Values = ValuesWithoutChannelScales(call, tile, places + 1),
         HeadDim = call.Operands.HeadDim,
         ValueDim = call.Operands.ValueDim,
         ValueColumns = call.Operands.ValueDim,
@@ -49,6 +50,16 @@ internal static unsafe class RowDriver<TVector, TSpec>
         CleansValues = careful,
         ValueStage = call.Plan.Rows.Tile.ValueStage.In(memory),
     };
+
+    /// <summary>The values; the scales of their channels multiply the output instead (<see cref="RowTile{TVector, TSpec}.Finish"/>).</summary>
+    [MethodImpl(MethodImplOptions.AggressiveInlining)]
+    private static StoredRows ValuesWithoutChannelScales(in AttentionCall call, in RowTile<TVector, TSpec> tile, StoredPlace* place)
+    {
+        StoredRows values = HeadRows.Values(call.Operands, tile.Queries.Rows, place);
+        if (values.Place != null)
+            place->ColumnScales = null;
+        return values;
+    }
 
     /// <summary>Computes the state of the rows over a range of keys; returns whether nothing has reached a query that it may not see.</summary>
     [MethodImpl(MethodImplOptions.AggressiveOptimization)]

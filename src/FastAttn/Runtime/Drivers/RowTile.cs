@@ -72,7 +72,7 @@ internal readonly unsafe struct RowTile<TVector, TSpec>
     [MethodImpl(MethodImplOptions.AggressiveOptimization)]
     public void PackQuery(in AttentionCall call)
     {
-        float* channelScales = HeadRows.Keys(call.Operands, Queries.Rows).ColumnScales;
+        float* channelScales = call.Operands.Key.ChannelScales(Queries.Rows.KeyValueHead, call.Operands.HeadDim);
         int headDim = call.Operands.HeadDim;
         float scale = ScoreSteps<TVector>.QueryScale<TSpec>(call.Uses, call.Scoring);
         for (int q = 0; q < Queries.Count; q++)
@@ -88,7 +88,7 @@ internal readonly unsafe struct RowTile<TVector, TSpec>
     [MethodImpl(MethodImplOptions.AggressiveOptimization)]
     public void ScaleScores(in StoredRows keys, int count)
     {
-        if (keys.Scales == null)
+        if (!keys.HasScales)
             return;
         keys.CopyScales(Scales, count);
         for (int q = 0; q < Queries.Count; q++)
@@ -99,7 +99,7 @@ internal readonly unsafe struct RowTile<TVector, TSpec>
     [MethodImpl(MethodImplOptions.AggressiveOptimization)]
     public void ScaleProbabilities(in StoredRows values, int count)
     {
-        if (values.Scales == null)
+        if (!values.HasScales)
             return;
         values.CopyScales(Scales, count);
         for (int q = 0; q < Queries.Count; q++)
@@ -137,7 +137,7 @@ internal readonly unsafe struct RowTile<TVector, TSpec>
     [MethodImpl(MethodImplOptions.AggressiveOptimization)]
     public void Finish(in AttentionCall call)
     {
-        float* channelScales = HeadRows.Values(call.Operands, Queries.Rows).ColumnScales;
+        float* channelScales = call.Operands.Value.ChannelScales(Queries.Rows.KeyValueHead, call.Operands.ValueDim);
         int valueDim = call.Operands.ValueDim;
         for (int q = 0; q < Queries.Count; q++)
         {
