@@ -80,7 +80,7 @@ public static class KeyValueQuantizer
     /// <exception cref="ArgumentException">The length does not fit, or a number is not finite.</exception>
     public static void FindChannelScales(ReadOnlySpan<float> rows, Span<float> scales)
     {
-        int count = CheckRows(rows, scales.Length);
+        int count = CheckRows(rows, scales.Length, nameof(scales));
         scales.Clear();
         for (int row = 0; row < count; row++)
         {
@@ -106,7 +106,7 @@ public static class KeyValueQuantizer
     /// <exception cref="ArgumentException">A length does not fit, or a number is not finite.</exception>
     public static void QuantizePerChannel(ReadOnlySpan<float> rows, ReadOnlySpan<float> scales, Span<sbyte> elements)
     {
-        int count = CheckRows(rows, scales.Length);
+        int count = CheckRows(rows, scales.Length, nameof(scales));
         CheckLength(nameof(elements), elements.Length, rows.Length);
         CheckScales(scales, nameof(scales));
         int dim = scales.Length;
@@ -117,7 +117,8 @@ public static class KeyValueQuantizer
     /// <summary>
     /// Quantizes groups of 32 numbers. <see cref="AttentionElement.Int8Group32"/>: <c>d = max|x| / 127</c>, <c>q = x / d</c>;
     /// <see cref="AttentionElement.Int4Group32"/>: <c>m = min x</c>, <c>d = (max x − m) / 15</c>, <c>q = (x − m) / d</c>, from 0 to 15. d and m are rounded to halves before q is computed,
-    /// so that a few integers differ by 1 from those that ggml computes with the unrounded d.
+    /// so that a few integers differ by 1 from those that ggml computes with the unrounded d. Near the least half d is rounded up where else the
+    /// largest number would be cut off.
     /// </summary>
     /// <param name="rows">Rows whose dimension is a multiple of 32, one after the other.</param>
     /// <param name="element">Which groups.</param>
@@ -180,13 +181,18 @@ public static class KeyValueQuantizer
     private static (Half Scale, Half Min) ScaleOf(ReadOnlySpan<float> x, AttentionElement element)
     {
         if (element == AttentionElement.Int8Group32)
-            return ((Half)ScaleOf(MaxAbsolute(x)), default);
+        {
+            float absolute = MaxAbsolute(x);
+            return (LargeEnough((Half)ScaleOf(absolute), absolute, MaxInteger), default);
+        }
+
         float min = float.PositiveInfinity, max = float.NegativeInfinity;
         foreach (float number in x)
             (min, max) = (MathF.Min(min, number), MathF.Max(max, number));
 
         // In double: the difference of two floats may be no finite float.
-        return ((Half)(((double)max - min) / MaxNibble), (Half)min);
+        double range = (double)max - min;
+        return (LargeEnough((Half)(range / MaxNibble), range, MaxNibble), (Half)min);
     }
 
     private static float MaxAbsolute(ReadOnlySpan<float> x)
@@ -203,12 +209,24 @@ public static class KeyValueQuantizer
         return result;
     }
 
-    /// <summary>Near the least float the quotient may be rounded down so far that the largest number would be off by more than half a scale: then it is the next float.</summary>
+    /// <summary>
+    /// Near the least float the quotient may be rounded down so far that the largest number would be off by more than half a scale: then it is the next float. Near
+    /// the largest one it may be rounded up so far that the largest number would become ∞: then it is the float before.
+    /// </summary>
     private static float ScaleOf(float max)
     {
         float scale = max / MaxInteger;
+        if (!float.IsFinite(MaxInteger * scale))
+            return MathF.BitDecrement(scale);
         return max > 0 && max >= (MaxInteger + 0.5) * scale ? MathF.BitIncrement(scale) : scale;
     }
+
+    /// <summary>A scale that was rounded to a half. Near the least half it may have been rounded down too far, as in <see cref="ScaleOf(float)"/>: then it is the next half.</summary>
+    /// <param name="rounded">The scale.</param>
+    /// <param name="range">What it is of.</param>
+    /// <param name="integers">Scales in the range.</param>
+    private static Half LargeEnough(Half rounded, double range, int integers) =>
+        range > 0 && range >= (integers + 0.5) * (double)rounded ? Half.BitIncrement(rounded) : rounded;
 
     /// <summary>q = x / scale, rounded and cut off; 0 where the scale is 0.</summary>
     /// <param name="x">The numbers.</param>

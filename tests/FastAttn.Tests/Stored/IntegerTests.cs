@@ -114,6 +114,32 @@ public static class IntegerTests
         }
     }
 
+    /// <summary>One query has the head dimension in lanes, 50 have themselves there.</summary>
+    [Theory]
+    [InlineData(1)]
+    [InlineData(50)]
+    public static void A_query_without_keys_has_zeros_whatever_the_scales_of_channels(int queries)
+    {
+        const int Dim = 18;
+        float[] scales = [.. Enumerable.Range(0, Dim).Select(static c => c % 2 == 0 ? float.NaN : float.PositiveInfinity)];
+        foreach (InstructionSet instructionSet in InstructionSets.Supported)
+        {
+            foreach (float sink in new[] { float.NegativeInfinity, 1 })
+            {
+                float[] output = new float[queries * Dim];
+                Array.Fill(output, 7);
+                ScaledDotProductAttention.GetKernel(Dim, AttentionMask.None, AttentionFeatures.All).For(instructionSet).Forward(
+                    new float[output.Length],
+                    new float[3 * Dim],
+                    new AttentionInput(new sbyte[3 * Dim], AttentionScales.PerChannel(scales)),
+                    output,
+                    new AttentionShape(1, 1, 1, queries, 3),
+                    new() { KeyLengths = [0], QueryLengths = [queries], Sinks = [sink] });
+                Assert.All(output, static number => Assert.Equal(0, number));
+            }
+        }
+    }
+
     [Fact]
     public static void Wrong_scales_and_groups_are_refused()
     {

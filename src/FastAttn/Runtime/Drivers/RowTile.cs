@@ -144,7 +144,9 @@ internal readonly unsafe struct RowTile<TVector, TSpec>
             float factor = Queries.Finish(call, q, (float)Softmax.Sum[q], Softmax.Max[q]);
             float* output = call.Operands.Output + Queries.Rows.Offset(q, call.Operands.OutputStrides);
             RowSoftmax<TVector>.Scale(Softmax.Output + (long)q * valueDim, factor, output, valueDim);
-            if (channelScales != null)
+
+            // A query without keys has zeros, which a scale that is not finite would make NaN.
+            if (channelScales != null && Softmax.Sum[q] != 0)
                 RowScaling<TVector>.Multiply(output, channelScales, valueDim);
         }
     }
