@@ -108,12 +108,7 @@ public static class KeyValueQuantizer
     {
         int count = CheckRows(rows, scales.Length, nameof(scales));
         CheckLength(nameof(elements), elements.Length, rows.Length);
-        foreach (float scale in scales)
-        {
-            if (!float.IsFinite(scale) || scale < 0)
-                throw new ArgumentOutOfRangeException(nameof(scales), scale, "Must be finite and not negative.");
-        }
-
+        CheckScales(scales, nameof(scales));
         int dim = scales.Length;
         for (int row = 0; row < count; row++)
             ToIntegers(rows.Slice(row * dim, dim), scales, elements.Slice(row * dim, dim));
@@ -122,7 +117,8 @@ public static class KeyValueQuantizer
     /// <summary>
     /// Quantizes groups of 32 numbers. <see cref="AttentionElement.Int8Group32"/>: <c>d = max|x| / 127</c>, <c>q = x / d</c>;
     /// <see cref="AttentionElement.Int4Group32"/>: <c>m = min x</c>, <c>d = (max x − m) / 15</c>, <c>q = (x − m) / d</c>, from 0 to 15. d and m are rounded to halves before q is computed,
-    /// so that a few integers differ by 1 from those that ggml computes with the unrounded d.
+    /// so that a few integers differ by 1 from those that ggml computes with the unrounded d. Near the least half d is rounded up where else the
+    /// largest number would be cut off.
     /// </summary>
     /// <param name="rows">Rows whose dimension is a multiple of 32, one after the other.</param>
     /// <param name="element">Which groups.</param>
@@ -135,15 +131,33 @@ public static class KeyValueQuantizer
             throw new ArgumentOutOfRangeException(nameof(element), element, "Must be Int8Group32 or Int4Group32: elements of other types are not in groups.");
         int count = CheckRows(rows, Group, nameof(rows)), bytes = (int)AttentionInput.BytesOf(element, Group);
         CheckLength(nameof(groups), groups.Length, (long)count * bytes);
-        for (int i = 0; i < count; i++)
-        {
-            (Half scale, Half min) = ScaleOf(rows.Slice(i * Group, Group), element);
-            if (!Half.IsFinite(scale) || !Half.IsFinite(min))
-                throw new ArgumentException($"Group {i} has numbers whose scale or minimum is larger than all finite halves.", nameof(rows));
-        }
-
+        if (WhyGroupRefused(rows, element) is { } reason)
+            throw new ArgumentException(reason, nameof(rows));
         for (int i = 0; i < count; i++)
             QuantizeGroup(rows.Slice(i * Group, Group), element, groups.Slice(i * bytes, bytes));
+    }
+
+    /// <summary>Whether a type is one of integers, which take no NaN and ±∞.</summary>
+    internal static bool IsInteger(AttentionElement element) => element == AttentionElement.Int8 || AttentionInput.IsInGroups(element);
+
+    /// <summary>Why numbers cannot be kept as elements of a type; null where they can.</summary>
+    /// <param name="rows">The numbers, whole groups of them where the type has groups.</param>
+    /// <param name="element">The type.</param>
+    internal static string? WhyRefused(ReadOnlySpan<float> rows, AttentionElement element) => element switch
+    {
+        AttentionElement.Int8 => WhyNumberRefused(rows),
+        AttentionElement.Int8Group32 or AttentionElement.Int4Group32 => WhyNumberRefused(rows) ?? WhyGroupRefused(rows, element),
+        _ => null,
+    };
+
+    /// <summary>Throws where a scale per channel is not finite or negative.</summary>
+    internal static void CheckScales(ReadOnlySpan<float> scales, string name)
+    {
+        foreach (float scale in scales)
+        {
+            if (!float.IsFinite(scale) || scale < 0)
+                throw new ArgumentOutOfRangeException(name, scale, "Must be finite and not negative.");
+        }
     }
 
     private static void QuantizeGroup(ReadOnlySpan<float> x, AttentionElement element, Span<byte> group)
@@ -167,13 +181,18 @@ public static class KeyValueQuantizer
     private static (Half Scale, Half Min) ScaleOf(ReadOnlySpan<float> x, AttentionElement element)
     {
         if (element == AttentionElement.Int8Group32)
-            return ((Half)ScaleOf(MaxAbsolute(x)), default);
+        {
+            float absolute = MaxAbsolute(x);
+            return (LargeEnough((Half)ScaleOf(absolute), absolute, MaxInteger), default);
+        }
+
         float min = float.PositiveInfinity, max = float.NegativeInfinity;
         foreach (float number in x)
             (min, max) = (MathF.Min(min, number), MathF.Max(max, number));
 
         // In double: the difference of two floats may be no finite float.
-        return ((Half)(((double)max - min) / MaxNibble), (Half)min);
+        double range = (double)max - min;
+        return (LargeEnough((Half)(range / MaxNibble), range, MaxNibble), (Half)min);
     }
 
     private static float MaxAbsolute(ReadOnlySpan<float> x)
@@ -190,12 +209,26 @@ public static class KeyValueQuantizer
         return result;
     }
 
-    /// <summary>max / 127. Among subnormal floats the quotient may be rounded down so far that the largest number would be clipped by more than half a scale; then the scale is the next float.</summary>
+    /// <summary>
+    /// max / 127. Among subnormal floats the quotient may be rounded down so far that the largest number would be off by more than half a scale; then the scale is the
+    /// next float. Near the largest float it may be rounded up so far that the largest number would become ∞; then it is the float before.
+    /// </summary>
     private static float ScaleOf(float max)
     {
         float scale = max / MaxInteger;
+        if (!float.IsFinite(MaxInteger * scale))
+            return MathF.BitDecrement(scale);
         return max > 0 && max >= (MaxInteger + 0.5) * scale ? MathF.BitIncrement(scale) : scale;
     }
+
+    /// <summary>
+    /// A scale that was rounded to a half. Among subnormal halves it may have been rounded down too far, as in <see cref="ScaleOf(float)"/>; then the scale is the next half.
+    /// </summary>
+    /// <param name="rounded">The scale.</param>
+    /// <param name="range">What it is of.</param>
+    /// <param name="integers">Scales in the range.</param>
+    private static Half LargeEnough(Half rounded, double range, int integers) =>
+        range > 0 && range >= (integers + 0.5) * (double)rounded ? Half.BitIncrement(rounded) : rounded;
 
     /// <summary>q = x / scale, rounded and clipped; 0 where the scale is 0.</summary>
     /// <param name="x">The numbers.</param>
@@ -261,7 +294,14 @@ public static class KeyValueQuantizer
         if (dim < 1)
             throw new ArgumentOutOfRangeException(name, dim, "A row has at least one number.");
         if (rows.Length % dim != 0)
-            throw new ArgumentException($"Has {rows.Length} elements, which is no multiple of {dim}, a row.", nameof(rows));
+            throw new ArgumentException($"Has {rows.Length} elements, which are not whole rows of {dim}.", nameof(rows));
+        if (WhyNumberRefused(rows) is { } reason)
+            throw new ArgumentException(reason, nameof(rows));
+        return rows.Length / dim;
+    }
+
+    private static string? WhyNumberRefused(ReadOnlySpan<float> rows)
+    {
         int i = 0;
         for (; i + Vector<float>.Count <= rows.Length && Vector.EqualsAll(new Vector<float>(rows[i..]) * Vector<float>.Zero, Vector<float>.Zero); i += Vector<float>.Count)
         {
@@ -271,10 +311,23 @@ public static class KeyValueQuantizer
         for (; i < rows.Length; i++)
         {
             if (!float.IsFinite(rows[i]))
-                throw new ArgumentException($"Has {rows[i]}; numbers that become integers must be finite.", nameof(rows));
+                return $"Has {rows[i]}; numbers that become integers must be finite.";
         }
 
-        return rows.Length / dim;
+        return null;
+    }
+
+    private static string? WhyGroupRefused(ReadOnlySpan<float> rows, AttentionElement element)
+    {
+        const int Group = AttentionInput.GroupLength;
+        for (int i = 0; i < rows.Length / Group; i++)
+        {
+            (Half scale, Half min) = ScaleOf(rows.Slice(i * Group, Group), element);
+            if (!Half.IsFinite(scale) || !Half.IsFinite(min))
+                return $"Group {i} has numbers whose scale or minimum is larger than all finite halves.";
+        }
+
+        return null;
     }
 
     private static void CheckLength(string name, int length, long expected)

@@ -50,6 +50,15 @@ public static class QkvArgumentTests
     }
 
     [Fact]
+    public static void Pages_are_refused()
+    {
+        float[] qkv = new float[Elements], output = [.. Enumerable.Repeat(Canary.Value, Outputs)];
+        foreach (int page in new[] { 0, 7 })
+            Assert.Throws<ArgumentException>("options", () => ScaledDotProductAttention.ForwardQkv(qkv, output, Shape, 2, options: new() { KeyPages = new([0, page], 5) }, valueDim: 3));
+        Assert.All(output, static element => Assert.True(Canary.Is(element)));
+    }
+
+    [Fact]
     public static void Starts_that_differ_are_refused()
     {
         float[] qkv = new float[Elements], output = new float[Outputs];

@@ -28,8 +28,8 @@ public readonly ref struct AttentionScales
     /// <summary>A scale for each token and head.</summary>
     /// <param name="scales">[B, H_kv, L_k], or [B, L_k, H_kv] as the shape's layout says, or at strides. With pages the batch axis is theirs, as it is for the elements.</param>
     /// <param name="strides">
-    /// Where the scale of a token and head stands; null for the order of the shape's <see cref="AttentionShape.Layout"/>. The strides of the elements do not count: scales with
-    /// room for more tokens need strides of their own, <see cref="AttentionStrides.Of"/> with a dimension of 1.
+    /// Where the scale of a token and head stands; null for the order of the shape's <see cref="AttentionShape.Layout"/>. Where the elements have strides, scales must have strides of
+    /// their own: those with room for more tokens <see cref="AttentionStrides.Of"/> with a dimension of 1.
     /// </param>
     public static AttentionScales PerToken(ReadOnlySpan<float> scales, AttentionStrides? strides = null) => new(scales, strides, arePerChannel: false);
 

@@ -4,32 +4,27 @@ using System.Runtime.InteropServices;
 namespace FastAttn;
 
 /// <summary>
-/// The memory of a pool's keys and values: two arrays of zeros at addresses that are multiples of 64 bytes. The operating system gives most of it when it is first written.
-/// It is freed when its owner disposes of it and no call holds it any more.
+/// The memory of a pool: zeros from an address on that is a multiple of 64 bytes. The operating system gives most of it when it is first written. It is freed when its
+/// owner disposes of it and no call holds it any more.
 /// </summary>
 internal sealed unsafe class PageMemory : SafeHandle
 {
-    private const int Alignment = 64;
+    /// <summary>What the address of the first byte is a multiple of.</summary>
+    public const int Alignment = 64;
 
-    /// <summary>Allocates both.</summary>
-    /// <param name="keyBytes">Bytes of the keys.</param>
-    /// <param name="valueBytes">Bytes of the values.</param>
+    /// <summary>Allocates.</summary>
+    /// <param name="bytes">How much.</param>
     /// <exception cref="OutOfMemoryException">There is not as much memory.</exception>
     /// <exception cref="OverflowException">An address of the process has too few bits for it.</exception>
-    public PageMemory(long keyBytes, long valueBytes)
+    public PageMemory(long bytes)
         : base(invalidHandleValue: 0, ownsHandle: true)
     {
-        long valueOffset = (keyBytes + Alignment - 1) / Alignment * Alignment, bytes = valueOffset + valueBytes + Alignment - 1;
-        SetHandle((nint)NativeMemory.AllocZeroed(checked((nuint)bytes)));
-        Keys = (byte*)((handle + Alignment - 1) / Alignment * Alignment);
-        Values = Keys + valueOffset;
+        SetHandle((nint)NativeMemory.AllocZeroed(checked((nuint)(bytes + Alignment - 1))));
+        Start = (byte*)((handle + Alignment - 1) / Alignment * Alignment);
     }
 
-    /// <summary>The first byte of the keys.</summary>
-    public byte* Keys { get; }
-
-    /// <summary>The first byte of the values.</summary>
-    public byte* Values { get; }
+    /// <summary>The first byte.</summary>
+    public byte* Start { get; }
 
     /// <inheritdoc/>
     public override bool IsInvalid => handle == 0;

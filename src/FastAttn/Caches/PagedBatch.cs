@@ -11,7 +11,8 @@ namespace FastAttn;
 /// <remarks>
 /// <para>
 /// <see cref="Attend(AttentionInput, AttentionOutput, int, int, AttentionMask, in AttentionOptions, AttentionLayout, AttentionExecution)"/> gives the bits that each
-/// sequence has alone, with its keys and values side by side instead of in pages, and with the evicted ones among them.
+/// sequence has alone, with its keys and values side by side instead of in pages, and with the evicted ones among them. <see cref="SharesPrefix"/> trades these bits
+/// for speed.
 /// </para>
 /// <para>
 /// The kernel gets a table of pages, [sequences, pages of the longest]. Evicted pages keep their place in it, so that positions are those of the sequence; there the
@@ -28,6 +29,7 @@ public sealed class PagedBatch
     private int[] _table = [];
     private int[] _lengths = [];
     private int[] _offsets = [];
+    private SharedPrefix? _prefix;
 
     /// <summary>A batch without sequences.</summary>
     /// <param name="pool">The pool that all sequences are of.</param>
@@ -54,6 +56,26 @@ public sealed class PagedBatch
             return max;
         }
     }
+
+    /// <summary>
+    /// Whether an attention reads the pages that all sequences begin with once, for the queries of all of them, instead of once for each sequence (cascade attention,
+    /// arXiv 2501.01005, §3.1.2). False where not set.
+    /// </summary>
+    /// <remarks>
+    /// <para>
+    /// Forks of one prompt share its pages. With this set, all queries attend over the shared pages in one call, each sequence's queries over its other tokens in a second
+    /// one, and the two states merge as in <see cref="AttentionOutput.Merge"/>: as accurate as the usual call, but with other bits, since sums are taken in another
+    /// order. The bits are the same whenever the same batch has the same queries, for any number of threads, but depend on which sequences are in the batch. A sink is
+    /// counted once.
+    /// </para>
+    /// <para>
+    /// What is shared are whole pages, from the first on, that every sequence with queries has and every one of its queries sees to the end. The usual call is made where
+    /// these have fewer than 96 tokens, where fewer than two sequences have queries, where a sequence with queries has evicted tokens, and where the options have a window,
+    /// masks or ALiBi.
+    /// </para>
+    /// <para>The batch keeps memory for the state of the shared pages: at most as many floats as queries, outputs and three log-sum-exps have.</para>
+    /// </remarks>
+    public bool SharesPrefix { get; set; }
 
     /// <summary>A sequence.</summary>
     /// <param name="index">0 to <see cref="Count"/> − 1.</param>
@@ -135,7 +157,8 @@ public sealed class PagedBatch
     }
 
     /// <summary>
-    /// Computes <c>O = softmax(scale·Q·Kᵀ + M)·V</c> over the keys and values of each sequence: as <see cref="AttentionKernel.Forward"/>, and with the same bits.
+    /// Computes <c>O = softmax(scale·Q·Kᵀ + M)·V</c> over the keys and values of each sequence: as <see cref="AttentionKernel.Forward"/>, and with the same bits
+    /// but where <see cref="SharesPrefix"/> is set.
     /// </summary>
     /// <param name="query">Q, floats: [B, H, L_q, d_k], or [B, L_q, H, d_k] as the layout says, or at strides; ragged (<see cref="AttentionOptions.QueryStarts"/>) [H, T, d_k] or [T, H, d_k].</param>
     /// <param name="output">O, written: as the queries, with d_v in place of d_k; with or without log-sum-exp.</param>
@@ -167,9 +190,9 @@ public sealed class PagedBatch
         AttentionLayout layout = AttentionLayout.BatchHeadLengthDim,
         AttentionExecution execution = default)
     {
-        AttentionOptions complete = Complete(mask, options, queryHeads, queryLength, layout, out AttentionShape shape);
+        AttentionOptions complete = Complete(mask, output, options, queryHeads, queryLength, layout, out AttentionShape shape, out ReadOnlySpan<int> prefix);
         AttentionKernel kernel = ScaledDotProductAttention.GetKernel(Pool.HeadDim, mask, complete.UsedFeatures, Pool.ValueDim);
-        Run(kernel, query, output, shape, complete, execution);
+        Run(kernel, query, output, shape, complete, execution, prefix);
     }
 
     /// <summary>As the other, with a kernel that is declared for the pool's dimensions, whose mask it has.</summary>
@@ -195,8 +218,8 @@ public sealed class PagedBatch
         ArgumentNullException.ThrowIfNull(kernel);
         if (kernel.HeadDim != Pool.HeadDim || kernel.ValueDim != Pool.ValueDim)
             throw new ArgumentException($"Is of head dimension {kernel.HeadDim} and value dimension {kernel.ValueDim}; the pool has {Pool.HeadDim} and {Pool.ValueDim}.", nameof(kernel));
-        AttentionOptions complete = Complete(kernel.Mask, options, queryHeads, queryLength, layout, out AttentionShape shape);
-        Run(kernel, query, output, shape, complete, execution);
+        AttentionOptions complete = Complete(kernel.Mask, output, options, queryHeads, queryLength, layout, out AttentionShape shape, out ReadOnlySpan<int> prefix);
+        Run(kernel, query, output, shape, complete, execution, prefix);
     }
 
     private static void MakeRoom(ref int[] buffer, int count)
@@ -205,15 +228,34 @@ public sealed class PagedBatch
             buffer = new int[Math.Max(count, (int)Math.Min(2L * buffer.Length, Array.MaxLength))];
     }
 
-    private void Run(AttentionKernel kernel, in AttentionInput query, in AttentionOutput output, AttentionShape shape, in AttentionOptions options, AttentionExecution execution)
+    private void Run(
+        AttentionKernel kernel,
+        in AttentionInput query,
+        in AttentionOutput output,
+        AttentionShape shape,
+        in AttentionOptions options,
+        AttentionExecution execution,
+        ReadOnlySpan<int> prefix)
     {
         using PageMemoryUse use = Pool.Use();
-        if (Count > 0)
+        if (!prefix.IsEmpty)
+            (_prefix ??= new(Pool)).Attend(kernel, query, output, shape, options, execution, prefix);
+        else if (Count > 0)
             kernel.Forward(query, Pool.Keys, Pool.Values, output, shape, options, execution);
     }
 
-    /// <summary>The options and the shape of the call, with the batch's own part; the table of pages is filled.</summary>
-    private AttentionOptions Complete(AttentionMask mask, in AttentionOptions options, int queryHeads, int queryLength, AttentionLayout layout, out AttentionShape shape)
+    /// <summary>
+    /// The options and the shape of the call, with the batch's own part; the table of pages is filled. Where a prefix is read apart, these are of the tokens after it.
+    /// </summary>
+    private AttentionOptions Complete(
+        AttentionMask mask,
+        in AttentionOutput output,
+        in AttentionOptions options,
+        int queryHeads,
+        int queryLength,
+        AttentionLayout layout,
+        out AttentionShape shape,
+        out ReadOnlySpan<int> prefix)
     {
         if (queryHeads < 1 || queryHeads % Pool.KeyValueHeads != 0)
             throw new ArgumentOutOfRangeException(nameof(queryHeads), queryHeads, $"Must be a positive multiple of the pool's {Pool.KeyValueHeads} key-value heads.");
@@ -226,8 +268,11 @@ public sealed class PagedBatch
         CheckCount(options.QueryStarts, Count + 1, nameof(options.QueryStarts));
         CheckCount(options.PositionOffsets, Count, nameof(options.PositionOffsets));
 
-        int keys = FillTable(out int width);
+        FillLengths();
         FillOffsets(options, queryLength, hasPositions: mask == AttentionMask.Causal || options.Window is not null || !options.AlibiSlopes.IsEmpty);
+        bool mayShare = SharesPrefix && SharedPrefix.IsPossible(options) && SharedPrefix.HasRoom(output, Count, queryHeads, queryLength, Pool, options);
+        prefix = mayShare ? PrefixOf(mask, options, queryLength) : [];
+        int keys = SkipPrefix(prefix.Length), width = FillTable(prefix.Length, keys);
         shape = new(Count, queryHeads, Pool.KeyValueHeads, queryLength, keys) { Layout = layout };
         AttentionOptions complete = options with
         {
@@ -236,32 +281,78 @@ public sealed class PagedBatch
             IsCrossAttention = true,
             HasCachedKeys = true,
         };
-        return HasOffsets(options) ? complete : complete with { PositionOffsets = _offsets.AsSpan(0, Count) };
+        return prefix.IsEmpty && HasOffsets(options) ? complete : complete with { PositionOffset = null, PositionOffsets = _offsets.AsSpan(0, Count) };
     }
 
-    /// <summary>Fills the table of pages and the lengths; returns the greatest.</summary>
-    private int FillTable(out int width)
+    private void FillLengths()
     {
-        int max = MaxLength;
-        width = Math.Max(1, (int)(((long)max + Pool.PageSize - 1) / Pool.PageSize));
-        MakeRoom(ref _table, checked(Count * width));
         MakeRoom(ref _lengths, Count);
         MakeRoom(ref _offsets, Count);
         for (int b = 0; b < Count; b++)
         {
+            _sequences[b].ThrowIfDisposed();
+            _lengths[b] = _sequences[b].Length;
+        }
+    }
+
+    /// <summary>The pages that all sequences with queries begin with and all these queries see to the end; none where reading them apart would not pay.</summary>
+    private ReadOnlySpan<int> PrefixOf(AttentionMask mask, in AttentionOptions options, int queryLength)
+    {
+        ReadOnlySpan<int> prefix = [];
+        int sharers = 0;
+        for (int b = 0; b < Count; b++)
+        {
+            int queries = QueriesOf(b, options, queryLength);
+            if (queries <= 0)
+                continue;
+            if (_sequences[b].EvictedTokens > 0)
+                return [];
+
+            // The first query of a sequence sees the fewest keys.
+            long seen = mask == AttentionMask.Causal ? Math.Min(_lengths[b], _offsets[b] + 1L) : _lengths[b];
+            ReadOnlySpan<int> pages = _sequences[b].Pages[..(int)(Math.Max(0, seen) / Pool.PageSize)];
+            prefix = sharers++ == 0 ? pages : pages[..pages.CommonPrefixLength(prefix)];
+        }
+
+        return sharers > 1 && (long)prefix.Length * Pool.PageSize >= SharedPrefix.MinTokens ? prefix : [];
+    }
+
+    /// <summary>Leaves only the tokens after a prefix; returns how many the longest sequence has.</summary>
+    private int SkipPrefix(int pages)
+    {
+        int tokens = pages * Pool.PageSize, max = 0;
+        for (int b = 0; b < Count; b++)
+        {
+            _lengths[b] = Math.Max(0, _lengths[b] - tokens);
+
+            // Where the difference does not fit, the sequence has no queries, or positions do not matter.
+            _offsets[b] = (int)Math.Max(int.MinValue, (long)_offsets[b] - tokens);
+            max = Math.Max(max, _lengths[b]);
+        }
+
+        return max;
+    }
+
+    /// <summary>Fills the table with the pages after a prefix; returns how many a sequence has at most, at least 1.</summary>
+    private int FillTable(int prefixPages, int keys)
+    {
+        int width = Math.Max(1, (int)(((long)keys + Pool.PageSize - 1) / Pool.PageSize));
+        MakeRoom(ref _table, checked(Count * width));
+        for (int b = 0; b < Count; b++)
+        {
             PagedSequence sequence = _sequences[b];
-            sequence.ThrowIfDisposed();
             ReadOnlySpan<int> pages = sequence.Pages;
             Span<int> row = _table.AsSpan(b * width, width);
             int evicted = sequence.EvictedTokens / Pool.PageSize;
 
             // A sequence without pages has no token that a query may see; any page stands in for those that it does not have.
             row.Fill(pages.IsEmpty ? 0 : pages[0]);
-            pages.CopyTo(row[evicted..]);
-            _lengths[b] = sequence.Length;
+            int skipped = Math.Max(0, prefixPages - evicted), first = Math.Max(0, evicted - prefixPages);
+            if (skipped < pages.Length)
+                pages[skipped..].CopyTo(row[first..]);
         }
 
-        return max;
+        return width;
     }
 
     /// <summary>Fills the offset of each sequence, and refuses queries that would see what is not there.</summary>
@@ -270,7 +361,7 @@ public sealed class PagedBatch
         bool isGiven = HasOffsets(options);
         for (int b = 0; b < Count; b++)
         {
-            int queries = !options.QueryStarts.IsEmpty ? options.QueryStarts[b + 1] - options.QueryStarts[b] : options.QueryLengths.IsEmpty ? queryLength : options.QueryLengths[b];
+            int queries = QueriesOf(b, options, queryLength);
             int offset = options.PositionOffset ?? (isGiven ? options.PositionOffsets[b] : _lengths[b] - queries);
             _offsets[b] = offset;
             if (queries <= 0 || _lengths[b] == 0)
@@ -282,6 +373,13 @@ public sealed class PagedBatch
             if (first < evicted)
                 throw new ArgumentException($"The first query of sequence {b} would see token {first}, but those before {evicted} have been evicted: a window must hide them.", nameof(options));
         }
+    }
+
+    private static int QueriesOf(int sequence, in AttentionOptions options, int queryLength)
+    {
+        if (!options.QueryStarts.IsEmpty)
+            return options.QueryStarts[sequence + 1] - options.QueryStarts[sequence];
+        return options.QueryLengths.IsEmpty ? queryLength : options.QueryLengths[sequence];
     }
 
     private static bool HasOffsets(in AttentionOptions options) => options.PositionOffset is not null || !options.PositionOffsets.IsEmpty;

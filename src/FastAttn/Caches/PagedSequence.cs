@@ -78,16 +78,22 @@ public sealed class PagedSequence : IDisposable
         return NewPages(tokens) + (written >= 0 && _references.IsShared(written) ? 1 : 0);
     }
 
-    /// <summary>Appends tokens. Each number is rounded to the pool's element types, to nearest, ties to even.</summary>
+    /// <summary>
+    /// Appends tokens. Each number is rounded to the pool's element types, to nearest, ties to even, as <see cref="KeyValueQuantizer"/> does it; a row is the key or value
+    /// of one token and head.
+    /// </summary>
     /// <param name="keys">K: [tokens, H_kv, d_k].</param>
     /// <param name="values">V: [tokens, H_kv, d_v].</param>
     /// <param name="tokens">How many, at least 0.</param>
     /// <param name="rotary">Turns the keys by their positions, from <see cref="Length"/> on, before they are rounded; what is given is not written. Null where they stay as they are.</param>
     /// <remarks>
-    /// Buffers may be longer than needed. NaN and ±∞ are taken as they are, and so is what rounding makes infinite: a query that sees them has them in its output,
-    /// as with other keys and values. A page that is filled in part and shared is copied first, so that forks do not see the tokens.
+    /// Buffers may be longer than needed. Floats, halves and bfloat16 take NaN and ±∞ as they are, and so what rounding makes infinite: a query that sees them has them in
+    /// its output, as with other keys and values. Integers refuse what is not finite, also where turning made it so. A page that is filled in part and shared is copied first, so that forks do not see the tokens.
     /// </remarks>
-    /// <exception cref="ArgumentException">A length does not fit, or the embedding has more dimensions than a key; nothing has changed.</exception>
+    /// <exception cref="ArgumentException">
+    /// A length does not fit, the embedding has more dimensions than a key, or a number that becomes an integer is not finite, or has a group's scale or minimum larger
+    /// than all finite halves; nothing has changed.
+    /// </exception>
     /// <exception cref="InvalidOperationException">The pool has too few free pages (<see cref="PagesNeeded"/>); neither the sequence nor the pool has changed.</exception>
     /// <exception cref="ObjectDisposedException">The sequence or its pool has been disposed of.</exception>
     public void Append(ReadOnlySpan<float> keys, ReadOnlySpan<float> values, int tokens, RotaryEmbedding? rotary = null)
@@ -101,6 +107,7 @@ public sealed class PagedSequence : IDisposable
         if (tokens == 0)
             return;
 
+        CheckNumbers(keys, values, tokens, rotary);
         int added = NewPages(tokens), written = WrittenPage(tokens), last = _count - 1;
         MakeRoom(_count + added + 1);
         int taken = _references.Take(added, written, _pages.AsSpan(_count));
@@ -191,7 +198,7 @@ public sealed class PagedSequence : IDisposable
         return new(this);
     }
 
-    /// <summary>Copies keys and values out, as floats: those that are kept in 16 bits are widened, exactly.</summary>
+    /// <summary>Copies keys and values out, as floats: those that are kept in 16 bits or in groups are widened exactly, other integers are multiplied by their scales.</summary>
     /// <param name="position">The first token, at least <see cref="EvictedTokens"/>.</param>
     /// <param name="tokens">How many, at least 0; no more than there are from the first on.</param>
     /// <param name="keys">Written: [tokens, H_kv, d_k], as they were turned.</param>
@@ -213,20 +220,16 @@ public sealed class PagedSequence : IDisposable
         if (keys.Overlaps(values))
             throw new ArgumentException("Overlaps keys.", nameof(values));
         using PageMemoryUse use = Pool.Use();
-        AttentionInput allKeys = Pool.Keys, allValues = Pool.Values;
         for (int i = 0; i < tokens; i++)
         {
             (int page, int row) = PlaceOf(position + i);
             for (int head = 0; head < heads; head++)
             {
-                long from = Pool.RowOf(page, head, row);
                 int to = i * heads + head;
-                Widen(allKeys, from, keys.Slice(to * headDim, headDim));
-                Widen(allValues, from, values.Slice(to * valueDim, valueDim));
+                Pool.ReadKey(page, head, row, keys.Slice(to * headDim, headDim));
+                Pool.ReadValue(page, head, row, values.Slice(to * valueDim, valueDim));
             }
         }
-
-        static void Widen(in AttentionInput input, long row, Span<float> destination) => input.Row(row * destination.Length, destination).CopyTo(destination);
     }
 
     /// <summary>Gives all pages back. A second time nothing happens.</summary>
@@ -282,8 +285,8 @@ public sealed class PagedSequence : IDisposable
                     key = turned;
                 }
 
-                ElementRounding.Round(Pool.KeyElement, key, Pool.KeyRow(page, head, row));
-                ElementRounding.Round(Pool.ValueElement, values.Slice(from * valueDim, valueDim), Pool.ValueRow(page, head, row));
+                Pool.WriteKey(page, head, row, key);
+                Pool.WriteValue(page, head, row, values.Slice(from * valueDim, valueDim));
             }
         }
     }
@@ -308,6 +311,29 @@ public sealed class PagedSequence : IDisposable
         ThrowIfDisposed();
         if (tokens < 0 || tokens > int.MaxValue - _length)
             throw new ArgumentOutOfRangeException(nameof(tokens), tokens, $"Must be 0 to {int.MaxValue - _length}, since a position is an int and there are {_length} tokens.");
+    }
+
+    /// <summary>Refuses what cannot become the pool's integers. Keys are turned for it as they are when they are written, since that may make them infinite.</summary>
+    private void CheckNumbers(ReadOnlySpan<float> keys, ReadOnlySpan<float> values, int tokens, RotaryEmbedding? rotary)
+    {
+        int heads = Pool.KeyValueHeads, headDim = Pool.HeadDim;
+        if (KeyValueQuantizer.WhyRefused(values[..(tokens * heads * Pool.ValueDim)], Pool.ValueElement) is { } valueReason)
+            throw new ArgumentException(valueReason, nameof(values));
+        if (KeyValueQuantizer.IsInteger(Pool.KeyElement) && rotary is not null)
+        {
+            Span<float> turned = stackalloc float[headDim], scratch = stackalloc float[rotary.Dim];
+            for (int row = 0; row < tokens * heads; row++)
+            {
+                keys.Slice(row * headDim, headDim).CopyTo(turned);
+                rotary.Turn(turned, headDim, rotary.Row(_length + row / heads, scratch));
+                if (KeyValueQuantizer.WhyRefused(turned, Pool.KeyElement) is { } turnedReason)
+                    throw new ArgumentException($"Token {row / heads}, head {row % heads}, as it is turned: {turnedReason}", nameof(keys));
+            }
+        }
+        else if (KeyValueQuantizer.WhyRefused(keys[..(tokens * heads * headDim)], Pool.KeyElement) is { } reason)
+        {
+            throw new ArgumentException(reason, nameof(keys));
+        }
     }
 
     [SuppressMessage("Usage", "MA0015:Specify the parameter name in ArgumentException", Justification = "The name is that of the public method's parameter.")]

@@ -128,6 +128,8 @@ internal static class LayerValidation
         MultiHeadAttentionOptions.CheckCall(options);
         if (options.KeyPart is not null)
             throw new ArgumentException("A layer has all keys; KeyPart must not be given.", nameof(options));
+        if (options.KeyPages.IsGiven)
+            throw new ArgumentException("A layer's keys are in no pages; KeyPages must not be given.", nameof(options));
         CallValidation.CheckWithoutShape(options);
         AttentionCall ignored = default;
         CallValidation.CheckOptions(ref ignored, shape, options);

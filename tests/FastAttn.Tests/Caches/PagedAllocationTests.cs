@@ -11,15 +11,19 @@ namespace FastAttn.Tests.Caches;
 public static class PagedAllocationTests
 {
     [Theory]
-    [InlineData(AttentionElement.Float32)]
-    [InlineData(AttentionElement.Float16)]
-    [InlineData(AttentionElement.BFloat16)]
-    public static void Changing_a_sequence_allocates_nothing(AttentionElement element)
+    [InlineData(PagedFormat.Float32)]
+    [InlineData(PagedFormat.Float16)]
+    [InlineData(PagedFormat.BFloat16)]
+    [InlineData(PagedFormat.Int8PerToken)]
+    [InlineData(PagedFormat.Int8PerChannel)]
+    [InlineData(PagedFormat.Int8Groups)]
+    [InlineData(PagedFormat.Int4Groups)]
+    public static void Changing_a_sequence_allocates_nothing(PagedFormat format)
     {
-        using KeyValuePagePool pool = Pool(20, element, element);
+        using KeyValuePagePool pool = format.IsInteger ? IntegerPool(20, format, format) : Pool(20, format.Element, format.Element);
         using PagedSequence sequence = new(pool), other = new(pool);
         var rotary = new RotaryEmbedding(4);
-        float[] keys = Keys(Range(0, 50)), values = Values(Range(0, 50));
+        float[] keys = format.IsInteger ? Bits(BitsOfKey, Range(0, 50)) : Keys(Range(0, 50)), values = format.IsInteger ? Bits(BitsOfValue, Range(0, 50)) : Values(Range(0, 50));
         Allocations.AreNone("append, truncate, evict, copy, clear", () =>
         {
             sequence.Append(keys, values, 50, rotary);
@@ -59,5 +63,40 @@ public static class PagedAllocationTests
         Allocations.AreNone("some queries", () => batch.Attend(query, output, Heads, 20));
         Allocations.AreNone("one query", () => batch.Attend(query, output, Heads, 1, options: new() { Window = AttentionWindow.Sliding(5) }));
         Allocations.AreNone("a kernel, ragged", () => batch.Attend(kernel, query, output, Heads, 18, new() { QueryStarts = starts }));
+    }
+
+    [Fact]
+    public static void Attention_over_a_shared_prefix_allocates_nothing()
+    {
+        using KeyValuePagePool pool = Pool(20);
+        using var prompt = new PagedSequence(pool);
+        Append(prompt, Range(0, 110));
+        using PagedSequence fork = prompt.Fork();
+        Append(fork, Range(0, 5));
+        var batch = new PagedBatch(pool) { SharesPrefix = true };
+        batch.Add(prompt);
+        batch.Add(fork);
+        float[] query = new float[2 * Heads * 5 * HeadDim], output = new float[2 * Heads * 5 * ValueDim], sums = new float[2 * Heads * 5];
+        int[] starts = [0, 2, 5];
+        Allocations.AreNone("some queries", () => batch.Attend(query, output, Heads, 5));
+        Allocations.AreNone("one query", () => batch.Attend(query, new AttentionOutput(output, sums), Heads, 1));
+        Allocations.AreNone("ragged", () => batch.Attend(query, output, Heads, 3, options: new() { QueryStarts = starts }));
+    }
+
+    [Theory]
+    [InlineData(PagedFormat.Int8PerToken)]
+    [InlineData(PagedFormat.Int8PerChannel)]
+    [InlineData(PagedFormat.Int8Groups)]
+    [InlineData(PagedFormat.Int4Groups)]
+    public static void Attention_over_integers_allocates_nothing(PagedFormat format)
+    {
+        using KeyValuePagePool pool = IntegerPool(10, format, format);
+        using var sequence = new PagedSequence(pool);
+        var batch = new PagedBatch(pool);
+        batch.Add(sequence);
+        Append(sequence, Range(0, 100));
+        float[] query = new float[Heads * 20 * BitsOfKey], output = new float[Heads * 20 * BitsOfValue];
+        Allocations.AreNone("some queries", () => batch.Attend(query, output, Heads, 20));
+        Allocations.AreNone("one query", () => batch.Attend(query, output, Heads, 1));
     }
 }

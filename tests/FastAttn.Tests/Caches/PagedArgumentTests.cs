@@ -25,6 +25,24 @@ public static class PagedArgumentTests
         Refused("keyElement", static () => _ = new KeyValuePagePool(1, 16, 1, 8, keyElement: (AttentionElement)(-1)));
         Refused("valueElement", static () => _ = new KeyValuePagePool(1, 16, 1, 8, valueElement: (AttentionElement)99));
 
+        // Groups of 32 do not fill such rows.
+        Refused("headDim", static () => _ = new KeyValuePagePool(1, 16, 1, 40, 32, keyElement: AttentionElement.Int8Group32));
+        Refused("headDim", static () => _ = new KeyValuePagePool(1, 16, 1, 40, valueElement: AttentionElement.Int4Group32));
+        Refused("valueDim", static () => _ = new KeyValuePagePool(1, 16, 1, 40, 48, valueElement: AttentionElement.Int4Group32));
+
+        // Scales of channels that are too few, too many, of other types, or no scales.
+        Refused("keyScales", static () => _ = new KeyValuePagePool(1, 16, 2, 2, keyElement: AttentionElement.Int8, keyScales: [1, 1, 1]));
+        Refused("keyScales", static () => _ = new KeyValuePagePool(1, 16, 2, 2, keyElement: AttentionElement.Int8, keyScales: [1, 1, 1, 1, 1]));
+        Refused("keyScales", static () => _ = new KeyValuePagePool(1, 16, 2, 2, keyElement: AttentionElement.Int8, keyScales: [1, 1, 1, float.NaN]));
+        Refused("keyScales", static () => _ = new KeyValuePagePool(1, 16, 2, 2, keyElement: AttentionElement.Int8, keyScales: [float.PositiveInfinity, 1, 1, 1]));
+        Refused("keyScales", static () => _ = new KeyValuePagePool(1, 16, 2, 2, valueElement: AttentionElement.Int8, keyScales: [1, 1, 1, 1]));
+        Refused("valueScales", static () => _ = new KeyValuePagePool(1, 16, 2, 2, 3, valueElement: AttentionElement.Int8, valueScales: [1, 1, 1, 1]));
+        Refused("valueScales", static () => _ = new KeyValuePagePool(1, 16, 2, 2, valueElement: AttentionElement.Int8, valueScales: [1, -1, 1, 1]));
+        Refused("valueScales", static () => _ = new KeyValuePagePool(1, 16, 1, 32, valueElement: AttentionElement.Int4Group32, valueScales: new float[32]));
+
+        // Fewer than 2³¹ elements, but 34 bytes for 32 of them.
+        Refused("pageCount", static () => _ = new KeyValuePagePool((1 << 17) - 1, 16, 1, 1024, 32, keyElement: AttentionElement.Int8Group32));
+
         // 2³¹ elements.
         Refused("pageCount", static () => _ = new KeyValuePagePool(1 << 17, 16, 1, 512, 1024));
         Refused("pageCount", static () => _ = new KeyValuePagePool(int.MaxValue, 1 << 30, int.MaxValue, 1024));
@@ -76,6 +94,63 @@ public static class PagedArgumentTests
             AreIn(sequence, Range(16, 24));
             Assert.All(keys, static key => Assert.Equal(0, key));
             Assert.All(shared, static number => Assert.Equal(0, number));
+        }
+    }
+
+    [Theory]
+    [InlineData(PagedFormat.Int8PerToken)]
+    [InlineData(PagedFormat.Int8PerChannel)]
+    [InlineData(PagedFormat.Int8Groups)]
+    [InlineData(PagedFormat.Int4Groups)]
+    public static void What_cannot_become_an_integer_is_refused_and_changes_nothing(PagedFormat format)
+    {
+        // The fork shares a page that is filled in part, which would be copied. 20 tokens more would take another page, too.
+        const int Tokens = 20;
+        using KeyValuePagePool pool = IntegerPool(5, format, format);
+        using var origin = new PagedSequence(pool);
+        Append(origin, Range(0, 20));
+        using PagedSequence fork = origin.Fork();
+        int[] pages = fork.Pages.ToArray();
+        float[] keys = Bits(BitsOfKey, Range(100, Tokens)), values = Bits(BitsOfValue, Range(100, Tokens));
+        RotaryEmbedding? rotary = null;
+        foreach (float number in (float[])[float.NaN, float.PositiveInfinity, float.NegativeInfinity])
+        {
+            rotary = null;
+            Throws("keys", keys, keys.Length - 1, number);
+            Throws("values", values, values.Length - 1, number);
+            rotary = new(dim: 8);
+            Throws("keys", keys, keys.Length - 1, number);
+            Throws("keys", keys, 3, number);
+            Throws("values", values, 0, number);
+        }
+
+        // 78740 is the scale, and 66667 in 4 bits: halves end at 65504.
+        rotary = null;
+        if (format.IsInGroups)
+        {
+            Throws("keys", keys, keys.Length - 1, 1e7f);
+            Throws("values", values, 7, format == PagedFormat.Int8Groups ? 1e7f : 1e6f);
+        }
+
+        // Finite, but not when it is turned by a radian: 3e38·(cos 1 + sin 1).
+        Array.Fill(keys, 3e38f);
+        rotary = new(dim: 8);
+        Throws("keys", keys, 0, 3e38f);
+
+        // Then all goes on.
+        Append(fork, Range(100, Tokens));
+        AreIn(fork, [.. Range(0, 20), .. Range(100, Tokens)]);
+        AreIn(origin, Range(0, 20));
+
+        void Throws(string parameter, float[] buffer, int place, float number)
+        {
+            float before = buffer[place];
+            buffer[place] = number;
+            Refused(parameter, () => fork.Append(keys, values, Tokens, rotary));
+            buffer[place] = before;
+            Assert.Equal((20, 3), (fork.Length, pool.FreePages));
+            Assert.Equal(pages, fork.Pages.ToArray());
+            AreIn(fork, Range(0, 20));
         }
     }
 

@@ -13,12 +13,19 @@ namespace FastAttn.Tests.Caches;
 /// <summary>Attention over sequences in pages has the bits of attention over each sequence alone, with its keys and values side by side.</summary>
 public static class PagedAttentionTests
 {
-    public static TheoryData<AttentionElement, AttentionElement> Pairs =>
-        [.. PagedTokens.Elements.SelectMany(static key => PagedTokens.Elements.Select(value => (key, value)))];
+    private static readonly PagedFormat[] Floats = [PagedFormat.Float32, PagedFormat.Float16, PagedFormat.BFloat16];
+
+    public static TheoryData<PagedFormat, PagedFormat> Pairs =>
+    [
+        .. Floats.SelectMany(static key => Floats.Select(value => (key, value))),
+        .. PagedFormats.Integers.Select(static format => (format, format)),
+        .. PagedFormats.Integers.Select(static format => (format, PagedFormat.BFloat16)),
+        (PagedFormat.Int8PerChannel, PagedFormat.Int8PerToken), (PagedFormat.Float32, PagedFormat.Int8PerToken), (PagedFormat.Int8Groups, PagedFormat.Int4Groups),
+    ];
 
     [Theory]
     [MemberData(nameof(Pairs))]
-    public static void Sequences_in_pages_have_the_bits_that_each_has_alone(AttentionElement key, AttentionElement value)
+    public static void Sequences_in_pages_have_the_bits_that_each_has_alone(PagedFormat key, PagedFormat value)
     {
         for (int seed = 0; seed < Budget.Of(150, 15); seed++)
         {

@@ -20,10 +20,11 @@ internal sealed class PagedModel : IDisposable
     private readonly List<(PagedSequence Actual, ModelSequence Model)> _sequences = [];
     private int _nextToken;
 
-    public PagedModel(int pageCount, AttentionElement keyElement, AttentionElement valueElement)
+    /// <summary>Takes a pool, all of whose pages are free, and disposes of it in the end.</summary>
+    public PagedModel(KeyValuePagePool pool)
     {
-        _pageCount = pageCount;
-        _pool = PagedTokens.Pool(pageCount, keyElement, valueElement);
+        _pageCount = pool.PageCount;
+        _pool = pool;
         _batch = new(_pool);
     }
 

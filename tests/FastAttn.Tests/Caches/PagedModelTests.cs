@@ -21,6 +21,11 @@ public static class PagedModelTests
 
     private static readonly Gen<AttentionElement> Elements = Gen.Int[0, PagedTokens.Elements.Length - 1].Select(static i => PagedTokens.Elements[i]);
 
+    private static readonly Gen<PagedFormat> Integers = Gen.Int[0, PagedFormats.Integers.Length - 1].Select(static i => PagedFormats.Integers[i]);
+
+    private static readonly Gen<(int PageCount, PagedFormat Key, PagedFormat Value, PagedStep[] Steps)> IntegerRuns =
+        Gen.Select(Gen.Int[1, 12], Integers, Integers, Steps.Array[1, 100]);
+
     private static readonly Gen<(int PageCount, AttentionElement Key, AttentionElement Value, PagedStep[] Steps)> Runs =
         Gen.Select(Gen.Int[1, 12], Elements, Elements, Steps.Array[1, 100]);
 
@@ -31,7 +36,7 @@ public static class PagedModelTests
         Runs.Sample(
             run =>
             {
-                using var model = new PagedModel(run.PageCount, run.Key, run.Value);
+                using var model = new PagedModel(PagedTokens.Pool(run.PageCount, run.Key, run.Value));
                 foreach (PagedStep step in run.Steps)
                     model.Take(step);
                 Interlocked.Add(ref refused, model.Refused);
@@ -43,4 +48,15 @@ public static class PagedModelTests
         // Pools of all these sizes are full now and then.
         Assert.True(refused > steps / 1000, $"Only {refused} of {steps} steps met a full pool.");
     }
+
+    [Fact]
+    public static void Any_steps_leave_the_integers_of_the_tokens_with_their_scales() => IntegerRuns.Sample(
+        static run =>
+        {
+            using var model = new PagedModel(PagedTokens.IntegerPool(run.PageCount, run.Key, run.Value));
+            foreach (PagedStep step in run.Steps)
+                model.Take(step);
+        },
+        iter: Budget.Draws(500, 30),
+        threads: 1);
 }

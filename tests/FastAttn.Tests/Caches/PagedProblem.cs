@@ -10,14 +10,16 @@ namespace FastAttn.Tests.Caches;
 
 /// <summary>
 /// Random sequences in pages, and the keys and values that they consist of, kept beside them: each as if alone. Pages that nobody has written since, and rows after the
-/// ends of sequences, are NaN.
+/// ends of sequences, are NaN or, where integers are kept, large.
 /// </summary>
 internal sealed class PagedProblem : IDisposable
 {
-    private static readonly int[] PageSizes = [16, 48, 96, 192], Dims = [8, 33, 64], Lengths = [1, 15, 40, 96, 130, 300, 410], QueryLengths = [1, 2, 5, 12, 40, 70];
+    private static readonly int[] PageSizes = [16, 48, 96, 192], Dims = [8, 33, 64], GroupDims = [32, 64, 96], Lengths = [1, 15, 40, 96, 130, 300, 410], QueryLengths = [1, 2, 5, 12, 40, 70];
 
-    private readonly AttentionElement _keyElement;
-    private readonly AttentionElement _valueElement;
+    private readonly PagedFormat _keyFormat;
+    private readonly PagedFormat _valueFormat;
+    private readonly float[] _keyScales;
+    private readonly float[] _valueScales;
     private readonly Random _random;
     private readonly List<(float[] Keys, float[] Values)> _tokens = [];
     private readonly int[] _queries;
@@ -28,13 +30,16 @@ internal sealed class PagedProblem : IDisposable
     private readonly float[] _sinks = [];
     private readonly float[] _query;
 
-    public PagedProblem(int seed, AttentionElement keyElement, AttentionElement valueElement)
+    public PagedProblem(int seed, PagedFormat keyFormat, PagedFormat valueFormat)
     {
-        (_keyElement, _valueElement, _random) = (keyElement, valueElement, new(seed));
-        int keyValueHeads = _random.Next(1, 3), headDim = Any(Dims), valueDim = _random.Next(3) == 0 ? Any(Dims) : headDim, pageSize = Any(PageSizes);
+        (_keyFormat, _valueFormat, _random) = (keyFormat, valueFormat, new(seed));
+        int[] dims = keyFormat.IsInGroups || valueFormat.IsInGroups ? GroupDims : Dims;
+        int keyValueHeads = _random.Next(1, 3), headDim = Any(dims), valueDim = _random.Next(3) == 0 ? Any(dims) : headDim, pageSize = Any(PageSizes);
         QueryHeads = keyValueHeads * _random.Next(1, 4);
         Mask = _random.Next(4) == 0 ? AttentionMask.None : AttentionMask.Causal;
-        Pool = new(4 * 500 / pageSize + 8, pageSize, keyValueHeads, headDim, valueDim, keyElement, valueElement);
+        _keyScales = ChannelScales(keyFormat, keyValueHeads * headDim);
+        _valueScales = ChannelScales(valueFormat, keyValueHeads * valueDim);
+        Pool = new(4 * 500 / pageSize + 8, pageSize, keyValueHeads, headDim, valueDim, keyFormat.Element, valueFormat.Element, _keyScales, _valueScales);
         Batch = new(Pool);
         Poison();
 
@@ -105,11 +110,10 @@ internal sealed class PagedProblem : IDisposable
             int queries = _queries[b], length = Sequences[b].Length;
             var own = new float[queries * QueryHeads];
             var shape = new AttentionShape(1, QueryHeads, Pool.KeyValueHeads, queries, length) { Layout = _isRagged ? AttentionLayout.BatchLengthHeadDim : AttentionLayout.BatchHeadLengthDim };
-            AttentionStrides keyStrides = new(0, headDim, Pool.KeyValueHeads * headDim), valueStrides = new(0, valueDim, Pool.KeyValueHeads * valueDim);
             kernel.Forward(
                 _query.AsSpan(first * QueryHeads * headDim),
-                Stored(_tokens[b].Keys, _keyElement, keyStrides),
-                Stored(_tokens[b].Values, _valueElement, valueStrides),
+                PagedFormats.Stored(_tokens[b].Keys, _keyFormat, Pool.KeyValueHeads, headDim, _keyScales),
+                PagedFormats.Stored(_tokens[b].Values, _valueFormat, Pool.KeyValueHeads, valueDim, _valueScales),
                 new AttentionOutput(output.AsSpan(first * QueryHeads * valueDim), own),
                 shape,
                 Options with { PositionOffset = length - queries });
@@ -122,21 +126,13 @@ internal sealed class PagedProblem : IDisposable
         return (output, sums);
     }
 
-    /// <summary>As the framework rounds, not as the pool does.</summary>
-    private static AttentionInput Stored(float[] numbers, AttentionElement element, AttentionStrides strides) => element switch
-    {
-        AttentionElement.Float32 => new((ReadOnlySpan<float>)numbers, strides),
-        AttentionElement.Float16 => new((ReadOnlySpan<Half>)Array.ConvertAll(numbers, static number => (Half)number), strides),
-        _ => new((ReadOnlySpan<BFloat16>)Array.ConvertAll(numbers, static number => (BFloat16)number), strides),
-    };
-
-    /// <summary>Fills all pages with NaN and gives them back in another order than they were taken in.</summary>
+    /// <summary>Fills all pages with NaN, or a large number, and gives them back in another order than they were taken in.</summary>
     private void Poison()
     {
         int tokens = Pool.PageSize;
         float[] keys = new float[tokens * Pool.KeyValueHeads * Pool.HeadDim], values = new float[tokens * Pool.KeyValueHeads * Pool.ValueDim];
-        Array.Fill(keys, float.NaN);
-        Array.Fill(values, float.NaN);
+        Array.Fill(keys, _keyFormat.IsInteger ? 3e4f : float.NaN);
+        Array.Fill(values, _valueFormat.IsInteger ? 3e4f : float.NaN);
         PagedSequence[] pages = [.. Enumerable.Range(0, Pool.PageCount).Select(_ => new PagedSequence(Pool))];
         foreach (PagedSequence page in pages)
             page.Append(keys, values, tokens);
@@ -165,6 +161,10 @@ internal sealed class PagedProblem : IDisposable
         _tokens.Add(([.. oldKeys, .. keys], [.. oldValues, .. values]));
         Sequences.Add(sequence);
     }
+
+    /// <summary>Some of them cut numbers off: a scale of 0.02 does so from 2.54 on.</summary>
+    private float[] ChannelScales(PagedFormat format, int count) =>
+        format == PagedFormat.Int8PerChannel ? [.. Enumerable.Range(0, count).Select(_ => 0.01f + 0.02f * _random.NextSingle())] : [];
 
     private int Any(int[] numbers) => numbers[_random.Next(numbers.Length)];
 

@@ -54,6 +54,55 @@ public static class PagedSequenceTests
     }
 
     [Fact]
+    public static void Each_token_and_head_has_a_scale_of_its_own()
+    {
+        using KeyValuePagePool pool = Pool(2, AttentionElement.Int8, AttentionElement.Int8);
+        using var sequence = new PagedSequence(pool);
+
+        // Scales 1/8 and 2 for keys, 1 and 0 for values. q = 127, −8, 0.48, 0.56 and 127, 0.5, 1.5, −0.5.
+        sequence.Append([15.875f, -1, 0.06f, 0.07f, 254, 1, 3, -1], [-127, 0.5f, 0.75f, 0, 0, 0], 1);
+        float[] keys = new float[8], values = new float[6];
+        sequence.CopyTo(0, 1, keys, values);
+        Assert.Equal([15.875f, -1, 0, 0.125f, 254, 0, 4, 0], keys);
+        Assert.Equal([-127, 0, 1, 0, 0, 0], values);
+    }
+
+    [Fact]
+    public static void Scales_of_channels_are_those_that_the_pool_was_made_with()
+    {
+        float[] keyScales = [0.5f, 1, 0, 2, 1, 1, 1, 4], valueScales = [1, 2, 3, 4, 5, 6];
+        using var pool = new KeyValuePagePool(2, 16, Heads, HeadDim, ValueDim, AttentionElement.Int8, AttentionElement.Int8, keyScales, valueScales);
+        Array.Clear(keyScales);
+        Array.Clear(valueScales);
+        using var sequence = new PagedSequence(pool);
+
+        // q = 200 and 250, which are cut off, −3.5, and whatever the scale 0 makes 0.
+        sequence.Append([100, -3.5f, 7, 500, 3, -1000, 0, 4], [1, 2, 3, 4, 5, 8], 1);
+        float[] keys = new float[8], values = new float[6];
+        sequence.CopyTo(0, 1, keys, values);
+        Assert.Equal([63.5f, -4, 0, 254, 3, -127, 0, 4], keys);
+        Assert.Equal([1, 2, 3, 4, 5, 6], values);
+    }
+
+    [Theory]
+    [InlineData(PagedFormat.Int8PerToken)]
+    [InlineData(PagedFormat.Int8PerChannel)]
+    [InlineData(PagedFormat.Int8Groups)]
+    [InlineData(PagedFormat.Int4Groups)]
+    public static void A_copied_page_keeps_its_integers_and_scales(PagedFormat format)
+    {
+        using KeyValuePagePool pool = IntegerPool(4, format, format);
+        using var origin = new PagedSequence(pool);
+        Append(origin, Range(0, 21));
+        using PagedSequence fork = origin.Fork();
+        Append(fork, Range(100, 5));
+        Append(origin, Range(203, 5));
+        Assert.NotEqual(origin.Pages[1], fork.Pages[1]);
+        AreIn(fork, [.. Range(0, 21), .. Range(100, 5)]);
+        AreIn(origin, [.. Range(0, 21), .. Range(203, 5)]);
+    }
+
+    [Fact]
     public static void Numbers_that_are_not_finite_or_become_infinite_are_kept_as_they_are()
     {
         using KeyValuePagePool pool = Pool(1, AttentionElement.Float16);
@@ -255,11 +304,13 @@ public static class PagedSequenceTests
         }
     }
 
-    [Fact]
-    public static void Turned_keys_are_rounded_after_they_are_turned()
+    [Theory]
+    [InlineData(AttentionElement.BFloat16)]
+    [InlineData(AttentionElement.Int8)]
+    public static void Turned_keys_are_rounded_after_they_are_turned(AttentionElement element)
     {
         var rotary = new RotaryEmbedding(dim: 4);
-        using KeyValuePagePool pool = Pool(2, AttentionElement.BFloat16);
+        using KeyValuePagePool pool = Pool(2, element);
         using PagedSequence fused = new(pool), before = new(pool);
         float[] keys = Keys(Range(3, 12)), values = Values(Range(3, 12));
         fused.Append(keys, values, 12, rotary);

@@ -100,7 +100,7 @@ public static class LayerArgumentTests
     {
         float[] tokens = new float[2 * 3 * 12];
         KeyValueCache memory = Causal.ProjectMemory(tokens, tokens, 2, 3), cache = Causal.CreateCache(2, 8);
-        foreach (string member in (string[])["Scale", "Softcap", "Window", "KeyPart"])
+        foreach (string member in (string[])["Scale", "Softcap", "Window", "KeyPart", "KeyPages"])
         {
             Refused("options", output => Causal.Forward(tokens, output, 2, 3, With(member)), 72);
             Refused("options", output => Causal.Forward(tokens, tokens, tokens, output, 2, 3, 3, With(member)), 72);
@@ -115,6 +115,7 @@ public static class LayerArgumentTests
             "Scale" => new() { Scale = 1 },
             "Softcap" => new() { Softcap = 1 },
             "Window" => new() { Window = AttentionWindow.Sliding(2) },
+            "KeyPages" => new() { KeyPages = new([1, 0], 3) },
             _ => new() { KeyPart = new(0, 3) },
         };
     }

@@ -114,21 +114,29 @@ public static class IntegerTests
         }
     }
 
+    /// <summary>One query has the head dimension in lanes, 50 have themselves there.</summary>
     [Theory]
     [InlineData(1)]
     [InlineData(50)]
-    public static void Queries_without_keys_have_zeros_whatever_the_scales_of_channels(int queries)
+    public static void A_query_without_keys_has_zeros_whatever_the_scales_of_channels(int queries)
     {
-        const int Dim = 16, Keys = 5;
+        const int Dim = 18;
         float[] scales = [.. Enumerable.Range(0, Dim).Select(static c => c % 2 == 0 ? float.NaN : float.PositiveInfinity)];
-        AttentionInput stored = new(new sbyte[Keys * Dim], AttentionScales.PerChannel(scales));
         foreach (InstructionSet instructionSet in InstructionSets.Supported)
         {
-            var output = new float[queries * Dim];
-            Array.Fill(output, 7);
-            ScaledDotProductAttention.GetKernel(Dim, features: AttentionFeatures.Lengths).For(instructionSet).Forward(
-                new float[queries * Dim], stored, stored, output, new AttentionShape(1, 1, 1, queries, Keys), new() { KeyLengths = new int[1], IsCrossAttention = true });
-            Assert.All(output, static element => Assert.Equal(0, element));
+            foreach (float sink in new[] { float.NegativeInfinity, 1 })
+            {
+                float[] output = new float[queries * Dim];
+                Array.Fill(output, 7);
+                ScaledDotProductAttention.GetKernel(Dim, AttentionMask.None, AttentionFeatures.All).For(instructionSet).Forward(
+                    new float[output.Length],
+                    new float[3 * Dim],
+                    new AttentionInput(new sbyte[3 * Dim], AttentionScales.PerChannel(scales)),
+                    output,
+                    new AttentionShape(1, 1, 1, queries, 3),
+                    new() { KeyLengths = [0], QueryLengths = [queries], Sinks = [sink] });
+                Assert.All(output, static number => Assert.Equal(0, number));
+            }
         }
     }
 
@@ -139,10 +147,12 @@ public static class IntegerTests
         Refuses("key", "scales", static (elements, scales, output) => Forward(new AttentionInput(elements, AttentionScales.PerToken(scales.AsSpan(0, 1))), new float[64], output));
         Refuses("key", "scales", static (elements, scales, output) => Forward(new AttentionInput(elements, AttentionScales.PerChannel(scales.AsSpan(0, 31))), new float[64], output));
         Refuses("key", "scales", static (elements, _, output) => Forward(new AttentionInput(elements, default), new float[64], output));
+        Refuses("key", "strides", static (elements, scales, output) => Forward(new AttentionInput(elements, AttentionScales.PerToken(scales), new AttentionStrides(64, 64, 32)), new float[64], output));
         Refuses("value", "scales", static (elements, scales, output) => Forward(new float[64], new AttentionInput(elements, AttentionScales.PerToken(scales.AsSpan(0, 1))), output));
         Refuses("output", "scales", static (elements, _, output) => Forward(new float[64], new AttentionInput(elements, AttentionScales.PerChannel(output)), output));
         Refuses("key", "elements", static (_, _, output) => Forward(AttentionInput.OfGroups(new byte[67], AttentionElement.Int8Group32), new float[64], output));
         Refuses("key", "multiples", static (_, _, output) => Forward(AttentionInput.OfGroups(new byte[340], AttentionElement.Int8Group32, new AttentionStrides(64, 64, 33)), new float[64], output));
+        Refuses("key", "bytes", static (_, _, output) => Forward(AttentionInput.OfGroups(new byte[68], AttentionElement.Int8Group32, new AttentionStrides(68, 68, 34)), new float[64], output));
         Refuses("key", "multiple", static (_, _, output) => ScaledDotProductAttention.Forward(
             new float[16], AttentionInput.OfGroups(new byte[340], AttentionElement.Int4Group32), new float[16], output, new AttentionShape(1, 1, 1), headDim: 16));
         Refuses("query", "not taken", static (elements, scales, output) => ScaledDotProductAttention.Forward(

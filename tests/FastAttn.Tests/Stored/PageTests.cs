@@ -93,10 +93,10 @@ public static class PageTests
     [Fact]
     public static void Wrong_pages_are_refused()
     {
-        Refuses("options", "page", new() { KeyPages = new([0, -1], 2) });
+        Refuses("options", "KeyLengths", new() { KeyPages = new([0, -1], 2) });
         Refuses("options", "needed", new() { KeyPages = new([0], 2) });
         Refuses("options", "multiple", new() { KeyPages = new([0, 1, 2], 2) }, batch: 2);
-        Refuses("key", "need", new() { KeyPages = new([0, 2], 2) });
+        Refuses("key", "pages 3 ", new() { KeyPages = new([0, 2], 2) });
         Refuses("options", "KeyStarts", new() { KeyPages = new([0, 1], 2), KeyStarts = [0, 4], QueryStarts = [0, 1] });
         Assert.Throws<ArgumentOutOfRangeException>(static () => new AttentionPages([], 0));
 

@@ -133,6 +133,39 @@ public static class QuantizerTests
         Assert.Equal("rows", Assert.Throws<ArgumentException>(static () => KeyValueQuantizer.QuantizeGroups(new float[33], AttentionElement.Int8Group32, new byte[68])).ParamName);
         Assert.Equal("rows", Assert.Throws<ArgumentException>(static () => KeyValueQuantizer.QuantizeGroups([.. Enumerable.Repeat(1e10f, 32)], AttentionElement.Int8Group32, new byte[34])).ParamName);
         Assert.Equal("element", Assert.Throws<ArgumentOutOfRangeException>(static () => KeyValueQuantizer.QuantizeGroups([], AttentionElement.Float16, [])).ParamName);
+        Assert.Equal("dim", Assert.Throws<ArgumentOutOfRangeException>(static () => KeyValueQuantizer.QuantizePerToken(new float[4], 0, new sbyte[4], [])).ParamName);
+        Assert.Equal("scales", Assert.Throws<ArgumentOutOfRangeException>(static () => KeyValueQuantizer.FindChannelScales(new float[4], [])).ParamName);
+        Assert.Equal("scales", Assert.Throws<ArgumentOutOfRangeException>(static () => KeyValueQuantizer.QuantizePerChannel(new float[4], [], new sbyte[4])).ParamName);
+    }
+
+    /// <summary>max / 127 is rounded up there, and 127 times that would be ∞.</summary>
+    [Fact]
+    public static void The_largest_float_stays_finite()
+    {
+        float[] rows = [float.MaxValue, -float.MaxValue], scales = new float[1], channels = new float[2];
+        var elements = new sbyte[2];
+        KeyValueQuantizer.QuantizePerToken(rows, 2, elements, scales);
+        Assert.Equal([127, -127], elements);
+        Assert.InRange(elements[0] * scales[0], float.MaxValue * 0.999f, float.MaxValue);
+        KeyValueQuantizer.FindChannelScales(rows, channels);
+        Assert.InRange(127 * channels[1], float.MaxValue * 0.999f, float.MaxValue);
+    }
+
+    /// <summary>Halves are 2⁻²⁴ apart there: a scale is rounded to the next half rather than cut the largest number off. The minimum is rounded too, by 2⁻²⁵ at most.</summary>
+    [Theory]
+    [InlineData(AttentionElement.Int8Group32, 1e-5f)]
+    [InlineData(AttentionElement.Int8Group32, 3e-6f)]
+    [InlineData(AttentionElement.Int4Group32, 1e-6f)]
+    [InlineData(AttentionElement.Int4Group32, 3e-7f)]
+    public static void Groups_of_tiny_numbers_are_off_by_half_a_scale(AttentionElement element, float max)
+    {
+        float[] row = [.. Enumerable.Range(0, 32).Select(i => max * (i - 15.5f) / 15.5f)];
+        var groups = new byte[element == AttentionElement.Int8Group32 ? 34 : 20];
+        KeyValueQuantizer.QuantizeGroups(row, element, groups);
+        float[] read = Read(AttentionInput.OfGroups(groups, element), 32);
+        double exact = element == AttentionElement.Int8Group32 ? max / 127.0 : 2 * max / 15.0, least = 1.0 / (1 << 24), tolerance = (exact + least) / 2 + least;
+        for (int i = 0; i < row.Length; i++)
+            Assert.Equal(row[i], read[i], tolerance);
     }
 
     /// <summary>The numbers as attention over a single key gives them back.</summary>

@@ -32,10 +32,10 @@ internal static class CallValidation
         in AttentionExecution execution)
         where TOutput : unmanaged
     {
-        AttentionCall call = CheckQueryAndKey(kernel, query, key, shape, options, execution, out ReadBuffer queries, out ReadBuffer keys, out (int Batch, int Tokens) keySizes);
+        AttentionCall call = CheckQueryAndKey(kernel, query, key, shape, options, execution, out ReadBuffer queries, out ReadBuffer keys, out (string Axis, int Batch, int Tokens) stored);
         (int batch, int queryTokens) = QueriesOf(shape, options);
         int valueDim = call.Operands.ValueDim = kernel.ValueDim;
-        call.Operands.Value = CheckStored(Value, value, keySizes.Batch, shape.KeyValueHeads, keySizes.Tokens, valueDim, shape.Layout, out ReadBuffer values);
+        call.Operands.Value = CheckStored(Value, value, stored.Axis, stored.Batch, shape.KeyValueHeads, stored.Tokens, valueDim, shape.Layout, out ReadBuffer values);
         (call.Operands.OutputStrides, int written) = CheckBuffer(Output, output.Length, batch, shape.QueryHeads, queryTokens, valueDim, outputStrides, shape.Layout);
         CheckRowsApart(Output, batch, shape.QueryHeads, queryTokens, valueDim, call.Operands.OutputStrides);
         output = output[..written];
@@ -126,7 +126,7 @@ internal static class CallValidation
         in AttentionExecution execution,
         out ReadBuffer queries,
         out ReadBuffer keys,
-        out (int Batch, int Tokens) keySizes)
+        out (string Axis, int Batch, int Tokens) stored)
     {
         CheckShape(shape);
         AttentionFeatures uses = options.UsedFeatures, missing = uses & ~kernel.Features;
@@ -141,12 +141,12 @@ internal static class CallValidation
         CheckDiagonal(kernel.Mask, uses, shape, options);
         call.Shape = LongestOf(shape, options);
         (int batch, int queryTokens) = QueriesOf(shape, options);
-        keySizes = KeysOf(shape, options);
+        stored = KeysOf(shape, options);
         call.Operands.QueryTokens = queryTokens;
         if (query.Element != AttentionElement.Float32)
             throw new ArgumentException($"Queries of {query.Element} are not taken: widen them to floats. Keys and values may be of any element type.", Query);
-        call.Operands.QueryStrides = CheckInput(Query, query, batch, shape.QueryHeads, queryTokens, headDim, shape.Layout, out queries);
-        call.Operands.Key = CheckStored(Key, key, keySizes.Batch, shape.KeyValueHeads, keySizes.Tokens, headDim, shape.Layout, out keys);
+        call.Operands.QueryStrides = CheckInput(Query, query, "batch", batch, shape.QueryHeads, queryTokens, headDim, shape.Layout, out queries);
+        call.Operands.Key = CheckStored(Key, key, stored.Axis, stored.Batch, shape.KeyValueHeads, stored.Tokens, headDim, shape.Layout, out keys);
         call.Operands.PageSize = options.KeyPages.PageSize;
         call.Operands.PagesOfSequence = options.KeyPages.PagesOfSequence(shape.Batch);
         return call;
@@ -157,11 +157,11 @@ internal static class CallValidation
         options.QueryStarts.IsEmpty ? (shape.Batch, shape.QueryLength) : (1, options.QueryStarts[^1]);
 
     /// <summary>As <see cref="QueriesOf"/>, of keys and values. With pages, the batch axis is that of pages, up to the last one used; the table of pages is checked here.</summary>
-    private static (int Batch, int Tokens) KeysOf(in AttentionShape shape, in AttentionOptions options)
+    private static (string Axis, int Batch, int Tokens) KeysOf(in AttentionShape shape, in AttentionOptions options)
     {
         if (options.KeyPages.IsGiven)
-            return (options.KeyPages.Check(shape, options.KeyLengths, Options), options.KeyPages.PageSize);
-        return options.KeyStarts.IsEmpty ? (shape.Batch, shape.KeyLength) : (1, options.KeyStarts[^1]);
+            return ("pages", options.KeyPages.Check(shape, options.KeyLengths, Options), options.KeyPages.PageSize);
+        return options.KeyStarts.IsEmpty ? ("batch", shape.Batch, shape.KeyLength) : ("batch", 1, options.KeyStarts[^1]);
     }
 
     /// <summary>The shape with the lengths of the longest sequences, where they are ragged: those of the caller may be mere bounds.</summary>
@@ -337,24 +337,28 @@ internal static class CallValidation
 
     /// <summary>Checks keys or values; returns what they are, and of their elements those that are read.</summary>
     private static CallOperands.Stored CheckStored(
-        string name, in AttentionInput input, int batch, int heads, int tokens, int dim, AttentionLayout layout, out ReadBuffer read)
+        string name, in AttentionInput input, string axis, int batch, int heads, int tokens, int dim, AttentionLayout layout, out ReadBuffer read)
     {
-        CallOperands.Stored stored = new() { Element = input.Element, Strides = CheckInput(name, input, batch, heads, tokens, dim, layout, out ReadBuffer elements) };
+        CallOperands.Stored stored = new() { Element = input.Element, Strides = CheckInput(name, input, axis, batch, heads, tokens, dim, layout, out ReadBuffer elements) };
         int scales = 0;
         if (input.Element == AttentionElement.Int8)
-            stored = CheckScales(name, input.Scales, stored, batch, heads, tokens, dim, layout, out scales);
+            stored = CheckScales(name, input, stored, axis, batch, heads, tokens, dim, layout, out scales);
         read = new(in elements.Start, elements.Length, input.Scales.Scales[..scales]);
         return stored;
     }
 
     /// <summary>Checks the scales of keys or values; returns where they stand, and how many are read.</summary>
     private static CallOperands.Stored CheckScales(
-        string name, in AttentionScales scales, CallOperands.Stored stored, int batch, int heads, int tokens, int dim, AttentionLayout layout, out int read)
+        string name, in AttentionInput input, CallOperands.Stored stored, string axis, int batch, int heads, int tokens, int dim, AttentionLayout layout, out int read)
     {
+        AttentionScales scales = input.Scales;
         stored.HasChannelScales = scales.ArePerChannel;
         if (!scales.ArePerChannel)
         {
-            (stored.ScaleStrides, read) = CheckBuffer(name, scales.Scales.Length, batch, heads, tokens, 1, scales.Strides, layout, "scales");
+            // Integers with room for more tokens mostly have scales with such room, which the shape does not say.
+            if (input.Strides is not null && scales.Strides is null && !scales.Scales.IsEmpty)
+                throw new ArgumentException("Has strides for elements and none for their scales per token: give AttentionScales.PerToken strides, too.", name);
+            (stored.ScaleStrides, read) = CheckBuffer(name, scales.Scales.Length, batch, heads, tokens, 1, scales.Strides, layout, axis, "scales");
             return stored;
         }
 
@@ -367,27 +371,27 @@ internal static class CallValidation
 
     /// <summary>Checks a buffer that is read; returns its strides, and of its elements those that are read.</summary>
     private static AttentionStrides CheckInput(
-        string name, in AttentionInput input, int batch, int heads, int tokens, int dim, AttentionLayout layout, out ReadBuffer read)
+        string name, in AttentionInput input, string axis, int batch, int heads, int tokens, int dim, AttentionLayout layout, out ReadBuffer read)
     {
         bool isInGroups = AttentionInput.IsInGroups(input.Element);
         if (isInGroups && dim % AttentionInput.GroupLength != 0)
             throw new ArgumentException($"Elements in groups of {AttentionInput.GroupLength} need a dimension that is a multiple of it, not {dim}.", name);
-        (AttentionStrides strides, int length) = CheckBuffer(name, input.Length, batch, heads, tokens, dim, input.Strides, layout);
-        if (isInGroups && (strides.Batch | strides.Head | strides.Length) % AttentionInput.GroupLength != 0)
-            throw new ArgumentException($"Elements in groups of {AttentionInput.GroupLength} need strides that are multiples of it, not {strides}.", name);
+        if (isInGroups && input.Strides is { } given && (given.Batch | given.Head | given.Length) % AttentionInput.GroupLength != 0)
+            throw new ArgumentException($"Elements in groups of {AttentionInput.GroupLength} need strides that are multiples of it, in elements rather than bytes, not {given}.", name);
+        (AttentionStrides strides, int length) = CheckBuffer(name, input.Length, batch, heads, tokens, dim, input.Strides, layout, axis);
         read = new(in input.Start, (nuint)AttentionInput.BytesOf(input.Element, length));
         return strides;
     }
 
     /// <summary>Checks that a buffer has all of its shape; returns its strides and the elements that they reach.</summary>
     private static (AttentionStrides Strides, int Elements) CheckBuffer(
-        string name, int length, int batch, int heads, int tokens, int dim, AttentionStrides? explicitStrides, AttentionLayout layout, string elements = "elements")
+        string name, int length, int batch, int heads, int tokens, int dim, AttentionStrides? explicitStrides, AttentionLayout layout, string axis = "batch", string elements = "elements")
     {
         if (explicitStrides is not { } strides)
         {
             long expected = Product(name, Product(name, Product(name, batch, heads), tokens), dim);
             if (length < expected)
-                throw new ArgumentException($"Has {length} {elements}; batch {batch} × heads {heads} × length {tokens} × dimension {dim} need {expected}.", name);
+                throw new ArgumentException($"Has {length} {elements}; {axis} {batch} × heads {heads} × length {tokens} × dimension {dim} need {expected}.", name);
 
             // Sizes beside a batch of 0 may be so large that their strides do not fit in 64 bits. No row is ever looked for there.
             return (batch == 0 ? default : AttentionStrides.Of(layout, heads, tokens, dim), (int)expected);

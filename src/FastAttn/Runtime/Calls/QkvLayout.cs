@@ -18,6 +18,8 @@ internal static class QkvLayout
     public static AttentionInput Split(ReadOnlySpan<float> qkv, in AttentionShape shape, in AttentionOptions options, int headDim, int valueDim, out AttentionInput key, out AttentionInput value)
     {
         CallValidation.CheckShape(shape);
+        if (options.KeyPages.IsGiven)
+            throw new ArgumentException("Keys and values beside queries are in no pages; KeyPages must not be given.", nameof(options));
         if (shape.QueryLength != shape.KeyLength)
             throw new ArgumentException($"Queries and keys are of the same tokens; the query length is {shape.QueryLength}, the key length {shape.KeyLength}.", nameof(shape));
 

@@ -145,8 +145,8 @@ internal readonly unsafe struct RowTile<TVector, TSpec>
             float* output = call.Operands.Output + Queries.Rows.Offset(q, call.Operands.OutputStrides);
             RowSoftmax<TVector>.Scale(Softmax.Output + (long)q * valueDim, factor, output, valueDim);
 
-            // A query that sees no key has zeros, whatever the scales: 0·NaN is NaN.
-            if (channelScales != null && factor != 0)
+            // A query without keys has zeros, which a scale that is not finite would make NaN.
+            if (channelScales != null && Softmax.Sum[q] != 0)
                 RowScaling<TVector>.Multiply(output, channelScales, valueDim);
         }
     }

@@ -1,0 +1,144 @@
+using System;
+
+namespace FastAttn;
+
+/// <summary>
+/// Attention of a batch over keys that all its sequences begin with, in one call, and over the rest of each in another: their states merge to the state over all keys
+/// (cascade attention, arXiv 2501.01005, §3.1.2). It keeps the memory for the state of the prefix; one thread at a time.
+/// </summary>
+/// <param name="pool">The pool that the pages are of.</param>
+internal sealed class SharedPrefix(KeyValuePagePool pool)
+{
+    /// <summary>
+    /// The fewest tokens of a prefix that is read apart: the keys that a kernel takes in one step of the softmax. A shorter prefix would cost the second call a step of
+    /// its own, however few keys it has, and save each sequence less than one. This is reasoned, not measured.
+    /// </summary>
+    public const int MinTokens = 96;
+
+    private float[] _query = [];
+    private float[] _output = [];
+    private float[] _logSumExp = [];
+    private float[] _orderedLogSumExp = [];
+    private float[] _ownLogSumExp = [];
+
+    /// <summary>
+    /// Whether the options compute nothing that depends on where a query stands, or that is given for each key: only then all queries see the prefix alike. Two offsets
+    /// that exclude each other are left to the usual call, which refuses them.
+    /// </summary>
+    public static bool IsPossible(in AttentionOptions options)
+    {
+        const AttentionFeatures Possible = AttentionFeatures.Lengths | AttentionFeatures.Ragged | AttentionFeatures.Softcap | AttentionFeatures.Sinks;
+        return (options.UsedFeatures & ~Possible) == 0 && (options.PositionOffset is null || options.PositionOffsets.IsEmpty);
+    }
+
+    /// <summary>
+    /// Whether the output can hold all queries, and arrays their state. Where the output cannot, the usual call refuses it: memory is never asked for by sizes that
+    /// nobody has checked.
+    /// </summary>
+    public static bool HasRoom(in AttentionOutput output, int batch, int queryHeads, int queryLength, KeyValuePagePool pool, in AttentionOptions options)
+    {
+        Int128 tokens = options.QueryStarts.IsEmpty ? (Int128)batch * queryLength : options.QueryStarts[^1], rows = tokens * queryHeads;
+        return rows > 0 && rows * pool.ValueDim <= output.Elements.Length && rows * Math.Max(pool.HeadDim, pool.ValueDim) <= Array.MaxLength;
+    }
+
+    /// <summary>Attends, once <see cref="HasRoom"/> and <see cref="IsPossible"/> have said yes.</summary>
+    /// <param name="kernel">The kernel of both calls.</param>
+    /// <param name="query">Q, of the whole call.</param>
+    /// <param name="output">O, written.</param>
+    /// <param name="shape">The sizes of the call over what follows the prefix.</param>
+    /// <param name="options">The options of that call: its pages, lengths and offsets do without the prefix.</param>
+    /// <param name="execution">How both calls run.</param>
+    /// <param name="prefix">The pages that all sequences begin with. Every query sees all of them.</param>
+    public void Attend(
+        AttentionKernel kernel,
+        in AttentionInput query,
+        in AttentionOutput output,
+        in AttentionShape shape,
+        in AttentionOptions options,
+        AttentionExecution execution,
+        ReadOnlySpan<int> prefix)
+    {
+        (int batch, int length) = options.QueryStarts.IsEmpty ? (shape.Batch, shape.QueryLength) : (1, options.QueryStarts[^1]);
+        int tokens = batch * length, heads = shape.QueryHeads, rows = tokens * heads, valueDim = kernel.ValueDim;
+        MakeRoom(ref _output, rows * valueDim);
+        MakeRoom(ref _logSumExp, rows);
+        if (!output.HasLogSumExp)
+            MakeRoom(ref _ownLogSumExp, rows);
+
+        // This call checks all arguments before it writes, and has the sinks, so that they count once. Nothing that follows can be refused.
+        var own = new AttentionOutput(output.Elements, output.HasLogSumExp ? output.LogSumExp : _ownLogSumExp, output.Strides);
+        kernel.Forward(query, pool.Keys, pool.Values, own, shape, options, execution);
+
+        int keys = prefix.Length * pool.PageSize;
+        AttentionInput queries = AsOneSequence(query, batch, length, heads, kernel.HeadDim, shape.Layout);
+        kernel.Forward(
+            queries,
+            pool.Keys,
+            pool.Values,
+            new AttentionOutput(_output, _logSumExp),
+            new AttentionShape(1, heads, shape.KeyValueHeads, tokens, keys) { Layout = AttentionLayout.BatchLengthHeadDim },
+            new()
+            {
+                Scale = options.Scale,
+                Softcap = options.Softcap,
+                KeyPages = new AttentionPages(prefix, pool.PageSize),
+
+                // All queries stand after the prefix, for kernels with a causal mask.
+                PositionOffset = keys,
+            },
+            execution);
+
+        ReadOnlySpan<int> queryLengths = options.QueryLengths;
+        Span<float> ordered = batch == 1 ? _logSumExp : InOrderOfBatch(batch, length, heads, queryLengths);
+        var rowsOfPrefix = AttentionStrides.Of(AttentionLayout.BatchLengthHeadDim, heads, length, valueDim);
+        own.Merge(new AttentionOutput(_output, ordered, rowsOfPrefix), new AttentionShape(batch, heads, heads, length, 0) { Layout = shape.Layout }, valueDim);
+    }
+
+    private static void MakeRoom(ref float[] buffer, int count)
+    {
+        if (buffer.Length < count)
+            buffer = new float[Math.Max(count, (int)Math.Min(2L * buffer.Length, Array.MaxLength))];
+    }
+
+    /// <summary>The queries as those of one sequence, in which they follow each other in the order of the batch; copied where they do not stand at one distance.</summary>
+    private AttentionInput AsOneSequence(in AttentionInput query, int batch, int length, int heads, int headDim, AttentionLayout layout)
+    {
+        ReadOnlySpan<float> elements = query.Floats();
+        AttentionStrides strides = query.Strides ?? AttentionStrides.Of(layout, heads, length, headDim);
+        if (batch == 1)
+            return new(elements, strides);
+        if (length == 1 || strides.Batch == length * strides.Length)
+            return new(elements, new AttentionStrides(0, strides.Head, length == 1 ? strides.Batch : strides.Length));
+
+        MakeRoom(ref _query, batch * length * heads * headDim);
+        int to = 0;
+        for (int b = 0; b < batch; b++)
+        {
+            for (int i = 0; i < length; i++)
+            {
+                for (int h = 0; h < heads; h++, to += headDim)
+                    elements.Slice((int)(b * strides.Batch + h * strides.Head + i * strides.Length), headDim).CopyTo(_query.AsSpan(to));
+            }
+        }
+
+        return new((ReadOnlySpan<float>)_query);
+    }
+
+    /// <summary>The log-sum-exps [H, B·L] of the prefix as [B, H, L]; −∞, the mark of a state of no keys, for queries that do not exist.</summary>
+    private Span<float> InOrderOfBatch(int batch, int length, int heads, ReadOnlySpan<int> queryLengths)
+    {
+        MakeRoom(ref _orderedLogSumExp, batch * heads * length);
+        for (int b = 0; b < batch; b++)
+        {
+            int queries = queryLengths.IsEmpty ? length : queryLengths[b];
+            for (int h = 0; h < heads; h++)
+            {
+                Span<float> ordered = _orderedLogSumExp.AsSpan((b * heads + h) * length, length);
+                _logSumExp.AsSpan((h * batch + b) * length, queries).CopyTo(ordered);
+                ordered[queries..].Fill(float.NegativeInfinity);
+            }
+        }
+
+        return _orderedLogSumExp;
+    }
+}
