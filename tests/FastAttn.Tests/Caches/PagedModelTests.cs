@@ -42,7 +42,7 @@ public static class PagedModelTests
                 Interlocked.Add(ref refused, model.Refused);
                 Interlocked.Add(ref steps, run.Steps.Length);
             },
-            iter: Budget.Draws(5000, 100),
+            iter: Budget.Draws(5000, 40),
             threads: 1);
 
         // Pools of all these sizes are full now and then.
@@ -57,6 +57,6 @@ public static class PagedModelTests
             foreach (PagedStep step in run.Steps)
                 model.Take(step);
         },
-        iter: Budget.Draws(500, 30),
+        iter: Budget.Draws(500, 5),
         threads: 1);
 }

@@ -27,7 +27,7 @@ public static class IntegerTests
     [MemberData(nameof(Pairs))]
     public static void Calls_are_the_formula_over_the_numbers_that_integers_and_scales_say(StoredFormat key, StoredFormat value)
     {
-        for (int seed = 0; seed < Budget.Of(40, 12); seed++)
+        for (int seed = 0; seed < Budget.Of(40, 5); seed++)
         {
             var random = new Random(seed);
             Case call = FeatureCases.Draw(random, Fitting(FeatureCases.DrawCall(random), random, key, value), FeatureCases.DrawFeatures(random, 0.2));
@@ -40,7 +40,7 @@ public static class IntegerTests
     [MemberData(nameof(Pairs))]
     public static void Long_caches_are_the_formula_over_the_numbers_that_integers_and_scales_say(StoredFormat key, StoredFormat value)
     {
-        int[] lengths = Budget.IsSmall ? [17, 500] : [17, 500, 1600, 3500];
+        int[] lengths = Budget.IsSmall ? [17, 200] : [17, 500, 1600, 3500];
         foreach (int keys in lengths)
         {
             foreach ((int queries, int dim, int heads) in ((int, int, int)[])[(1, 64, 1), (1, 96, 5), (7, 128, 1), (60, 32, 1)])

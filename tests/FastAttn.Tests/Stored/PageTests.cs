@@ -13,7 +13,7 @@ public static class PageTests
     [Fact]
     public static void Pages_give_the_bits_of_rows_one_after_the_other()
     {
-        for (int seed = 0; seed < Budget.Of(150, 40); seed++)
+        for (int seed = 0; seed < Budget.Of(150, 20); seed++)
         {
             var random = new Random(seed);
             Case call = FeatureCases.DrawCall(random);

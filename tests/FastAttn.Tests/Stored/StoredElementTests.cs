@@ -20,7 +20,7 @@ public static class StoredElementTests
     [MemberData(nameof(Pairs))]
     public static void Stored_keys_and_values_give_the_bits_of_the_floats_that_they_are(AttentionElement key, AttentionElement value)
     {
-        for (int seed = 0; seed < Budget.Of(40, 10); seed++)
+        for (int seed = 0; seed < Budget.Of(40, 6); seed++)
         {
             var random = new Random(seed);
             Case call = FeatureCases.DrawCall(random);
