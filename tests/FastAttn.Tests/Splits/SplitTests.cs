@@ -88,7 +88,7 @@ public static class SplitTests
     [Fact]
     public static void Mean_of_many_values_is_kept()
     {
-        int keys = Budget.Of(300_000, 10_000);
+        int keys = Budget.Of(300_000, 20_000);
         var call = new Case(8, 8, AttentionMask.None, new(1, 1, 1, 1, keys));
         Inputs inputs = Inputs.Normal(call);
         foreach (ref float value in inputs.Value.AsSpan())
