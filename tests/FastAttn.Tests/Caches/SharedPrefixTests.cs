@@ -19,7 +19,7 @@ public static class SharedPrefixTests
     public static void A_shared_prefix_gives_what_each_sequence_gives_alone()
     {
         int shared = 0;
-        for (int seed = 0; seed < Budget.Of(400, 25); seed++)
+        for (int seed = 0; seed < Budget.Of(400, 60); seed++)
         {
             using var problem = new SharedPrefixProblem(seed);
             (double[] exact, double[] exactSums) = problem.AttendAlone();
