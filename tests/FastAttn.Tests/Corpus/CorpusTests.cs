@@ -32,7 +32,8 @@ public static class CorpusTests
     [Fact]
     public static void Results_have_the_bits_that_they_had()
     {
-        Assert.SkipUnless(OperatingSystem.IsLinux() && RuntimeInformation.ProcessArchitecture == Architecture.X64 && Fma.IsSupported && !Budget.IsSmall, "Bits were recorded on x64 Linux with fused multiply-adds; sines of other C libraries differ.");
+        Assert.SkipWhen(Budget.IsSmall, "All cases of the corpus take longer than a small budget allows.");
+        Assert.SkipUnless(OperatingSystem.IsLinux() && RuntimeInformation.ProcessArchitecture == Architecture.X64 && Fma.IsSupported, "Bits were recorded on x64 Linux with fused multiply-adds; sines of other C libraries differ.");
         Dictionary<string, string[]> accepted = File.Exists(Path)
             ? File.ReadLines(Path).Skip(1).Select(static line => line.Split(' ')).ToDictionary(static fields => fields[0], static fields => fields[1..], StringComparer.Ordinal)
             : [];

@@ -148,7 +148,7 @@ internal readonly unsafe struct KeyValueBlocks<TVector>
 
     /// <summary>Asks for the begin of a stretch of rows.</summary>
     [MethodImpl(MethodImplOptions.AggressiveInlining)]
-    public static void AskForBegin(byte* memory)
+    private static void AskForBegin(byte* memory)
     {
         for (int line = 0; line < LinesOfBegin; line++)
             Prefetcher.AskForLine(ref ((float*)memory)[line * Prefetcher.LineFloats]);

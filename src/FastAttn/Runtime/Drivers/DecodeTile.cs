@@ -113,7 +113,8 @@ internal static unsafe class DecodeTile<TVector>
         distance = Distance(stored, asks);
         if (stored.IsPaged)
         {
-            // The CPU does not see the begin of a page coming. The other rows of a page follow each other.
+            // The CPU does not see the begin of a page coming. In large calls to ask for it gains a single query nothing: 1.7 of the time without pages
+            // over 32768 keys in pages of 96 (1.4 without asking), 1.3 over 4096 (1.5), Zen 4.
             distance = asks && next < end ? (nint)(stored.Row(next) - row) : 0;
             if (distance == 0 && next < end && stored.BeginsPage(next))
                 Ask(stored, stored.Row(next), stored.Together(next, Math.Min(RowPlan.NearRows, end - next)), columns);
