@@ -114,7 +114,7 @@ public sealed class PagedBatch
     /// The sequences share pages afterwards, as forks do: nothing is copied, no page is taken, and the pages that no sequence has any more are free. It counts as a
     /// change of each sequence.
     /// </remarks>
-    /// <exception cref="ArgumentException">The sources are not as many as sequences, or one is no sequence; nothing has changed.</exception>
+    /// <exception cref="ArgumentException">The sources are not as many as sequences, one is no sequence, or all pages with their positions are more than an array can hold; nothing has changed.</exception>
     /// <exception cref="ObjectDisposedException">A sequence has been disposed of; nothing has changed.</exception>
     public void Reorder(ReadOnlySpan<int> sources)
     {
@@ -126,23 +126,26 @@ public sealed class PagedBatch
                 throw new ArgumentOutOfRangeException(nameof(sources), source, $"Sources must be 0 to {Count - 1}.");
         }
 
-        // Each attention fills the table anew, so that it is free to hold what the sequences were: a row has the number of pages, of evicted pages and of tokens, then the
-        // pages. All memory is allocated before anything changes.
-        int width = 0;
+        // Each attention fills the table anew, so that it is free to hold what the sequences were: a row has the number of pages, of evicted pages and of tokens and the gap
+        // of the next token, then the pages and their gaps. All memory is allocated before anything changes.
+        const int Numbers = 4;
+        int pages = 0;
         foreach (PagedSequence sequence in _sequences)
         {
             sequence.ThrowIfDisposed();
-            width = Math.Max(width, sequence.Pages.Length + 3);
+            pages = Math.Max(pages, sequence.Pages.Length);
         }
 
-        MakeRoom(ref _table, checked(Count * width));
+        int width = Numbers + 2 * pages;
+        MakeRoom(ref _table, TableSize(width, nameof(sources)));
         for (int b = 0; b < Count; b++)
         {
             PagedSequence sequence = _sequences[b];
             Span<int> row = _table.AsSpan(b * width, width);
-            (row[0], row[1], row[2]) = (sequence.Pages.Length, sequence.EvictedTokens / Pool.PageSize, sequence.Length);
-            sequence.Pages.CopyTo(row[3..]);
-            sequence.MakeRoom(width);
+            (row[0], row[1], row[2], row[3]) = (sequence.Pages.Length, sequence.EvictedTokens / Pool.PageSize, sequence.Length, sequence.Gap);
+            sequence.Pages.CopyTo(row[Numbers..]);
+            sequence.Gaps.CopyTo(row[(Numbers + pages)..]);
+            sequence.MakeRoom(pages + 1);
         }
 
         foreach (int source in sources)
@@ -152,7 +155,7 @@ public sealed class PagedBatch
         for (int b = 0; b < Count; b++)
         {
             ReadOnlySpan<int> row = _table.AsSpan(sources[b] * width, width);
-            _sequences[b].Replace(row.Slice(3, row[0]), row[1], row[2]);
+            _sequences[b].Replace(row.Slice(Numbers, row[0]), row.Slice(Numbers + pages, row[0]), row[1], row[2], row[3]);
         }
     }
 
@@ -164,10 +167,14 @@ public sealed class PagedBatch
     /// <param name="output">O, written: as the queries, with d_v in place of d_k; with or without log-sum-exp.</param>
     /// <param name="queryHeads">H: a multiple of the pool's key-value heads.</param>
     /// <param name="queryLength">L_q: queries of each sequence; the most of a sequence where the batch is ragged.</param>
-    /// <param name="mask">Whether a query sees all keys or, as where no mask is given, those up to its own position.</param>
+    /// <param name="mask">
+    /// Whether a query sees all keys or those up to its own index. Where it is not given the mask is causal, other than in
+    /// <see cref="ScaledDotProductAttention"/>: sequences that are appended to are texts that go on, whose queries are their last tokens.
+    /// </param>
     /// <param name="options">
     /// What else is computed. The lengths of keys are the batch's own and must not be given. Masks and biases have <see cref="MaxLength"/> keys. Where no
-    /// position offset is given, the queries of a sequence are its last tokens, which have been appended before.
+    /// position offset is given, the queries of a sequence are its last tokens, which have been appended before. Offsets, windows and ALiBi go by indices, which
+    /// <see cref="PagedSequence.EvictBetween"/> makes smaller.
     /// </param>
     /// <param name="layout">
     /// The order of the axes of query and output. Queries of several tokens in the order in which <see cref="PagedSequence.Append"/> takes keys, [tokens, heads, dim], need
@@ -175,8 +182,8 @@ public sealed class PagedBatch
     /// </param>
     /// <param name="execution">How it runs: threads and cancellation.</param>
     /// <exception cref="ArgumentException">
-    /// A length, stride or size does not fit, buffers overlap, a sequence has fewer tokens than queries where that matters, or a query would see a token that has
-    /// been evicted; the parameter is named and nothing has been written.
+    /// A length, stride or size does not fit, buffers overlap, a sequence has fewer tokens than queries where that matters, a query would see a token that has
+    /// been evicted, or the table of pages would be longer than an array can be; the parameter is named, <c>this</c> for the table, and nothing has been written.
     /// </exception>
     /// <exception cref="ObjectDisposedException">A sequence or the pool has been disposed of.</exception>
     /// <exception cref="OperationCanceledException">Cancelled (<see cref="AttentionExecution.CancellationToken"/>).</exception>
@@ -284,6 +291,15 @@ public sealed class PagedBatch
         return prefix.IsEmpty && HasOffsets(options) ? complete : complete with { PositionOffset = null, PositionOffsets = _offsets.AsSpan(0, Count) };
     }
 
+    /// <summary>Numbers in the table, of which each sequence has as many as the longest one.</summary>
+    [SuppressMessage("Usage", "MA0015:Specify the parameter name in ArgumentException", Justification = "The name is that of the public method's parameter.")]
+    private int TableSize(long width, string name)
+    {
+        if (Count * width > Array.MaxLength)
+            throw new ArgumentException($"The batch has {Count} sequences, and the pages of the longest one for each of them are too many for one table: {Count * width} numbers. Use more than one batch.", name);
+        return (int)(Count * width);
+    }
+
     private void FillLengths()
     {
         MakeRoom(ref _lengths, Count);
@@ -337,7 +353,7 @@ public sealed class PagedBatch
     private int FillTable(int prefixPages, int keys)
     {
         int width = Math.Max(1, (int)(((long)keys + Pool.PageSize - 1) / Pool.PageSize));
-        MakeRoom(ref _table, checked(Count * width));
+        MakeRoom(ref _table, TableSize(width, "this"));
         for (int b = 0; b < Count; b++)
         {
             PagedSequence sequence = _sequences[b];
