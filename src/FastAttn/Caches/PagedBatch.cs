@@ -23,21 +23,23 @@ namespace FastAttn;
 /// doubling.
 /// </para>
 /// </remarks>
-public sealed class PagedBatch
+public sealed class PagedBatch : AttentionCache
 {
     private readonly List<PagedSequence> _sequences = [];
     private int[] _table = [];
     private int[] _lengths = [];
     private int[] _offsets = [];
+    private int[] _starts = [];
+    private int[] _positions = [];
+
+    // How many of the sequences have begun an append.
+    private int _begun;
     private SharedPrefix? _prefix;
 
     /// <summary>A batch without sequences.</summary>
     /// <param name="pool">The pool that all sequences are of.</param>
     public PagedBatch(KeyValuePagePool pool)
-    {
-        ArgumentNullException.ThrowIfNull(pool);
-        Pool = pool;
-    }
+        : base((pool ?? throw new ArgumentNullException(nameof(pool))).KeyValueHeads, pool.HeadDim, pool.ValueDim, pool.KeyElement, pool.ValueElement) => Pool = pool;
 
     /// <summary>The pool that all sequences are of.</summary>
     public KeyValuePagePool Pool { get; }
@@ -45,8 +47,8 @@ public sealed class PagedBatch
     /// <summary>B: the sequences, in the order of queries and outputs.</summary>
     public int Count => _sequences.Count;
 
-    /// <summary>Tokens of the longest sequence: the key length L_k that masks and biases of an attention refer to. Evicted tokens count.</summary>
-    public int MaxLength
+    /// <summary>Tokens of the longest sequence: the key length L_k that masks and biases of an attention refer to. Tokens that a window has left behind count.</summary>
+    public override int MaxLength
     {
         get
         {
@@ -76,6 +78,15 @@ public sealed class PagedBatch
     /// <para>The batch keeps memory for the state of the shared pages: at most as many floats as queries, outputs and three log-sum-exps have.</para>
     /// </remarks>
     public bool SharesPrefix { get; set; }
+
+    /// <inheritdoc/>
+    internal override int Sequences => Count;
+
+    /// <inheritdoc/>
+    internal override ReadOnlySpan<int> Starts => _starts.AsSpan(0, Count);
+
+    /// <inheritdoc/>
+    internal override ReadOnlySpan<int> Positions => _positions.AsSpan(0, Count);
 
     /// <summary>A sequence.</summary>
     /// <param name="index">0 to <see cref="Count"/> − 1.</param>
@@ -197,7 +208,7 @@ public sealed class PagedBatch
         AttentionLayout layout = AttentionLayout.BatchHeadLengthDim,
         AttentionExecution execution = default)
     {
-        AttentionOptions complete = Complete(mask, output, options, queryHeads, queryLength, layout, out AttentionShape shape, out ReadOnlySpan<int> prefix);
+        AttentionOptions complete = Complete(mask, output, options, queryHeads, queryLength, layout, SharesPrefix, out AttentionShape shape, out ReadOnlySpan<int> prefix);
         AttentionKernel kernel = ScaledDotProductAttention.GetKernel(Pool.HeadDim, mask, complete.UsedFeatures, Pool.ValueDim);
         Run(kernel, query, output, shape, complete, execution, prefix);
     }
@@ -225,9 +236,104 @@ public sealed class PagedBatch
         ArgumentNullException.ThrowIfNull(kernel);
         if (kernel.HeadDim != Pool.HeadDim || kernel.ValueDim != Pool.ValueDim)
             throw new ArgumentException($"Is of head dimension {kernel.HeadDim} and value dimension {kernel.ValueDim}; the pool has {Pool.HeadDim} and {Pool.ValueDim}.", nameof(kernel));
-        AttentionOptions complete = Complete(kernel.Mask, output, options, queryHeads, queryLength, layout, out AttentionShape shape, out ReadOnlySpan<int> prefix);
+        AttentionOptions complete = Complete(kernel.Mask, output, options, queryHeads, queryLength, layout, SharesPrefix, out AttentionShape shape, out ReadOnlySpan<int> prefix);
         Run(kernel, query, output, shape, complete, execution, prefix);
     }
+
+    /// <inheritdoc/>
+    internal override int LengthAfter(in BatchTokens tokens)
+    {
+        int longest = 0;
+        for (int b = 0; b < Count; b++)
+        {
+            _sequences[b].CheckTokens(tokens.LengthOf(b));
+            longest = Math.Max(longest, _sequences[b].Length + tokens.LengthOf(b));
+        }
+
+        return longest;
+    }
+
+    /// <inheritdoc/>
+    internal override void CheckQueries(in AttentionOptions options, in BatchTokens queries, bool areAppended)
+    {
+        for (int b = 0; b < Count; b++)
+        {
+            _sequences[b].ThrowIfDisposed();
+            int offset = areAppended ? _sequences[b].Length : options.PositionOffset ?? (options.PositionOffsets.IsEmpty ? 0 : options.PositionOffsets[b]);
+            if (queries.LengthOf(b) > 0)
+                CheckSeen(b, offset, options.Window);
+        }
+    }
+
+    /// <inheritdoc/>
+    internal override void Begin(in BatchTokens tokens)
+    {
+        base.Begin(tokens);
+        MakeRoom(ref _starts, Count);
+        MakeRoom(ref _positions, Count);
+        Pool.Hold();
+        bool isDone = false;
+        try
+        {
+            for (_begun = 0; _begun < Count; _begun++)
+            {
+                PagedSequence sequence = _sequences[_begun];
+                (_starts[_begun], _positions[_begun]) = (sequence.Length, sequence.NextPosition);
+                sequence.BeginAppend(tokens.LengthOf(_begun));
+            }
+
+            isDone = true;
+        }
+        finally
+        {
+            if (!isDone)
+                Abandon();
+        }
+    }
+
+    /// <inheritdoc/>
+    internal override void Commit()
+    {
+        for (int b = 0; b < _begun; b++)
+            _sequences[b].CommitAppend();
+        Pool.Release();
+    }
+
+    /// <inheritdoc/>
+    internal override void Abandon()
+    {
+        for (int b = 0; b < _begun; b++)
+            _sequences[b].AbandonAppend();
+        Pool.Release();
+    }
+
+    /// <inheritdoc/>
+    internal override void Attend(
+        KernelPair kernels,
+        ReadOnlySpan<float> query,
+        Span<float> output,
+        Span<float> weights,
+        int queryHeads,
+        int queryLength,
+        in AttentionOptions options,
+        AttentionExecution execution)
+    {
+        const AttentionLayout Layout = AttentionLayout.BatchLengthHeadDim;
+        AttentionKernel kernel = kernels.Featured;
+        AttentionOptions complete = Complete(kernel.Mask, output, options, queryHeads, queryLength, Layout, SharesPrefix, out AttentionShape shape, out ReadOnlySpan<int> prefix);
+        Run(kernel, query, output, shape, complete, execution, prefix);
+        if (weights.IsEmpty)
+            return;
+        complete = Complete(kernel.Mask, output, options, queryHeads, queryLength, Layout, mayShare: false, out shape, out _);
+        using PageMemoryUse use = Pool.Use();
+        kernel.ComputeWeights(query, Pool.Keys, weights, shape, complete, execution);
+    }
+
+    /// <inheritdoc/>
+    private protected override void WriteAcceptedKeys(int sequence, int token, ReadOnlySpan<float> keys) => _sequences[sequence].WriteKeys(token, keys);
+
+    /// <inheritdoc/>
+    private protected override void WriteAcceptedValues(int sequence, int token, ReadOnlySpan<float> values) => _sequences[sequence].WriteValues(token, values);
 
     private static void MakeRoom(ref int[] buffer, int count)
     {
@@ -261,6 +367,7 @@ public sealed class PagedBatch
         int queryHeads,
         int queryLength,
         AttentionLayout layout,
+        bool mayShare,
         out AttentionShape shape,
         out ReadOnlySpan<int> prefix)
     {
@@ -277,7 +384,7 @@ public sealed class PagedBatch
 
         FillLengths();
         FillOffsets(options, queryLength, hasPositions: mask == AttentionMask.Causal || options.Window is not null || !options.AlibiSlopes.IsEmpty);
-        bool mayShare = SharesPrefix && SharedPrefix.IsPossible(options) && SharedPrefix.HasRoom(output, Count, queryHeads, queryLength, Pool, options);
+        mayShare = mayShare && SharedPrefix.IsPossible(options) && SharedPrefix.HasRoom(output, Count, queryHeads, queryLength, Pool, options);
         prefix = mayShare ? PrefixOf(mask, options, queryLength) : [];
         int keys = SkipPrefix(prefix.Length), width = FillTable(prefix.Length, keys);
         shape = new(Count, queryHeads, Pool.KeyValueHeads, queryLength, keys) { Layout = layout };
@@ -384,11 +491,19 @@ public sealed class PagedBatch
                 continue;
             if (hasPositions && !isGiven && offset < 0)
                 throw new ArgumentException($"Sequence {b} has {queries} queries but {_lengths[b]} tokens. Append the tokens before they are attended from, or set PositionOffset (PositionOffsets for each sequence).", nameof(options));
-            int evicted = _sequences[b].EvictedTokens;
-            long first = options.Window?.Left is { } left ? Math.Max(0, (long)offset - left) : 0;
-            if (first < evicted)
-                throw new ArgumentException($"The first query of sequence {b} would see token {first}, but those before {evicted} have been evicted: a window must hide them.", nameof(options));
+            CheckSeen(b, offset, options.Window);
         }
+    }
+
+    /// <summary>Refuses a sequence whose first query would see a token that a window should have left behind.</summary>
+    [SuppressMessage("Usage", "CA2208:Instantiate argument exceptions correctly", Justification = "The name is that of the public method's parameter.")]
+    [SuppressMessage("Usage", "MA0015:Specify the parameter name in ArgumentException", Justification = "The name is that of the public method's parameter.")]
+    private void CheckSeen(int sequence, int offset, AttentionWindow? window)
+    {
+        int evicted = _sequences[sequence].EvictedTokens;
+        long first = window?.Left is { } left ? Math.Max(0, (long)offset - left) : 0;
+        if (first < evicted)
+            throw new ArgumentException($"The first query of sequence {sequence} would see token {first}, but those before {evicted} have been evicted: a window must hide them.", "options");
     }
 
     private static int QueriesOf(int sequence, in AttentionOptions options, int queryLength)

@@ -429,7 +429,8 @@ public sealed class PagedSequence : IDisposable
     /// <summary>The page of the sequence that an append writes to: the last one, if it has room; else −1.</summary>
     private int WrittenPage(int tokens) => tokens > 0 && _length % Pool.PageSize != 0 ? _pages[_count - 1] : -1;
 
-    private void CheckTokens(int tokens)
+    /// <summary>Throws where tokens cannot be appended, however many pages are free.</summary>
+    internal void CheckTokens(int tokens)
     {
         ThrowIfDisposed();
         if (tokens < 0 || tokens > int.MaxValue - NextPosition)
