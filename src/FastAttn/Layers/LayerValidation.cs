@@ -129,7 +129,7 @@ internal static class LayerValidation
         if (options.KeyPart is not null)
             throw new ArgumentException("A layer has all keys; KeyPart must not be given.", nameof(options));
         if (options.KeyPages.IsGiven)
-            throw new ArgumentException("A layer's keys are in no pages; KeyPages must not be given.", nameof(options));
+            throw new ArgumentException("A layer's keys are its own, or in the pages of its cache; KeyPages must not be given.", nameof(options));
         CallValidation.CheckWithoutShape(options);
         AttentionCall ignored = default;
         CallValidation.CheckOptions(ref ignored, shape, options);

@@ -297,7 +297,7 @@ public sealed class MultiHeadAttention
 
     /// <summary>Attention to keys and values that were projected before.</summary>
     /// <param name="query">[B, L_q, query input].</param>
-    /// <param name="memory">What <see cref="ProjectMemory"/> of this layer returned, or a cache of it, in one piece or in pages.</param>
+    /// <param name="memory">What <see cref="ProjectMemory"/> of this layer returned, or a cache of it, in one piece or in pages. A <see cref="PagedBatch"/> takes one call at a time.</param>
     /// <param name="output">Written: [B, L_q, d_model].</param>
     /// <param name="queryLength">Queries L_q of each sequence; of ragged ones a bound.</param>
     /// <param name="options">Query lengths or starts, offsets, masks, biases and sinks; <c>default</c> for none. The key lengths are those of the memory.</param>
