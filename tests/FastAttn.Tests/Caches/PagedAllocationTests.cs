@@ -29,8 +29,9 @@ public static class PagedAllocationTests
             sequence.Append(keys, values, 50, rotary);
             sequence.Append(keys, values, 1);
             sequence.Truncate(40);
-            sequence.EvictBefore(20);
-            sequence.CopyTo(30, 5, keys, values);
+            sequence.EvictBefore(16);
+            sequence.EvictBetween(16, 32);
+            sequence.CopyTo(20, 4, keys, values);
             sequence.Clear();
         });
 
