@@ -1,5 +1,6 @@
 using System;
 using System.ComponentModel;
+using System.Runtime.CompilerServices;
 using System.Threading;
 
 using FastAttn.Runtime;
@@ -146,9 +147,18 @@ public abstract class AttentionKernel
         in AttentionOptions options = default,
         AttentionExecution execution = default)
     {
-        AttentionCall call = CallValidation.Check<float>(
-            Traits, query, key, value, output.Elements, output.Strides, output.LogSumExp, output.HasLogSumExp, shape, options, execution);
-        Run(ref call, query, key, value, output.Elements, output.LogSumExp, options, execution.CancellationToken);
+        switch (output.Element)
+        {
+            case AttentionElement.Float16:
+                ForwardTo<Half>(query, key, value, output, shape, options, execution);
+                break;
+            case AttentionElement.BFloat16:
+                ForwardTo<BFloat16>(query, key, value, output, shape, options, execution);
+                break;
+            default:
+                ForwardTo<float>(query, key, value, output, shape, options, execution);
+                break;
+        }
     }
 
     /// <summary>
@@ -199,7 +209,31 @@ public abstract class AttentionKernel
         AttentionExecution execution = default)
     {
         AttentionCall call = CallValidation.CheckScores<float>(nameof(weights), Traits, query, key, weights, shape, options, execution);
-        Run(ref call, query, key, value: default, weights, logSumExp: default, options, execution.CancellationToken);
+        Run(ref call, query, key, value: default, ref new AttentionOutput(weights).Start, logSumExp: default, options, execution.CancellationToken);
+    }
+
+    /// <summary>Throws where <see cref="Forward"/> would before it writes.</summary>
+    internal void Check(
+        in AttentionInput query,
+        in AttentionInput key,
+        in AttentionInput value,
+        in AttentionOutput output,
+        in AttentionShape shape,
+        in AttentionOptions options,
+        in AttentionExecution execution)
+    {
+        switch (output.Element)
+        {
+            case AttentionElement.Float16:
+                _ = Checked<Half>(query, key, value, output, shape, options, execution);
+                break;
+            case AttentionElement.BFloat16:
+                _ = Checked<BFloat16>(query, key, value, output, shape, options, execution);
+                break;
+            default:
+                _ = Checked<float>(query, key, value, output, shape, options, execution);
+                break;
+        }
     }
 
     /// <summary>Implemented by emitted kernels.</summary>
@@ -222,24 +256,51 @@ public abstract class AttentionKernel
     private PlatformNotSupportedException NotEmitted(InstructionSet instructionSet) =>
         new($"{GetType().Name} has no code for {instructionSet}: the project that declares it emits other instruction sets (its PlatformTarget or FastAttnInstructionSets).");
 
+    /// <summary>Checks and runs a call whose outputs are of some type.</summary>
+    private void ForwardTo<TOutput>(
+        in AttentionInput query,
+        in AttentionInput key,
+        in AttentionInput value,
+        in AttentionOutput output,
+        in AttentionShape shape,
+        in AttentionOptions options,
+        in AttentionExecution execution)
+        where TOutput : unmanaged
+    {
+        AttentionCall call = Checked<TOutput>(query, key, value, output, shape, options, execution);
+        Run(ref call, query, key, value, ref output.Start, output.LogSumExp, options, execution.CancellationToken);
+    }
+
+    [MethodImpl(MethodImplOptions.AggressiveInlining)]
+    private AttentionCall Checked<TOutput>(
+        in AttentionInput query,
+        in AttentionInput key,
+        in AttentionInput value,
+        in AttentionOutput output,
+        in AttentionShape shape,
+        in AttentionOptions options,
+        in AttentionExecution execution)
+        where TOutput : unmanaged => CallValidation.Check<TOutput, float>(
+            Traits, query, key, value, output.ElementsAs<TOutput>(), output.Strides, output.LogSumExp, output.HasLogSumExp, shape, options, execution);
+
     /// <summary>Pins what a checked call reads and writes, and shares its tiles out.</summary>
     private unsafe void Run(
         ref AttentionCall call,
         in AttentionInput query,
         in AttentionInput key,
         in AttentionInput value,
-        Span<float> output,
+        ref byte output,
         Span<float> logSumExp,
         in AttentionOptions options,
         CancellationToken cancellation)
     {
-        fixed (byte* q = &query.Start, k = &key.Start, v = &value.Start)
-        fixed (float* o = output, lse = logSumExp, slopes = options.AlibiSlopes, sinks = options.Sinks, keyScales = key.Scales.Scales, valueScales = value.Scales.Scales)
+        fixed (byte* q = &query.Start, k = &key.Start, v = &value.Start, o = &output)
+        fixed (float* lse = logSumExp, slopes = options.AlibiSlopes, sinks = options.Sinks, keyScales = key.Scales.Scales, valueScales = value.Scales.Scales)
         fixed (int* keyLengths = options.KeyLengths, queryLengths = options.QueryLengths, positionOffsets = options.PositionOffsets, queryStarts = options.QueryStarts, keyStarts = options.KeyStarts, pages = options.KeyPages.Table)
         fixed (AttentionCall* pinned = &call)
         fixed (byte* floats = &options.MaskOf(MaskElement.Float).Start, bytes = &options.MaskOf(MaskElement.Byte).Start, bits = &options.MaskOf(MaskElement.Bit).Start)
         {
-            call.Operands.Query = (float*)q;
+            call.Operands.Query = q;
             call.Operands.Key.Start = k;
             call.Operands.Value.Start = v;
             call.Operands.Key.Scales = keyScales;
