@@ -10,8 +10,8 @@ namespace FastAttn;
 /// <summary>
 /// Where a call writes its output and, if wanted, the logarithm of each query's softmax denominator. Both together are the state of a
 /// softmax over some of the keys: states over disjoint sets of keys merge to the state over their union (arXiv 2501.01005, §2.2).
-/// Arrays and spans convert to an output without log-sum-exp. Outputs are floats, halves or bfloat16 numbers: 16 bits are rounded to, to nearest, ties to even, from the floats that else were the output.
-/// All arithmetic is float32, and the log-sum-exp is a float.
+/// Arrays and spans convert to an output without log-sum-exp. Outputs are floats, halves or bfloat16 numbers. What is of 16 bits is rounded once, to nearest, ties to even, from
+/// the floats that else were the output: all arithmetic is float32, and the log-sum-exp is a float.
 /// </summary>
 /// <remarks>Buffers may be longer than needed, as pooled arrays are; what is after the needed elements is left alone.</remarks>
 public readonly ref struct AttentionOutput
