@@ -147,18 +147,7 @@ public abstract class AttentionKernel
         in AttentionOptions options = default,
         AttentionExecution execution = default)
     {
-        switch (output.Element)
-        {
-            case AttentionElement.Float16:
-                ForwardTo<Half>(query, key, value, output, shape, options, execution);
-                break;
-            case AttentionElement.BFloat16:
-                ForwardTo<BFloat16>(query, key, value, output, shape, options, execution);
-                break;
-            default:
-                ForwardTo<float>(query, key, value, output, shape, options, execution);
-                break;
-        }
+        Call(query, key, value, output, shape, options, execution, runs: true);
     }
 
     /// <summary>
@@ -220,21 +209,7 @@ public abstract class AttentionKernel
         in AttentionOutput output,
         in AttentionShape shape,
         in AttentionOptions options,
-        in AttentionExecution execution)
-    {
-        switch (output.Element)
-        {
-            case AttentionElement.Float16:
-                _ = Checked<Half>(query, key, value, output, shape, options, execution);
-                break;
-            case AttentionElement.BFloat16:
-                _ = Checked<BFloat16>(query, key, value, output, shape, options, execution);
-                break;
-            default:
-                _ = Checked<float>(query, key, value, output, shape, options, execution);
-                break;
-        }
-    }
+        in AttentionExecution execution) => Call(query, key, value, output, shape, options, execution, runs: false);
 
     /// <summary>Implemented by emitted kernels.</summary>
     /// <param name="instructionSet">One that this process can run.</param>
@@ -256,32 +231,48 @@ public abstract class AttentionKernel
     private PlatformNotSupportedException NotEmitted(InstructionSet instructionSet) =>
         new($"{GetType().Name} has no code for {instructionSet}: the project that declares it emits other instruction sets (its PlatformTarget or FastAttnInstructionSets).");
 
-    /// <summary>Checks and runs a call whose outputs are of some type.</summary>
-    private void ForwardTo<TOutput>(
+    /// <summary>Checks a call, by what its outputs are, and runs it or not.</summary>
+    [MethodImpl(MethodImplOptions.AggressiveInlining)]
+    private void Call(
         in AttentionInput query,
         in AttentionInput key,
         in AttentionInput value,
         in AttentionOutput output,
         in AttentionShape shape,
         in AttentionOptions options,
-        in AttentionExecution execution)
-        where TOutput : unmanaged
+        in AttentionExecution execution,
+        bool runs)
     {
-        AttentionCall call = Checked<TOutput>(query, key, value, output, shape, options, execution);
-        Run(ref call, query, key, value, ref output.Start, output.LogSumExp, options, execution.CancellationToken);
+        switch (output.Element)
+        {
+            case AttentionElement.Float16:
+                Call<Half>(query, key, value, output, shape, options, execution, runs);
+                break;
+            case AttentionElement.BFloat16:
+                Call<BFloat16>(query, key, value, output, shape, options, execution, runs);
+                break;
+            default:
+                Call<float>(query, key, value, output, shape, options, execution, runs);
+                break;
+        }
     }
 
-    [MethodImpl(MethodImplOptions.AggressiveInlining)]
-    private AttentionCall Checked<TOutput>(
+    private void Call<TOutput>(
         in AttentionInput query,
         in AttentionInput key,
         in AttentionInput value,
         in AttentionOutput output,
         in AttentionShape shape,
         in AttentionOptions options,
-        in AttentionExecution execution)
-        where TOutput : unmanaged => CallValidation.Check<TOutput, float>(
+        in AttentionExecution execution,
+        bool runs)
+        where TOutput : unmanaged
+    {
+        AttentionCall call = CallValidation.Check<TOutput, float>(
             Traits, query, key, value, output.ElementsAs<TOutput>(), output.Strides, output.LogSumExp, output.HasLogSumExp, shape, options, execution);
+        if (runs)
+            Run(ref call, query, key, value, ref output.Start, output.LogSumExp, options, execution.CancellationToken);
+    }
 
     /// <summary>Pins what a checked call reads and writes, and shares its tiles out.</summary>
     private unsafe void Run(
