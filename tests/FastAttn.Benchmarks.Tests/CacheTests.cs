@@ -3,6 +3,7 @@ using System.IO;
 using System.Linq;
 
 using FastAttn.Benchmarks.Peers;
+using FastAttn.Benchmarks.Peers.Ggml;
 using FastAttn.Benchmarks.Peers.Onnx;
 using FastAttn.Benchmarks.Quick;
 using FastAttn.Benchmarks.Report;
@@ -69,6 +70,8 @@ public sealed class CacheTests
         Assert.Equal([$"{Case} float16 {isa}"], Row($"{Case} float16 ONNX Runtime GroupQueryAttention of float16").Baseline);
         Assert.Equal([$"{Case} int8 {isa}"], Row($"{Case} int8 ONNX Runtime GroupQueryAttention").Baseline);
         Assert.Equal([$"{Case} int4-group32 {isa}"], Row($"{Case} int4 ONNX Runtime GroupQueryAttention").Baseline);
+        foreach (string element in GgmlLibrary.Missing is null ? (string[])["", " float16", " bfloat16", " int8-group32", " int4-group32"] : [])
+            Assert.Equal([$"{Case}{element} {isa}"], Row($"{Case}{element} ggml").Baseline);
         Assert.Equal(4, rows.Count(row => row.Baseline.IsEmpty));
         Assert.All(rows, row => Assert.Subset(rows.Where(static row => row.IsFastAttn).Select(static row => row.FullName).ToHashSet(), row.Baseline.ToHashSet()));
 

@@ -1,6 +1,7 @@
 using System.Collections.Generic;
 using System.Linq;
 
+using FastAttn.Benchmarks.Peers.Ggml;
 using FastAttn.Benchmarks.Peers.Onnx;
 using FastAttn.Benchmarks.Peers.Torch;
 using FastAttn.Benchmarks.Stored;
@@ -33,6 +34,8 @@ internal static class PeerCatalog
             if (TorchSupport.Missing() is null)
                 yield return new TorchPeer();
 #endif
+            if (GgmlLibrary.Missing is null)
+                yield return new GgmlPeer();
             yield return new TensorPrimitivesPeer();
             yield return new NaivePeer();
         }
@@ -40,5 +43,9 @@ internal static class PeerCatalog
 
     /// <summary>Peers that are left out, and why.</summary>
     public static IReadOnlyList<string> Missing { get; } =
-        TorchSupport.Missing() is { } reason ? [$"PyTorch: {reason}"] : [];
+    [
+        .. from peer in ((string Name, string? Reason)[])[("PyTorch", TorchSupport.Missing()), (GgmlPeer.LibraryName, GgmlLibrary.Missing)]
+           where peer.Reason is not null
+           select $"{peer.Name}: {peer.Reason}",
+    ];
 }

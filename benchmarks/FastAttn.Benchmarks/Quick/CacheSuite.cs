@@ -2,6 +2,7 @@ using System.Collections.Generic;
 using System.Linq;
 
 using FastAttn.Benchmarks.Peers;
+using FastAttn.Benchmarks.Peers.Ggml;
 using FastAttn.Benchmarks.Peers.Onnx;
 using FastAttn.Benchmarks.Report;
 using FastAttn.Benchmarks.Stored;
@@ -18,7 +19,7 @@ internal static class CacheSuite
     public static IEnumerable<QuickRow> Rows(InstructionSet isa)
     {
         FastAttnPeer own = new(isa);
-        IPeer[] others = [.. PeerCatalog.All.Where(static peer => peer is OnnxCachePeer)];
+        IPeer[] others = [.. PeerCatalog.All.Where(static peer => peer is OnnxCachePeer or GgmlPeer)];
         string floats = "", last = "";
         foreach (AttentionCase @case in ReportSuite.CacheCases)
         {

@@ -4,6 +4,7 @@ using System.CommandLine;
 using System.IO;
 using System.Linq;
 
+using FastAttn.Benchmarks.Peers.Ggml;
 using FastAttn.Benchmarks.Results;
 
 namespace FastAttn.Benchmarks.Quick;
@@ -48,6 +49,8 @@ internal static class QuickCommand
         if (cases.Count == 0)
             throw new InputException($"--filter {filter}: no case has this in its name.");
 
+        if (GgmlLibrary.Missing is { } reason && cases.Any(static @case => @case is PeerRow))
+            Console.Error.WriteLine($"without {GgmlPeer.LibraryName}: {reason}");
         using FileStream? stream = json?.Create();
         QuickResult result = new QuickRunner(cases, threads, rounds, Console.Error).Run();
         QuickReport.Write(Console.Out, result);

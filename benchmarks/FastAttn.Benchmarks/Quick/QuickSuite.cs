@@ -1,6 +1,8 @@
 using System.Collections.Generic;
 using System.Linq;
 
+using FastAttn.Benchmarks.Mixed;
+
 namespace FastAttn.Benchmarks.Quick;
 
 /// <summary>Every row of the table; all sizes are here.</summary>
@@ -25,6 +27,7 @@ internal static class QuickSuite
             new QuickCase("cross 128x1500 d64", new AttentionShape(1, Heads, Heads, 128, 1500), 64, AttentionMask.None, main),
             new QuickCase("decode 1x32768 d128", new AttentionShape(1, Heads, Heads, 1, 32768), 128, AttentionMask.None, main),
             .. CacheSuite.Rows(main),
+            .. MixedSuite.Rows(main),
             .. FeatureSuite.Cases(main),
             .. LayerSuite.Rows(main),
             .. EmbeddingSuite.Rows(main),

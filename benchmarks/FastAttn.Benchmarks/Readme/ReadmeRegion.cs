@@ -107,7 +107,7 @@ internal sealed record ReadmeRegion(string Document, Func<string, string> Compos
             """
             How many times as fast as other libraries FastAttn is (× columns; below 1, in bold, it is slower), and what it reaches of the limit that
             the same run measured: of the multiply-add peak, for decode of the read bandwidth. A case is batch × heads × tokens, or queries:keys.
-            Empty: too slow to be measured there.
+            Empty: too slow to be measured there, or nothing that the library computes.
 
             """);
         foreach ((string folder, ReportResults results) in all)

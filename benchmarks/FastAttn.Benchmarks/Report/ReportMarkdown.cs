@@ -59,7 +59,7 @@ internal static class ReportMarkdown
         a key that it sees; those that a boolean or bit mask hides are counted unless it is a causal one. The limit is the multiply-add peak that
         this run measured, for one query (decode) the read bandwidth.
         The last columns say how many times as fast as each library FastAttn is; below 1, in bold, it is slower. Of a library's
-        operators the fastest counts. Empty: too slow to be measured here.
+        operators the fastest counts. Empty: too slow to be measured here, or nothing that the library computes.
 
         """;
 
@@ -67,7 +67,7 @@ internal static class ReportMarkdown
         """
         Decoding over a cache, whose keys and values are stored as each element. Queries and outputs are floats. `GB/s` are bytes of keys and
         values over the median, beside the read bandwidth that this run measured; a cache that a level-3 cache holds may exceed it. All compute
-        with the same stored numbers, but groups of 32 with scales of their own are FastAttn's: beside them is what the library has in as many bits.
+        with the same stored numbers, but groups of 32 with scales of their own are FastAttn's and ggml's: beside them is what another library has in as many bits.
         Without a figure of its own, FastAttn does not take the element. Of a library's ways the fastest counts.
 
         """;

@@ -18,10 +18,10 @@ public enum StoredElement
     /// <summary>Integers of −127 to 127, times a scale of each head and channel.</summary>
     Int8,
 
-    /// <summary>FastAttn's groups of 32 integers of 8 bits with a scale.</summary>
+    /// <summary>FastAttn's groups of 32 integers of 8 bits with a scale, ggml's <c>q8_0</c>.</summary>
     Int8Group32,
 
-    /// <summary>FastAttn's groups of 32 integers of 4 bits with a scale and a minimum.</summary>
+    /// <summary>FastAttn's groups of 32 integers of 4 bits with a scale and a minimum, ggml's <c>q4_1</c>.</summary>
     Int4Group32,
 
     /// <summary>ONNX Runtime's 4 bits: integers of −7 to 7, times a scale of each head and channel. Two of them share a byte.</summary>

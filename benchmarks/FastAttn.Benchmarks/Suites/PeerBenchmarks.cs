@@ -5,6 +5,7 @@ using System.Linq;
 using BenchmarkDotNet.Attributes;
 
 using FastAttn.Benchmarks.Peers;
+using FastAttn.Benchmarks.Peers.Ggml;
 using FastAttn.Benchmarks.Peers.Onnx;
 using FastAttn.Benchmarks.Report;
 
@@ -40,6 +41,9 @@ public abstract class PeerBenchmarks
     public void OnnxAttention() => _call();
 
     [Benchmark]
+    public void Ggml() => _call();
+
+    [Benchmark]
     public void TensorPrimitives() => _call();
 
     [Benchmark]
@@ -53,6 +57,9 @@ public abstract class PeerBenchmarks
 
     [GlobalSetup(Target = nameof(OnnxAttention))]
     public void SetUpOnnxAttention() => SetUp(PeerOf(nameof(OnnxAttention)));
+
+    [GlobalSetup(Target = nameof(Ggml))]
+    public void SetUpGgml() => SetUp(PeerOf(nameof(Ggml)));
 
     [GlobalSetup(Target = nameof(TensorPrimitives))]
     public void SetUpTensorPrimitives() => SetUp(PeerOf(nameof(TensorPrimitives)));
@@ -74,6 +81,7 @@ public abstract class PeerBenchmarks
         nameof(FastAttn) => new FastAttnPeer(),
         nameof(OnnxMultiHeadAttention) => new OnnxRuntimePeer(OnnxOperator.MultiHeadAttention),
         nameof(OnnxAttention) => new OnnxRuntimePeer(OnnxOperator.Attention),
+        nameof(Ggml) => new GgmlPeer(),
         nameof(TensorPrimitives) => new TensorPrimitivesPeer(),
         nameof(Naive) => new NaivePeer(),
 #if WITH_TORCH

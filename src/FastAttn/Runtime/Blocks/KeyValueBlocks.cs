@@ -161,13 +161,15 @@ internal readonly unsafe struct KeyValueBlocks<TVector>
     [MethodImpl(MethodImplOptions.AggressiveOptimization)]
     private static void Copy(ref StoredRows rows, int columns, int count, float* destination, int copiedColumns, int copiedCount)
     {
-        float* row = destination;
-        for (int j = 0; j < copiedCount; j++, row += copiedColumns)
+        for (int j = 0, together; j < count; j += together)
         {
-            RowWidening<TVector>.Widen(rows, Math.Min(j, count - 1), row, columns);
-            new Span<float>(row + columns, copiedColumns - columns).Clear();
+            together = rows.Together(j, count - j);
+            RowWidening<TVector>.Widen(rows, j, together, columns, destination + (long)j * copiedColumns, copiedColumns);
         }
 
+        Span<float> last = new(destination + (count - 1L) * copiedColumns, copiedColumns);
+        for (int j = count; j < copiedCount; j++)
+            last.CopyTo(new(destination + (long)j * copiedColumns, copiedColumns));
         rows = StoredRows.Of(destination, copiedColumns);
     }
 

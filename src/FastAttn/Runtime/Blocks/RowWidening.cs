@@ -1,124 +1,63 @@
+using System;
 using System.Runtime.CompilerServices;
 
 namespace FastAttn.Runtime;
 
-/// <summary>Copies a row of keys or values as floats, whatever its elements are.</summary>
+/// <summary>Copies rows of keys or values as floats, whatever their elements are.</summary>
 /// <typeparam name="TVector">The vector.</typeparam>
-/// <param name="row">The row.</param>
-/// <param name="destination">Written: as many floats as there are columns.</param>
-/// <param name="columns">Elements of the row.</param>
-internal readonly unsafe struct RowWidening<TVector>(byte* row, float* destination, int columns) : IStoredVisitor
+/// <param name="rows">The first row.</param>
+/// <param name="count">How many rows.</param>
+/// <param name="columns">Elements of a row.</param>
+/// <param name="destination">Written.</param>
+/// <param name="copiedColumns">Floats from row to row there; what is past the columns becomes 0.</param>
+internal readonly unsafe struct RowWidening<TVector>(BlockRows rows, int count, int columns, float* destination, int copiedColumns) : IStoredVisitor
     where TVector : struct, ILanes<TVector>
 {
-    /// <summary>Widens a row, scaled.</summary>
-    /// <param name="rows">The rows.</param>
-    /// <param name="index">Which.</param>
-    /// <param name="destination">Written: as many floats as there are columns.</param>
-    /// <param name="columns">Elements of the row.</param>
-    [MethodImpl(MethodImplOptions.AggressiveInlining)]
-    public static void Widen(in StoredRows rows, int index, float* destination, int columns) => Widen(rows, rows.Row(index), 0, index, destination, columns);
-
     /// <summary>Widens rows that stand at the stride, scaled.</summary>
-    /// <param name="rows">The rows.</param>
-    /// <param name="first">The first of them.</param>
+    /// <param name="stored">All rows.</param>
+    /// <param name="first">The first of those.</param>
     /// <param name="count">How many.</param>
-    /// <param name="destination">Written: for each row as many floats as there are columns.</param>
     /// <param name="columns">Elements of a row.</param>
+    /// <param name="destination">Written.</param>
+    /// <param name="copiedColumns">Floats from row to row there; what is past the columns becomes 0.</param>
     [MethodImpl(MethodImplOptions.AggressiveOptimization)]
-    public static void Widen(in StoredRows rows, int first, int count, float* destination, int columns)
+    public static void Widen(in StoredRows stored, int first, int count, int columns, float* destination, int copiedColumns)
     {
-        byte* row = rows.Row(first);
-        switch (rows.Element)
+        StoredElements.Visit(stored.Element, new RowWidening<TVector>(new(stored.Row(first), stored.Stride), count, columns, destination, copiedColumns));
+        if (stored.Place == null)
+            return;
+        for (int i = 0; i < count; i++, destination += copiedColumns)
         {
-            case AttentionElement.Int8Group32:
-                for (int i = 0; i < count; i++, row += rows.Stride, destination += columns)
-                    WidenInt8Groups(row, destination, columns);
-                break;
-            case AttentionElement.Int4Group32:
-                for (int i = 0; i < count; i++, row += rows.Stride, destination += columns)
-                    WidenInt4Groups(row, destination, columns);
-                break;
-            default:
-                for (int i = 0; i < count; i++, row += rows.Stride, destination += columns)
-                    Widen(rows, row, 0, first + i, destination, columns);
-                break;
-        }
-    }
-
-    /// <summary>Widens a part of a row, scaled.</summary>
-    /// <param name="rows">The rows.</param>
-    /// <param name="row">The part.</param>
-    /// <param name="first">Its first column; the begin of a group.</param>
-    /// <param name="index">Which row it is of.</param>
-    /// <param name="destination">Written: as many floats as there are columns.</param>
-    /// <param name="columns">Elements of the part; whole groups.</param>
-    [MethodImpl(MethodImplOptions.AggressiveOptimization)]
-    public static void Widen(in StoredRows rows, byte* row, int first, int index, float* destination, int columns)
-    {
-        switch (rows.Element)
-        {
-            case AttentionElement.Int8Group32:
-                WidenInt8Groups(row, destination, columns);
-                break;
-            case AttentionElement.Int4Group32:
-                WidenInt4Groups(row, destination, columns);
-                break;
-            default:
-                StoredElements.Visit(rows.Element, new RowWidening<TVector>(row, destination, columns));
-                if (rows.HasScales)
-                    RowScaling<TVector>.Scale(destination, rows.Scale(index), columns);
-                if (rows.Place != null && rows.Place->ColumnScales != null)
-                    RowScaling<TVector>.Multiply(destination, rows.Place->ColumnScales + first, columns);
-                break;
+            if (stored.HasScales)
+                RowScaling<TVector>.Scale(destination, stored.Scale(first + i), columns);
+            if (stored.Place->ColumnScales != null)
+                RowScaling<TVector>.Multiply(destination, stored.Place->ColumnScales, columns);
         }
     }
 
     /// <inheritdoc/>
     [MethodImpl(MethodImplOptions.AggressiveOptimization)]
-    public void Visit<TStored>()
-        where TStored : struct, IStoredElement
+    public void Visit<TRow>()
+        where TRow : struct, IStoredRow
     {
-        int i = 0;
-        for (; i + TVector.Count <= columns; i += TVector.Count)
-            TStored.Load<TVector>(row + i * TStored.Bytes).Store(ref destination[i]);
-        for (; i < columns; i++)
-            TStored.Load<Lanes1>(row + i * TStored.Bytes).Store(ref destination[i]);
-    }
-
-    /// <summary>x = d·q for each group: d, then 32 integers.</summary>
-    [MethodImpl(MethodImplOptions.AggressiveInlining)]
-    private static void WidenInt8Groups(byte* group, float* destination, int columns)
-    {
-        const int Length = AttentionInput.GroupLength;
-        for (float* end = destination + columns; destination < end; destination += Length, group += sizeof(ushort) + Length)
+        float* to = destination;
+        BlockRows from = rows;
+        int n = TVector.Count;
+        for (int j = 0; j < count; j++, to += copiedColumns, from = from.From(1))
         {
-            TVector scale = TVector.Create(Half(group));
-            for (int i = 0; i < Length; i += TVector.Count)
-                (TVector.LoadInt8((sbyte*)group + sizeof(ushort) + i) * scale).Store(ref destination[i]);
-        }
-    }
-
-    /// <summary>x = d·q + m for each group: d, m, then 16 bytes, the lower halves before the upper ones.</summary>
-    [MethodImpl(MethodImplOptions.AggressiveInlining)]
-    private static void WidenInt4Groups(byte* group, float* destination, int columns)
-    {
-        const int Length = AttentionInput.GroupLength, Nibbles = Length / 2, Start = 2 * sizeof(ushort);
-        for (float* end = destination + columns; destination < end; destination += Length, group += Start + Nibbles)
-        {
-            TVector scale = TVector.Create(Half(group)), min = TVector.Create(Half(group + sizeof(ushort)));
-            for (int i = 0; i < Nibbles; i += TVector.Count)
+            int c = 0;
+            for (; c + 2 * n <= columns; c += 2 * n)
             {
-                TVector.MultiplyAdd(TVector.LoadLowerNibbles(group + Start + i), scale, min).Store(ref destination[i]);
-                TVector.MultiplyAdd(TVector.LoadUpperNibbles(group + Start + i), scale, min).Store(ref destination[Nibbles + i]);
+                TRow.LoadPair(from.First, c, out TVector x, out TVector y);
+                x.Store(ref to[c]);
+                y.Store(ref to[c + n]);
             }
-        }
-    }
 
-    [MethodImpl(MethodImplOptions.AggressiveInlining)]
-    private static float Half(byte* number)
-    {
-        float result = 0;
-        Lanes1.LoadHalf((ushort*)number).Store(ref result);
-        return result;
+            for (; c + n <= columns; c += n)
+                TRow.Load<TVector>(from.First, c).Store(ref to[c]);
+            for (; c < columns; c++)
+                TRow.Load<Lanes1>(from.First, c).Store(ref to[c]);
+            new Span<float>(to + c, copiedColumns - c).Clear();
+        }
     }
 }

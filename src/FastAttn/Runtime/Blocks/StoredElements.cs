@@ -2,10 +2,10 @@ using System.Runtime.CompilerServices;
 
 namespace FastAttn.Runtime;
 
-/// <summary>The one place that says how each type of elements that stand alone is read.</summary>
+/// <summary>The one place that says how rows of each type of elements are read.</summary>
 internal static class StoredElements
 {
-    /// <summary>Does something with elements of a type.</summary>
+    /// <summary>Does something with rows of elements of a type.</summary>
     /// <param name="element">The type.</param>
     /// <param name="visitor">What is done.</param>
     [MethodImpl(MethodImplOptions.AggressiveInlining)]
@@ -15,16 +15,22 @@ internal static class StoredElements
         switch (element)
         {
             case AttentionElement.Float16:
-                visitor.Visit<StoredHalf>();
+                visitor.Visit<PlainRow<StoredHalf>>();
                 break;
             case AttentionElement.BFloat16:
-                visitor.Visit<StoredBFloat16>();
+                visitor.Visit<PlainRow<StoredBFloat16>>();
                 break;
             case AttentionElement.Int8:
-                visitor.Visit<StoredInt8>();
+                visitor.Visit<PlainRow<StoredInt8>>();
+                break;
+            case AttentionElement.Int8Group32:
+                visitor.Visit<Int8GroupRow>();
+                break;
+            case AttentionElement.Int4Group32:
+                visitor.Visit<Int4GroupRow>();
                 break;
             default:
-                visitor.Visit<StoredFloat>();
+                visitor.Visit<PlainRow<StoredFloat>>();
                 break;
         }
     }

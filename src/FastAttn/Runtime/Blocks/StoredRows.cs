@@ -34,9 +34,6 @@ internal readonly unsafe struct StoredRows
     /// <summary>Whether each row has a scale.</summary>
     public bool HasScales => Place != null && Place->Scales != null;
 
-    /// <summary>Whether the elements of a row are in groups, so that it is read as a whole.</summary>
-    public bool IsInGroups => AttentionInput.IsInGroups(Element);
-
     /// <summary>Rows of floats that follow each other without a gap.</summary>
     /// <param name="rows">The first row.</param>
     /// <param name="columns">Floats in a row.</param>
@@ -80,11 +77,11 @@ internal readonly unsafe struct StoredRows
     /// <summary>An element of a row, scaled.</summary>
     public float At(int row, int column)
     {
-        const int Group = AttentionInput.GroupLength;
-        float* numbers = stackalloc float[Group];
-        int first = IsInGroups ? column / Group * Group : column, columns = IsInGroups ? Group : 1;
-        RowWidening<Lanes1>.Widen(this, Row(row) + AttentionInput.BytesOf(Element, first), first, row, numbers, columns);
-        return numbers[column - first];
+        float element = 0;
+        StoredElements.Visit(Element, new ElementReading(Row(row), column, &element));
+        if (HasScales)
+            element *= Scale(row);
+        return Place != null && Place->ColumnScales != null ? element * Place->ColumnScales[column] : element;
     }
 
     private float* ScaleOf(int index)
@@ -100,5 +97,11 @@ internal readonly unsafe struct StoredRows
     {
         (int page, int row) = Math.DivRem(First + index, Place->PageSize);
         return Start + Place->Pages[page] * Place->PageStride + row * Stride;
+    }
+
+    private readonly struct ElementReading(byte* row, int column, float* element) : IStoredVisitor
+    {
+        public void Visit<TRow>()
+            where TRow : struct, IStoredRow => TRow.Load<Lanes1>(row, column).Store(ref *element);
     }
 }

@@ -46,8 +46,9 @@ internal readonly struct RowPlan
         Tile = new(rows, Math.Min(KeyBlock, call.Shape.KeyLength), call, partition.Splits > 1);
     }
 
-    /// <summary>Whether <see cref="DecodeTile{TVector}"/> may widen rows of such elements before they meet the queries: those in groups and, where many queries meet them, halves.</summary>
-    private static bool MayBeWidened(AttentionElement element) => element == AttentionElement.Float16 || AttentionInput.IsInGroups(element);
+    /// <summary>Whether <see cref="DecodeTile{TVector}"/> may make rows of such elements floats before many queries meet them.</summary>
+    /// <param name="element">The elements.</param>
+    public static bool MayBeWidened(AttentionElement element) => element == AttentionElement.Float16 || AttentionInput.IsInGroups(element);
 
     /// <summary>Keys in a block here.</summary>
     /// <param name="keyBlock">Keys in a block with queries in lanes.</param>
@@ -83,7 +84,7 @@ internal readonly struct RowPlan
         /// <summary>The scales of the present block's keys or values, where each has one.</summary>
         public readonly ScratchPart Scales;
 
-        /// <summary><see cref="NearRows"/> keys or values as floats, where these are not read as they lie; else none.</summary>
+        /// <summary><see cref="NearRows"/> keys or values as floats, where these may not be read as they lie; else none.</summary>
         public readonly ScratchPart Widened;
 
         /// <summary>O.</summary>

@@ -1,3 +1,6 @@
+using System.Runtime.CompilerServices;
+using System.Runtime.Intrinsics;
+
 namespace FastAttn.Runtime;
 
 /// <summary>Where the bits of a half-precision number (IEEE 754 binary16) go in a float, for <see cref="ILanes{TSelf}.LoadHalf"/>.</summary>
@@ -17,4 +20,14 @@ internal static class HalfBits
 
     /// <summary>2¹¹²: the difference of the exponents' biases, 127 and 15.</summary>
     public const float Factor = 5.192296858534828e33f;
+
+    /// <summary>Four halves as floats.</summary>
+    /// <param name="halves">The halves' bits, with their signs extended.</param>
+    [MethodImpl(MethodImplOptions.AggressiveInlining)]
+    public static Vector128<float> ToFloats(Vector128<int> halves)
+    {
+        Vector128<int> bits = (halves << Shift) & Vector128.Create(Mask);
+        Vector128<int> exponent = Vector128.Create(Exponent), special = Vector128.Equals(bits & exponent, exponent) & Vector128.Create(FloatExponent);
+        return (bits.AsSingle() * Factor) | special.AsSingle();
+    }
 }

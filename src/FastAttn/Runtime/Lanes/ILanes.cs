@@ -102,13 +102,16 @@ internal interface ILanes<TSelf>
     /// <param name="source">The first of them.</param>
     static abstract unsafe TSelf LoadInt8(sbyte* source);
 
-    /// <summary>Reads the lower 4 bits of <see cref="Count"/> bytes, as numbers from 0 to 15.</summary>
-    /// <param name="source">The first byte.</param>
-    static abstract unsafe TSelf LoadLowerNibbles(byte* source);
-
-    /// <summary>Reads the upper 4 bits of <see cref="Count"/> bytes, as numbers from 0 to 15.</summary>
-    /// <param name="source">The first byte.</param>
-    static abstract unsafe TSelf LoadUpperNibbles(byte* source);
+    /// <summary>
+    /// Reads two vectors of 32 elements of 4 bits, <c>scale·q + min</c>. Of 16 bytes the lower halves are the elements 0 to 15, the upper ones 16 to 31.
+    /// </summary>
+    /// <param name="bytes">The first of the 16 bytes.</param>
+    /// <param name="element">The element in the first vector's first lane: a multiple of two vectors. The second vector follows.</param>
+    /// <param name="scale">The scale, in all lanes.</param>
+    /// <param name="min">The minimum, in all lanes.</param>
+    /// <param name="first">The first vector.</param>
+    /// <param name="second">The second vector.</param>
+    static abstract unsafe void LoadNibbles(byte* bytes, int element, TSelf scale, TSelf min, out TSelf first, out TSelf second);
 
     /// <summary>Transposes a square: lane i of vector j that is read becomes lane j of vector i that is written.</summary>
     /// <param name="source">What is read, all of it before anything is written.</param>

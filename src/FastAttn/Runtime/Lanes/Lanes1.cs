@@ -93,11 +93,13 @@ internal readonly struct Lanes1(float value) : ILanes<Lanes1>
 
     /// <inheritdoc/>
     [MethodImpl(MethodImplOptions.AggressiveInlining)]
-    public static unsafe Lanes1 LoadLowerNibbles(byte* source) => new(*source & 15);
-
-    /// <inheritdoc/>
-    [MethodImpl(MethodImplOptions.AggressiveInlining)]
-    public static unsafe Lanes1 LoadUpperNibbles(byte* source) => new(*source >> 4);
+    public static unsafe void LoadNibbles(byte* bytes, int element, Lanes1 scale, Lanes1 min, out Lanes1 first, out Lanes1 second)
+    {
+        int shift = element / 16 * 4;
+        byte* own = bytes + element % 16;
+        first = MultiplyAdd(new(*own >> shift & 15), scale, min);
+        second = MultiplyAdd(new(own[1] >> shift & 15), scale, min);
+    }
 
     /// <inheritdoc/>
     [MethodImpl(MethodImplOptions.AggressiveInlining)]

@@ -85,12 +85,7 @@ internal readonly struct Lanes4(VecF vector) : ILanes<Lanes4>
 
     /// <inheritdoc/>
     [MethodImpl(MethodImplOptions.AggressiveInlining)]
-    public static unsafe Lanes4 LoadHalf(ushort* source)
-    {
-        Vector128<int> bits = Bits(source);
-        Vector128<int> exponent = Vec.Create(HalfBits.Exponent), special = Vec.Equals(bits & exponent, exponent) & Vec.Create(HalfBits.FloatExponent);
-        return new((bits.AsSingle() * HalfBits.Factor) | special.AsSingle());
-    }
+    public static unsafe Lanes4 LoadHalf(ushort* source) => new(HalfBits.ToFloats(Vec.WidenLower(LoadFour(source).AsInt16())));
 
     /// <inheritdoc/>
     [MethodImpl(MethodImplOptions.AggressiveInlining)]
@@ -106,11 +101,13 @@ internal readonly struct Lanes4(VecF vector) : ILanes<Lanes4>
 
     /// <inheritdoc/>
     [MethodImpl(MethodImplOptions.AggressiveInlining)]
-    public static unsafe Lanes4 LoadLowerNibbles(byte* source) => new(Vec.ConvertToSingle(Bytes(source) & Vec.Create(15)));
-
-    /// <inheritdoc/>
-    [MethodImpl(MethodImplOptions.AggressiveInlining)]
-    public static unsafe Lanes4 LoadUpperNibbles(byte* source) => new(Vec.ConvertToSingle(Bytes(source) >>> 4));
+    public static unsafe void LoadNibbles(byte* bytes, int element, Lanes4 scale, Lanes4 min, out Lanes4 first, out Lanes4 second)
+    {
+        int shift = element / 16 * 4;
+        byte* own = bytes + element % 16;
+        first = MultiplyAdd(new(Vec.ConvertToSingle((Bytes(own) >>> shift) & Vec.Create(15))), scale, min);
+        second = MultiplyAdd(new(Vec.ConvertToSingle((Bytes(own + 4) >>> shift) & Vec.Create(15))), scale, min);
+    }
 
     /// <inheritdoc/>
     [MethodImpl(MethodImplOptions.AggressiveInlining)]

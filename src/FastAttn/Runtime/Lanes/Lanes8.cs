@@ -99,11 +99,12 @@ internal readonly struct Lanes8(VecF vector) : ILanes<Lanes8>
 
     /// <inheritdoc/>
     [MethodImpl(MethodImplOptions.AggressiveInlining)]
-    public static unsafe Lanes8 LoadLowerNibbles(byte* source) => new(Vec.ConvertToSingle(Avx2.ConvertToVector256Int32(source) & Vec.Create(15)));
-
-    /// <inheritdoc/>
-    [MethodImpl(MethodImplOptions.AggressiveInlining)]
-    public static unsafe Lanes8 LoadUpperNibbles(byte* source) => new(Vec.ConvertToSingle(Avx2.ConvertToVector256Int32(source) >>> 4));
+    public static unsafe void LoadNibbles(byte* bytes, int element, Lanes8 scale, Lanes8 min, out Lanes8 first, out Lanes8 second)
+    {
+        int shift = element / 16 * 4;
+        first = MultiplyAdd(new(Vec.ConvertToSingle((Avx2.ConvertToVector256Int32(bytes) >>> shift) & Vec.Create(15))), scale, min);
+        second = MultiplyAdd(new(Vec.ConvertToSingle((Avx2.ConvertToVector256Int32(bytes + 8) >>> shift) & Vec.Create(15))), scale, min);
+    }
 
     /// <inheritdoc/>
     [MethodImpl(MethodImplOptions.AggressiveInlining)]
