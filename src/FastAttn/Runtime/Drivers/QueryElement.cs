@@ -3,9 +3,9 @@ using System.Runtime.CompilerServices;
 namespace FastAttn.Runtime;
 
 /// <summary>An element of a query, widened and times a factor.</summary>
-/// <typeparam name="TStored">How it becomes a float.</typeparam>
-internal readonly unsafe struct QueryElement<TStored> : IRowElement
-    where TStored : struct, IStoredElement
+/// <typeparam name="TRow">How a row of them becomes floats.</typeparam>
+internal readonly unsafe struct QueryElement<TRow> : IRowElement
+    where TRow : struct, IStoredRow
 {
     /// <inheritdoc/>
     public static bool OnlyHides => false;
@@ -13,5 +13,5 @@ internal readonly unsafe struct QueryElement<TStored> : IRowElement
     /// <inheritdoc/>
     [MethodImpl(MethodImplOptions.AggressiveInlining)]
     public static TVector Load<TVector>(void* row, long index, TVector scale)
-        where TVector : struct, ILanes<TVector> => TStored.Load<TVector>((byte*)row + index * TStored.Bytes) * scale;
+        where TVector : struct, ILanes<TVector> => TRow.Load<TVector>((byte*)row, (int)index) * scale;
 }

@@ -15,6 +15,6 @@ internal readonly unsafe struct QueryPacking<TVector>(void** rows, int columns, 
 {
     /// <inheritdoc/>
     [MethodImpl(MethodImplOptions.AggressiveInlining)]
-    public void Visit<TStored>()
-        where TStored : struct, IStoredElement => LanePacking<TVector>.Pack<QueryElement<TStored>>(rows, 0, columns, scale, destination, width, stride);
+    public void Visit<TRow>()
+        where TRow : struct, IStoredRow => LanePacking<TVector>.Pack<QueryElement<TRow>>(rows, 0, columns, scale, destination, width, stride);
 }
