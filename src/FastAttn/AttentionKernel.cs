@@ -347,7 +347,7 @@ public abstract class AttentionKernel
             if (call->Plan.WantsWeights)
                 driver.RunWeights(*call, partition[tile], workspace);
             else
-                driver.Run(*call, partition[tile], next >= 0 ? partition.NextRows(tile) : default, workspace);
+                driver.Run(*call, partition[tile], next >= 0 && call->Plan.AsksAhead ? partition.NextRows(tile) : default, workspace);
         }
     }
 }

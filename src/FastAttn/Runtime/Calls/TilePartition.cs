@@ -31,7 +31,8 @@ internal readonly record struct TilePartition(int Batch, int Streams, long Rows,
     public long RowsOf(in Sequence sequence, in AttentionShape shape) =>
         Streams == shape.QueryHeads ? sequence.QueryLength : (long)(shape.QueryHeads / shape.KeyValueHeads) * sequence.QueryLength;
 
-    public long TilesPerStream => (Rows + TileRows - 1) / TileRows;
+    /// <summary>Tiles of a stream, each with as many splits.</summary>
+    public long TilesPerStream { get; } = (Rows + TileRows - 1) / TileRows;
 
     public long Tiles => Batch * (long)Streams * TilesPerStream * Splits;
 
@@ -46,11 +47,15 @@ internal readonly record struct TilePartition(int Batch, int Streams, long Rows,
     {
         get
         {
-            (long rows, long split) = Math.DivRem(index, Splits);
-            (long stream, long tile) = Math.DivRem(rows, TilesPerStream);
-            (long batch, long head) = Math.DivRem(stream, Streams);
+            (long rows, long split) = DivRem(index, Splits);
+            (long stream, long tile) = DivRem(rows, TilesPerStream);
+            (long batch, long head) = DivRem(stream, Streams);
             long first = (TilesPerStream - 1 - tile) * TileRows;
             return new((int)batch, (int)head, first, (int)Math.Min(TileRows, Rows - first), (int)split);
         }
     }
+
+    /// <summary>A division costs as much as the rest of what is done for a tile of few queries; mostly there is nothing to divide.</summary>
+    [MethodImpl(MethodImplOptions.AggressiveInlining)]
+    private static (long Quotient, long Remainder) DivRem(long left, long right) => right == 1 ? (left, 0) : left < right ? (0, left) : Math.DivRem(left, right);
 }

@@ -75,6 +75,10 @@ internal interface ILanes<TSelf>
     /// <param name="a">The vector.</param>
     static abstract Vector128<float> FoldToFour(TSelf a);
 
+    /// <summary>Four maxima (<see cref="Max"/>), each over the lanes that are a multiple of four apart.</summary>
+    /// <param name="a">The vector.</param>
+    static abstract Vector128<float> FoldMaxToFour(TSelf a);
+
     /// <summary>−∞ in lanes whose byte is 0, else 0.</summary>
     /// <param name="bytes">The first of <see cref="Count"/> bytes.</param>
     static abstract unsafe TSelf HideZeroBytes(byte* bytes);

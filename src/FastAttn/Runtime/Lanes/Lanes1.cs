@@ -65,6 +65,10 @@ internal readonly struct Lanes1(float value) : ILanes<Lanes1>
     public static Vector128<float> FoldToFour(Lanes1 a) => Vector128.CreateScalar(a._value);
 
     /// <inheritdoc/>
+    [MethodImpl(MethodImplOptions.AggressiveInlining)]
+    public static Vector128<float> FoldMaxToFour(Lanes1 a) => Vector128.Create(a._value);
+
+    /// <inheritdoc/>
     public static unsafe Lanes1 HideZeroBytes(byte* bytes) => new(*bytes == 0 ? float.NegativeInfinity : 0);
 
     /// <inheritdoc/>

@@ -74,6 +74,10 @@ internal readonly struct Lanes16(VecF vector) : ILanes<Lanes16>
 
     /// <inheritdoc/>
     [MethodImpl(MethodImplOptions.AggressiveInlining)]
+    public static Vector128<float> FoldMaxToFour(Lanes16 a) => Lanes8.FoldMaxToFour(new(Vector256.MaxNative(a._vector.GetLower(), a._vector.GetUpper())));
+
+    /// <inheritdoc/>
+    [MethodImpl(MethodImplOptions.AggressiveInlining)]
     public static unsafe Lanes16 HideZeroBytes(byte* bytes) => Hide(Avx512F.ConvertToVector512Int32(Vector128.Load(bytes)));
 
     /// <inheritdoc/>

@@ -69,6 +69,10 @@ internal readonly struct Lanes4(VecF vector) : ILanes<Lanes4>
 
     /// <inheritdoc/>
     [MethodImpl(MethodImplOptions.AggressiveInlining)]
+    public static Vector128<float> FoldMaxToFour(Lanes4 a) => a._vector;
+
+    /// <inheritdoc/>
+    [MethodImpl(MethodImplOptions.AggressiveInlining)]
     public static unsafe Lanes4 HideZeroBytes(byte* bytes)
     {
         Vector128<byte> four = Vec.CreateScalar(Unsafe.ReadUnaligned<uint>(bytes)).AsByte();

@@ -70,6 +70,10 @@ internal readonly struct Lanes8(VecF vector) : ILanes<Lanes8>
 
     /// <inheritdoc/>
     [MethodImpl(MethodImplOptions.AggressiveInlining)]
+    public static Vector128<float> FoldMaxToFour(Lanes8 a) => Vector128.MaxNative(a._vector.GetLower(), a._vector.GetUpper());
+
+    /// <inheritdoc/>
+    [MethodImpl(MethodImplOptions.AggressiveInlining)]
     public static unsafe Lanes8 HideZeroBytes(byte* bytes) => Hide(Avx2.ConvertToVector256Int32(bytes));
 
     /// <inheritdoc/>

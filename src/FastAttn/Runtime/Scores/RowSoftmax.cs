@@ -23,14 +23,15 @@ internal static unsafe class RowSoftmax<TVector>
             LaneNumbers<TVector>.Load(), TVector.Create(left), TVector.Create(float.NegativeInfinity), TVector.Load(ref score[whole]));
 
         // A NaN may be lost here, but it comes back as its own weight.
-        float* lanes = stackalloc float[TVector.Count];
-        float newMax = Max(score, whole, TVector.Max(TVector.Create(max), last), lanes);
+        float newMax = Max(score, whole, TVector.Max(TVector.Create(max), last));
 
         VectorMath.ExpConstants<TVector> constants = new();
         TVector m = TVector.Create(newMax), total = TVector.Create(0);
         for (int j = 0; j < whole; j += LongSum<TVector>.KeysPerBlockPart)
             total += WeighPart(score, j, Math.Min(j + LongSum<TVector>.KeysPerBlockPart, whole), m, constants);
 
+        // Not as a vector: the next query's scores, which follow, are read next, and would wait for it.
+        float* lanes = stackalloc float[TVector.Count];
         last = VectorMath.Exp(last - m, constants);
         last.Store(ref *lanes);
         for (int i = 0; i < left; i++)
@@ -54,8 +55,7 @@ internal static unsafe class RowSoftmax<TVector>
         float max = MathF.Max(sink, OnlineSoftmax.NoMax);
         for (int j = whole; j < count; j++)
             max = MathF.Max(max, score[j]);
-        float* lanes = stackalloc float[TVector.Count];
-        max = Max(score, whole, TVector.Create(max), lanes);
+        max = Max(score, whole, TVector.Create(max));
 
         double sum = Exp(sink - max) + Sum(score, 0, whole, max) + RowSoftmax<Lanes1>.Sum(score, whole, count, max);
         Scale(score, sum == 0 ? 0 : (float)(1 / sum), score, count);
@@ -75,15 +75,13 @@ internal static unsafe class RowSoftmax<TVector>
 
     /// <summary>The maximum of whole vectors of scores and of the lanes of <paramref name="max"/>.</summary>
     [MethodImpl(MethodImplOptions.AggressiveInlining)]
-    private static float Max(float* score, int whole, TVector max, float* lanes)
+    private static float Max(float* score, int whole, TVector max)
     {
         for (int j = 0; j < whole; j += TVector.Count)
             max = TVector.Max(max, TVector.Load(ref score[j]));
-        max.Store(ref *lanes);
-        float result = *lanes;
-        for (int i = 1; i < TVector.Count; i++)
-            result = result > lanes[i] ? result : lanes[i];
-        return result;
+        Vector128<float> four = TVector.FoldMaxToFour(max);
+        four = Vector128.MaxNative(four, Vector128.Shuffle(four, Vector128.Create(2, 3, 0, 1)));
+        return Vector128.MaxNative(four, Vector128.Shuffle(four, Vector128.Create(1, 0, 3, 2))).ToScalar();
     }
 
     /// <summary>p[j] = e^(s[j] − m) in place; returns their sum, of parts in double.</summary>
