@@ -65,7 +65,7 @@ public static class AttentionReference
     {
         ScaledDotProductAttention.CheckDims(headDim, valueDim, mask);
         bool wantsLogSumExp = !logSumExp.IsEmpty;
-        AttentionCall call = CallValidation.Check<T>(
+        AttentionCall call = CallValidation.Check<T, T>(
             new(headDim, valueDim, mask, AttentionFeatures.All), query, key, value, output, outputStrides, logSumExp, wantsLogSumExp, shape, options, execution: default);
         cancellationToken.ThrowIfCancellationRequested();
         var scores = new T[shape.Batch == 0 ? 0 : call.Shape.KeyLength];

@@ -24,7 +24,7 @@ public static partial class FolderTests
 
     private static readonly Dictionary<string, string[]> MayUse = new(StringComparer.Ordinal)
     {
-        [Doors] = [Arguments, Contract, Calls, Drivers, Visibility, Threads],
+        [Doors] = [Arguments, Contract, Calls, Drivers, Blocks, Visibility, Threads],
         [Arguments] = [],
         [Layers] = [Doors, Arguments, Caches, Positions, Contract, Calls, Drivers, Products, Rows, Threads],
         [Caches] = [Doors, Arguments, Positions, Threads],

@@ -75,7 +75,7 @@ public sealed class PagedBatch : AttentionCache
     /// these have fewer than 96 tokens, where fewer than two sequences have queries, where a sequence with queries has evicted tokens, and where the options have a window,
     /// masks or ALiBi.
     /// </para>
-    /// <para>The batch keeps memory for the state of the shared pages: at most as many floats as queries, outputs and three log-sum-exps have.</para>
+    /// <para>The batch keeps memory for the state of the shared pages: at most as many floats as queries, outputs and three log-sum-exps have, and as outputs once more where these are of 16 bits.</para>
     /// </remarks>
     public bool SharesPrefix { get; set; }
 
@@ -174,7 +174,7 @@ public sealed class PagedBatch : AttentionCache
     /// Computes <c>O = softmax(scale·Q·Kᵀ + M)·V</c> over the keys and values of each sequence: as <see cref="AttentionKernel.Forward"/>, and with the same bits
     /// but where <see cref="SharesPrefix"/> is set.
     /// </summary>
-    /// <param name="query">Q, floats: [B, H, L_q, d_k], or [B, L_q, H, d_k] as the layout says, or at strides; ragged (<see cref="AttentionOptions.QueryStarts"/>) [H, T, d_k] or [T, H, d_k].</param>
+    /// <param name="query">Q: [B, H, L_q, d_k], or [B, L_q, H, d_k] as the layout says, or at strides; ragged (<see cref="AttentionOptions.QueryStarts"/>) [H, T, d_k] or [T, H, d_k].</param>
     /// <param name="output">O, written: as the queries, with d_v in place of d_k; with or without log-sum-exp.</param>
     /// <param name="queryHeads">H: a multiple of the pool's key-value heads.</param>
     /// <param name="queryLength">L_q: queries of each sequence; the most of a sequence where the batch is ragged.</param>

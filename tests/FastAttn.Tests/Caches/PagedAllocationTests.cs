@@ -1,3 +1,5 @@
+using System;
+
 using FastAttn.Tests.Fixtures;
 
 using Xunit;
@@ -82,6 +84,9 @@ public static class PagedAllocationTests
         Allocations.AreNone("some queries", () => batch.Attend(query, output, Heads, 5));
         Allocations.AreNone("one query", () => batch.Attend(query, new AttentionOutput(output, sums), Heads, 1));
         Allocations.AreNone("ragged", () => batch.Attend(query, output, Heads, 3, options: new() { QueryStarts = starts }));
+        Half[] halves = new Half[query.Length];
+        BFloat16[] bfloats = new BFloat16[output.Length];
+        Allocations.AreNone("some queries of 16 bits", () => batch.Attend(halves, bfloats, Heads, 5));
     }
 
     [Theory]

@@ -17,20 +17,23 @@ internal static class CallValidation
     private const string Query = "query", Key = "key", Value = "value", Output = "output", LogSumExp = "logSumExp", Shape = "shape", Options = "options";
 
     /// <summary>Returns the call, planned for the kernel; its pointers are all that is left to set, once buffers are pinned.</summary>
+    /// <typeparam name="TOutput">What outputs are.</typeparam>
+    /// <typeparam name="TSum">What the log-sum-exp is.</typeparam>
     /// <exception cref="ArgumentException">Something does not fit; the message says what was expected.</exception>
-    public static AttentionCall Check<TOutput>(
+    public static AttentionCall Check<TOutput, TSum>(
         in KernelTraits kernel,
         in AttentionInput query,
         in AttentionInput key,
         in AttentionInput value,
         ReadOnlySpan<TOutput> output,
         AttentionStrides? outputStrides,
-        ReadOnlySpan<TOutput> logSumExp,
+        ReadOnlySpan<TSum> logSumExp,
         bool wantsLogSumExp,
         in AttentionShape shape,
         in AttentionOptions options,
         in AttentionExecution execution)
         where TOutput : unmanaged
+        where TSum : unmanaged
     {
         AttentionCall call = CheckQueryAndKey(kernel, query, key, shape, options, execution, out ReadBuffer queries, out ReadBuffer keys, out (string Axis, int Batch, int Tokens) stored);
         (int batch, int queryTokens) = QueriesOf(shape, options);
@@ -39,13 +42,14 @@ internal static class CallValidation
         (call.Operands.OutputStrides, int written) = CheckBuffer(Output, output.Length, batch, shape.QueryHeads, queryTokens, valueDim, outputStrides, shape.Layout);
         CheckRowsApart(Output, batch, shape.QueryHeads, queryTokens, valueDim, call.Operands.OutputStrides);
         output = output[..written];
+        call.Operands.OutputElement = ElementOf<TOutput>();
 
         if (wantsLogSumExp)
         {
             int rows = CheckRows(LogSumExp, logSumExp.Length, batch, shape.QueryHeads, queryTokens);
             logSumExp = logSumExp[..rows];
             CheckApart(LogSumExp, logSumExp, queries, keys, values, options);
-            if (logSumExp.Overlaps(output))
+            if (Overlap(in Bytes(logSumExp), ByteLength(logSumExp), in Bytes(output), ByteLength(output)))
                 throw new ArgumentException("Overlaps output.", LogSumExp);
         }
 
@@ -111,6 +115,14 @@ internal static class CallValidation
         }
     }
 
+    /// <summary>What a kernel writes of a type. Outputs of other types are the reference's alone, which does not ask.</summary>
+    private static AttentionElement ElementOf<TOutput>()
+    {
+        if (typeof(TOutput) == typeof(Half))
+            return AttentionElement.Float16;
+        return typeof(TOutput) == typeof(BFloat16) ? AttentionElement.BFloat16 : AttentionElement.Float32;
+    }
+
     private static void Plan(ref AttentionCall call, in KernelTraits kernel, in AttentionExecution execution, bool wantsWeights)
     {
         if (kernel.Sizes is { } sizes)
@@ -143,8 +155,9 @@ internal static class CallValidation
         (int batch, int queryTokens) = QueriesOf(shape, options);
         stored = KeysOf(shape, options);
         call.Operands.QueryTokens = queryTokens;
-        if (query.Element != AttentionElement.Float32)
-            throw new ArgumentException($"Queries of {query.Element} are not taken: widen them to floats. Keys and values may be of any element type.", Query);
+        if (query.Element is not (AttentionElement.Float32 or AttentionElement.Float16 or AttentionElement.BFloat16))
+            throw new ArgumentException($"Queries of {query.Element} are not taken: they are numbers of {AttentionElement.Float32}, {AttentionElement.Float16} or {AttentionElement.BFloat16}. Keys and values may be of any element type.", Query);
+        call.Operands.QueryElement = query.Element;
         call.Operands.QueryStrides = CheckInput(Query, query, "batch", batch, shape.QueryHeads, queryTokens, headDim, shape.Layout, out queries);
         call.Operands.Key = CheckStored(Key, key, stored.Axis, stored.Batch, shape.KeyValueHeads, stored.Tokens, headDim, shape.Layout, out keys);
         call.Operands.PageSize = options.KeyPages.PageSize;
