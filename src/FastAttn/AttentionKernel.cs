@@ -197,7 +197,7 @@ public abstract class AttentionKernel
         in AttentionOptions options = default,
         AttentionExecution execution = default)
     {
-        AttentionCall call = CallValidation.CheckScores<float>(nameof(weights), Traits, query, key, weights, shape, options, execution);
+        CallValidation.CheckScores<float>(nameof(weights), Traits, query, key, weights, shape, options, execution, out AttentionCall call);
         Run(ref call, query, key, value: default, ref new AttentionOutput(weights).Start, logSumExp: default, options, execution.CancellationToken);
     }
 
@@ -268,8 +268,8 @@ public abstract class AttentionKernel
         bool runs)
         where TOutput : unmanaged
     {
-        AttentionCall call = CallValidation.Check<TOutput, float>(
-            Traits, query, key, value, output.ElementsAs<TOutput>(), output.Strides, output.LogSumExp, output.HasLogSumExp, shape, options, execution);
+        CallValidation.Check<TOutput, float>(
+            Traits, query, key, value, output.ElementsAs<TOutput>(), output.Strides, output.LogSumExp, output.HasLogSumExp, shape, options, execution, out AttentionCall call);
         if (runs)
             Run(ref call, query, key, value, ref output.Start, output.LogSumExp, options, execution.CancellationToken);
     }

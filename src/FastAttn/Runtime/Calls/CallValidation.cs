@@ -16,11 +16,11 @@ internal static class CallValidation
     // As in the public methods, whose parameters the messages name.
     private const string Query = "query", Key = "key", Value = "value", Output = "output", LogSumExp = "logSumExp", Shape = "shape", Options = "options";
 
-    /// <summary>Returns the call, planned for the kernel; its pointers are all that is left to set, once buffers are pinned.</summary>
+    /// <summary>Checks a call and plans it for the kernel; its pointers are all that is left to set, once buffers are pinned.</summary>
     /// <typeparam name="TOutput">What outputs are.</typeparam>
     /// <typeparam name="TSum">What the log-sum-exp is.</typeparam>
     /// <exception cref="ArgumentException">Something does not fit; the message says what was expected.</exception>
-    public static AttentionCall Check<TOutput, TSum>(
+    public static void Check<TOutput, TSum>(
         in KernelTraits kernel,
         in AttentionInput query,
         in AttentionInput key,
@@ -31,11 +31,12 @@ internal static class CallValidation
         bool wantsLogSumExp,
         in AttentionShape shape,
         in AttentionOptions options,
-        in AttentionExecution execution)
+        in AttentionExecution execution,
+        out AttentionCall call)
         where TOutput : unmanaged
         where TSum : unmanaged
     {
-        AttentionCall call = CheckQueryAndKey(kernel, query, key, shape, options, execution, out ReadBuffer queries, out ReadBuffer keys, out (string Axis, int Batch, int Tokens) stored);
+        CheckQueryAndKey(kernel, query, key, shape, options, execution, out call, out ReadBuffer queries, out ReadBuffer keys, out (string Axis, int Batch, int Tokens) stored);
         (int batch, int queryTokens) = QueriesOf(shape, options);
         int valueDim = call.Operands.ValueDim = kernel.ValueDim;
         call.Operands.Value = CheckStored(Value, value, stored.Axis, stored.Batch, shape.KeyValueHeads, stored.Tokens, valueDim, shape.Layout, out ReadBuffer values);
@@ -55,11 +56,10 @@ internal static class CallValidation
 
         CheckApart(Output, output, queries, keys, values, options);
         Plan(ref call, kernel, execution, wantsWeights: false);
-        return call;
     }
 
     /// <summary>As <see cref="Check"/>, for scores or weights, a number for each query and key, instead of outputs.</summary>
-    public static AttentionCall CheckScores<TScore>(
+    public static void CheckScores<TScore>(
         string name,
         in KernelTraits kernel,
         in AttentionInput query,
@@ -67,10 +67,11 @@ internal static class CallValidation
         ReadOnlySpan<TScore> scores,
         in AttentionShape shape,
         in AttentionOptions options,
-        in AttentionExecution execution)
+        in AttentionExecution execution,
+        out AttentionCall call)
         where TScore : unmanaged
     {
-        AttentionCall call = CheckQueryAndKey(kernel, query, key, shape, options, execution, out ReadBuffer queries, out ReadBuffer keys, out _);
+        CheckQueryAndKey(kernel, query, key, shape, options, execution, out call, out ReadBuffer queries, out ReadBuffer keys, out _);
         if ((call.Uses & AttentionFeatures.Ragged) != 0)
             throw new ArgumentException("Scores and weights are of sequences of one length; QueryStarts and KeyStarts must not be given.", Options);
         long expected = Product(name, Product(name, Product(name, shape.Batch, shape.QueryHeads), shape.QueryLength), shape.KeyLength);
@@ -82,7 +83,6 @@ internal static class CallValidation
         call.Operands.ValueDim = shape.KeyLength;
         call.Operands.OutputStrides = shape.Batch == 0 ? default : AttentionStrides.Of(AttentionLayout.BatchHeadLengthDim, shape.QueryHeads, shape.QueryLength, shape.KeyLength);
         Plan(ref call, kernel, execution, wantsWeights: true);
-        return call;
     }
 
     /// <summary>Checks the arguments of a merge; returns the strides of both outputs.</summary>
@@ -129,13 +129,15 @@ internal static class CallValidation
             call.Plan = new(sizes, kernel.NarrowSizes, call, execution.KeyBlock, ThreadBudget.Of(execution.MaxDegreeOfParallelism), wantsWeights);
     }
 
-    private static AttentionCall CheckQueryAndKey(
+    /// <summary>Checks all but the outputs and values. The call is large: whoever returns it by value copies a kilobyte.</summary>
+    private static void CheckQueryAndKey(
         in KernelTraits kernel,
         in AttentionInput query,
         in AttentionInput key,
         in AttentionShape shape,
         in AttentionOptions options,
         in AttentionExecution execution,
+        out AttentionCall call,
         out ReadBuffer queries,
         out ReadBuffer keys,
         out (string Axis, int Batch, int Tokens) stored)
@@ -146,7 +148,10 @@ internal static class CallValidation
             throw new ArgumentException($"The kernel was not declared with {missing}: add it to its Features, or call ScaledDotProductAttention.", Options);
         CheckExecution(execution);
 
-        AttentionCall call = new() { Uses = uses, Visibility = VisibilityInputs.Of(options, kernel.Mask), Scoring = ScoringInputs.Of(options, kernel.HeadDim) };
+        call = default;
+        call.Uses = uses;
+        call.Visibility = VisibilityInputs.Of(options, kernel.Mask);
+        call.Scoring = ScoringInputs.Of(options, kernel.HeadDim);
         int headDim = call.Operands.HeadDim = kernel.HeadDim;
         call.Visibility.IsSelfAttention = IsSelfAttention(shape, options);
         CheckOptions(ref call, shape, options);
@@ -162,7 +167,6 @@ internal static class CallValidation
         call.Operands.Key = CheckStored(Key, key, stored.Axis, stored.Batch, shape.KeyValueHeads, stored.Tokens, headDim, shape.Layout, out keys);
         call.Operands.PageSize = options.KeyPages.PageSize;
         call.Operands.PagesOfSequence = options.KeyPages.PagesOfSequence(shape.Batch);
-        return call;
     }
 
     /// <summary>Batch and tokens as queries and outputs have them: sequences that follow each other without padding are one axis of tokens.</summary>
