@@ -101,7 +101,7 @@ internal readonly struct CallPlan
 
         if (haveSomeFew)
         {
-            Rows = new(kernel, call, KeyBlock, Partition);
+            Rows = new(kernel, call, KeyBlock, Partition, MaxFewQueries);
             WorkspaceFloats = Rows.Tile.Floats;
         }
 

@@ -6,4 +6,5 @@ namespace FastAttn.Runtime;
 /// <param name="FirstRow">First row in the stream.</param>
 /// <param name="RowCount">Rows, at least 1.</param>
 /// <param name="Split">Which of the splits that the rows may see; 0 where their keys are not cut.</param>
-internal readonly record struct QueryTile(int Batch, int Stream, long FirstRow, int RowCount, int Split);
+/// <param name="IsFolded">Whether the stream is that of a key-value head, the rows of all query heads of its group one head after the other; else that of a query head.</param>
+internal readonly record struct QueryTile(int Batch, int Stream, long FirstRow, int RowCount, int Split, bool IsFolded);

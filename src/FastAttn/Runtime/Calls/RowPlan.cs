@@ -35,13 +35,16 @@ internal readonly struct RowPlan
     /// <param name="call">The call.</param>
     /// <param name="keyBlock">Keys in a block with queries in lanes.</param>
     /// <param name="partition">How the call is cut.</param>
+    /// <param name="maxFewQueries">The number of queries of a sequence up to which they are few.</param>
     [MethodImpl(MethodImplOptions.AggressiveOptimization)]
-    public RowPlan(in KernelSizes kernel, in AttentionCall call, int keyBlock, in TilePartition partition)
+    public RowPlan(in KernelSizes kernel, in AttentionCall call, int keyBlock, in TilePartition partition, int maxFewQueries)
     {
         KeyBlock = KeyBlockOf(keyBlock);
 
-        // There is room for the queries of a tile, in whole vectors, and for all keys where they are fewer than a block.
-        long queries = Math.Min(MaxRows, Math.Min(partition.TileRows, partition.Rows));
+        // There is room for the queries of a tile, and for those of a group that is folded beside longer sequences, in whole vectors; and for all keys where they are fewer than
+        // a block.
+        int group = call.Shape.KeyValueHeads == 0 ? 0 : call.GroupSize;
+        long queries = Math.Min(MaxRows, Math.Max(Math.Min(partition.TileRows, partition.Rows), (long)group * Math.Min(call.Shape.QueryLength, maxFewQueries)));
         int rows = (int)((queries + kernel.Lanes - 1) / kernel.Lanes * kernel.Lanes);
         Tile = new(rows, Math.Min(KeyBlock, call.Shape.KeyLength), call, partition.Splits > 1);
     }

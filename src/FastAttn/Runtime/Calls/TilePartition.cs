@@ -12,8 +12,9 @@ namespace FastAttn.Runtime;
 /// <param name="Streams">Streams of rows in a sequence: key-value heads if groups are folded, else query heads.</param>
 /// <param name="Rows">Rows in a stream: queries, times the heads of a folded group.</param>
 /// <param name="TileRows">Rows in a full tile: those of some register tiles.</param>
+/// <param name="IsFolded">Whether groups are folded.</param>
 /// <param name="Splits">Tiles of the same rows: as many as a sequence may have splits (<see cref="SplitPlan"/>). Where it has fewer, the last are empty.</param>
-internal readonly record struct TilePartition(int Batch, int Streams, long Rows, int TileRows, int Splits = 1)
+internal readonly record struct TilePartition(int Batch, int Streams, long Rows, int TileRows, bool IsFolded, int Splits = 1)
 {
     /// <summary>Cuts a call.</summary>
     /// <param name="shape">The call's sizes.</param>
@@ -22,14 +23,14 @@ internal readonly record struct TilePartition(int Batch, int Streams, long Rows,
     {
         int group = shape.KeyValueHeads == 0 ? 0 : shape.QueryHeads / shape.KeyValueHeads;
         return group > 1 && shape.QueryLength < tileRows
-            ? new(shape.Batch, shape.KeyValueHeads, (long)group * shape.QueryLength, tileRows)
-            : new(shape.Batch, shape.QueryHeads, shape.QueryLength, tileRows);
+            ? new(shape.Batch, shape.KeyValueHeads, (long)group * shape.QueryLength, tileRows, IsFolded: true)
+            : new(shape.Batch, shape.QueryHeads, shape.QueryLength, tileRows, IsFolded: false);
     }
 
     /// <summary>Rows in a stream of this sequence: fewer than <see cref="Rows"/> in a ragged batch.</summary>
     [MethodImpl(MethodImplOptions.AggressiveInlining)]
     public long RowsOf(in Sequence sequence, in AttentionShape shape) =>
-        Streams == shape.QueryHeads ? sequence.QueryLength : (long)(shape.QueryHeads / shape.KeyValueHeads) * sequence.QueryLength;
+        IsFolded ? (long)(shape.QueryHeads / shape.KeyValueHeads) * sequence.QueryLength : sequence.QueryLength;
 
     /// <summary>Tiles of a stream, each with as many splits.</summary>
     public long TilesPerStream { get; } = (Rows + TileRows - 1) / TileRows;
@@ -51,7 +52,7 @@ internal readonly record struct TilePartition(int Batch, int Streams, long Rows,
             (long stream, long tile) = DivRem(rows, TilesPerStream);
             (long batch, long head) = DivRem(stream, Streams);
             long first = (TilesPerStream - 1 - tile) * TileRows;
-            return new((int)batch, (int)head, first, (int)Math.Min(TileRows, Rows - first), (int)split);
+            return new((int)batch, (int)head, first, (int)Math.Min(TileRows, Rows - first), (int)split, IsFolded);
         }
     }
 

@@ -18,7 +18,7 @@ internal readonly struct TileRowMap
     public TileRowMap(in AttentionCall call, in QueryTile tile, in Sequence sequence)
     {
         _sequence = sequence;
-        _folded = call.Plan.Partition.Streams != call.Shape.QueryHeads;
+        _folded = tile.IsFolded;
         _ragged = (call.Uses & AttentionFeatures.Ragged) != 0;
         _keyValueHead = _folded ? tile.Stream : tile.Stream / call.GroupSize;
         _firstHead = _folded ? tile.Stream * call.GroupSize : tile.Stream;

@@ -37,6 +37,14 @@ internal sealed unsafe partial class FlashDriver<TTiles, TVector, TSpec>(TileDri
         QueryTile queries = tile with { RowCount = rowCount };
         if (call.OwnQueries(sequence) <= call.Plan.MaxFewQueries)
         {
+            if (!tile.IsFolded && call.GroupSize > 1 && sequence.QueryLength <= call.Plan.MaxFewQueries)
+            {
+                // A short sequence beside long ones, whose groups are not folded: the tile of a group's first head takes the others' rows too, so that keys are read once.
+                if (tile.Stream % call.GroupSize != 0)
+                    return;
+                queries = tile with { Stream = tile.Stream / call.GroupSize, RowCount = call.GroupSize * rowCount, IsFolded = true };
+            }
+
             RowDriver<TVector, TSpec>.Run(call, queries, sequence, splits, workspace);
             return;
         }

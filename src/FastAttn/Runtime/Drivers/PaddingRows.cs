@@ -17,8 +17,7 @@ internal static unsafe class PaddingRows
     public static void Clear(in AttentionCall call, in QueryTile tile, in Sequence sequence, long streamRows)
     {
         int padding = call.Shape.QueryLength - sequence.QueryLength;
-        TilePartition partition = call.Plan.Partition;
-        int firstHead = partition.Streams == call.Shape.QueryHeads ? tile.Stream : tile.Stream * call.GroupSize;
+        int firstHead = tile.IsFolded ? tile.Stream * call.GroupSize : tile.Stream;
         for (long row = Math.Max(tile.FirstRow - streamRows, 0); row < tile.FirstRow + tile.RowCount - streamRows; row++)
         {
             (long head, long token) = (firstHead + row / padding, sequence.QueryLength + row % padding);

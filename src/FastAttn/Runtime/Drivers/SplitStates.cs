@@ -77,7 +77,7 @@ internal readonly unsafe struct SplitStates
     public bool Complete<TVector>(in AttentionCall call, in QueryTile tile, in Sequence sequence, int splits, in RowSoftmaxState<TVector> softmax)
         where TVector : struct, ILanes<TVector>
     {
-        long first = _starts[tile.Batch] + (tile.Stream * call.Plan.Partition.RowsOf(sequence, call.Shape) + tile.FirstRow) * splits;
+        long streamRows = (tile.IsFolded ? call.GroupSize : 1L) * sequence.QueryLength, first = _starts[tile.Batch] + (tile.Stream * streamRows + tile.FirstRow) * splits;
         float* states = _states + first * _stateFloats;
         softmax.Keep(states + (long)tile.Split * _stateFloats, (long)splits * _stateFloats);
 
