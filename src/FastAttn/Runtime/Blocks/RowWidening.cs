@@ -23,7 +23,11 @@ internal readonly unsafe struct RowWidening<TVector>(BlockRows rows, int count, 
     [MethodImpl(MethodImplOptions.AggressiveOptimization)]
     public static void Widen(in StoredRows stored, int first, int count, int columns, float* destination, int copiedColumns)
     {
-        StoredElements.Visit(stored.Element, new RowWidening<TVector>(new(stored.Row(first), stored.Stride), count, columns, destination, copiedColumns));
+        RowWidening<TVector> rows = new(new(stored.Row(first), stored.Stride), count, columns, destination, copiedColumns);
+        if (stored.Element == AttentionElement.Float16 && NearHalves.AreFinite(new(stored.Row(first), stored.Stride), count, columns))
+            rows.Visit<PlainRow<StoredFiniteHalf>>();
+        else
+            StoredElements.Visit(stored.Element, rows);
         if (stored.Place == null)
             return;
         for (int i = 0; i < count; i++, destination += copiedColumns)
