@@ -137,8 +137,68 @@ public static class KeyValueQuantizer
             QuantizeGroup(rows.Slice(i * Group, Group), element, groups.Slice(i * bytes, bytes));
     }
 
+    /// <summary>
+    /// Quantizes rows to 4 bits with a scale and a minimum for each channel of 32 successive tokens (<see cref="AttentionElement.Int4"/>): <c>m = min x</c>, <c>d = (max x − m) / 15</c> over
+    /// these tokens, <c>q = (x − m) / d</c>, from 0 to 15. d and m are rounded to halves before q is computed, as in <see cref="QuantizeGroups"/>.
+    /// </summary>
+    /// <remarks>
+    /// A last group of fewer than 32 tokens has the scales of the tokens that it has. A cache that grows keeps the floats of that group, 31 rows at most, and for each token that it appends
+    /// quantizes the group again from its floats, over the group's old elements and scales. What has 32 tokens never changes.
+    /// </remarks>
+    /// <param name="rows">Rows of successive tokens, the first of which begins a group: [L, d] for one head, or [L, H_kv, d]. A cache [H_kv, L, d] takes a call for each head.</param>
+    /// <param name="dim">d: floats in a row of a head, a multiple of 32.</param>
+    /// <param name="elements">Written: a byte for every two numbers, or a longer buffer.</param>
+    /// <param name="scalesAndMinima">
+    /// Written: [⌈L/32⌉, H_kv, 2, d], for 32 tokens and a head the d of all channels, then the m of all channels (<see cref="AttentionScales.PerChannelOver32Tokens"/>), or a longer buffer.
+    /// </param>
+    /// <param name="heads">H_kv: heads in a row.</param>
+    /// <exception cref="ArgumentException">A length does not fit, a number is not finite, or a scale is larger than all finite halves.</exception>
+    public static void QuantizePerChannelOver32Tokens(ReadOnlySpan<float> rows, int dim, Span<byte> elements, Span<Half> scalesAndMinima, int heads = 1)
+    {
+        const int Tokens = AttentionInput.ScaledTokens, Group = AttentionInput.GroupLength;
+        if (dim < 1 || dim % Group != 0)
+            throw new ArgumentOutOfRangeException(nameof(dim), dim, $"Must be a multiple of {Group}.");
+        if (heads < 1 || (long)heads * dim > int.MaxValue)
+            throw new ArgumentOutOfRangeException(nameof(heads), heads, "A row has at least one head, and no more than a span can hold.");
+        int columns = heads * dim, count = CheckRows(rows, columns, nameof(dim)), groups = (int)((count + (Tokens - 1L)) / Tokens);
+        CheckLength(nameof(elements), elements.Length, rows.Length / 2);
+        CheckLength(nameof(scalesAndMinima), scalesAndMinima.Length, 2L * groups * columns);
+        Span<float> min = stackalloc float[Group], max = stackalloc float[Group];
+        for (int group = 0; group < groups; group++)
+        {
+            for (int c = 0; c < columns; c += Group)
+            {
+                FindRanges(RowsOf(rows, group), c, columns, min, max);
+                for (int i = 0; i < Group; i++)
+                {
+                    (Half scale, Half least) = ScaleOf(min[i], max[i]);
+                    if (!Half.IsFinite(scale) || !Half.IsFinite(least))
+                        throw new ArgumentException($"Channel {c + i} has numbers among the {Tokens} tokens from {group * Tokens} on whose scale or minimum is larger than all finite halves.", nameof(rows));
+                }
+            }
+        }
+
+        for (int group = 0; group < groups; group++)
+        {
+            for (int c = 0; c < columns; c += Group)
+            {
+                FindRanges(RowsOf(rows, group), c, columns, min, max);
+                Span<Half> scales = scalesAndMinima[(2 * (group * columns + c / dim * dim) + c % dim)..];
+                for (int i = 0; i < Group; i++)
+                    (scales[i], scales[dim + i]) = ScaleOf(min[i], max[i]);
+                ToNibbles(RowsOf(rows, group), c, columns, scales[..Group], scales.Slice(dim, Group), elements[(int)((long)group * Tokens * columns / 2)..]);
+            }
+        }
+
+        ReadOnlySpan<float> RowsOf(ReadOnlySpan<float> rows, int group)
+        {
+            int first = group * Tokens;
+            return rows.Slice(first * columns, Math.Min(Tokens, count - first) * columns);
+        }
+    }
+
     /// <summary>Whether a type is one of integers, which take no NaN and ±∞.</summary>
-    internal static bool IsInteger(AttentionElement element) => element == AttentionElement.Int8 || AttentionInput.IsInGroups(element);
+    internal static bool IsInteger(AttentionElement element) => element == AttentionElement.Int8 || AttentionInput.AreReadTogether(element);
 
     /// <summary>Why numbers cannot be kept as elements of a type; null where they can.</summary>
     /// <param name="rows">The numbers, whole groups of them where the type has groups.</param>
@@ -190,9 +250,77 @@ public static class KeyValueQuantizer
         foreach (float number in x)
             (min, max) = (MathF.Min(min, number), MathF.Max(max, number));
 
+        return ScaleOf(min, max);
+    }
+
+    /// <summary>The scale and the minimum of 4-bit integers.</summary>
+    private static (Half Scale, Half Min) ScaleOf(float min, float max)
+    {
         // In double: the difference of two floats may be no finite float.
         double range = (double)max - min;
         return (LargeEnough((Half)(range / MaxNibble), range, MaxNibble), (Half)min);
+    }
+
+    /// <summary>The least and the largest numbers of some columns.</summary>
+    /// <param name="rows">The rows.</param>
+    /// <param name="first">The first column.</param>
+    /// <param name="columns">Columns of a row.</param>
+    /// <param name="min">Written, a number for each column.</param>
+    /// <param name="max">Written, likewise.</param>
+    private static void FindRanges(ReadOnlySpan<float> rows, int first, int columns, Span<float> min, Span<float> max)
+    {
+        rows.Slice(first, min.Length).CopyTo(min);
+        min.CopyTo(max);
+        for (int row = columns; row < rows.Length; row += columns)
+        {
+            ReadOnlySpan<float> x = rows.Slice(row + first, min.Length);
+            for (int c = 0; c < x.Length; c += Vector<float>.Count)
+            {
+                var numbers = new Vector<float>(x[c..]);
+                Vector.Min(new Vector<float>(min[c..]), numbers).CopyTo(min[c..]);
+                Vector.Max(new Vector<float>(max[c..]), numbers).CopyTo(max[c..]);
+            }
+        }
+    }
+
+    /// <summary>q of 32 columns: 16 bytes of each row.</summary>
+    /// <param name="rows">The rows.</param>
+    /// <param name="first">The first column.</param>
+    /// <param name="columns">Columns of a row.</param>
+    /// <param name="scales">The scales of the columns.</param>
+    /// <param name="minima">Their minima.</param>
+    /// <param name="elements">Written: q of the rows.</param>
+    private static void ToNibbles(ReadOnlySpan<float> rows, int first, int columns, ReadOnlySpan<Half> scales, ReadOnlySpan<Half> minima, Span<byte> elements)
+    {
+        const int Group = AttentionInput.GroupLength;
+        Span<double> d = stackalloc double[Group], m = stackalloc double[Group];
+        Span<int> q = stackalloc int[Group];
+        for (int c = 0; c < Group; c++)
+        {
+            // A scale of 0 is replaced by ∞, so that the quotient is 0.
+            (d[c], m[c]) = (scales[c] == Half.Zero ? double.PositiveInfinity : (double)scales[c], (double)minima[c]);
+        }
+
+        for (int row = 0; row < rows.Length; row += columns)
+        {
+            ReadOnlySpan<float> x = rows.Slice(row + first, Group);
+            for (int c = 0; c < Group; c += Vector<float>.Count)
+            {
+                Vector.Widen(new Vector<float>(x[c..]), out Vector<double> lower, out Vector<double> upper);
+                int next = c + Vector<double>.Count;
+                Vector.ConvertToInt32(Vector.Narrow(Rounded(lower, d[c..], m[c..]), Rounded(upper, d[next..], m[next..]))).CopyTo(q[c..]);
+            }
+
+            Span<byte> bytes = elements.Slice((row + first) / 2, Group / 2);
+            for (int i = 0; i < bytes.Length; i++)
+                bytes[i] = (byte)(q[i] | q[i + bytes.Length] << 4);
+        }
+
+        static Vector<double> Rounded(Vector<double> x, ReadOnlySpan<double> d, ReadOnlySpan<double> m)
+        {
+            Vector<double> rounded = Vector.Round((x - new Vector<double>(m)) / new Vector<double>(d), MidpointRounding.ToEven);
+            return Vector.Min(Vector.Max(rounded, Vector<double>.Zero), new Vector<double>(MaxNibble));
+        }
     }
 
     private static float MaxAbsolute(ReadOnlySpan<float> x)

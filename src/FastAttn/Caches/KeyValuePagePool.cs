@@ -171,6 +171,12 @@ public sealed class KeyValuePagePool : IDisposable
     {
         if (!Enum.IsDefined(element))
             throw new ArgumentOutOfRangeException(name, element, "The element type is not one that pages are kept in.");
+        if (element == AttentionElement.Int4)
+        {
+            throw new ArgumentOutOfRangeException(
+                name, element, $"Pools keep no {nameof(AttentionElement.Int4)}, whose scales change while 32 tokens are appended: take {nameof(AttentionElement.Int4Group32)}, or pages of your own with KeyPages.");
+        }
+
         if (AttentionInput.IsInGroups(element) && dim % AttentionInput.GroupLength != 0)
             throw new ArgumentOutOfRangeException(dimName, dim, $"Elements in groups of {AttentionInput.GroupLength} need a dimension that is a multiple of it.");
     }

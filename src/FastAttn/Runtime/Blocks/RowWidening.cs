@@ -23,6 +23,12 @@ internal readonly unsafe struct RowWidening<TVector>(BlockRows rows, int count, 
     [MethodImpl(MethodImplOptions.AggressiveOptimization)]
     public static void Widen(in StoredRows stored, int first, int count, int columns, float* destination, int copiedColumns)
     {
+        if (stored.Element == AttentionElement.Int4)
+        {
+            Int4Widening<TVector>.Widen(stored, first, count, columns, destination, copiedColumns);
+            return;
+        }
+
         StoredElements.Visit(stored.Element, new RowWidening<TVector>(new(stored.Row(first), stored.Stride), count, columns, destination, copiedColumns));
         if (stored.Place == null)
             return;
