@@ -163,16 +163,15 @@ public static class KeyValueQuantizer
         int columns = heads * dim, count = CheckRows(rows, columns, nameof(dim)), groups = (int)((count + (Tokens - 1L)) / Tokens);
         CheckLength(nameof(elements), elements.Length, rows.Length / 2);
         CheckLength(nameof(scalesAndMinima), scalesAndMinima.Length, 2L * groups * columns);
-        Span<float> min = stackalloc float[Group], max = stackalloc float[Group];
+        Span<Half> scales = stackalloc Half[Group], minima = stackalloc Half[Group];
         for (int group = 0; group < groups; group++)
         {
             for (int c = 0; c < columns; c += Group)
             {
-                FindRanges(RowsOf(rows, group), c, columns, min, max);
+                ChannelRounding.FindRanges(RowsOf(rows, group), c, columns, scales, minima);
                 for (int i = 0; i < Group; i++)
                 {
-                    (Half scale, Half least) = ScaleOf(min[i], max[i]);
-                    if (!Half.IsFinite(scale) || !Half.IsFinite(least))
+                    if (!Half.IsFinite(scales[i]) || !Half.IsFinite(minima[i]))
                         throw new ArgumentException($"Channel {c + i} has numbers among the {Tokens} tokens from {group * Tokens} on whose scale or minimum is larger than all finite halves.", nameof(rows));
                 }
             }
@@ -180,13 +179,14 @@ public static class KeyValueQuantizer
 
         for (int group = 0; group < groups; group++)
         {
+            ReadOnlySpan<float> x = RowsOf(rows, group);
             for (int c = 0; c < columns; c += Group)
             {
-                FindRanges(RowsOf(rows, group), c, columns, min, max);
-                Span<Half> scales = scalesAndMinima[(2 * (group * columns + c / dim * dim) + c % dim)..];
-                for (int i = 0; i < Group; i++)
-                    (scales[i], scales[dim + i]) = ScaleOf(min[i], max[i]);
-                ToNibbles(RowsOf(rows, group), c, columns, scales[..Group], scales.Slice(dim, Group), elements[(int)((long)group * Tokens * columns / 2)..]);
+                Span<Half> written = scalesAndMinima[(2 * (group * columns + c / dim * dim) + c % dim)..];
+                scales = written[..Group];
+                minima = written.Slice(dim, Group);
+                ChannelRounding.FindRanges(x, c, columns, scales, minima);
+                ChannelRounding.Round(x, c, columns, scales, minima, elements[(int)((long)group * Tokens * columns / 2)..]);
             }
         }
 
@@ -254,73 +254,11 @@ public static class KeyValueQuantizer
     }
 
     /// <summary>The scale and the minimum of 4-bit integers.</summary>
-    private static (Half Scale, Half Min) ScaleOf(float min, float max)
+    internal static (Half Scale, Half Min) ScaleOf(float min, float max)
     {
         // In double: the difference of two floats may be no finite float.
         double range = (double)max - min;
         return (LargeEnough((Half)(range / MaxNibble), range, MaxNibble), (Half)min);
-    }
-
-    /// <summary>The least and the largest numbers of some columns.</summary>
-    /// <param name="rows">The rows.</param>
-    /// <param name="first">The first column.</param>
-    /// <param name="columns">Columns of a row.</param>
-    /// <param name="min">Written, a number for each column.</param>
-    /// <param name="max">Written, likewise.</param>
-    private static void FindRanges(ReadOnlySpan<float> rows, int first, int columns, Span<float> min, Span<float> max)
-    {
-        rows.Slice(first, min.Length).CopyTo(min);
-        min.CopyTo(max);
-        for (int row = columns; row < rows.Length; row += columns)
-        {
-            ReadOnlySpan<float> x = rows.Slice(row + first, min.Length);
-            for (int c = 0; c < x.Length; c += Vector<float>.Count)
-            {
-                var numbers = new Vector<float>(x[c..]);
-                Vector.Min(new Vector<float>(min[c..]), numbers).CopyTo(min[c..]);
-                Vector.Max(new Vector<float>(max[c..]), numbers).CopyTo(max[c..]);
-            }
-        }
-    }
-
-    /// <summary>q of 32 columns: 16 bytes of each row.</summary>
-    /// <param name="rows">The rows.</param>
-    /// <param name="first">The first column.</param>
-    /// <param name="columns">Columns of a row.</param>
-    /// <param name="scales">The scales of the columns.</param>
-    /// <param name="minima">Their minima.</param>
-    /// <param name="elements">Written: q of the rows.</param>
-    private static void ToNibbles(ReadOnlySpan<float> rows, int first, int columns, ReadOnlySpan<Half> scales, ReadOnlySpan<Half> minima, Span<byte> elements)
-    {
-        const int Group = AttentionInput.GroupLength;
-        Span<double> d = stackalloc double[Group], m = stackalloc double[Group];
-        Span<int> q = stackalloc int[Group];
-        for (int c = 0; c < Group; c++)
-        {
-            // A scale of 0 is replaced by ∞, so that the quotient is 0.
-            (d[c], m[c]) = (scales[c] == Half.Zero ? double.PositiveInfinity : (double)scales[c], (double)minima[c]);
-        }
-
-        for (int row = 0; row < rows.Length; row += columns)
-        {
-            ReadOnlySpan<float> x = rows.Slice(row + first, Group);
-            for (int c = 0; c < Group; c += Vector<float>.Count)
-            {
-                Vector.Widen(new Vector<float>(x[c..]), out Vector<double> lower, out Vector<double> upper);
-                int next = c + Vector<double>.Count;
-                Vector.ConvertToInt32(Vector.Narrow(Rounded(lower, d[c..], m[c..]), Rounded(upper, d[next..], m[next..]))).CopyTo(q[c..]);
-            }
-
-            Span<byte> bytes = elements.Slice((row + first) / 2, Group / 2);
-            for (int i = 0; i < bytes.Length; i++)
-                bytes[i] = (byte)(q[i] | q[i + bytes.Length] << 4);
-        }
-
-        static Vector<double> Rounded(Vector<double> x, ReadOnlySpan<double> d, ReadOnlySpan<double> m)
-        {
-            Vector<double> rounded = Vector.Round((x - new Vector<double>(m)) / new Vector<double>(d), MidpointRounding.ToEven);
-            return Vector.Min(Vector.Max(rounded, Vector<double>.Zero), new Vector<double>(MaxNibble));
-        }
     }
 
     private static float MaxAbsolute(ReadOnlySpan<float> x)

@@ -131,15 +131,21 @@ public static class QuantizerTests
         byte[] elements = new byte[rows.Length / 2];
         Half[] scales = new Half[(tokens + 31) / 32 * 2 * Dim];
         KeyValueQuantizer.QuantizePerChannelOver32Tokens(rows, Dim, elements, scales);
-        for (int i = 0; i < rows.Length; i++)
+        for (int group = 0; group < (tokens + 31) / 32; group++)
         {
-            int token = i / Dim, c = i % Dim, group = token / 32;
-            float[] channel = [.. Enumerable.Range(32 * group, Math.Min(32, tokens - 32 * group)).Select(j => rows[j * Dim + c])];
-            double d = (double)scales[group * 2 * Dim + c], m = (double)scales[group * 2 * Dim + Dim + c], range = (double)channel.Max() - channel.Min();
-            Assert.Equal((double)(Half)channel.Min(), m);
-            Assert.InRange(Math.Abs(d - range / 15), 0, Math.Max(range / 15 / 2048, 1.0 / (1 << 24)));
-            int pair = elements[token * Dim / 2 + c / 32 * 16 + c % 16], q = c % 32 < 16 ? pair & 15 : pair >> 4;
-            Assert.Equal(d == 0 ? 0 : Math.Clamp(Math.Round((rows[i] - m) / d), 0, 15), q);
+            for (int c = 0; c < Dim; c++)
+            {
+                double[] channel = [.. Enumerable.Range(32 * group, Math.Min(32, tokens - 32 * group)).Select(j => (double)rows[j * Dim + c])];
+                Half m = (Half)channel.Min(), d = (Half)((channel.Max() - channel.Min()) / 15);
+                if (channel.Max() > channel.Min() && channel.Max() - channel.Min() >= 15.5 * (double)d)
+                    d = Half.BitIncrement(d);
+                Assert.Equal((d, m), (scales[group * 2 * Dim + c], scales[group * 2 * Dim + Dim + c]));
+                for (int i = 0; i < channel.Length; i++)
+                {
+                    int pair = elements[(32 * group + i) * Dim / 2 + c / 32 * 16 + c % 16];
+                    Assert.Equal(d == Half.Zero ? 0 : (int)Math.Clamp(Math.Round((channel[i] - (double)m) / (double)d), 0, 15), c % 32 < 16 ? pair & 15 : pair >> 4);
+                }
+            }
         }
     }
 
