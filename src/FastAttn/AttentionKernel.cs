@@ -1,5 +1,6 @@
 using System;
 using System.ComponentModel;
+using System.Runtime.CompilerServices;
 using System.Threading;
 
 using FastAttn.Runtime;
@@ -146,9 +147,7 @@ public abstract class AttentionKernel
         in AttentionOptions options = default,
         AttentionExecution execution = default)
     {
-        AttentionCall call = CallValidation.Check<float>(
-            Traits, query, key, value, output.Elements, output.Strides, output.LogSumExp, output.HasLogSumExp, shape, options, execution);
-        Run(ref call, query, key, value, output.Elements, output.LogSumExp, options, execution.CancellationToken);
+        Call(query, key, value, output, shape, options, execution, runs: true);
     }
 
     /// <summary>
@@ -198,9 +197,19 @@ public abstract class AttentionKernel
         in AttentionOptions options = default,
         AttentionExecution execution = default)
     {
-        AttentionCall call = CallValidation.CheckScores<float>(nameof(weights), Traits, query, key, weights, shape, options, execution);
-        Run(ref call, query, key, value: default, weights, logSumExp: default, options, execution.CancellationToken);
+        CallValidation.CheckScores<float>(nameof(weights), Traits, query, key, weights, shape, options, execution, out AttentionCall call);
+        Run(ref call, query, key, value: default, ref new AttentionOutput(weights).Start, logSumExp: default, options, execution.CancellationToken);
     }
+
+    /// <summary>Throws where <see cref="Forward"/> would before it writes.</summary>
+    internal void Check(
+        in AttentionInput query,
+        in AttentionInput key,
+        in AttentionInput value,
+        in AttentionOutput output,
+        in AttentionShape shape,
+        in AttentionOptions options,
+        in AttentionExecution execution) => Call(query, key, value, output, shape, options, execution, runs: false);
 
     /// <summary>Implemented by emitted kernels.</summary>
     /// <param name="instructionSet">One that this process can run.</param>
@@ -222,24 +231,67 @@ public abstract class AttentionKernel
     private PlatformNotSupportedException NotEmitted(InstructionSet instructionSet) =>
         new($"{GetType().Name} has no code for {instructionSet}: the project that declares it emits other instruction sets (its PlatformTarget or FastAttnInstructionSets).");
 
+    /// <summary>Checks a call, by what its outputs are, and runs it or not.</summary>
+    [MethodImpl(MethodImplOptions.AggressiveInlining)]
+    private void Call(
+        in AttentionInput query,
+        in AttentionInput key,
+        in AttentionInput value,
+        in AttentionOutput output,
+        in AttentionShape shape,
+        in AttentionOptions options,
+        in AttentionExecution execution,
+        bool runs)
+    {
+        switch (output.Element)
+        {
+            case AttentionElement.Float16:
+                Call<Half>(query, key, value, output, shape, options, execution, runs);
+                break;
+            case AttentionElement.BFloat16:
+                Call<BFloat16>(query, key, value, output, shape, options, execution, runs);
+                break;
+            default:
+                Call<float>(query, key, value, output, shape, options, execution, runs);
+                break;
+        }
+    }
+
+    private void Call<TOutput>(
+        in AttentionInput query,
+        in AttentionInput key,
+        in AttentionInput value,
+        in AttentionOutput output,
+        in AttentionShape shape,
+        in AttentionOptions options,
+        in AttentionExecution execution,
+        bool runs)
+        where TOutput : unmanaged
+    {
+        CallValidation.Check<TOutput, float>(
+            Traits, query, key, value, output.ElementsAs<TOutput>(), output.Strides, output.LogSumExp, output.HasLogSumExp, shape, options, execution, out AttentionCall call);
+        if (runs)
+            Run(ref call, query, key, value, ref output.Start, output.LogSumExp, options, execution.CancellationToken);
+    }
+
     /// <summary>Pins what a checked call reads and writes, and shares its tiles out.</summary>
     private unsafe void Run(
         ref AttentionCall call,
         in AttentionInput query,
         in AttentionInput key,
         in AttentionInput value,
-        Span<float> output,
+        ref byte output,
         Span<float> logSumExp,
         in AttentionOptions options,
         CancellationToken cancellation)
     {
-        fixed (byte* q = &query.Start, k = &key.Start, v = &value.Start, keyScales = &key.Scales.Start, valueScales = &value.Scales.Start)
-        fixed (float* o = output, lse = logSumExp, slopes = options.AlibiSlopes, sinks = options.Sinks)
+        fixed (byte* q = &query.Start, k = &key.Start, v = &value.Start, o = &output, keyScales = &key.Scales.Start, valueScales = &value.Scales.Start)
+        fixed (float* lse = logSumExp, slopes = options.AlibiSlopes, sinks = options.Sinks)
         fixed (int* keyLengths = options.KeyLengths, queryLengths = options.QueryLengths, positionOffsets = options.PositionOffsets, queryStarts = options.QueryStarts, keyStarts = options.KeyStarts, pages = options.KeyPages.Table)
         fixed (AttentionCall* pinned = &call)
         fixed (byte* floats = &options.MaskOf(MaskElement.Float).Start, bytes = &options.MaskOf(MaskElement.Byte).Start, bits = &options.MaskOf(MaskElement.Bit).Start)
         {
-            call.Operands.Query = (float*)q;
+            call.Operands.Query = q;
             call.Operands.Key.Start = k;
             call.Operands.Value.Start = v;
             call.Operands.Key.Scales = keyScales;

@@ -1,5 +1,6 @@
 using System;
 using System.Numerics;
+using System.Runtime.CompilerServices;
 using System.Runtime.InteropServices;
 
 using FastAttn.Runtime;
@@ -9,41 +10,102 @@ namespace FastAttn;
 /// <summary>
 /// Where a call writes its output and, if wanted, the logarithm of each query's softmax denominator. Both together are the state of a
 /// softmax over some of the keys: states over disjoint sets of keys merge to the state over their union (arXiv 2501.01005, §2.2).
-/// Arrays and spans convert to an output without log-sum-exp.
+/// Arrays and spans convert to an output without log-sum-exp. Outputs are floats, halves or bfloat16 numbers. What is of 16 bits is rounded once, to nearest, ties to even, from
+/// the floats that else were the output: all arithmetic is float32, and the log-sum-exp is a float.
 /// </summary>
 /// <remarks>Buffers may be longer than needed, as pooled arrays are; what is after the needed elements is left alone.</remarks>
 public readonly ref struct AttentionOutput
 {
-    /// <summary>An output in the order of the shape's <see cref="AttentionShape.Layout"/>.</summary>
-    /// <param name="elements">O, written: [B, H, L_q, d_v] or [B, L_q, H, d_v]. Must not overlap another buffer.</param>
-    public AttentionOutput(Span<float> elements) => Elements = elements;
+    private readonly ref byte _start;
 
-    /// <summary>An output and its log-sum-exp.</summary>
+    // Where numbers without a type of their own may be any of the three, as in a collection expression, they are floats.
+    /// <summary>An output of floats in the order of the shape's <see cref="AttentionShape.Layout"/>.</summary>
+    /// <param name="elements">O, written: [B, H, L_q, d_v] or [B, L_q, H, d_v]. Must not overlap another buffer.</param>
+    [OverloadResolutionPriority(1)]
+    public AttentionOutput(Span<float> elements)
+        : this(ref FirstOf(elements), elements.Length, AttentionElement.Float32, strides: null)
+    {
+    }
+
+    /// <summary>An output of floats and its log-sum-exp.</summary>
     /// <param name="elements">O, written: [B, H, L_q, d_v] or [B, L_q, H, d_v], or as <paramref name="strides"/> say. Must not overlap another buffer.</param>
     /// <param name="logSumExp">
     /// <c>LSE = ln(Σ_j exp(s_j) + exp(sink))</c> of each query, over the scores <c>s</c> of the keys that it sees, after all that changes them. Written:
     /// [B, H, L_q], or [H, T] of ragged batches, always contiguous; −∞ for a query that sees no key and has no sink.
     /// </param>
     /// <param name="strides">Where the rows of O stand; null for the shape's layout.</param>
+    [OverloadResolutionPriority(1)]
     public AttentionOutput(Span<float> elements, Span<float> logSumExp, AttentionStrides? strides = null)
+        : this(ref FirstOf(elements), elements.Length, AttentionElement.Float32, strides)
     {
-        Elements = elements;
         LogSumExp = logSumExp;
-        Strides = strides;
         HasLogSumExp = true;
     }
 
-    /// <summary>An output whose rows stand at strides.</summary>
+    /// <summary>An output of floats whose rows stand at strides.</summary>
     /// <param name="elements">O, written. Must not overlap another buffer.</param>
     /// <param name="strides">Where its rows stand; they must not overlap.</param>
+    [OverloadResolutionPriority(1)]
     public AttentionOutput(Span<float> elements, AttentionStrides strides)
+        : this(ref FirstOf(elements), elements.Length, AttentionElement.Float32, strides)
     {
-        Elements = elements;
+    }
+
+    /// <summary>An output of halves, in the order of the shape's <see cref="AttentionShape.Layout"/> where no strides are given.</summary>
+    /// <param name="elements">O, written. Must not overlap another buffer.</param>
+    /// <param name="strides">Where its rows stand, in elements; null for the shape's layout. They must not overlap.</param>
+    public AttentionOutput(Span<Half> elements, AttentionStrides? strides = null)
+        : this(ref FirstOf(elements), elements.Length, AttentionElement.Float16, strides)
+    {
+    }
+
+    /// <summary>An output of halves and its log-sum-exp, which is a float.</summary>
+    /// <param name="elements">O, written. Must not overlap another buffer.</param>
+    /// <param name="logSumExp">LSE, written, as where outputs are floats.</param>
+    /// <param name="strides">Where the rows of O stand, in elements; null for the shape's layout.</param>
+    public AttentionOutput(Span<Half> elements, Span<float> logSumExp, AttentionStrides? strides = null)
+        : this(ref FirstOf(elements), elements.Length, AttentionElement.Float16, strides)
+    {
+        LogSumExp = logSumExp;
+        HasLogSumExp = true;
+    }
+
+    /// <summary>An output of bfloat16 numbers, in the order of the shape's <see cref="AttentionShape.Layout"/> where no strides are given.</summary>
+    /// <param name="elements">O, written. Must not overlap another buffer.</param>
+    /// <param name="strides">Where its rows stand, in elements; null for the shape's layout. They must not overlap.</param>
+    public AttentionOutput(Span<BFloat16> elements, AttentionStrides? strides = null)
+        : this(ref FirstOf(elements), elements.Length, AttentionElement.BFloat16, strides)
+    {
+    }
+
+    /// <summary>An output of bfloat16 numbers and its log-sum-exp, which is a float.</summary>
+    /// <param name="elements">O, written. Must not overlap another buffer.</param>
+    /// <param name="logSumExp">LSE, written, as where outputs are floats.</param>
+    /// <param name="strides">Where the rows of O stand, in elements; null for the shape's layout.</param>
+    public AttentionOutput(Span<BFloat16> elements, Span<float> logSumExp, AttentionStrides? strides = null)
+        : this(ref FirstOf(elements), elements.Length, AttentionElement.BFloat16, strides)
+    {
+        LogSumExp = logSumExp;
+        HasLogSumExp = true;
+    }
+
+    private AttentionOutput(ref byte start, int length, AttentionElement element, AttentionStrides? strides)
+    {
+        _start = ref start;
+        Length = length;
+        Element = element;
         Strides = strides;
     }
 
-    /// <summary>O.</summary>
-    public Span<float> Elements { get; }
+    /// <summary>Elements in the buffer of O.</summary>
+    public int Length { get; }
+
+    /// <summary>What they are: <see cref="AttentionElement.Float32"/>, <see cref="AttentionElement.Float16"/> or <see cref="AttentionElement.BFloat16"/>.</summary>
+    public AttentionElement Element { get; }
+
+    /// <summary>O, where it is floats.</summary>
+    /// <exception cref="InvalidOperationException">It is not floats (<see cref="Element"/>).</exception>
+    public Span<float> Elements => Element == AttentionElement.Float32 ? ElementsAs<float>() : throw new InvalidOperationException($"The output is of {Element}, not of floats.");
 
     /// <summary>LSE; empty where it is not wanted.</summary>
     public Span<float> LogSumExp { get; }
@@ -54,15 +116,32 @@ public readonly ref struct AttentionOutput
     /// <summary>Whether the log-sum-exp is wanted, be it empty.</summary>
     internal bool HasLogSumExp { get; }
 
-    private StateBuffers Buffers => new(Elements, Strides, LogSumExp, HasLogSumExp);
+    /// <summary>The first byte; null without elements.</summary>
+    internal ref byte Start => ref _start;
 
     /// <summary>An output without log-sum-exp, in the order of the shape's layout.</summary>
     /// <param name="elements">O, written.</param>
-    public static implicit operator AttentionOutput(float[]? elements) => new(elements);
+    public static implicit operator AttentionOutput(float[]? elements) => new((Span<float>)elements);
 
     /// <summary>An output without log-sum-exp, in the order of the shape's layout.</summary>
     /// <param name="elements">O, written.</param>
     public static implicit operator AttentionOutput(Span<float> elements) => new(elements);
+
+    /// <summary>An output of halves without log-sum-exp, in the order of the shape's layout.</summary>
+    /// <param name="elements">O, written.</param>
+    public static implicit operator AttentionOutput(Half[]? elements) => new((Span<Half>)elements);
+
+    /// <summary>An output of halves without log-sum-exp, in the order of the shape's layout.</summary>
+    /// <param name="elements">O, written.</param>
+    public static implicit operator AttentionOutput(Span<Half> elements) => new(elements);
+
+    /// <summary>An output of bfloat16 numbers without log-sum-exp, in the order of the shape's layout.</summary>
+    /// <param name="elements">O, written.</param>
+    public static implicit operator AttentionOutput(BFloat16[]? elements) => new((Span<BFloat16>)elements);
+
+    /// <summary>An output of bfloat16 numbers without log-sum-exp, in the order of the shape's layout.</summary>
+    /// <param name="elements">O, written.</param>
+    public static implicit operator AttentionOutput(Span<BFloat16> elements) => new(elements);
 
     /// <summary>
     /// Merges another state into this one: <c>LSE = ln(e^LSE₁ + e^LSE₂)</c> and <c>O = e^(LSE₁−LSE)·O₁ + e^(LSE₂−LSE)·O₂</c>
@@ -84,12 +163,12 @@ public readonly ref struct AttentionOutput
     /// </para>
     /// </remarks>
     /// <exception cref="ArgumentException">
-    /// A length, stride or size does not fit, one of the states has no log-sum-exp, or buffers overlap; the message names this state's buffers
+    /// A length, stride or size does not fit, one of the states has no log-sum-exp or an output that is not floats, or buffers overlap; the message names this state's buffers
     /// <c>this</c>, and nothing has been written.
     /// </exception>
     public void Merge(AttentionOutput other, AttentionShape shape, int valueDim)
     {
-        (AttentionStrides strides, AttentionStrides otherStrides) = CallValidation.CheckStates(Buffers, other.Buffers, shape, valueDim);
+        (AttentionStrides strides, AttentionStrides otherStrides) = CallValidation.CheckStates(BuffersOf("this"), other.BuffersOf(nameof(other)), shape, valueDim);
         int rows = shape.Batch * shape.QueryHeads * shape.QueryLength;
         for (int row = 0; row < rows; row++)
         {
@@ -101,6 +180,18 @@ public readonly ref struct AttentionOutput
                 elements.Slice((int)(b * strides.Batch + h * strides.Head + i * strides.Length), valueDim);
         }
     }
+
+    /// <summary>The elements as what they are.</summary>
+    internal Span<T> ElementsAs<T>()
+        where T : unmanaged => MemoryMarshal.CreateSpan(ref Unsafe.As<byte, T>(ref _start), Length);
+
+    private static ref byte FirstOf<T>(Span<T> elements)
+        where T : unmanaged => ref Unsafe.As<T, byte>(ref MemoryMarshal.GetReference(elements));
+
+    /// <summary>The buffers of a state that is merged.</summary>
+    private StateBuffers BuffersOf(string name) => Element == AttentionElement.Float32
+        ? new(ElementsAs<float>(), Strides, LogSumExp, HasLogSumExp)
+        : throw new ArgumentException($"The output is of {Element}: states merge as floats, since what is rounded to 16 bits is no state any more.", name);
 
     private static float MergeRow(Span<float> output, float logSumExp, ReadOnlySpan<float> otherOutput, float otherLogSumExp)
     {

@@ -65,8 +65,8 @@ public static class AttentionReference
     {
         ScaledDotProductAttention.CheckDims(headDim, valueDim, mask);
         bool wantsLogSumExp = !logSumExp.IsEmpty;
-        AttentionCall call = CallValidation.Check<T>(
-            new(headDim, valueDim, mask, AttentionFeatures.All), query, key, value, output, outputStrides, logSumExp, wantsLogSumExp, shape, options, execution: default);
+        CallValidation.Check<T, T>(
+            new(headDim, valueDim, mask, AttentionFeatures.All), query, key, value, output, outputStrides, logSumExp, wantsLogSumExp, shape, options, execution: default, out AttentionCall call);
         cancellationToken.ThrowIfCancellationRequested();
         var scores = new T[shape.Batch == 0 ? 0 : call.Shape.KeyLength];
         float[] queryRow = new float[headDim], keyRow = new float[headDim], valueRow = new float[valueDim];
@@ -164,7 +164,7 @@ public static class AttentionReference
         if (stage is < AttentionScoreStage.Scaled or > AttentionScoreStage.Probabilities)
             throw new ArgumentOutOfRangeException(nameof(stage), stage, "The stage is not defined.");
 
-        AttentionCall call = CallValidation.CheckScores<T>(nameof(scores), new(headDim, headDim, mask, AttentionFeatures.All), query, key, scores, shape, options, execution: default);
+        CallValidation.CheckScores<T>(nameof(scores), new(headDim, headDim, mask, AttentionFeatures.All), query, key, scores, shape, options, execution: default, out AttentionCall call);
         float[] queryRow = new float[headDim], keyRow = new float[headDim];
         for (int b = 0; b < shape.Batch; b++)
         {

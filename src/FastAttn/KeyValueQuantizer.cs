@@ -3,6 +3,8 @@ using System.Numerics;
 using System.Runtime.CompilerServices;
 using System.Runtime.InteropServices;
 
+using FastAttn.Runtime;
+
 namespace FastAttn;
 
 /// <summary>
@@ -31,12 +33,7 @@ public static class KeyValueQuantizer
     public static void ConvertToHalf(ReadOnlySpan<float> source, Span<Half> destination)
     {
         CheckLength(nameof(destination), destination.Length, source.Length);
-        Span<ushort> bits = MemoryMarshal.Cast<Half, ushort>(destination);
-        int i = 0, step = 2 * Vector<float>.Count;
-        for (; i + step <= source.Length; i += step)
-            Vector.Narrow(ToHalves(new Vector<float>(source[i..])), ToHalves(new Vector<float>(source[(i + Vector<float>.Count)..]))).CopyTo(bits[i..]);
-        for (; i < source.Length; i++)
-            destination[i] = (Half)source[i];
+        RowRounding.ToHalf(source, destination);
     }
 
     /// <summary>Rounds to bfloat16. Magnitudes that round past the largest finite number become ±∞; NaN stays NaN.</summary>
@@ -46,12 +43,7 @@ public static class KeyValueQuantizer
     public static void ConvertToBFloat16(ReadOnlySpan<float> source, Span<BFloat16> destination)
     {
         CheckLength(nameof(destination), destination.Length, source.Length);
-        Span<ushort> bits = MemoryMarshal.Cast<BFloat16, ushort>(destination);
-        int i = 0, step = 2 * Vector<float>.Count;
-        for (; i + step <= source.Length; i += step)
-            Vector.Narrow(ToBFloat16s(new Vector<float>(source[i..])), ToBFloat16s(new Vector<float>(source[(i + Vector<float>.Count)..]))).CopyTo(bits[i..]);
-        for (; i < source.Length; i++)
-            destination[i] = (BFloat16)source[i];
+        RowRounding.ToBFloat16(source, destination);
     }
 
     /// <summary>Quantizes each row to 8 bits with a scale of its own: <c>scale = max|x| / 127</c>, <c>q = x / scale</c>, rounded.</summary>
@@ -328,31 +320,6 @@ public static class KeyValueQuantizer
 
     [MethodImpl(MethodImplOptions.AggressiveInlining)]
     private static int ToNibble(float x, float scale, float min) => scale == 0 ? 0 : (int)Math.Clamp(Math.Round(((double)x - min) / scale), 0, MaxNibble);
-
-    /// <summary>A half's bits in the lower half of each lane.</summary>
-    [MethodImpl(MethodImplOptions.AggressiveInlining)]
-    private static Vector<uint> ToHalves(Vector<float> x)
-    {
-        // From 65520 on a number is rounded to ±∞; below 2⁻¹⁴ halves have a fixed point, to which the sum with 1/2 rounds the number.
-        const uint Overflow = 0x477F_F000, LeastNormal = 0x3880_0000, OneHalf = 0x3F00_0000, Infinity = 0x7C00, QuietNaN = 0x7E00, FloatInfinity = 0x7F80_0000;
-        const int Shift = 13;
-        Vector<uint> bits = Vector.AsVectorUInt32(x), sign = bits & new Vector<uint>(0x8000_0000), a = bits ^ sign;
-
-        // Half of what is cut off, less 1 where the last bit that stays is even; and 112 less in the exponent.
-        Vector<uint> normal = (a + new Vector<uint>(0xC800_0FFFu) + (a >> Shift & Vector<uint>.One)) >> Shift;
-        Vector<uint> subnormal = Vector.AsVectorUInt32(Vector.AsVectorSingle(a) + new Vector<float>(0.5f)) - new Vector<uint>(OneHalf);
-        Vector<uint> special = Vector.ConditionalSelect(Vector.GreaterThan(a, new Vector<uint>(FloatInfinity)), new Vector<uint>(QuietNaN), new Vector<uint>(Infinity));
-        Vector<uint> finite = Vector.ConditionalSelect(Vector.LessThan(a, new Vector<uint>(LeastNormal)), subnormal, normal);
-        return Vector.ConditionalSelect(Vector.GreaterThanOrEqual(a, new Vector<uint>(Overflow)), special, finite) | sign >> 16;
-    }
-
-    [MethodImpl(MethodImplOptions.AggressiveInlining)]
-    private static Vector<uint> ToBFloat16s(Vector<float> x)
-    {
-        Vector<uint> bits = Vector.AsVectorUInt32(x), rounded = (bits + new Vector<uint>(0x7FFF) + (bits >> 16 & Vector<uint>.One)) >> 16;
-        Vector<uint> isNumber = Vector.AsVectorUInt32(Vector.Equals(x, x));
-        return Vector.ConditionalSelect(isNumber, rounded, bits >> 16 | new Vector<uint>(0x40));
-    }
 
     /// <summary>Checks rows that become integers; returns how many there are. <paramref name="name"/> is the parameter that <paramref name="dim"/> comes from.</summary>
     private static int CheckRows(ReadOnlySpan<float> rows, int dim, string name)

@@ -25,7 +25,7 @@ public sealed class SnapshotTests
         ["Acme.Kernels.Gemma.g.cs", "F32_D128_Causal_Window_Softcap.g.cs", "F32_D64_Lengths.g.cs", "F32_D64_Lengths_Ragged.g.cs", "F32_D64_All.g.cs"]);
 
     [Fact]
-    public void Scalar_tiles_of_dimension_80() => Snapshot.Verify(GeneratorRun.Of(Source.Properties("80")), ["F32_D80.g.cs", "F32_D80_Scalar.g.cs", "F32_ScoresInParts_Scalar.g.cs", "F32_Values_Scalar.g.cs"]);
+    public void Scalar_tiles_of_dimension_84() => Snapshot.Verify(GeneratorRun.Of(Source.Properties("84")), ["F32_D84.g.cs", "F32_D84_Scalar.g.cs", "F32_ScoresInParts_Scalar.g.cs", "F32_Values_Scalar.g.cs"]);
 
     /// <summary>Neither is a multiple of a tile's rows or of the unrolled steps.</summary>
     [Fact]

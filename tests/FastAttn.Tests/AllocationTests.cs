@@ -72,6 +72,23 @@ public static class AllocationTests
     }
 
     [Fact]
+    public static void Call_with_queries_and_outputs_of_16_bits_allocates_nothing()
+    {
+        foreach (int queryLength in (int[])[1, 60])
+        {
+            var shape = new AttentionShape(1, 4, 2, queryLength, 90);
+            float[] tokens = new float[2 * 90 * 48], sums = new float[4 * queryLength];
+            Half[] halves = new Half[4 * queryLength * 48];
+            BFloat16[] bfloats = new BFloat16[halves.Length];
+            foreach (AttentionKernel bound in InstructionSets.Supported.Select(ScaledDotProductAttention.GetKernel(48).For))
+            {
+                Allocations.AreNone($"{bound.Name}, {queryLength} halves", () => bound.Forward(halves, tokens, tokens, new AttentionOutput(bfloats, sums), shape));
+                Allocations.AreNone($"{bound.Name}, {queryLength} bfloat16 numbers", () => bound.Forward(bfloats, tokens, tokens, halves, shape));
+            }
+        }
+    }
+
+    [Fact]
     public static void Merge_allocates_nothing()
     {
         var shape = new AttentionShape(2, 4, 60);

@@ -79,19 +79,27 @@ public static class CancellationTests
         Compare.SameBits("With a token", call.Run(DeclaredKernels.Causal64, inputs), withToken);
     }
 
-    /// <summary>At whatever moment: either the append is there, with its output, or the cache is as before.</summary>
-    [Fact]
-    public static void Cancelled_append_is_not_committed()
+    /// <summary>At whatever moment: either the append is there, with its output, or the cache is as before, and the pool has the pages that it had.</summary>
+    [Theory]
+    [InlineData(false)]
+    [InlineData(true)]
+    public static void Cancelled_append_is_not_committed(bool isPaged)
     {
         // Some 20 million multiply-adds.
         MultiHeadAttention layer = new Layer(new() { ModelDim = 128, Heads = 4, Mask = AttentionMask.Causal }).Build();
         float[] input = Tokens.Normal(200 * 128), expected = new float[input.Length], output = new float[input.Length];
         layer.Forward(input, expected, 1, 200, execution: new() { MaxDegreeOfParallelism = 1 });
-        KeyValueCache cache = layer.CreateCache(1, 200, canGrow: false);
+        using var pool = new KeyValuePagePool(pageCount: 13, pageSize: 16, keyValueHeads: 4, headDim: 32);
+        using var sequence = new PagedSequence(pool);
+        KeyValueCache piece = layer.CreateCache(1, 200, canGrow: false);
+        PagedBatch pages = new(pool);
+        pages.Add(sequence);
+        AttentionCache cache = isPaged ? pages : piece;
         int cancelled = 0;
-        for (int i = 0; i < Budget.Of(300, 20); i++)
+        for (int i = 0; i < Budget.Of(150, 10); i++)
         {
-            cache.Clear();
+            piece.Clear();
+            sequence.Clear();
             layer.Forward(input.AsSpan(0, 100 * 128), output.AsSpan(0, 100 * 128), cache, 100);
             using var source = new CancellationTokenSource();
             var canceller = new Thread(() =>
@@ -103,12 +111,12 @@ public static class CancellationTests
             try
             {
                 layer.Forward(input.AsSpan(100 * 128), output.AsSpan(100 * 128), cache, 100, execution: new() { CancellationToken = source.Token });
-                Assert.Equal([200], cache.Lengths.ToArray());
+                HasTokens(200);
             }
             catch (OperationCanceledException error)
             {
                 Assert.Equal(source.Token, error.CancellationToken);
-                Assert.Equal([100], cache.Lengths.ToArray());
+                HasTokens(100);
                 cancelled++;
                 layer.Forward(input.AsSpan(100 * 128), output.AsSpan(100 * 128), cache, 100);
             }
@@ -118,6 +126,13 @@ public static class CancellationTests
         }
 
         Assert.True(cancelled > 0, "No call was cancelled.");
+
+        // 7 of 13 pages have 100 tokens, all of them 200.
+        void HasTokens(int count)
+        {
+            Assert.Equal(count, cache.MaxLength);
+            Assert.Equal(!isPaged ? 13 : count == 100 ? 6 : 0, pool.FreePages);
+        }
     }
 
     private static float[] Canaries(int count) => [.. Enumerable.Repeat(Canary.Value, count)];

@@ -15,7 +15,7 @@ namespace FastAttn.Tests;
 /// </summary>
 public static partial class FolderTests
 {
-    private const string Doors = "", Arguments = "Arguments", Layers = "Layers", Caches = "Caches", Contract = "Runtime", Calls = "Runtime/Calls", Drivers = "Runtime/Drivers",
+    private const string Doors = "", Arguments = "Arguments", Layers = "Layers", Caches = "Caches", Positions = "Positions", Contract = "Runtime", Calls = "Runtime/Calls", Drivers = "Runtime/Drivers",
         Blocks = "Runtime/Blocks", Visibility = "Runtime/Visibility", Scores = "Runtime/Scores", Products = "Runtime/Products",
         Rows = "Runtime/Rows", Lanes = "Runtime/Lanes", Threads = "Runtime/Threads";
 
@@ -24,10 +24,11 @@ public static partial class FolderTests
 
     private static readonly Dictionary<string, string[]> MayUse = new(StringComparer.Ordinal)
     {
-        [Doors] = [Arguments, Contract, Calls, Drivers, Visibility, Threads],
+        [Doors] = [Arguments, Contract, Calls, Drivers, Blocks, Visibility, Threads],
         [Arguments] = [],
-        [Layers] = [Doors, Arguments, Contract, Calls, Drivers, Products, Rows, Threads],
-        [Caches] = [Doors, Arguments, Layers, Threads],
+        [Layers] = [Doors, Arguments, Caches, Positions, Contract, Calls, Drivers, Products, Rows, Threads],
+        [Caches] = [Doors, Arguments, Positions, Threads],
+        [Positions] = [Doors],
         [Contract] = [],
         [Calls] = [Arguments, Contract, Visibility, Scores, Threads],
         [Drivers] = [Arguments, Contract, Calls, Blocks, Visibility, Scores, Products, Lanes, Threads],

@@ -4,7 +4,7 @@ using Xunit;
 
 namespace FastAttn.Tests;
 
-/// <summary>Nothing outside the buffers is touched, not even read: of kernels, of masks, lengths, biases and sinks, of products and layers.</summary>
+/// <summary>Nothing outside the buffers is touched, not even read: of kernels, of queries and outputs of 16 bits, of masks, lengths, biases and sinks, of products and layers.</summary>
 public static class GuardPageTests
 {
     [Theory]
@@ -12,6 +12,7 @@ public static class GuardPageTests
     [InlineData(Child.FeatureGuardPages)]
     [InlineData(Child.LayerGuardPages)]
     [InlineData(Child.RowGuardPages)]
+    [InlineData(Child.RoundedGuardPages)]
     public static void No_call_touches_what_lies_outside_its_buffers(string sweep)
     {
         // In a process of its own, so that an overrun is a failure with a name instead of the end of all tests.

@@ -46,7 +46,7 @@ public static class QkvArgumentTests
         float[] qkv = new float[4 * 48], output = new float[4 * 16];
         Assert.Throws<ArgumentOutOfRangeException>("options", () => ScaledDotProductAttention.ForwardQkv(qkv, output, new(1, 1, 4), 16, options: new() { QueryStarts = [0, -4], KeyStarts = [0, -4] }));
         Assert.Throws<ArgumentException>("options", () => ScaledDotProductAttention.ForwardQkv(qkv, output, new(1, 1, 4), 16, options: new() { KeyStarts = [0, 4] }));
-        ScaledDotProductAttention.ForwardQkv(default, null, new(0, int.MaxValue, int.MaxValue), 1024);
+        ScaledDotProductAttention.ForwardQkv(default, default, new(0, int.MaxValue, int.MaxValue), 1024);
     }
 
     [Fact]

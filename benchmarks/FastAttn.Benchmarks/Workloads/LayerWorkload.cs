@@ -107,14 +107,25 @@ internal sealed class LayerWorkload(string name, MultiHeadAttentionOptions optio
     {
         LayerNumbers numbers = Numbers;
         KeyValueCache cache = layer.CreateCache(batch, KeyLength, canGrow: false);
-        numbers.CachedKeys.Span.CopyTo(cache.Keys);
-        numbers.CachedValues.Span.CopyTo(cache.Values);
-        cache.Begin(new() { Batch = batch, Length = CachedLength });
-        cache.Commit();
+        cache.Append(ByToken(numbers.CachedKeys.Span, Sizes.Head), ByToken(numbers.CachedValues.Span, Sizes.Value), KeyLength);
         return () =>
         {
             cache.Truncate(CachedLength);
             layer.Forward(numbers.Input.Span, numbers.Output.Span, cache, length, execution: execution);
         };
+    }
+
+    /// <summary>[B, H_kv, tokens, dim] as [B, tokens, H_kv, dim].</summary>
+    private float[] ByToken(ReadOnlySpan<float> heads, int dim)
+    {
+        var tokens = new float[heads.Length];
+        for (int row = 0; row < heads.Length / dim; row++)
+        {
+            (int head, int token) = Math.DivRem(row, KeyLength);
+            (int sequence, head) = Math.DivRem(head, Sizes.KeyValueHeads);
+            heads.Slice(row * dim, dim).CopyTo(tokens.AsSpan(((sequence * KeyLength + token) * Sizes.KeyValueHeads + head) * dim));
+        }
+
+        return tokens;
     }
 }

@@ -22,7 +22,7 @@ internal sealed class DecoderSession
     private readonly float[] _logits;
     private readonly int _maxRows;
 
-    internal DecoderSession(Decoder decoder, int capacity, AttentionExecution execution)
+    internal DecoderSession(Decoder decoder, int capacity, AttentionExecution execution, AttentionElement cacheElement)
     {
         ArgumentOutOfRangeException.ThrowIfLessThan(capacity, 1);
         DecoderConfig config = decoder.Config;
@@ -34,7 +34,7 @@ internal sealed class DecoderSession
         _maxRows = Math.Min(capacity, MaxRows);
         _caches = new KeyValueCache[config.Layers];
         for (int i = 0; i < _caches.Length; i++)
-            _caches[i] = decoder.Blocks[i].Attention.CreateCache(1, capacity, canGrow: false);
+            _caches[i] = decoder.Blocks[i].Attention.CreateCache(1, capacity, canGrow: false, cacheElement, cacheElement);
         _stream = new float[checked(_maxRows * config.ModelDim)];
         _normed = new float[_stream.Length];
         _inner = new float[checked(_maxRows * config.FeedForwardDim)];
@@ -52,6 +52,7 @@ internal sealed class DecoderSession
     /// <summary>Appends tokens: a prompt, or the one that was generated last.</summary>
     /// <param name="tokens">At least one.</param>
     /// <returns>[V]: the logits of the token that comes next. They are overwritten by the next call.</returns>
+    /// <exception cref="ArithmeticException">A key or value that is to be kept as integers is not finite.</exception>
     /// <exception cref="ArgumentException">There are no tokens, or more than there is room for, or one is not in the vocabulary; nothing has been appended.</exception>
     public ReadOnlySpan<float> Append(scoped ReadOnlySpan<int> tokens)
     {
@@ -93,7 +94,16 @@ internal sealed class DecoderSession
     {
         Span<float> stream = _stream.AsSpan(0, rows * _decoder.Config.ModelDim), normed = _normed.AsSpan(0, stream.Length);
         block.AttentionNorm.Apply(stream, normed, rows, _execution);
-        block.Attention.Forward(normed, normed, cache, rows, execution: _execution);
+        try
+        {
+            block.Attention.Forward(normed, normed, cache, rows, execution: _execution);
+        }
+        catch (ArgumentException e) when (e.ParamName == "input")
+        {
+            // Sizes fit: what is refused are numbers.
+            throw new ArithmeticException(e.Message, e);
+        }
+
         block.FeedForwardNorm.AddAndApply(normed, stream, normed, rows, _execution);
         int inner = rows * _decoder.Config.FeedForwardDim;
         block.FeedForward.Add(normed, stream, rows, _gated.AsSpan(0, Math.Min(inner, _gated.Length)), _inner.AsSpan(0, inner), _execution);

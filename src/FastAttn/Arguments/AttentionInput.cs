@@ -5,9 +5,8 @@ using System.Runtime.InteropServices;
 namespace FastAttn;
 
 /// <summary>
-/// Queries, keys or values, and where their rows stand. Arrays and spans convert to it. Keys and values may be kept in 16, 8 or 4 bits an element, each of them
+/// Queries, keys or values, and where their rows stand. Arrays and spans convert to it. Keys and values may be kept in 16, 8 or 4 bits an element, queries in 16, each of them
 /// in its own type: they are widened to float32 where they are read, and take as much less memory and, where memory is what a call waits for, less time. All arithmetic is float32.
-/// Queries are floats.
 /// </summary>
 /// <remarks>
 /// Buffers may be longer than needed, as pooled arrays are. <see cref="KeyValueQuantizer"/> makes integers of floats.
@@ -32,7 +31,7 @@ public readonly ref struct AttentionInput
     {
     }
 
-    /// <summary>Half-precision keys or values.</summary>
+    /// <summary>Half-precision queries, keys or values.</summary>
     /// <param name="elements">The numbers.</param>
     /// <param name="strides">Where rows stand, in elements; null for the order of the shape's <see cref="AttentionShape.Layout"/>.</param>
     public AttentionInput(ReadOnlySpan<Half> elements, AttentionStrides? strides = null)
@@ -40,7 +39,7 @@ public readonly ref struct AttentionInput
     {
     }
 
-    /// <summary>Bfloat16 keys or values.</summary>
+    /// <summary>Bfloat16 queries, keys or values.</summary>
     /// <param name="elements">The numbers.</param>
     /// <param name="strides">Where rows stand, in elements; null for the order of the shape's <see cref="AttentionShape.Layout"/>.</param>
     public AttentionInput(ReadOnlySpan<BFloat16> elements, AttentionStrides? strides = null)
@@ -136,29 +135,32 @@ public readonly ref struct AttentionInput
     /// <param name="elements">The floats.</param>
     public static implicit operator AttentionInput(Span<float> elements) => new((ReadOnlySpan<float>)elements);
 
-    /// <summary>Half-precision keys or values in the order of the shape's layout.</summary>
+    /// <summary>Half-precision queries, keys or values in the order of the shape's layout.</summary>
     /// <param name="elements">The numbers.</param>
     public static implicit operator AttentionInput(Half[]? elements) => new((ReadOnlySpan<Half>)elements);
 
-    /// <summary>Half-precision keys or values in the order of the shape's layout.</summary>
+    /// <summary>Half-precision queries, keys or values in the order of the shape's layout.</summary>
     /// <param name="elements">The numbers.</param>
     public static implicit operator AttentionInput(ReadOnlySpan<Half> elements) => new(elements);
 
-    /// <summary>Half-precision keys or values in the order of the shape's layout.</summary>
+    /// <summary>Half-precision queries, keys or values in the order of the shape's layout.</summary>
     /// <param name="elements">The numbers.</param>
     public static implicit operator AttentionInput(Span<Half> elements) => new((ReadOnlySpan<Half>)elements);
 
-    /// <summary>Bfloat16 keys or values in the order of the shape's layout.</summary>
+    /// <summary>Bfloat16 queries, keys or values in the order of the shape's layout.</summary>
     /// <param name="elements">The numbers.</param>
     public static implicit operator AttentionInput(BFloat16[]? elements) => new((ReadOnlySpan<BFloat16>)elements);
 
-    /// <summary>Bfloat16 keys or values in the order of the shape's layout.</summary>
+    /// <summary>Bfloat16 queries, keys or values in the order of the shape's layout.</summary>
     /// <param name="elements">The numbers.</param>
     public static implicit operator AttentionInput(ReadOnlySpan<BFloat16> elements) => new(elements);
 
-    /// <summary>Bfloat16 keys or values in the order of the shape's layout.</summary>
+    /// <summary>Bfloat16 queries, keys or values in the order of the shape's layout.</summary>
     /// <param name="elements">The numbers.</param>
     public static implicit operator AttentionInput(Span<BFloat16> elements) => new((ReadOnlySpan<BFloat16>)elements);
+
+    /// <summary>The same elements, whose rows stand elsewhere.</summary>
+    internal AttentionInput At(scoped in AttentionStrides strides) => new(in _start, Length, Element, strides);
 
     /// <summary>The floats of a buffer of floats.</summary>
     internal ReadOnlySpan<float> Floats() =>

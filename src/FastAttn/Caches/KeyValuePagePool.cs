@@ -34,8 +34,8 @@ public sealed class KeyValuePagePool : IDisposable
 {
     private const int PageSizeUnit = 16;
 
-    private readonly PageRows _keys;
-    private readonly PageRows _values;
+    private readonly CachedRows _keys;
+    private readonly CachedRows _values;
     private readonly PageMemory _memory;
 
     /// <summary>Allocates the pages, which are all free.</summary>
@@ -73,10 +73,10 @@ public sealed class KeyValuePagePool : IDisposable
         if (pageSize < PageSizeUnit || pageSize % PageSizeUnit != 0)
             throw new ArgumentOutOfRangeException(nameof(pageSize), pageSize, $"The tokens of a page must be a multiple of {PageSizeUnit}, at least {PageSizeUnit}.");
         ArgumentOutOfRangeException.ThrowIfLessThan(keyValueHeads, 1);
-        CheckDim(headDim, nameof(headDim));
-        CheckDim(valueDim ?? headDim, nameof(valueDim));
-        CheckElement(keyElement, headDim, nameof(keyElement), nameof(headDim));
-        CheckElement(valueElement, valueDim ?? headDim, nameof(valueElement), valueDim is null ? nameof(headDim) : nameof(valueDim));
+        CachedRows.CheckDim(headDim, nameof(headDim));
+        CachedRows.CheckDim(valueDim ?? headDim, nameof(valueDim));
+        CachedRows.CheckElement(keyElement, headDim, nameof(keyElement), nameof(headDim));
+        CachedRows.CheckElement(valueElement, valueDim ?? headDim, nameof(valueElement), valueDim is null ? nameof(headDim) : nameof(valueDim));
         CheckScales(keyScales, keyElement, keyValueHeads, headDim, nameof(keyScales));
         CheckScales(valueScales, valueElement, keyValueHeads, valueDim ?? headDim, nameof(valueScales));
         CheckSize(pageCount, pageSize, keyValueHeads, headDim, keyElement);
@@ -118,10 +118,10 @@ public sealed class KeyValuePagePool : IDisposable
     internal PageReferences References { get; }
 
     /// <summary>All keys: [pages, H_kv, page size, d_k], the pages where other inputs have sequences. The memory is held.</summary>
-    internal AttentionInput Keys => _keys.Input(_memory);
+    internal AttentionInput Keys => _keys.Input(ref _memory.Start);
 
     /// <summary>All values, likewise.</summary>
-    internal AttentionInput Values => _values.Input(_memory);
+    internal AttentionInput Values => _values.Input(ref _memory.Start);
 
     /// <summary>
     /// Frees the memory, once calls that use it are over. The pool's sequences are of no use then, and an <see cref="ObjectDisposedException"/> says so.
@@ -136,49 +136,41 @@ public sealed class KeyValuePagePool : IDisposable
         return new(_memory);
     }
 
+    /// <summary>As <see cref="Use"/>, until <see cref="Release"/>.</summary>
+    /// <exception cref="ObjectDisposedException">The pool has been disposed of.</exception>
+    internal void Hold()
+    {
+        ThrowIfDisposed();
+        bool isHeld = false;
+        _memory.DangerousAddRef(ref isHeld);
+    }
+
+    /// <summary>Ends what <see cref="Hold"/> began.</summary>
+    internal void Release() => _memory.DangerousRelease();
+
     /// <summary>Throws where the memory has been freed.</summary>
     internal void ThrowIfDisposed() => ObjectDisposedException.ThrowIf(_memory.IsClosed, this);
 
     /// <summary>Rounds the key of a token and head to what is kept. The memory is held.</summary>
-    internal void WriteKey(int page, int head, int token, ReadOnlySpan<float> key) => _keys.Write(_memory, RowOf(page, head, token), head, key);
+    internal void WriteKey(int page, int head, int token, ReadOnlySpan<float> key) => _keys.Write(ref _memory.Start, RowOf(page, head, token), head, key);
 
     /// <summary>Rounds the value of a token and head to what is kept. The memory is held.</summary>
-    internal void WriteValue(int page, int head, int token, ReadOnlySpan<float> value) => _values.Write(_memory, RowOf(page, head, token), head, value);
+    internal void WriteValue(int page, int head, int token, ReadOnlySpan<float> value) => _values.Write(ref _memory.Start, RowOf(page, head, token), head, value);
 
     /// <summary>Gives the key of a token and head as floats. The memory is held.</summary>
-    internal void ReadKey(int page, int head, int token, Span<float> key) => _keys.Read(_memory, RowOf(page, head, token), head, key);
+    internal void ReadKey(int page, int head, int token, Span<float> key) => _keys.Read(ref _memory.Start, RowOf(page, head, token), head, key);
 
     /// <summary>Gives the value of a token and head as floats. The memory is held.</summary>
-    internal void ReadValue(int page, int head, int token, Span<float> value) => _values.Read(_memory, RowOf(page, head, token), head, value);
+    internal void ReadValue(int page, int head, int token, Span<float> value) => _values.Read(ref _memory.Start, RowOf(page, head, token), head, value);
 
     /// <summary>Copies the first tokens of a page to another. The memory is held.</summary>
     internal void CopyPage(int from, int to, int tokens)
     {
         for (int head = 0; head < KeyValueHeads; head++)
         {
-            _keys.Copy(_memory, RowOf(from, head, 0), RowOf(to, head, 0), tokens);
-            _values.Copy(_memory, RowOf(from, head, 0), RowOf(to, head, 0), tokens);
+            _keys.Copy(ref _memory.Start, RowOf(from, head, 0), _keys, ref _memory.Start, RowOf(to, head, 0), tokens);
+            _values.Copy(ref _memory.Start, RowOf(from, head, 0), _values, ref _memory.Start, RowOf(to, head, 0), tokens);
         }
-    }
-
-    private static void CheckDim(int dim, string name)
-    {
-        if (dim is < 1 or > ScaledDotProductAttention.MaxDim)
-            throw new ArgumentOutOfRangeException(name, dim, $"The dimension must be 1 to {ScaledDotProductAttention.MaxDim}.");
-    }
-
-    private static void CheckElement(AttentionElement element, int dim, string name, string dimName)
-    {
-        if (!Enum.IsDefined(element))
-            throw new ArgumentOutOfRangeException(name, element, "The element type is not one that pages are kept in.");
-        if (element == AttentionElement.Int4)
-        {
-            throw new ArgumentOutOfRangeException(
-                name, element, $"Pools keep no {nameof(AttentionElement.Int4)}, whose scales change while 32 tokens are appended: take {nameof(AttentionElement.Int4Group32)}, or pages of your own with KeyPages.");
-        }
-
-        if (AttentionInput.IsInGroups(element) && dim % AttentionInput.GroupLength != 0)
-            throw new ArgumentOutOfRangeException(dimName, dim, $"Elements in groups of {AttentionInput.GroupLength} need a dimension that is a multiple of it.");
     }
 
     [SuppressMessage("Usage", "MA0015:Specify the parameter name in ArgumentException", Justification = "The name is that of the constructor's parameter.")]

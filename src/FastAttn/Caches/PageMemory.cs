@@ -9,8 +9,9 @@ namespace FastAttn;
 /// </summary>
 internal sealed unsafe class PageMemory : SafeHandle
 {
-    /// <summary>What the address of the first byte is a multiple of.</summary>
-    public const int Alignment = 64;
+    private const int Alignment = CachedRows.Alignment;
+
+    private readonly byte* _start;
 
     /// <summary>Allocates.</summary>
     /// <param name="bytes">How much.</param>
@@ -20,11 +21,11 @@ internal sealed unsafe class PageMemory : SafeHandle
         : base(invalidHandleValue: 0, ownsHandle: true)
     {
         SetHandle((nint)NativeMemory.AllocZeroed(checked((nuint)(bytes + Alignment - 1))));
-        Start = (byte*)((handle + Alignment - 1) / Alignment * Alignment);
+        _start = (byte*)((handle + Alignment - 1) / Alignment * Alignment);
     }
 
     /// <summary>The first byte.</summary>
-    public byte* Start { get; }
+    public ref byte Start => ref *_start;
 
     /// <inheritdoc/>
     public override bool IsInvalid => handle == 0;

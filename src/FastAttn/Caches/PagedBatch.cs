@@ -23,21 +23,23 @@ namespace FastAttn;
 /// doubling.
 /// </para>
 /// </remarks>
-public sealed class PagedBatch
+public sealed class PagedBatch : AttentionCache
 {
     private readonly List<PagedSequence> _sequences = [];
     private int[] _table = [];
     private int[] _lengths = [];
     private int[] _offsets = [];
+    private int[] _starts = [];
+    private int[] _positions = [];
+
+    // How many of the sequences have begun an append.
+    private int _begun;
     private SharedPrefix? _prefix;
 
     /// <summary>A batch without sequences.</summary>
     /// <param name="pool">The pool that all sequences are of.</param>
     public PagedBatch(KeyValuePagePool pool)
-    {
-        ArgumentNullException.ThrowIfNull(pool);
-        Pool = pool;
-    }
+        : base((pool ?? throw new ArgumentNullException(nameof(pool))).KeyValueHeads, pool.HeadDim, pool.ValueDim, pool.KeyElement, pool.ValueElement) => Pool = pool;
 
     /// <summary>The pool that all sequences are of.</summary>
     public KeyValuePagePool Pool { get; }
@@ -45,8 +47,8 @@ public sealed class PagedBatch
     /// <summary>B: the sequences, in the order of queries and outputs.</summary>
     public int Count => _sequences.Count;
 
-    /// <summary>Tokens of the longest sequence: the key length L_k that masks and biases of an attention refer to. Evicted tokens count.</summary>
-    public int MaxLength
+    /// <summary>Tokens of the longest sequence: the key length L_k that masks and biases of an attention refer to. Tokens that a window has left behind count.</summary>
+    public override int MaxLength
     {
         get
         {
@@ -73,9 +75,18 @@ public sealed class PagedBatch
     /// these have fewer than 96 tokens, where fewer than two sequences have queries, where a sequence with queries has evicted tokens, and where the options have a window,
     /// masks or ALiBi.
     /// </para>
-    /// <para>The batch keeps memory for the state of the shared pages: at most as many floats as queries, outputs and three log-sum-exps have.</para>
+    /// <para>The batch keeps memory for the state of the shared pages: at most as many floats as queries, outputs and three log-sum-exps have, and as outputs once more where these are of 16 bits.</para>
     /// </remarks>
     public bool SharesPrefix { get; set; }
+
+    /// <inheritdoc/>
+    internal override int Sequences => Count;
+
+    /// <inheritdoc/>
+    internal override ReadOnlySpan<int> Starts => _starts.AsSpan(0, Count);
+
+    /// <inheritdoc/>
+    internal override ReadOnlySpan<int> Positions => _positions.AsSpan(0, Count);
 
     /// <summary>A sequence.</summary>
     /// <param name="index">0 to <see cref="Count"/> − 1.</param>
@@ -114,7 +125,7 @@ public sealed class PagedBatch
     /// The sequences share pages afterwards, as forks do: nothing is copied, no page is taken, and the pages that no sequence has any more are free. It counts as a
     /// change of each sequence.
     /// </remarks>
-    /// <exception cref="ArgumentException">The sources are not as many as sequences, or one is no sequence; nothing has changed.</exception>
+    /// <exception cref="ArgumentException">The sources are not as many as sequences, one is no sequence, or all pages with their positions are more than an array can hold; nothing has changed.</exception>
     /// <exception cref="ObjectDisposedException">A sequence has been disposed of; nothing has changed.</exception>
     public void Reorder(ReadOnlySpan<int> sources)
     {
@@ -126,23 +137,26 @@ public sealed class PagedBatch
                 throw new ArgumentOutOfRangeException(nameof(sources), source, $"Sources must be 0 to {Count - 1}.");
         }
 
-        // Each attention fills the table anew, so that it is free to hold what the sequences were: a row has the number of pages, of evicted pages and of tokens, then the
-        // pages. All memory is allocated before anything changes.
-        int width = 0;
+        // Each attention fills the table anew, so that it is free to hold what the sequences were: a row has the number of pages, of evicted pages and of tokens and the gap
+        // of the next token, then the pages and their gaps. All memory is allocated before anything changes.
+        const int Numbers = 4;
+        int pages = 0;
         foreach (PagedSequence sequence in _sequences)
         {
             sequence.ThrowIfDisposed();
-            width = Math.Max(width, sequence.Pages.Length + 3);
+            pages = Math.Max(pages, sequence.Pages.Length);
         }
 
-        MakeRoom(ref _table, checked(Count * width));
+        int width = Numbers + 2 * pages;
+        MakeRoom(ref _table, TableSize(width, nameof(sources)));
         for (int b = 0; b < Count; b++)
         {
             PagedSequence sequence = _sequences[b];
             Span<int> row = _table.AsSpan(b * width, width);
-            (row[0], row[1], row[2]) = (sequence.Pages.Length, sequence.EvictedTokens / Pool.PageSize, sequence.Length);
-            sequence.Pages.CopyTo(row[3..]);
-            sequence.MakeRoom(width);
+            (row[0], row[1], row[2], row[3]) = (sequence.Pages.Length, sequence.EvictedTokens / Pool.PageSize, sequence.Length, sequence.Gap);
+            sequence.Pages.CopyTo(row[Numbers..]);
+            sequence.Gaps.CopyTo(row[(Numbers + pages)..]);
+            sequence.MakeRoom(pages + 1);
         }
 
         foreach (int source in sources)
@@ -152,7 +166,7 @@ public sealed class PagedBatch
         for (int b = 0; b < Count; b++)
         {
             ReadOnlySpan<int> row = _table.AsSpan(sources[b] * width, width);
-            _sequences[b].Replace(row.Slice(3, row[0]), row[1], row[2]);
+            _sequences[b].Replace(row.Slice(Numbers, row[0]), row.Slice(Numbers + pages, row[0]), row[1], row[2], row[3]);
         }
     }
 
@@ -160,14 +174,18 @@ public sealed class PagedBatch
     /// Computes <c>O = softmax(scale·Q·Kᵀ + M)·V</c> over the keys and values of each sequence: as <see cref="AttentionKernel.Forward"/>, and with the same bits
     /// but where <see cref="SharesPrefix"/> is set.
     /// </summary>
-    /// <param name="query">Q, floats: [B, H, L_q, d_k], or [B, L_q, H, d_k] as the layout says, or at strides; ragged (<see cref="AttentionOptions.QueryStarts"/>) [H, T, d_k] or [T, H, d_k].</param>
+    /// <param name="query">Q: [B, H, L_q, d_k], or [B, L_q, H, d_k] as the layout says, or at strides; ragged (<see cref="AttentionOptions.QueryStarts"/>) [H, T, d_k] or [T, H, d_k].</param>
     /// <param name="output">O, written: as the queries, with d_v in place of d_k; with or without log-sum-exp.</param>
     /// <param name="queryHeads">H: a multiple of the pool's key-value heads.</param>
     /// <param name="queryLength">L_q: queries of each sequence; the most of a sequence where the batch is ragged.</param>
-    /// <param name="mask">Whether a query sees all keys or, as where no mask is given, those up to its own position.</param>
+    /// <param name="mask">
+    /// Whether a query sees all keys or those up to its own index. Where it is not given the mask is causal, other than in
+    /// <see cref="ScaledDotProductAttention"/>: sequences that are appended to are texts that go on, whose queries are their last tokens.
+    /// </param>
     /// <param name="options">
     /// What else is computed. The lengths of keys are the batch's own and must not be given. Masks and biases have <see cref="MaxLength"/> keys. Where no
-    /// position offset is given, the queries of a sequence are its last tokens, which have been appended before.
+    /// position offset is given, the queries of a sequence are its last tokens, which have been appended before. Offsets, windows and ALiBi go by indices, which
+    /// <see cref="PagedSequence.EvictBetween"/> makes smaller.
     /// </param>
     /// <param name="layout">
     /// The order of the axes of query and output. Queries of several tokens in the order in which <see cref="PagedSequence.Append"/> takes keys, [tokens, heads, dim], need
@@ -175,8 +193,8 @@ public sealed class PagedBatch
     /// </param>
     /// <param name="execution">How it runs: threads and cancellation.</param>
     /// <exception cref="ArgumentException">
-    /// A length, stride or size does not fit, buffers overlap, a sequence has fewer tokens than queries where that matters, or a query would see a token that has
-    /// been evicted; the parameter is named and nothing has been written.
+    /// A length, stride or size does not fit, buffers overlap, a sequence has fewer tokens than queries where that matters, a query would see a token that has
+    /// been evicted, or the table of pages would be longer than an array can be; the parameter is named, <c>this</c> for the table, and nothing has been written.
     /// </exception>
     /// <exception cref="ObjectDisposedException">A sequence or the pool has been disposed of.</exception>
     /// <exception cref="OperationCanceledException">Cancelled (<see cref="AttentionExecution.CancellationToken"/>).</exception>
@@ -190,7 +208,7 @@ public sealed class PagedBatch
         AttentionLayout layout = AttentionLayout.BatchHeadLengthDim,
         AttentionExecution execution = default)
     {
-        AttentionOptions complete = Complete(mask, output, options, queryHeads, queryLength, layout, out AttentionShape shape, out ReadOnlySpan<int> prefix);
+        AttentionOptions complete = Complete(mask, output, options, queryHeads, queryLength, layout, SharesPrefix, out AttentionShape shape, out ReadOnlySpan<int> prefix);
         AttentionKernel kernel = ScaledDotProductAttention.GetKernel(Pool.HeadDim, mask, complete.UsedFeatures, Pool.ValueDim);
         Run(kernel, query, output, shape, complete, execution, prefix);
     }
@@ -218,9 +236,104 @@ public sealed class PagedBatch
         ArgumentNullException.ThrowIfNull(kernel);
         if (kernel.HeadDim != Pool.HeadDim || kernel.ValueDim != Pool.ValueDim)
             throw new ArgumentException($"Is of head dimension {kernel.HeadDim} and value dimension {kernel.ValueDim}; the pool has {Pool.HeadDim} and {Pool.ValueDim}.", nameof(kernel));
-        AttentionOptions complete = Complete(kernel.Mask, output, options, queryHeads, queryLength, layout, out AttentionShape shape, out ReadOnlySpan<int> prefix);
+        AttentionOptions complete = Complete(kernel.Mask, output, options, queryHeads, queryLength, layout, SharesPrefix, out AttentionShape shape, out ReadOnlySpan<int> prefix);
         Run(kernel, query, output, shape, complete, execution, prefix);
     }
+
+    /// <inheritdoc/>
+    internal override int LengthAfter(in BatchTokens tokens)
+    {
+        int longest = 0;
+        for (int b = 0; b < Count; b++)
+        {
+            _sequences[b].CheckTokens(tokens.LengthOf(b));
+            longest = Math.Max(longest, _sequences[b].Length + tokens.LengthOf(b));
+        }
+
+        return longest;
+    }
+
+    /// <inheritdoc/>
+    internal override void CheckQueries(in AttentionOptions options, in BatchTokens queries, bool areAppended)
+    {
+        for (int b = 0; b < Count; b++)
+        {
+            _sequences[b].ThrowIfDisposed();
+            int offset = areAppended ? _sequences[b].Length : options.PositionOffset ?? (options.PositionOffsets.IsEmpty ? 0 : options.PositionOffsets[b]);
+            if (queries.LengthOf(b) > 0)
+                CheckSeen(b, offset, options.Window);
+        }
+    }
+
+    /// <inheritdoc/>
+    internal override void Begin(in BatchTokens tokens)
+    {
+        base.Begin(tokens);
+        MakeRoom(ref _starts, Count);
+        MakeRoom(ref _positions, Count);
+        Pool.Hold();
+        bool isDone = false;
+        try
+        {
+            for (_begun = 0; _begun < Count; _begun++)
+            {
+                PagedSequence sequence = _sequences[_begun];
+                (_starts[_begun], _positions[_begun]) = (sequence.Length, sequence.NextPosition);
+                sequence.BeginAppend(tokens.LengthOf(_begun));
+            }
+
+            isDone = true;
+        }
+        finally
+        {
+            if (!isDone)
+                Abandon();
+        }
+    }
+
+    /// <inheritdoc/>
+    internal override void Commit()
+    {
+        for (int b = 0; b < _begun; b++)
+            _sequences[b].CommitAppend();
+        Pool.Release();
+    }
+
+    /// <inheritdoc/>
+    internal override void Abandon()
+    {
+        for (int b = 0; b < _begun; b++)
+            _sequences[b].AbandonAppend();
+        Pool.Release();
+    }
+
+    /// <inheritdoc/>
+    internal override void Attend(
+        KernelPair kernels,
+        ReadOnlySpan<float> query,
+        Span<float> output,
+        Span<float> weights,
+        int queryHeads,
+        int queryLength,
+        in AttentionOptions options,
+        AttentionExecution execution)
+    {
+        const AttentionLayout Layout = AttentionLayout.BatchLengthHeadDim;
+        AttentionKernel kernel = kernels.Featured;
+        AttentionOptions complete = Complete(kernel.Mask, output, options, queryHeads, queryLength, Layout, SharesPrefix, out AttentionShape shape, out ReadOnlySpan<int> prefix);
+        Run(kernel, query, output, shape, complete, execution, prefix);
+        if (weights.IsEmpty)
+            return;
+        complete = Complete(kernel.Mask, output, options, queryHeads, queryLength, Layout, mayShare: false, out shape, out _);
+        using PageMemoryUse use = Pool.Use();
+        kernel.ComputeWeights(query, Pool.Keys, weights, shape, complete, execution);
+    }
+
+    /// <inheritdoc/>
+    private protected override void WriteAcceptedKeys(int sequence, int token, ReadOnlySpan<float> keys) => _sequences[sequence].WriteKeys(token, keys);
+
+    /// <inheritdoc/>
+    private protected override void WriteAcceptedValues(int sequence, int token, ReadOnlySpan<float> values) => _sequences[sequence].WriteValues(token, values);
 
     private static void MakeRoom(ref int[] buffer, int count)
     {
@@ -254,6 +367,7 @@ public sealed class PagedBatch
         int queryHeads,
         int queryLength,
         AttentionLayout layout,
+        bool mayShare,
         out AttentionShape shape,
         out ReadOnlySpan<int> prefix)
     {
@@ -270,7 +384,7 @@ public sealed class PagedBatch
 
         FillLengths();
         FillOffsets(options, queryLength, hasPositions: mask == AttentionMask.Causal || options.Window is not null || !options.AlibiSlopes.IsEmpty);
-        bool mayShare = SharesPrefix && SharedPrefix.IsPossible(options) && SharedPrefix.HasRoom(output, Count, queryHeads, queryLength, Pool, options);
+        mayShare = mayShare && SharedPrefix.IsPossible(options) && SharedPrefix.HasRoom(output, Count, queryHeads, queryLength, Pool, options);
         prefix = mayShare ? PrefixOf(mask, options, queryLength) : [];
         int keys = SkipPrefix(prefix.Length), width = FillTable(prefix.Length, keys);
         shape = new(Count, queryHeads, Pool.KeyValueHeads, queryLength, keys) { Layout = layout };
@@ -282,6 +396,15 @@ public sealed class PagedBatch
             HasCachedKeys = true,
         };
         return prefix.IsEmpty && HasOffsets(options) ? complete : complete with { PositionOffset = null, PositionOffsets = _offsets.AsSpan(0, Count) };
+    }
+
+    /// <summary>Numbers in the table, of which each sequence has as many as the longest one.</summary>
+    [SuppressMessage("Usage", "MA0015:Specify the parameter name in ArgumentException", Justification = "The name is that of the public method's parameter.")]
+    private int TableSize(long width, string name)
+    {
+        if (Count * width > Array.MaxLength)
+            throw new ArgumentException($"The batch has {Count} sequences, and the pages of the longest one for each of them are too many for one table: {Count * width} numbers. Use more than one batch.", name);
+        return (int)(Count * width);
     }
 
     private void FillLengths()
@@ -337,7 +460,7 @@ public sealed class PagedBatch
     private int FillTable(int prefixPages, int keys)
     {
         int width = Math.Max(1, (int)(((long)keys + Pool.PageSize - 1) / Pool.PageSize));
-        MakeRoom(ref _table, checked(Count * width));
+        MakeRoom(ref _table, TableSize(width, "this"));
         for (int b = 0; b < Count; b++)
         {
             PagedSequence sequence = _sequences[b];
@@ -368,11 +491,19 @@ public sealed class PagedBatch
                 continue;
             if (hasPositions && !isGiven && offset < 0)
                 throw new ArgumentException($"Sequence {b} has {queries} queries but {_lengths[b]} tokens. Append the tokens before they are attended from, or set PositionOffset (PositionOffsets for each sequence).", nameof(options));
-            int evicted = _sequences[b].EvictedTokens;
-            long first = options.Window?.Left is { } left ? Math.Max(0, (long)offset - left) : 0;
-            if (first < evicted)
-                throw new ArgumentException($"The first query of sequence {b} would see token {first}, but those before {evicted} have been evicted: a window must hide them.", nameof(options));
+            CheckSeen(b, offset, options.Window);
         }
+    }
+
+    /// <summary>Refuses a sequence whose first query would see a token that a window should have left behind.</summary>
+    [SuppressMessage("Usage", "CA2208:Instantiate argument exceptions correctly", Justification = "The name is that of the public method's parameter.")]
+    [SuppressMessage("Usage", "MA0015:Specify the parameter name in ArgumentException", Justification = "The name is that of the public method's parameter.")]
+    private void CheckSeen(int sequence, int offset, AttentionWindow? window)
+    {
+        int evicted = _sequences[sequence].EvictedTokens;
+        long first = window?.Left is { } left ? Math.Max(0, (long)offset - left) : 0;
+        if (first < evicted)
+            throw new ArgumentException($"The first query of sequence {sequence} would see token {first}, but those before {evicted} have been evicted: a window must hide them.", "options");
     }
 
     private static int QueriesOf(int sequence, in AttentionOptions options, int queryLength)

@@ -9,9 +9,14 @@ namespace FastAttn;
 /// </summary>
 /// <remarks>
 /// <para>
-/// Token <c>p</c> is at position <c>p</c>, counted from 0, whatever has been evicted before it. While one thread changes the sequence (<see cref="Append"/>,
-/// <see cref="Truncate"/>, <see cref="EvictBefore"/>, <see cref="Clear"/>, <see cref="Dispose"/>), no other changes it or reads it (<see cref="Fork"/>,
-/// <see cref="CopyTo"/>, an attention). Any number of threads may read it at once. Other sequences do not matter, not even those that share its pages.
+/// Each token has an index and a position. The <b>index</b> counts the tokens before it, those that <see cref="EvictBefore"/> has given back included; causal masks,
+/// windows and ALiBi go by it. The <b>position</b> is what <see cref="Append"/> turned the key by, and does not change. Both are the same, counted from 0, until
+/// <see cref="EvictBetween"/> moves the tokens after a gap up: their indices become smaller.
+/// </para>
+/// <para>
+/// While one thread changes the sequence (<see cref="Append"/>, <see cref="Truncate"/>, <see cref="EvictBefore"/>, <see cref="EvictBetween"/>, <see cref="Clear"/>,
+/// <see cref="Dispose"/>), no other changes it or reads it (<see cref="Fork"/>, <see cref="CopyTo"/>, an attention). Any number of threads may read it at once. Other
+/// sequences do not matter, not even those that share its pages.
 /// </para>
 /// <para>Once warm, no call allocates on the managed heap but <see cref="Fork"/>. The list of pages grows by doubling, up to the pages that the sequence ever had at once.</para>
 /// </remarks>
@@ -21,10 +26,19 @@ public sealed class PagedSequence : IDisposable
 
     // The pages from the first that is not evicted on, then room.
     private int[] _pages;
+
+    // For each of them how far its tokens are from their positions: those that EvictBetween has given back before it.
+    private int[] _gaps;
     private int _count;
     private int _evictedPages;
     private int _length;
+    private int _gap;
     private bool _isDisposed;
+
+    // What was there before the append that is under way, and the shared page whose place a copy has taken; −1 for none.
+    private int _begunLength;
+    private int _begunCount;
+    private int _replaced = -1;
 
     /// <summary>A sequence without tokens.</summary>
     /// <param name="pool">The pool that its pages are of.</param>
@@ -41,6 +55,7 @@ public sealed class PagedSequence : IDisposable
 
         // One more than the tokens need: the copy of a shared page is taken before that page is given up.
         _pages = capacity == 0 ? [] : new int[Math.Min(PagesOf(capacity), pool.PageCount) + 1];
+        _gaps = capacity == 0 ? [] : new int[_pages.Length];
     }
 
     private PagedSequence(PagedSequence origin)
@@ -48,23 +63,36 @@ public sealed class PagedSequence : IDisposable
         Pool = origin.Pool;
         _references = origin._references;
         _pages = new int[origin._pages.Length];
-        Take(origin.Pages, origin._evictedPages, origin._length);
+        _gaps = new int[origin._pages.Length];
+        _references.Retain(origin.Pages);
+        Replace(origin.Pages, origin.Gaps, origin._evictedPages, origin._length, origin._gap);
     }
 
     /// <summary>The pool that the pages are of.</summary>
     public KeyValuePagePool Pool { get; }
 
-    /// <summary>Tokens, those that have been evicted included: the position of the next one.</summary>
+    /// <summary>Tokens, those that <see cref="EvictBefore"/> has given back included: the index of the next one.</summary>
     public int Length => _length;
 
-    /// <summary>Tokens that have been evicted: positions 0 to <see cref="EvictedTokens"/> − 1, whole pages.</summary>
+    /// <summary>
+    /// The position of the next token, by which <see cref="Append"/> turns its key: <see cref="Length"/>, and the tokens that <see cref="EvictBetween"/> has given back.
+    /// </summary>
+    public int NextPosition => _length + _gap;
+
+    /// <summary>Tokens that <see cref="EvictBefore"/> has given back: indices 0 to <see cref="EvictedTokens"/> − 1, whole pages.</summary>
     public int EvictedTokens => _evictedPages * Pool.PageSize;
 
     /// <summary>
-    /// The pages of the tokens that have not been evicted, in their order: token <c>p</c> is in <c>Pages[(p − EvictedTokens) / page size]</c>, in row
-    /// <c>p mod page size</c>. Valid until the sequence changes.
+    /// The pages of the tokens that have not been evicted, in their order: token <c>i</c> is in <c>Pages[(i − EvictedTokens) / page size]</c>, in row
+    /// <c>i mod page size</c>. Valid until the sequence changes.
     /// </summary>
     public ReadOnlySpan<int> Pages => _pages.AsSpan(0, _count);
+
+    /// <summary>For each of the pages how much larger the positions of its tokens are than their indices.</summary>
+    internal ReadOnlySpan<int> Gaps => _gaps.AsSpan(0, _count);
+
+    /// <summary>The same of the next token.</summary>
+    internal int Gap => _gap;
 
     /// <summary>How many free pages an append takes, as the sequence and its forks are now.</summary>
     /// <param name="tokens">Tokens, at least 0.</param>
@@ -85,7 +113,7 @@ public sealed class PagedSequence : IDisposable
     /// <param name="keys">K: [tokens, H_kv, d_k].</param>
     /// <param name="values">V: [tokens, H_kv, d_v].</param>
     /// <param name="tokens">How many, at least 0.</param>
-    /// <param name="rotary">Turns the keys by their positions, from <see cref="Length"/> on, before they are rounded; what is given is not written. Null where they stay as they are.</param>
+    /// <param name="rotary">Turns the keys by their positions, from <see cref="NextPosition"/> on, before they are rounded; what is given is not written. Null where they stay as they are.</param>
     /// <remarks>
     /// Buffers may be longer than needed. Floats, halves and bfloat16 take NaN and ±∞ as they are, and so what rounding makes infinite: a query that sees them has them in
     /// its output, as with other keys and values. Integers refuse what is not finite, also where turning made it so. A page that is filled in part and shared is copied first, so that forks do not see the tokens.
@@ -107,38 +135,21 @@ public sealed class PagedSequence : IDisposable
         if (tokens == 0)
             return;
 
-        CheckNumbers(keys, values, tokens, rotary);
-        int added = NewPages(tokens), written = WrittenPage(tokens), last = _count - 1;
-        MakeRoom(_count + added + 1);
-        int taken = _references.Take(added, written, _pages.AsSpan(_count));
-        bool isCopied = taken > added, isDone = false;
+        CheckNumbers(keys, values, tokens, isTurned: rotary is not null);
+        BeginAppend(tokens);
+        bool isDone = false;
         try
         {
-            if (isCopied)
-            {
-                _pages[last] = _pages[_count + added];
-                Pool.CopyPage(written, _pages[last], _length % Pool.PageSize);
-            }
-
             Write(keys, values, tokens, rotary);
             isDone = true;
         }
         finally
         {
+            // Turning may make numbers infinite, and memory may run out, since the embedding may allocate for new positions.
             if (isDone)
-            {
-                _count += added;
-                _length += tokens;
-                if (isCopied)
-                    _references.Release([written]);
-            }
+                CommitAppend();
             else
-            {
-                // Only memory can run out here, since the embedding may allocate for new positions: all is undone.
-                if (isCopied)
-                    (_pages[last], _pages[_count + added]) = (written, _pages[last]);
-                _references.Release(_pages.AsSpan(_count, taken));
-            }
+                AbandonAppend();
         }
     }
 
@@ -155,6 +166,9 @@ public sealed class PagedSequence : IDisposable
         if (length != 0 && length < EvictedTokens)
             throw new ArgumentOutOfRangeException(nameof(length), length, $"Tokens before {EvictedTokens} have been evicted: the length must be 0, or at least as many.");
         int kept = length == 0 ? 0 : PagesOf(length) - _evictedPages;
+
+        // The next token has the position of the first that is forgotten.
+        _gap = length == 0 ? 0 : _gaps[length / Pool.PageSize - _evictedPages];
         _references.Release(_pages.AsSpan(kept, _count - kept));
         _count = kept;
         _length = length;
@@ -167,25 +181,64 @@ public sealed class PagedSequence : IDisposable
     public void Clear() => Truncate(0);
 
     /// <summary>
-    /// Gives back the pages all of whose tokens stand before a position, as those that a sliding window (<see cref="AttentionOptions.Window"/>) has left behind. The
-    /// other tokens keep their positions.
+    /// Gives back the pages all of whose tokens stand before one, as those that a sliding window (<see cref="AttentionOptions.Window"/>) has left behind. The
+    /// other tokens keep their indices.
     /// </summary>
-    /// <param name="position">
-    /// At most <see cref="Length"/>; nothing happens where it is negative. Where a query sees <c>w</c> tokens, its own included, the tokens before
+    /// <param name="token">
+    /// An index, at most <see cref="Length"/>; nothing happens where it is negative. Where a query sees <c>w</c> tokens, its own included, the tokens before
     /// <see cref="Length"/> − <c>w</c> + 1 are hidden from all that are appended from now on.
     /// </param>
     /// <remarks>What has been evicted must be hidden from the queries that attend over the sequence, which a <see cref="PagedBatch"/> checks.</remarks>
-    /// <exception cref="ArgumentOutOfRangeException">The position is more than the length; nothing has changed.</exception>
+    /// <exception cref="ArgumentOutOfRangeException">The index is more than the length; nothing has changed.</exception>
     /// <exception cref="ObjectDisposedException">The sequence has been disposed of.</exception>
-    public void EvictBefore(int position)
+    public void EvictBefore(int token)
     {
         ThrowIfDisposed();
-        ArgumentOutOfRangeException.ThrowIfGreaterThan(position, _length);
-        int evicted = Math.Max(0, position / Pool.PageSize - _evictedPages);
-        _references.Release(_pages.AsSpan(0, evicted));
-        _pages.AsSpan(evicted, _count - evicted).CopyTo(_pages);
-        _count -= evicted;
+        ArgumentOutOfRangeException.ThrowIfGreaterThan(token, _length);
+        int evicted = Math.Max(0, token / Pool.PageSize - _evictedPages);
+        RemovePages(0, evicted);
         _evictedPages += evicted;
+    }
+
+    /// <summary>
+    /// Gives back the pages all of whose tokens stand from <paramref name="start"/> to before <paramref name="end"/>, and moves the tokens after them up. So a text may go
+    /// on for ever in memory of one size: its first tokens, to which much of the attention goes, and its last ones stay (attention sinks; StreamingLLM, arXiv 2309.17453).
+    /// </summary>
+    /// <param name="start">The index of the first token that is not needed, from <see cref="EvictedTokens"/> on. To keep <c>n</c> first tokens at least, <c>n</c>.</param>
+    /// <param name="end">The index after the last token that is not needed, from <paramref name="start"/> to <see cref="Length"/>. To keep <c>w</c> last tokens at least, <see cref="Length"/> − <c>w</c>.</param>
+    /// <returns>
+    /// The tokens that are gone, a multiple of the page size: those of <paramref name="start"/> to <paramref name="end"/>, without those that share a page with a token
+    /// outside. 0 where no page is theirs alone.
+    /// </returns>
+    /// <remarks>
+    /// <para>
+    /// The tokens after the gap have indices that are smaller by what is returned, and <see cref="Length"/> is. No query sees what is gone, and a query sees all that is left
+    /// before it: its index, which a position offset sets and a causal mask goes by, counts only the tokens that are left. Windows and ALiBi go by indices too, and so do not
+    /// count the gap, as in the paper.
+    /// </para>
+    /// <para>
+    /// Keys stay turned by the positions that they were appended with, and <see cref="NextPosition"/> does not become smaller. So must a query be turned by its position,
+    /// not by its index. Scores between tokens that are left are then those of the whole text: with a rotary embedding the gap counts, other than in the paper, which turns keys
+    /// anew by their indices. A model that does not know such distances needs the shorter ones: append its keys again.
+    /// </para>
+    /// </remarks>
+    /// <exception cref="ArgumentOutOfRangeException">An index is outside its range; nothing has changed.</exception>
+    /// <exception cref="ObjectDisposedException">The sequence has been disposed of.</exception>
+    public int EvictBetween(int start, int end)
+    {
+        ThrowIfDisposed();
+        if (start < EvictedTokens || start > _length)
+            throw new ArgumentOutOfRangeException(nameof(start), start, $"Must be {EvictedTokens} to {_length}: the tokens that there are, or their end.");
+        if (end < start || end > _length)
+            throw new ArgumentOutOfRangeException(nameof(end), end, $"Must be {start} to {_length}.");
+        int first = PagesOf(start), pages = Math.Max(0, end / Pool.PageSize - first), tokens = pages * Pool.PageSize;
+        first -= _evictedPages;
+        RemovePages(first, pages);
+        foreach (ref int gap in _gaps.AsSpan(first, _count - first))
+            gap += tokens;
+        _gap += tokens;
+        _length -= tokens;
+        return tokens;
     }
 
     /// <summary>A sequence of the same tokens, which shares all pages. It takes no page until one of both appends to a page that is filled in part.</summary>
@@ -199,19 +252,19 @@ public sealed class PagedSequence : IDisposable
     }
 
     /// <summary>Copies keys and values out, as floats: those that are kept in 16 bits or in groups are widened exactly, other integers are multiplied by their scales.</summary>
-    /// <param name="position">The first token, at least <see cref="EvictedTokens"/>.</param>
+    /// <param name="start">The index of the first token, at least <see cref="EvictedTokens"/>.</param>
     /// <param name="tokens">How many, at least 0; no more than there are from the first on.</param>
     /// <param name="keys">Written: [tokens, H_kv, d_k], as they were turned.</param>
     /// <param name="values">Written: [tokens, H_kv, d_v].</param>
     /// <exception cref="ArgumentException">A number is outside its range, a buffer is too short, or both overlap; nothing has been written.</exception>
     /// <exception cref="ObjectDisposedException">The sequence or its pool has been disposed of.</exception>
-    public void CopyTo(int position, int tokens, Span<float> keys, Span<float> values)
+    public void CopyTo(int start, int tokens, Span<float> keys, Span<float> values)
     {
         ThrowIfDisposed();
-        if (position < EvictedTokens || position > _length)
-            throw new ArgumentOutOfRangeException(nameof(position), position, $"The tokens that have not been evicted are {EvictedTokens} to {_length - 1}.");
-        if (tokens < 0 || tokens > _length - position)
-            throw new ArgumentOutOfRangeException(nameof(tokens), tokens, $"There are {_length - position} tokens from {position} on.");
+        if (start < EvictedTokens || start > _length)
+            throw new ArgumentOutOfRangeException(nameof(start), start, $"The tokens that have not been evicted are {EvictedTokens} to {_length - 1}.");
+        if (tokens < 0 || tokens > _length - start)
+            throw new ArgumentOutOfRangeException(nameof(tokens), tokens, $"There are {_length - start} tokens from {start} on.");
         CheckBuffer(keys.Length, tokens, Pool.HeadDim, nameof(keys));
         CheckBuffer(values.Length, tokens, Pool.ValueDim, nameof(values));
         int heads = Pool.KeyValueHeads, headDim = Pool.HeadDim, valueDim = Pool.ValueDim;
@@ -222,7 +275,7 @@ public sealed class PagedSequence : IDisposable
         using PageMemoryUse use = Pool.Use();
         for (int i = 0; i < tokens; i++)
         {
-            (int page, int row) = PlaceOf(position + i);
+            (int page, int row) = PlaceOf(start + i);
             for (int head = 0; head < heads; head++)
             {
                 int to = i * heads + head;
@@ -238,63 +291,133 @@ public sealed class PagedSequence : IDisposable
         if (_isDisposed)
             return;
         _references.Release(Pages);
-        (_isDisposed, _count, _evictedPages, _length) = (true, 0, 0, 0);
+        (_isDisposed, _count, _evictedPages, _length, _gap) = (true, 0, 0, 0, 0);
     }
 
     /// <summary>Throws where the sequence has been disposed of.</summary>
     internal void ThrowIfDisposed() => ObjectDisposedException.ThrowIf(_isDisposed, this);
 
+    /// <summary>
+    /// Takes the pages of tokens that are appended next, whose rows are written then: they count as the sequence's from now on, until <see cref="CommitAppend"/> or
+    /// <see cref="AbandonAppend"/>. The memory is held all the time.
+    /// </summary>
+    /// <exception cref="InvalidOperationException">The pool has too few free pages; neither the sequence nor the pool has changed.</exception>
+    internal void BeginAppend(int tokens)
+    {
+        CheckTokens(tokens);
+        int added = NewPages(tokens), written = WrittenPage(tokens), last = _count - 1;
+        MakeRoom(_count + added + 1);
+        int taken = _references.Take(added, written, _pages.AsSpan(_count));
+        (_begunLength, _begunCount) = (_length, _count);
+        if (taken > added)
+        {
+            (_replaced, _pages[last]) = (written, _pages[_count + added]);
+            Pool.CopyPage(written, _pages[last], _length % Pool.PageSize);
+        }
+
+        _gaps.AsSpan(_count, added).Fill(_gap);
+        _count += added;
+        _length += tokens;
+    }
+
+    /// <summary>Ends an append whose rows have been written.</summary>
+    internal void CommitAppend()
+    {
+        if (_replaced >= 0)
+            _references.Release([_replaced]);
+        _replaced = -1;
+    }
+
+    /// <summary>Undoes an append.</summary>
+    internal void AbandonAppend()
+    {
+        _references.Release(_pages.AsSpan(_begunCount, _count - _begunCount));
+        (_length, _count) = (_begunLength, _begunCount);
+        if (_replaced < 0)
+            return;
+        _references.Release([_pages[_count - 1]]);
+        (_pages[_count - 1], _replaced) = (_replaced, -1);
+    }
+
+    /// <summary>Rounds the keys of a token to what is kept.</summary>
+    /// <param name="token">The token's number in the append that is under way. Any number of threads may each write tokens of their own.</param>
+    /// <param name="keys">[H_kv, d_k].</param>
+    internal void WriteKeys(int token, ReadOnlySpan<float> keys)
+    {
+        (int page, int row) = PlaceOf(_begunLength + token);
+        for (int head = 0; head < Pool.KeyValueHeads; head++)
+            Pool.WriteKey(page, head, row, keys.Slice(head * Pool.HeadDim, Pool.HeadDim));
+    }
+
+    /// <summary>As <see cref="WriteKeys"/>, of values.</summary>
+    /// <param name="token">The token's number in the append that is under way.</param>
+    /// <param name="values">[H_kv, d_v].</param>
+    internal void WriteValues(int token, ReadOnlySpan<float> values)
+    {
+        (int page, int row) = PlaceOf(_begunLength + token);
+        for (int head = 0; head < Pool.KeyValueHeads; head++)
+            Pool.WriteValue(page, head, row, values.Slice(head * Pool.ValueDim, Pool.ValueDim));
+    }
+
     /// <summary>Makes the sequence one of given pages, which are counted for it already, and gives up its own without giving them back.</summary>
-    internal void Replace(ReadOnlySpan<int> pages, int evictedPages, int length)
+    internal void Replace(ReadOnlySpan<int> pages, ReadOnlySpan<int> gaps, int evictedPages, int length, int gap)
     {
         MakeRoom(pages.Length + 1);
         pages.CopyTo(_pages);
-        (_count, _evictedPages, _length) = (pages.Length, evictedPages, length);
+        gaps.CopyTo(_gaps);
+        (_count, _evictedPages, _length, _gap) = (pages.Length, evictedPages, length, gap);
     }
 
     /// <summary>Makes the list of pages so long that <see cref="Replace"/> allocates nothing.</summary>
     internal void MakeRoom(int pages)
     {
-        if (pages > _pages.Length)
-            Array.Resize(ref _pages, Math.Max(pages, 2 * _pages.Length));
+        if (pages <= _pages.Length)
+            return;
+        int room = Math.Max(pages, 2 * _pages.Length);
+        Array.Resize(ref _gaps, room);
+        Array.Resize(ref _pages, room);
     }
 
-    private void Take(ReadOnlySpan<int> pages, int evictedPages, int length)
+    private void RemovePages(int first, int pages)
     {
-        MakeRoom(pages.Length + 1);
-        _references.Retain(pages);
-        Replace(pages, evictedPages, length);
+        _references.Release(_pages.AsSpan(first, pages));
+        _pages.AsSpan(first + pages, _count - first - pages).CopyTo(_pages.AsSpan(first));
+        _gaps.AsSpan(first + pages, _count - first - pages).CopyTo(_gaps.AsSpan(first));
+        _count -= pages;
     }
 
     private void Write(ReadOnlySpan<float> keys, ReadOnlySpan<float> values, int tokens, RotaryEmbedding? rotary)
     {
-        int heads = Pool.KeyValueHeads, headDim = Pool.HeadDim, valueDim = Pool.ValueDim;
-        Span<float> turned = stackalloc float[headDim], scratch = stackalloc float[rotary?.Dim ?? 0];
+        int keyFloats = Pool.KeyValueHeads * Pool.HeadDim, valueFloats = Pool.KeyValueHeads * Pool.ValueDim;
+        Span<float> turned = stackalloc float[Pool.HeadDim], scratch = stackalloc float[rotary?.Dim ?? 0];
         for (int i = 0; i < tokens; i++)
         {
-            (int page, int row) = PlaceOf(_length + i);
-            ReadOnlySpan<float> turn = rotary is null ? default : rotary.Row(_length + i, scratch);
-            for (int head = 0; head < heads; head++)
-            {
-                int from = i * heads + head;
-                scoped ReadOnlySpan<float> key = keys.Slice(from * headDim, headDim);
-                if (rotary is not null)
-                {
-                    key.CopyTo(turned);
-                    rotary.Turn(turned, headDim, turn);
-                    key = turned;
-                }
+            ReadOnlySpan<float> token = keys.Slice(i * keyFloats, keyFloats);
+            if (rotary is null)
+                WriteKeys(i, token);
+            else
+                WriteTurnedKeys(i, token, rotary, rotary.Row(_begunLength + _gap + i, scratch), turned);
+            WriteValues(i, values.Slice(i * valueFloats, valueFloats));
+        }
+    }
 
-                Pool.WriteKey(page, head, row, key);
-                Pool.WriteValue(page, head, row, values.Slice(from * valueDim, valueDim));
-            }
+    private void WriteTurnedKeys(int token, ReadOnlySpan<float> keys, RotaryEmbedding rotary, ReadOnlySpan<float> turn, Span<float> turned)
+    {
+        (int page, int row) = PlaceOf(_begunLength + token);
+        for (int head = 0; head < Pool.KeyValueHeads; head++)
+        {
+            keys.Slice(head * turned.Length, turned.Length).CopyTo(turned);
+            rotary.Turn(turned, turned.Length, turn);
+            if (KeyValueQuantizer.WhyRefused(turned, Pool.KeyElement) is { } reason)
+                throw new ArgumentException($"Token {token}, head {head}, as it is turned: {reason}", nameof(keys));
+            Pool.WriteKey(page, head, row, turned);
         }
     }
 
     /// <summary>The page of a token and its row there.</summary>
-    private (int Page, int Row) PlaceOf(int position)
+    private (int Page, int Row) PlaceOf(int index)
     {
-        (int page, int row) = Math.DivRem(position, Pool.PageSize);
+        (int page, int row) = Math.DivRem(index, Pool.PageSize);
         return (_pages[page - _evictedPages], row);
     }
 
@@ -306,34 +429,22 @@ public sealed class PagedSequence : IDisposable
     /// <summary>The page of the sequence that an append writes to: the last one, if it has room; else −1.</summary>
     private int WrittenPage(int tokens) => tokens > 0 && _length % Pool.PageSize != 0 ? _pages[_count - 1] : -1;
 
-    private void CheckTokens(int tokens)
+    /// <summary>Throws where tokens cannot be appended, however many pages are free.</summary>
+    internal void CheckTokens(int tokens)
     {
         ThrowIfDisposed();
-        if (tokens < 0 || tokens > int.MaxValue - _length)
-            throw new ArgumentOutOfRangeException(nameof(tokens), tokens, $"Must be 0 to {int.MaxValue - _length}, since a position is an int and there are {_length} tokens.");
+        if (tokens < 0 || tokens > int.MaxValue - NextPosition)
+            throw new ArgumentOutOfRangeException(nameof(tokens), tokens, $"Must be 0 to {int.MaxValue - NextPosition}, since a position is an int and the next one is {NextPosition}.");
     }
 
-    /// <summary>Refuses what cannot become the pool's integers. Keys are turned for it as they are when they are written, since that may make them infinite.</summary>
-    private void CheckNumbers(ReadOnlySpan<float> keys, ReadOnlySpan<float> values, int tokens, RotaryEmbedding? rotary)
+    /// <summary>Refuses what cannot become the pool's integers. Keys that are turned are checked when they are written, since turning may make them infinite.</summary>
+    private void CheckNumbers(ReadOnlySpan<float> keys, ReadOnlySpan<float> values, int tokens, bool isTurned)
     {
-        int heads = Pool.KeyValueHeads, headDim = Pool.HeadDim;
-        if (KeyValueQuantizer.WhyRefused(values[..(tokens * heads * Pool.ValueDim)], Pool.ValueElement) is { } valueReason)
+        int rows = tokens * Pool.KeyValueHeads;
+        if (KeyValueQuantizer.WhyRefused(values[..(rows * Pool.ValueDim)], Pool.ValueElement) is { } valueReason)
             throw new ArgumentException(valueReason, nameof(values));
-        if (KeyValueQuantizer.IsInteger(Pool.KeyElement) && rotary is not null)
-        {
-            Span<float> turned = stackalloc float[headDim], scratch = stackalloc float[rotary.Dim];
-            for (int row = 0; row < tokens * heads; row++)
-            {
-                keys.Slice(row * headDim, headDim).CopyTo(turned);
-                rotary.Turn(turned, headDim, rotary.Row(_length + row / heads, scratch));
-                if (KeyValueQuantizer.WhyRefused(turned, Pool.KeyElement) is { } turnedReason)
-                    throw new ArgumentException($"Token {row / heads}, head {row % heads}, as it is turned: {turnedReason}", nameof(keys));
-            }
-        }
-        else if (KeyValueQuantizer.WhyRefused(keys[..(tokens * heads * headDim)], Pool.KeyElement) is { } reason)
-        {
-            throw new ArgumentException(reason, nameof(keys));
-        }
+        if (!isTurned && KeyValueQuantizer.WhyRefused(keys[..(rows * Pool.HeadDim)], Pool.KeyElement) is { } keyReason)
+            throw new ArgumentException(keyReason, nameof(keys));
     }
 
     [SuppressMessage("Usage", "MA0015:Specify the parameter name in ArgumentException", Justification = "The name is that of the public method's parameter.")]

@@ -17,6 +17,7 @@ internal sealed class SharedPrefix(KeyValuePagePool pool)
 
     private float[] _query = [];
     private float[] _output = [];
+    private float[] _ownOutput = [];
     private float[] _logSumExp = [];
     private float[] _orderedLogSumExp = [];
     private float[] _ownLogSumExp = [];
@@ -38,7 +39,7 @@ internal sealed class SharedPrefix(KeyValuePagePool pool)
     public static bool HasRoom(in AttentionOutput output, int batch, int queryHeads, int queryLength, KeyValuePagePool pool, in AttentionOptions options)
     {
         Int128 tokens = options.QueryStarts.IsEmpty ? (Int128)batch * queryLength : options.QueryStarts[^1], rows = tokens * queryHeads;
-        return rows > 0 && rows * pool.ValueDim <= output.Elements.Length && rows * Math.Max(pool.HeadDim, pool.ValueDim) <= Array.MaxLength;
+        return rows > 0 && rows * pool.ValueDim <= output.Length && rows * Math.Max(pool.HeadDim, pool.ValueDim) <= Array.MaxLength;
     }
 
     /// <summary>Attends, once <see cref="HasRoom"/> and <see cref="IsPossible"/> have said yes.</summary>
@@ -65,8 +66,17 @@ internal sealed class SharedPrefix(KeyValuePagePool pool)
         if (!output.HasLogSumExp)
             MakeRoom(ref _ownLogSumExp, rows);
 
+        // States are floats. Where outputs are not, floats of the batch's own take their place until all is merged.
+        bool isRounded = output.Element != AttentionElement.Float32;
+        if (isRounded)
+        {
+            kernel.Check(query, pool.Keys, pool.Values, output, shape, options, execution);
+            MakeRoom(ref _ownOutput, rows * valueDim);
+        }
+
         // This call checks all arguments before it writes, and has the sinks, so that they count once. Nothing that follows can be refused.
-        var own = new AttentionOutput(output.Elements, output.HasLogSumExp ? output.LogSumExp : _ownLogSumExp, output.Strides);
+        Span<float> logSumExp = output.HasLogSumExp ? output.LogSumExp : _ownLogSumExp;
+        AttentionOutput own = isRounded ? new(_ownOutput, logSumExp) : new(output.Elements, logSumExp, output.Strides);
         kernel.Forward(query, pool.Keys, pool.Values, own, shape, options, execution);
 
         int keys = prefix.Length * pool.PageSize;
@@ -92,6 +102,8 @@ internal sealed class SharedPrefix(KeyValuePagePool pool)
         Span<float> ordered = batch == 1 ? _logSumExp : InOrderOfBatch(batch, length, heads, queryLengths);
         var rowsOfPrefix = AttentionStrides.Of(AttentionLayout.BatchLengthHeadDim, heads, length, valueDim);
         own.Merge(new AttentionOutput(_output, ordered, rowsOfPrefix), new AttentionShape(batch, heads, heads, length, 0) { Layout = shape.Layout }, valueDim);
+        if (isRounded)
+            Round(output, AttentionStrides.Of(shape.Layout, heads, length, valueDim), batch, heads, length, valueDim);
     }
 
     private static void MakeRoom(ref float[] buffer, int count)
@@ -100,15 +112,36 @@ internal sealed class SharedPrefix(KeyValuePagePool pool)
             buffer = new float[Math.Max(count, (int)Math.Min(2L * buffer.Length, Array.MaxLength))];
     }
 
-    /// <summary>The queries as those of one sequence, in which they follow each other in the order of the batch; copied where they do not stand at one distance.</summary>
+    /// <summary>Rounds the merged outputs, row by row.</summary>
+    private void Round(in AttentionOutput output, in AttentionStrides source, int batch, int heads, int length, int valueDim)
+    {
+        AttentionStrides strides = output.Strides ?? source;
+        for (int b = 0; b < batch; b++)
+        {
+            for (int h = 0; h < heads; h++)
+            {
+                for (int i = 0; i < length; i++)
+                {
+                    ReadOnlySpan<float> row = _ownOutput.AsSpan(Start(source), valueDim);
+                    if (output.Element == AttentionElement.Float16)
+                        KeyValueQuantizer.ConvertToHalf(row, output.ElementsAs<Half>().Slice(Start(strides), valueDim));
+                    else
+                        KeyValueQuantizer.ConvertToBFloat16(row, output.ElementsAs<BFloat16>().Slice(Start(strides), valueDim));
+
+                    int Start(in AttentionStrides rows) => (int)(b * rows.Batch + h * rows.Head + i * rows.Length);
+                }
+            }
+        }
+    }
+
+    /// <summary>The queries as those of one sequence, in which they follow each other in the order of the batch; copied, as floats, where they do not stand at one distance.</summary>
     private AttentionInput AsOneSequence(in AttentionInput query, int batch, int length, int heads, int headDim, AttentionLayout layout)
     {
-        ReadOnlySpan<float> elements = query.Floats();
         AttentionStrides strides = query.Strides ?? AttentionStrides.Of(layout, heads, length, headDim);
         if (batch == 1)
-            return new(elements, strides);
+            return query.At(strides);
         if (length == 1 || strides.Batch == length * strides.Length)
-            return new(elements, new AttentionStrides(0, strides.Head, length == 1 ? strides.Batch : strides.Length));
+            return query.At(new AttentionStrides(0, strides.Head, length == 1 ? strides.Batch : strides.Length));
 
         MakeRoom(ref _query, batch * length * heads * headDim);
         int to = 0;
@@ -117,7 +150,11 @@ internal sealed class SharedPrefix(KeyValuePagePool pool)
             for (int i = 0; i < length; i++)
             {
                 for (int h = 0; h < heads; h++, to += headDim)
-                    elements.Slice((int)(b * strides.Batch + h * strides.Head + i * strides.Length), headDim).CopyTo(_query.AsSpan(to));
+                {
+                    // Floats are read as they stand, other elements where they are then.
+                    Span<float> copy = _query.AsSpan(to, headDim);
+                    query.Row(b * strides.Batch + h * strides.Head + i * strides.Length, copy).CopyTo(copy);
+                }
             }
         }
 

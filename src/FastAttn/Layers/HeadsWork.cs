@@ -14,11 +14,11 @@ internal unsafe struct HeadsWork : ITiledWork
     /// <summary>[batch, length, heads, dim] or, where sequences follow each other without padding, [tokens, heads, dim]: normalised and turned in place.</summary>
     public float* Source;
 
-    /// <summary>Where the heads are copied to then; null where they stay.</summary>
-    public float* Destination;
+    /// <summary>The cache that they are brought into then; null where they stay.</summary>
+    public AttentionCache? Cache;
 
-    /// <summary>Of the destination.</summary>
-    public AttentionStrides Strides;
+    /// <summary>Which projection they are of.</summary>
+    public HeadsKind Kind;
 
     public int Batch;
 
@@ -34,17 +34,14 @@ internal unsafe struct HeadsWork : ITiledWork
     /// <summary>[batch + 1]: for each sequence its first token, and the end; null where each has <see cref="Length"/> of them.</summary>
     public int* TokenStarts;
 
-    /// <summary>
-    /// For each sequence where its first token goes in the destination. Without <see cref="Positions"/> that is the token's position too.
-    /// Null for <see cref="CommonStart"/>.
-    /// </summary>
-    public int* Starts;
+    /// <summary>For each sequence how many tokens are needed; null for all.</summary>
+    public int* TokenLengths;
 
-    /// <summary>Where the first token of every sequence stands, where <see cref="Starts"/> is null.</summary>
+    /// <summary>For each sequence the position of its first token; null for <see cref="CommonStart"/>.</summary>
+    public int* PositionStarts;
+
+    /// <summary>The position of the first token of every sequence, where <see cref="PositionStarts"/> is null.</summary>
     public int CommonStart;
-
-    /// <summary>For each sequence the index after its last token that is needed; null for all tokens.</summary>
-    public int* Ends;
 
     /// <summary>Null for none.</summary>
     public HeadNorm? Norm;
@@ -52,7 +49,7 @@ internal unsafe struct HeadsWork : ITiledWork
     /// <summary>Null for none.</summary>
     public RotaryEmbedding? Rotary;
 
-    /// <summary>[axes, tokens]: the positions of the tokens; null where they follow from <see cref="Starts"/>.</summary>
+    /// <summary>[axes, tokens]: the positions of the tokens; null where they follow from that of the first.</summary>
     public int* Positions;
 
     /// <inheritdoc/>
@@ -75,7 +72,7 @@ internal unsafe struct HeadsWork : ITiledWork
     private readonly ReadOnlySpan<int> PositionsFrom(long token) => new ReadOnlySpan<int>(Positions, Rotary!.Axes * Tokens)[(int)token..];
 
     /// <summary>Whether there is anything to do.</summary>
-    public readonly bool IsNeeded => Destination != null || Norm is not null || Rotary is not null;
+    public readonly bool IsNeeded => Cache is not null || Norm is not null || Rotary is not null;
 
     /// <inheritdoc/>
     public readonly void Run(long tile, long next, Workspace workspace)
@@ -85,24 +82,24 @@ internal unsafe struct HeadsWork : ITiledWork
         for (long index = first; index < end; index++)
         {
             (int sequence, int token) = TokenAt((int)index);
-            int place = (Starts == null ? CommonStart : Starts[sequence]) + token;
-            if (Ends != null && place >= Ends[sequence])
+            if (TokenLengths != null && token >= TokenLengths[sequence])
                 continue;
             float* source = Source + index * Heads * Dim;
             Span<float> heads = new(source, Heads * Dim);
             if (Norm is { IsAfterRotary: false })
                 Norm.Apply(heads);
             if (Rotary is not null)
-                Rotary.Turn(heads, Dim, Positions == null ? Rotary.Row(place, scratch) : Rotary.Row(PositionsFrom(index), Tokens, scratch));
+                Rotary.Turn(heads, Dim, Positions == null ? Rotary.Row(PositionOf(sequence, token), scratch) : Rotary.Row(PositionsFrom(index), Tokens, scratch));
             if (Norm is { IsAfterRotary: true })
                 Norm.Apply(heads);
-            if (Destination == null)
-                continue;
-            float* destination = Destination + sequence * Strides.Batch + place * Strides.Length;
-            for (int head = 0; head < Heads; head++)
-                heads.Slice(head * Dim, Dim).CopyTo(new(destination + head * Strides.Head, Dim));
+            if (Kind == HeadsKind.Keys)
+                Cache?.WriteKeys(sequence, token, heads);
+            else if (Kind == HeadsKind.Values)
+                Cache?.WriteValues(sequence, token, heads);
         }
     }
+
+    private readonly int PositionOf(int sequence, int token) => (PositionStarts == null ? CommonStart : PositionStarts[sequence]) + token;
 
     /// <summary>The sequence of a token, and its number in it.</summary>
     private readonly (int Sequence, int Token) TokenAt(int index)

@@ -29,16 +29,22 @@ internal ref struct LayerCall
     public int Batch;
 
     /// <summary>The tokens of <see cref="Query"/>.</summary>
-    public LayerTokens Queries;
+    public BatchTokens Queries;
 
     /// <summary>The tokens of <see cref="Key"/> and <see cref="Value"/>.</summary>
-    public LayerTokens Keys;
+    public BatchTokens Keys;
 
     /// <summary>Where projected keys and values are kept; null to forget them.</summary>
-    public KeyValueCache? Cache;
+    public AttentionCache? Cache;
 
     /// <summary>Whether <see cref="Key"/> and <see cref="Value"/> are appended to the cache.</summary>
     public bool Appends;
+
+    /// <summary>The parameter of <see cref="Key"/>, where it is appended.</summary>
+    public string KeyName;
+
+    /// <summary>The parameter of <see cref="Value"/>, likewise.</summary>
+    public string ValueName;
 
     /// <summary>Whether query, key and value are one input.</summary>
     public bool IsSelf;

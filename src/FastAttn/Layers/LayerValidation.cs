@@ -16,10 +16,10 @@ internal static class LayerValidation
     }
 
     /// <summary>The tokens of sequences of one length.</summary>
-    public static LayerTokens CheckTokens(in MultiHeadDimensions sizes, int batch, int length, string lengthName, in AttentionExecution execution)
+    public static BatchTokens CheckTokens(in MultiHeadDimensions sizes, int batch, int length, string lengthName, in AttentionExecution execution)
     {
         CheckSizes(batch, length, lengthName, execution);
-        LayerTokens tokens = new() { Batch = batch, Length = length };
+        BatchTokens tokens = new() { Batch = batch, Length = length };
         CheckCount(sizes, tokens, lengthName);
         return tokens;
     }
@@ -33,12 +33,12 @@ internal static class LayerValidation
     /// <param name="starts">Where sequences begin.</param>
     /// <param name="parameter">The parameter that errors of the starts name.</param>
     /// <param name="execution">How the call runs.</param>
-    public static LayerTokens CheckRagged(
+    public static BatchTokens CheckRagged(
         in MultiHeadDimensions sizes, int batch, int length, string lengthName, string startsName, ReadOnlySpan<int> starts, string parameter, in AttentionExecution execution)
     {
         CheckSizes(batch, length, lengthName, execution);
         CallValidation.CheckStarts(startsName, starts, batch, length, parameter);
-        LayerTokens tokens = new() { Batch = batch, Length = length, Starts = starts };
+        BatchTokens tokens = new() { Batch = batch, Length = length, Starts = starts };
         CheckCount(sizes, tokens, parameter);
         return tokens;
     }
@@ -51,7 +51,7 @@ internal static class LayerValidation
         CallValidation.CheckExecution(execution);
     }
 
-    private static void CheckCount(in MultiHeadDimensions sizes, in LayerTokens tokens, string parameter)
+    private static void CheckCount(in MultiHeadDimensions sizes, in BatchTokens tokens, string parameter)
     {
         int widest = Math.Max(Math.Max(sizes.Queries, sizes.Attended), Math.Max(sizes.Keys, sizes.Values));
         if ((Int128)tokens.Count * widest > Array.MaxLength)
@@ -65,7 +65,7 @@ internal static class LayerValidation
             throw new ArgumentException("Queries and keys are of the same tokens; QueryStarts and KeyStarts differ.", nameof(options));
     }
 
-    public static void CheckRows(string name, int actual, in LayerTokens tokens, int width)
+    public static void CheckRows(string name, int actual, in BatchTokens tokens, int width)
     {
         Int128 expected = (Int128)tokens.Count * width;
         if (actual < expected)
@@ -86,7 +86,7 @@ internal static class LayerValidation
     }
 
     /// <summary>Positions of a rotary embedding: none, or one for each axis and token.</summary>
-    public static void CheckPositions(RotaryEmbedding? rotary, string name, ReadOnlySpan<int> positions, in LayerTokens tokens)
+    public static void CheckPositions(RotaryEmbedding? rotary, string name, ReadOnlySpan<int> positions, in BatchTokens tokens)
     {
         if (positions.IsEmpty)
             return;
@@ -129,7 +129,7 @@ internal static class LayerValidation
         if (options.KeyPart is not null)
             throw new ArgumentException("A layer has all keys; KeyPart must not be given.", nameof(options));
         if (options.KeyPages.IsGiven)
-            throw new ArgumentException("A layer's keys are in no pages; KeyPages must not be given.", nameof(options));
+            throw new ArgumentException("A layer's keys are its own, or in the pages of its cache; KeyPages must not be given.", nameof(options));
         CallValidation.CheckWithoutShape(options);
         AttentionCall ignored = default;
         CallValidation.CheckOptions(ref ignored, shape, options);
@@ -164,7 +164,7 @@ internal static class LayerValidation
             throw new ArgumentException("Overlaps output.", name);
     }
 
-    public static void CheckCache(in MultiHeadDimensions sizes, KeyValueCache cache, string name)
+    public static void CheckCache(in MultiHeadDimensions sizes, AttentionCache cache, string name)
     {
         ArgumentNullException.ThrowIfNull(cache, name);
         if (cache.KeyValueHeads != sizes.KeyValueHeads || cache.HeadDim != sizes.Head || cache.ValueDim != sizes.Value)
@@ -172,15 +172,6 @@ internal static class LayerValidation
             throw new ArgumentException(
                 $"Is of {cache.KeyValueHeads} heads of dimensions {cache.HeadDim} and {cache.ValueDim}; the layer has {sizes.KeyValueHeads} of {sizes.Head} and {sizes.Value}.", name);
         }
-    }
-
-    /// <summary>Returns the length of the longest sequence after an append.</summary>
-    /// <exception cref="InvalidOperationException">The cache has no room for that.</exception>
-    public static int CheckRoom(KeyValueCache cache, in LayerTokens tokens)
-    {
-        long needed = cache.LengthAfter(tokens);
-        cache.CheckRoom(needed);
-        return (int)needed;
     }
 
     /// <summary>The options, weights and bias of a linear layer.</summary>

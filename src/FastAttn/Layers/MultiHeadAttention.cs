@@ -42,7 +42,8 @@ namespace FastAttn;
 /// <para>
 /// <b>Positions.</b> The rotary embedding turns query <c>i</c> by the position <c>i + offset</c> and key <c>j</c> by <c>j</c>, or by the
 /// positions that a call gives: [A, B, L], or [A, T] of ragged batches, an <c>int</c> of at least 0 for each of the embedding's <see cref="RotaryEmbedding.Axes"/> A and
-/// each token. A cached key keeps the position that it was appended with. Positions change nothing but the rotary embedding: a causal mask,
+/// each token. With a <see cref="PagedBatch"/> the tokens that are appended have the positions from <see cref="PagedSequence.NextPosition"/> on where none are given. A cached key keeps the
+/// position that it was appended with. Positions change nothing but the rotary embedding: a causal mask,
 /// a window and ALiBi go by indices.
 /// </para>
 /// <para>
@@ -64,8 +65,7 @@ public sealed class MultiHeadAttention
     private readonly HeadNorm? _keyNorm;
     private readonly PackedProjections _projections;
     private readonly ProductDriver _product;
-    private readonly AttentionKernel _kernel;
-    private readonly AttentionKernel _featured;
+    private readonly KernelPair _kernels;
 
     // One layer an instruction set, made when asked for; shared by all of them.
     private readonly MultiHeadAttention?[] _bound;
@@ -88,8 +88,7 @@ public sealed class MultiHeadAttention
         _product = ProductDriver.For(InstructionSet);
         (_queryNorm, _keyNorm) = HeadNorm.Of(weights, options, _sizes);
         _projections = PackedProjections.Of(weights, _sizes, _product, options.WeightPrecision);
-        _kernel = Kernel(AttentionFeatures.None);
-        _featured = Kernel(AttentionFeatures.All);
+        _kernels = new(Kernel(AttentionFeatures.None), Kernel(AttentionFeatures.All));
         _bound = new MultiHeadAttention?[Enum.GetValues<InstructionSet>().Length];
         _bound[(int)InstructionSet] = this;
     }
@@ -103,8 +102,7 @@ public sealed class MultiHeadAttention
         _projections = other._projections.For(_product);
         _queryNorm = other._queryNorm;
         _keyNorm = other._keyNorm;
-        _kernel = Kernel(AttentionFeatures.None);
-        _featured = Kernel(AttentionFeatures.All);
+        _kernels = new(Kernel(AttentionFeatures.None), Kernel(AttentionFeatures.All));
         _bound = other._bound;
     }
 
@@ -128,20 +126,25 @@ public sealed class MultiHeadAttention
         return Interlocked.CompareExchange(ref slot, layer, null) ?? layer;
     }
 
-    /// <summary>An empty cache for <see cref="Forward(ReadOnlySpan{float}, Span{float}, KeyValueCache, int, in AttentionOptions, ReadOnlySpan{int}, Span{float}, AttentionExecution)"/>.</summary>
+    /// <summary>An empty cache for <see cref="Forward(ReadOnlySpan{float}, Span{float}, AttentionCache, int, in AttentionOptions, ReadOnlySpan{int}, Span{float}, AttentionExecution)"/>.</summary>
     /// <param name="batch">Sequences B, at least 0.</param>
     /// <param name="capacity">Tokens of each sequence that there is room for, at least 0.</param>
     /// <param name="canGrow">Whether a full cache becomes larger, which allocates; else appending to it is an error.</param>
-    /// <returns>The cache: B·H_kv·capacity·(d_k + d_v) floats.</returns>
-    /// <exception cref="ArgumentOutOfRangeException">A number is negative, or the cache would be larger than a span can be.</exception>
-    public KeyValueCache CreateCache(int batch, int capacity, bool canGrow = true)
+    /// <param name="keyElement">
+    /// What keys are kept as: rounded once they are projected, normalised and turned. <see cref="AttentionElement.Int8Group32"/> and
+    /// <see cref="AttentionElement.Int4Group32"/> need a dimension that is a multiple of 32.
+    /// </param>
+    /// <param name="valueElement">What values are kept as, likewise.</param>
+    /// <returns>The cache: B·H_kv·capacity·(d_k + d_v) elements.</returns>
+    /// <exception cref="ArgumentOutOfRangeException">
+    /// A number is negative, the cache would be larger than a span can be, or the layer's dimension is no multiple of 32 where it must be.
+    /// </exception>
+    public KeyValueCache CreateCache(
+        int batch, int capacity, bool canGrow = true, AttentionElement keyElement = AttentionElement.Float32, AttentionElement valueElement = AttentionElement.Float32)
     {
-        ArgumentOutOfRangeException.ThrowIfNegative(batch);
-        ArgumentOutOfRangeException.ThrowIfNegative(capacity);
-        long max = KeyValueCache.MaxCapacity(batch, _sizes.KeyValueHeads, _sizes.Head, _sizes.Value);
-        if (capacity > max)
-            throw new ArgumentOutOfRangeException(nameof(capacity), capacity, $"A cache of batch {batch} has room for {max} tokens at most.");
-        return new(batch, _sizes.KeyValueHeads, _sizes.Head, _sizes.Value, capacity, canGrow);
+        CachedRows.CheckElement(keyElement, _sizes.Head, nameof(keyElement), nameof(keyElement));
+        CachedRows.CheckElement(valueElement, _sizes.Value, nameof(valueElement), nameof(valueElement));
+        return new(batch, capacity, _sizes.KeyValueHeads, _sizes.Head, _sizes.Value, canGrow, keyElement, valueElement);
     }
 
     /// <summary>Self-attention: queries, keys and values are all projected from one input.</summary>
@@ -176,7 +179,7 @@ public sealed class MultiHeadAttention
         Span<float> attentionWeights = default,
         AttentionExecution execution = default)
     {
-        LayerTokens tokens = Queries(batch, length, nameof(length), options, execution);
+        BatchTokens tokens = Queries(batch, length, nameof(length), options, execution);
         if (tokens.IsRagged)
             LayerValidation.CheckSameStarts(options);
         LayerValidation.CheckOneInput(_sizes, nameof(input));
@@ -227,8 +230,8 @@ public sealed class MultiHeadAttention
         Span<float> attentionWeights = default,
         AttentionExecution execution = default)
     {
-        LayerTokens queries = Queries(batch, queryLength, nameof(queryLength), options, execution);
-        LayerTokens keys = queries.IsRagged
+        BatchTokens queries = Queries(batch, queryLength, nameof(queryLength), options, execution);
+        BatchTokens keys = queries.IsRagged
             ? LayerValidation.CheckRagged(_sizes, batch, keyLength, nameof(keyLength), nameof(options.KeyStarts), options.KeyStarts, nameof(options), execution)
             : LayerValidation.CheckTokens(_sizes, batch, keyLength, nameof(keyLength), execution);
         LayerValidation.CheckRows(nameof(query), query.Length, queries, _sizes.QueryInput);
@@ -261,8 +264,10 @@ public sealed class MultiHeadAttention
     /// padding: key and value are then [T, input] and positions [A, T]. Empty where they are padded. Excludes <paramref name="keyLengths"/>.
     /// </param>
     /// <param name="execution">How it runs: threads and cancellation, of the projections too.</param>
+    /// <param name="keyElement">What keys are kept as, as in <see cref="CreateCache"/>.</param>
+    /// <param name="valueElement">What values are kept as, likewise.</param>
     /// <returns>The projected keys and values.</returns>
-    /// <exception cref="ArgumentException">A length or size does not fit; the parameter is named.</exception>
+    /// <exception cref="ArgumentException">A length or size does not fit, or a number cannot become an integer; the parameter is named.</exception>
     /// <exception cref="OperationCanceledException">Cancelled.</exception>
     public KeyValueCache ProjectMemory(
         ReadOnlySpan<float> key,
@@ -272,9 +277,11 @@ public sealed class MultiHeadAttention
         ReadOnlySpan<int> keyLengths = default,
         ReadOnlySpan<int> positions = default,
         ReadOnlySpan<int> keyStarts = default,
-        AttentionExecution execution = default)
+        AttentionExecution execution = default,
+        AttentionElement keyElement = AttentionElement.Float32,
+        AttentionElement valueElement = AttentionElement.Float32)
     {
-        LayerTokens tokens = keyStarts.IsEmpty
+        BatchTokens tokens = keyStarts.IsEmpty
             ? LayerValidation.CheckTokens(_sizes, batch, length, nameof(length), execution) with { Lengths = keyLengths }
             : LayerValidation.CheckRagged(_sizes, batch, length, nameof(length), nameof(keyStarts), keyStarts, nameof(keyStarts), execution);
         if (tokens.IsRagged && !keyLengths.IsEmpty)
@@ -283,14 +290,14 @@ public sealed class MultiHeadAttention
         LayerValidation.CheckRows(nameof(value), value.Length, tokens, _sizes.ValueInput);
         LayerValidation.CheckLengths(nameof(keyLengths), keyLengths, batch, length);
         LayerValidation.CheckPositions(_options.Rotary, nameof(positions), positions, tokens);
-        KeyValueCache memory = CreateCache(batch, tokens.Longest, canGrow: false);
-        Run(new() { Key = key, Value = value, KeyPositions = positions, Batch = batch, Keys = tokens, Cache = memory, Appends = true, Execution = execution }, default);
+        KeyValueCache memory = CreateCache(batch, tokens.Longest, canGrow: false, keyElement, valueElement);
+        Run(new() { Key = key, Value = value, KeyPositions = positions, Batch = batch, Keys = tokens, Cache = memory, Appends = true, KeyName = nameof(key), ValueName = nameof(value), Execution = execution }, default);
         return memory;
     }
 
     /// <summary>Attention to keys and values that were projected before.</summary>
     /// <param name="query">[B, L_q, query input].</param>
-    /// <param name="memory">What <see cref="ProjectMemory"/> of this layer returned, or a cache of it.</param>
+    /// <param name="memory">What <see cref="ProjectMemory"/> of this layer returned, or a cache of it, in one piece or in pages. A <see cref="PagedBatch"/> takes one call at a time.</param>
     /// <param name="output">Written: [B, L_q, d_model].</param>
     /// <param name="queryLength">Queries L_q of each sequence; of ragged ones a bound.</param>
     /// <param name="options">Query lengths or starts, offsets, masks, biases and sinks; <c>default</c> for none. The key lengths are those of the memory.</param>
@@ -304,7 +311,7 @@ public sealed class MultiHeadAttention
     /// <inheritdoc cref="Forward(ReadOnlySpan{float}, Span{float}, int, int, in AttentionOptions, ReadOnlySpan{int}, Span{float}, AttentionExecution)" path="/exception"/>
     public void Attend(
         ReadOnlySpan<float> query,
-        KeyValueCache memory,
+        AttentionCache memory,
         Span<float> output,
         int queryLength,
         in AttentionOptions options = default,
@@ -315,18 +322,19 @@ public sealed class MultiHeadAttention
         LayerValidation.CheckCache(_sizes, memory, nameof(memory));
         if (!options.KeyLengths.IsEmpty || !options.KeyStarts.IsEmpty)
             throw new ArgumentException("The memory has key lengths of its own; KeyLengths and KeyStarts must not be given.", nameof(options));
-        LayerTokens queries = Queries(memory.Batch, queryLength, nameof(queryLength), options, execution);
+        BatchTokens queries = Queries(memory.Sequences, queryLength, nameof(queryLength), options, execution);
         LayerValidation.CheckRows(nameof(query), query.Length, queries, _sizes.QueryInput);
         LayerValidation.CheckRows(nameof(output), output.Length, queries, _sizes.Model);
         LayerValidation.CheckPositions(_options.Rotary, nameof(positions), positions, queries);
-        int keyLength = KeyValueCache.Longest(memory.Lengths);
+        int keyLength = memory.MaxLength;
         ReadOnlySpan<float> written = Written(output, queries);
         CheckOptions(options with { HasCachedKeys = true }, queries, keyLength, positions, written);
-        LayerValidation.CheckWeights(nameof(attentionWeights), attentionWeights, memory.Batch, _sizes.Heads, queryLength, keyLength, query, default, default, written, options);
+        memory.CheckQueries(_options.Complete(options), queries, areAppended: false);
+        LayerValidation.CheckWeights(nameof(attentionWeights), attentionWeights, memory.Sequences, _sizes.Heads, queryLength, keyLength, query, default, default, written, options);
         Run(
             new()
             {
-                Query = query, Output = output, AttentionWeights = attentionWeights, QueryPositions = positions, Batch = memory.Batch, Queries = queries, Cache = memory,
+                Query = query, Output = output, AttentionWeights = attentionWeights, QueryPositions = positions, Batch = memory.Sequences, Queries = queries, Cache = memory,
                 Execution = execution,
             },
             options);
@@ -340,7 +348,11 @@ public sealed class MultiHeadAttention
     /// </summary>
     /// <param name="input">The next tokens: [B, L, d_in].</param>
     /// <param name="output">Written: [B, L, d_model].</param>
-    /// <param name="cache">From <see cref="CreateCache"/> of this layer; holds the tokens before these, and afterwards these too.</param>
+    /// <param name="cache">
+    /// Holds the tokens before these, and afterwards these too: from <see cref="CreateCache"/> of this layer, or a <see cref="PagedBatch"/> whose pool has as many heads of
+    /// the same dimensions and which no other layer appends to. Nothing but the element type matters to the results: both have the same bits, with
+    /// <see cref="PagedBatch.SharesPrefix"/> up to rounding.
+    /// </param>
     /// <param name="length">Tokens L of each sequence; of ragged ones a bound.</param>
     /// <param name="options">
     /// Lengths or starts, masks, biases and sinks; <c>default</c> for none. <see cref="AttentionOptions.QueryLengths"/> say how many of the next tokens each
@@ -357,15 +369,19 @@ public sealed class MultiHeadAttention
     /// <param name="execution">How it runs: threads and cancellation, of the projections too.</param>
     /// <remarks>
     /// Query <c>i</c> stands at key <c>i + offset</c>; the offset is the sequence's length in the cache before the call (see the remarks of
-    /// <see cref="MultiHeadAttention"/>).
+    /// <see cref="MultiHeadAttention"/>). Keys and values are rounded to the cache's element types before they are attended over, those of these tokens too; where these are
+    /// integers, a key or value that is not finite is refused, and the parameter is <paramref name="input"/>.
     /// </remarks>
     /// <exception cref="ArgumentException">A length or size does not fit; the parameter is named and nothing has been written.</exception>
-    /// <exception cref="InvalidOperationException">The cache is full and cannot grow; nothing has been written.</exception>
+    /// <exception cref="InvalidOperationException">
+    /// The cache is full and cannot grow, or the pool has fewer free pages than all sequences together need (<see cref="PagedSequence.PagesNeeded"/>); nothing has been written.
+    /// </exception>
+    /// <exception cref="ObjectDisposedException">A sequence or its pool has been disposed of; nothing has been written.</exception>
     /// <exception cref="OperationCanceledException">Cancelled; what the output holds is unspecified, and the cache holds the tokens that it held before.</exception>
     public void Forward(
         ReadOnlySpan<float> input,
         Span<float> output,
-        KeyValueCache cache,
+        AttentionCache cache,
         int length,
         in AttentionOptions options = default,
         ReadOnlySpan<int> positions = default,
@@ -375,36 +391,38 @@ public sealed class MultiHeadAttention
         LayerValidation.CheckCache(_sizes, cache, nameof(cache));
         if (!options.KeyLengths.IsEmpty || !options.KeyStarts.IsEmpty || !options.PositionOffsets.IsEmpty || options.PositionOffset is not null)
             throw new ArgumentException("The cache has key lengths and position offsets of its own; KeyLengths, KeyStarts, PositionOffset and PositionOffsets must not be given.", nameof(options));
-        LayerTokens tokens = Queries(cache.Batch, length, nameof(length), options, execution);
+        BatchTokens tokens = Queries(cache.Sequences, length, nameof(length), options, execution);
         LayerValidation.CheckOneInput(_sizes, nameof(input));
         LayerValidation.CheckRows(nameof(input), input.Length, tokens, _sizes.QueryInput);
         LayerValidation.CheckRows(nameof(output), output.Length, tokens, _sizes.Model);
         LayerValidation.CheckCausal(_options, options, nameof(cache));
-        LayerValidation.CheckLengths(nameof(options), options.QueryLengths, cache.Batch, length);
+        LayerValidation.CheckLengths(nameof(options), options.QueryLengths, cache.Sequences, length);
         LayerValidation.CheckPositions(_options.Rotary, nameof(positions), positions, tokens);
-        int keyLength = LayerValidation.CheckRoom(cache, tokens);
+        int keyLength = cache.LengthAfter(tokens);
         ReadOnlySpan<float> written = Written(output, tokens);
         CheckOptions(options with { HasCachedKeys = true }, tokens, keyLength, positions, written);
-        LayerValidation.CheckWeights(nameof(attentionWeights), attentionWeights, cache.Batch, _sizes.Heads, length, keyLength, input, default, default, written, options);
+        cache.CheckQueries(_options.Complete(options), tokens, areAppended: true);
+        LayerValidation.CheckWeights(nameof(attentionWeights), attentionWeights, cache.Sequences, _sizes.Heads, length, keyLength, input, default, default, written, options);
         Run(
             new()
             {
                 Query = input, Key = input, Value = input, Output = output, AttentionWeights = attentionWeights, QueryPositions = positions, KeyPositions = positions,
-                Batch = cache.Batch, Queries = tokens, Keys = tokens, Cache = cache, Appends = true, IsSelf = true, Execution = execution,
+                Batch = cache.Sequences, Queries = tokens, Keys = tokens, Cache = cache, Appends = true, IsSelf = true, KeyName = nameof(input), ValueName = nameof(input),
+                Execution = execution,
             },
             options);
     }
 
     /// <summary>The tokens of the queries of a call, checked.</summary>
-    private LayerTokens Queries(int batch, int length, string lengthName, in AttentionOptions options, in AttentionExecution execution) =>
+    private BatchTokens Queries(int batch, int length, string lengthName, in AttentionOptions options, in AttentionExecution execution) =>
         options.QueryStarts.IsEmpty && options.KeyStarts.IsEmpty
             ? LayerValidation.CheckTokens(_sizes, batch, length, lengthName, execution) with { Lengths = options.QueryLengths }
             : LayerValidation.CheckRagged(_sizes, batch, length, lengthName, nameof(options.QueryStarts), options.QueryStarts, nameof(options), execution);
 
     /// <summary>The part of the output, checked, that a call writes.</summary>
-    private ReadOnlySpan<float> Written(ReadOnlySpan<float> output, in LayerTokens queries) => output[..(int)(queries.Count * _sizes.Model)];
+    private ReadOnlySpan<float> Written(ReadOnlySpan<float> output, in BatchTokens queries) => output[..(int)(queries.Count * _sizes.Model)];
 
-    private void CheckOptions(in AttentionOptions options, in LayerTokens queries, int keyLength, ReadOnlySpan<int> positions, ReadOnlySpan<float> written) =>
+    private void CheckOptions(in AttentionOptions options, in BatchTokens queries, int keyLength, ReadOnlySpan<int> positions, ReadOnlySpan<float> written) =>
         LayerValidation.CheckOptions(
             options, new(queries.Batch, _sizes.Heads, _sizes.KeyValueHeads, queries.Length, keyLength), arePositions: _options.Rotary is not null && positions.IsEmpty, written);
 
@@ -416,18 +434,17 @@ public sealed class MultiHeadAttention
         call.Execution.CancellationToken.ThrowIfCancellationRequested();
         if (call.Batch == 0)
             return;
-        KeyValueCache? cache = call.Cache;
+        AttentionCache? cache = call.Cache;
         long queryTokens = call.Queries.Count, keyTokens = call.Keys.Count;
         long queries = ScratchRuler.Aligned(queryTokens * _sizes.Queries), keys = ScratchRuler.Aligned(keyTokens * _sizes.Keys), values = ScratchRuler.Aligned(keyTokens * _sizes.Values);
-        // Where the first token of each sequence stands, or of all.
-        ReadOnlySpan<int> starts = call.Appends ? cache!.Lengths : options.PositionOffsets;
-        int commonStart = options.PositionOffset ?? 0;
         if (call.Appends)
             cache!.Begin(call.Keys);
 
-        Workspace workspace = Workspace.Rent(queries + keys + values + queryTokens * _sizes.Attended);
+        Workspace? workspace = null;
+        bool isDone = false;
         try
         {
+            workspace = Workspace.Rent(queries + keys + values + queryTokens * _sizes.Attended);
             float* query = workspace.Memory, key = query + queries, value = key + keys, attended = value + values;
             fixed (float* queryInput = call.Query, keyInput = call.Key, valueInput = call.Value)
             {
@@ -442,15 +459,13 @@ public sealed class MultiHeadAttention
                     ofKey.Run(call.Execution.MaxDegreeOfParallelism, call.Execution.CancellationToken);
             }
 
-            fixed (int* start = starts, stored = call.Appends ? cache!.Ends : default)
-            fixed (int* queryPositions = call.QueryPositions, keyPositions = call.KeyPositions)
-            fixed (float* cachedKeys = call.Appends ? cache!.Keys : null, cachedValues = call.Appends ? cache!.Values : null)
-            {
-                int* keyStart = call.Appends ? start : null;
-                PrepareHeads(call, call.Queries, query, _sizes.Heads, _sizes.Head, _queryNorm, _options.Rotary, queryPositions, start, commonStart, null, null);
-                PrepareHeads(call, call.Keys, key, _sizes.KeyValueHeads, _sizes.Head, _keyNorm, _options.Rotary, keyPositions, keyStart, 0, stored, cachedKeys);
-                PrepareHeads(call, call.Keys, value, _sizes.KeyValueHeads, _sizes.Value, null, null, null, keyStart, 0, stored, cachedValues);
-            }
+            // Where the first token of each sequence stands, or of all.
+            ReadOnlySpan<int> positions = call.Appends ? cache!.Positions : options.PositionOffsets;
+            PrepareHeads(call, query, call.Queries, positions, options.PositionOffset ?? 0, HeadsKind.Queries);
+            PrepareHeads(call, key, call.Keys, call.Appends ? positions : default, 0, HeadsKind.Keys);
+            PrepareHeads(call, value, call.Keys, default, 0, HeadsKind.Values);
+            if (call.Appends)
+                cache!.ThrowIfRefused(call.KeyName, call.ValueName);
 
             if (queryTokens > 0)
             {
@@ -458,8 +473,8 @@ public sealed class MultiHeadAttention
                     call,
                     options,
                     new(query, (int)(queryTokens * _sizes.Queries)),
-                    cache is null ? new ReadOnlySpan<float>(key, (int)(keyTokens * _sizes.Keys)) : cache.Keys,
-                    cache is null ? new ReadOnlySpan<float>(value, (int)(keyTokens * _sizes.Values)) : cache.Values,
+                    new(key, (int)(keyTokens * _sizes.Keys)),
+                    new(value, (int)(keyTokens * _sizes.Values)),
                     new(attended, (int)(queryTokens * _sizes.Attended)));
                 fixed (float* output = call.Output)
                 {
@@ -469,61 +484,64 @@ public sealed class MultiHeadAttention
                 }
             }
 
-            if (call.Appends)
-                cache!.Commit();
+            isDone = true;
         }
         finally
         {
-            workspace.Return();
+            if (call.Appends && isDone)
+                cache!.Commit();
+            else if (call.Appends)
+                cache!.Abandon();
+            workspace?.Return();
         }
     }
 
     private void AttendHeads(
         in LayerCall call, in AttentionOptions options, ReadOnlySpan<float> query, ReadOnlySpan<float> key, ReadOnlySpan<float> value, Span<float> output)
     {
-        ReadOnlySpan<int> lengths = call.Cache is not { } cache ? default : call.Appends ? cache.Ends : cache.Lengths;
-        bool isEven = lengths.IsEmpty || !lengths.ContainsAnyExcept(lengths[0]);
         // With a cache QueryLengths are those of the tokens that are appended: the others are no queries, so that each sequence has the bits that it has alone.
         AttentionOptions own = _options.Complete(options) with { IsCrossAttention = !call.IsSelf, HasCachedKeys = call.Cache is not null };
-        if (!isEven)
-            own = own with { KeyLengths = lengths };
-        bool isStaggered = call.Appends && call.Cache!.Starts.ContainsAnyExcept(call.Cache.Starts[0]);
-        if (isStaggered)
-            own = own with { PositionOffsets = call.Cache!.Starts };
+        if (call.Appends && call.Cache!.Starts.ContainsAnyExcept(call.Cache.Starts[0]))
+            own = own with { PositionOffsets = call.Cache.Starts };
         if (own.PositionOffsets.IsEmpty)
             own = own with { PositionOffset = call.Appends ? call.Cache!.Starts[0] : own.PositionOffset ?? 0 };
-        AttentionShape shape = new(
-            call.Batch, _sizes.Heads, _sizes.KeyValueHeads, call.Queries.Length, call.Cache is null ? call.Keys.Length : KeyValueCache.Longest(lengths)) { Layout = AttentionLayout.BatchLengthHeadDim };
-        AttentionKernel kernel = own.UsedFeatures == AttentionFeatures.None ? _kernel : _featured;
-        AttentionInput keys = call.Cache is null ? new(key) : new(key, call.Cache.Strides(_sizes.Head)), values = call.Cache is null ? new(value) : new(value, call.Cache.Strides(_sizes.Value));
-        kernel.Forward(query, keys, values, output, shape, own, call.Execution);
+        if (call.Cache is not null)
+        {
+            call.Cache.Attend(_kernels, query, output, call.AttentionWeights, _sizes.Heads, call.Queries.Length, own, call.Execution);
+            return;
+        }
+
+        AttentionShape shape = new(call.Batch, _sizes.Heads, _sizes.KeyValueHeads, call.Queries.Length, call.Keys.Length) { Layout = AttentionLayout.BatchLengthHeadDim };
+        AttentionKernel kernel = _kernels.For(own);
+        kernel.Forward(query, key, value, output, shape, own, call.Execution);
         if (!call.AttentionWeights.IsEmpty)
-            kernel.ComputeWeights(query, keys, call.AttentionWeights, shape, own, call.Execution);
+            kernel.ComputeWeights(query, key, call.AttentionWeights, shape, own, call.Execution);
     }
 
-    private static unsafe void PrepareHeads(
-        in LayerCall call, in LayerTokens tokens, float* heads, int count, int dim, HeadNorm? norm, RotaryEmbedding? rotary, int* positions, int* starts, int commonStart, int* ends,
-        float* destination)
+    /// <summary>Normalises and turns the heads of a projection, and brings keys and values into the cache that the call appends to.</summary>
+    private unsafe void PrepareHeads(in LayerCall call, float* heads, in BatchTokens tokens, ReadOnlySpan<int> positionStarts, int commonStart, HeadsKind kind)
     {
-        fixed (int* tokenStarts = tokens.Starts)
+        ReadOnlySpan<int> positions = kind switch { HeadsKind.Queries => call.QueryPositions, HeadsKind.Keys => call.KeyPositions, _ => default };
+        bool isStored = call.Appends && kind != HeadsKind.Queries;
+        fixed (int* tokenStarts = tokens.Starts, lengths = isStored ? tokens.Lengths : default, starts = positionStarts, ownPositions = positions)
         {
             HeadsWork work = new()
             {
                 Source = heads,
-                Destination = destination,
-                Strides = destination == null ? default : call.Cache!.Strides(dim),
+                Cache = isStored ? call.Cache : null,
+                Kind = kind,
                 Batch = call.Batch,
                 Length = tokens.Length,
                 Tokens = (int)tokens.Count,
                 TokenStarts = tokenStarts,
-                Heads = count,
-                Dim = dim,
-                Starts = starts,
+                TokenLengths = lengths,
+                Heads = kind == HeadsKind.Queries ? _sizes.Heads : _sizes.KeyValueHeads,
+                Dim = kind == HeadsKind.Values ? _sizes.Value : _sizes.Head,
+                PositionStarts = starts,
                 CommonStart = commonStart,
-                Ends = ends,
-                Norm = norm,
-                Rotary = rotary,
-                Positions = positions,
+                Norm = kind switch { HeadsKind.Queries => _queryNorm, HeadsKind.Keys => _keyNorm, _ => null },
+                Rotary = kind == HeadsKind.Values ? null : _options.Rotary,
+                Positions = ownPositions,
             };
             if (work.IsNeeded)
                 TiledJob<HeadsWork>.Run(work, call.Execution.MaxDegreeOfParallelism, call.Execution.CancellationToken);

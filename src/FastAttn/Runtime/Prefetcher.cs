@@ -58,15 +58,7 @@ public unsafe struct Prefetcher
         _lines = _linesInStep = 0;
     }
 
-    /// <summary>Adds rows of floats, at most <see cref="MaxBlocks"/> times.</summary>
-    /// <param name="source">The first row.</param>
-    /// <param name="stride">Floats from row to row.</param>
-    /// <param name="columns">Floats in a row.</param>
-    /// <param name="rows">Rows.</param>
-    internal void Add(float* source, long stride, int columns, int rows) =>
-        AddBytes((byte*)source, stride * sizeof(float), (long)columns * sizeof(float), rows);
-
-    /// <summary>Adds rows of anything.</summary>
+    /// <summary>Adds rows of anything, at most <see cref="MaxBlocks"/> times.</summary>
     /// <param name="source">The first row.</param>
     /// <param name="stride">Bytes from row to row.</param>
     /// <param name="length">Bytes in a row.</param>

@@ -115,6 +115,27 @@ public sealed class DecoderTests
         }
     }
 
+    [Theory]
+    [InlineData(AttentionElement.Float16, 1 / 2048.0)]
+    [InlineData(AttentionElement.BFloat16, 1 / 256.0)]
+    [InlineData(AttentionElement.Int8Group32, 1 / 127.0)]
+    [InlineData(AttentionElement.Int4Group32, 1 / 15.0)]
+    public void Keys_and_values_in_fewer_bits_give_logits_that_are_off_by_their_rounding(AttentionElement element, double step)
+    {
+        TwinModel twin = new TwinModel { Heads = 2, KeyValueHeads = 1, HeadDim = 32, Layers = 2, Frequency = TwinModel.Rotary(10000, 32) }.WithWeights();
+        using ModelFolder folder = new(twin, "llama");
+        Decoder decoder = Load(folder);
+        DecoderSession whole = decoder.CreateSession(Prompt.Length, cacheElement: element), single = decoder.CreateSession(Prompt.Length, cacheElement: element);
+        float[] logits = whole.Append(Prompt).ToArray(), last = [];
+        for (int i = 0; i < Prompt.Length; i++)
+            last = single.Append(Prompt.AsSpan(i, 1)).ToArray();
+
+        // A number is off by half a step, relative to the largest in a row, and the errors of a row have no common direction.
+        double error = RelativeError(twin.Logits(Prompt), logits);
+        Assert.InRange(error, step / 100, step);
+        Assert.InRange(RelativeError(twin.Logits(Prompt), last), step / 100, step);
+    }
+
     [Fact]
     public void Weight_bytes_are_those_of_all_matrices_of_a_token()
     {
@@ -222,6 +243,10 @@ public sealed class DecoderTests
         weights.RequireAllUsed();
         return decoder;
     }
+
+    /// <summary>‖actual − expected‖ / ‖expected‖.</summary>
+    private static double RelativeError(double[] expected, float[] actual) =>
+        Math.Sqrt(expected.Zip(actual, static (x, y) => (x - y) * (x - y)).Sum() / expected.Sum(static x => x * x));
 
     private static void ShouldBe(double[] expected, ReadOnlySpan<float> actual)
     {

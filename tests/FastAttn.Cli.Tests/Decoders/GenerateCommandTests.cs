@@ -88,6 +88,36 @@ public sealed class GenerateCommandTests
         Assert.Contains("generation  2 tokens", result.Error, StringComparison.Ordinal);
     }
 
+    [Theory]
+    [InlineData("f32")]
+    [InlineData("f16")]
+    [InlineData("BF16")]
+    [InlineData("q8_0")]
+    [InlineData("q4_1")]
+    public void Keys_and_values_are_kept_in_each_type(string type)
+    {
+        using ModelFolder folder = new(Wide(), "llama");
+        ToolResult result = Run(folder, Prompt, "--max-tokens", "3", "--cache-type", type);
+        Assert.Equal(0, result.ExitCode);
+        Assert.Contains("generation  2 tokens", result.Error, StringComparison.Ordinal);
+    }
+
+    [Fact]
+    public void A_cache_type_that_heads_do_not_fit_is_an_error()
+    {
+        using ModelFolder folder = new(Llama(), "llama");
+        Run(folder, Prompt, "--cache-type", "q8_0").ShouldBeBadInput("--cache-type q8_0: keeps groups of 32 numbers; the model's heads have 8.");
+    }
+
+    [Fact]
+    public void Keys_that_are_no_numbers_are_an_error_where_integers_are_kept()
+    {
+        TwinModel twin = Wide();
+        twin.Tensors["model.layers.0.input_layernorm.weight"].Numbers[0] = float.NaN;
+        using ModelFolder folder = new(twin, "llama");
+        Run(folder, Prompt, "--cache-type", "q8_0").ShouldBeBadInput($"--model {folder.Path}: gives no probabilities. A key cannot be kept as Int8Group32");
+    }
+
     [Fact]
     public void A_text_ends_where_the_model_has_no_more_positions()
     {
@@ -253,6 +283,7 @@ public sealed class GenerateCommandTests
     [InlineData("--top-p 0: expected a number above 0, at most 1", "--model", ".", "text", "--temperature", "1", "--top-p", "0")]
     [InlineData("--temperature -1: expected a number from 0 to 100", "--model", ".", "text", "--temperature", "-1")]
     [InlineData("--weights int4: expected float32, float16, bfloat16, int8", "--model", ".", "text", "--weights", "int4")]
+    [InlineData("--cache-type int8: expected f32, f16, bf16, q8_0, q4_1", "--model", ".", "text", "--cache-type", "int8")]
     [InlineData("--random none: expected llama-3.2-1b or gpt2", "--random", "none")]
     [InlineData("--random: takes neither --model nor a prompt", "--random", "gpt2", "text")]
     [InlineData("--seed: with --random there is no text to choose for", "--random", "gpt2", "--seed", "1")]
@@ -263,7 +294,7 @@ public sealed class GenerateCommandTests
     [Fact]
     public void A_random_model_is_measured_against_the_memory()
     {
-        ToolResult result = ToolResult.Of("generate", "--random", "gpt2", "--layers", "1", "--weights", "int8", "--max-tokens", "3");
+        ToolResult result = ToolResult.Of("generate", "--random", "gpt2", "--layers", "1", "--weights", "int8", "--cache-type", "q8_0", "--max-tokens", "3");
         Assert.Equal("", result.Error);
         Assert.Equal(0, result.ExitCode);
         string[] lines = result.Output.TrimEnd().Split(Environment.NewLine);
@@ -283,6 +314,9 @@ public sealed class GenerateCommandTests
         // The parameters of the published model.
         Assert.Equal(1_235_814_400, config.Layers * perLayer + (long)config.VocabularySize * config.ModelDim + config.ModelDim);
     }
+
+    // Heads of 32 numbers, as groups have.
+    private static TwinModel Wide() => new TwinModel { Heads = 2, KeyValueHeads = 1, HeadDim = 32, Layers = 2, Frequency = TwinModel.Rotary(10000, 32) }.WithWeights();
 
     private static ToolResult Run(ModelFolder folder, string prompt, params string[] options) => ToolResult.Of(["generate", "--model", folder.Path, .. options, prompt]);
 

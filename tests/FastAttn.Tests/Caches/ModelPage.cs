@@ -8,4 +8,7 @@ internal sealed class ModelPage
     public const int Size = 16;
 
     public List<int> Tokens { get; } = [];
+
+    /// <summary>The position of each token.</summary>
+    public List<int> Positions { get; } = [];
 }

@@ -12,6 +12,9 @@ internal sealed class ModelSequence
 
     public int Evicted { get; set; }
 
+    /// <summary>The position of the next token.</summary>
+    public int Position { get; set; }
+
     public int[] Tokens => [.. Pages.SelectMany(static page => page.Tokens).Take(Length - Evicted)];
 
     /// <summary>Drops the pages after the last token. The last page may have tokens after it, which belong to another sequence.</summary>
@@ -19,6 +22,7 @@ internal sealed class ModelSequence
     {
         if (length >= Length)
             return;
+        Position = length == 0 ? 0 : Pages.SelectMany(static page => page.Positions).ElementAt(length - Evicted);
         (Length, Evicted) = (length, length == 0 ? 0 : Evicted);
         int kept = length == 0 ? 0 : (length + ModelPage.Size - 1) / ModelPage.Size - Evicted / ModelPage.Size;
         Pages.RemoveRange(kept, Pages.Count - kept);
@@ -33,5 +37,23 @@ internal sealed class ModelSequence
         }
     }
 
-    public ModelSequence Fork() => new() { Pages = [.. Pages], Length = Length, Evicted = Evicted };
+    /// <summary>Drops the pages whose tokens all are from one index to before another; returns how many tokens that are.</summary>
+    public int EvictBetween(int start, int end)
+    {
+        int index = Evicted, length = Length;
+        foreach (ModelPage page in Pages.ToArray())
+        {
+            if (index >= start && index + ModelPage.Size <= end)
+            {
+                Pages.Remove(page);
+                Length -= ModelPage.Size;
+            }
+
+            index += ModelPage.Size;
+        }
+
+        return length - Length;
+    }
+
+    public ModelSequence Fork() => new() { Pages = [.. Pages], Length = Length, Evicted = Evicted, Position = Position };
 }

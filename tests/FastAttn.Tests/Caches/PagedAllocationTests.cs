@@ -1,3 +1,5 @@
+using System;
+
 using FastAttn.Tests.Fixtures;
 
 using Xunit;
@@ -29,8 +31,9 @@ public static class PagedAllocationTests
             sequence.Append(keys, values, 50, rotary);
             sequence.Append(keys, values, 1);
             sequence.Truncate(40);
-            sequence.EvictBefore(20);
-            sequence.CopyTo(30, 5, keys, values);
+            sequence.EvictBefore(16);
+            sequence.EvictBetween(16, 32);
+            sequence.CopyTo(20, 4, keys, values);
             sequence.Clear();
         });
 
@@ -81,6 +84,9 @@ public static class PagedAllocationTests
         Allocations.AreNone("some queries", () => batch.Attend(query, output, Heads, 5));
         Allocations.AreNone("one query", () => batch.Attend(query, new AttentionOutput(output, sums), Heads, 1));
         Allocations.AreNone("ragged", () => batch.Attend(query, output, Heads, 3, options: new() { QueryStarts = starts }));
+        Half[] halves = new Half[query.Length];
+        BFloat16[] bfloats = new BFloat16[output.Length];
+        Allocations.AreNone("some queries of 16 bits", () => batch.Attend(halves, bfloats, Heads, 5));
     }
 
     [Theory]

@@ -1,6 +1,8 @@
 using System;
 using System.Linq;
 
+using FastAttn.Tests.Fixtures;
+
 using Xunit;
 
 using static FastAttn.Tests.Caches.PagedTokens;
@@ -28,6 +30,7 @@ public static class PagedArgumentTests
         // Scales over 32 tokens are not kept.
         Refused("keyElement", static () => _ = new KeyValuePagePool(1, 32, 1, 32, keyElement: AttentionElement.Int4));
         Refused("valueElement", static () => _ = new KeyValuePagePool(1, 32, 1, 32, valueElement: AttentionElement.Int4));
+        Refused("keyElement", static () => _ = new KeyValueCache(1, 32, 1, 32, keyElement: AttentionElement.Int4));
 
         // Groups of 32 do not fill such rows.
         Refused("headDim", static () => _ = new KeyValuePagePool(1, 16, 1, 40, 32, keyElement: AttentionElement.Int8Group32));
@@ -82,9 +85,13 @@ public static class PagedArgumentTests
         Throws("tokens", () => sequence.PagesNeeded(-1));
         Throws("length", () => sequence.Truncate(-1));
         Throws("length", () => sequence.Truncate(15));
-        Throws("position", () => sequence.EvictBefore(41));
-        Throws("position", () => sequence.CopyTo(15, 1, keys, values));
-        Throws("position", () => sequence.CopyTo(41, 0, keys, values));
+        Throws("token", () => sequence.EvictBefore(41));
+        Throws("start", () => sequence.EvictBetween(15, 40));
+        Throws("start", () => sequence.EvictBetween(41, 41));
+        Throws("end", () => sequence.EvictBetween(17, 16));
+        Throws("end", () => sequence.EvictBetween(16, 41));
+        Throws("start", () => sequence.CopyTo(15, 1, keys, values));
+        Throws("start", () => sequence.CopyTo(41, 0, keys, values));
         Throws("tokens", () => sequence.CopyTo(39, 2, keys, values));
         Throws("tokens", () => sequence.CopyTo(39, -1, keys, values));
         Throws("keys", () => sequence.CopyTo(20, 3, keys.AsSpan(1), values));
@@ -204,4 +211,27 @@ public static class PagedArgumentTests
     private static void Disposed(Action call) => Assert.Throws<ObjectDisposedException>(call);
 
     private static void Refused(string parameter, Action call) => Assert.Equal(parameter, Assert.ThrowsAny<ArgumentException>(call).ParamName);
+
+    [Fact]
+    public static void A_table_of_more_pages_than_an_array_holds_is_refused()
+    {
+        Assert.SkipWhen(Budget.IsSmall, "Four million tokens are appended.");
+
+        // 2^18 pages for each of 2^13 sequences.
+        const int Pages = 1 << 18, Sequences = 1 << 13;
+        using var pool = new KeyValuePagePool(Pages, pageSize: 16, keyValueHeads: 1, headDim: 1);
+        var batch = new PagedBatch(pool);
+        var longest = new PagedSequence(pool, Pages * 16);
+        float[] tokens = new float[1 << 16], query = new float[Sequences], output = new float[Sequences];
+        for (int i = 0; i < Pages * 16; i += tokens.Length)
+            longest.Append(tokens, tokens, tokens.Length);
+        batch.Add(longest);
+        for (int i = 1; i < Sequences; i++)
+            batch.Add(new(pool));
+        Array.Fill(output, Canary.Value);
+        Assert.Throws<ArgumentException>("this", () => batch.Attend(query, output, 1, 1, AttentionMask.None));
+        Assert.Throws<ArgumentException>("sources", () => batch.Reorder(new int[Sequences]));
+        Assert.All(output, static number => Assert.True(Canary.Is(number)));
+        Assert.Equal((Pages * 16, 0), (longest.Length, pool.FreePages));
+    }
 }

@@ -72,6 +72,11 @@ internal sealed class PagedModel : IDisposable
                 actual.EvictBefore(position);
                 model.EvictBefore(position);
                 break;
+            case PagedStepKind.EvictBetween:
+                var random = new Random(step.Number);
+                int start = random.Next(model.Evicted, model.Length + 1), end = random.Next(start, model.Length + 1);
+                Assert.Equal(model.EvictBetween(start, end), actual.EvictBetween(start, end));
+                break;
             case PagedStepKind.Dispose:
                 actual.Dispose();
                 _sequences.RemoveAt(index);
@@ -110,10 +115,16 @@ internal sealed class PagedModel : IDisposable
         {
             var own = new ModelPage();
             own.Tokens.AddRange(model.Pages[^1].Tokens.Take(inside));
+            own.Positions.AddRange(model.Pages[^1].Positions.Take(inside));
             if (isCopied)
+            {
                 model.Pages[^1] = own;
+            }
             else
+            {
                 model.Pages[^1].Tokens.RemoveRange(inside, model.Pages[^1].Tokens.Count - inside);
+                model.Pages[^1].Positions.RemoveRange(inside, model.Pages[^1].Positions.Count - inside);
+            }
         }
 
         foreach (int token in tokens)
@@ -121,6 +132,7 @@ internal sealed class PagedModel : IDisposable
             if (model.Length % ModelPage.Size == 0)
                 model.Pages.Add(new());
             model.Pages[^1].Tokens.Add(token);
+            model.Pages[^1].Positions.Add(model.Position++);
             model.Length++;
         }
     }
@@ -143,7 +155,7 @@ internal sealed class PagedModel : IDisposable
         var pages = new Dictionary<int, ModelPage>();
         foreach ((PagedSequence actual, ModelSequence model) in _sequences)
         {
-            Assert.Equal((model.Length, model.Evicted), (actual.Length, actual.EvictedTokens));
+            Assert.Equal((model.Length, model.Evicted, model.Position), (actual.Length, actual.EvictedTokens, actual.NextPosition));
             Assert.Equal(model.Pages.Count, actual.Pages.Length);
             PagedTokens.AreIn(actual, model.Tokens);
 

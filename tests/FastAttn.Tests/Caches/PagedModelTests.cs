@@ -14,7 +14,7 @@ public static class PagedModelTests
     private static readonly Gen<PagedStep> Steps = Gen.Select(
         Gen.Frequency(
             (2, Gen.Const(PagedStepKind.Create)), (10, Gen.Const(PagedStepKind.Append)), (4, Gen.Const(PagedStepKind.Fork)),
-            (4, Gen.Const(PagedStepKind.Truncate)), (3, Gen.Const(PagedStepKind.Evict)), (2, Gen.Const(PagedStepKind.Dispose)), (1, Gen.Const(PagedStepKind.Reorder))),
+            (4, Gen.Const(PagedStepKind.Truncate)), (2, Gen.Const(PagedStepKind.Evict)), (2, Gen.Const(PagedStepKind.EvictBetween)), (2, Gen.Const(PagedStepKind.Dispose)), (1, Gen.Const(PagedStepKind.Reorder))),
         Gen.Int[0, 5],
         Gen.Int[0, 1_000_000],
         static (kind, sequence, number) => new PagedStep(kind, sequence, number));

@@ -158,8 +158,19 @@ internal sealed class PagedProblem : IDisposable
         }
 
         float[] oldKeys = isFork ? _tokens[origin].Keys[..(kept * keyFloats)] : [], oldValues = isFork ? _tokens[origin].Values[..(kept * valueFloats)] : [];
-        _tokens.Add(([.. oldKeys, .. keys], [.. oldValues, .. values]));
+        (keys, values) = ([.. oldKeys, .. keys], [.. oldValues, .. values]);
+        if (_random.Next(4) == 0)
+        {
+            // The last token at least stays.
+            int start = _random.Next(sequence.Length), gone = sequence.EvictBetween(start, sequence.Length - 1), first = (start + Pool.PageSize - 1) / Pool.PageSize * Pool.PageSize;
+            if (gone > 0)
+                (keys, values) = (Without(keys, first, gone, keyFloats), Without(values, first, gone, valueFloats));
+        }
+
+        _tokens.Add((keys, values));
         Sequences.Add(sequence);
+
+        static float[] Without(float[] rows, int first, int count, int row) => [.. rows[..(first * row)], .. rows[((first + count) * row)..]];
     }
 
     /// <summary>Some of them cut numbers off: a scale of 0.02 does so from 2.54 on.</summary>

@@ -213,6 +213,68 @@ public static class PagedSequenceTests
     }
 
     [Fact]
+    public static void Evicting_between_gives_back_whole_pages_and_moves_the_tokens_after_them_up()
+    {
+        using KeyValuePagePool pool = Pool(5);
+        using var sequence = new PagedSequence(pool);
+        Append(sequence, Range(0, 70));
+
+        // Tokens 0 to 3 and the last 20 are needed. Pages 1 and 2, tokens 16 to 47, are those that have none of these.
+        Assert.Equal(32, sequence.EvictBetween(4, 50));
+        Assert.Equal((38, 70, 0, 2), (sequence.Length, sequence.NextPosition, sequence.EvictedTokens, pool.FreePages));
+        AreIn(sequence, [.. Range(0, 16), .. Range(48, 22)]);
+
+        // Nothing lies between any more but a part of a page.
+        Assert.Equal(0, sequence.EvictBetween(4, 18));
+        Append(sequence, Range(70, 10));
+        Assert.Equal((48, 80, 2), (sequence.Length, sequence.NextPosition, pool.FreePages));
+
+        // Token 48, the first after the gap, is forgotten, and its position free again; that of token 20 once it is gone, too.
+        using PagedSequence fork = sequence.Fork();
+        fork.Truncate(16);
+        Assert.Equal((16, 48), (fork.Length, fork.NextPosition));
+        fork.Truncate(15);
+        Assert.Equal((15, 15), (fork.Length, fork.NextPosition));
+        AreIn(fork, Range(0, 15));
+
+        // All that is left but the first page; the position stays.
+        Assert.Equal(32, sequence.EvictBetween(16, 48));
+        Assert.Equal((16, 80, 4), (sequence.Length, sequence.NextPosition, pool.FreePages));
+        sequence.Clear();
+        Assert.Equal((0, 0), (sequence.Length, sequence.NextPosition));
+    }
+
+    [Fact]
+    public static void Evicting_between_after_a_window_counts_both()
+    {
+        using KeyValuePagePool pool = Pool(6);
+        using var sequence = new PagedSequence(pool);
+        Append(sequence, Range(0, 90));
+        sequence.EvictBefore(20);
+        Assert.Equal(32, sequence.EvictBetween(32, 75));
+        Assert.Equal((58, 90, 16, 3), (sequence.Length, sequence.NextPosition, sequence.EvictedTokens, pool.FreePages));
+        AreIn(sequence, [.. Range(16, 16), .. Range(64, 26)]);
+        sequence.EvictBefore(32);
+        Assert.Equal((58, 90, 32, 4), (sequence.Length, sequence.NextPosition, sequence.EvictedTokens, pool.FreePages));
+        AreIn(sequence, Range(64, 26));
+    }
+
+    [Fact]
+    public static void A_fork_keeps_what_its_origin_evicts()
+    {
+        using KeyValuePagePool pool = Pool(4);
+        using var origin = new PagedSequence(pool);
+        Append(origin, Range(0, 60));
+        using PagedSequence fork = origin.Fork();
+        Assert.Equal(32, origin.EvictBetween(16, 48));
+        Assert.Equal(0, pool.FreePages);
+        AreIn(fork, Range(0, 60));
+        AreIn(origin, [.. Range(0, 16), .. Range(48, 12)]);
+        fork.Dispose();
+        Assert.Equal(2, pool.FreePages);
+    }
+
+    [Fact]
     public static void A_sequence_without_any_page_left_goes_on_at_its_position()
     {
         using KeyValuePagePool pool = Pool(2);
@@ -273,11 +335,12 @@ public static class PagedSequenceTests
     }
 
     [Theory]
-    [InlineData(RotaryPairing.HalfSplit)]
-    [InlineData(RotaryPairing.Interleaved)]
-    public static void Keys_are_turned_by_their_positions(RotaryPairing pairing)
+    [InlineData(RotaryPairing.HalfSplit, false)]
+    [InlineData(RotaryPairing.Interleaved, false)]
+    [InlineData(RotaryPairing.HalfSplit, true)]
+    public static void Keys_are_turned_by_their_positions(RotaryPairing pairing, bool isBetween)
     {
-        // Four of five elements are turned. Positions go on after an append and after evicted tokens.
+        // Four of five elements are turned. Positions go on after an append and after evicted tokens, those in between too: tokens 16 to 31 are gone.
         const int Tokens = 40;
         var rotary = new RotaryEmbedding(dim: 4, pairing, frequencyBase: 100);
         using var pool = new KeyValuePagePool(pageCount: 3, pageSize: 16, keyValueHeads: 2, headDim: 5, valueDim: 1);
@@ -285,23 +348,54 @@ public static class PagedSequenceTests
         float[] keys = new float[Tokens * 2 * 5], values = new float[Tokens * 2];
         RandomData.FillNormal(keys, new Random(1));
         float[] given = [.. keys];
-        sequence.Append(keys, values, 17, rotary);
-        sequence.EvictBefore(16);
-        sequence.Append(keys.AsSpan(17 * 10), values, Tokens - 17, rotary);
+        sequence.Append(keys, values, 33, rotary);
+        if (isBetween)
+            sequence.EvictBetween(16, 32);
+        else
+            sequence.EvictBefore(32);
+        sequence.Append(keys.AsSpan(33 * 10), values, Tokens - 33, rotary);
         Assert.Equal(given, keys);
 
-        float[] kept = new float[(Tokens - 16) * 10];
-        sequence.CopyTo(16, Tokens - 16, kept, values);
+        float[] kept = new float[(Tokens - 32) * 10];
+        sequence.CopyTo(isBetween ? 16 : 32, Tokens - 32, kept, values);
         for (int row = 0; row < kept.Length / 5; row++)
         {
-            double[] head = [.. given.AsSpan(16 * 10 + row * 5, 5).ToArray().Select(static number => (double)number)];
-            NaiveRotary.Turn(head, 4, pairing, 100, position: 16 + row / 2);
+            double[] head = [.. given.AsSpan(32 * 10 + row * 5, 5).ToArray().Select(static number => (double)number)];
+            NaiveRotary.Turn(head, 4, pairing, 100, position: 32 + row / 2);
             for (int i = 0; i < 5; i++)
             {
                 // Two products and a sum of numbers below 5, each rounded to float32: 4 roundings of half an ulp of 8, and of the cosine and sine.
                 Assert.True(Math.Abs(kept[row * 5 + i] - head[i]) <= 6 * 2.4e-7 * 2, $"Row {row}, element {i}: {kept[row * 5 + i]}, not {head[i]}.");
             }
         }
+    }
+
+    [Theory]
+    [InlineData(AttentionElement.Int8)]
+    [InlineData(AttentionElement.Int8Group32)]
+    public static void Keys_that_turning_makes_infinite_are_refused_and_all_is_as_before(AttentionElement element)
+    {
+        // At position 21 (x, y) becomes (x·cos 21 − y·sin 21, x·sin 21 + y·cos 21), some 1.38 times a number of equal x and −y.
+        var rotary = new RotaryEmbedding(dim: 2);
+        using var pool = new KeyValuePagePool(pageCount: 4, pageSize: 16, keyValueHeads: 1, headDim: 32, keyElement: element);
+        using var origin = new PagedSequence(pool);
+        float[] keys = new float[20 * 32], values = new float[20 * 32], kept = new float[20 * 32], before = new float[20 * 32];
+        RandomData.FillNormal(keys, new Random(1));
+        origin.Append(keys, values, 20, rotary);
+        using PagedSequence fork = origin.Fork();
+        int[] pages = fork.Pages.ToArray();
+        fork.CopyTo(0, 20, before, values);
+        keys[32] = 3e38f;
+        keys[33] = -3e38f;
+        var error = Assert.Throws<ArgumentException>("keys", () => fork.Append(keys, values, 2, rotary));
+        Assert.Contains("Token 1, head 0, as it is turned", error.Message, StringComparison.Ordinal);
+        Assert.Equal((20, 20, 2), (fork.Length, fork.NextPosition, pool.FreePages));
+        Assert.Equal(pages, fork.Pages.ToArray());
+        fork.CopyTo(0, 20, kept, values);
+        Compare.SameBits("Keys", before, kept);
+        keys[33] = 0;
+        fork.Append(keys, values, element == AttentionElement.Int8 ? 2 : 1, rotary);
+        Assert.Equal(1, pool.FreePages);
     }
 
     [Theory]

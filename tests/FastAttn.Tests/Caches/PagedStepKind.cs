@@ -7,6 +7,7 @@ internal enum PagedStepKind
     Fork,
     Truncate,
     Evict,
+    EvictBetween,
     Dispose,
     Reorder,
 }

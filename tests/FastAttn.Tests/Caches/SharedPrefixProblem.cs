@@ -2,6 +2,7 @@ using System;
 using System.Linq;
 
 using FastAttn.Tests.Fixtures;
+using FastAttn.Tests.Stored;
 
 namespace FastAttn.Tests.Caches;
 
@@ -86,6 +87,8 @@ internal sealed class SharedPrefixProblem : IDisposable
     /// <summary>The axis of sequences that queries and outputs have.</summary>
     private int Sequences => _isRagged ? 1 : _queries.Length;
 
+    private int SumCount => Sequences * QueryHeads * Tokens;
+
     private int Tokens => _isRagged ? _queries.Sum() : _longest;
 
     public void Dispose() => Pool.Dispose();
@@ -93,26 +96,22 @@ internal sealed class SharedPrefixProblem : IDisposable
     /// <summary>The batch in pages; gaps between rows of the output are canaries.</summary>
     public (float[] Output, float[] LogSumExp) Attend(AttentionKernel? kernel, int threads = 1, bool wantsLogSumExp = true)
     {
-        float[] output = new float[Sequences * _outputStrides.Batch], sums = new float[Sequences * QueryHeads * Tokens];
+        float[] output = new float[Sequences * _outputStrides.Batch], sums = new float[SumCount];
         Array.Fill(output, Canary.Value);
-        int[] starts = [0, .. _queries.Select((_, b) => _queries.Take(b + 1).Sum())];
-        var options = new AttentionOptions
-        {
-            Scale = _scale,
-            Softcap = _softcap,
-            Sinks = _sinks,
-            QueryStarts = _isRagged ? starts : default,
-            QueryLengths = _hasQueryLengths ? _queries : default,
-            PositionOffsets = _hasOffsets ? _offsets : default,
-        };
-        var execution = new AttentionExecution { MaxDegreeOfParallelism = threads };
-        AttentionInput query = new((ReadOnlySpan<float>)_query, _queryStrides);
-        AttentionOutput written = wantsLogSumExp ? new(output, sums, _outputStrides) : new(output, _outputStrides);
-        if (kernel is null)
-            Batch.Attend(query, written, QueryHeads, _longest, Mask, options, _layout, execution);
-        else
-            Batch.Attend(kernel, query, written, QueryHeads, _longest, options, _layout, execution);
+        Attend(kernel, new((ReadOnlySpan<float>)_query, _queryStrides), wantsLogSumExp ? new(output, sums, _outputStrides) : new(output, _outputStrides), threads);
         return (output, sums);
+    }
+
+    /// <summary>Checks that queries and outputs of 16 bits have the rounded bits of floats.</summary>
+    public void CheckRounded(string what, AttentionKernel kernel, AttentionElement query, AttentionElement output)
+    {
+        NumberBuffer queries = new(_query, query), rounded = new((int)(Sequences * _outputStrides.Batch), output);
+        float[] expected = new float[Sequences * _outputStrides.Batch], expectedSums = new float[SumCount], sums = new float[SumCount];
+        Array.Fill(expected, Canary.Value);
+        Attend(kernel, new(queries.Numbers, _queryStrides), new(expected, expectedSums, _outputStrides), threads: 1);
+        Attend(kernel, queries.Input(_queryStrides), rounded.Output(sums, _outputStrides), threads: 1);
+        rounded.IsRounded($"{what}, output", expected);
+        Compare.SameBits($"{what}, log-sum-exp", expectedSums, sums);
     }
 
     /// <summary>The same in double, each sequence by itself over keys and values side by side. What stands between rows is NaN.</summary>
@@ -158,6 +157,25 @@ internal sealed class SharedPrefixProblem : IDisposable
         }
 
         return (output, sums);
+    }
+
+    private void Attend(AttentionKernel? kernel, AttentionInput query, AttentionOutput output, int threads)
+    {
+        int[] starts = [0, .. _queries.Select((_, b) => _queries.Take(b + 1).Sum())];
+        var options = new AttentionOptions
+        {
+            Scale = _scale,
+            Softcap = _softcap,
+            Sinks = _sinks,
+            QueryStarts = _isRagged ? starts : default,
+            QueryLengths = _hasQueryLengths ? _queries : default,
+            PositionOffsets = _hasOffsets ? _offsets : default,
+        };
+        var execution = new AttentionExecution { MaxDegreeOfParallelism = threads };
+        if (kernel is null)
+            Batch.Attend(query, output, QueryHeads, _longest, Mask, options, _layout, execution);
+        else
+            Batch.Attend(kernel, query, output, QueryHeads, _longest, options, _layout, execution);
     }
 
     private int Any(int[] numbers) => numbers[_random.Next(numbers.Length)];

@@ -1,5 +1,6 @@
 using System;
 using System.Linq;
+using System.Runtime.InteropServices;
 
 using FastAttn.Tests.Fixtures;
 
@@ -60,6 +61,23 @@ public static class SharedPrefixTests
                 Assert.True(isNear, $"{what}: element {i} is {actual[i]:R}, not {expected[i]:R}.");
             }
         }
+    }
+
+    /// <summary>The states of prefix and rest merge as floats; what is merged is rounded once.</summary>
+    [Fact]
+    public static void Queries_and_outputs_of_16_bits_have_the_rounded_bits_of_floats()
+    {
+        AttentionElement[] elements = [AttentionElement.Float32, AttentionElement.Float16, AttentionElement.BFloat16];
+        int shared = 0;
+        for (int seed = 0; seed < Budget.Of(90, 18); seed++)
+        {
+            using var problem = new SharedPrefixProblem(seed);
+            problem.Batch.SharesPrefix = true;
+            problem.CheckRounded($"seed {seed}", problem.Kernel, elements[seed % 3], elements[seed / 3 % 3]);
+            shared += problem.HasPrefix ? 1 : 0;
+        }
+
+        Assert.True(shared > 2, $"Only {shared} calls had a prefix to share.");
     }
 
     /// <summary>Keys of 0 and a prompt of 96 tokens with values of 1: outputs are means of the values, log-sum-exps logarithms of their number.</summary>
@@ -211,6 +229,11 @@ public static class SharedPrefixTests
         Refused("query", () => batch.Attend(query, output, Heads, 1 << 20, AttentionMask.None));
         Refused("logSumExp", () => batch.Attend(query, new AttentionOutput(output, sums.AsSpan(0, 3)), Heads, 1));
         Refused("output", () => batch.Attend(query, new AttentionOutput(output, new AttentionStrides(0, 3, 3)), Heads, 1));
+        Refused("query", () => batch.Attend(new Half[15], output, Heads, 1));
+        Refused("output", () => batch.Attend(query, MemoryMarshal.Cast<float, Half>(output.AsSpan())[..11], Heads, 1));
+        Refused("output", () => batch.Attend(query, new AttentionOutput(MemoryMarshal.Cast<float, Half>(output.AsSpan()), new AttentionStrides(0, 3, 3)), Heads, 1));
+        Refused("output", () => batch.Attend(MemoryMarshal.Cast<float, Half>(output.AsSpan()), MemoryMarshal.Cast<float, BFloat16>(output.AsSpan()), Heads, 1));
+        Refused("logSumExp", () => batch.Attend(query, new AttentionOutput(MemoryMarshal.Cast<float, BFloat16>(output.AsSpan()), output.AsSpan(2, 4)), Heads, 1));
         Refused("execution", () => batch.Attend(query, output, Heads, 1, execution: new() { MaxDegreeOfParallelism = -2 }));
         Refused("options", () => batch.Attend(query, output, Heads, 1, options: new() { Sinks = [1] }));
         Refused("options", () => batch.Attend(query, output, Heads, 1, options: new() { Softcap = -1 }));

@@ -18,6 +18,7 @@ internal static class Child
     public const string LayerGuardPages = nameof(LayerGuardPages);
     public const string RowGuardPages = nameof(RowGuardPages);
     public const string FeatureGuardPages = nameof(FeatureGuardPages);
+    public const string RoundedGuardPages = nameof(RoundedGuardPages);
     public const string Crash = nameof(Crash);
     public const string DefaultInstructionSet = nameof(DefaultInstructionSet);
 
@@ -49,6 +50,7 @@ internal static class Child
         FeatureGuardPages => GuardSweep.RunFeatures,
         LayerGuardPages => LayerGuardSweep.Run,
         RowGuardPages => RowGuardSweep.Run,
+        RoundedGuardPages => GuardSweep.RunRounded,
         _ => null,
     };
 

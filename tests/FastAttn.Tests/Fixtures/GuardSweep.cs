@@ -3,6 +3,7 @@ using System.Collections.Generic;
 using System.Linq;
 
 using FastAttn.Tests.Kernels;
+using FastAttn.Tests.Stored;
 
 namespace FastAttn.Tests.Fixtures;
 
@@ -77,6 +78,67 @@ internal static class GuardSweep
 
         ReadOnlySpan<T> Copy<T>(T[]? array)
             where T : unmanaged => array is null ? default : buffers[next++].Copy<T>(array, atEnd);
+    }
+
+    /// <summary>As <see cref="RunKernels"/>, with queries and outputs of 16 bits.</summary>
+    public static int RunRounded(Action<string> announce)
+    {
+        using GuardedBuffer query = new(Capacity), output = new(Capacity);
+        int calls = 0;
+        (int Queries, int Dim)[] sizes = Budget.IsSmall ? [(1, 33), (9, 7), (50, 65)] : [(1, 1), (1, 33), (3, 64), (9, 7), (17, 40), (49, 3), (50, 65)];
+        foreach ((int queries, int dim) in sizes)
+        {
+            foreach (RowPlacement placement in (RowPlacement[])[RowPlacement.OfLayout, RowPlacement.RoundedUp])
+            {
+                var call = new Case(dim, dim, AttentionMask.Causal, new(1, 2, 1, queries, 60)) { Query = placement, Output = placement, Layout = AttentionLayout.BatchLengthHeadDim, Seed = queries };
+                Inputs inputs = Inputs.Normal(call);
+                foreach (AttentionKernel bound in InstructionSets.Supported.Select(call.Kernel.For))
+                {
+                    foreach (bool atEnd in (bool[])[true, false])
+                    {
+                        string what = $"{bound.Name}: {call}, {(atEnd ? "before" : "behind")} guard pages";
+                        announce(what);
+                        RunRounded(what, bound, call, inputs, query, output, atEnd);
+                        calls++;
+                    }
+                }
+            }
+        }
+
+        return calls;
+    }
+
+    private static void RunRounded(string what, AttentionKernel bound, Case call, Inputs inputs, GuardedBuffer query, GuardedBuffer output, bool atEnd)
+    {
+        NumberBuffer halves = new(inputs.Query, AttentionElement.Float16), bfloats = new(inputs.Query, AttentionElement.BFloat16);
+        Outputs<float> ofHalves = call.Run(bound, inputs with { Query = halves.Numbers }), ofBFloats = call.Run(bound, inputs with { Query = bfloats.Numbers });
+        int count = call.OutputRows.Elements;
+        output.Fill(Canary.Value);
+        Span<BFloat16> o = output.Take<BFloat16>(count, atEnd);
+        bound.Forward(
+            new(query.Copy<Half>(halves.Halves, atEnd), call.QueryRows.Given), call.KeyRows.Input(inputs.Key), call.ValueRows.Input(inputs.Value), new(o, call.OutputRows.Given), call.GivenShape, call.Options, call.Execution);
+        Check(new NumberBuffer(ofHalves.Output, AttentionElement.BFloat16).BFloats, o);
+
+        output.Fill(Canary.Value);
+        Span<Half> p = output.Take<Half>(count, atEnd);
+        bound.Forward(
+            new(query.Copy<BFloat16>(bfloats.BFloats, atEnd), call.QueryRows.Given), call.KeyRows.Input(inputs.Key), call.ValueRows.Input(inputs.Value), new(p, call.OutputRows.Given), call.GivenShape, call.Options, call.Execution);
+        Check(new NumberBuffer(ofBFloats.Output, AttentionElement.Float16).Halves, p);
+
+        void Check<T>(T[] expected, Span<T> actual)
+            where T : unmanaged
+        {
+            bool[] owned = call.OutputRows.Owned();
+            for (int i = 0; i < count; i++)
+            {
+                if (owned[i] && !expected[i].Equals(actual[i]))
+                    throw new InvalidOperationException($"{what}: element {i} is {actual[i]}, not {expected[i]}.");
+            }
+
+            // A float that the output has one half of is not looked at.
+            if (!output.RestIs(Canary.Value, (count + 1) / 2, atEnd))
+                throw new InvalidOperationException($"{what}: wrote outside its output.");
+        }
     }
 
     /// <summary>Reads a guard page: ends the process.</summary>

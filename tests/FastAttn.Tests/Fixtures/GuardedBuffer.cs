@@ -34,13 +34,20 @@ internal sealed unsafe partial class GuardedBuffer : IDisposable
         return new(atEnd ? First + _capacity - count : First, count);
     }
 
-    /// <summary>The same of other elements: a copy of <paramref name="source"/>.</summary>
+    /// <summary>The same of other elements.</summary>
+    public Span<T> Take<T>(int count, bool atEnd)
+        where T : unmanaged
+    {
+        nuint usable = (nuint)_capacity * sizeof(float), bytes = (nuint)count * (nuint)sizeof(T);
+        ArgumentOutOfRangeException.ThrowIfGreaterThan(bytes, usable, nameof(count));
+        return new((byte*)First + (atEnd ? usable - bytes : 0), count);
+    }
+
+    /// <summary>The same: a copy of <paramref name="source"/>.</summary>
     public ReadOnlySpan<T> Copy<T>(ReadOnlySpan<T> source, bool atEnd)
         where T : unmanaged
     {
-        nuint usable = (nuint)_capacity * sizeof(float), bytes = (nuint)source.Length * (nuint)sizeof(T);
-        ArgumentOutOfRangeException.ThrowIfGreaterThan(bytes, usable, nameof(source));
-        Span<T> copy = new((byte*)First + (atEnd ? usable - bytes : 0), source.Length);
+        Span<T> copy = Take<T>(source.Length, atEnd);
         source.CopyTo(copy);
         return copy;
     }

@@ -15,15 +15,20 @@ public static class CachedSequenceTests
     private static readonly MultiHeadAttention Layer = new Layer(
         new() { ModelDim = Dim, Heads = 4, KeyValueHeads = 2, Mask = AttentionMask.Causal, Rotary = new(8) }).Build();
 
-    [Fact]
-    public static void Every_order_of_four_sequences_is_what_its_sources_were()
+    [Theory]
+    [InlineData(AttentionElement.Float32, 50)]
+    [InlineData(AttentionElement.Float32, 288)]
+    [InlineData(AttentionElement.BFloat16, 50)]
+    [InlineData(AttentionElement.Int8, 50)]
+    [InlineData(AttentionElement.Int4Group32, 64)]
+    public static void Every_order_of_four_sequences_is_what_its_sources_were(AttentionElement element, int headDim)
     {
         const int Batch = 4;
         int[] lengths = [0, 3, 11, 7];
         for (int number = 0; number < 256; number++)
         {
             int[] sources = [.. Enumerable.Range(0, Batch).Select(b => number >> (2 * b) & 3)];
-            KeyValueCache cache = Filled(Batch, lengths, capacity: 11);
+            KeyValueCache cache = Filled(Batch, lengths, capacity: 11, headDim, element);
             float[][] before = [.. Enumerable.Range(0, Batch).Select(b => Sequence(cache, b))];
             cache.Reorder(sources);
             for (int b = 0; b < Batch; b++)
@@ -68,10 +73,14 @@ public static class CachedSequenceTests
         Compare.SameBits("shared prompt", expected, actual);
     }
 
-    [Fact]
-    public static void Copied_sequence_leaves_the_others_as_they_were()
+    [Theory]
+    [InlineData(AttentionElement.Float32, 50)]
+    [InlineData(AttentionElement.Float16, 50)]
+    [InlineData(AttentionElement.Int8, 50)]
+    [InlineData(AttentionElement.Int8Group32, 64)]
+    public static void Copied_sequence_leaves_the_others_as_they_were(AttentionElement element, int headDim)
     {
-        KeyValueCache cache = Filled(3, [4, 9, 2], capacity: 9);
+        KeyValueCache cache = Filled(3, [4, 9, 2], capacity: 9, headDim, element);
         float[] first = Sequence(cache, 0), second = Sequence(cache, 1);
         cache.CopySequence(1, 1);
         Compare.SameBits("copied to itself", second, Sequence(cache, 1));
@@ -79,6 +88,20 @@ public static class CachedSequenceTests
         Compare.SameBits("neighbour", first, Sequence(cache, 0));
         Compare.SameBits("source", second, Sequence(cache, 1));
         Compare.SameBits("copy", second, Sequence(cache, 2));
+
+        // To a cache that grows for it, and keeps what it has.
+        KeyValueCache other = Filled(2, [5, 6], capacity: 6, headDim, element, canGrow: true);
+        float[] kept = Sequence(other, 0);
+        cache.CopySequence(1, other, 1);
+        Assert.True(other.Capacity >= 9);
+        Compare.SameBits("kept", kept, Sequence(other, 0));
+        Compare.SameBits("copied to another cache", second, Sequence(other, 1));
+        other.Retain(1, 0, [2, 8]);
+        float[] keys = new float[2 * 2 * headDim], values = new float[2 * 2 * 3], expectedKeys = new float[2 * headDim], expectedValues = new float[2 * 3];
+        other.CopyTo(1, 0, 2, keys, values);
+        cache.CopyTo(1, 8, 1, expectedKeys, expectedValues);
+        Compare.SameBits("retained key", expectedKeys, keys.AsSpan(2 * headDim));
+        Compare.SameBits("retained value", expectedValues, values.AsSpan(2 * 3));
     }
 
     [Fact]
@@ -157,7 +180,8 @@ public static class CachedSequenceTests
     [Fact]
     public static void What_is_no_sequence_is_refused_and_nothing_changes()
     {
-        KeyValueCache cache = Filled(3, [4, 9, 2], capacity: 9), small = new(2, 2, 50, 3, capacity: 8, canGrow: false), foreign = new(2, 2, 50, 4, capacity: 9, canGrow: true);
+        KeyValueCache cache = Filled(3, [4, 9, 2], capacity: 9), small = new(2, 8, 2, 50, 3, canGrow: false), foreign = new(2, 9, 2, 50, 4);
+        KeyValueCache halves = new(2, 9, 2, 50, 3, keyElement: AttentionElement.Float16);
         Assert.Throws<ArgumentException>("sources", () => cache.Reorder([0, 1]));
         Assert.Throws<ArgumentException>("sources", () => cache.Reorder([]));
         Assert.Throws<ArgumentOutOfRangeException>("sources", () => cache.Reorder([1, 0, 3]));
@@ -174,6 +198,14 @@ public static class CachedSequenceTests
         Assert.Throws<ArgumentOutOfRangeException>("to", () => cache.CopySequence(0, 3));
         Assert.Throws<ArgumentOutOfRangeException>("to", () => cache.CopySequence(0, small, 2));
         Assert.Throws<ArgumentException>("destination", () => cache.CopySequence(0, foreign, 0));
+        Assert.Throws<ArgumentException>("destination", () => cache.CopySequence(0, halves, 0));
+        Assert.Throws<ArgumentOutOfRangeException>("sequence", () => cache.CopyTo(3, 0, 0, [], []));
+        Assert.Throws<ArgumentOutOfRangeException>("start", () => cache.CopyTo(0, 5, 0, [], []));
+        Assert.Throws<ArgumentOutOfRangeException>("tokens", () => cache.CopyTo(0, 3, 2, new float[200], new float[12]));
+        Assert.Throws<ArgumentException>("keys", () => cache.CopyTo(0, 3, 1, new float[99], new float[6]));
+        Assert.Throws<ArgumentException>("values", () => cache.CopyTo(0, 3, 1, new float[100], new float[5]));
+        float[] shared = new float[100];
+        Assert.Throws<ArgumentException>("values", () => cache.CopyTo(0, 3, 1, shared, shared.AsSpan(94)));
         Assert.Throws<ArgumentNullException>("destination", () => cache.CopySequence(0, null!, 0));
         InvalidOperationException error = Assert.Throws<InvalidOperationException>(() => cache.CopySequence(1, small, 0));
         Assert.Contains("room for 8", error.Message, StringComparison.Ordinal);
@@ -184,25 +216,25 @@ public static class CachedSequenceTests
             Compare.SameBits($"sequence {b}", Sequence(untouched, b), Sequence(cache, b));
     }
 
-    /// <summary>A cache of 2 heads of 50 and 3 floats, all of them different; a head's keys do not fit in one piece of a swap.</summary>
-    private static KeyValueCache Filled(int batch, int[] lengths, int capacity)
+    /// <summary>A cache of 2 heads, whose keys have a dimension and whose values have 3 floats, all of them different.</summary>
+    private static KeyValueCache Filled(int batch, int[] lengths, int capacity, int headDim = 50, AttentionElement keyElement = AttentionElement.Float32, bool canGrow = false)
     {
-        KeyValueCache cache = new(batch, keyValueHeads: 2, headDim: 50, valueDim: 3, capacity, canGrow: false);
-        cache.Begin(new() { Batch = batch, Lengths = lengths });
-        cache.Commit();
-        for (int i = 0; i < cache.Keys.Length; i++)
-            cache.Keys[i] = i;
-        for (int i = 0; i < cache.Values.Length; i++)
-            cache.Values[i] = -i;
+        KeyValueCache cache = new(batch, capacity, keyValueHeads: 2, headDim, valueDim: 3, canGrow, keyElement, AttentionElement.Float32);
+        int longest = lengths.Max();
+        float[] keys = [.. Enumerable.Range(0, batch * longest * 2 * headDim).Select(static i => (float)i)], values = [.. Enumerable.Range(0, batch * longest * 2 * 3).Select(static i => -(float)i)];
+        cache.Append(keys, values, longest, lengths);
         return cache;
     }
 
     /// <summary>A sequence's keys [heads, length, dim], then its values.</summary>
     private static float[] Sequence(KeyValueCache cache, int sequence)
     {
-        return [.. Rows(cache.Keys, cache.HeadDim), .. Rows(cache.Values, cache.ValueDim)];
+        int length = cache.Lengths[sequence], heads = cache.KeyValueHeads;
+        float[] keys = new float[length * heads * cache.HeadDim], values = new float[length * heads * cache.ValueDim];
+        cache.CopyTo(sequence, 0, length, keys, values);
+        return [.. ByHead(keys, cache.HeadDim), .. ByHead(values, cache.ValueDim)];
 
-        float[] Rows(float[] memory, int dim) =>
-            [.. Enumerable.Range(sequence * cache.KeyValueHeads, cache.KeyValueHeads).SelectMany(row => memory.AsSpan(row * cache.Capacity * dim, cache.Lengths[sequence] * dim).ToArray())];
+        float[] ByHead(float[] rows, int dim) =>
+            [.. from head in Enumerable.Range(0, heads) from token in Enumerable.Range(0, length) from x in rows.AsSpan((token * heads + head) * dim, dim).ToArray() select x];
     }
 }

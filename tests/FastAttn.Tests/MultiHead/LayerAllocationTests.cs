@@ -59,6 +59,55 @@ public static class LayerAllocationTests
         });
     }
 
+    [Theory]
+    [InlineData(AttentionElement.Float32)]
+    [InlineData(AttentionElement.BFloat16)]
+    [InlineData(AttentionElement.Int8)]
+    [InlineData(AttentionElement.Int8Group32)]
+    public static void Caches_of_any_type_allocate_nothing(AttentionElement element)
+    {
+        MultiHeadAttention layer = new Layer(new() { ModelDim = 64, Heads = 2, Mask = AttentionMask.Causal, Rotary = new(32) }).Build();
+        using var pool = new KeyValuePagePool(pageCount: 8, pageSize: 16, keyValueHeads: 2, headDim: 32, keyElement: element, valueElement: element);
+        using PagedSequence one = new(pool), other = new(pool);
+        PagedBatch pages = new(pool);
+        pages.Add(one);
+        pages.Add(other);
+        KeyValueCache cache = layer.CreateCache(2, 20, canGrow: false, element, element);
+        var rotary = new RotaryEmbedding(32);
+        float[] input = Tokens.Normal(2 * 20 * 64), output = new float[input.Length];
+        int[] lengths = [20, 3], starts = [0, 20, 23];
+        var alone = new AttentionExecution { MaxDegreeOfParallelism = 1 };
+        foreach (AttentionCache either in (AttentionCache[])[pages, cache])
+        {
+            AllocatesNothing(() =>
+            {
+                Clear();
+                layer.Forward(input, output, either, 20, new() { QueryLengths = lengths }, execution: alone);
+            });
+            AllocatesNothing(() =>
+            {
+                Clear();
+                layer.Forward(input, output, either, 20, new() { QueryStarts = starts }, execution: alone);
+                layer.Attend(input, either, output, 1, execution: alone);
+            });
+        }
+
+        AllocatesNothing(() =>
+        {
+            cache.Clear();
+            cache.Append(input, input, 20, lengths, rotary);
+            ScaledDotProductAttention.Forward(
+                input, cache.Keys, cache.Values, output, new AttentionShape(2, 2, 2, 1, 20), 32, options: new() { KeyLengths = cache.Lengths }, execution: alone);
+        });
+
+        void Clear()
+        {
+            cache.Clear();
+            one.Clear();
+            other.Clear();
+        }
+    }
+
     [Fact]
     public static void Call_on_many_threads_allocates_nothing()
     {

@@ -1,12 +1,17 @@
+using System.Runtime.CompilerServices;
+
 namespace FastAttn.Runtime;
 
 /// <summary>What a call reads and writes: pinned buffers, whose lengths were checked against the shape and strides.</summary>
 internal unsafe struct CallOperands
 {
-    public float* Query;
+    /// <summary>The queries: numbers of <see cref="QueryElement"/>.</summary>
+    public byte* Query;
     public Stored Key;
     public Stored Value;
-    public float* Output;
+
+    /// <summary>The outputs: numbers of <see cref="OutputElement"/>.</summary>
+    public byte* Output;
 
     /// <summary>[B, H, Lq] or [H, T], or null where it is not wanted.</summary>
     public float* LogSumExp;
@@ -27,6 +32,26 @@ internal unsafe struct CallOperands
 
     /// <summary>Queries in all sequences together, where they are ragged; else those of each.</summary>
     public int QueryTokens;
+
+    /// <summary>What the queries are: numbers of 32 or 16 bits.</summary>
+    public AttentionElement QueryElement;
+
+    /// <summary>What the outputs are, likewise.</summary>
+    public AttentionElement OutputElement;
+
+    /// <summary>A row of the queries.</summary>
+    /// <param name="start">The elements before it.</param>
+    [MethodImpl(MethodImplOptions.AggressiveInlining)]
+    public readonly byte* QueryRow(long start) => Query + BytesOf(QueryElement, start);
+
+    /// <summary>A row of the outputs.</summary>
+    /// <param name="start">The elements before it.</param>
+    [MethodImpl(MethodImplOptions.AggressiveInlining)]
+    public readonly byte* OutputRow(long start) => Output + BytesOf(OutputElement, start);
+
+    /// <summary>Bytes of some queries or outputs.</summary>
+    [MethodImpl(MethodImplOptions.AggressiveInlining)]
+    public static long BytesOf(AttentionElement element, long count) => count * (element == AttentionElement.Float32 ? sizeof(float) : sizeof(ushort));
 
     /// <summary>The keys or the values as they are stored.</summary>
     public struct Stored

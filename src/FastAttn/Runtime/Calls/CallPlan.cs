@@ -121,7 +121,8 @@ internal readonly struct CallPlan
         const double CacheBytes = 2 * 1024 * 1024;
         AttentionShape shape = call.Shape;
         ref readonly CallOperands operands = ref call.Operands;
-        double queries = (double)shape.QueryHeads * shape.QueryLength * sizeof(float) * (operands.HeadDim + operands.ValueDim);
+        long query = CallOperands.BytesOf(operands.QueryElement, operands.HeadDim), output = CallOperands.BytesOf(operands.OutputElement, operands.ValueDim);
+        double queries = (double)shape.QueryHeads * shape.QueryLength * (query + output);
         return shape.Batch * (queries + KeyValueBytes(call)) > CacheBytes;
     }
 

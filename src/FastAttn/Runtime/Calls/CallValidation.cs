@@ -16,23 +16,27 @@ internal static class CallValidation
     // As in the public methods, whose parameters the messages name.
     private const string Query = "query", Key = "key", Value = "value", Output = "output", LogSumExp = "logSumExp", Shape = "shape", Options = "options";
 
-    /// <summary>Returns the call, planned for the kernel; its pointers are all that is left to set, once buffers are pinned.</summary>
+    /// <summary>Checks a call and plans it for the kernel; its pointers are all that is left to set, once buffers are pinned.</summary>
+    /// <typeparam name="TOutput">What outputs are.</typeparam>
+    /// <typeparam name="TSum">What the log-sum-exp is.</typeparam>
     /// <exception cref="ArgumentException">Something does not fit; the message says what was expected.</exception>
-    public static AttentionCall Check<TOutput>(
+    public static void Check<TOutput, TSum>(
         in KernelTraits kernel,
         in AttentionInput query,
         in AttentionInput key,
         in AttentionInput value,
         ReadOnlySpan<TOutput> output,
         AttentionStrides? outputStrides,
-        ReadOnlySpan<TOutput> logSumExp,
+        ReadOnlySpan<TSum> logSumExp,
         bool wantsLogSumExp,
         in AttentionShape shape,
         in AttentionOptions options,
-        in AttentionExecution execution)
+        in AttentionExecution execution,
+        out AttentionCall call)
         where TOutput : unmanaged
+        where TSum : unmanaged
     {
-        AttentionCall call = CheckQueryAndKey(kernel, query, key, shape, options, execution, out ReadBuffer queries, out ReadBuffer keys, out (string Axis, int Batch, int Tokens) stored);
+        CheckQueryAndKey(kernel, query, key, shape, options, execution, out call, out ReadBuffer queries, out ReadBuffer keys, out (string Axis, int Batch, int Tokens) stored);
         (int batch, int queryTokens) = QueriesOf(shape, options);
         int valueDim = call.Operands.ValueDim = kernel.ValueDim;
         CheckScaledTokens(Value, value, options);
@@ -40,23 +44,23 @@ internal static class CallValidation
         (call.Operands.OutputStrides, int written) = CheckBuffer(Output, output.Length, batch, shape.QueryHeads, queryTokens, valueDim, outputStrides, shape.Layout);
         CheckRowsApart(Output, batch, shape.QueryHeads, queryTokens, valueDim, call.Operands.OutputStrides);
         output = output[..written];
+        call.Operands.OutputElement = ElementOf<TOutput>();
 
         if (wantsLogSumExp)
         {
             int rows = CheckRows(LogSumExp, logSumExp.Length, batch, shape.QueryHeads, queryTokens);
             logSumExp = logSumExp[..rows];
             CheckApart(LogSumExp, logSumExp, queries, keys, values, options);
-            if (logSumExp.Overlaps(output))
+            if (Overlap(in Bytes(logSumExp), ByteLength(logSumExp), in Bytes(output), ByteLength(output)))
                 throw new ArgumentException("Overlaps output.", LogSumExp);
         }
 
         CheckApart(Output, output, queries, keys, values, options);
         Plan(ref call, kernel, execution, wantsWeights: false);
-        return call;
     }
 
     /// <summary>As <see cref="Check"/>, for scores or weights, a number for each query and key, instead of outputs.</summary>
-    public static AttentionCall CheckScores<TScore>(
+    public static void CheckScores<TScore>(
         string name,
         in KernelTraits kernel,
         in AttentionInput query,
@@ -64,10 +68,11 @@ internal static class CallValidation
         ReadOnlySpan<TScore> scores,
         in AttentionShape shape,
         in AttentionOptions options,
-        in AttentionExecution execution)
+        in AttentionExecution execution,
+        out AttentionCall call)
         where TScore : unmanaged
     {
-        AttentionCall call = CheckQueryAndKey(kernel, query, key, shape, options, execution, out ReadBuffer queries, out ReadBuffer keys, out _);
+        CheckQueryAndKey(kernel, query, key, shape, options, execution, out call, out ReadBuffer queries, out ReadBuffer keys, out _);
         if ((call.Uses & AttentionFeatures.Ragged) != 0)
             throw new ArgumentException("Scores and weights are of sequences of one length; QueryStarts and KeyStarts must not be given.", Options);
         long expected = Product(name, Product(name, Product(name, shape.Batch, shape.QueryHeads), shape.QueryLength), shape.KeyLength);
@@ -79,7 +84,6 @@ internal static class CallValidation
         call.Operands.ValueDim = shape.KeyLength;
         call.Operands.OutputStrides = shape.Batch == 0 ? default : AttentionStrides.Of(AttentionLayout.BatchHeadLengthDim, shape.QueryHeads, shape.QueryLength, shape.KeyLength);
         Plan(ref call, kernel, execution, wantsWeights: true);
-        return call;
     }
 
     /// <summary>Checks the arguments of a merge; returns the strides of both outputs.</summary>
@@ -112,19 +116,29 @@ internal static class CallValidation
         }
     }
 
+    /// <summary>What a kernel writes of a type. Outputs of other types are the reference's alone, which does not ask.</summary>
+    private static AttentionElement ElementOf<TOutput>()
+    {
+        if (typeof(TOutput) == typeof(Half))
+            return AttentionElement.Float16;
+        return typeof(TOutput) == typeof(BFloat16) ? AttentionElement.BFloat16 : AttentionElement.Float32;
+    }
+
     private static void Plan(ref AttentionCall call, in KernelTraits kernel, in AttentionExecution execution, bool wantsWeights)
     {
         if (kernel.Sizes is { } sizes)
             call.Plan = new(sizes, kernel.NarrowSizes, call, execution.KeyBlock, ThreadBudget.Of(execution.MaxDegreeOfParallelism), wantsWeights);
     }
 
-    private static AttentionCall CheckQueryAndKey(
+    /// <summary>Checks all but the outputs and values. The call is large: whoever returns it by value copies a kilobyte.</summary>
+    private static void CheckQueryAndKey(
         in KernelTraits kernel,
         in AttentionInput query,
         in AttentionInput key,
         in AttentionShape shape,
         in AttentionOptions options,
         in AttentionExecution execution,
+        out AttentionCall call,
         out ReadBuffer queries,
         out ReadBuffer keys,
         out (string Axis, int Batch, int Tokens) stored)
@@ -135,7 +149,10 @@ internal static class CallValidation
             throw new ArgumentException($"The kernel was not declared with {missing}: add it to its Features, or call ScaledDotProductAttention.", Options);
         CheckExecution(execution);
 
-        AttentionCall call = new() { Uses = uses, Visibility = VisibilityInputs.Of(options, kernel.Mask), Scoring = ScoringInputs.Of(options, kernel.HeadDim) };
+        call = default;
+        call.Uses = uses;
+        call.Visibility = VisibilityInputs.Of(options, kernel.Mask);
+        call.Scoring = ScoringInputs.Of(options, kernel.HeadDim);
         int headDim = call.Operands.HeadDim = kernel.HeadDim;
         call.Visibility.IsSelfAttention = IsSelfAttention(shape, options);
         CheckOptions(ref call, shape, options);
@@ -144,14 +161,14 @@ internal static class CallValidation
         (int batch, int queryTokens) = QueriesOf(shape, options);
         stored = KeysOf(shape, options);
         call.Operands.QueryTokens = queryTokens;
-        if (query.Element != AttentionElement.Float32)
-            throw new ArgumentException($"Queries of {query.Element} are not taken: widen them to floats. Keys and values may be of any element type.", Query);
+        if (query.Element is not (AttentionElement.Float32 or AttentionElement.Float16 or AttentionElement.BFloat16))
+            throw new ArgumentException($"Queries of {query.Element} are not taken: they are numbers of {AttentionElement.Float32}, {AttentionElement.Float16} or {AttentionElement.BFloat16}. Keys and values may be of any element type.", Query);
+        call.Operands.QueryElement = query.Element;
         call.Operands.QueryStrides = CheckInput(Query, query, "batch", batch, shape.QueryHeads, queryTokens, headDim, shape.Layout, out queries);
         CheckScaledTokens(Key, key, options);
         call.Operands.Key = CheckStored(Key, key, stored.Axis, stored.Batch, shape.KeyValueHeads, stored.Tokens, headDim, shape.Layout, out keys);
         call.Operands.PageSize = options.KeyPages.PageSize;
         call.Operands.PagesOfSequence = options.KeyPages.PagesOfSequence(shape.Batch);
-        return call;
     }
 
     /// <summary>Batch and tokens as queries and outputs have them: sequences that follow each other without padding are one axis of tokens.</summary>

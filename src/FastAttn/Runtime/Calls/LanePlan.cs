@@ -45,7 +45,8 @@ internal readonly struct LanePlan
 
         // The largest block that a register tile is given has all keys where they are fewer than a block, but never fewer keys than the tile has.
         int blockRows = Math.Max(Math.Min(keyBlock, call.Shape.KeyLength), kernel.KeyRows);
-        Block = new(RegisterRows, blockRows, headDim, ValueColumns, wantsWeights ? blockRows : ValueColumns, kernel.HasRanges, hasMasks || hasAlibi, hasAlibi);
+        long spareFloats = wantsWeights ? blockRows : ValueColumns * (call.Operands.OutputElement == AttentionElement.Float32 ? 1L : kernel.Lanes);
+        Block = new(RegisterRows, blockRows, headDim, ValueColumns, spareFloats, kernel.HasRanges, hasMasks || hasAlibi, hasAlibi);
         Tile = new(RegisterRows, headDim, ValueColumns, HasParts, hasMasks, hasAlibi, hasSinks);
     }
 
@@ -109,7 +110,7 @@ internal readonly struct LanePlan
         /// <summary>The block's part of Ot as far as it is summed up, where that takes more than one step.</summary>
         public readonly ScratchPart BlockSum;
 
-        /// <summary>What lanes without a query write.</summary>
+        /// <summary>What lanes without a query write or, where outputs are not floats, the rows of a vector of lanes before they are rounded.</summary>
         public readonly ScratchPart Spare;
 
         /// <summary>Floats of all: where the register tiles' own memory begins.</summary>
@@ -119,7 +120,7 @@ internal readonly struct LanePlan
         /// <param name="blockRows">Keys in the largest block.</param>
         /// <param name="headDim">Floats in a key.</param>
         /// <param name="valueColumns">Floats in a row of values, padded; 0 where no values are read.</param>
-        /// <param name="spareFloats">Floats in the longest row that is written.</param>
+        /// <param name="spareFloats">Floats in the longest row that is written or, where outputs are not floats, in the rows of a vector of lanes.</param>
         /// <param name="hasRanges">Whether queries may see fewer keys than others.</param>
         /// <param name="hasBias">Whether something is added to scores.</param>
         /// <param name="hasAlibi">Whether that is ALiBi.</param>

@@ -33,7 +33,7 @@ internal sealed unsafe partial class FlashDriver<TTiles, TVector, TSpec>
         float** rows = stackalloc float*[count], destinations = stackalloc float*[width];
         for (int q = 0; q < count; q++)
         {
-            rows[q] = call.Operands.Output + tile.Queries.Rows.Offset(q, call.Operands.OutputStrides);
+            rows[q] = (float*)call.Operands.OutputRow(tile.Queries.Rows.Offset(q, call.Operands.OutputStrides));
             new Span<float>(rows[q], keyLength).Fill(float.NegativeInfinity);
         }
 

@@ -271,7 +271,12 @@ internal sealed unsafe partial class FlashDriver<TTiles, TVector, TSpec>(TileDri
             keyValues.AskForHead(ref ahead, HeadRows.Keys(operands, rows, &place), next.KeyLength);
         }
 
-        ahead.Add(operands.Query + rows.Offset(firstRow, operands.QueryStrides), operands.QueryStrides.Length, operands.HeadDim, count);
-        ahead.Add(operands.Output + rows.Offset(firstRow, operands.OutputStrides), operands.OutputStrides.Length, operands.ValueDim, count);
+        AskFor(ref ahead, operands.QueryRow(rows.Offset(firstRow, operands.QueryStrides)), operands.QueryElement, operands.QueryStrides.Length, operands.HeadDim, count);
+        AskFor(ref ahead, operands.OutputRow(rows.Offset(firstRow, operands.OutputStrides)), operands.OutputElement, operands.OutputStrides.Length, operands.ValueDim, count);
     }
+
+    /// <summary>Asks for rows of queries or outputs.</summary>
+    [MethodImpl(MethodImplOptions.AggressiveInlining)]
+    private static void AskFor(ref Prefetcher ahead, byte* rows, AttentionElement element, long stride, int columns, int count) =>
+        ahead.AddBytes(rows, CallOperands.BytesOf(element, stride), CallOperands.BytesOf(element, columns), count);
 }

@@ -23,7 +23,8 @@ internal static unsafe class PaddingRows
         {
             (long head, long token) = (firstHead + row / padding, sequence.QueryLength + row % padding);
             AttentionStrides strides = call.Operands.OutputStrides;
-            new Span<float>(call.Operands.Output + sequence.QueryBatch * strides.Batch + head * strides.Head + token * strides.Length, call.Operands.ValueDim).Clear();
+            byte* output = call.Operands.OutputRow(sequence.QueryBatch * strides.Batch + head * strides.Head + token * strides.Length);
+            new Span<byte>(output, (int)CallOperands.BytesOf(call.Operands.OutputElement, call.Operands.ValueDim)).Clear();
             if (call.Operands.LogSumExp != null)
                 call.Operands.LogSumExp[(sequence.QueryBatch * (long)call.Shape.QueryHeads + head) * call.Shape.QueryLength + token] = float.NegativeInfinity;
         }

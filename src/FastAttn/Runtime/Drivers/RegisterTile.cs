@@ -25,7 +25,7 @@ internal readonly unsafe struct RegisterTile<TVector, TSpec>
     /// <summary>What the rows of the lanes are multiplied by when they are written.</summary>
     public readonly float* Factors;
 
-    /// <summary>What lanes without a query write.</summary>
+    /// <summary>What lanes without a query write or, where outputs are not floats, the rows of a vector of lanes before they are rounded.</summary>
     public readonly float* Spare;
 
     private readonly float* _laneStarts;
@@ -98,9 +98,9 @@ internal readonly unsafe struct RegisterTile<TVector, TSpec>
         int width = Block.Width;
         void** rows = stackalloc void*[width];
         for (int q = 0; q < width; q++)
-            rows[q] = call.Operands.Query + Queries.Rows.Offset(Math.Min(q, Queries.Count - 1), call.Operands.QueryStrides);
+            rows[q] = call.Operands.QueryRow(Queries.Rows.Offset(Math.Min(q, Queries.Count - 1), call.Operands.QueryStrides));
         float scale = ScoreSteps<TVector>.QueryScale<TSpec>(call.Uses, call.Scoring);
-        LanePacking<TVector>.Pack<FloatElement>(rows, 0, call.Operands.HeadDim, scale, Query, width, Block.Stride);
+        StoredElements.Visit(call.Operands.QueryElement, new QueryPacking<TVector>(rows, call.Operands.HeadDim, scale, Query, width, Block.Stride));
     }
 
     /// <summary>Sets the scores of keys outside a lane's range to −∞ and takes the maximum of what is left.</summary>
@@ -126,14 +126,32 @@ internal readonly unsafe struct RegisterTile<TVector, TSpec>
     public void Finish(in AttentionCall call)
     {
         int width = Block.Width;
-        float** rows = stackalloc float*[width];
+        byte** rows = stackalloc byte*[width];
         for (int q = 0; q < width; q++)
         {
             bool isQuery = q < Queries.Count;
-            rows[q] = isQuery ? call.Operands.Output + Queries.Rows.Offset(q, call.Operands.OutputStrides) : Spare;
+            rows[q] = isQuery ? call.Operands.OutputRow(Queries.Rows.Offset(q, call.Operands.OutputStrides)) : (byte*)Spare;
             Factors[q] = isQuery ? Queries.Finish(call, q, Softmax.Sum[q], Softmax.Max[q]) : 0;
         }
 
-        LanePacking<TVector>.Unpack(Softmax.Output, width, Block.Stride, Factors, rows, call.Operands.ValueDim);
+        if (call.Operands.OutputElement == AttentionElement.Float32)
+            LanePacking<TVector>.Unpack(Softmax.Output, width, Block.Stride, Factors, (float**)rows, call.Operands.ValueDim);
+        else
+            Round(rows, call.Operands.OutputElement, call.Operands.ValueDim);
+    }
+
+    /// <summary>Writes outputs of 16 bits: the rows of one vector of lanes after those of the other, as floats first.</summary>
+    [MethodImpl(MethodImplOptions.AggressiveOptimization)]
+    private void Round(byte** rows, AttentionElement element, int columns)
+    {
+        float** floats = stackalloc float*[TVector.Count];
+        for (int i = 0; i < TVector.Count; i++)
+            floats[i] = Spare + (long)i * columns;
+        for (int first = 0; first < Queries.Count; first += TVector.Count)
+        {
+            LanePacking<TVector>.Unpack(Softmax.Output + first, TVector.Count, Block.Stride, Factors + first, floats, columns);
+            for (int i = 0; i < Math.Min(TVector.Count, Queries.Count - first); i++)
+                RowRounding.Round(new(floats[i], columns), element, rows[first + i]);
+        }
     }
 }

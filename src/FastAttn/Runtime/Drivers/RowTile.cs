@@ -82,7 +82,15 @@ internal readonly unsafe struct RowTile<TVector, TSpec>
         for (int q = 0; q < Queries.Count; q++)
         {
             float* query = Query + (long)q * headDim;
-            RowSoftmax<TVector>.Scale(call.Operands.Query + Queries.Rows.Offset(q, call.Operands.QueryStrides), scale, query, headDim);
+            byte* given = call.Operands.QueryRow(Queries.Rows.Offset(q, call.Operands.QueryStrides));
+            var floats = (float*)given;
+            if (call.Operands.QueryElement != AttentionElement.Float32)
+            {
+                StoredElements.Visit(call.Operands.QueryElement, new RowWidening<TVector>(new(given, stride: 0), count: 1, headDim, query, headDim));
+                floats = query;
+            }
+
+            RowSoftmax<TVector>.Scale(floats, scale, query, headDim);
             if (channelScales != null)
                 RowScaling<TVector>.Multiply(query, channelScales, headDim);
         }
@@ -146,12 +154,19 @@ internal readonly unsafe struct RowTile<TVector, TSpec>
         for (int q = 0; q < Queries.Count; q++)
         {
             float factor = Queries.Finish(call, q, (float)Softmax.Sum[q], Softmax.Max[q]);
-            float* output = call.Operands.Output + Queries.Rows.Offset(q, call.Operands.OutputStrides);
-            RowSoftmax<TVector>.Scale(Softmax.Output + (long)q * valueDim, factor, output, valueDim);
+            float* sums = Softmax.Output + (long)q * valueDim;
+            byte* row = call.Operands.OutputRow(Queries.Rows.Offset(q, call.Operands.OutputStrides));
+
+            // What becomes 16 bits is divided where it stands.
+            bool isRounded = call.Operands.OutputElement != AttentionElement.Float32;
+            float* output = isRounded ? sums : (float*)row;
+            RowSoftmax<TVector>.Scale(sums, factor, output, valueDim);
 
             // A query without keys has zeros, which a scale that is not finite would make NaN.
             if (channelScales != null && Softmax.Sum[q] != 0)
                 RowScaling<TVector>.Multiply(output, channelScales, valueDim);
+            if (isRounded)
+                RowRounding.Round(new(output, valueDim), call.Operands.OutputElement, row);
         }
     }
 }

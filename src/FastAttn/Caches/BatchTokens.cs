@@ -1,12 +1,11 @@
 using System;
 
-namespace FastAttn.Runtime;
+namespace FastAttn;
 
 /// <summary>
-/// The tokens of an input of a layer: [B, L], or [T] where the sequences follow each other without padding. <c>default</c> for an input that a call does
-/// not have.
+/// The tokens of a batch: [B, L], or [T] where the sequences follow each other without padding. <c>default</c> for none.
 /// </summary>
-internal readonly ref struct LayerTokens
+internal readonly ref struct BatchTokens
 {
     /// <summary>Sequences B.</summary>
     public int Batch { get; init; }
@@ -23,11 +22,22 @@ internal readonly ref struct LayerTokens
     /// <summary>Whether sequences follow each other without padding.</summary>
     public bool IsRagged => !Starts.IsEmpty;
 
-    /// <summary>Rows of the input, T: no more than an <see cref="int"/> holds once they are checked.</summary>
+    /// <summary>Rows of the batch, T: no more than an <see cref="int"/> holds once they are checked.</summary>
     public long Count => IsRagged ? Starts[^1] : (long)Batch * Length;
 
     /// <summary>The tokens of the longest sequence, with its padding.</summary>
-    public int Longest => IsRagged ? CallValidation.Longest(Starts) : Length;
+    public int Longest
+    {
+        get
+        {
+            if (!IsRagged)
+                return Length;
+            int longest = 0;
+            for (int b = 0; b < Batch; b++)
+                longest = Math.Max(longest, LengthOf(b));
+            return longest;
+        }
+    }
 
     /// <summary>How many tokens of a sequence are of use.</summary>
     public int LengthOf(int sequence) =>

@@ -1,0 +1,126 @@
+using System;
+using System.Threading;
+
+namespace FastAttn;
+
+/// <summary>
+/// The keys and values of a batch of sequences that a <see cref="MultiHeadAttention"/> layer keeps between calls: in one piece for each sequence
+/// (<see cref="KeyValueCache"/>), or in pages (<see cref="PagedBatch"/>). Both keep any element type, and work without a layer, too.
+/// </summary>
+public abstract class AttentionCache
+{
+    private string? _whyKeysRefused;
+    private string? _whyValuesRefused;
+
+    private protected AttentionCache(int keyValueHeads, int headDim, int valueDim, AttentionElement keyElement, AttentionElement valueElement) =>
+        (KeyValueHeads, HeadDim, ValueDim, KeyElement, ValueElement) = (keyValueHeads, headDim, valueDim, keyElement, valueElement);
+
+    /// <summary>Key-value heads H_kv.</summary>
+    public int KeyValueHeads { get; }
+
+    /// <summary>Head dimension d_k.</summary>
+    public int HeadDim { get; }
+
+    /// <summary>Value dimension d_v.</summary>
+    public int ValueDim { get; }
+
+    /// <summary>What keys are kept as.</summary>
+    public AttentionElement KeyElement { get; }
+
+    /// <summary>What values are kept as.</summary>
+    public AttentionElement ValueElement { get; }
+
+    /// <summary>Tokens of the longest sequence: the key length L_k that masks and biases of an attention refer to.</summary>
+    public abstract int MaxLength { get; }
+
+    /// <summary>B.</summary>
+    internal abstract int Sequences { get; }
+
+    /// <summary>[B]: the index of the first token that each sequence gets by the append that is under way.</summary>
+    internal abstract ReadOnlySpan<int> Starts { get; }
+
+    /// <summary>[B]: the position of that token.</summary>
+    internal abstract ReadOnlySpan<int> Positions { get; }
+
+    /// <summary>The tokens of the longest sequence after an append.</summary>
+    /// <exception cref="InvalidOperationException">A cache of one piece has no room for them.</exception>
+    internal abstract int LengthAfter(in BatchTokens tokens);
+
+    /// <summary>Refuses queries that would see what is not there any more.</summary>
+    /// <param name="options">What the attention computes, checked.</param>
+    /// <param name="queries">The queries.</param>
+    /// <param name="areAppended">Whether they are of tokens that the call appends.</param>
+    internal abstract void CheckQueries(in AttentionOptions options, in BatchTokens queries, bool areAppended);
+
+    /// <summary>
+    /// Makes room for tokens, which count from now on, until <see cref="Commit"/> or <see cref="Abandon"/>. What <see cref="WriteKeys"/> refused is forgotten.
+    /// </summary>
+    /// <exception cref="InvalidOperationException">There is no room; nothing has changed.</exception>
+    internal virtual void Begin(in BatchTokens tokens) => (_whyKeysRefused, _whyValuesRefused) = (null, null);
+
+    /// <summary>Rounds the keys of a token to what is kept; those that cannot be kept are refused, which <see cref="ThrowIfRefused"/> tells.</summary>
+    /// <param name="sequence">The sequence.</param>
+    /// <param name="token">The token's number in the append that is under way. Any number of threads may each write tokens of their own.</param>
+    /// <param name="keys">[H_kv, d_k].</param>
+    internal void WriteKeys(int sequence, int token, ReadOnlySpan<float> keys)
+    {
+        if (KeyValueQuantizer.WhyRefused(keys, KeyElement) is { } reason)
+            Volatile.Write(ref _whyKeysRefused, reason);
+        else
+            WriteAcceptedKeys(sequence, token, keys);
+    }
+
+    /// <summary>As <see cref="WriteKeys"/>, of values.</summary>
+    /// <param name="sequence">The sequence.</param>
+    /// <param name="token">The token's number in the append that is under way.</param>
+    /// <param name="values">[H_kv, d_v].</param>
+    internal void WriteValues(int sequence, int token, ReadOnlySpan<float> values)
+    {
+        if (KeyValueQuantizer.WhyRefused(values, ValueElement) is { } reason)
+            Volatile.Write(ref _whyValuesRefused, reason);
+        else
+            WriteAcceptedValues(sequence, token, values);
+    }
+
+    /// <summary>Throws where keys or values of the append were refused.</summary>
+    /// <param name="keyName">The parameter that keys come from.</param>
+    /// <param name="valueName">The parameter that values come from.</param>
+    internal void ThrowIfRefused(string keyName, string valueName)
+    {
+        if (Volatile.Read(ref _whyKeysRefused) is { } keyReason)
+            throw new ArgumentException($"A key cannot be kept as {KeyElement}: {keyReason}", keyName);
+        if (Volatile.Read(ref _whyValuesRefused) is { } valueReason)
+            throw new ArgumentException($"A value cannot be kept as {ValueElement}: {valueReason}", valueName);
+    }
+
+    /// <summary>Ends an append, now that all is written.</summary>
+    internal abstract void Commit();
+
+    /// <summary>Undoes an append.</summary>
+    internal abstract void Abandon();
+
+    /// <summary>Attends over all tokens, those of an append that is under way included.</summary>
+    /// <param name="kernels">The layer's.</param>
+    /// <param name="query">Q: [B, L, H, d_k], or [T, H, d_k].</param>
+    /// <param name="output">O, written, likewise.</param>
+    /// <param name="weights">Written: [B, H, L_q, L_k], the weights of the softmax; empty where they are not wanted.</param>
+    /// <param name="queryHeads">H.</param>
+    /// <param name="queryLength">L_q; of ragged queries a bound.</param>
+    /// <param name="options">What is computed, with an offset, and without what says where keys are.</param>
+    /// <param name="execution">How it runs.</param>
+    internal abstract void Attend(
+        KernelPair kernels,
+        ReadOnlySpan<float> query,
+        Span<float> output,
+        Span<float> weights,
+        int queryHeads,
+        int queryLength,
+        in AttentionOptions options,
+        AttentionExecution execution);
+
+    /// <summary>Rounds keys that the type takes.</summary>
+    private protected abstract void WriteAcceptedKeys(int sequence, int token, ReadOnlySpan<float> keys);
+
+    /// <summary>Rounds values that the type takes.</summary>
+    private protected abstract void WriteAcceptedValues(int sequence, int token, ReadOnlySpan<float> values);
+}

@@ -1,0 +1,533 @@
+using System;
+using System.Buffers;
+using System.Diagnostics.CodeAnalysis;
+using System.Runtime.CompilerServices;
+using System.Runtime.InteropServices;
+
+namespace FastAttn;
+
+/// <summary>
+/// Keys and values of a batch of sequences that are kept between calls, each sequence in one piece: for a layer of the tokens before the next ones
+/// (<see cref="MultiHeadAttention.CreateCache"/>) or of an encoder's memory (<see cref="MultiHeadAttention.ProjectMemory"/>), or for kernels
+/// (<see cref="Append"/>, <see cref="Keys"/>, <see cref="Values"/>). Calls that change it (an append, <see cref="Truncate(int)"/>, <see cref="Clear"/>,
+/// <see cref="Retain"/>, <see cref="Reorder"/>, a copy to it) must not overlap with any other that takes it; any number of <see cref="MultiHeadAttention.Attend"/>,
+/// and of copies from it, may run at once.
+/// </summary>
+/// <remarks>
+/// <para>
+/// What moves between sequences are their tokens, which are not computed again: a prompt can be computed in one sequence and copied to others,
+/// and the sequences of a beam search follow their beams. Keys have been turned by their positions when they were appended.
+/// </para>
+/// <para>
+/// Keys and values each have an element type of their own. Numbers are rounded to it when they are appended, to nearest, ties to even, as <see cref="KeyValueQuantizer"/> does
+/// it; <see cref="AttentionElement.Int8"/> has a scale for each token and head.
+/// </para>
+/// </remarks>
+public sealed class KeyValueCache : AttentionCache
+{
+    private readonly int[] _lengths;
+    private readonly int[] _starts;
+    private readonly int[] _ends;
+
+    // During a reordering: how many sequences still read this one; −1 when it is done.
+    private readonly int[] _readers;
+
+    // [B, H_kv, capacity, d], and the memory that they are in.
+    private CachedRows _keys;
+    private CachedRows _values;
+    private float[] _keyMemory;
+    private float[] _valueMemory;
+
+    // What an attention sees of each sequence: the lengths or, during an append, its ends.
+    private int[] _seen;
+
+    /// <summary>An empty cache.</summary>
+    /// <param name="batch">Sequences B, at least 0.</param>
+    /// <param name="capacity">Tokens of each sequence that there is room for, at least 0.</param>
+    /// <param name="keyValueHeads">Key-value heads H_kv, at least 1.</param>
+    /// <param name="headDim">Head dimension d_k, 1 to <see cref="ScaledDotProductAttention.MaxDim"/>.</param>
+    /// <param name="valueDim">Value dimension d_v, 1 to <see cref="ScaledDotProductAttention.MaxDim"/>; <paramref name="headDim"/> where null.</param>
+    /// <param name="canGrow">Whether a full cache becomes larger, which allocates; else appending to it is an error.</param>
+    /// <param name="keyElement">
+    /// What keys are kept as. <see cref="AttentionElement.Int8Group32"/> and <see cref="AttentionElement.Int4Group32"/> need a dimension that is a multiple of 32.
+    /// </param>
+    /// <param name="valueElement">What values are kept as, likewise.</param>
+    /// <exception cref="ArgumentException">A number is outside its range, a dimension is no multiple of 32 where it must be, or the cache would be larger than a span can be.</exception>
+    public KeyValueCache(
+        int batch,
+        int capacity,
+        int keyValueHeads,
+        int headDim,
+        int? valueDim = null,
+        bool canGrow = true,
+        AttentionElement keyElement = AttentionElement.Float32,
+        AttentionElement valueElement = AttentionElement.Float32)
+        : base(keyValueHeads, headDim, valueDim ?? headDim, keyElement, valueElement)
+    {
+        ArgumentOutOfRangeException.ThrowIfNegative(batch);
+        ArgumentOutOfRangeException.ThrowIfNegative(capacity);
+        ArgumentOutOfRangeException.ThrowIfLessThan(keyValueHeads, 1);
+        CachedRows.CheckDim(headDim, nameof(headDim));
+        CachedRows.CheckDim(valueDim ?? headDim, nameof(valueDim));
+        CachedRows.CheckElement(keyElement, headDim, nameof(keyElement), nameof(headDim));
+        CachedRows.CheckElement(valueElement, valueDim ?? headDim, nameof(valueElement), valueDim is null ? nameof(headDim) : nameof(valueDim));
+        (Batch, Capacity, CanGrow) = (batch, capacity, canGrow);
+        if (capacity > MaxCapacity)
+            throw new ArgumentOutOfRangeException(nameof(capacity), capacity, $"A cache of batch {batch} has room for {MaxCapacity} tokens at most.");
+        _lengths = new int[batch];
+        _seen = _lengths;
+        _starts = new int[batch];
+        _ends = new int[batch];
+        _readers = new int[batch];
+        (_keys, _keyMemory) = Allocate(KeyElement, HeadDim, capacity);
+        (_values, _valueMemory) = Allocate(ValueElement, ValueDim, capacity);
+    }
+
+    /// <summary>Sequences.</summary>
+    public int Batch { get; }
+
+    /// <summary>Tokens of each sequence that there is room for.</summary>
+    public int Capacity { get; private set; }
+
+    /// <summary>Whether a cache that is full becomes larger, which allocates; else appending to it is an error.</summary>
+    public bool CanGrow { get; }
+
+    /// <summary>Tokens of each sequence.</summary>
+    public ReadOnlySpan<int> Lengths => _lengths;
+
+    /// <inheritdoc/>
+    public override int MaxLength => Longest(_lengths);
+
+    /// <summary>
+    /// All keys, [B, H_kv, capacity, d_k], at their strides: the key input of an attention whose <see cref="AttentionOptions.KeyLengths"/> are <see cref="Lengths"/>. What stands
+    /// after the end of a sequence is of no use. Valid until the cache changes.
+    /// </summary>
+    public AttentionInput Keys => _keys.Input(ref First(_keyMemory));
+
+    /// <summary>All values, [B, H_kv, capacity, d_v], likewise.</summary>
+    public AttentionInput Values => _values.Input(ref First(_valueMemory));
+
+    /// <inheritdoc/>
+    internal override int Sequences => Batch;
+
+    /// <inheritdoc/>
+    internal override ReadOnlySpan<int> Starts => _starts;
+
+    /// <inheritdoc/>
+    internal override ReadOnlySpan<int> Positions => _starts;
+
+    /// <summary>The largest capacity whose keys and values a span can hold.</summary>
+    private long MaxCapacity
+    {
+        get
+        {
+            long sequences = Math.Max(1, (long)Batch * KeyValueHeads);
+            return Math.Min(CachedRows.MaxRows(KeyElement, HeadDim), CachedRows.MaxRows(ValueElement, ValueDim)) / sequences;
+        }
+    }
+
+    /// <summary>Appends tokens to each sequence, for kernels: a layer appends by itself.</summary>
+    /// <param name="keys">K: [B, L, H_kv, d_k].</param>
+    /// <param name="values">V: [B, L, H_kv, d_v].</param>
+    /// <param name="length">L: tokens of each sequence, at least 0.</param>
+    /// <param name="lengths">[B]: how many of its tokens each sequence has, 0 to L, as in prompts of different lengths; the others are not appended. All where empty.</param>
+    /// <param name="rotary">Turns the keys by their positions, from the sequence's length on, before they are rounded; what is given is not written. Null where they stay as they are.</param>
+    /// <remarks>
+    /// Buffers may be longer than needed. Floats, halves and bfloat16 take NaN and ±∞ as they are, and so what rounding makes infinite. Integers refuse what is not finite, also
+    /// where turning made it so.
+    /// </remarks>
+    /// <exception cref="ArgumentException">A length does not fit, the embedding has more dimensions than a key, or a number cannot become an integer; no sequence has changed.</exception>
+    /// <exception cref="InvalidOperationException">The cache is full and cannot grow; nothing has changed.</exception>
+    public void Append(ReadOnlySpan<float> keys, ReadOnlySpan<float> values, int length, ReadOnlySpan<int> lengths = default, RotaryEmbedding? rotary = null)
+    {
+        ArgumentOutOfRangeException.ThrowIfNegative(length);
+        CheckBuffer(keys.Length, Batch, length, HeadDim, nameof(keys));
+        CheckBuffer(values.Length, Batch, length, ValueDim, nameof(values));
+        if (!lengths.IsEmpty && lengths.Length != Batch)
+            throw new ArgumentException($"Has {lengths.Length} elements; batch {Batch} needs as many.", nameof(lengths));
+        foreach (int own in lengths)
+        {
+            if (own < 0 || own > length)
+                throw new ArgumentOutOfRangeException(nameof(lengths), own, $"Lengths must be 0 to the length {length}.");
+        }
+
+        if (rotary?.Dim > HeadDim)
+            throw new ArgumentException($"Turns {rotary.Dim} elements of a head; keys have {HeadDim}.", nameof(rotary));
+        BatchTokens tokens = new() { Batch = Batch, Length = length, Lengths = lengths };
+        Begin(tokens);
+        bool isDone = false;
+        try
+        {
+            Write(keys, values, tokens, rotary);
+            ThrowIfRefused(nameof(keys), nameof(values));
+            isDone = true;
+        }
+        finally
+        {
+            if (isDone)
+                Commit();
+            else
+                Abandon();
+        }
+    }
+
+    /// <summary>Copies tokens of a sequence, as floats of the numbers that are kept.</summary>
+    /// <param name="sequence">The sequence, 0 to B − 1.</param>
+    /// <param name="start">The index of the first token, 0 to the sequence's length.</param>
+    /// <param name="tokens">How many, at least 0; no more than there are from the first on.</param>
+    /// <param name="keys">Written: [tokens, H_kv, d_k], as they were turned.</param>
+    /// <param name="values">Written: [tokens, H_kv, d_v].</param>
+    /// <exception cref="ArgumentException">A number is outside its range, a buffer is too short, or both overlap; nothing has been written.</exception>
+    public void CopyTo(int sequence, int start, int tokens, Span<float> keys, Span<float> values)
+    {
+        if (sequence < 0 || sequence >= Batch)
+            throw new ArgumentOutOfRangeException(nameof(sequence), sequence, $"Sequences are 0 to {Batch - 1}.");
+        if (start < 0 || start > _lengths[sequence])
+            throw new ArgumentOutOfRangeException(nameof(start), start, $"Must be 0 to the sequence's length {_lengths[sequence]}.");
+        if (tokens < 0 || tokens > _lengths[sequence] - start)
+            throw new ArgumentOutOfRangeException(nameof(tokens), tokens, $"There are {_lengths[sequence] - start} tokens from {start} on.");
+        CheckBuffer(keys.Length, 1, tokens, HeadDim, nameof(keys));
+        CheckBuffer(values.Length, 1, tokens, ValueDim, nameof(values));
+        int heads = KeyValueHeads, headDim = HeadDim, valueDim = ValueDim;
+        keys = keys[..(tokens * heads * headDim)];
+        values = values[..(tokens * heads * valueDim)];
+        if (keys.Overlaps(values))
+            throw new ArgumentException("Overlaps keys.", nameof(values));
+        for (int i = 0; i < tokens; i++)
+        {
+            for (int head = 0; head < heads; head++)
+            {
+                long row = RowOf(sequence, head, start + i);
+                int to = i * heads + head;
+                _keys.Read(ref First(_keyMemory), row, head, keys.Slice(to * headDim, headDim));
+                _values.Read(ref First(_valueMemory), row, head, values.Slice(to * valueDim, valueDim));
+            }
+        }
+    }
+
+    /// <summary>Forgets all tokens.</summary>
+    public void Clear() => Truncate(0);
+
+    /// <summary>Forgets the last tokens of sequences that have more than <paramref name="length"/>.</summary>
+    /// <param name="length">The most tokens that a sequence may keep, at least 0.</param>
+    /// <exception cref="ArgumentOutOfRangeException"><paramref name="length"/> is negative.</exception>
+    public void Truncate(int length)
+    {
+        ArgumentOutOfRangeException.ThrowIfNegative(length);
+        foreach (ref int own in _lengths.AsSpan())
+            own = Math.Min(own, length);
+    }
+
+    /// <summary>Forgets the last tokens of each sequence that has more than its length.</summary>
+    /// <param name="lengths">[B]: the most tokens that each sequence may keep, at least 0.</param>
+    /// <exception cref="ArgumentException">The lengths are not as many as sequences, or one is negative; nothing has changed.</exception>
+    public void Truncate(ReadOnlySpan<int> lengths)
+    {
+        if (lengths.Length != Batch)
+            throw new ArgumentException($"Has {lengths.Length} elements; batch {Batch} needs as many.", nameof(lengths));
+        foreach (int length in lengths)
+            ArgumentOutOfRangeException.ThrowIfNegative(length, nameof(lengths));
+        for (int b = 0; b < Batch; b++)
+            _lengths[b] = Math.Min(_lengths[b], lengths[b]);
+    }
+
+    /// <summary>Keeps some of the last tokens of a sequence and forgets the others, as of a tree of drafts those that were accepted.</summary>
+    /// <param name="sequence">The sequence, 0 to B − 1.</param>
+    /// <param name="start">The tokens before this one stay; 0 to the sequence's length.</param>
+    /// <param name="tokens">The indices of those that stay of the others, ascending, from <paramref name="start"/> to below the sequence's length.</param>
+    /// <remarks>A token's index becomes smaller; its key stays turned by the position that it was appended with.</remarks>
+    /// <exception cref="ArgumentException">A number is outside its range, or the tokens do not ascend; nothing has changed.</exception>
+    public void Retain(int sequence, int start, ReadOnlySpan<int> tokens)
+    {
+        if (sequence < 0 || sequence >= Batch)
+            throw new ArgumentOutOfRangeException(nameof(sequence), sequence, $"Sequences are 0 to {Batch - 1}.");
+        int length = _lengths[sequence], min = start;
+        if (start < 0 || start > length)
+            throw new ArgumentOutOfRangeException(nameof(start), start, $"Must be 0 to the sequence's length {length}.");
+        foreach (int token in tokens)
+        {
+            if (token < min || token >= length)
+                throw new ArgumentOutOfRangeException(nameof(tokens), token, $"Tokens must ascend and be {start} to {length - 1}.");
+            min = token + 1;
+        }
+
+        // Ascending, so that no token is overwritten before it has moved.
+        for (int head = 0; head < KeyValueHeads; head++)
+        {
+            for (int i = 0; i < tokens.Length; i++)
+            {
+                long from = RowOf(sequence, head, tokens[i]), to = RowOf(sequence, head, start + i);
+                _keys.Copy(ref First(_keyMemory), from, _keys, ref First(_keyMemory), to, 1);
+                _values.Copy(ref First(_valueMemory), from, _values, ref First(_valueMemory), to, 1);
+            }
+        }
+
+        _lengths[sequence] = start + tokens.Length;
+    }
+
+    /// <summary>
+    /// Gives each sequence the tokens that another, or itself, had before: sequence <c>b</c> becomes what <c>sources[b]</c> was. A source may
+    /// stand for several sequences or for none, as in a beam search (Hugging Face's <c>reorder_cache(beam_idx)</c>).
+    /// </summary>
+    /// <param name="sources">[B]: for each sequence its source, 0 to B − 1.</param>
+    /// <remarks>In place: each sequence that has another source is copied at most once, or swapped where sources go round in a circle.</remarks>
+    /// <exception cref="ArgumentException">The sources are not as many as sequences, or one is no sequence; nothing has changed.</exception>
+    public void Reorder(ReadOnlySpan<int> sources)
+    {
+        if (sources.Overlaps(_lengths))
+            throw new ArgumentException("Overlaps the cache's own lengths, which are reordered too.", nameof(sources));
+        if (sources.Length != Batch)
+            throw new ArgumentException($"Has {sources.Length} elements; batch {Batch} needs as many.", nameof(sources));
+        foreach (int source in sources)
+        {
+            if (source < 0 || source >= Batch)
+                throw new ArgumentOutOfRangeException(nameof(sources), source, $"Sources must be 0 to {Batch - 1}.");
+        }
+
+        Array.Clear(_readers);
+        foreach (int source in sources)
+            _readers[source]++;
+
+        // A sequence that no other reads any more is overwritten, which may leave its source in the same state.
+        for (int first = 0; first < Batch; first++)
+        {
+            for (int b = first; _readers[b] == 0; b = sources[b])
+            {
+                Copy(sources[b], this, b);
+                _readers[b] = -1;
+                _readers[sources[b]]--;
+            }
+        }
+
+        // What is left are circles: each sequence has one reader. The last of a circle gets what the first had from swap to swap.
+        for (int first = 0; first < Batch; first++)
+        {
+            for (int b = first; _readers[b] > 0; b = sources[b])
+            {
+                _readers[b] = -1;
+                if (sources[b] != first)
+                    Swap(b, sources[b]);
+            }
+        }
+    }
+
+    /// <summary>Copies the tokens of a sequence over those of another, as a prompt that both begin with.</summary>
+    /// <param name="from">The sequence that is copied, 0 to B − 1.</param>
+    /// <param name="to">The sequence that is overwritten, 0 to B − 1; nothing happens where it is <paramref name="from"/>.</param>
+    /// <exception cref="ArgumentOutOfRangeException">A number is no sequence.</exception>
+    public void CopySequence(int from, int to) => CopySequence(from, this, to);
+
+    /// <summary>As <see cref="CopySequence(int, int)"/>, to another cache of the same layer.</summary>
+    /// <param name="from">The sequence of this cache that is copied, 0 to B − 1.</param>
+    /// <param name="destination">The cache that it is copied to, with as many heads of the same dimensions and element types.</param>
+    /// <param name="to">The sequence of that cache which is overwritten, 0 to its B − 1.</param>
+    /// <remarks>A destination whose capacity is too small grows, as it does when tokens are appended.</remarks>
+    /// <exception cref="ArgumentException">A number is no sequence, or the destination's heads or element types differ; nothing has changed.</exception>
+    /// <exception cref="InvalidOperationException">The destination has no room and cannot grow; nothing has changed.</exception>
+    public void CopySequence(int from, KeyValueCache destination, int to)
+    {
+        ArgumentNullException.ThrowIfNull(destination);
+        if (from < 0 || from >= Batch)
+            throw new ArgumentOutOfRangeException(nameof(from), from, $"Sequences are 0 to {Batch - 1}.");
+        if (to < 0 || to >= destination.Batch)
+            throw new ArgumentOutOfRangeException(nameof(to), to, $"Sequences are 0 to {destination.Batch - 1}.");
+        if (destination.KeyValueHeads != KeyValueHeads || destination.HeadDim != HeadDim || destination.ValueDim != ValueDim || destination.KeyElement != KeyElement || destination.ValueElement != ValueElement)
+        {
+            throw new ArgumentException(
+                $"Is of {Describe(destination)}; the source has {Describe(this)}.", nameof(destination));
+
+            static string Describe(KeyValueCache cache) => $"{cache.KeyValueHeads} heads of dimensions {cache.HeadDim} and {cache.ValueDim}, {cache.KeyElement} and {cache.ValueElement}";
+        }
+
+        destination.CheckRoom(_lengths[from]);
+        destination.MakeRoom(_lengths[from]);
+        Copy(from, destination, to);
+    }
+
+    /// <inheritdoc/>
+    internal override int LengthAfter(in BatchTokens tokens)
+    {
+        long longest = 0;
+        for (int b = 0; b < Batch; b++)
+            longest = Math.Max(longest, (long)_lengths[b] + tokens.LengthOf(b));
+        CheckRoom(longest);
+        return (int)longest;
+    }
+
+    /// <inheritdoc/>
+    internal override void CheckQueries(in AttentionOptions options, in BatchTokens queries, bool areAppended)
+    {
+        // All tokens are there.
+    }
+
+    /// <inheritdoc/>
+    internal override void Begin(in BatchTokens tokens)
+    {
+        base.Begin(tokens);
+        MakeRoom(LengthAfter(tokens));
+        for (int b = 0; b < Batch; b++)
+        {
+            _starts[b] = _lengths[b];
+            _ends[b] = _lengths[b] + tokens.LengthOf(b);
+        }
+
+        _seen = _ends;
+    }
+
+    /// <inheritdoc/>
+    internal override void Commit()
+    {
+        _ends.CopyTo(_lengths, 0);
+        _seen = _lengths;
+    }
+
+    /// <inheritdoc/>
+    internal override void Abandon() => _seen = _lengths;
+
+    /// <inheritdoc/>
+    internal override void Attend(
+        KernelPair kernels,
+        ReadOnlySpan<float> query,
+        Span<float> output,
+        Span<float> weights,
+        int queryHeads,
+        int queryLength,
+        in AttentionOptions options,
+        AttentionExecution execution)
+    {
+        AttentionOptions complete = _seen.AsSpan().ContainsAnyExcept(_seen[0]) ? options with { KeyLengths = _seen } : options;
+        AttentionShape shape = new(Batch, queryHeads, KeyValueHeads, queryLength, Longest(_seen)) { Layout = AttentionLayout.BatchLengthHeadDim };
+        AttentionKernel kernel = kernels.For(complete);
+        kernel.Forward(query, Keys, Values, output, shape, complete, execution);
+        if (!weights.IsEmpty)
+            kernel.ComputeWeights(query, Keys, weights, shape, complete, execution);
+    }
+
+    /// <inheritdoc/>
+    private protected override void WriteAcceptedKeys(int sequence, int token, ReadOnlySpan<float> keys)
+    {
+        for (int head = 0; head < KeyValueHeads; head++)
+            _keys.Write(ref First(_keyMemory), RowOf(sequence, head, _starts[sequence] + token), head, keys.Slice(head * HeadDim, HeadDim));
+    }
+
+    /// <inheritdoc/>
+    private protected override void WriteAcceptedValues(int sequence, int token, ReadOnlySpan<float> values)
+    {
+        for (int head = 0; head < KeyValueHeads; head++)
+            _values.Write(ref First(_valueMemory), RowOf(sequence, head, _starts[sequence] + token), head, values.Slice(head * ValueDim, ValueDim));
+    }
+
+    private static int Longest(ReadOnlySpan<int> lengths)
+    {
+        int longest = 0;
+        foreach (int length in lengths)
+            longest = Math.Max(longest, length);
+        return longest;
+    }
+
+    private static ref byte First(float[] memory) => ref Unsafe.As<float, byte>(ref MemoryMarshal.GetArrayDataReference(memory));
+
+    private void Write(ReadOnlySpan<float> keys, ReadOnlySpan<float> values, in BatchTokens tokens, RotaryEmbedding? rotary)
+    {
+        int keyFloats = KeyValueHeads * HeadDim, valueFloats = KeyValueHeads * ValueDim;
+        float[]? turned = rotary is null ? null : ArrayPool<float>.Shared.Rent(keyFloats);
+        Span<float> scratch = stackalloc float[rotary?.Dim ?? 0];
+        for (int b = 0; b < Batch; b++)
+        {
+            for (int i = 0; i < tokens.LengthOf(b); i++)
+            {
+                int row = b * tokens.Length + i;
+                ReadOnlySpan<float> token = keys.Slice(row * keyFloats, keyFloats);
+                if (rotary is not null)
+                {
+                    token.CopyTo(turned);
+                    rotary.Turn(turned.AsSpan(0, keyFloats), HeadDim, rotary.Row(_starts[b] + i, scratch));
+                    token = turned.AsSpan(0, keyFloats);
+                }
+
+                WriteKeys(b, i, token);
+                WriteValues(b, i, values.Slice(row * valueFloats, valueFloats));
+            }
+        }
+
+        if (turned is not null)
+            ArrayPool<float>.Shared.Return(turned);
+    }
+
+    /// <summary>Throws where a sequence of a length does not fit, not even in a larger cache.</summary>
+    /// <exception cref="InvalidOperationException">It does not.</exception>
+    private void CheckRoom(long length)
+    {
+        if (length <= Capacity)
+            return;
+        if (!CanGrow)
+            throw new InvalidOperationException($"The cache is full: it has room for {Capacity} tokens of a sequence and would hold {length}.");
+        if (length > MaxCapacity)
+            throw new InvalidOperationException($"The cache would hold {length} tokens of a sequence, more than the {MaxCapacity} that a span can.");
+    }
+
+    private void MakeRoom(int length)
+    {
+        if (length <= Capacity)
+            return;
+        int capacity = (int)Math.Max(length, Math.Min(2L * Capacity, MaxCapacity));
+        (CachedRows keys, float[] keyMemory) = Allocate(KeyElement, HeadDim, capacity);
+        (CachedRows values, float[] valueMemory) = Allocate(ValueElement, ValueDim, capacity);
+        for (int b = 0; b < Batch; b++)
+        {
+            for (int head = 0; head < KeyValueHeads; head++)
+            {
+                long from = RowOf(b, head, 0), to = ((long)b * KeyValueHeads + head) * capacity;
+                _keys.Copy(ref First(_keyMemory), from, keys, ref First(keyMemory), to, _lengths[b]);
+                _values.Copy(ref First(_valueMemory), from, values, ref First(valueMemory), to, _lengths[b]);
+            }
+        }
+
+        (_keys, _keyMemory, _values, _valueMemory, Capacity) = (keys, keyMemory, values, valueMemory, capacity);
+    }
+
+    /// <summary>Copies a sequence that the destination has room for.</summary>
+    private void Copy(int from, KeyValueCache destination, int to)
+    {
+        if (from == to && destination == this)
+            return;
+        for (int head = 0; head < KeyValueHeads; head++)
+        {
+            long source = RowOf(from, head, 0), target = destination.RowOf(to, head, 0);
+            _keys.Copy(ref First(_keyMemory), source, destination._keys, ref First(destination._keyMemory), target, _lengths[from]);
+            _values.Copy(ref First(_valueMemory), source, destination._values, ref First(destination._valueMemory), target, _lengths[from]);
+        }
+
+        destination._lengths[to] = _lengths[from];
+    }
+
+    private void Swap(int one, int other)
+    {
+        int length = Math.Max(_lengths[one], _lengths[other]);
+        for (int head = 0; head < KeyValueHeads; head++)
+        {
+            long first = RowOf(one, head, 0), second = RowOf(other, head, 0);
+            _keys.Swap(ref First(_keyMemory), first, second, length);
+            _values.Swap(ref First(_valueMemory), first, second, length);
+        }
+
+        (_lengths[one], _lengths[other]) = (_lengths[other], _lengths[one]);
+    }
+
+    /// <summary>The index of a row among all rows, the same for keys and for values.</summary>
+    private long RowOf(int sequence, int head, int token) => ((long)sequence * KeyValueHeads + head) * Capacity + token;
+
+    private (CachedRows Rows, float[] Memory) Allocate(AttentionElement element, int dim, int capacity)
+    {
+        CachedRows rows = new(element, dim, KeyValueHeads, capacity, Batch, channelScales: [], start: 0);
+        return (rows, new float[(rows.End + sizeof(float) - 1) / sizeof(float)]);
+    }
+
+    [SuppressMessage("Usage", "MA0015:Specify the parameter name in ArgumentException", Justification = "The name is that of the public method's parameter.")]
+    private void CheckBuffer(int elements, int batch, int length, int dim, string name)
+    {
+        Int128 expected = (Int128)batch * length * KeyValueHeads * dim;
+        if (elements < expected)
+            throw new ArgumentException($"Has {elements} elements; batch {batch} × tokens {length} × key-value heads {KeyValueHeads} × dimension {dim} need {expected}.", name);
+    }
+}
