@@ -45,6 +45,8 @@ internal sealed class ScoreTileEmitter
         using (_writer.Block($"{access} static void Scores{_tile}(ref float key, ref float query, ref float bias, ref float score, ref float max, int keyCount, {headDim}ref Prefetcher ahead)"))
         {
             _writer.Line("bool isBiased = !Unsafe.IsNullRef(ref bias);");
+            if (!_isFixed)
+                EmitSumLength();
             using (_writer.Block("for (int j = 0; ;)"))
             {
                 EmitReferences();
@@ -140,22 +142,28 @@ internal sealed class ScoreTileEmitter
         }
     }
 
-    private string SumLength => _isFixed ? "TSizes.SumLength" : $"{_plan.SumLength}";
+    private string SumLength => _isFixed ? "TSizes.SumLength" : "sumLength";
 
     /// <summary>Where a part that begins at t ends. Parts of equal lengths need no comparison with the end of the sum.</summary>
     private string PartEnd => _plan.PartsAreEqual ? $"t + {SumLength}" : $"t + {SumLength} < {_headDim} ? t + {SumLength} : {_headDim}";
 
     private void EmitPartsComment() =>
-        _writer.Line().Line($"// The sum over t in parts{(_isFixed ? string.Empty : $" of {SumLength} terms")}: rounding errors grow with the length of a sum.");
+        _writer.Line().Line("// The sum over t in parts: rounding errors grow with the length of a sum.");
+
+    /// <summary>As <see cref="KernelPlan.SumLength"/>.</summary>
+    private void EmitSumLength() => _writer.Line($"""
+        int parts = headDim <= {2 * KernelPlan.MaxSumLength} ? 2 : (headDim + {KernelPlan.MaxSumLength - 1}) / {KernelPlan.MaxSumLength};
+        int sumLength = ((headDim + parts - 1) / parts + {_plan.Unroll - 1}) / {_plan.Unroll} * {_plan.Unroll};
+        """);
 
     /// <summary>The micro-kernel over terms t to end.</summary>
     private void EmitTerms(Action epilogue)
     {
-        int head = _plan.Dimensions.Head, unroll = head >= _plan.Unroll ? _plan.Unroll : 1;
+        int head = _plan.Dimensions.Head, unroll = !_isFixed || head >= _plan.Unroll ? _plan.Unroll : 1;
         ScalarOperand keys = _isFixed ? ScalarOperand.TermAfterTerm(_headDim) : ScalarOperand.ReferencePerRow("t");
         _kernel.Emit(
             () => _writer.Line("// A key element times a vector of queries."),
-            new(keys, "t", "end", unroll, LeavesTerms: unroll == 1 || head % unroll != 0),
+            new(keys, "t", "end", unroll, LeavesTerms: !_isFixed || unroll == 1 || head % unroll != 0),
             epilogue);
     }
 

@@ -38,7 +38,7 @@ internal sealed class ValueTileEmitter(SourceWriter writer, KernelPlan plan, Til
 
                     """);
                 new MicroKernelEmitter(writer, _dialect, tile, plan.Width, _sums)
-                    .Emit(EmitPrologue, new(ScalarOperand.RowBesideRow(_valueDim), "j", "keyCount", plan.Unroll), EmitEpilogue);
+                    .Emit(EmitPrologue, new(ScalarOperand.RowBesideRow(_valueDim), "j", "keyCount", isFixed ? plan.Unroll : 1), EmitEpilogue);
             }
         }
     }

@@ -17,8 +17,8 @@ namespace FastAttn.Generators.Model;
 /// <param name="Unroll">Terms that a pass of the inner loop takes.</param>
 internal sealed record KernelPlan(Dimensions Dimensions, Dialect Dialect, EquatableArray<TileShape> ScoreTiles, EquatableArray<TileShape> ValueTiles, int QueryTiles, int KeyBlock, int Unroll)
 {
-    /// <summary>The largest number of terms of a dot product that are summed without a break (<see cref="SumLength"/>), where dimensions are fixed and where they are not.</summary>
-    private const int MaxSumLength = 64, AnySumLength = 32;
+    /// <summary>The largest number of terms of a dot product that are summed without a break (<see cref="SumLength"/>).</summary>
+    public const int MaxSumLength = 64;
 
     /// <summary>
     /// Keys in a block (Bc). The bits of results depend on it, since sums over keys are taken block by block. It must be a multiple of 8, the
@@ -33,11 +33,10 @@ internal sealed record KernelPlan(Dimensions Dimensions, Dialect Dialect, Equata
     private const int KeysInBlock = 96;
 
     /// <summary>
-    /// Terms in a pass where dimensions are fixed: a pass moves two references and compares once, beside the 48 multiply-adds of
-    /// a tile of 4 × 3. Most head dimensions are multiples of 4. Where dimensions are arguments a term has a pass of its own, so that any number of
-    /// them needs one loop.
+    /// Terms in a pass: a pass moves two references and compares once, beside the 48 multiply-adds of a tile of 4 × 3. Most head dimensions are
+    /// multiples of 4.
     /// </summary>
-    private const int FixedUnroll = 4;
+    private const int TermsInPass = 4;
 
     /// <summary>
     /// The largest number of queries that share a copy of a block of keys and values, where rows are apart as in [B, L, H, D]: copying costs
@@ -55,18 +54,17 @@ internal sealed record KernelPlan(Dimensions Dimensions, Dialect Dialect, Equata
     private const int AnyColumns = Model.Dimensions.Max / 2;
 
     /// <summary>
-    /// Terms of a dot product that are summed without a break: rounding errors grow with the length of a sum. A sum of a fixed number of terms has two
-    /// parts or more, as equal as whole passes allow. On N(0, 1) inputs with few keys the largest errors are then at most 1.25 times those of float32 in three
+    /// Terms of a dot product that are summed without a break: rounding errors grow with the length of a sum. A sum has two parts or more, as equal as whole passes allow.
+    /// On N(0, 1) inputs with few keys the largest errors are then at most 1.25 times those of float32 in three
     /// passes; one part of 45 terms has 1.9 times theirs, and 64 terms beside 16 have 1.45. Each part costs a tile that keeps its sum in memory a load and a
     /// store of all accumulators: with parts of 32 a call of 128 dimensions takes 2 to 3% longer (AVX2 on Zen 4). Tiles that keep it in registers lose nothing by parts, but
-    /// have the same ones, since the last queries of a sequence meet tiles of half the width, and bits must not depend on that.
+    /// have the same ones, since the last queries of a sequence meet tiles of half the width, and bits must not depend on that. Where dimensions are arguments,
+    /// <see cref="Emit.ScoreTileEmitter"/> computes the same number.
     /// </summary>
     public int SumLength
     {
         get
         {
-            if (!Dimensions.AreFixed)
-                return AnySumLength;
             int parts = Math.Max(2, (Dimensions.Head + MaxSumLength - 1) / MaxSumLength), length = (Dimensions.Head + parts - 1) / parts;
             return (length + Unroll - 1) / Unroll * Unroll;
         }
@@ -93,7 +91,7 @@ internal sealed record KernelPlan(Dimensions Dimensions, Dialect Dialect, Equata
     public int ValueColumns => (Dimensions.Value + ValueRows - 1) / ValueRows * ValueRows;
 
     public static KernelPlan Of(Dimensions dimensions, Dialect dialect) =>
-        new(dimensions, dialect, new([.. ScoreTilesOf(dialect)]), new([.. TilesOf(dialect)]), QueryTilesOf(dimensions, dialect), KeysInBlock, Unroll: dimensions.AreFixed ? FixedUnroll : 1);
+        new(dimensions, dialect, new([.. ScoreTilesOf(dialect)]), new([.. TilesOf(dialect)]), QueryTilesOf(dimensions, dialect), KeysInBlock, TermsInPass);
 
     /// <summary>
     /// How a tile of scores takes its sum. The sum of parts is kept in registers where a tile has them beside those of the part: twice the

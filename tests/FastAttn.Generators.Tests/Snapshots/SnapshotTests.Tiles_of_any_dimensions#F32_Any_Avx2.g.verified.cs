@@ -58,6 +58,8 @@ namespace FastAttn.Generated
         private static void Scores4x3(ref float key, ref float query, ref float bias, ref float score, ref float max, int keyCount, int headDim, ref Prefetcher ahead)
         {
             bool isBiased = !Unsafe.IsNullRef(ref bias);
+            int parts = headDim <= 128 ? 2 : (headDim + 63) / 64;
+            int sumLength = ((headDim + parts - 1) / parts + 3) / 4 * 4;
             for (int j = 0; ;)
             {
                 ahead.Next();
@@ -68,15 +70,63 @@ namespace FastAttn.Generated
                 ref float b = ref query;
                 ref float destination = ref Unsafe.Add(ref score, j * 24);
 
-                // The sum over t in parts of 32 terms: rounding errors grow with the length of a sum.
+                // The sum over t in parts: rounding errors grow with the length of a sum.
                 for (int t = 0; t < headDim;)
                 {
-                    int start = t, end = t + 32 < headDim ? t + 32 : headDim;
+                    int start = t, end = t + sumLength < headDim ? t + sumLength : headDim;
                     VecF s00 = VecF.Zero, s01 = VecF.Zero, s02 = VecF.Zero;
                     VecF s10 = VecF.Zero, s11 = VecF.Zero, s12 = VecF.Zero;
                     VecF s20 = VecF.Zero, s21 = VecF.Zero, s22 = VecF.Zero;
                     VecF s30 = VecF.Zero, s31 = VecF.Zero, s32 = VecF.Zero;
                     // A key element times a vector of queries.
+                    for (; t <= end - 4; t += 4)
+                    {
+                        {
+                            VecF b0 = Vec.LoadUnsafe(ref b, 0), b1 = Vec.LoadUnsafe(ref b, 8), b2 = Vec.LoadUnsafe(ref b, 16);
+                            VecF a0 = Vec.Create<float>(Unsafe.Add(ref row0, t));
+                            s00 = Vec.MultiplyAddEstimate(a0, b0, s00); s01 = Vec.MultiplyAddEstimate(a0, b1, s01); s02 = Vec.MultiplyAddEstimate(a0, b2, s02);
+                            VecF a1 = Vec.Create<float>(Unsafe.Add(ref row1, t));
+                            s10 = Vec.MultiplyAddEstimate(a1, b0, s10); s11 = Vec.MultiplyAddEstimate(a1, b1, s11); s12 = Vec.MultiplyAddEstimate(a1, b2, s12);
+                            VecF a2 = Vec.Create<float>(Unsafe.Add(ref row2, t));
+                            s20 = Vec.MultiplyAddEstimate(a2, b0, s20); s21 = Vec.MultiplyAddEstimate(a2, b1, s21); s22 = Vec.MultiplyAddEstimate(a2, b2, s22);
+                            VecF a3 = Vec.Create<float>(Unsafe.Add(ref row3, t));
+                            s30 = Vec.MultiplyAddEstimate(a3, b0, s30); s31 = Vec.MultiplyAddEstimate(a3, b1, s31); s32 = Vec.MultiplyAddEstimate(a3, b2, s32);
+                        }
+                        {
+                            VecF b0 = Vec.LoadUnsafe(ref b, 24), b1 = Vec.LoadUnsafe(ref b, 32), b2 = Vec.LoadUnsafe(ref b, 40);
+                            VecF a0 = Vec.Create<float>(Unsafe.Add(ref row0, t + 1));
+                            s00 = Vec.MultiplyAddEstimate(a0, b0, s00); s01 = Vec.MultiplyAddEstimate(a0, b1, s01); s02 = Vec.MultiplyAddEstimate(a0, b2, s02);
+                            VecF a1 = Vec.Create<float>(Unsafe.Add(ref row1, t + 1));
+                            s10 = Vec.MultiplyAddEstimate(a1, b0, s10); s11 = Vec.MultiplyAddEstimate(a1, b1, s11); s12 = Vec.MultiplyAddEstimate(a1, b2, s12);
+                            VecF a2 = Vec.Create<float>(Unsafe.Add(ref row2, t + 1));
+                            s20 = Vec.MultiplyAddEstimate(a2, b0, s20); s21 = Vec.MultiplyAddEstimate(a2, b1, s21); s22 = Vec.MultiplyAddEstimate(a2, b2, s22);
+                            VecF a3 = Vec.Create<float>(Unsafe.Add(ref row3, t + 1));
+                            s30 = Vec.MultiplyAddEstimate(a3, b0, s30); s31 = Vec.MultiplyAddEstimate(a3, b1, s31); s32 = Vec.MultiplyAddEstimate(a3, b2, s32);
+                        }
+                        {
+                            VecF b0 = Vec.LoadUnsafe(ref b, 48), b1 = Vec.LoadUnsafe(ref b, 56), b2 = Vec.LoadUnsafe(ref b, 64);
+                            VecF a0 = Vec.Create<float>(Unsafe.Add(ref row0, t + 2));
+                            s00 = Vec.MultiplyAddEstimate(a0, b0, s00); s01 = Vec.MultiplyAddEstimate(a0, b1, s01); s02 = Vec.MultiplyAddEstimate(a0, b2, s02);
+                            VecF a1 = Vec.Create<float>(Unsafe.Add(ref row1, t + 2));
+                            s10 = Vec.MultiplyAddEstimate(a1, b0, s10); s11 = Vec.MultiplyAddEstimate(a1, b1, s11); s12 = Vec.MultiplyAddEstimate(a1, b2, s12);
+                            VecF a2 = Vec.Create<float>(Unsafe.Add(ref row2, t + 2));
+                            s20 = Vec.MultiplyAddEstimate(a2, b0, s20); s21 = Vec.MultiplyAddEstimate(a2, b1, s21); s22 = Vec.MultiplyAddEstimate(a2, b2, s22);
+                            VecF a3 = Vec.Create<float>(Unsafe.Add(ref row3, t + 2));
+                            s30 = Vec.MultiplyAddEstimate(a3, b0, s30); s31 = Vec.MultiplyAddEstimate(a3, b1, s31); s32 = Vec.MultiplyAddEstimate(a3, b2, s32);
+                        }
+                        {
+                            VecF b0 = Vec.LoadUnsafe(ref b, 72), b1 = Vec.LoadUnsafe(ref b, 80), b2 = Vec.LoadUnsafe(ref b, 88);
+                            VecF a0 = Vec.Create<float>(Unsafe.Add(ref row0, t + 3));
+                            s00 = Vec.MultiplyAddEstimate(a0, b0, s00); s01 = Vec.MultiplyAddEstimate(a0, b1, s01); s02 = Vec.MultiplyAddEstimate(a0, b2, s02);
+                            VecF a1 = Vec.Create<float>(Unsafe.Add(ref row1, t + 3));
+                            s10 = Vec.MultiplyAddEstimate(a1, b0, s10); s11 = Vec.MultiplyAddEstimate(a1, b1, s11); s12 = Vec.MultiplyAddEstimate(a1, b2, s12);
+                            VecF a2 = Vec.Create<float>(Unsafe.Add(ref row2, t + 3));
+                            s20 = Vec.MultiplyAddEstimate(a2, b0, s20); s21 = Vec.MultiplyAddEstimate(a2, b1, s21); s22 = Vec.MultiplyAddEstimate(a2, b2, s22);
+                            VecF a3 = Vec.Create<float>(Unsafe.Add(ref row3, t + 3));
+                            s30 = Vec.MultiplyAddEstimate(a3, b0, s30); s31 = Vec.MultiplyAddEstimate(a3, b1, s31); s32 = Vec.MultiplyAddEstimate(a3, b2, s32);
+                        }
+                        b = ref Unsafe.Add(ref b, 96);
+                    }
                     for (; t < end; t++)
                     {
                         {
@@ -146,6 +196,8 @@ namespace FastAttn.Generated
         private static void Scores4x2(ref float key, ref float query, ref float bias, ref float score, ref float max, int keyCount, int headDim, ref Prefetcher ahead)
         {
             bool isBiased = !Unsafe.IsNullRef(ref bias);
+            int parts = headDim <= 128 ? 2 : (headDim + 63) / 64;
+            int sumLength = ((headDim + parts - 1) / parts + 3) / 4 * 4;
             for (int j = 0; ;)
             {
                 ahead.Next();
@@ -156,15 +208,63 @@ namespace FastAttn.Generated
                 ref float b = ref query;
                 ref float destination = ref Unsafe.Add(ref score, j * 24);
 
-                // The sum over t in parts of 32 terms: rounding errors grow with the length of a sum.
+                // The sum over t in parts: rounding errors grow with the length of a sum.
                 for (int t = 0; t < headDim;)
                 {
-                    int start = t, end = t + 32 < headDim ? t + 32 : headDim;
+                    int start = t, end = t + sumLength < headDim ? t + sumLength : headDim;
                     VecF s00 = VecF.Zero, s01 = VecF.Zero;
                     VecF s10 = VecF.Zero, s11 = VecF.Zero;
                     VecF s20 = VecF.Zero, s21 = VecF.Zero;
                     VecF s30 = VecF.Zero, s31 = VecF.Zero;
                     // A key element times a vector of queries.
+                    for (; t <= end - 4; t += 4)
+                    {
+                        {
+                            VecF b0 = Vec.LoadUnsafe(ref b, 0), b1 = Vec.LoadUnsafe(ref b, 8);
+                            VecF a0 = Vec.Create<float>(Unsafe.Add(ref row0, t));
+                            s00 = Vec.MultiplyAddEstimate(a0, b0, s00); s01 = Vec.MultiplyAddEstimate(a0, b1, s01);
+                            VecF a1 = Vec.Create<float>(Unsafe.Add(ref row1, t));
+                            s10 = Vec.MultiplyAddEstimate(a1, b0, s10); s11 = Vec.MultiplyAddEstimate(a1, b1, s11);
+                            VecF a2 = Vec.Create<float>(Unsafe.Add(ref row2, t));
+                            s20 = Vec.MultiplyAddEstimate(a2, b0, s20); s21 = Vec.MultiplyAddEstimate(a2, b1, s21);
+                            VecF a3 = Vec.Create<float>(Unsafe.Add(ref row3, t));
+                            s30 = Vec.MultiplyAddEstimate(a3, b0, s30); s31 = Vec.MultiplyAddEstimate(a3, b1, s31);
+                        }
+                        {
+                            VecF b0 = Vec.LoadUnsafe(ref b, 24), b1 = Vec.LoadUnsafe(ref b, 32);
+                            VecF a0 = Vec.Create<float>(Unsafe.Add(ref row0, t + 1));
+                            s00 = Vec.MultiplyAddEstimate(a0, b0, s00); s01 = Vec.MultiplyAddEstimate(a0, b1, s01);
+                            VecF a1 = Vec.Create<float>(Unsafe.Add(ref row1, t + 1));
+                            s10 = Vec.MultiplyAddEstimate(a1, b0, s10); s11 = Vec.MultiplyAddEstimate(a1, b1, s11);
+                            VecF a2 = Vec.Create<float>(Unsafe.Add(ref row2, t + 1));
+                            s20 = Vec.MultiplyAddEstimate(a2, b0, s20); s21 = Vec.MultiplyAddEstimate(a2, b1, s21);
+                            VecF a3 = Vec.Create<float>(Unsafe.Add(ref row3, t + 1));
+                            s30 = Vec.MultiplyAddEstimate(a3, b0, s30); s31 = Vec.MultiplyAddEstimate(a3, b1, s31);
+                        }
+                        {
+                            VecF b0 = Vec.LoadUnsafe(ref b, 48), b1 = Vec.LoadUnsafe(ref b, 56);
+                            VecF a0 = Vec.Create<float>(Unsafe.Add(ref row0, t + 2));
+                            s00 = Vec.MultiplyAddEstimate(a0, b0, s00); s01 = Vec.MultiplyAddEstimate(a0, b1, s01);
+                            VecF a1 = Vec.Create<float>(Unsafe.Add(ref row1, t + 2));
+                            s10 = Vec.MultiplyAddEstimate(a1, b0, s10); s11 = Vec.MultiplyAddEstimate(a1, b1, s11);
+                            VecF a2 = Vec.Create<float>(Unsafe.Add(ref row2, t + 2));
+                            s20 = Vec.MultiplyAddEstimate(a2, b0, s20); s21 = Vec.MultiplyAddEstimate(a2, b1, s21);
+                            VecF a3 = Vec.Create<float>(Unsafe.Add(ref row3, t + 2));
+                            s30 = Vec.MultiplyAddEstimate(a3, b0, s30); s31 = Vec.MultiplyAddEstimate(a3, b1, s31);
+                        }
+                        {
+                            VecF b0 = Vec.LoadUnsafe(ref b, 72), b1 = Vec.LoadUnsafe(ref b, 80);
+                            VecF a0 = Vec.Create<float>(Unsafe.Add(ref row0, t + 3));
+                            s00 = Vec.MultiplyAddEstimate(a0, b0, s00); s01 = Vec.MultiplyAddEstimate(a0, b1, s01);
+                            VecF a1 = Vec.Create<float>(Unsafe.Add(ref row1, t + 3));
+                            s10 = Vec.MultiplyAddEstimate(a1, b0, s10); s11 = Vec.MultiplyAddEstimate(a1, b1, s11);
+                            VecF a2 = Vec.Create<float>(Unsafe.Add(ref row2, t + 3));
+                            s20 = Vec.MultiplyAddEstimate(a2, b0, s20); s21 = Vec.MultiplyAddEstimate(a2, b1, s21);
+                            VecF a3 = Vec.Create<float>(Unsafe.Add(ref row3, t + 3));
+                            s30 = Vec.MultiplyAddEstimate(a3, b0, s30); s31 = Vec.MultiplyAddEstimate(a3, b1, s31);
+                        }
+                        b = ref Unsafe.Add(ref b, 96);
+                    }
                     for (; t < end; t++)
                     {
                         {
@@ -234,6 +334,8 @@ namespace FastAttn.Generated
         private static void Scores8x1(ref float key, ref float query, ref float bias, ref float score, ref float max, int keyCount, int headDim, ref Prefetcher ahead)
         {
             bool isBiased = !Unsafe.IsNullRef(ref bias);
+            int parts = headDim <= 128 ? 2 : (headDim + 63) / 64;
+            int sumLength = ((headDim + parts - 1) / parts + 3) / 4 * 4;
             for (int j = 0; ;)
             {
                 ahead.Next();
@@ -248,10 +350,10 @@ namespace FastAttn.Generated
                 ref float b = ref query;
                 ref float destination = ref Unsafe.Add(ref score, j * 24);
 
-                // The sum over t in parts of 32 terms: rounding errors grow with the length of a sum.
+                // The sum over t in parts: rounding errors grow with the length of a sum.
                 for (int t = 0; t < headDim;)
                 {
-                    int start = t, end = t + 32 < headDim ? t + 32 : headDim;
+                    int start = t, end = t + sumLength < headDim ? t + sumLength : headDim;
                     VecF s00 = VecF.Zero;
                     VecF s10 = VecF.Zero;
                     VecF s20 = VecF.Zero;
@@ -261,6 +363,86 @@ namespace FastAttn.Generated
                     VecF s60 = VecF.Zero;
                     VecF s70 = VecF.Zero;
                     // A key element times a vector of queries.
+                    for (; t <= end - 4; t += 4)
+                    {
+                        {
+                            VecF b0 = Vec.LoadUnsafe(ref b, 0);
+                            VecF a0 = Vec.Create<float>(Unsafe.Add(ref row0, t));
+                            s00 = Vec.MultiplyAddEstimate(a0, b0, s00);
+                            VecF a1 = Vec.Create<float>(Unsafe.Add(ref row1, t));
+                            s10 = Vec.MultiplyAddEstimate(a1, b0, s10);
+                            VecF a2 = Vec.Create<float>(Unsafe.Add(ref row2, t));
+                            s20 = Vec.MultiplyAddEstimate(a2, b0, s20);
+                            VecF a3 = Vec.Create<float>(Unsafe.Add(ref row3, t));
+                            s30 = Vec.MultiplyAddEstimate(a3, b0, s30);
+                            VecF a4 = Vec.Create<float>(Unsafe.Add(ref row4, t));
+                            s40 = Vec.MultiplyAddEstimate(a4, b0, s40);
+                            VecF a5 = Vec.Create<float>(Unsafe.Add(ref row5, t));
+                            s50 = Vec.MultiplyAddEstimate(a5, b0, s50);
+                            VecF a6 = Vec.Create<float>(Unsafe.Add(ref row6, t));
+                            s60 = Vec.MultiplyAddEstimate(a6, b0, s60);
+                            VecF a7 = Vec.Create<float>(Unsafe.Add(ref row7, t));
+                            s70 = Vec.MultiplyAddEstimate(a7, b0, s70);
+                        }
+                        {
+                            VecF b0 = Vec.LoadUnsafe(ref b, 24);
+                            VecF a0 = Vec.Create<float>(Unsafe.Add(ref row0, t + 1));
+                            s00 = Vec.MultiplyAddEstimate(a0, b0, s00);
+                            VecF a1 = Vec.Create<float>(Unsafe.Add(ref row1, t + 1));
+                            s10 = Vec.MultiplyAddEstimate(a1, b0, s10);
+                            VecF a2 = Vec.Create<float>(Unsafe.Add(ref row2, t + 1));
+                            s20 = Vec.MultiplyAddEstimate(a2, b0, s20);
+                            VecF a3 = Vec.Create<float>(Unsafe.Add(ref row3, t + 1));
+                            s30 = Vec.MultiplyAddEstimate(a3, b0, s30);
+                            VecF a4 = Vec.Create<float>(Unsafe.Add(ref row4, t + 1));
+                            s40 = Vec.MultiplyAddEstimate(a4, b0, s40);
+                            VecF a5 = Vec.Create<float>(Unsafe.Add(ref row5, t + 1));
+                            s50 = Vec.MultiplyAddEstimate(a5, b0, s50);
+                            VecF a6 = Vec.Create<float>(Unsafe.Add(ref row6, t + 1));
+                            s60 = Vec.MultiplyAddEstimate(a6, b0, s60);
+                            VecF a7 = Vec.Create<float>(Unsafe.Add(ref row7, t + 1));
+                            s70 = Vec.MultiplyAddEstimate(a7, b0, s70);
+                        }
+                        {
+                            VecF b0 = Vec.LoadUnsafe(ref b, 48);
+                            VecF a0 = Vec.Create<float>(Unsafe.Add(ref row0, t + 2));
+                            s00 = Vec.MultiplyAddEstimate(a0, b0, s00);
+                            VecF a1 = Vec.Create<float>(Unsafe.Add(ref row1, t + 2));
+                            s10 = Vec.MultiplyAddEstimate(a1, b0, s10);
+                            VecF a2 = Vec.Create<float>(Unsafe.Add(ref row2, t + 2));
+                            s20 = Vec.MultiplyAddEstimate(a2, b0, s20);
+                            VecF a3 = Vec.Create<float>(Unsafe.Add(ref row3, t + 2));
+                            s30 = Vec.MultiplyAddEstimate(a3, b0, s30);
+                            VecF a4 = Vec.Create<float>(Unsafe.Add(ref row4, t + 2));
+                            s40 = Vec.MultiplyAddEstimate(a4, b0, s40);
+                            VecF a5 = Vec.Create<float>(Unsafe.Add(ref row5, t + 2));
+                            s50 = Vec.MultiplyAddEstimate(a5, b0, s50);
+                            VecF a6 = Vec.Create<float>(Unsafe.Add(ref row6, t + 2));
+                            s60 = Vec.MultiplyAddEstimate(a6, b0, s60);
+                            VecF a7 = Vec.Create<float>(Unsafe.Add(ref row7, t + 2));
+                            s70 = Vec.MultiplyAddEstimate(a7, b0, s70);
+                        }
+                        {
+                            VecF b0 = Vec.LoadUnsafe(ref b, 72);
+                            VecF a0 = Vec.Create<float>(Unsafe.Add(ref row0, t + 3));
+                            s00 = Vec.MultiplyAddEstimate(a0, b0, s00);
+                            VecF a1 = Vec.Create<float>(Unsafe.Add(ref row1, t + 3));
+                            s10 = Vec.MultiplyAddEstimate(a1, b0, s10);
+                            VecF a2 = Vec.Create<float>(Unsafe.Add(ref row2, t + 3));
+                            s20 = Vec.MultiplyAddEstimate(a2, b0, s20);
+                            VecF a3 = Vec.Create<float>(Unsafe.Add(ref row3, t + 3));
+                            s30 = Vec.MultiplyAddEstimate(a3, b0, s30);
+                            VecF a4 = Vec.Create<float>(Unsafe.Add(ref row4, t + 3));
+                            s40 = Vec.MultiplyAddEstimate(a4, b0, s40);
+                            VecF a5 = Vec.Create<float>(Unsafe.Add(ref row5, t + 3));
+                            s50 = Vec.MultiplyAddEstimate(a5, b0, s50);
+                            VecF a6 = Vec.Create<float>(Unsafe.Add(ref row6, t + 3));
+                            s60 = Vec.MultiplyAddEstimate(a6, b0, s60);
+                            VecF a7 = Vec.Create<float>(Unsafe.Add(ref row7, t + 3));
+                            s70 = Vec.MultiplyAddEstimate(a7, b0, s70);
+                        }
+                        b = ref Unsafe.Add(ref b, 96);
+                    }
                     for (; t < end; t++)
                     {
                         {
