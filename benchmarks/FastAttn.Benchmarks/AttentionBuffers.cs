@@ -54,10 +54,10 @@ internal sealed class AttentionBuffers
         int count = KeyElements(shape, @case.HeadDim);
         (StoredElement, int, int, int, int) name = (@case.Element, shape.KeyValueHeads, shape.KeyLength, @case.HeadDim, count);
         if (!_stored.TryGetValue(name, out (StoredRows Key, StoredRows Value) rows))
-            _stored[name] = rows = (Rows(_key), Rows(_value));
+            _stored[name] = rows = (Rows(_key, @case.Element), Rows(_value, StoredElements.ValueOf(@case.Element)));
         return rows;
 
-        StoredRows Rows(AlignedBuffer numbers) => new(@case.Element, numbers.Memory[..count], shape.KeyValueHeads, shape.KeyLength, @case.HeadDim);
+        StoredRows Rows(AlignedBuffer numbers, StoredElement element) => new(element, numbers.Memory[..count], shape.KeyValueHeads, shape.KeyLength, @case.HeadDim);
     }
 
     /// <summary>One call of <paramref name="kernel"/>, everything bound: calling it allocates nothing.</summary>

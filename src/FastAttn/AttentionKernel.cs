@@ -285,8 +285,8 @@ public abstract class AttentionKernel
         in AttentionOptions options,
         CancellationToken cancellation)
     {
-        fixed (byte* q = &query.Start, k = &key.Start, v = &value.Start, o = &output)
-        fixed (float* lse = logSumExp, slopes = options.AlibiSlopes, sinks = options.Sinks, keyScales = key.Scales.Scales, valueScales = value.Scales.Scales)
+        fixed (byte* q = &query.Start, k = &key.Start, v = &value.Start, o = &output, keyScales = &key.Scales.Start, valueScales = &value.Scales.Start)
+        fixed (float* lse = logSumExp, slopes = options.AlibiSlopes, sinks = options.Sinks)
         fixed (int* keyLengths = options.KeyLengths, queryLengths = options.QueryLengths, positionOffsets = options.PositionOffsets, queryStarts = options.QueryStarts, keyStarts = options.KeyStarts, pages = options.KeyPages.Table)
         fixed (AttentionCall* pinned = &call)
         fixed (byte* floats = &options.MaskOf(MaskElement.Float).Start, bytes = &options.MaskOf(MaskElement.Byte).Start, bits = &options.MaskOf(MaskElement.Bit).Start)

@@ -269,8 +269,16 @@ public static class AttentionReference
             ? (pages.Table[sequence.Index * pages.PagesOfSequence(batch) + j / pages.PageSize], j % pages.PageSize)
             : (sequence.KeyBatch, sequence.KeyStart + j);
         ReadOnlySpan<float> row = Row(input, stored.Strides, place, head, token, scratch);
-        if (input.Element != AttentionElement.Int8)
+        if (!AttentionInput.HasScales(input.Element))
             return row;
+        if (input.Element == AttentionElement.Int4)
+        {
+            ReadOnlySpan<Half> scalesAndMinima = input.Scales.ScalesAndMinima[(int)Start(stored.ScaleStrides, place, head, token / AttentionInput.ScaledTokens)..];
+            for (int c = 0; c < scratch.Length; c++)
+                scratch[c] = (float)scalesAndMinima[c] * scratch[c] + (float)scalesAndMinima[scratch.Length + c];
+            return row;
+        }
+
         ReadOnlySpan<float> scales = input.Scales.Scales;
         for (int c = 0; c < scratch.Length; c++)
             scratch[c] *= stored.HasChannelScales ? scales[head * scratch.Length + c] : scales[(int)Start(stored.ScaleStrides, place, head, token)];

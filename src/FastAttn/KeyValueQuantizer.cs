@@ -129,8 +129,68 @@ public static class KeyValueQuantizer
             QuantizeGroup(rows.Slice(i * Group, Group), element, groups.Slice(i * bytes, bytes));
     }
 
+    /// <summary>
+    /// Quantizes rows to 4 bits with a scale and a minimum for each channel of 32 successive tokens (<see cref="AttentionElement.Int4"/>): <c>m = min x</c>, <c>d = (max x − m) / 15</c> over
+    /// these tokens, <c>q = (x − m) / d</c>, from 0 to 15. d and m are rounded to halves before q is computed, as in <see cref="QuantizeGroups"/>.
+    /// </summary>
+    /// <remarks>
+    /// A last group of fewer than 32 tokens has the scales of the tokens that it has. A cache that grows keeps the floats of that group, 31 rows at most, and for each token that it appends
+    /// quantizes the group again from its floats, over the group's old elements and scales. What has 32 tokens never changes.
+    /// </remarks>
+    /// <param name="rows">Rows of successive tokens, the first of which begins a group: [L, d] for one head, or [L, H_kv, d]. A cache [H_kv, L, d] takes a call for each head.</param>
+    /// <param name="dim">d: floats in a row of a head, a multiple of 32.</param>
+    /// <param name="elements">Written: a byte for every two numbers, or a longer buffer.</param>
+    /// <param name="scalesAndMinima">
+    /// Written: [⌈L/32⌉, H_kv, 2, d], for 32 tokens and a head the d of all channels, then the m of all channels (<see cref="AttentionScales.PerChannelOver32Tokens"/>), or a longer buffer.
+    /// </param>
+    /// <param name="heads">H_kv: heads in a row.</param>
+    /// <exception cref="ArgumentException">A length does not fit, a number is not finite, or a scale is larger than all finite halves.</exception>
+    public static void QuantizePerChannelOver32Tokens(ReadOnlySpan<float> rows, int dim, Span<byte> elements, Span<Half> scalesAndMinima, int heads = 1)
+    {
+        const int Tokens = AttentionInput.ScaledTokens, Group = AttentionInput.GroupLength;
+        if (dim < 1 || dim % Group != 0)
+            throw new ArgumentOutOfRangeException(nameof(dim), dim, $"Must be a multiple of {Group}.");
+        if (heads < 1 || (long)heads * dim > int.MaxValue)
+            throw new ArgumentOutOfRangeException(nameof(heads), heads, "A row has at least one head, and no more than a span can hold.");
+        int columns = heads * dim, count = CheckRows(rows, columns, nameof(dim)), groups = (int)((count + (Tokens - 1L)) / Tokens);
+        CheckLength(nameof(elements), elements.Length, rows.Length / 2);
+        CheckLength(nameof(scalesAndMinima), scalesAndMinima.Length, 2L * groups * columns);
+        Span<Half> scales = stackalloc Half[Group], minima = stackalloc Half[Group];
+        for (int group = 0; group < groups; group++)
+        {
+            for (int c = 0; c < columns; c += Group)
+            {
+                ChannelRounding.FindRanges(RowsOf(rows, group), c, columns, scales, minima);
+                for (int i = 0; i < Group; i++)
+                {
+                    if (!Half.IsFinite(scales[i]) || !Half.IsFinite(minima[i]))
+                        throw new ArgumentException($"Channel {c + i} has numbers among the {Tokens} tokens from {group * Tokens} on whose scale or minimum is larger than all finite halves.", nameof(rows));
+                }
+            }
+        }
+
+        for (int group = 0; group < groups; group++)
+        {
+            ReadOnlySpan<float> x = RowsOf(rows, group);
+            for (int c = 0; c < columns; c += Group)
+            {
+                Span<Half> written = scalesAndMinima[(2 * (group * columns + c / dim * dim) + c % dim)..];
+                scales = written[..Group];
+                minima = written.Slice(dim, Group);
+                ChannelRounding.FindRanges(x, c, columns, scales, minima);
+                ChannelRounding.Round(x, c, columns, scales, minima, elements[(int)((long)group * Tokens * columns / 2)..]);
+            }
+        }
+
+        ReadOnlySpan<float> RowsOf(ReadOnlySpan<float> rows, int group)
+        {
+            int first = group * Tokens;
+            return rows.Slice(first * columns, Math.Min(Tokens, count - first) * columns);
+        }
+    }
+
     /// <summary>Whether a type is one of integers, which take no NaN and ±∞.</summary>
-    internal static bool IsInteger(AttentionElement element) => element == AttentionElement.Int8 || AttentionInput.IsInGroups(element);
+    internal static bool IsInteger(AttentionElement element) => element == AttentionElement.Int8 || AttentionInput.AreReadTogether(element);
 
     /// <summary>Why numbers cannot be kept as elements of a type; null where they can.</summary>
     /// <param name="rows">The numbers, whole groups of them where the type has groups.</param>
@@ -182,6 +242,12 @@ public static class KeyValueQuantizer
         foreach (float number in x)
             (min, max) = (MathF.Min(min, number), MathF.Max(max, number));
 
+        return ScaleOf(min, max);
+    }
+
+    /// <summary>The scale and the minimum of 4-bit integers.</summary>
+    internal static (Half Scale, Half Min) ScaleOf(float min, float max)
+    {
         // In double: the difference of two floats may be no finite float.
         double range = (double)max - min;
         return (LargeEnough((Half)(range / MaxNibble), range, MaxNibble), (Half)min);

@@ -29,6 +29,8 @@ public sealed class AccuracyTests(ITestOutputHelper log)
         StoredElement.Float16 => [4e-4, 2e-3, 1e-3],
         // Rounding large channels to bfloat16 costs 1.0e-2, give or take 5e-4 with the draws.
         StoredElement.BFloat16 => [3e-3, 1.1e-2, 7e-3],
+        // Channels with scales of their own lose nothing to large ones; what large ones are off by themselves decides more, 0.163.
+        StoredElement.Int4Channel32 => [0.13, 0.17, 0.14],
         _ => [double.MaxValue, double.MaxValue, double.MaxValue],
     };
 

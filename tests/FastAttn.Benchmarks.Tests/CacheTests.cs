@@ -47,6 +47,19 @@ public sealed class CacheTests
         Assert.Equal([0xF1], new StoredRows(StoredElement.Int4, buffer.Memory, heads: 1, length: 1, dim: 2).Elements.ToArray());
     }
 
+    /// <summary>Two heads of 33 tokens. Channel c is c + 2·(token mod 16) for 32 tokens, whose scale is 2 and minimum c, and stands alone for the last.</summary>
+    [Fact]
+    public void Keys_of_four_bits_over_32_tokens_have_the_sixteen_numbers_of_their_channel()
+    {
+        float[] numbers = [.. Enumerable.Range(0, 2 * 33 * 32).Select(static i => i % 32 + i / (33 * 32) + 2 * (i / 32 % 33 % 16))], widened = new float[numbers.Length];
+
+        StoredRows rows = new(StoredElement.Int4Channel32, numbers, heads: 2, length: 33, dim: 32);
+
+        rows.Widen(widened);
+        Assert.Equal(numbers, widened);
+        Assert.Equal(((Half)2, (Half)5, (Half)0, (Half)6), (rows.ScalesAndMinima[5], rows.ScalesAndMinima[32 + 5], rows.ScalesAndMinima[3 * 64 + 5], rows.ScalesAndMinima[3 * 64 + 32 + 5]));
+    }
+
     [Fact]
     public void Bytes_are_those_of_elements_and_scales()
     {
@@ -58,6 +71,9 @@ public sealed class CacheTests
         Assert.Equal(2 * (1600 + 4 * 32), Bytes(StoredElement.Int4));
         Assert.Equal(2 * 3200 / 32 * 34, Bytes(StoredElement.Int8Group32));
         Assert.Equal(2 * 3200 / 32 * 20, Bytes(StoredElement.Int4Group32));
+
+        // Keys over 4 times 32 tokens at most, and values in groups.
+        Assert.Equal(1600 + 4 * 4 * 32 + 3200 / 32 * 20, Bytes(StoredElement.Int4Channel32));
     }
 
     [Fact]
@@ -69,6 +85,7 @@ public sealed class CacheTests
         Assert.Equal([$"{Case} {isa}"], Row($"{Case} bfloat16 {isa}").Baseline);
         Assert.Equal([$"{Case} float16 {isa}"], Row($"{Case} float16 ONNX Runtime GroupQueryAttention of float16").Baseline);
         Assert.Equal([$"{Case} int8 {isa}"], Row($"{Case} int8 ONNX Runtime GroupQueryAttention").Baseline);
+        Assert.Equal([$"{Case} {isa}"], Row($"{Case} int4-channel32 {isa}").Baseline);
         Assert.Equal([$"{Case} int4-group32 {isa}"], Row($"{Case} int4 ONNX Runtime GroupQueryAttention").Baseline);
         foreach (string element in GgmlLibrary.Missing is null ? (string[])["", " float16", " bfloat16", " int8-group32", " int4-group32"] : [])
             Assert.Equal([$"{Case}{element} {isa}"], Row($"{Case}{element} ggml").Baseline);

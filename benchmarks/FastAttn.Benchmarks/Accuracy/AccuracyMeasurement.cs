@@ -49,7 +49,7 @@ internal static class AccuracyMeasurement
             double[][] own = [.. kernels.Select(_ => new double[Elements.Count])];
             for (int e = 0; e < Elements.Count; e++)
             {
-                StoredRows key = Rows(Elements[e], floats), value = Rows(Elements[e], draw.Value);
+                StoredRows key = Rows(Elements[e], floats), value = Rows(StoredElements.ValueOf(Elements[e]), draw.Value);
                 if (Elements[e] != StoredElement.Float32)
                     stored[e] = RelativeError(exact, Exact(draw.Query, Widened(key), Widened(value)));
                 for (int k = 0; k < kernels.Length; k++)

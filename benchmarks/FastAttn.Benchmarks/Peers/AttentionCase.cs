@@ -35,15 +35,13 @@ public sealed record AttentionCase(
     public double Flops => FlopCount.Forward(Shape, HeadDim, HeadDim, HasCausalTensor ? AttentionMask.Causal : Mask, HasPadding ? FeatureInputs.ExistingKeys(Shape) : null);
 
     /// <summary>Bytes of K and V, scales included.</summary>
-    public double KeyValueBytes => 2.0 * (StoredElements.BytesOf(Element, AttentionBuffers.KeyElements(Shape, HeadDim)) + (HasScales ? sizeof(float) * Shape.KeyValueHeads * HeadDim : 0));
+    public double KeyValueBytes => BytesOf(Element) + BytesOf(StoredElements.ValueOf(Element));
 
     /// <summary>Bytes of Q, K, V, O and a mask. A call moves each of them at least once.</summary>
     public double Bytes => KeyValueBytes + 2.0 * sizeof(float) * AttentionBuffers.QueryElements(Shape, HeadDim) + MaskBytes;
 
     /// <summary>With one query every key and value is used once for each head, so that memory is the limit and not arithmetic.</summary>
     public bool IsDecode => Shape.QueryLength == 1;
-
-    private bool HasScales => StoredElements.MaxOf(Element) > 0;
 
     private bool HasPadding => Features == AttentionFeatures.Lengths;
 
@@ -55,6 +53,9 @@ public sealed record AttentionCase(
         AttentionFeatures.BitMask => 1 / 8.0,
         _ => 0,
     };
+
+    private double BytesOf(StoredElement element) =>
+        StoredElements.BytesOf(element, AttentionBuffers.KeyElements(Shape, HeadDim)) + StoredElements.BytesOfScales(element, Shape.Batch, Shape.KeyValueHeads, Shape.KeyLength, HeadDim);
 
     private string ElementText => Element == StoredElement.Float32 ? "" : $" {StoredElements.NameOf(Element)}";
 

@@ -26,4 +26,10 @@ public enum StoredElement
 
     /// <summary>ONNX Runtime's 4 bits: integers of −7 to 7, times a scale of each head and channel. Two of them share a byte.</summary>
     Int4,
+
+    /// <summary>
+    /// Keys of 4 bits with a scale and a minimum for each head and channel of 32 tokens, FastAttn's <see cref="AttentionElement.Int4"/>; the values beside them are
+    /// <see cref="Int4Group32"/>.
+    /// </summary>
+    Int4Channel32,
 }

@@ -8,6 +8,9 @@ internal static class StoredElements
     /// <summary>Elements of a group that has its own scale.</summary>
     public const int GroupLength = 32;
 
+    /// <summary>Tokens that a scale and a minimum of a channel are of.</summary>
+    public const int ScaledTokens = 32;
+
     /// <summary>Bits of an element itself, without a scale.</summary>
     public static int BitsOf(StoredElement element) => element switch
     {
@@ -29,7 +32,19 @@ internal static class StoredElements
     };
 
     /// <summary>Its name in tables, one word, as in <c>float16</c>.</summary>
-    public static string NameOf(StoredElement element) => element.ToString().Replace("Group", "-group", StringComparison.Ordinal).ToLowerInvariant();
+    public static string NameOf(StoredElement element) =>
+        element.ToString().Replace("Group", "-group", StringComparison.Ordinal).Replace("Channel", "-channel", StringComparison.Ordinal).ToLowerInvariant();
+
+    /// <summary>What values are stored as beside keys of an element.</summary>
+    public static StoredElement ValueOf(StoredElement key) => key == StoredElement.Int4Channel32 ? StoredElement.Int4Group32 : key;
+
+    /// <summary>Bytes of the scales of keys or values that stand apart from them.</summary>
+    public static long BytesOfScales(StoredElement element, int batch, int heads, int length, int dim) => element switch
+    {
+        StoredElement.Int8 or StoredElement.Int4 => (long)heads * dim * sizeof(float),
+        StoredElement.Int4Channel32 => (long)batch * heads * ((length + ScaledTokens - 1) / ScaledTokens) * dim * 4,
+        _ => 0,
+    };
 
     /// <summary>Whether FastAttn takes keys and values of it.</summary>
     public static bool IsTaken(StoredElement element) => element != StoredElement.Int4;

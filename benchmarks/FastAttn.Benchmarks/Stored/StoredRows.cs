@@ -7,7 +7,7 @@ namespace FastAttn.Benchmarks.Stored;
 
 /// <summary>
 /// Keys or values, [B, H, L, D], as a cache keeps them: each element rounded to the nearest that its type has, to the even one of two. Integers are
-/// multiples of a scale of each head and channel, the same for all sequences, or of each group.
+/// multiples of a scale of each head and channel, the same for all sequences or for 32 tokens, or of each group.
 /// </summary>
 internal sealed class StoredRows
 {
@@ -24,7 +24,7 @@ internal sealed class StoredRows
     /// <param name="numbers">The numbers. Floats are stored where these are; pinned, if they are given to a library by their address.</param>
     /// <param name="heads">H.</param>
     /// <param name="length">L.</param>
-    /// <param name="dim">D, even for <see cref="StoredElement.Int4"/>, a multiple of 32 for groups.</param>
+    /// <param name="dim">D, even for <see cref="StoredElement.Int4"/>, a multiple of 32 for groups and <see cref="StoredElement.Int4Channel32"/>.</param>
     public StoredRows(StoredElement element, Memory<float> numbers, int heads, int length, int dim)
     {
         (Element, _heads, _length, _dim) = (element, heads, length, dim);
@@ -34,6 +34,12 @@ internal sealed class StoredRows
             return;
         _packed = new(checked((int)StoredElements.BytesOf(element, Count)));
         _floats = default;
+        if (element == StoredElement.Int4Channel32)
+        {
+            StoreSequences(numbers.Span);
+            return;
+        }
+
         Scales = MaxOver(numbers.Span, StoredElements.MaxOf(element));
         for (int row = 0; row < Count / dim; row++)
             StoreRow(row, numbers.Span.Slice(row * dim, dim));
@@ -46,6 +52,9 @@ internal sealed class StoredRows
 
     /// <summary>[H, D]; empty where there are none.</summary>
     public float[] Scales { get; } = [];
+
+    /// <summary>[B, H, ⌈L/32⌉, 2, D]: the scales, then the minima of the channels over 32 tokens; empty where there are none.</summary>
+    public Half[] ScalesAndMinima { get; private set; } = [];
 
     /// <summary>The elements themselves; all but floats are pinned.</summary>
     public Span<byte> Elements => _packed is null ? MemoryMarshal.AsBytes(_floats.Span) : _packed.Span;
@@ -60,6 +69,7 @@ internal sealed class StoredRows
         StoredElement.Int8 => new(As<sbyte>(), AttentionScales.PerChannel(Scales), strides),
         StoredElement.Int8Group32 => AttentionInput.OfGroups(_packed!.Span, AttentionElement.Int8Group32, strides),
         StoredElement.Int4Group32 => AttentionInput.OfGroups(_packed!.Span, AttentionElement.Int4Group32, strides),
+        StoredElement.Int4Channel32 => AttentionInput.OfInt4(_packed!.Span, AttentionScales.PerChannelOver32Tokens(ScalesAndMinima), strides),
         _ => throw new NotSupportedException($"FastAttn takes no {StoredElements.NameOf(Element)}."),
     };
 
@@ -97,6 +107,9 @@ internal sealed class StoredRows
                 for (int g = 0; g < _dim / StoredElements.GroupLength; g++)
                     WidenGroup(RowOf<byte>(row).Slice(g * bytes, bytes), numbers.Slice(g * StoredElements.GroupLength, StoredElements.GroupLength));
                 break;
+            case StoredElement.Int4Channel32:
+                WidenOver32Tokens(row, numbers);
+                break;
             default:
                 Span<byte> pairs = RowOf<byte>(row);
                 for (int i = 0; i < numbers.Length; i++)
@@ -121,6 +134,29 @@ internal sealed class StoredRows
         {
             numbers[i] = scale * (group[4 + i] & 0xF) + min;
             numbers[i + StoredElements.GroupLength / 2] = scale * (group[4 + i] >> 4) + min;
+        }
+    }
+
+    private void WidenOver32Tokens(int row, Span<float> numbers)
+    {
+        ReadOnlySpan<Half> scales = ScalesAndMinima.AsSpan((row / _length * TokenGroups + row % _length / StoredElements.ScaledTokens) * 2 * _dim, 2 * _dim);
+        Span<byte> pairs = RowOf<byte>(row);
+        for (int i = 0; i < numbers.Length; i++)
+        {
+            int place = i % StoredElements.GroupLength, half = StoredElements.GroupLength / 2;
+            numbers[i] = (float)scales[i] * (pairs[i / StoredElements.GroupLength * half + place % half] >> (place / half * 4) & 0xF) + (float)scales[_dim + i];
+        }
+    }
+
+    /// <summary>Channels over 32 tokens, of the sequences of each head.</summary>
+    private void StoreSequences(ReadOnlySpan<float> numbers)
+    {
+        int sequences = Count / (_length * _dim), scales = TokenGroups * 2 * _dim;
+        ScalesAndMinima = new Half[sequences * scales];
+        for (int i = 0; i < sequences; i++)
+        {
+            KeyValueQuantizer.QuantizePerChannelOver32Tokens(
+                numbers.Slice(i * _length * _dim, _length * _dim), _dim, _packed!.Span.Slice(i * _length * _dim / 2, _length * _dim / 2), ScalesAndMinima.AsSpan(i * scales, scales));
         }
     }
 
@@ -156,6 +192,8 @@ internal sealed class StoredRows
                 break;
         }
     }
+
+    private int TokenGroups => (_length + StoredElements.ScaledTokens - 1) / StoredElements.ScaledTokens;
 
     private static int Rounded(float number, float scale) => scale == 0 ? 0 : (int)MathF.Round(number / scale);
 

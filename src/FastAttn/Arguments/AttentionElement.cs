@@ -28,4 +28,10 @@ public enum AttentionElement
     /// the 4 bits q of element i in its lower half and those of element i + 16 in its upper half: <c>x = d·q + m</c>. They are ggml's <c>q4_1</c>.
     /// </summary>
     Int4Group32,
+
+    /// <summary>
+    /// 4-bit integers, whose scales and minima stand apart (<see cref="AttentionScales.PerChannelOver32Tokens"/>): <c>x = d·q + m</c>. A row is 16 bytes for every 32 elements, of
+    /// which byte i holds the 4 bits q of element i in its lower half and those of element i + 16 in its upper half.
+    /// </summary>
+    Int4,
 }

@@ -16,6 +16,9 @@ public readonly ref struct AttentionInput
     /// <summary>Elements in a group.</summary>
     internal const int GroupLength = 32;
 
+    /// <summary>Tokens that scales and minima per channel are of.</summary>
+    internal const int ScaledTokens = 32;
+
     private const int Int8GroupBytes = sizeof(ushort) + GroupLength, Int4GroupBytes = 2 * sizeof(ushort) + GroupLength / 2;
 
     private readonly ref readonly byte _start;
@@ -68,8 +71,8 @@ public readonly ref struct AttentionInput
     /// <summary>Where rows stand; null for the shape's <see cref="AttentionShape.Layout"/>.</summary>
     public AttentionStrides? Strides { get; }
 
-    /// <summary>The scales of <see cref="AttentionElement.Int8"/>.</summary>
-    public AttentionScales Scales { get; }
+    /// <summary>The scales of <see cref="AttentionElement.Int8"/> and <see cref="AttentionElement.Int4"/>.</summary>
+    public AttentionScales Scales { get; private init; }
 
     /// <summary>The first byte; null without elements.</summary>
     internal ref readonly byte Start => ref _start;
@@ -89,14 +92,32 @@ public readonly ref struct AttentionInput
         return new(ref MemoryMarshal.GetReference(groups), (int)Math.Min(groups.Length / BytesOf(element, GroupLength) * GroupLength, int.MaxValue), element, strides);
     }
 
-    /// <summary>Whether elements are in groups of <see cref="GroupLength"/>, so that they are read as a whole.</summary>
+    /// <summary>4-bit keys or values with scales and minima that stand apart.</summary>
+    /// <param name="elements">
+    /// The integers q of <c>x = d·q + m</c>, as <see cref="AttentionElement.Int4"/> says: a row of dimension d, a multiple of 32, is d / 2 bytes.
+    /// </param>
+    /// <param name="scales">The scales and minima: <see cref="AttentionScales.PerChannelOver32Tokens"/>.</param>
+    /// <param name="strides">
+    /// Where rows stand, in elements rather than bytes, and multiples of 32: a stride of n bytes is 2·n elements. Null for the order of the shape's <see cref="AttentionShape.Layout"/>.
+    /// </param>
+    public static AttentionInput OfInt4(ReadOnlySpan<byte> elements, AttentionScales scales, AttentionStrides? strides = null) =>
+        new(ref MemoryMarshal.GetReference(elements), (int)Math.Min(2L * elements.Length, int.MaxValue), AttentionElement.Int4, strides) { Scales = scales };
+
+    /// <summary>Whether elements are in groups of <see cref="GroupLength"/> with scales of their own.</summary>
     internal static bool IsInGroups(AttentionElement element) => element is AttentionElement.Int8Group32 or AttentionElement.Int4Group32;
+
+    /// <summary>Whether <see cref="GroupLength"/> elements of a row have bytes in common, so that they are read as a whole.</summary>
+    internal static bool AreReadTogether(AttentionElement element) => element == AttentionElement.Int4 || IsInGroups(element);
+
+    /// <summary>Whether elements have scales that stand apart from them.</summary>
+    internal static bool HasScales(AttentionElement element) => element is AttentionElement.Int8 or AttentionElement.Int4;
 
     /// <summary>Bytes of some elements, whole groups of them.</summary>
     internal static long BytesOf(AttentionElement element, long count) => element switch
     {
         AttentionElement.Float32 => sizeof(float) * count,
         AttentionElement.Int8 => count,
+        AttentionElement.Int4 => count / 2,
         AttentionElement.Int8Group32 => count / GroupLength * Int8GroupBytes,
         AttentionElement.Int4Group32 => count / GroupLength * Int4GroupBytes,
         _ => sizeof(ushort) * count,
@@ -173,11 +194,18 @@ public readonly ref struct AttentionInput
                 return (sbyte)row[index];
             case AttentionElement.Int8Group32:
                 return (float)MemoryMarshal.Read<Half>(group) * (sbyte)group[sizeof(ushort) + place];
+            case AttentionElement.Int4:
+                return Nibble(group, place);
             default:
-                const int Bits = 4, Mask = 15;
-                byte pair = group[2 * sizeof(ushort) + place % (GroupLength / 2)];
-                int q = place < GroupLength / 2 ? pair & Mask : pair >> Bits;
-                return (float)MemoryMarshal.Read<Half>(group) * q + (float)MemoryMarshal.Read<Half>(group[sizeof(ushort)..]);
+                return (float)MemoryMarshal.Read<Half>(group) * Nibble(group[(2 * sizeof(ushort))..], place) + (float)MemoryMarshal.Read<Half>(group[sizeof(ushort)..]);
         }
+    }
+
+    /// <summary>4 bits of 16 bytes.</summary>
+    private static int Nibble(ReadOnlySpan<byte> bytes, int place)
+    {
+        const int Bits = 4, Mask = 15;
+        byte pair = bytes[place % (GroupLength / 2)];
+        return place < GroupLength / 2 ? pair & Mask : pair >> Bits;
     }
 }

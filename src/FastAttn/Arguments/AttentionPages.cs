@@ -9,8 +9,8 @@ namespace FastAttn;
 /// </summary>
 /// <remarks>
 /// Key <c>j</c> of sequence <c>b</c> is row <c>j mod S</c> of page <c>Table[b, j / S]</c>. Results have the bits that they have with the keys and values of each
-/// sequence one after the other. Any page size will do. Where it is a multiple of 96 tokens, a key block, prompts read floats as they lie; else they copy them
-/// block by block.
+/// sequence one after the other. Any page size will do, for <see cref="AttentionElement.Int4"/> any multiple of 32. Where it is a multiple of 96 tokens, a key block,
+/// prompts read floats as they lie; else they copy them block by block.
 /// </remarks>
 public readonly ref struct AttentionPages
 {

@@ -63,6 +63,8 @@ internal sealed class CachedRows
     {
         if (!Enum.IsDefined(element))
             throw new ArgumentOutOfRangeException(name, element, "The element type is not one that keys and values are kept in.");
+        if (element == AttentionElement.Int4)
+            throw new ArgumentOutOfRangeException(name, element, "Caches keep no Int4, whose scales change until they are of 32 tokens: take Int4Group32, or buffers of your own and KeyValueQuantizer.");
         if (AttentionInput.IsInGroups(element) && dim % AttentionInput.GroupLength != 0)
             throw new ArgumentOutOfRangeException(dimName, dim, $"Elements in groups of {AttentionInput.GroupLength} need a dimension that is a multiple of it.");
     }

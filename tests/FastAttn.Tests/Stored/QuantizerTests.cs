@@ -2,6 +2,8 @@ using System;
 using System.Linq;
 using System.Runtime.InteropServices;
 
+using FastAttn.Tests.Fixtures;
+
 using Xunit;
 
 namespace FastAttn.Tests.Stored;
@@ -85,6 +87,126 @@ public static class QuantizerTests
         Assert.Equal((Half)(-3), MemoryMarshal.Read<Half>(group.AsSpan(2)));
         Assert.Equal([.. Enumerable.Range(0, 16).Select(static i => (byte)(i * 7 % 16 | (i + 16) * 7 % 16 << 4))], group[4..]);
         Assert.Equal(numbers, Read(AttentionInput.OfGroups(group, AttentionElement.Int4Group32), 32));
+    }
+
+    /// <summary>
+    /// Two heads of 32 channels and 33 tokens. Channel c of head h over the first 32 tokens is 2^h·(token mod 16) − c: d = 2^h, m = −c. The last token alone has d = 0 and
+    /// itself as the minimum.
+    /// </summary>
+    [Fact]
+    public static void Channels_over_32_tokens_worked_by_hand()
+    {
+        const int Dim = 32, Heads = 2, Tokens = 33;
+        float[] rows = [.. Enumerable.Range(0, Tokens * Heads * Dim).Select(static i => (1 + i / Dim % 2) * (i / 64 % 16) - i % Dim)];
+        byte[] elements = new byte[rows.Length / 2];
+        Half[] scales = new Half[2 * Heads * 2 * Dim];
+        KeyValueQuantizer.QuantizePerChannelOver32Tokens(rows, Dim, elements, scales, Heads);
+        for (int token = 0; token < Tokens; token++)
+        {
+            for (int i = 0; i < 32; i++)
+                Assert.Equal(token == 32 ? 0 : 0x11 * (token % 16), elements[token * 32 + i]);
+        }
+
+        for (int h = 0; h < Heads; h++)
+        {
+            for (int c = 0; c < Dim; c++)
+            {
+                Assert.Equal(((Half)(1 + h), (Half)(-c)), (scales[h * 64 + c], scales[h * 64 + 32 + c]));
+                Assert.Equal(((Half)0, (Half)(-c)), (scales[128 + h * 64 + c], scales[128 + h * 64 + 32 + c]));
+            }
+        }
+    }
+
+    /// <summary>Each length of the last group, channels of very different sizes and means, and subnormal scales, by a scalar rule in double.</summary>
+    [Theory]
+    [InlineData(1)]
+    [InlineData(31)]
+    [InlineData(32)]
+    [InlineData(75)]
+    public static void Channels_over_32_tokens_are_those_of_the_rule(int tokens)
+    {
+        const int Dim = 64;
+        var random = new Random(tokens);
+        float[] rows = [.. Enumerable.Range(0, tokens * Dim).Select(i => (random.NextSingle() - (i % 3) / 2f) * MathF.Pow(10, i % Dim % 11 - 7))];
+        byte[] elements = new byte[rows.Length / 2];
+        Half[] scales = new Half[(tokens + 31) / 32 * 2 * Dim];
+        KeyValueQuantizer.QuantizePerChannelOver32Tokens(rows, Dim, elements, scales);
+        for (int group = 0; group < (tokens + 31) / 32; group++)
+        {
+            for (int c = 0; c < Dim; c++)
+            {
+                double[] channel = [.. Enumerable.Range(32 * group, Math.Min(32, tokens - 32 * group)).Select(j => (double)rows[j * Dim + c])];
+                Half m = (Half)channel.Min(), d = (Half)((channel.Max() - channel.Min()) / 15);
+                if (channel.Max() > channel.Min() && channel.Max() - channel.Min() >= 15.5 * (double)d)
+                    d = Half.BitIncrement(d);
+                Assert.Equal((d, m), (scales[group * 2 * Dim + c], scales[group * 2 * Dim + Dim + c]));
+                for (int i = 0; i < channel.Length; i++)
+                {
+                    int pair = elements[(32 * group + i) * Dim / 2 + c / 32 * 16 + c % 16];
+                    Assert.Equal(d == Half.Zero ? 0 : (int)Math.Clamp(Math.Round((channel[i] - (double)m) / (double)d), 0, 15), c % 32 < 16 ? pair & 15 : pair >> 4);
+                }
+            }
+        }
+    }
+
+    [Fact]
+    public static void A_cache_that_quantizes_its_open_group_again_is_that_of_all_tokens()
+    {
+        const int Dim = 32, Tokens = 70;
+        float[] rows = new float[Tokens * Dim];
+        RandomData.FillNormal(rows, new Random(1), 1);
+        byte[] elements = new byte[rows.Length / 2], expected = new byte[rows.Length / 2];
+        Half[] scales = new Half[3 * 2 * Dim], expectedScales = new Half[3 * 2 * Dim];
+        KeyValueQuantizer.QuantizePerChannelOver32Tokens(rows, Dim, expected, expectedScales);
+        for (int tokens = 1; tokens <= Tokens; tokens++)
+        {
+            int group = (tokens - 1) / 32, first = 32 * group;
+            KeyValueQuantizer.QuantizePerChannelOver32Tokens(rows.AsSpan(first * Dim, (tokens - first) * Dim), Dim, elements.AsSpan(first * Dim / 2), scales.AsSpan(group * 2 * Dim));
+        }
+
+        Assert.Equal(expected, elements);
+        Assert.Equal(expectedScales, scales);
+    }
+
+    [Fact]
+    public static void Channels_over_32_tokens_that_do_not_fit_are_refused()
+    {
+        float[] rows = new float[40 * 32];
+        Refused("dim", static rows => Quantize(rows, 0, 640, 128));
+        Refused("dim", static rows => Quantize(rows, 16, 640, 128));
+        Refused("heads", static rows => Quantize(rows, 32, 640, 128, heads: 0));
+        Refused("rows", static rows => Quantize(rows[1..], 32, 640, 128));
+        Refused("rows", static rows => Quantize(rows, 32, 640, 128, heads: 3));
+        Refused("elements", static rows => Quantize(rows, 32, 639, 128));
+        Refused("scalesAndMinima", static rows => Quantize(rows, 32, 640, 127));
+        rows[39 * 32 + 5] = 65519;
+        Quantize(rows, 32, 640, 128);
+        rows[39 * 32 + 5] = -65520;
+        Refused("rows", static rows => Quantize(rows, 32, 640, 128));
+        rows[39 * 32 + 5] = 1e6f;
+        Refused("rows", static rows => Quantize(rows, 32, 640, 128));
+        rows[39 * 32 + 5] = float.NaN;
+        Refused("rows", static rows => Quantize(rows, 32, 640, 128));
+
+        void Refused(string parameter, Action<float[]> quantize) => Assert.Equal(parameter, Assert.ThrowsAny<ArgumentException>(() => quantize(rows)).ParamName);
+
+        static void Quantize(float[] rows, int dim, int bytes, int halves, int heads = 1)
+        {
+            byte[] elements = new byte[bytes];
+            Half[] scales = new Half[halves];
+            Array.Fill(elements, (byte)7);
+            Array.Fill(scales, (Half)7);
+            try
+            {
+                KeyValueQuantizer.QuantizePerChannelOver32Tokens(rows, dim, elements, scales, heads);
+            }
+            catch (ArgumentException)
+            {
+                Assert.All(elements, static element => Assert.Equal(7, element));
+                Assert.All(scales, static scale => Assert.Equal((Half)7, scale));
+                throw;
+            }
+        }
     }
 
     [Fact]

@@ -15,8 +15,9 @@ internal sealed class StoredBuffer
     private readonly sbyte[] _integers = [];
     private readonly float[] _scales = [];
     private readonly byte[] _groups = [];
+    private readonly Half[] _scalesAndMinima = [];
 
-    /// <summary>Rounds rows. The scales of tokens are [B, H, L].</summary>
+    /// <summary>Rounds rows. The scales of tokens are [B, H, L], those of channels over 32 tokens [B, H, ⌈L/32⌉, 2, D].</summary>
     public StoredBuffer(float[] floats, Rows rows, StoredFormat format)
         : this(rows, format)
     {
@@ -28,6 +29,8 @@ internal sealed class StoredBuffer
         {
             for (int h = 0; h < rows.Heads; h++)
             {
+                for (int j = 0; j < rows.Length && format == StoredFormat.Int4PerChannel; j += 32)
+                    RoundTokens(floats, b, h, j);
                 for (int j = 0; j < rows.Length; j++)
                     Round(floats, rows.Start(b, h, j), ScaleIndex(b, h, j), channels.AsSpan(h * rows.Dim, rows.Dim));
             }
@@ -57,6 +60,9 @@ internal sealed class StoredBuffer
             case StoredFormat.Int4Groups:
                 _groups = new byte[rows.Elements / 32 * 20];
                 break;
+            case StoredFormat.Int4PerChannel:
+                (_groups, _scalesAndMinima) = (new byte[rows.Elements / 2], new Half[rows.Batch * rows.Heads * TokenGroups * 2 * rows.Dim]);
+                break;
         }
     }
 
@@ -72,8 +78,13 @@ internal sealed class StoredBuffer
         StoredFormat.Int8PerChannel => new(_integers, AttentionScales.PerChannel(_scales), _rows.Given),
         StoredFormat.Int8Groups => AttentionInput.OfGroups(_groups, AttentionElement.Int8Group32, _rows.Given),
         StoredFormat.Int4Groups => AttentionInput.OfGroups(_groups, AttentionElement.Int4Group32, _rows.Given),
+        StoredFormat.Int4PerChannel => AttentionInput.OfInt4(_groups, AttentionScales.PerChannelOver32Tokens(_scalesAndMinima, ScaleRows), _rows.Given),
         _ => _rows.Input(Numbers),
     };
+
+    private int TokenGroups => (_rows.Length + 31) / 32;
+
+    private AttentionStrides ScaleRows => AttentionStrides.Of(AttentionLayout.BatchHeadLengthDim, _rows.Heads, TokenGroups, 2 * _rows.Dim);
 
     /// <summary>The same rows in pages: token j of sequence b is row j mod S of page table[b, j / S].</summary>
     public StoredBuffer InPages(Rows pages, int[] table, int pageSize)
@@ -92,9 +103,11 @@ internal sealed class StoredBuffer
                     Copy(_halves, paged._halves, source, destination, 1);
                     Copy(_bfloats, paged._bfloats, source, destination, 1);
                     Copy(_integers, paged._integers, source, destination, 1);
-                    Copy(_groups, paged._groups, source, destination, _groups.Length == 0 ? 0 : _format == StoredFormat.Int8Groups ? 34 : 20);
+                    Copy(_groups, paged._groups, source, destination, _groups.Length == 0 ? 0 : _format switch { StoredFormat.Int8Groups => 34, StoredFormat.Int4Groups => 20, _ => 16 });
                     if (_format == StoredFormat.Int8PerToken)
                         paged._scales[(page * pages.Heads + h) * pages.Length + j % pageSize] = _scales[ScaleIndex(b, h, j)];
+                    if (_format == StoredFormat.Int4PerChannel)
+                        _scalesAndMinima.AsSpan(ScaleStart(b, h, j), 2 * _rows.Dim).CopyTo(paged._scalesAndMinima.AsSpan(paged.ScaleStart(page, h, j % pageSize)));
                 }
             }
         }
@@ -111,6 +124,26 @@ internal sealed class StoredBuffer
     }
 
     private int ScaleIndex(int b, int h, int j) => (b * _rows.Heads + h) * _rows.Length + j;
+
+    private int ScaleStart(int b, int h, int j) => (int)(b * ScaleRows.Batch + h * ScaleRows.Head + j / 32 * ScaleRows.Length);
+
+    /// <summary>Each channel of up to 32 tokens from one on has a scale and a minimum.</summary>
+    private void RoundTokens(float[] floats, int b, int h, int first)
+    {
+        for (int c = 0; c < _rows.Dim; c++)
+        {
+            int[] places = [.. Enumerable.Range(first, Math.Min(32, _rows.Length - first)).Select(j => _rows.Start(b, h, j) + c)];
+            float min = places.Min(place => floats[place]), max = places.Max(place => floats[place]);
+            Half d = (Half)((max - min) / 15), m = (Half)min;
+            (_scalesAndMinima[ScaleStart(b, h, first) + c], _scalesAndMinima[ScaleStart(b, h, first) + _rows.Dim + c]) = (d, m);
+            foreach (int place in places)
+            {
+                int q = d == Half.Zero ? 0 : (int)Math.Clamp(MathF.Round((floats[place] - (float)m) / (float)d), 0, 15);
+                _groups[place / 32 * 16 + c % 16] |= (byte)(c % 32 < 16 ? q : q << 4);
+                Numbers[place] = (float)d * q + (float)m;
+            }
+        }
+    }
 
     private float MaxAbsolute(float[] floats, int head, int channel)
     {

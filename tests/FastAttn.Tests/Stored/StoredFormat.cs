@@ -9,4 +9,5 @@ public enum StoredFormat
     Int8PerChannel,
     Int8Groups,
     Int4Groups,
+    Int4PerChannel,
 }

@@ -23,8 +23,15 @@ internal readonly unsafe struct RowWidening<TVector>(BlockRows rows, int count, 
     [MethodImpl(MethodImplOptions.AggressiveOptimization)]
     public static void Widen(in StoredRows stored, int first, int count, int columns, float* destination, int copiedColumns)
     {
-        RowWidening<TVector> rows = new(new(stored.Row(first), stored.Stride), count, columns, destination, copiedColumns);
-        if (stored.Element == AttentionElement.Float16 && NearHalves.AreFinite(new(stored.Row(first), stored.Stride), count, columns))
+        if (stored.Element == AttentionElement.Int4)
+        {
+            Int4Widening<TVector>.Widen(stored, first, count, columns, destination, copiedColumns);
+            return;
+        }
+
+        BlockRows together = new(stored.Row(first), stored.Stride);
+        RowWidening<TVector> rows = new(together, count, columns, destination, copiedColumns);
+        if (stored.Element == AttentionElement.Float16 && NearHalves.AreFinite(together, count, columns))
             rows.Visit<PlainRow<StoredFiniteHalf>>();
         else
             StoredElements.Visit(stored.Element, rows);

@@ -29,6 +29,9 @@ internal static class StoredElements
             case AttentionElement.Int4Group32:
                 visitor.Visit<Int4GroupRow>();
                 break;
+            case AttentionElement.Int4:
+                visitor.Visit<Int4Row>();
+                break;
             default:
                 visitor.Visit<PlainRow<StoredFloat>>();
                 break;

@@ -15,10 +15,19 @@ internal unsafe struct StoredPlace
     /// <summary>The scale of the sequence's first row or, with pages, of the first row of page 0; null where rows have none.</summary>
     public float* Scales;
 
-    /// <summary>Floats from scale to scale.</summary>
+    /// <summary>
+    /// The scales, then the minima of the columns, halves, of the sequence's first <see cref="AttentionInput.ScaledTokens"/> rows or, with pages, of the first ones of page 0; null where
+    /// rows have none.
+    /// </summary>
+    public ushort* ScalesAndMinima;
+
+    /// <summary>Columns of a row: where the minima stand after the scales.</summary>
+    public int Columns;
+
+    /// <summary>Floats from scale to scale, or halves from the scales and minima of some rows to those of the next.</summary>
     public long ScaleStride;
 
-    /// <summary>Floats from the scales of a page to those of the next.</summary>
+    /// <summary>Floats, or halves, from the scales of a page to those of the next.</summary>
     public long ScalePageStride;
 
     /// <summary>A scale for each column; null where columns have none.</summary>

@@ -62,6 +62,20 @@ internal readonly unsafe struct StoredRows
     /// <summary>The scale of a row.</summary>
     public float Scale(int index) => *ScaleOf(index);
 
+    /// <summary>The scales of the columns, then their minima, that a row shares with those beside it (<see cref="StoredPlace.ScalesAndMinima"/>).</summary>
+    public ushort* ScalesAndMinima(int index)
+    {
+        StoredPlace* place = Place;
+        if (place->Pages == null)
+            return place->ScalesAndMinima + (First + index) / AttentionInput.ScaledTokens * place->ScaleStride;
+        (int page, int row) = Math.DivRem(First + index, place->PageSize);
+        return place->ScalesAndMinima + place->Pages[page] * place->ScalePageStride + row / AttentionInput.ScaledTokens * place->ScaleStride;
+    }
+
+    /// <summary>How many rows from one on share its scales and minima, at most <paramref name="count"/>. They stand at the stride.</summary>
+    [MethodImpl(MethodImplOptions.AggressiveInlining)]
+    public int TogetherScaled(int index, int count) => Math.Min(count, AttentionInput.ScaledTokens - (First + index) % AttentionInput.ScaledTokens);
+
     /// <summary>Copies the scales of the first rows, page by page where rows are in pages.</summary>
     public void CopyScales(float* destination, int count)
     {
@@ -81,6 +95,12 @@ internal readonly unsafe struct StoredRows
         StoredElements.Visit(Element, new ElementReading(Row(row), column, &element));
         if (HasScales)
             element *= Scale(row);
+        if (Element == AttentionElement.Int4)
+        {
+            ushort* scalesAndMinima = ScalesAndMinima(row);
+            return element * (float)((Half*)scalesAndMinima)[column] + (float)((Half*)scalesAndMinima)[Place->Columns + column];
+        }
+
         return Place != null && Place->ColumnScales != null ? element * Place->ColumnScales[column] : element;
     }
 

@@ -65,19 +65,22 @@ internal unsafe struct CallOperands
         /// <summary>Where rows stand, in elements. With pages, the batch axis is that of pages.</summary>
         public AttentionStrides Strides;
 
-        /// <summary>The scales of <see cref="AttentionElement.Int8"/>: for each token and head or, where <see cref="HasChannelScales"/> says so, [H_kv, d]; else null.</summary>
-        public float* Scales;
+        /// <summary>
+        /// The scales of <see cref="AttentionElement.Int8"/>, floats: for each token and head or, where <see cref="HasChannelScales"/> says so, [H_kv, d]. Those of
+        /// <see cref="AttentionElement.Int4"/>, halves: the scales, then the minima of a head's channels, for each 32 tokens. Else null.
+        /// </summary>
+        public byte* Scales;
 
-        /// <summary>Where the scale of a token and head stands; with pages, the batch axis is that of pages.</summary>
+        /// <summary>Where the scale of a token and head, or those of 32 tokens and a head stand; with pages, the batch axis is that of pages.</summary>
         public AttentionStrides ScaleStrides;
 
-        /// <summary>Whether there is a scale for each channel.</summary>
+        /// <summary>Whether there is a scale for each channel, the same for all tokens.</summary>
         public bool HasChannelScales;
 
         /// <summary>Whether there is a scale for each token.</summary>
         public readonly bool HasTokenScales => Element == AttentionElement.Int8 && !HasChannelScales;
 
         /// <summary>The scales of a head's channels; null for none.</summary>
-        public readonly float* ChannelScales(int head, int dim) => HasChannelScales ? Scales + (long)head * dim : null;
+        public readonly float* ChannelScales(int head, int dim) => HasChannelScales ? (float*)Scales + (long)head * dim : null;
     }
 }

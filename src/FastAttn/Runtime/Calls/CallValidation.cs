@@ -39,6 +39,7 @@ internal static class CallValidation
         CheckQueryAndKey(kernel, query, key, shape, options, execution, out call, out ReadBuffer queries, out ReadBuffer keys, out (string Axis, int Batch, int Tokens) stored);
         (int batch, int queryTokens) = QueriesOf(shape, options);
         int valueDim = call.Operands.ValueDim = kernel.ValueDim;
+        CheckScaledTokens(Value, value, options);
         call.Operands.Value = CheckStored(Value, value, stored.Axis, stored.Batch, shape.KeyValueHeads, stored.Tokens, valueDim, shape.Layout, out ReadBuffer values);
         (call.Operands.OutputStrides, int written) = CheckBuffer(Output, output.Length, batch, shape.QueryHeads, queryTokens, valueDim, outputStrides, shape.Layout);
         CheckRowsApart(Output, batch, shape.QueryHeads, queryTokens, valueDim, call.Operands.OutputStrides);
@@ -164,6 +165,7 @@ internal static class CallValidation
             throw new ArgumentException($"Queries of {query.Element} are not taken: they are numbers of {AttentionElement.Float32}, {AttentionElement.Float16} or {AttentionElement.BFloat16}. Keys and values may be of any element type.", Query);
         call.Operands.QueryElement = query.Element;
         call.Operands.QueryStrides = CheckInput(Query, query, "batch", batch, shape.QueryHeads, queryTokens, headDim, shape.Layout, out queries);
+        CheckScaledTokens(Key, key, options);
         call.Operands.Key = CheckStored(Key, key, stored.Axis, stored.Batch, shape.KeyValueHeads, stored.Tokens, headDim, shape.Layout, out keys);
         call.Operands.PageSize = options.KeyPages.PageSize;
         call.Operands.PagesOfSequence = options.KeyPages.PagesOfSequence(shape.Batch);
@@ -356,11 +358,16 @@ internal static class CallValidation
     private static CallOperands.Stored CheckStored(
         string name, in AttentionInput input, string axis, int batch, int heads, int tokens, int dim, AttentionLayout layout, out ReadBuffer read)
     {
-        CallOperands.Stored stored = new() { Element = input.Element, Strides = CheckInput(name, input, axis, batch, heads, tokens, dim, layout, out ReadBuffer elements) };
-        int scales = 0;
-        if (input.Element == AttentionElement.Int8)
+        CallOperands.Stored stored = new() { Element = input.Element, Strides = CheckInput(name, input, axis, batch, heads, tokens, dim, layout, out read) };
+        if (!AttentionInput.HasScales(input.Element))
+            return stored;
+        int scales;
+        bool areOver32Tokens = input.Element == AttentionElement.Int4;
+        if (areOver32Tokens)
+            stored = CheckScalesOver32Tokens(name, input, stored, axis, batch, heads, tokens, dim, layout, out scales);
+        else
             stored = CheckScales(name, input, stored, axis, batch, heads, tokens, dim, layout, out scales);
-        read = new(in elements.Start, elements.Length, input.Scales.Scales[..scales]);
+        read = new(in read.Start, read.Length, in input.Scales.Start, (nuint)scales * (areOver32Tokens ? sizeof(ushort) : (nuint)sizeof(float)));
         return stored;
     }
 
@@ -369,6 +376,8 @@ internal static class CallValidation
         string name, in AttentionInput input, CallOperands.Stored stored, string axis, int batch, int heads, int tokens, int dim, AttentionLayout layout, out int read)
     {
         AttentionScales scales = input.Scales;
+        if (scales.AreOver32Tokens)
+            throw new ArgumentException("Has 8-bit elements with scales over 32 tokens, which are those of 4-bit elements: give AttentionScales.PerToken or PerChannel.", name);
         stored.HasChannelScales = scales.ArePerChannel;
         if (!scales.ArePerChannel)
         {
@@ -386,17 +395,49 @@ internal static class CallValidation
         return stored;
     }
 
+    /// <summary>As <see cref="CheckScales"/>, of scales and minima over 32 tokens.</summary>
+    private static CallOperands.Stored CheckScalesOver32Tokens(
+        string name, in AttentionInput input, CallOperands.Stored stored, string axis, int batch, int heads, int tokens, int dim, AttentionLayout layout, out int read)
+    {
+        const int Scaled = AttentionInput.ScaledTokens;
+        AttentionScales scales = input.Scales;
+        if (!scales.AreOver32Tokens && scales.Length > 0)
+            throw new ArgumentException("Has 4-bit elements, whose scales are over 32 tokens: give AttentionScales.PerChannelOver32Tokens.", name);
+        if (input.Strides is not null && scales.Strides is null && scales.Length > 0)
+            throw new ArgumentException("Has strides for elements and none for their scales: give AttentionScales.PerChannelOver32Tokens strides, too.", name);
+        (stored.ScaleStrides, read) = CheckBuffer(
+            name, scales.Length, batch, heads, (int)((tokens + (Scaled - 1L)) / Scaled), 2 * dim, scales.Strides, layout, axis, "scales and minima");
+        return stored;
+    }
+
+    /// <summary>Scales over 32 tokens are those of one sequence, whose tokens are counted from its first key or, with pages, from the first of a page.</summary>
+    private static void CheckScaledTokens(string name, in AttentionInput input, in AttentionOptions options)
+    {
+        const int Scaled = AttentionInput.ScaledTokens;
+        if (input.Element != AttentionElement.Int4)
+            return;
+        if (options.KeyPages.IsGiven && options.KeyPages.PageSize % Scaled != 0)
+            throw new ArgumentException($"Has scales over {Scaled} tokens, which need pages of a multiple of {Scaled} tokens, not {options.KeyPages.PageSize}.", name);
+        if (options.KeyStarts.IsEmpty)
+            return;
+        foreach (int start in options.KeyStarts[..^1])
+        {
+            if (start % Scaled != 0)
+                throw new ArgumentException($"Has scales over {Scaled} tokens, which need sequences that begin at multiples of {Scaled}; KeyStarts have {start}. Give padded sequences with KeyLengths, or pages.", name);
+        }
+    }
+
     /// <summary>Checks a buffer that is read; returns its strides, and of its elements those that are read.</summary>
     private static AttentionStrides CheckInput(
         string name, in AttentionInput input, string axis, int batch, int heads, int tokens, int dim, AttentionLayout layout, out ReadBuffer read)
     {
-        bool isInGroups = AttentionInput.IsInGroups(input.Element);
-        if (isInGroups && dim % AttentionInput.GroupLength != 0)
+        bool areReadTogether = AttentionInput.AreReadTogether(input.Element);
+        if (areReadTogether && dim % AttentionInput.GroupLength != 0)
             throw new ArgumentException($"Elements in groups of {AttentionInput.GroupLength} need a dimension that is a multiple of it, not {dim}.", name);
-        if (isInGroups && input.Strides is { } given && (given.Batch | given.Head | given.Length) % AttentionInput.GroupLength != 0)
+        if (areReadTogether && input.Strides is { } given && (given.Batch | given.Head | given.Length) % AttentionInput.GroupLength != 0)
             throw new ArgumentException($"Elements in groups of {AttentionInput.GroupLength} need strides that are multiples of it, in elements rather than bytes, not {given}.", name);
         (AttentionStrides strides, int length) = CheckBuffer(name, input.Length, batch, heads, tokens, dim, input.Strides, layout, axis);
-        read = new(in input.Start, (nuint)AttentionInput.BytesOf(input.Element, length));
+        read = new(in input.Start, (nuint)AttentionInput.BytesOf(input.Element, length), in Unsafe.NullRef<byte>(), 0);
         return strides;
     }
 
@@ -493,7 +534,7 @@ internal static class CallValidation
         {
             if (Overlap(in Bytes(written), ByteLength(written), in read.Start, read.Length))
                 throw new ArgumentException($"Overlaps {other}.", name);
-            if (Overlap(in Bytes(written), ByteLength(written), in Bytes(read.Scales), ByteLength(read.Scales)))
+            if (Overlap(in Bytes(written), ByteLength(written), in read.ScalesStart, read.ScalesLength))
                 throw new ArgumentException($"Overlaps the scales of {other}.", name);
         }
 

@@ -7,13 +7,15 @@ namespace FastAttn.Runtime;
 /// <summary>The bytes that a call reads of a buffer, to be compared with what it writes.</summary>
 /// <param name="start">The first byte.</param>
 /// <param name="length">How many. Unlike spans of bytes these may be more than 2 GiB.</param>
-/// <param name="scales">The scales of its elements that stand apart; empty for none.</param>
-internal readonly ref struct ReadBuffer(ref readonly byte start, nuint length, ReadOnlySpan<float> scales = default)
+/// <param name="scalesStart">The first byte of the scales of its elements that stand apart; null for none.</param>
+/// <param name="scalesLength">How many bytes these have.</param>
+internal readonly ref struct ReadBuffer(ref readonly byte start, nuint length, ref readonly byte scalesStart, nuint scalesLength)
 {
     public readonly ref readonly byte Start = ref start;
     public readonly nuint Length = length;
-    public readonly ReadOnlySpan<float> Scales = scales;
+    public readonly ref readonly byte ScalesStart = ref scalesStart;
+    public readonly nuint ScalesLength = scalesLength;
 
     public static implicit operator ReadBuffer(ReadOnlySpan<float> floats) =>
-        new(in Unsafe.As<float, byte>(ref MemoryMarshal.GetReference(floats)), (nuint)floats.Length * sizeof(float));
+        new(in Unsafe.As<float, byte>(ref MemoryMarshal.GetReference(floats)), (nuint)floats.Length * sizeof(float), in Unsafe.NullRef<byte>(), 0);
 }

@@ -49,9 +49,9 @@ internal readonly struct RowPlan
         Tile = new(rows, Math.Min(KeyBlock, call.Shape.KeyLength), call, partition.Splits > 1);
     }
 
-    /// <summary>Whether <see cref="DecodeTile{TVector}"/> may make rows of such elements floats before many queries meet them.</summary>
+    /// <summary>Whether <see cref="DecodeTile{TVector}"/> may make rows of such elements floats before queries meet them.</summary>
     /// <param name="element">The elements.</param>
-    public static bool MayBeWidened(AttentionElement element) => element == AttentionElement.Float16 || AttentionInput.IsInGroups(element);
+    public static bool MayBeWidened(AttentionElement element) => element == AttentionElement.Float16 || AttentionInput.AreReadTogether(element);
 
     /// <summary>Keys in a block here.</summary>
     /// <param name="keyBlock">Keys in a block with queries in lanes.</param>
@@ -89,6 +89,9 @@ internal readonly struct RowPlan
 
         /// <summary><see cref="NearRows"/> keys or values as floats, where these may not be read as they lie; else none.</summary>
         public readonly ScratchPart Widened;
+
+        /// <summary>The queries times the scales of some keys, a row and a number each, where keys share scales of columns; else none.</summary>
+        public readonly ScratchPart Folded;
 
         /// <summary>O.</summary>
         public readonly ScratchPart Output;
@@ -135,6 +138,7 @@ internal readonly struct RowPlan
             ref readonly CallOperands operands = ref call.Operands;
             Scales = ruler.Next(operands.Key.HasTokenScales || operands.Value.HasTokenScales ? blockRows : 0);
             Widened = ruler.Next(MayBeWidened(operands.Key.Element) || MayBeWidened(operands.Value.Element) ? NearRows * Math.Max(operands.HeadDim, valueDim) : 0);
+            Folded = ruler.Next(operands.Key.Element == AttentionElement.Int4 ? (operands.HeadDim + 1L) * rows : 0);
             OutputRest = ruler.Next(valueDim * rows);
             BlockSum = ruler.Next(valueDim * rows);
             PartSum = ruler.Next(valueDim * rows);

@@ -26,9 +26,16 @@ internal static unsafe class DecodeTile<TVector>
     /// <param name="count">Keys in the block.</param>
     /// <param name="score">S, written: <paramref name="rows"/> × <paramref name="count"/>.</param>
     /// <param name="widened">Memory for some keys as floats, where they may be widened (<see cref="RowPlan.MayBeWidened"/>).</param>
+    /// <param name="folded">Memory for folded queries, where the keys need them (<see cref="FoldedQueries{TVector}"/>).</param>
     /// <param name="asksAhead">Whether keys are asked for before they are needed (<see cref="Distance"/>).</param>
-    public static void Scores(float* query, int rows, in StoredRows keys, int headDim, int count, float* score, float* widened, bool asksAhead)
+    public static void Scores(float* query, int rows, in StoredRows keys, int headDim, int count, float* score, float* widened, float* folded, bool asksAhead)
     {
+        if (keys.Element == AttentionElement.Int4)
+        {
+            FoldedQueries<TVector>.Scores(query, rows, keys, headDim, count, score, folded, asksAhead);
+            return;
+        }
+
         fixed (StoredRows* rowsOfKeys = &keys)
         {
             ScoreCall call = new(query, rows, rowsOfKeys, headDim, count, score, widened, asksAhead);
@@ -73,7 +80,8 @@ internal static unsafe class DecodeTile<TVector>
 
     /// <summary>
     /// Finds the form in which rows meet the queries: as they are stored, or as floats in memory, some at a time, where more than one register tile meets them and a
-    /// vector takes seven instructions or more. For one register tile that is a loss: 0.85 of the time with groups of 4 bits and one query (Zen 4).
+    /// vector takes seven instructions or more. For one register tile that is a loss: 0.85 of the time with groups of 4 bits and one query (Zen 4). Values whose
+    /// columns have scales that some tokens share are floats for any number of queries.
     /// </summary>
     [MethodImpl(MethodImplOptions.AggressiveInlining)]
     private static void Visit<TVisitor>(AttentionElement element, int rows, in TVisitor visitor)
@@ -86,7 +94,7 @@ internal static unsafe class DecodeTile<TVector>
     }
 
     [MethodImpl(MethodImplOptions.AggressiveInlining)]
-    private static bool IsWidened(AttentionElement element, int rows) => rows > MaxQueries && RowPlan.MayBeWidened(element);
+    private static bool IsWidened(AttentionElement element, int rows) => element == AttentionElement.Int4 || (rows > MaxQueries && RowPlan.MayBeWidened(element));
 
     /// <summary>
     /// How far from a row the row is that is asked for meanwhile, in bytes: those that are taken next, some 8 KiB ahead; 0 for none. While
@@ -143,7 +151,7 @@ internal static unsafe class DecodeTile<TVector>
 
     /// <summary>Queries in the next register tile: five are taken as three and two, since one alone reads as much as four.</summary>
     [MethodImpl(MethodImplOptions.AggressiveInlining)]
-    private static int Taken(int rows) => rows == MaxQueries + 1 ? MaxQueries - 1 : Math.Min(rows, MaxQueries);
+    public static int Taken(int rows) => rows == MaxQueries + 1 ? MaxQueries - 1 : Math.Min(rows, MaxQueries);
 
     [MethodImpl(MethodImplOptions.AggressiveOptimization)]
     private static void ScoresOf<TRow>(float* query, int rows, in StoredRows stored, int headDim, int count, float* score, float* widened, bool asksAhead)

@@ -22,7 +22,7 @@ internal static unsafe class HeadRows
     [MethodImpl(MethodImplOptions.AggressiveInlining)]
     private static StoredRows Of(in CallOperands operands, in CallOperands.Stored stored, int dim, in TileRowMap rows, StoredPlace* place)
     {
-        bool isPlain = operands.PageTable == null && stored.Element != AttentionElement.Int8;
+        bool isPlain = operands.PageTable == null && !AttentionInput.HasScales(stored.Element);
         if (!isPlain)
             *place = PlaceOf(operands, stored, dim, rows);
         ref readonly AttentionStrides strides = ref stored.Strides;
@@ -41,13 +41,17 @@ internal static unsafe class HeadRows
     {
         ref readonly AttentionStrides scales = ref stored.ScaleStrides;
         bool isPaged = operands.PageTable != null;
-        long sequence = isPaged ? 0 : rows.KeyBatch * scales.Batch + rows.KeyStart * scales.Length;
+        bool areOver32Tokens = stored.Element == AttentionElement.Int4;
+        int firstScale = areOver32Tokens ? rows.KeyStart / AttentionInput.ScaledTokens : rows.KeyStart;
+        long first = (isPaged ? 0 : rows.KeyBatch * scales.Batch + firstScale * scales.Length) + rows.KeyValueHead * scales.Head;
         return new()
         {
             Pages = isPaged ? operands.PageTable + (long)rows.KeyBatch * operands.PagesOfSequence : null,
             PageSize = operands.PageSize,
             PageStride = AttentionInput.BytesOf(stored.Element, stored.Strides.Batch),
-            Scales = stored.HasTokenScales ? stored.Scales + sequence + rows.KeyValueHead * scales.Head : null,
+            Scales = stored.HasTokenScales ? (float*)stored.Scales + first : null,
+            Columns = dim,
+            ScalesAndMinima = areOver32Tokens ? (ushort*)stored.Scales + first : null,
             ScaleStride = scales.Length,
             ScalePageStride = scales.Batch,
             ColumnScales = stored.ChannelScales(rows.KeyValueHead, dim),

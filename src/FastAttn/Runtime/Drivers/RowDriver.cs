@@ -71,7 +71,7 @@ internal static unsafe class RowDriver<TVector, TSpec>
         foreach (ref readonly KeyValueBlock block in keyValues.Blocks(range))
         {
             KeyValueBlocks<TVector>.AskForBeginOfValues(block);
-            DecodeTile<TVector>.Scores(tile.Query, rowCount, block.Keys, headDim, block.Count, tile.Score, tile.Widened, call.Plan.AsksAhead);
+            DecodeTile<TVector>.Scores(tile.Query, rowCount, block.Keys, headDim, block.Count, tile.Score, tile.Widened, tile.Folded, call.Plan.AsksAhead);
             tile.ScaleScores(block.Keys, block.Count);
             for (int q = 0; q < rowCount; q++)
                 tile.Step(call, q, block.First, block.Count);

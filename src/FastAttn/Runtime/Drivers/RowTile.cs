@@ -33,6 +33,9 @@ internal readonly unsafe struct RowTile<TVector, TSpec>
     /// <summary>Memory for some keys or values as floats.</summary>
     public readonly float* Widened;
 
+    /// <summary>Memory for folded queries (<see cref="FoldedQueries{TVector}"/>).</summary>
+    public readonly float* Folded;
+
     /// <summary>m, l and O.</summary>
     public readonly RowSoftmaxState<TVector> Softmax;
 
@@ -51,6 +54,7 @@ internal readonly unsafe struct RowTile<TVector, TSpec>
         Bias = layout.Bias.In(memory);
         Scales = layout.Scales.In(memory);
         Widened = layout.Widened.In(memory);
+        Folded = layout.Folded.In(memory);
         BlockStarts = (int*)layout.BlockStarts.In(memory);
         BlockLimits = (int*)layout.BlockLimits.In(memory);
         Softmax = new()

@@ -106,6 +106,13 @@ internal interface ILanes<TSelf>
     /// <param name="source">The first of them.</param>
     static abstract unsafe TSelf LoadInt8(sbyte* source);
 
+    /// <summary>Reads two vectors of 32 elements of 4 bits, 0 to 15. Of 16 bytes the lower halves are the elements 0 to 15, the upper ones 16 to 31.</summary>
+    /// <param name="bytes">The first of the 16 bytes.</param>
+    /// <param name="element">The element in the first vector's first lane: a multiple of two vectors. The second vector follows.</param>
+    /// <param name="first">The first vector.</param>
+    /// <param name="second">The second vector.</param>
+    static abstract unsafe void LoadNibbles(byte* bytes, int element, out TSelf first, out TSelf second);
+
     /// <summary>
     /// Reads two vectors of 32 elements of 4 bits, <c>scale·q + min</c>. Of 16 bytes the lower halves are the elements 0 to 15, the upper ones 16 to 31.
     /// </summary>

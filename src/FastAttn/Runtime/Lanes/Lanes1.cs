@@ -97,12 +97,21 @@ internal readonly struct Lanes1(float value) : ILanes<Lanes1>
 
     /// <inheritdoc/>
     [MethodImpl(MethodImplOptions.AggressiveInlining)]
-    public static unsafe void LoadNibbles(byte* bytes, int element, Lanes1 scale, Lanes1 min, out Lanes1 first, out Lanes1 second)
+    public static unsafe void LoadNibbles(byte* bytes, int element, out Lanes1 first, out Lanes1 second)
     {
         int shift = element / 16 * 4;
         byte* own = bytes + element % 16;
-        first = MultiplyAdd(new(*own >> shift & 15), scale, min);
-        second = MultiplyAdd(new(own[1] >> shift & 15), scale, min);
+        first = new(*own >> shift & 15);
+        second = new(own[1] >> shift & 15);
+    }
+
+    /// <inheritdoc/>
+    [MethodImpl(MethodImplOptions.AggressiveInlining)]
+    public static unsafe void LoadNibbles(byte* bytes, int element, Lanes1 scale, Lanes1 min, out Lanes1 first, out Lanes1 second)
+    {
+        LoadNibbles(bytes, element, out Lanes1 x, out Lanes1 y);
+        first = MultiplyAdd(x, scale, min);
+        second = MultiplyAdd(y, scale, min);
     }
 
     /// <inheritdoc/>

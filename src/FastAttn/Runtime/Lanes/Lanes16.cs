@@ -15,6 +15,13 @@ internal readonly struct Lanes16(VecF vector) : ILanes<Lanes16>
     /// <inheritdoc/>
     public static int Count => 16;
 
+    /// <summary>The numbers that 4 bits are.</summary>
+    private static VecF Nibbles
+    {
+        [MethodImpl(MethodImplOptions.AggressiveInlining)]
+        get => Vec.Create(0f, 1, 2, 3, 4, 5, 6, 7, 8, 9, 10, 11, 12, 13, 14, 15);
+    }
+
     /// <inheritdoc/>
     [MethodImpl(MethodImplOptions.AggressiveInlining)]
     public static Lanes16 Create(float value) => new(Vec.Create(value));
@@ -107,15 +114,14 @@ internal readonly struct Lanes16(VecF vector) : ILanes<Lanes16>
     public static unsafe Lanes16 LoadInt8(sbyte* source) => new(Vec.ConvertToSingle(Avx512F.ConvertToVector512Int32(Vector128.Load(source))));
 
     /// <inheritdoc/>
+    [MethodImpl(MethodImplOptions.AggressiveInlining)]
+    public static unsafe void LoadNibbles(byte* bytes, int element, out Lanes16 first, out Lanes16 second) => Pick(bytes, Nibbles, out first, out second);
+
+    /// <inheritdoc/>
     /// <remarks>All 16 numbers are computed once and picked by the bits: the instruction that picks heeds the lowest four alone.</remarks>
     [MethodImpl(MethodImplOptions.AggressiveInlining)]
-    public static unsafe void LoadNibbles(byte* bytes, int element, Lanes16 scale, Lanes16 min, out Lanes16 first, out Lanes16 second)
-    {
-        VecF numbers = MultiplyAdd(new(Vec.Create(0f, 1, 2, 3, 4, 5, 6, 7, 8, 9, 10, 11, 12, 13, 14, 15)), scale, min)._vector;
-        Vector512<int> indices = Avx512F.ConvertToVector512Int32(Vector128.Load(bytes));
-        first = new(Avx512F.PermuteVar16x32(numbers, indices));
-        second = new(Avx512F.PermuteVar16x32(numbers, indices >>> 4));
-    }
+    public static unsafe void LoadNibbles(byte* bytes, int element, Lanes16 scale, Lanes16 min, out Lanes16 first, out Lanes16 second) =>
+        Pick(bytes, MultiplyAdd(new(Nibbles), scale, min)._vector, out first, out second);
 
     /// <inheritdoc/>
     [MethodImpl(MethodImplOptions.AggressiveInlining)]
@@ -149,6 +155,15 @@ internal readonly struct Lanes16(VecF vector) : ILanes<Lanes16>
         sink.Store(i + 4, new(Avx512F.Shuffle4x128(ab0, cd0, Odd)));
         sink.Store(i + 8, new(Avx512F.Shuffle4x128(ab2, cd2, Even)));
         sink.Store(i + 12, new(Avx512F.Shuffle4x128(ab2, cd2, Odd)));
+    }
+
+    /// <summary>The numbers that the lower and the upper halves of 16 bytes are the indices of.</summary>
+    [MethodImpl(MethodImplOptions.AggressiveInlining)]
+    private static unsafe void Pick(byte* bytes, VecF numbers, out Lanes16 first, out Lanes16 second)
+    {
+        Vector512<int> indices = Avx512F.ConvertToVector512Int32(Vector128.Load(bytes));
+        first = new(Avx512F.PermuteVar16x32(numbers, indices));
+        second = new(Avx512F.PermuteVar16x32(numbers, indices >>> 4));
     }
 
     [MethodImpl(MethodImplOptions.AggressiveInlining)]

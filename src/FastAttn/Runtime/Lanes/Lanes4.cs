@@ -105,12 +105,21 @@ internal readonly struct Lanes4(VecF vector) : ILanes<Lanes4>
 
     /// <inheritdoc/>
     [MethodImpl(MethodImplOptions.AggressiveInlining)]
-    public static unsafe void LoadNibbles(byte* bytes, int element, Lanes4 scale, Lanes4 min, out Lanes4 first, out Lanes4 second)
+    public static unsafe void LoadNibbles(byte* bytes, int element, out Lanes4 first, out Lanes4 second)
     {
         int shift = element / 16 * 4;
         byte* own = bytes + element % 16;
-        first = MultiplyAdd(new(Vec.ConvertToSingle((Bytes(own) >>> shift) & Vec.Create(15))), scale, min);
-        second = MultiplyAdd(new(Vec.ConvertToSingle((Bytes(own + 4) >>> shift) & Vec.Create(15))), scale, min);
+        first = new(Vec.ConvertToSingle((Bytes(own) >>> shift) & Vec.Create(15)));
+        second = new(Vec.ConvertToSingle((Bytes(own + 4) >>> shift) & Vec.Create(15)));
+    }
+
+    /// <inheritdoc/>
+    [MethodImpl(MethodImplOptions.AggressiveInlining)]
+    public static unsafe void LoadNibbles(byte* bytes, int element, Lanes4 scale, Lanes4 min, out Lanes4 first, out Lanes4 second)
+    {
+        LoadNibbles(bytes, element, out Lanes4 x, out Lanes4 y);
+        first = MultiplyAdd(x, scale, min);
+        second = MultiplyAdd(y, scale, min);
     }
 
     /// <inheritdoc/>

@@ -103,11 +103,20 @@ internal readonly struct Lanes8(VecF vector) : ILanes<Lanes8>
 
     /// <inheritdoc/>
     [MethodImpl(MethodImplOptions.AggressiveInlining)]
-    public static unsafe void LoadNibbles(byte* bytes, int element, Lanes8 scale, Lanes8 min, out Lanes8 first, out Lanes8 second)
+    public static unsafe void LoadNibbles(byte* bytes, int element, out Lanes8 first, out Lanes8 second)
     {
         int shift = element / 16 * 4;
-        first = MultiplyAdd(new(Vec.ConvertToSingle((Avx2.ConvertToVector256Int32(bytes) >>> shift) & Vec.Create(15))), scale, min);
-        second = MultiplyAdd(new(Vec.ConvertToSingle((Avx2.ConvertToVector256Int32(bytes + 8) >>> shift) & Vec.Create(15))), scale, min);
+        first = new(Vec.ConvertToSingle((Avx2.ConvertToVector256Int32(bytes) >>> shift) & Vec.Create(15)));
+        second = new(Vec.ConvertToSingle((Avx2.ConvertToVector256Int32(bytes + 8) >>> shift) & Vec.Create(15)));
+    }
+
+    /// <inheritdoc/>
+    [MethodImpl(MethodImplOptions.AggressiveInlining)]
+    public static unsafe void LoadNibbles(byte* bytes, int element, Lanes8 scale, Lanes8 min, out Lanes8 first, out Lanes8 second)
+    {
+        LoadNibbles(bytes, element, out Lanes8 x, out Lanes8 y);
+        first = MultiplyAdd(x, scale, min);
+        second = MultiplyAdd(y, scale, min);
     }
 
     /// <inheritdoc/>
