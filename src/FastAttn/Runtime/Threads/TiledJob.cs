@@ -191,7 +191,10 @@ internal sealed class TiledJob<TWork> : SharedItem
             {
                 int range = (own + i) % _threads;
                 long end = FirstTile(range + 1);
-                for (long tile; (tile = Interlocked.Increment(ref _next[range * CounterStride]) - 1) < end;)
+
+                // Reading first: many threads that find the others' ranges done would else take the counters' cache lines from each other.
+                ref long next = ref _next[range * CounterStride];
+                for (long tile; Volatile.Read(ref next) < end && (tile = Interlocked.Increment(ref next) - 1) < end;)
                 {
                     if (_cancellation.IsCancellationRequested)
                     {
