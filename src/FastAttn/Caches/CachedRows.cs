@@ -78,11 +78,18 @@ internal sealed class CachedRows
             throw new ArgumentOutOfRangeException(name, dim, $"The dimension must be 1 to {ScaledDotProductAttention.MaxDim}.");
     }
 
-    /// <summary>How many rows spans hold, of their elements or, in groups, of bytes, and arrays of floats, with a scale for each row.</summary>
+    /// <summary>
+    /// How many rows a cache has at most: an attention counts their elements, and a span of groups their bytes, in an <see cref="int"/>, and an array of floats holds all of them with a
+    /// scale for each row.
+    /// </summary>
     /// <param name="element">What elements are kept as.</param>
     /// <param name="dim">d.</param>
-    public static long MaxRows(AttentionElement element, int dim) =>
-        Array.MaxLength / (AttentionInput.IsInGroups(element) ? AttentionInput.BytesOf(element, dim) : Math.Max(dim, element == AttentionElement.Int8 ? 2 : 1));
+    public static long MaxRows(AttentionElement element, int dim)
+    {
+        // Rows of one byte take less memory than their scales.
+        long unitsOfRow = AttentionInput.IsInGroups(element) ? AttentionInput.BytesOf(element, dim) : Math.Max(dim, element == AttentionElement.Int8 ? 2 : 1);
+        return Math.Min(Array.MaxLength / unitsOfRow, int.MaxValue / dim);
+    }
 
     /// <summary>All rows, the pages where other inputs have sequences.</summary>
     public AttentionInput Input(ref byte memory)

@@ -45,7 +45,7 @@ public sealed class KeyValuePagePool : IDisposable
     /// <param name="headDim">Head dimension d_k, 1 to <see cref="ScaledDotProductAttention.MaxDim"/>.</param>
     /// <param name="valueDim">Value dimension d_v, 1 to <see cref="ScaledDotProductAttention.MaxDim"/>; <paramref name="headDim"/> where null.</param>
     /// <param name="keyElement">
-    /// What keys are kept as. <see cref="AttentionElement.Int8Group32"/> and <see cref="AttentionElement.Int4Group32"/> need a dimension that is a multiple of 32.
+    /// What keys are kept as: any type but <see cref="AttentionElement.Int4"/>. <see cref="AttentionElement.Int8Group32"/> and <see cref="AttentionElement.Int4Group32"/> need a dimension that is a multiple of 32.
     /// </param>
     /// <param name="valueElement">What values are kept as, likewise.</param>
     /// <param name="keyScales">
@@ -54,8 +54,8 @@ public sealed class KeyValuePagePool : IDisposable
     /// </param>
     /// <param name="valueScales">[H_kv, d_v], likewise for values.</param>
     /// <exception cref="ArgumentException">
-    /// A number is outside its range, a dimension is no multiple of 32 where it must be, scales do not fit, or keys or values would be more than 2³¹ − 1 elements or, in
-    /// groups, bytes.
+    /// A number is outside its range, a dimension is no multiple of 32 where it must be, scales do not fit, or keys or values would be more than an attention takes: about 2³¹
+    /// elements or, in groups, bytes.
     /// </exception>
     /// <exception cref="OutOfMemoryException">There is not as much memory.</exception>
     public KeyValuePagePool(
@@ -187,13 +187,9 @@ public sealed class KeyValuePagePool : IDisposable
 
     private static void CheckSize(int pageCount, int pageSize, int heads, int dim, AttentionElement element)
     {
-        Int128 elements = (Int128)pageCount * heads * pageSize * dim;
-        if (elements > int.MaxValue)
-            throw new ArgumentOutOfRangeException(nameof(pageCount), pageCount, $"Pages {pageCount} × key-value heads {heads} × page size {pageSize} × dimension {dim} are {elements} elements; a pool has {int.MaxValue} at most.");
-
-        // A span holds groups as bytes.
-        if (AttentionInput.IsInGroups(element) && AttentionInput.BytesOf(element, (long)elements) is > int.MaxValue and var bytes)
-            throw new ArgumentOutOfRangeException(nameof(pageCount), pageCount, $"Pages {pageCount} × key-value heads {heads} × page size {pageSize} × dimension {dim} are {bytes} bytes of groups; a pool has {int.MaxValue} at most.");
+        Int128 rows = (Int128)pageCount * heads * pageSize;
+        if (rows > CachedRows.MaxRows(element, dim))
+            throw new ArgumentOutOfRangeException(nameof(pageCount), pageCount, $"Pages {pageCount} × key-value heads {heads} × page size {pageSize} are {rows} rows; of dimension {dim} as {element} a pool has {CachedRows.MaxRows(element, dim)} at most.");
     }
 
     /// <summary>The index of a row among all rows of the pool, the same for keys and for values.</summary>

@@ -248,6 +248,11 @@ public static class PagedLayerTests
         // 2³¹ elements; bytes, where groups have them.
         Assert.Throws<ArgumentOutOfRangeException>("capacity", static () => new KeyValueCache(1, 1 << 21, 1, 1024));
         Assert.Throws<ArgumentOutOfRangeException>("capacity", static () => new KeyValueCache(1, (1 << 21) - 2, 1, 1024, keyElement: AttentionElement.Int8Group32));
+
+        // Groups of 4-bit integers have fewer bytes than elements. A cache without sequences takes no memory.
+        AttentionElement groups = AttentionElement.Int4Group32;
+        Assert.Equal((1 << 26) - 1, new KeyValueCache(0, (1 << 26) - 1, 1, 32, keyElement: groups, valueElement: groups).Capacity);
+        Assert.Throws<ArgumentOutOfRangeException>("capacity", () => new KeyValueCache(0, 1 << 26, 1, 32, keyElement: groups, valueElement: groups));
     }
 
     private static KeyValuePagePool Pool(MultiHeadAttention layer, int pageCount) =>
