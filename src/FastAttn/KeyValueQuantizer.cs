@@ -189,9 +189,6 @@ public static class KeyValueQuantizer
         }
     }
 
-    /// <summary>Whether a type is one of integers, which take no NaN and ±∞.</summary>
-    internal static bool IsInteger(AttentionElement element) => element == AttentionElement.Int8 || AttentionInput.AreReadTogether(element);
-
     /// <summary>Why numbers cannot be kept as elements of a type; null where they can.</summary>
     /// <param name="rows">The numbers, whole groups of them where the type has groups.</param>
     /// <param name="element">The type.</param>
