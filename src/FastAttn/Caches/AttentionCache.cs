@@ -5,7 +5,7 @@ namespace FastAttn;
 
 /// <summary>
 /// The keys and values of a batch of sequences that a <see cref="MultiHeadAttention"/> layer keeps between calls: in one piece for each sequence
-/// (<see cref="KeyValueCache"/>), or in pages (<see cref="PagedBatch"/>). Both keep any element type, and work without a layer, too.
+/// (<see cref="KeyValueCache"/>), or in pages (<see cref="PagedBatch"/>). Both keep any element type but <see cref="AttentionElement.Int4"/>, and work without a layer, too.
 /// </summary>
 public abstract class AttentionCache
 {

@@ -49,7 +49,7 @@ public sealed class KeyValueCache : AttentionCache
     /// <param name="valueDim">Value dimension d_v, 1 to <see cref="ScaledDotProductAttention.MaxDim"/>; <paramref name="headDim"/> where null.</param>
     /// <param name="canGrow">Whether a full cache becomes larger, which allocates; else appending to it is an error.</param>
     /// <param name="keyElement">
-    /// What keys are kept as. <see cref="AttentionElement.Int8Group32"/> and <see cref="AttentionElement.Int4Group32"/> need a dimension that is a multiple of 32.
+    /// What keys are kept as: any type but <see cref="AttentionElement.Int4"/>. <see cref="AttentionElement.Int8Group32"/> and <see cref="AttentionElement.Int4Group32"/> need a dimension that is a multiple of 32.
     /// </param>
     /// <param name="valueElement">What values are kept as, likewise.</param>
     /// <exception cref="ArgumentException">A number is outside its range, a dimension is no multiple of 32 where it must be, or the cache would be larger than a span can be.</exception>
