@@ -131,7 +131,7 @@ public sealed class MultiHeadAttention
     /// <param name="capacity">Tokens of each sequence that there is room for, at least 0.</param>
     /// <param name="canGrow">Whether a full cache becomes larger, which allocates; else appending to it is an error.</param>
     /// <param name="keyElement">
-    /// What keys are kept as: rounded once they are projected, normalised and turned. <see cref="AttentionElement.Int8Group32"/> and
+    /// What keys are kept as, rounded once they are projected, normalised and turned: any type but <see cref="AttentionElement.Int4"/>. <see cref="AttentionElement.Int8Group32"/> and
     /// <see cref="AttentionElement.Int4Group32"/> need a dimension that is a multiple of 32.
     /// </param>
     /// <param name="valueElement">What values are kept as, likewise.</param>
@@ -263,9 +263,9 @@ public sealed class MultiHeadAttention
     /// [B + 1]: for each sequence its first token and at last the end T, as <see cref="AttentionOptions.KeyStarts"/>, where sequences follow each other without
     /// padding: key and value are then [T, input] and positions [A, T]. Empty where they are padded. Excludes <paramref name="keyLengths"/>.
     /// </param>
-    /// <param name="execution">How it runs: threads and cancellation, of the projections too.</param>
     /// <param name="keyElement">What keys are kept as, as in <see cref="CreateCache"/>.</param>
     /// <param name="valueElement">What values are kept as, likewise.</param>
+    /// <param name="execution">How it runs: threads and cancellation, of the projections too.</param>
     /// <returns>The projected keys and values.</returns>
     /// <exception cref="ArgumentException">A length or size does not fit, or a number cannot become an integer; the parameter is named.</exception>
     /// <exception cref="OperationCanceledException">Cancelled.</exception>
@@ -277,9 +277,9 @@ public sealed class MultiHeadAttention
         ReadOnlySpan<int> keyLengths = default,
         ReadOnlySpan<int> positions = default,
         ReadOnlySpan<int> keyStarts = default,
-        AttentionExecution execution = default,
         AttentionElement keyElement = AttentionElement.Float32,
-        AttentionElement valueElement = AttentionElement.Float32)
+        AttentionElement valueElement = AttentionElement.Float32,
+        AttentionExecution execution = default)
     {
         BatchTokens tokens = keyStarts.IsEmpty
             ? LayerValidation.CheckTokens(_sizes, batch, length, nameof(length), execution) with { Lengths = keyLengths }
