@@ -15,6 +15,9 @@ public abstract class AttentionCache
     private protected AttentionCache(int keyValueHeads, int headDim, int valueDim, AttentionElement keyElement, AttentionElement valueElement) =>
         (KeyValueHeads, HeadDim, ValueDim, KeyElement, ValueElement) = (keyValueHeads, headDim, valueDim, keyElement, valueElement);
 
+    /// <summary>Sequences B.</summary>
+    public abstract int Batch { get; }
+
     /// <summary>Key-value heads H_kv.</summary>
     public int KeyValueHeads { get; }
 
@@ -32,9 +35,6 @@ public abstract class AttentionCache
 
     /// <summary>Tokens of the longest sequence: the key length L_k that masks and biases of an attention refer to.</summary>
     public abstract int MaxLength { get; }
-
-    /// <summary>B.</summary>
-    internal abstract int Sequences { get; }
 
     /// <summary>[B]: the index of the first token that each sequence gets by the append that is under way.</summary>
     internal abstract ReadOnlySpan<int> Starts { get; }

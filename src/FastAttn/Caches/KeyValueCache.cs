@@ -83,8 +83,8 @@ public sealed class KeyValueCache : AttentionCache
         (_values, _valueMemory) = Allocate(ValueElement, ValueDim, capacity);
     }
 
-    /// <summary>Sequences.</summary>
-    public int Batch { get; }
+    /// <inheritdoc/>
+    public override int Batch { get; }
 
     /// <summary>Tokens of each sequence that there is room for.</summary>
     public int Capacity { get; private set; }
@@ -106,9 +106,6 @@ public sealed class KeyValueCache : AttentionCache
 
     /// <summary>All values, [B, H_kv, capacity, d_v], likewise.</summary>
     public AttentionInput Values => _values.Input(ref First(_valueMemory));
-
-    /// <inheritdoc/>
-    internal override int Sequences => Batch;
 
     /// <inheritdoc/>
     internal override ReadOnlySpan<int> Starts => _starts;

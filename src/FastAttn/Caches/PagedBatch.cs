@@ -47,6 +47,9 @@ public sealed class PagedBatch : AttentionCache
     /// <summary>B: the sequences, in the order of queries and outputs.</summary>
     public int Count => _sequences.Count;
 
+    /// <summary>The same: <see cref="Count"/>.</summary>
+    public override int Batch => Count;
+
     /// <summary>Tokens of the longest sequence: the key length L_k that masks and biases of an attention refer to. Tokens that a window has left behind count.</summary>
     public override int MaxLength
     {
@@ -78,9 +81,6 @@ public sealed class PagedBatch : AttentionCache
     /// <para>The batch keeps memory for the state of the shared pages: at most as many floats as queries, outputs and three log-sum-exps have, and as outputs once more where these are of 16 bits.</para>
     /// </remarks>
     public bool SharesPrefix { get; set; }
-
-    /// <inheritdoc/>
-    internal override int Sequences => Count;
 
     /// <inheritdoc/>
     internal override ReadOnlySpan<int> Starts => _starts.AsSpan(0, Count);

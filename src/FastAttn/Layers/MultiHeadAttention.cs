@@ -322,7 +322,7 @@ public sealed class MultiHeadAttention
         LayerValidation.CheckCache(_sizes, memory, nameof(memory));
         if (!options.KeyLengths.IsEmpty || !options.KeyStarts.IsEmpty)
             throw new ArgumentException("The memory has key lengths of its own; KeyLengths and KeyStarts must not be given.", nameof(options));
-        BatchTokens queries = Queries(memory.Sequences, queryLength, nameof(queryLength), options, execution);
+        BatchTokens queries = Queries(memory.Batch, queryLength, nameof(queryLength), options, execution);
         LayerValidation.CheckRows(nameof(query), query.Length, queries, _sizes.QueryInput);
         LayerValidation.CheckRows(nameof(output), output.Length, queries, _sizes.Model);
         LayerValidation.CheckPositions(_options.Rotary, nameof(positions), positions, queries);
@@ -330,11 +330,11 @@ public sealed class MultiHeadAttention
         ReadOnlySpan<float> written = Written(output, queries);
         CheckOptions(options with { HasCachedKeys = true }, queries, keyLength, positions, written);
         memory.CheckQueries(_options.Complete(options), queries, areAppended: false);
-        LayerValidation.CheckWeights(nameof(attentionWeights), attentionWeights, memory.Sequences, _sizes.Heads, queryLength, keyLength, query, default, default, written, options);
+        LayerValidation.CheckWeights(nameof(attentionWeights), attentionWeights, memory.Batch, _sizes.Heads, queryLength, keyLength, query, default, default, written, options);
         Run(
             new()
             {
-                Query = query, Output = output, AttentionWeights = attentionWeights, QueryPositions = positions, Batch = memory.Sequences, Queries = queries, Cache = memory,
+                Query = query, Output = output, AttentionWeights = attentionWeights, QueryPositions = positions, Batch = memory.Batch, Queries = queries, Cache = memory,
                 Execution = execution,
             },
             options);
@@ -391,23 +391,23 @@ public sealed class MultiHeadAttention
         LayerValidation.CheckCache(_sizes, cache, nameof(cache));
         if (!options.KeyLengths.IsEmpty || !options.KeyStarts.IsEmpty || !options.PositionOffsets.IsEmpty || options.PositionOffset is not null)
             throw new ArgumentException("The cache has key lengths and position offsets of its own; KeyLengths, KeyStarts, PositionOffset and PositionOffsets must not be given.", nameof(options));
-        BatchTokens tokens = Queries(cache.Sequences, length, nameof(length), options, execution);
+        BatchTokens tokens = Queries(cache.Batch, length, nameof(length), options, execution);
         LayerValidation.CheckOneInput(_sizes, nameof(input));
         LayerValidation.CheckRows(nameof(input), input.Length, tokens, _sizes.QueryInput);
         LayerValidation.CheckRows(nameof(output), output.Length, tokens, _sizes.Model);
         LayerValidation.CheckCausal(_options, options, nameof(cache));
-        LayerValidation.CheckLengths(nameof(options), options.QueryLengths, cache.Sequences, length);
+        LayerValidation.CheckLengths(nameof(options), options.QueryLengths, cache.Batch, length);
         LayerValidation.CheckPositions(_options.Rotary, nameof(positions), positions, tokens);
         int keyLength = cache.LengthAfter(tokens);
         ReadOnlySpan<float> written = Written(output, tokens);
         CheckOptions(options with { HasCachedKeys = true }, tokens, keyLength, positions, written);
         cache.CheckQueries(_options.Complete(options), tokens, areAppended: true);
-        LayerValidation.CheckWeights(nameof(attentionWeights), attentionWeights, cache.Sequences, _sizes.Heads, length, keyLength, input, default, default, written, options);
+        LayerValidation.CheckWeights(nameof(attentionWeights), attentionWeights, cache.Batch, _sizes.Heads, length, keyLength, input, default, default, written, options);
         Run(
             new()
             {
                 Query = input, Key = input, Value = input, Output = output, AttentionWeights = attentionWeights, QueryPositions = positions, KeyPositions = positions,
-                Batch = cache.Sequences, Queries = tokens, Keys = tokens, Cache = cache, Appends = true, IsSelf = true, KeyName = nameof(input), ValueName = nameof(input),
+                Batch = cache.Batch, Queries = tokens, Keys = tokens, Cache = cache, Appends = true, IsSelf = true, KeyName = nameof(input), ValueName = nameof(input),
                 Execution = execution,
             },
             options);
