@@ -43,8 +43,16 @@ public abstract class AttentionCache
     internal abstract ReadOnlySpan<int> Positions { get; }
 
     /// <summary>The tokens of the longest sequence after an append.</summary>
+    /// <param name="tokens">What is to be appended.</param>
+    /// <param name="name">The parameter that says how many tokens.</param>
+    /// <exception cref="ArgumentOutOfRangeException">A position would not be an <see cref="int"/>.</exception>
     /// <exception cref="InvalidOperationException">A cache of one piece has no room for them.</exception>
-    internal abstract int LengthAfter(in BatchTokens tokens);
+    internal abstract int LengthAfter(in BatchTokens tokens, string name);
+
+    /// <summary>Refuses a length that no attention over all sequences takes.</summary>
+    /// <param name="length">Tokens of the longest sequence.</param>
+    /// <param name="name">The parameter that has the cache.</param>
+    internal abstract void CheckLength(int length, string name);
 
     /// <summary>Refuses queries that would see what is not there any more.</summary>
     /// <param name="options">What the attention computes, checked.</param>

@@ -342,13 +342,19 @@ public sealed class KeyValueCache : AttentionCache
     }
 
     /// <inheritdoc/>
-    internal override int LengthAfter(in BatchTokens tokens)
+    internal override int LengthAfter(in BatchTokens tokens, string name)
     {
         long longest = 0;
         for (int b = 0; b < Batch; b++)
             longest = Math.Max(longest, (long)_lengths[b] + tokens.LengthOf(b));
         CheckRoom(longest);
         return (int)longest;
+    }
+
+    /// <inheritdoc/>
+    internal override void CheckLength(int length, string name)
+    {
+        // A span holds all keys, however long.
     }
 
     /// <inheritdoc/>
@@ -361,7 +367,7 @@ public sealed class KeyValueCache : AttentionCache
     internal override void Begin(in BatchTokens tokens)
     {
         base.Begin(tokens);
-        MakeRoom(LengthAfter(tokens));
+        MakeRoom(LengthAfter(tokens, nameof(tokens)));
         for (int b = 0; b < Batch; b++)
         {
             _starts[b] = _lengths[b];

@@ -63,7 +63,16 @@ internal sealed class PageReferences
             _gate.Exit();
         }
 
-        throw new InvalidOperationException($"The pool has too few free pages: the append needs {needed}, and {free} of {_references.Length} are free.");
+        throw TooFew(needed, free);
+    }
+
+    /// <summary>Throws where fewer pages are free than an append needs. Other threads may change that at any time.</summary>
+    /// <exception cref="InvalidOperationException">Fewer are free.</exception>
+    public void CheckFree(long needed)
+    {
+        int free = Free;
+        if (needed > free)
+            throw TooFew(needed, free);
     }
 
     /// <summary>Counts one more sequence for each of some pages, which sequences have already.</summary>
@@ -104,4 +113,7 @@ internal sealed class PageReferences
             _gate.Exit();
         }
     }
+
+    private InvalidOperationException TooFew(long needed, int free) =>
+        new($"The pool has too few free pages: the append needs {needed}, and {free} of {_references.Length} are free.");
 }

@@ -241,16 +241,24 @@ public sealed class PagedBatch : AttentionCache
     }
 
     /// <inheritdoc/>
-    internal override int LengthAfter(in BatchTokens tokens)
+    internal override int LengthAfter(in BatchTokens tokens, string name)
     {
         int longest = 0;
         for (int b = 0; b < Count; b++)
         {
-            _sequences[b].CheckTokens(tokens.LengthOf(b));
+            _sequences[b].CheckTokens(tokens.LengthOf(b), name);
             longest = Math.Max(longest, _sequences[b].Length + tokens.LengthOf(b));
         }
 
         return longest;
+    }
+
+    /// <inheritdoc/>
+    internal override void CheckLength(int length, string name)
+    {
+        // A prefix that is read apart makes the table shorter, by how much the attention finds out.
+        if (!SharesPrefix)
+            _ = TableSize(WidthOf(length), name);
     }
 
     /// <inheritdoc/>
@@ -273,9 +281,15 @@ public sealed class PagedBatch : AttentionCache
         MakeRoom(ref _positions, Count);
         Pool.Hold();
         bool isDone = false;
+        _begun = 0;
         try
         {
-            for (_begun = 0; _begun < Count; _begun++)
+            // So that an error says what all sequences need. Other threads may take pages after that; then it says what the sequence needs that found too few.
+            long needed = 0;
+            for (int b = 0; b < Count; b++)
+                needed += _sequences[b].PagesNeeded(tokens.LengthOf(b));
+            Pool.References.CheckFree(needed);
+            for (; _begun < Count; _begun++)
             {
                 PagedSequence sequence = _sequences[_begun];
                 (_starts[_begun], _positions[_begun]) = (sequence.Length, sequence.NextPosition);
@@ -456,10 +470,13 @@ public sealed class PagedBatch : AttentionCache
         return max;
     }
 
+    /// <summary>How many pages a sequence has in the table where the longest one has so many keys.</summary>
+    private int WidthOf(int keys) => Math.Max(1, (int)(((long)keys + Pool.PageSize - 1) / Pool.PageSize));
+
     /// <summary>Fills the table with the pages after a prefix; returns how many a sequence has at most, at least 1.</summary>
     private int FillTable(int prefixPages, int keys)
     {
-        int width = Math.Max(1, (int)(((long)keys + Pool.PageSize - 1) / Pool.PageSize));
+        int width = WidthOf(keys);
         MakeRoom(ref _table, TableSize(width, "this"));
         for (int b = 0; b < Count; b++)
         {

@@ -430,11 +430,14 @@ public sealed class PagedSequence : IDisposable
     private int WrittenPage(int tokens) => tokens > 0 && _length % Pool.PageSize != 0 ? _pages[_count - 1] : -1;
 
     /// <summary>Throws where tokens cannot be appended, however many pages are free.</summary>
-    internal void CheckTokens(int tokens)
+    /// <param name="tokens">How many.</param>
+    /// <param name="name">The parameter that says so.</param>
+    [SuppressMessage("Usage", "MA0015:Specify the parameter name in ArgumentException", Justification = "The name is that of the public method's parameter.")]
+    internal void CheckTokens(int tokens, string name = "tokens")
     {
         ThrowIfDisposed();
         if (tokens < 0 || tokens > int.MaxValue - NextPosition)
-            throw new ArgumentOutOfRangeException(nameof(tokens), tokens, $"Must be 0 to {int.MaxValue - NextPosition}, since a position is an int and the next one is {NextPosition}.");
+            throw new ArgumentOutOfRangeException(name, tokens, $"Must be 0 to {int.MaxValue - NextPosition}, since a position is an int and the next one is {NextPosition}.");
     }
 
     /// <summary>Refuses what cannot become the pool's integers. Keys that are turned are checked when they are written, since turning may make them infinite.</summary>

@@ -327,6 +327,7 @@ public sealed class MultiHeadAttention
         LayerValidation.CheckRows(nameof(output), output.Length, queries, _sizes.Model);
         LayerValidation.CheckPositions(_options.Rotary, nameof(positions), positions, queries);
         int keyLength = memory.MaxLength;
+        memory.CheckLength(keyLength, nameof(memory));
         ReadOnlySpan<float> written = Written(output, queries);
         CheckOptions(options with { HasCachedKeys = true }, queries, keyLength, positions, written);
         memory.CheckQueries(_options.Complete(options), queries, areAppended: false);
@@ -398,7 +399,8 @@ public sealed class MultiHeadAttention
         LayerValidation.CheckCausal(_options, options, nameof(cache));
         LayerValidation.CheckLengths(nameof(options), options.QueryLengths, cache.Batch, length);
         LayerValidation.CheckPositions(_options.Rotary, nameof(positions), positions, tokens);
-        int keyLength = cache.LengthAfter(tokens);
+        int keyLength = cache.LengthAfter(tokens, options.QueryStarts.IsEmpty && options.QueryLengths.IsEmpty ? nameof(length) : nameof(options));
+        cache.CheckLength(keyLength, nameof(cache));
         ReadOnlySpan<float> written = Written(output, tokens);
         CheckOptions(options with { HasCachedKeys = true }, tokens, keyLength, positions, written);
         cache.CheckQueries(_options.Complete(options), tokens, areAppended: true);

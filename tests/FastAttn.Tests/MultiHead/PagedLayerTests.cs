@@ -185,9 +185,9 @@ public static class PagedLayerTests
         Refused<ArgumentException>("options", () => layer.Forward(input, output, paged, 10, new() { KeyPages = new([0, 1], PageSize) }));
         Refused<ArgumentException>("input", () => layer.Forward(input, output, paged, 21));
 
-        // The first sequence has the pages that it needs, the second one not.
+        // The first sequence has the page that it needs, the second one not two more.
         InvalidOperationException full = Assert.Throws<InvalidOperationException>(() => layer.Forward(input, output, paged, 38, new() { QueryStarts = [0, 10, 40] }));
-        Assert.Contains("needs 2, and 1 of 4 are free", full.Message, StringComparison.Ordinal);
+        Assert.Contains("needs 3, and 2 of 4 are free", full.Message, StringComparison.Ordinal);
         IsUntouched();
 
         // Integers take no NaN: that of one token makes all its keys and values NaN.
@@ -226,6 +226,35 @@ public static class PagedLayerTests
         {
             Assert.Equal((10, 10, 2), (paged[0].Length, paged[1].Length, pool.FreePages));
             Assert.Equal(pages, (int[])[.. paged[0].Pages, .. paged[1].Pages]);
+            Assert.All(output, static x => Assert.True(Canary.Is(x)));
+        }
+    }
+
+    [Fact]
+    public static void Lengths_that_no_attention_takes_are_refused_by_the_names_of_the_call()
+    {
+        MultiHeadAttention layer = new Layer(Causal).Build();
+        using KeyValuePagePool pool = Pool(layer, pageCount: 1);
+        float[] input = Tokens.Normal(17 * Dim), output = new float[input.Length];
+        Array.Fill(output, Canary.Value);
+
+        // The next position is 2³¹ − 4, as after a text of which little is left.
+        PagedBatch late = Batch(pool, 1);
+        late[0].Replace([], [], evictedPages: 0, length: 0, gap: int.MaxValue - 3);
+        Refused("length", () => layer.Forward(input, output, late, 4));
+        Refused("options", () => layer.Forward(input, output, late, 5, new() { QueryLengths = [4] }));
+        Refused("options", () => layer.Forward(input, output, late, 5, new() { QueryStarts = [0, 4] }));
+
+        // 2²⁷ pages for each of 17 sequences.
+        PagedBatch wide = Batch(pool, 17);
+        wide[0].Replace([], [], evictedPages: 0, length: int.MaxValue - 20, gap: 0);
+        Refused("cache", () => layer.Forward(input, output, wide, 1));
+        Refused("memory", () => layer.Attend(input, wide, output, 1));
+        Assert.Equal(1, pool.FreePages);
+
+        void Refused(string parameter, Action call)
+        {
+            Assert.Equal(parameter, Assert.ThrowsAny<ArgumentException>(call).ParamName);
             Assert.All(output, static x => Assert.True(Canary.Is(x)));
         }
     }
