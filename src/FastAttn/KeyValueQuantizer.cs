@@ -58,12 +58,7 @@ public static class KeyValueQuantizer
         CheckLength(nameof(elements), elements.Length, rows.Length);
         CheckLength(nameof(scales), scales.Length, count);
         for (int row = 0; row < count; row++)
-        {
-            ReadOnlySpan<float> x = rows.Slice(row * dim, dim);
-            float scale = ScaleOf(MaxAbsolute(x));
-            scales[row] = scale;
-            ToIntegers(x, new(in scale), elements.Slice(row * dim, dim));
-        }
+            scales[row] = QuantizeRow(rows.Slice(row * dim, dim), elements.Slice(row * dim, dim));
     }
 
     /// <summary>Finds the scales with which <see cref="QuantizePerChannel"/> clips no number of these rows: for each column <c>max|x| / 127</c>.</summary>
@@ -103,7 +98,7 @@ public static class KeyValueQuantizer
         CheckScales(scales, nameof(scales));
         int dim = scales.Length;
         for (int row = 0; row < count; row++)
-            ToIntegers(rows.Slice(row * dim, dim), scales, elements.Slice(row * dim, dim));
+            QuantizeRow(rows.Slice(row * dim, dim), scales, elements.Slice(row * dim, dim));
     }
 
     /// <summary>
@@ -123,10 +118,14 @@ public static class KeyValueQuantizer
             throw new ArgumentOutOfRangeException(nameof(element), element, "Must be Int8Group32 or Int4Group32: elements of other types are not in groups.");
         int count = CheckRows(rows, Group, nameof(rows)), bytes = (int)AttentionInput.BytesOf(element, Group);
         CheckLength(nameof(groups), groups.Length, (long)count * bytes);
-        if (WhyGroupRefused(rows, element) is { } reason)
-            throw new ArgumentException(reason, nameof(rows));
         for (int i = 0; i < count; i++)
-            QuantizeGroup(rows.Slice(i * Group, Group), element, groups.Slice(i * bytes, bytes));
+        {
+            (Half scale, Half min) = ScaleOf(rows.Slice(i * Group, Group), element);
+            if (WhyGroupRefused(i, scale, min) is { } reason)
+                throw new ArgumentException(reason, nameof(rows));
+        }
+
+        QuantizeRow(rows, element, groups);
     }
 
     /// <summary>
@@ -189,15 +188,66 @@ public static class KeyValueQuantizer
         }
     }
 
-    /// <summary>Why numbers cannot be kept as elements of a type; null where they can.</summary>
-    /// <param name="rows">The numbers, whole groups of them where the type has groups.</param>
-    /// <param name="element">The type.</param>
-    internal static string? WhyRefused(ReadOnlySpan<float> rows, AttentionElement element) => element switch
+    /// <summary>Rounds a row to half precision or bfloat16.</summary>
+    /// <param name="row">The floats.</param>
+    /// <param name="element">Which.</param>
+    /// <param name="destination">Written: two bytes for each.</param>
+    internal static void Round(ReadOnlySpan<float> row, AttentionElement element, Span<byte> destination) => RowRounding.Round(row, element, destination);
+
+    /// <summary>Why numbers cannot become integers; null where all are finite.</summary>
+    internal static string? WhyRefused(ReadOnlySpan<float> rows)
     {
-        AttentionElement.Int8 => WhyNumberRefused(rows),
-        AttentionElement.Int8Group32 or AttentionElement.Int4Group32 => WhyNumberRefused(rows) ?? WhyGroupRefused(rows, element),
-        _ => null,
-    };
+        int i = 0;
+        for (; i + Vector<float>.Count <= rows.Length && Vector.EqualsAll(new Vector<float>(rows[i..]) * Vector<float>.Zero, Vector<float>.Zero); i += Vector<float>.Count)
+        {
+            // ±∞ and NaN times 0 are NaN.
+        }
+
+        for (; i < rows.Length; i++)
+        {
+            if (!float.IsFinite(rows[i]))
+                return $"Has {rows[i]}; numbers that become integers must be finite.";
+        }
+
+        return null;
+    }
+
+    /// <summary>Quantizes a row of finite numbers to 8 bits; returns its scale.</summary>
+    /// <param name="row">The numbers.</param>
+    /// <param name="elements">Written: as many.</param>
+    internal static float QuantizeRow(ReadOnlySpan<float> row, Span<sbyte> elements)
+    {
+        float scale = ScaleOf(MaxAbsolute(row));
+        ToIntegers(row, new(in scale), elements);
+        return scale;
+    }
+
+    /// <summary>Quantizes a row of finite numbers to 8 bits with scales that have been checked.</summary>
+    /// <param name="row">The numbers.</param>
+    /// <param name="scales">A scale for each.</param>
+    /// <param name="elements">Written: as many.</param>
+    internal static void QuantizeRow(ReadOnlySpan<float> row, ReadOnlySpan<float> scales, Span<sbyte> elements) => ToIntegers(row, scales, elements);
+
+    /// <summary>Quantizes groups of finite numbers.</summary>
+    /// <param name="row">The numbers.</param>
+    /// <param name="element">Which groups.</param>
+    /// <param name="groups">Written: as many groups, up to one that is refused.</param>
+    /// <returns>Why a group is refused; null where all are written.</returns>
+    internal static string? QuantizeRow(ReadOnlySpan<float> row, AttentionElement element, Span<byte> groups)
+    {
+        const int Group = AttentionInput.GroupLength;
+        int bytes = (int)AttentionInput.BytesOf(element, Group);
+        for (int i = 0; i < row.Length / Group; i++)
+        {
+            ReadOnlySpan<float> x = row.Slice(i * Group, Group);
+            (Half scale, Half min) = ScaleOf(x, element);
+            if (WhyGroupRefused(i, scale, min) is { } reason)
+                return reason;
+            WriteGroup(x, element, scale, min, groups.Slice(i * bytes, bytes));
+        }
+
+        return null;
+    }
 
     /// <summary>Throws where a scale per channel is not finite or negative.</summary>
     internal static void CheckScales(ReadOnlySpan<float> scales, string name)
@@ -209,9 +259,8 @@ public static class KeyValueQuantizer
         }
     }
 
-    private static void QuantizeGroup(ReadOnlySpan<float> x, AttentionElement element, Span<byte> group)
+    private static void WriteGroup(ReadOnlySpan<float> x, AttentionElement element, Half scale, Half min, Span<byte> group)
     {
-        (Half scale, Half min) = ScaleOf(x, element);
         float d = (float)scale, m = (float)min;
         MemoryMarshal.Write(group, scale);
         group = group[sizeof(ushort)..];
@@ -325,40 +374,13 @@ public static class KeyValueQuantizer
             throw new ArgumentOutOfRangeException(name, dim, "A row has at least one number.");
         if (rows.Length % dim != 0)
             throw new ArgumentException($"Has {rows.Length} elements, which are not whole rows of {dim}.", nameof(rows));
-        if (WhyNumberRefused(rows) is { } reason)
+        if (WhyRefused(rows) is { } reason)
             throw new ArgumentException(reason, nameof(rows));
         return rows.Length / dim;
     }
 
-    private static string? WhyNumberRefused(ReadOnlySpan<float> rows)
-    {
-        int i = 0;
-        for (; i + Vector<float>.Count <= rows.Length && Vector.EqualsAll(new Vector<float>(rows[i..]) * Vector<float>.Zero, Vector<float>.Zero); i += Vector<float>.Count)
-        {
-            // ±∞ and NaN times 0 are NaN.
-        }
-
-        for (; i < rows.Length; i++)
-        {
-            if (!float.IsFinite(rows[i]))
-                return $"Has {rows[i]}; numbers that become integers must be finite.";
-        }
-
-        return null;
-    }
-
-    private static string? WhyGroupRefused(ReadOnlySpan<float> rows, AttentionElement element)
-    {
-        const int Group = AttentionInput.GroupLength;
-        for (int i = 0; i < rows.Length / Group; i++)
-        {
-            (Half scale, Half min) = ScaleOf(rows.Slice(i * Group, Group), element);
-            if (!Half.IsFinite(scale) || !Half.IsFinite(min))
-                return $"Group {i} has numbers whose scale or minimum is larger than all finite halves.";
-        }
-
-        return null;
-    }
+    private static string? WhyGroupRefused(int group, Half scale, Half min) =>
+        Half.IsFinite(scale) && Half.IsFinite(min) ? null : $"Group {group} has numbers whose scale or minimum is larger than all finite halves.";
 
     private static void CheckLength(string name, int length, long expected)
     {

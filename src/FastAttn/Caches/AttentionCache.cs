@@ -70,12 +70,12 @@ public abstract class AttentionCache
     /// <param name="sequence">The sequence.</param>
     /// <param name="token">The token's number in the append that is under way. Any number of threads may each write tokens of their own.</param>
     /// <param name="keys">[H_kv, d_k].</param>
-    internal void WriteKeys(int sequence, int token, ReadOnlySpan<float> keys)
+    /// <param name="rotary">Turns the keys before they are rounded; null where they stay as they are.</param>
+    /// <param name="turn">What the embedding has for the token's position.</param>
+    internal void WriteKeys(int sequence, int token, ReadOnlySpan<float> keys, RotaryEmbedding? rotary = null, ReadOnlySpan<float> turn = default)
     {
-        if (KeyValueQuantizer.WhyRefused(keys, KeyElement) is { } reason)
-            Volatile.Write(ref _whyKeysRefused, reason);
-        else
-            WriteAcceptedKeys(sequence, token, keys);
+        if (TryWriteKeys(sequence, token, keys, rotary, turn) is { } reason)
+            Interlocked.CompareExchange(ref _whyKeysRefused, $"Sequence {sequence}, token {token}, {reason}", null);
     }
 
     /// <summary>As <see cref="WriteKeys"/>, of values.</summary>
@@ -84,10 +84,8 @@ public abstract class AttentionCache
     /// <param name="values">[H_kv, d_v].</param>
     internal void WriteValues(int sequence, int token, ReadOnlySpan<float> values)
     {
-        if (KeyValueQuantizer.WhyRefused(values, ValueElement) is { } reason)
-            Volatile.Write(ref _whyValuesRefused, reason);
-        else
-            WriteAcceptedValues(sequence, token, values);
+        if (TryWriteValues(sequence, token, values) is { } reason)
+            Interlocked.CompareExchange(ref _whyValuesRefused, $"Sequence {sequence}, token {token}, {reason}", null);
     }
 
     /// <summary>Throws where keys or values of the append were refused.</summary>
@@ -96,9 +94,9 @@ public abstract class AttentionCache
     internal void ThrowIfRefused(string keyName, string valueName)
     {
         if (Volatile.Read(ref _whyKeysRefused) is { } keyReason)
-            throw new ArgumentException($"A key cannot be kept as {KeyElement}: {keyReason}", keyName);
+            throw CachedRows.Refusal("key", KeyElement, keyReason, keyName);
         if (Volatile.Read(ref _whyValuesRefused) is { } valueReason)
-            throw new ArgumentException($"A value cannot be kept as {ValueElement}: {valueReason}", valueName);
+            throw CachedRows.Refusal("value", ValueElement, valueReason, valueName);
     }
 
     /// <summary>Ends an append, now that all is written.</summary>
@@ -126,9 +124,9 @@ public abstract class AttentionCache
         in AttentionOptions options,
         AttentionExecution execution);
 
-    /// <summary>Rounds keys that the type takes.</summary>
-    private protected abstract void WriteAcceptedKeys(int sequence, int token, ReadOnlySpan<float> keys);
+    /// <summary>Rounds the keys of a token, as <see cref="CachedRows.Write"/> does.</summary>
+    private protected abstract string? TryWriteKeys(int sequence, int token, ReadOnlySpan<float> keys, RotaryEmbedding? rotary, ReadOnlySpan<float> turn);
 
-    /// <summary>Rounds values that the type takes.</summary>
-    private protected abstract void WriteAcceptedValues(int sequence, int token, ReadOnlySpan<float> values);
+    /// <summary>Rounds the values of a token, likewise.</summary>
+    private protected abstract string? TryWriteValues(int sequence, int token, ReadOnlySpan<float> values);
 }

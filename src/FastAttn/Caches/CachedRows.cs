@@ -107,36 +107,50 @@ internal sealed class CachedRows
         };
     }
 
-    /// <summary>Rounds a row of floats to what is kept, as <see cref="KeyValueQuantizer"/> does. All that is appended passes here.</summary>
+    /// <summary>The error of a key or value that cannot be kept. Its inner exception tells it from those of sizes.</summary>
+    /// <param name="row">What it is: "key" or "value".</param>
+    /// <param name="element">What it should have been kept as.</param>
+    /// <param name="reason">Which one it is and why, from <see cref="Write"/>.</param>
+    /// <param name="name">The parameter that it comes from.</param>
+    public static ArgumentException Refusal(string row, AttentionElement element, string reason, string name) =>
+        new($"A {row} cannot be kept as {element}. {reason}", name, new ArithmeticException(reason));
+
+    /// <summary>
+    /// Rounds the rows of a token to what is kept, as <see cref="KeyValueQuantizer"/> does. All that is appended passes here, and each number is checked here once. Any number of threads may
+    /// each write tokens of their own.
+    /// </summary>
     /// <param name="memory">The memory's first byte.</param>
-    /// <param name="row">The row's number.</param>
-    /// <param name="head">Its head.</param>
-    /// <param name="numbers">[d], of which <see cref="KeyValueQuantizer.WhyRefused"/> has nothing to say.</param>
-    public void Write(ref byte memory, long row, int head, ReadOnlySpan<float> numbers)
+    /// <param name="page">The page.</param>
+    /// <param name="token">The token's number in the page.</param>
+    /// <param name="numbers">[H_kv, d].</param>
+    /// <param name="rotary">Turns the rows before they are rounded; what is given is not written. Null where they stay as they are.</param>
+    /// <param name="turn">What the embedding has for the token's position.</param>
+    /// <returns>The head whose numbers cannot be kept, and why; then what has been written of the token is of no use. Null where all is written.</returns>
+    public string? Write(ref byte memory, int page, int token, ReadOnlySpan<float> numbers, RotaryEmbedding? rotary, ReadOnlySpan<float> turn)
     {
-        Span<byte> bytes = Rows(ref memory, row, 1);
-        switch (Element)
+        Span<float> turned = stackalloc float[rotary is null ? 0 : Dim];
+        for (int head = 0; head < _heads; head++)
         {
-            case AttentionElement.Float32:
-                numbers.CopyTo(MemoryMarshal.Cast<byte, float>(bytes));
-                break;
-            case AttentionElement.Float16:
-                KeyValueQuantizer.ConvertToHalf(numbers, MemoryMarshal.Cast<byte, Half>(bytes));
-                break;
-            case AttentionElement.BFloat16:
-                KeyValueQuantizer.ConvertToBFloat16(numbers, MemoryMarshal.Cast<byte, BFloat16>(bytes));
-                break;
-            case AttentionElement.Int8 when HasRowScales:
-                KeyValueQuantizer.QuantizePerToken(numbers, Dim, MemoryMarshal.Cast<byte, sbyte>(bytes), RowScales(ref memory, row, 1));
-                break;
-            case AttentionElement.Int8:
-                KeyValueQuantizer.QuantizePerChannel(numbers, ChannelScales(head), MemoryMarshal.Cast<byte, sbyte>(bytes));
-                break;
-            default:
-                KeyValueQuantizer.QuantizeGroups(numbers, Element, bytes);
-                break;
+            scoped ReadOnlySpan<float> row = numbers.Slice(head * Dim, Dim);
+            if (rotary is not null)
+            {
+                row.CopyTo(turned);
+                rotary.Turn(turned, Dim, turn);
+                row = turned;
+            }
+
+            if (WriteRow(ref memory, RowOf(page, head, token), head, row) is { } reason)
+                return $"head {head}{(rotary is null ? "" : ", as it is turned")}: {reason}";
         }
+
+        return null;
     }
+
+    /// <summary>The number of a row.</summary>
+    /// <param name="page">The page.</param>
+    /// <param name="head">The head.</param>
+    /// <param name="token">The token's number in the page.</param>
+    public long RowOf(int page, int head, int token) => ((long)page * _heads + head) * _pageSize + token;
 
     /// <summary>Gives a row as floats.</summary>
     /// <param name="memory">The memory's first byte.</param>
@@ -195,6 +209,32 @@ internal sealed class CachedRows
             other.Slice(first, count).CopyTo(one[first..]);
             buffer[..count].CopyTo(other[first..]);
         }
+    }
+
+    /// <summary>Rounds a row; returns why it is refused.</summary>
+    private string? WriteRow(ref byte memory, long row, int head, ReadOnlySpan<float> numbers)
+    {
+        Span<byte> bytes = Rows(ref memory, row, 1);
+        switch (Element)
+        {
+            case AttentionElement.Float32:
+                numbers.CopyTo(MemoryMarshal.Cast<byte, float>(bytes));
+                return null;
+            case AttentionElement.Float16 or AttentionElement.BFloat16:
+                KeyValueQuantizer.Round(numbers, Element, bytes);
+                return null;
+        }
+
+        if (KeyValueQuantizer.WhyRefused(numbers) is { } reason)
+            return reason;
+        if (Element != AttentionElement.Int8)
+            return KeyValueQuantizer.QuantizeRow(numbers, Element, bytes);
+        Span<sbyte> elements = MemoryMarshal.Cast<byte, sbyte>(bytes);
+        if (HasRowScales)
+            RowScales(ref memory, row, 1)[0] = KeyValueQuantizer.QuantizeRow(numbers, elements);
+        else
+            KeyValueQuantizer.QuantizeRow(numbers, ChannelScales(head), elements);
+        return null;
     }
 
     private static ref byte At(ref byte memory, long offset) => ref Unsafe.Add(ref memory, (nint)offset);

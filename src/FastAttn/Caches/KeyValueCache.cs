@@ -1,5 +1,4 @@
 using System;
-using System.Buffers;
 using System.Diagnostics.CodeAnalysis;
 using System.Runtime.CompilerServices;
 using System.Runtime.InteropServices;
@@ -407,18 +406,12 @@ public sealed class KeyValueCache : AttentionCache
     }
 
     /// <inheritdoc/>
-    private protected override void WriteAcceptedKeys(int sequence, int token, ReadOnlySpan<float> keys)
-    {
-        for (int head = 0; head < KeyValueHeads; head++)
-            _keys.Write(ref First(_keyMemory), RowOf(sequence, head, _starts[sequence] + token), head, keys.Slice(head * HeadDim, HeadDim));
-    }
+    private protected override string? TryWriteKeys(int sequence, int token, ReadOnlySpan<float> keys, RotaryEmbedding? rotary, ReadOnlySpan<float> turn) =>
+        _keys.Write(ref First(_keyMemory), sequence, _starts[sequence] + token, keys, rotary, turn);
 
     /// <inheritdoc/>
-    private protected override void WriteAcceptedValues(int sequence, int token, ReadOnlySpan<float> values)
-    {
-        for (int head = 0; head < KeyValueHeads; head++)
-            _values.Write(ref First(_valueMemory), RowOf(sequence, head, _starts[sequence] + token), head, values.Slice(head * ValueDim, ValueDim));
-    }
+    private protected override string? TryWriteValues(int sequence, int token, ReadOnlySpan<float> values) =>
+        _values.Write(ref First(_valueMemory), sequence, _starts[sequence] + token, values, rotary: null, turn: default);
 
     private static int Longest(ReadOnlySpan<int> lengths)
     {
@@ -433,28 +426,16 @@ public sealed class KeyValueCache : AttentionCache
     private void Write(ReadOnlySpan<float> keys, ReadOnlySpan<float> values, in BatchTokens tokens, RotaryEmbedding? rotary)
     {
         int keyFloats = KeyValueHeads * HeadDim, valueFloats = KeyValueHeads * ValueDim;
-        float[]? turned = rotary is null ? null : ArrayPool<float>.Shared.Rent(keyFloats);
         Span<float> scratch = stackalloc float[rotary?.Dim ?? 0];
         for (int b = 0; b < Batch; b++)
         {
             for (int i = 0; i < tokens.LengthOf(b); i++)
             {
                 int row = b * tokens.Length + i;
-                ReadOnlySpan<float> token = keys.Slice(row * keyFloats, keyFloats);
-                if (rotary is not null)
-                {
-                    token.CopyTo(turned);
-                    rotary.Turn(turned.AsSpan(0, keyFloats), HeadDim, rotary.Row(_starts[b] + i, scratch));
-                    token = turned.AsSpan(0, keyFloats);
-                }
-
-                WriteKeys(b, i, token);
+                WriteKeys(b, i, keys.Slice(row * keyFloats, keyFloats), rotary, rotary is null ? default : rotary.Row(_starts[b] + i, scratch));
                 WriteValues(b, i, values.Slice(row * valueFloats, valueFloats));
             }
         }
-
-        if (turned is not null)
-            ArrayPool<float>.Shared.Return(turned);
     }
 
     /// <summary>Throws where a sequence of a length does not fit, not even in a larger cache.</summary>
@@ -480,7 +461,7 @@ public sealed class KeyValueCache : AttentionCache
         {
             for (int head = 0; head < KeyValueHeads; head++)
             {
-                long from = RowOf(b, head, 0), to = ((long)b * KeyValueHeads + head) * capacity;
+                long from = RowOf(b, head, 0), to = keys.RowOf(b, head, 0);
                 _keys.Copy(ref First(_keyMemory), from, keys, ref First(keyMemory), to, _lengths[b]);
                 _values.Copy(ref First(_valueMemory), from, values, ref First(valueMemory), to, _lengths[b]);
             }
@@ -518,7 +499,7 @@ public sealed class KeyValueCache : AttentionCache
     }
 
     /// <summary>The index of a row among all rows, the same for keys and for values.</summary>
-    private long RowOf(int sequence, int head, int token) => ((long)sequence * KeyValueHeads + head) * Capacity + token;
+    private long RowOf(int sequence, int head, int token) => _keys.RowOf(sequence, head, token);
 
     private (CachedRows Rows, float[] Memory) Allocate(AttentionElement element, int dim, int capacity)
     {

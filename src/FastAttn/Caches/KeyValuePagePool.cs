@@ -151,11 +151,11 @@ public sealed class KeyValuePagePool : IDisposable
     /// <summary>Throws where the memory has been freed.</summary>
     internal void ThrowIfDisposed() => ObjectDisposedException.ThrowIf(_memory.IsClosed, this);
 
-    /// <summary>Rounds the key of a token and head to what is kept. The memory is held.</summary>
-    internal void WriteKey(int page, int head, int token, ReadOnlySpan<float> key) => _keys.Write(ref _memory.Start, RowOf(page, head, token), head, key);
+    /// <summary>Rounds the keys [H_kv, d_k] of a token to what is kept, as <see cref="CachedRows.Write"/> does. The memory is held.</summary>
+    internal string? WriteKeys(int page, int token, ReadOnlySpan<float> keys, RotaryEmbedding? rotary, ReadOnlySpan<float> turn) => _keys.Write(ref _memory.Start, page, token, keys, rotary, turn);
 
-    /// <summary>Rounds the value of a token and head to what is kept. The memory is held.</summary>
-    internal void WriteValue(int page, int head, int token, ReadOnlySpan<float> value) => _values.Write(ref _memory.Start, RowOf(page, head, token), head, value);
+    /// <summary>Rounds the values [H_kv, d_v] of a token, likewise. The memory is held.</summary>
+    internal string? WriteValues(int page, int token, ReadOnlySpan<float> values) => _values.Write(ref _memory.Start, page, token, values, rotary: null, turn: default);
 
     /// <summary>Gives the key of a token and head as floats. The memory is held.</summary>
     internal void ReadKey(int page, int head, int token, Span<float> key) => _keys.Read(ref _memory.Start, RowOf(page, head, token), head, key);
@@ -193,5 +193,5 @@ public sealed class KeyValuePagePool : IDisposable
     }
 
     /// <summary>The index of a row among all rows of the pool, the same for keys and for values.</summary>
-    private long RowOf(int page, int head, int token) => ((long)page * KeyValueHeads + head) * PageSize + token;
+    private long RowOf(int page, int head, int token) => _keys.RowOf(page, head, token);
 }

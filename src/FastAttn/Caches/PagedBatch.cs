@@ -344,10 +344,11 @@ public sealed class PagedBatch : AttentionCache
     }
 
     /// <inheritdoc/>
-    private protected override void WriteAcceptedKeys(int sequence, int token, ReadOnlySpan<float> keys) => _sequences[sequence].WriteKeys(token, keys);
+    private protected override string? TryWriteKeys(int sequence, int token, ReadOnlySpan<float> keys, RotaryEmbedding? rotary, ReadOnlySpan<float> turn) =>
+        _sequences[sequence].WriteKeys(token, keys, rotary, turn);
 
     /// <inheritdoc/>
-    private protected override void WriteAcceptedValues(int sequence, int token, ReadOnlySpan<float> values) => _sequences[sequence].WriteValues(token, values);
+    private protected override string? TryWriteValues(int sequence, int token, ReadOnlySpan<float> values) => _sequences[sequence].WriteValues(token, values);
 
     private static void MakeRoom(ref int[] buffer, int count)
     {

@@ -135,7 +135,6 @@ public sealed class PagedSequence : IDisposable
         if (tokens == 0)
             return;
 
-        CheckNumbers(keys, values, tokens, isTurned: rotary is not null);
         BeginAppend(tokens);
         bool isDone = false;
         try
@@ -145,7 +144,7 @@ public sealed class PagedSequence : IDisposable
         }
         finally
         {
-            // Turning may make numbers infinite, and memory may run out, since the embedding may allocate for new positions.
+            // Numbers may be refused, and memory may run out, since the embedding may allocate for new positions.
             if (isDone)
                 CommitAppend();
             else
@@ -339,24 +338,24 @@ public sealed class PagedSequence : IDisposable
         (_pages[_count - 1], _replaced) = (_replaced, -1);
     }
 
-    /// <summary>Rounds the keys of a token to what is kept.</summary>
+    /// <summary>Rounds the keys of a token to what is kept; returns why they are refused, as <see cref="CachedRows.Write"/> does.</summary>
     /// <param name="token">The token's number in the append that is under way. Any number of threads may each write tokens of their own.</param>
     /// <param name="keys">[H_kv, d_k].</param>
-    internal void WriteKeys(int token, ReadOnlySpan<float> keys)
+    /// <param name="rotary">Turns the keys before they are rounded; null where they stay as they are.</param>
+    /// <param name="turn">What the embedding has for the token's position.</param>
+    internal string? WriteKeys(int token, ReadOnlySpan<float> keys, RotaryEmbedding? rotary, ReadOnlySpan<float> turn)
     {
         (int page, int row) = PlaceOf(_begunLength + token);
-        for (int head = 0; head < Pool.KeyValueHeads; head++)
-            Pool.WriteKey(page, head, row, keys.Slice(head * Pool.HeadDim, Pool.HeadDim));
+        return Pool.WriteKeys(page, row, keys, rotary, turn);
     }
 
     /// <summary>As <see cref="WriteKeys"/>, of values.</summary>
     /// <param name="token">The token's number in the append that is under way.</param>
     /// <param name="values">[H_kv, d_v].</param>
-    internal void WriteValues(int token, ReadOnlySpan<float> values)
+    internal string? WriteValues(int token, ReadOnlySpan<float> values)
     {
         (int page, int row) = PlaceOf(_begunLength + token);
-        for (int head = 0; head < Pool.KeyValueHeads; head++)
-            Pool.WriteValue(page, head, row, values.Slice(head * Pool.ValueDim, Pool.ValueDim));
+        return Pool.WriteValues(page, row, values);
     }
 
     /// <summary>Makes the sequence one of given pages, which are counted for it already, and gives up its own without giving them back.</summary>
@@ -389,28 +388,14 @@ public sealed class PagedSequence : IDisposable
     private void Write(ReadOnlySpan<float> keys, ReadOnlySpan<float> values, int tokens, RotaryEmbedding? rotary)
     {
         int keyFloats = Pool.KeyValueHeads * Pool.HeadDim, valueFloats = Pool.KeyValueHeads * Pool.ValueDim;
-        Span<float> turned = stackalloc float[Pool.HeadDim], scratch = stackalloc float[rotary?.Dim ?? 0];
+        Span<float> scratch = stackalloc float[rotary?.Dim ?? 0];
         for (int i = 0; i < tokens; i++)
         {
-            ReadOnlySpan<float> token = keys.Slice(i * keyFloats, keyFloats);
-            if (rotary is null)
-                WriteKeys(i, token);
-            else
-                WriteTurnedKeys(i, token, rotary, rotary.Row(_begunLength + _gap + i, scratch), turned);
-            WriteValues(i, values.Slice(i * valueFloats, valueFloats));
-        }
-    }
-
-    private void WriteTurnedKeys(int token, ReadOnlySpan<float> keys, RotaryEmbedding rotary, ReadOnlySpan<float> turn, Span<float> turned)
-    {
-        (int page, int row) = PlaceOf(_begunLength + token);
-        for (int head = 0; head < Pool.KeyValueHeads; head++)
-        {
-            keys.Slice(head * turned.Length, turned.Length).CopyTo(turned);
-            rotary.Turn(turned, turned.Length, turn);
-            if (KeyValueQuantizer.WhyRefused(turned, Pool.KeyElement) is { } reason)
-                throw new ArgumentException($"Token {token}, head {head}, as it is turned: {reason}", nameof(keys));
-            Pool.WriteKey(page, head, row, turned);
+            ReadOnlySpan<float> turn = rotary is null ? default : rotary.Row(_begunLength + _gap + i, scratch);
+            if (WriteKeys(i, keys.Slice(i * keyFloats, keyFloats), rotary, turn) is { } keyReason)
+                throw CachedRows.Refusal("key", Pool.KeyElement, $"Token {i}, {keyReason}", nameof(keys));
+            if (WriteValues(i, values.Slice(i * valueFloats, valueFloats)) is { } valueReason)
+                throw CachedRows.Refusal("value", Pool.ValueElement, $"Token {i}, {valueReason}", nameof(values));
         }
     }
 
@@ -438,16 +423,6 @@ public sealed class PagedSequence : IDisposable
         ThrowIfDisposed();
         if (tokens < 0 || tokens > int.MaxValue - NextPosition)
             throw new ArgumentOutOfRangeException(name, tokens, $"Must be 0 to {int.MaxValue - NextPosition}, since a position is an int and the next one is {NextPosition}.");
-    }
-
-    /// <summary>Refuses what cannot become the pool's integers. Keys that are turned are checked when they are written, since turning may make them infinite.</summary>
-    private void CheckNumbers(ReadOnlySpan<float> keys, ReadOnlySpan<float> values, int tokens, bool isTurned)
-    {
-        int rows = tokens * Pool.KeyValueHeads;
-        if (KeyValueQuantizer.WhyRefused(values[..(rows * Pool.ValueDim)], Pool.ValueElement) is { } valueReason)
-            throw new ArgumentException(valueReason, nameof(values));
-        if (!isTurned && KeyValueQuantizer.WhyRefused(keys[..(rows * Pool.HeadDim)], Pool.KeyElement) is { } keyReason)
-            throw new ArgumentException(keyReason, nameof(keys));
     }
 
     [SuppressMessage("Usage", "MA0015:Specify the parameter name in ArgumentException", Justification = "The name is that of the public method's parameter.")]

@@ -371,7 +371,7 @@ public sealed class MultiHeadAttention
     /// <remarks>
     /// Query <c>i</c> stands at key <c>i + offset</c>; the offset is the sequence's length in the cache before the call (see the remarks of
     /// <see cref="MultiHeadAttention"/>). Keys and values are rounded to the cache's element types before they are attended over, those of these tokens too; where these are
-    /// integers, a key or value that is not finite is refused, and the parameter is <paramref name="input"/>.
+    /// integers, a key or value that is not finite is refused: the parameter is <paramref name="input"/>, and the inner exception an <see cref="ArithmeticException"/>.
     /// </remarks>
     /// <exception cref="ArgumentException">A length or size does not fit; the parameter is named and nothing has been written.</exception>
     /// <exception cref="InvalidOperationException">

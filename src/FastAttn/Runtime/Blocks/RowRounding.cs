@@ -14,12 +14,18 @@ internal static class RowRounding
     /// <param name="row">The floats.</param>
     /// <param name="element">Which.</param>
     /// <param name="destination">Written: as many numbers.</param>
-    public static unsafe void Round(ReadOnlySpan<float> row, AttentionElement element, byte* destination)
+    public static unsafe void Round(ReadOnlySpan<float> row, AttentionElement element, byte* destination) => Round(row, element, new Span<byte>(destination, sizeof(ushort) * row.Length));
+
+    /// <summary>As the other, to bytes of a span.</summary>
+    /// <param name="row">The floats.</param>
+    /// <param name="element">Which.</param>
+    /// <param name="destination">Written: two bytes for each; it may be longer.</param>
+    public static void Round(ReadOnlySpan<float> row, AttentionElement element, Span<byte> destination)
     {
         if (element == AttentionElement.Float16)
-            ToHalf(row, new(destination, row.Length));
+            ToHalf(row, MemoryMarshal.Cast<byte, Half>(destination));
         else
-            ToBFloat16(row, new(destination, row.Length));
+            ToBFloat16(row, MemoryMarshal.Cast<byte, BFloat16>(destination));
     }
 
     /// <summary>Rounds to half precision.</summary>
