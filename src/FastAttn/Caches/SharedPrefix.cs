@@ -1,4 +1,6 @@
 using System;
+using System.Runtime.CompilerServices;
+using System.Runtime.InteropServices;
 
 namespace FastAttn;
 
@@ -122,11 +124,8 @@ internal sealed class SharedPrefix(KeyValuePagePool pool)
             {
                 for (int i = 0; i < length; i++)
                 {
-                    ReadOnlySpan<float> row = _ownOutput.AsSpan(Start(source), valueDim);
-                    if (output.Element == AttentionElement.Float16)
-                        KeyValueQuantizer.ConvertToHalf(row, output.ElementsAs<Half>().Slice(Start(strides), valueDim));
-                    else
-                        KeyValueQuantizer.ConvertToBFloat16(row, output.ElementsAs<BFloat16>().Slice(Start(strides), valueDim));
+                    Span<ushort> row = output.ElementsAs<ushort>().Slice(Start(strides), valueDim);
+                    KeyValueQuantizer.Round(_ownOutput.AsSpan(Start(source), valueDim), output.Element, MemoryMarshal.AsBytes(row));
 
                     int Start(in AttentionStrides rows) => (int)(b * rows.Batch + h * rows.Head + i * rows.Length);
                 }
@@ -134,7 +133,7 @@ internal sealed class SharedPrefix(KeyValuePagePool pool)
         }
     }
 
-    /// <summary>The queries as those of one sequence, in which they follow each other in the order of the batch; copied, as floats, where they do not stand at one distance.</summary>
+    /// <summary>The queries as those of one sequence, in which they follow each other in the order of the batch; copied where they do not stand at one distance.</summary>
     private AttentionInput AsOneSequence(in AttentionInput query, int batch, int length, int heads, int headDim, AttentionLayout layout)
     {
         AttentionStrides strides = query.Strides ?? AttentionStrides.Of(layout, heads, length, headDim);
@@ -143,22 +142,35 @@ internal sealed class SharedPrefix(KeyValuePagePool pool)
         if (length == 1 || strides.Batch == length * strides.Length)
             return query.At(new AttentionStrides(0, strides.Head, length == 1 ? strides.Batch : strides.Length));
 
-        MakeRoom(ref _query, batch * length * heads * headDim);
-        int to = 0;
+        return query.Element switch
+        {
+            AttentionElement.Float16 => new(Copy<Half>(query, strides, batch, length, heads, headDim)),
+            AttentionElement.BFloat16 => new(Copy<BFloat16>(query, strides, batch, length, heads, headDim)),
+            _ => new(Copy<float>(query, strides, batch, length, heads, headDim)),
+        };
+    }
+
+    /// <summary>The queries one after the other. The first call has checked that all of them are in their buffer.</summary>
+    private ReadOnlySpan<T> Copy<T>(scoped in AttentionInput query, scoped in AttentionStrides strides, int batch, int length, int heads, int headDim)
+        where T : unmanaged
+    {
+        int count = batch * length * heads * headDim, floats = (int)(((long)count * Unsafe.SizeOf<T>() + sizeof(float) - 1) / sizeof(float)), to = 0;
+        MakeRoom(ref _query, floats);
+        Span<T> copy = MemoryMarshal.Cast<float, T>(_query.AsSpan(0, floats));
+        ref T first = ref Unsafe.As<byte, T>(ref Unsafe.AsRef(in query.Start));
         for (int b = 0; b < batch; b++)
         {
             for (int i = 0; i < length; i++)
             {
                 for (int h = 0; h < heads; h++, to += headDim)
                 {
-                    // Floats are read as they stand, other elements where they are then.
-                    Span<float> copy = _query.AsSpan(to, headDim);
-                    query.Row(b * strides.Batch + h * strides.Head + i * strides.Length, copy).CopyTo(copy);
+                    ref T row = ref Unsafe.Add(ref first, (nint)(b * strides.Batch + h * strides.Head + i * strides.Length));
+                    MemoryMarshal.CreateReadOnlySpan(in row, headDim).CopyTo(copy[to..]);
                 }
             }
         }
 
-        return new((ReadOnlySpan<float>)_query);
+        return copy[..count];
     }
 
     /// <summary>The log-sum-exps [H, B·L] of the prefix as [B, H, L]; −∞, the mark of a state of no keys, for queries that do not exist.</summary>
