@@ -52,8 +52,9 @@ internal sealed class DecoderSession
     /// <summary>Appends tokens: a prompt, or the one that was generated last.</summary>
     /// <param name="tokens">At least one.</param>
     /// <returns>[V]: the logits of the token that comes next. They are overwritten by the next call.</returns>
+    /// <remarks>After an error, cancellation included, the text has the tokens that it had before.</remarks>
     /// <exception cref="ArithmeticException">A key or value that is to be kept as integers is not finite.</exception>
-    /// <exception cref="ArgumentException">There are no tokens, or more than there is room for, or one is not in the vocabulary; nothing has been appended.</exception>
+    /// <exception cref="ArgumentException">There are no tokens, or more than there is room for, or one is not in the vocabulary.</exception>
     public ReadOnlySpan<float> Append(scoped ReadOnlySpan<int> tokens)
     {
         if (tokens.IsEmpty || tokens.Length > Capacity - Length)
@@ -64,19 +65,33 @@ internal sealed class DecoderSession
                 throw new ArgumentOutOfRangeException(nameof(tokens), token, $"Tokens are 0 to {_logits.Length - 1}.");
         }
 
-        int dim = _decoder.Config.ModelDim, rows = 0;
-        for (; !tokens.IsEmpty; tokens = tokens[rows..])
+        int dim = _decoder.Config.ModelDim, before = Length, rows = 0;
+        bool isDone = false;
+        try
         {
-            rows = Math.Min(tokens.Length, _maxRows);
-            Embed(tokens[..rows]);
-            for (int i = 0; i < _caches.Length; i++)
-                RunBlock(_decoder.Blocks[i], _caches[i], rows);
-        }
+            for (; !tokens.IsEmpty; tokens = tokens[rows..])
+            {
+                rows = Math.Min(tokens.Length, _maxRows);
+                Embed(tokens[..rows]);
+                for (int i = 0; i < _caches.Length; i++)
+                    RunBlock(_decoder.Blocks[i], _caches[i], rows);
+            }
 
-        // What comes after the last token alone is of interest.
-        _decoder.Norm.Apply(_stream.AsSpan((rows - 1) * dim, dim), _normed, 1, _execution);
-        _decoder.Head.Forward(_normed, _logits, 1, execution: _execution);
-        return _logits;
+            // What comes after the last token alone is of interest.
+            _decoder.Norm.Apply(_stream.AsSpan((rows - 1) * dim, dim), _normed, 1, _execution);
+            _decoder.Head.Forward(_normed, _logits, 1, execution: _execution);
+            isDone = true;
+            return _logits;
+        }
+        finally
+        {
+            // The layers before the one that failed have the tokens already.
+            if (!isDone)
+            {
+                foreach (KeyValueCache cache in _caches)
+                    cache.Truncate(before);
+            }
+        }
     }
 
     private void Embed(ReadOnlySpan<int> tokens)
@@ -98,9 +113,9 @@ internal sealed class DecoderSession
         {
             block.Attention.Forward(normed, normed, cache, rows, execution: _execution);
         }
-        catch (ArgumentException e) when (e.ParamName == "input")
+        catch (ArgumentException e) when (e.InnerException is ArithmeticException)
         {
-            // Sizes fit: what is refused are numbers.
+            // What is refused are the model's numbers, not sizes.
             throw new ArithmeticException(e.Message, e);
         }
 

@@ -224,6 +224,28 @@ public sealed class DecoderTests
         Assert.Throws<ArgumentOutOfRangeException>("capacity", () => decoder.CreateSession(twin.MaxTokens + 1));
     }
 
+    [Fact]
+    public void A_layer_that_refuses_its_keys_leaves_the_text_as_it_was_in_all_layers()
+    {
+        // The first layer adds 1e38 to a number of each token, which makes that of token 7 infinite, so that the second layer's key is NaN; the second layer takes 1e38 off again.
+        TwinModel twin = new TwinModel { Heads = 2, KeyValueHeads = 1, HeadDim = 32, Layers = 3, HasFeedForwardBias = true, Frequency = TwinModel.Rotary(10000, 32) }.WithWeights();
+        twin.Tensors["model.embed_tokens.weight"].Numbers[7 * twin.Dim] = float.MaxValue;
+        twin.Tensors["model.layers.0.mlp.down_proj.bias"].Numbers[0] = 1e38f;
+        twin.Tensors["model.layers.1.mlp.down_proj.bias"].Numbers[0] = -1e38f;
+        using ModelFolder folder = new(twin, "llama", static config => config["mlp_bias"] = true);
+        Decoder decoder = Load(folder);
+        DecoderSession session = decoder.CreateSession(5, cacheElement: AttentionElement.Int8Group32), other = decoder.CreateSession(5, cacheElement: AttentionElement.Int8Group32);
+        session.Append([5, 6]);
+        other.Append([5, 6]);
+
+        Assert.Contains("token 1, head 0", Assert.Throws<ArithmeticException>(() => session.Append([9, 7, 3]).ToArray()).Message, StringComparison.Ordinal);
+
+        Assert.Equal(2, session.Length);
+        float[] expected = other.Append([9, 4, 3]).ToArray();
+        Assert.All(expected, static logit => Assert.True(float.IsFinite(logit)));
+        Assert.Equal(expected, session.Append([9, 4, 3]).ToArray());
+    }
+
     // "The Llama 3 Herd of Models" and its code: a context of 16 tokens, scaled by 8, from 1 to 4 waves in it.
     private static double Llama3Frequency(int pair)
     {
