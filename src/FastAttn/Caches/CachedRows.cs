@@ -49,6 +49,9 @@ internal sealed class CachedRows
     /// <summary>d: elements in a row.</summary>
     public int Dim { get; }
 
+    /// <summary>[H_kv, d]: the scales that 8-bit integers were given; empty where each row has its own.</summary>
+    public ReadOnlySpan<float> GivenScales => _channelScales;
+
     /// <summary>The first byte after the rows and their scales.</summary>
     public long End { get; }
 
@@ -76,6 +79,23 @@ internal sealed class CachedRows
     {
         if (dim is < 1 or > ScaledDotProductAttention.MaxDim)
             throw new ArgumentOutOfRangeException(name, dim, $"The dimension must be 1 to {ScaledDotProductAttention.MaxDim}.");
+    }
+
+    /// <summary>Refuses scales of channels that do not fit.</summary>
+    /// <param name="scales">The scales; none where empty.</param>
+    /// <param name="element">What is kept.</param>
+    /// <param name="heads">H_kv.</param>
+    /// <param name="dim">d.</param>
+    /// <param name="name">The parameter that has the scales.</param>
+    public static void CheckScales(ReadOnlySpan<float> scales, AttentionElement element, int heads, int dim, string name)
+    {
+        if (scales.IsEmpty)
+            return;
+        if (element != AttentionElement.Int8)
+            throw new ArgumentException($"Scales are of {nameof(AttentionElement.Int8)}, not of {element}.", name);
+        if (scales.Length != (long)heads * dim)
+            throw new ArgumentException($"Has {scales.Length} elements; key-value heads {heads} × dimension {dim} need {(long)heads * dim}.", name);
+        KeyValueQuantizer.CheckScales(scales, name);
     }
 
     /// <summary>

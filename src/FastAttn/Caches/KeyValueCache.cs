@@ -19,7 +19,7 @@ namespace FastAttn;
 /// </para>
 /// <para>
 /// Keys and values each have an element type of their own. Numbers are rounded to it when they are appended, to nearest, ties to even, as <see cref="KeyValueQuantizer"/> does
-/// it; <see cref="AttentionElement.Int8"/> has a scale for each token and head.
+/// it; <see cref="AttentionElement.Int8"/> has a scale for each token and head, or one for each head and channel, which are given with the cache and cut off what is larger.
 /// </para>
 /// </remarks>
 public sealed class KeyValueCache : AttentionCache
@@ -51,7 +51,14 @@ public sealed class KeyValueCache : AttentionCache
     /// What keys are kept as: any type but <see cref="AttentionElement.Int4"/>. <see cref="AttentionElement.Int8Group32"/> and <see cref="AttentionElement.Int4Group32"/> need a dimension that is a multiple of 32.
     /// </param>
     /// <param name="valueElement">What values are kept as, likewise.</param>
-    /// <exception cref="ArgumentException">A number is outside its range, a dimension is no multiple of 32 where it must be, or the cache would be larger than a span can be.</exception>
+    /// <param name="keyScales">
+    /// [H_kv, d_k], copied: the scale of each head and channel of keys that are <see cref="AttentionElement.Int8"/>, finite and not negative. Empty where each token and
+    /// head has a scale of its own, and for other types.
+    /// </param>
+    /// <param name="valueScales">[H_kv, d_v], likewise for values.</param>
+    /// <exception cref="ArgumentException">
+    /// A number is outside its range, a dimension is no multiple of 32 where it must be, scales do not fit, or the cache would be larger than a span can be.
+    /// </exception>
     public KeyValueCache(
         int batch,
         int capacity,
@@ -60,7 +67,9 @@ public sealed class KeyValueCache : AttentionCache
         int? valueDim = null,
         bool canGrow = true,
         AttentionElement keyElement = AttentionElement.Float32,
-        AttentionElement valueElement = AttentionElement.Float32)
+        AttentionElement valueElement = AttentionElement.Float32,
+        ReadOnlySpan<float> keyScales = default,
+        ReadOnlySpan<float> valueScales = default)
         : base(keyValueHeads, headDim, valueDim ?? headDim, keyElement, valueElement)
     {
         ArgumentOutOfRangeException.ThrowIfNegative(batch);
@@ -70,6 +79,8 @@ public sealed class KeyValueCache : AttentionCache
         CachedRows.CheckDim(valueDim ?? headDim, nameof(valueDim));
         CachedRows.CheckElement(keyElement, headDim, nameof(keyElement), nameof(headDim));
         CachedRows.CheckElement(valueElement, valueDim ?? headDim, nameof(valueElement), valueDim is null ? nameof(headDim) : nameof(valueDim));
+        CachedRows.CheckScales(keyScales, keyElement, keyValueHeads, headDim, nameof(keyScales));
+        CachedRows.CheckScales(valueScales, valueElement, keyValueHeads, valueDim ?? headDim, nameof(valueScales));
         (Batch, Capacity, CanGrow) = (batch, capacity, canGrow);
         if (capacity > MaxCapacity)
             throw new ArgumentOutOfRangeException(nameof(capacity), capacity, $"A cache of batch {batch} has room for {MaxCapacity} tokens at most.");
@@ -78,8 +89,8 @@ public sealed class KeyValueCache : AttentionCache
         _starts = new int[batch];
         _ends = new int[batch];
         _readers = new int[batch];
-        (_keys, _keyMemory) = Allocate(KeyElement, HeadDim, capacity);
-        (_values, _valueMemory) = Allocate(ValueElement, ValueDim, capacity);
+        (_keys, _keyMemory) = Allocate(KeyElement, HeadDim, capacity, keyScales);
+        (_values, _valueMemory) = Allocate(ValueElement, ValueDim, capacity, valueScales);
     }
 
     /// <inheritdoc/>
@@ -315,10 +326,10 @@ public sealed class KeyValueCache : AttentionCache
 
     /// <summary>As <see cref="CopySequence(int, int)"/>, to another cache of the same layer.</summary>
     /// <param name="from">The sequence of this cache that is copied, 0 to B − 1.</param>
-    /// <param name="destination">The cache that it is copied to, with as many heads of the same dimensions and element types.</param>
+    /// <param name="destination">The cache that it is copied to, with as many heads of the same dimensions, element types and given scales.</param>
     /// <param name="to">The sequence of that cache which is overwritten, 0 to its B − 1.</param>
     /// <remarks>A destination whose capacity is too small grows, as it does when tokens are appended.</remarks>
-    /// <exception cref="ArgumentException">A number is no sequence, or the destination's heads or element types differ; nothing has changed.</exception>
+    /// <exception cref="ArgumentException">A number is no sequence, or the destination's heads, element types or given scales differ; nothing has changed.</exception>
     /// <exception cref="InvalidOperationException">The destination has no room and cannot grow; nothing has changed.</exception>
     public void CopySequence(int from, KeyValueCache destination, int to)
     {
@@ -335,6 +346,8 @@ public sealed class KeyValueCache : AttentionCache
             static string Describe(KeyValueCache cache) => $"{cache.KeyValueHeads} heads of dimensions {cache.HeadDim} and {cache.ValueDim}, {cache.KeyElement} and {cache.ValueElement}";
         }
 
+        if (!destination._keys.GivenScales.SequenceEqual(_keys.GivenScales) || !destination._values.GivenScales.SequenceEqual(_values.GivenScales))
+            throw new ArgumentException("Has other scales of channels than the source.", nameof(destination));
         destination.CheckRoom(_lengths[from]);
         destination.MakeRoom(_lengths[from]);
         Copy(from, destination, to);
@@ -455,8 +468,8 @@ public sealed class KeyValueCache : AttentionCache
         if (length <= Capacity)
             return;
         int capacity = (int)Math.Max(length, Math.Min(2L * Capacity, MaxCapacity));
-        (CachedRows keys, float[] keyMemory) = Allocate(KeyElement, HeadDim, capacity);
-        (CachedRows values, float[] valueMemory) = Allocate(ValueElement, ValueDim, capacity);
+        (CachedRows keys, float[] keyMemory) = Allocate(KeyElement, HeadDim, capacity, _keys.GivenScales);
+        (CachedRows values, float[] valueMemory) = Allocate(ValueElement, ValueDim, capacity, _values.GivenScales);
         for (int b = 0; b < Batch; b++)
         {
             for (int head = 0; head < KeyValueHeads; head++)
@@ -501,9 +514,9 @@ public sealed class KeyValueCache : AttentionCache
     /// <summary>The index of a row among all rows, the same for keys and for values.</summary>
     private long RowOf(int sequence, int head, int token) => _keys.RowOf(sequence, head, token);
 
-    private (CachedRows Rows, float[] Memory) Allocate(AttentionElement element, int dim, int capacity)
+    private (CachedRows Rows, float[] Memory) Allocate(AttentionElement element, int dim, int capacity, ReadOnlySpan<float> scales)
     {
-        CachedRows rows = new(element, dim, KeyValueHeads, capacity, Batch, channelScales: [], start: 0);
+        CachedRows rows = new(element, dim, KeyValueHeads, capacity, Batch, scales, start: 0);
         return (rows, new float[(rows.End + sizeof(float) - 1) / sizeof(float)]);
     }
 

@@ -1,5 +1,4 @@
 using System;
-using System.Diagnostics.CodeAnalysis;
 
 namespace FastAttn;
 
@@ -77,8 +76,8 @@ public sealed class KeyValuePagePool : IDisposable
         CachedRows.CheckDim(valueDim ?? headDim, nameof(valueDim));
         CachedRows.CheckElement(keyElement, headDim, nameof(keyElement), nameof(headDim));
         CachedRows.CheckElement(valueElement, valueDim ?? headDim, nameof(valueElement), valueDim is null ? nameof(headDim) : nameof(valueDim));
-        CheckScales(keyScales, keyElement, keyValueHeads, headDim, nameof(keyScales));
-        CheckScales(valueScales, valueElement, keyValueHeads, valueDim ?? headDim, nameof(valueScales));
+        CachedRows.CheckScales(keyScales, keyElement, keyValueHeads, headDim, nameof(keyScales));
+        CachedRows.CheckScales(valueScales, valueElement, keyValueHeads, valueDim ?? headDim, nameof(valueScales));
         CheckSize(pageCount, pageSize, keyValueHeads, headDim, keyElement);
         CheckSize(pageCount, pageSize, keyValueHeads, valueDim ?? headDim, valueElement);
         PageCount = pageCount;
@@ -171,18 +170,6 @@ public sealed class KeyValuePagePool : IDisposable
             _keys.Copy(ref _memory.Start, RowOf(from, head, 0), _keys, ref _memory.Start, RowOf(to, head, 0), tokens);
             _values.Copy(ref _memory.Start, RowOf(from, head, 0), _values, ref _memory.Start, RowOf(to, head, 0), tokens);
         }
-    }
-
-    [SuppressMessage("Usage", "MA0015:Specify the parameter name in ArgumentException", Justification = "The name is that of the constructor's parameter.")]
-    private static void CheckScales(ReadOnlySpan<float> scales, AttentionElement element, int heads, int dim, string name)
-    {
-        if (scales.IsEmpty)
-            return;
-        if (element != AttentionElement.Int8)
-            throw new ArgumentException($"Scales are of {nameof(AttentionElement.Int8)}, not of {element}.", name);
-        if (scales.Length != (long)heads * dim)
-            throw new ArgumentException($"Has {scales.Length} elements; key-value heads {heads} × dimension {dim} need {(long)heads * dim}.", name);
-        KeyValueQuantizer.CheckScales(scales, name);
     }
 
     private static void CheckSize(int pageCount, int pageSize, int heads, int dim, AttentionElement element)

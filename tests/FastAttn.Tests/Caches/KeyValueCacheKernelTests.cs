@@ -16,6 +16,7 @@ public static class KeyValueCacheKernelTests
     [InlineData(PagedFormat.Float16)]
     [InlineData(PagedFormat.BFloat16)]
     [InlineData(PagedFormat.Int8PerToken)]
+    [InlineData(PagedFormat.Int8PerChannel)]
     [InlineData(PagedFormat.Int8Groups)]
     [InlineData(PagedFormat.Int4Groups)]
     public static void Attention_over_a_cache_is_that_over_its_tokens(PagedFormat format)
@@ -26,7 +27,11 @@ public static class KeyValueCacheKernelTests
         var random = new Random(3);
         float[] keys = Normal(2 * 30 * Heads * HeadDim), values = Normal(2 * 30 * Heads * ValueDim), nextKeys = Normal(2 * Heads * HeadDim), nextValues = Normal(2 * Heads * ValueDim);
         float[] query = Normal(2 * 4 * HeadDim), output = new float[2 * 4 * ValueDim], alone = new float[4 * ValueDim];
-        KeyValueCache cache = new(2, 8, Heads, HeadDim, ValueDim, canGrow: true, format.Element, format.Element);
+
+
+        // Numbers beyond ±2.54 are cut off, as few are.
+        float[] keyScales = format == PagedFormat.Int8PerChannel ? Scales(HeadDim) : [], valueScales = format == PagedFormat.Int8PerChannel ? Scales(ValueDim) : [];
+        KeyValueCache cache = new(2, 8, Heads, HeadDim, ValueDim, canGrow: true, format.Element, format.Element, keyScales, valueScales);
         Assert.Equal((Heads, HeadDim, ValueDim, format.Element, format.Element, 0), (cache.KeyValueHeads, cache.HeadDim, cache.ValueDim, cache.KeyElement, cache.ValueElement, cache.MaxLength));
         float[] given = [.. keys];
         cache.Append(keys, values, 30, lengths, rotary);
@@ -43,13 +48,21 @@ public static class KeyValueCacheKernelTests
             rotary.Apply(ownKeys, Heads, HeadDim, position: 0);
             ScaledDotProductAttention.Forward(
                 query.AsSpan(b * 4 * HeadDim),
-                PagedFormats.Stored(ownKeys, format, Heads, HeadDim, []),
-                PagedFormats.Stored(ownValues, format, Heads, ValueDim, []),
+                PagedFormats.Stored(ownKeys, format, Heads, HeadDim, keyScales),
+                PagedFormats.Stored(ownValues, format, Heads, ValueDim, valueScales),
                 alone,
                 new(1, 4, Heads, 1, length + 1),
                 HeadDim,
                 valueDim: ValueDim);
             Compare.SameBits($"sequence {b}", alone, output.AsSpan(b * alone.Length, alone.Length));
+        }
+
+        static float[] Scales(int dim)
+        {
+            var scales = new float[Heads * dim];
+            for (int i = 0; i < scales.Length; i++)
+                scales[i] = 0.02f + i * 1e-4f;
+            return scales;
         }
 
         float[] Normal(int count)
@@ -58,6 +71,29 @@ public static class KeyValueCacheKernelTests
             RandomData.FillNormal(numbers, random);
             return numbers;
         }
+    }
+
+    [Fact]
+    public static void Scales_of_channels_round_what_is_appended_and_must_fit()
+    {
+        // Scales of 1/2 and 2: 3 is 6 and 1.5, rounded to 2; 100 is cut off at 127/2.
+        const AttentionElement Int8 = AttentionElement.Int8;
+        KeyValueCache cache = new(2, 1, 1, 2, keyElement: Int8, keyScales: [0.5f, 2]), same = new(1, 0, 1, 2, keyElement: Int8, keyScales: [0.5f, 2]);
+        cache.Append((float[])[3, 3, 100, 100], new float[4], 1);
+        float[] keys = new float[2], values = new float[2];
+        cache.CopyTo(0, 0, 1, keys, values);
+        Assert.Equal([3, 4], keys);
+        cache.CopySequence(1, same, 0);
+        same.CopyTo(0, 0, 1, keys, values);
+        Assert.Equal([63.5f, 100], keys);
+
+        Refused("destination", () => cache.CopySequence(0, new KeyValueCache(1, 1, 1, 2, keyElement: Int8), 0));
+        Refused("destination", () => cache.CopySequence(0, new KeyValueCache(1, 1, 1, 2, keyElement: Int8, keyScales: [0.5f, 1]), 0));
+        Refused("keyScales", static () => _ = new KeyValueCache(1, 1, 1, 2, keyElement: Int8, keyScales: [1]));
+        Refused("keyScales", static () => _ = new KeyValueCache(1, 1, 1, 2, keyScales: [1, 1]));
+        Refused("valueScales", static () => _ = new KeyValueCache(1, 1, 1, 2, valueElement: Int8, valueScales: [1, float.NaN]));
+
+        static void Refused(string parameter, Action call) => Assert.Equal(parameter, Assert.ThrowsAny<ArgumentException>(call).ParamName);
     }
 
     [Fact]
