@@ -365,15 +365,19 @@ internal static unsafe class RowProducts<TVector, TRow>
             output[c] += probability * At(value, c);
     }
 
-    /// <summary>Whether a line of memory begins with a pair of vectors, or with the one before, if rows begin with lines.</summary>
+    /// <summary>Where a pair of vectors stands in a row, if those of a group stand side by side.</summary>
     [MethodImpl(MethodImplOptions.AggressiveInlining)]
-    private static bool BeginsLine(int column) => PairBytes >= LineBytes || TRow.Offset(column) % LineBytes < PairBytes;
+    private static nint PairOffset(int column) => TRow.Offset(column - column % Columns) + column % Columns * PairBytes / (2 * TVector.Count);
+
+    /// <summary>Whether a pair of vectors is the first that has a part of its line, if rows begin with lines.</summary>
+    [MethodImpl(MethodImplOptions.AggressiveInlining)]
+    private static bool BeginsLine(int column) => PairBytes >= LineBytes || PairOffset(column) % LineBytes < PairBytes;
 
     /// <summary>Asks for the lines of a pair of vectors of another row.</summary>
     [MethodImpl(MethodImplOptions.AggressiveInlining)]
     private static void Ask(byte* row, int column, nint ahead)
     {
-        byte* line = row + TRow.Offset(column) + ahead;
+        byte* line = row + PairOffset(column) + ahead;
         Prefetcher.AskForLine(ref *(float*)line);
         if (PairBytes > LineBytes)
             Prefetcher.AskForLine(ref *(float*)(line + LineBytes));
