@@ -365,19 +365,18 @@ internal static unsafe class RowProducts<TVector, TRow>
             output[c] += probability * At(value, c);
     }
 
-    /// <summary>Where a pair of vectors stands in a row, if those of a group stand side by side.</summary>
+    /// <summary>
+    /// Whether a pair of vectors is the first that has a part of its line, if rows begin with lines. Of a group only its begin counts, so that short vectors ask for some lines
+    /// twice and for others never: to find the byte of each pair costs 15 to 20% of the time (groups, 4 query heads, AVX2 on Zen 4).
+    /// </summary>
     [MethodImpl(MethodImplOptions.AggressiveInlining)]
-    private static nint PairOffset(int column) => TRow.Offset(column - column % Columns) + column % Columns * PairBytes / (2 * TVector.Count);
-
-    /// <summary>Whether a pair of vectors is the first that has a part of its line, if rows begin with lines.</summary>
-    [MethodImpl(MethodImplOptions.AggressiveInlining)]
-    private static bool BeginsLine(int column) => PairBytes >= LineBytes || PairOffset(column) % LineBytes < PairBytes;
+    private static bool BeginsLine(int column) => PairBytes >= LineBytes || TRow.Offset(column) % LineBytes < PairBytes;
 
     /// <summary>Asks for the lines of a pair of vectors of another row.</summary>
     [MethodImpl(MethodImplOptions.AggressiveInlining)]
     private static void Ask(byte* row, int column, nint ahead)
     {
-        byte* line = row + PairOffset(column) + ahead;
+        byte* line = row + TRow.Offset(column) + ahead;
         Prefetcher.AskForLine(ref *(float*)line);
         if (PairBytes > LineBytes)
             Prefetcher.AskForLine(ref *(float*)(line + LineBytes));
