@@ -19,11 +19,12 @@ public readonly ref struct AttentionOutput
     private readonly ref byte _start;
 
     // Where numbers without a type of their own may be any of the three, as in a collection expression, they are floats.
-    /// <summary>An output of floats in the order of the shape's <see cref="AttentionShape.Layout"/>.</summary>
-    /// <param name="elements">O, written: [B, H, L_q, d_v] or [B, L_q, H, d_v]. Must not overlap another buffer.</param>
+    /// <summary>An output of floats, in the order of the shape's <see cref="AttentionShape.Layout"/> where no strides are given.</summary>
+    /// <param name="elements">O, written: [B, H, L_q, d_v] or [B, L_q, H, d_v], or as <paramref name="strides"/> say. Must not overlap another buffer.</param>
+    /// <param name="strides">Where its rows stand; null for the shape's layout. They must not overlap.</param>
     [OverloadResolutionPriority(1)]
-    public AttentionOutput(Span<float> elements)
-        : this(ref FirstOf(elements), elements.Length, AttentionElement.Float32, strides: null)
+    public AttentionOutput(Span<float> elements, AttentionStrides? strides = null)
+        : this(ref FirstOf(elements), elements.Length, AttentionElement.Float32, strides)
     {
     }
 
@@ -40,15 +41,6 @@ public readonly ref struct AttentionOutput
     {
         LogSumExp = logSumExp;
         HasLogSumExp = true;
-    }
-
-    /// <summary>An output of floats whose rows stand at strides.</summary>
-    /// <param name="elements">O, written. Must not overlap another buffer.</param>
-    /// <param name="strides">Where its rows stand; they must not overlap.</param>
-    [OverloadResolutionPriority(1)]
-    public AttentionOutput(Span<float> elements, AttentionStrides strides)
-        : this(ref FirstOf(elements), elements.Length, AttentionElement.Float32, strides)
-    {
     }
 
     /// <summary>An output of halves, in the order of the shape's <see cref="AttentionShape.Layout"/> where no strides are given.</summary>

@@ -115,7 +115,7 @@ public static class KeyValueQuantizer
     {
         const int Group = AttentionInput.GroupLength;
         if (!AttentionInput.IsInGroups(element))
-            throw new ArgumentOutOfRangeException(nameof(element), element, "Must be Int8Group32 or Int4Group32: elements of other types are not in groups.");
+            throw new ArgumentOutOfRangeException(nameof(element), element, element == AttentionElement.Int4 ? "Must be Int8Group32 or Int4Group32; Int4 is what QuantizePerChannelOver32Tokens writes." : "Must be Int8Group32 or Int4Group32: elements of other types are not in groups.");
         int count = CheckRows(rows, Group, nameof(rows)), bytes = (int)AttentionInput.BytesOf(element, Group);
         CheckLength(nameof(groups), groups.Length, (long)count * bytes);
         for (int i = 0; i < count; i++)
@@ -136,15 +136,18 @@ public static class KeyValueQuantizer
     /// A last group of fewer than 32 tokens has the scales of the tokens that it has. A cache that grows keeps the floats of that group, 31 rows at most, and for each token that it appends
     /// quantizes the group again from its floats, over the group's old elements and scales. What has 32 tokens never changes.
     /// </remarks>
-    /// <param name="rows">Rows of successive tokens, the first of which begins a group: [L, d] for one head, or [L, H_kv, d]. A cache [H_kv, L, d] takes a call for each head.</param>
+    /// <param name="rows">
+    /// Rows of successive tokens, the first of which begins a group: [L, H_kv, d]. A cache [H_kv, L, d] takes a call for each head, with <paramref name="heads"/> 1: rows of several heads that
+    /// follow each other are taken for those of more tokens.
+    /// </param>
+    /// <param name="heads">H_kv: heads in a token's row; 1 for rows [L, d].</param>
     /// <param name="dim">d: floats in a row of a head, a multiple of 32.</param>
     /// <param name="elements">Written: a byte for every two numbers, or a longer buffer.</param>
     /// <param name="scalesAndMinima">
     /// Written: [⌈L/32⌉, H_kv, 2, d], for 32 tokens and a head the d of all channels, then the m of all channels (<see cref="AttentionScales.PerChannelOver32Tokens"/>), or a longer buffer.
     /// </param>
-    /// <param name="heads">H_kv: heads in a row.</param>
     /// <exception cref="ArgumentException">A length does not fit, a number is not finite, or a scale is larger than all finite halves.</exception>
-    public static void QuantizePerChannelOver32Tokens(ReadOnlySpan<float> rows, int dim, Span<byte> elements, Span<Half> scalesAndMinima, int heads = 1)
+    public static void QuantizePerChannelOver32Tokens(ReadOnlySpan<float> rows, int heads, int dim, Span<byte> elements, Span<Half> scalesAndMinima)
     {
         const int Tokens = AttentionInput.ScaledTokens, Group = AttentionInput.GroupLength;
         if (dim < 1 || dim % Group != 0)

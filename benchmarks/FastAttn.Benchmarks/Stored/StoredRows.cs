@@ -156,7 +156,7 @@ internal sealed class StoredRows
         for (int i = 0; i < sequences; i++)
         {
             KeyValueQuantizer.QuantizePerChannelOver32Tokens(
-                numbers.Slice(i * _length * _dim, _length * _dim), _dim, _packed!.Span.Slice(i * _length * _dim / 2, _length * _dim / 2), ScalesAndMinima.AsSpan(i * scales, scales));
+                numbers.Slice(i * _length * _dim, _length * _dim), heads: 1, _dim, _packed!.Span.Slice(i * _length * _dim / 2, _length * _dim / 2), ScalesAndMinima.AsSpan(i * scales, scales));
         }
     }
 

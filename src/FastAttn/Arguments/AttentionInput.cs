@@ -88,7 +88,7 @@ public readonly ref struct AttentionInput
     public static AttentionInput OfGroups(ReadOnlySpan<byte> groups, AttentionElement element, AttentionStrides? strides = null)
     {
         if (!IsInGroups(element))
-            throw new ArgumentOutOfRangeException(nameof(element), element, "Must be Int8Group32 or Int4Group32: elements of other types are not in groups.");
+            throw new ArgumentOutOfRangeException(nameof(element), element, element == AttentionElement.Int4 ? "Must be Int8Group32 or Int4Group32; OfInt4 takes Int4." : "Must be Int8Group32 or Int4Group32: elements of other types are not in groups.");
         return new(ref MemoryMarshal.GetReference(groups), (int)Math.Min(groups.Length / BytesOf(element, GroupLength) * GroupLength, int.MaxValue), element, strides);
     }
 

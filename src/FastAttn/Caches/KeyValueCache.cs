@@ -242,7 +242,10 @@ public sealed class KeyValueCache : AttentionCache
     /// <param name="sequence">The sequence, 0 to B − 1.</param>
     /// <param name="start">The tokens before this one stay; 0 to the sequence's length.</param>
     /// <param name="tokens">The indices of those that stay of the others, ascending, from <paramref name="start"/> to below the sequence's length.</param>
-    /// <remarks>A token's index becomes smaller; its key stays turned by the position that it was appended with.</remarks>
+    /// <remarks>
+    /// A token's index becomes smaller; its key stays turned by the position that it was appended with. A layer turns the next token by the new length, unless it is given positions: give them where
+    /// tokens went whose positions others do not take.
+    /// </remarks>
     /// <exception cref="ArgumentException">A number is outside its range, or the tokens do not ascend; nothing has changed.</exception>
     public void Retain(int sequence, int start, ReadOnlySpan<int> tokens)
     {

@@ -17,9 +17,9 @@ public static class PagedAttentionTests
 
     public static TheoryData<PagedFormat, PagedFormat> Pairs =>
     [
-        .. Floats.SelectMany(static key => Floats.Select(value => (key, value))),
+        .. Floats.SelectMany(static key => Floats.Where(value => !Budget.IsSmall || value != key).Select(value => (key, value))).Take(Budget.Of(9, 3)),
         .. PagedFormats.Integers.Select(static format => (format, format)),
-        .. PagedFormats.Integers.Select(static format => (format, PagedFormat.BFloat16)),
+        .. PagedFormats.Integers.Select(static format => (format, PagedFormat.BFloat16)).Take(Budget.Of(9, 1)),
         (PagedFormat.Int8PerChannel, PagedFormat.Int8PerToken), (PagedFormat.Float32, PagedFormat.Int8PerToken), (PagedFormat.Int8Groups, PagedFormat.Int4Groups),
     ];
 
@@ -27,7 +27,7 @@ public static class PagedAttentionTests
     [MemberData(nameof(Pairs))]
     public static void Sequences_in_pages_have_the_bits_that_each_has_alone(PagedFormat key, PagedFormat value)
     {
-        for (int seed = 0; seed < Budget.Of(150, 15); seed++)
+        for (int seed = 0; seed < Budget.Of(150, 8); seed++)
         {
             using var problem = new PagedProblem(seed, key, value);
             foreach (AttentionKernel kernel in InstructionSets.Supported.Select(problem.Kernel.For))

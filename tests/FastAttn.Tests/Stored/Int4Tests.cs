@@ -192,7 +192,7 @@ public static class Int4Tests
         Inputs inputs = Inputs.Normal(call);
         byte[] elements = new byte[Keys * Dim / 2];
         Half[] scales = new Half[3 * 2 * Dim], alone = new Half[2 * Dim];
-        KeyValueQuantizer.QuantizePerChannelOver32Tokens(inputs.Key, Dim, elements, scales);
+        KeyValueQuantizer.QuantizePerChannelOver32Tokens(inputs.Key, heads: 1, Dim, elements, scales);
         scales.AsSpan(0, alone.Length).CopyTo(alone);
         for (int i = alone.Length; i < scales.Length; i++)
             scales[i] = i % 3 == 0 ? Half.NaN : i % 3 == 1 ? Half.PositiveInfinity : Half.NegativeInfinity;
@@ -232,7 +232,7 @@ public static class Int4Tests
         Inputs inputs = Inputs.Normal(call);
         byte[] elements = new byte[Keys * Dim / 2];
         Half[] scales = new Half[3 * 2 * Dim];
-        KeyValueQuantizer.QuantizePerChannelOver32Tokens(inputs.Key, Dim, elements, scales);
+        KeyValueQuantizer.QuantizePerChannelOver32Tokens(inputs.Key, heads: 1, Dim, elements, scales);
         using GuardedBuffer guardedElements = new(elements.Length / 4), guardedScales = new(scales.Length / 2);
         foreach (InstructionSet instructionSet in InstructionSets.Supported)
         {

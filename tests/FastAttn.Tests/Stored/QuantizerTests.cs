@@ -100,7 +100,7 @@ public static class QuantizerTests
         float[] rows = [.. Enumerable.Range(0, Tokens * Heads * Dim).Select(static i => (1 + i / Dim % 2) * (i / 64 % 16) - i % Dim)];
         byte[] elements = new byte[rows.Length / 2];
         Half[] scales = new Half[2 * Heads * 2 * Dim];
-        KeyValueQuantizer.QuantizePerChannelOver32Tokens(rows, Dim, elements, scales, Heads);
+        KeyValueQuantizer.QuantizePerChannelOver32Tokens(rows, Heads, Dim, elements, scales);
         for (int token = 0; token < Tokens; token++)
         {
             for (int i = 0; i < 32; i++)
@@ -130,7 +130,7 @@ public static class QuantizerTests
         float[] rows = [.. Enumerable.Range(0, tokens * Dim).Select(i => (random.NextSingle() - (i % 3) / 2f) * MathF.Pow(10, i % Dim % 11 - 7))];
         byte[] elements = new byte[rows.Length / 2];
         Half[] scales = new Half[(tokens + 31) / 32 * 2 * Dim];
-        KeyValueQuantizer.QuantizePerChannelOver32Tokens(rows, Dim, elements, scales);
+        KeyValueQuantizer.QuantizePerChannelOver32Tokens(rows, heads: 1, Dim, elements, scales);
         for (int group = 0; group < (tokens + 31) / 32; group++)
         {
             for (int c = 0; c < Dim; c++)
@@ -157,11 +157,11 @@ public static class QuantizerTests
         RandomData.FillNormal(rows, new Random(1), 1);
         byte[] elements = new byte[rows.Length / 2], expected = new byte[rows.Length / 2];
         Half[] scales = new Half[3 * 2 * Dim], expectedScales = new Half[3 * 2 * Dim];
-        KeyValueQuantizer.QuantizePerChannelOver32Tokens(rows, Dim, expected, expectedScales);
+        KeyValueQuantizer.QuantizePerChannelOver32Tokens(rows, heads: 1, Dim, expected, expectedScales);
         for (int tokens = 1; tokens <= Tokens; tokens++)
         {
             int group = (tokens - 1) / 32, first = 32 * group;
-            KeyValueQuantizer.QuantizePerChannelOver32Tokens(rows.AsSpan(first * Dim, (tokens - first) * Dim), Dim, elements.AsSpan(first * Dim / 2), scales.AsSpan(group * 2 * Dim));
+            KeyValueQuantizer.QuantizePerChannelOver32Tokens(rows.AsSpan(first * Dim, (tokens - first) * Dim), heads: 1, Dim, elements.AsSpan(first * Dim / 2), scales.AsSpan(group * 2 * Dim));
         }
 
         Assert.Equal(expected, elements);
@@ -198,7 +198,7 @@ public static class QuantizerTests
             Array.Fill(scales, (Half)7);
             try
             {
-                KeyValueQuantizer.QuantizePerChannelOver32Tokens(rows, dim, elements, scales, heads);
+                KeyValueQuantizer.QuantizePerChannelOver32Tokens(rows, heads, dim, elements, scales);
             }
             catch (ArgumentException)
             {

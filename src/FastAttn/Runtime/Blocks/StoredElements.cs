@@ -2,7 +2,7 @@ using System.Runtime.CompilerServices;
 
 namespace FastAttn.Runtime;
 
-/// <summary>The one place that says how rows of each type of elements are read.</summary>
+/// <summary>The one place that says how rows of each type of elements are read, but those of <see cref="AttentionElement.Int4"/>, whose scales are another matter (<see cref="Int4Widening{TVector}"/>).</summary>
 internal static class StoredElements
 {
     /// <summary>Does something with rows of elements of a type.</summary>
@@ -29,8 +29,26 @@ internal static class StoredElements
             case AttentionElement.Int4Group32:
                 visitor.Visit<Int4GroupRow>();
                 break;
-            case AttentionElement.Int4:
-                visitor.Visit<Int4Row>();
+            default:
+                visitor.Visit<PlainRow<StoredFloat>>();
+                break;
+        }
+    }
+
+    /// <summary>As <see cref="Visit"/> for queries, which are no integers.</summary>
+    /// <param name="element">The type.</param>
+    /// <param name="visitor">What is done.</param>
+    [MethodImpl(MethodImplOptions.AggressiveInlining)]
+    public static void VisitQueries<TVisitor>(AttentionElement element, in TVisitor visitor)
+        where TVisitor : struct, IStoredVisitor
+    {
+        switch (element)
+        {
+            case AttentionElement.Float16:
+                visitor.Visit<PlainRow<StoredHalf>>();
+                break;
+            case AttentionElement.BFloat16:
+                visitor.Visit<PlainRow<StoredBFloat16>>();
                 break;
             default:
                 visitor.Visit<PlainRow<StoredFloat>>();

@@ -92,15 +92,17 @@ internal readonly unsafe struct StoredRows
     public float At(int row, int column)
     {
         float element = 0;
-        StoredElements.Visit(Element, new ElementReading(Row(row), column, &element));
-        if (HasScales)
-            element *= Scale(row);
+        ElementReading reading = new(Row(row), column, &element);
         if (Element == AttentionElement.Int4)
         {
-            ushort* scalesAndMinima = ScalesAndMinima(row);
-            return element * (float)((Half*)scalesAndMinima)[column] + (float)((Half*)scalesAndMinima)[Place->Columns + column];
+            reading.Visit<Int4Row>();
+            var scalesAndMinima = (Half*)ScalesAndMinima(row);
+            return element * (float)scalesAndMinima[column] + (float)scalesAndMinima[Place->Columns + column];
         }
 
+        StoredElements.Visit(Element, reading);
+        if (HasScales)
+            element *= Scale(row);
         return Place != null && Place->ColumnScales != null ? element * Place->ColumnScales[column] : element;
     }
 

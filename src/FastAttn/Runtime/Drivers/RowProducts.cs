@@ -365,7 +365,10 @@ internal static unsafe class RowProducts<TVector, TRow>
             output[c] += probability * At(value, c);
     }
 
-    /// <summary>Whether a line of memory begins with a pair of vectors, or with the one before, if rows begin with lines.</summary>
+    /// <summary>
+    /// Whether a pair of vectors is the first that has a part of its line, if rows begin with lines. Of a group only its begin counts, so that short vectors ask for some lines
+    /// twice and for others never: to find the byte of each pair costs 15 to 20% of the time (groups, 4 query heads, AVX2 on Zen 4).
+    /// </summary>
     [MethodImpl(MethodImplOptions.AggressiveInlining)]
     private static bool BeginsLine(int column) => PairBytes >= LineBytes || TRow.Offset(column) % LineBytes < PairBytes;
 

@@ -86,7 +86,7 @@ internal readonly unsafe struct RowTile<TVector, TSpec>
             var floats = (float*)given;
             if (call.Operands.QueryElement != AttentionElement.Float32)
             {
-                StoredElements.Visit(call.Operands.QueryElement, new RowWidening<TVector>(new(given, stride: 0), count: 1, headDim, query, headDim));
+                StoredElements.VisitQueries(call.Operands.QueryElement, new RowWidening<TVector>(new(given, stride: 0), count: 1, headDim, query, headDim));
                 floats = query;
             }
 
