@@ -126,7 +126,7 @@ public abstract class AttentionKernel
     /// <remarks>
     /// <para>Buffers are at least as long as their shape needs; what is after that is left alone.</para>
     /// <para>
-    /// A query that sees no key, or none with a score above −∞, gets zeros. A key or value that a query may not see never reaches its output,
+    /// A query that sees no key, or none with a score above −∞, gets zeros, but NaN where a value that it sees is NaN or ±∞. A key or value that a query may not see never reaches its output,
     /// whatever bits it holds; NaN and ±∞ that it does see propagate. All finite floats are legal scores and masks, as far as their sums are
     /// finite; outputs are divided last, so that <c>Σ_j e^(s_j − max)·|v_j|</c> must be finite in float32 too.
     /// </para>

@@ -31,7 +31,8 @@ public enum AttentionElement
 
     /// <summary>
     /// 4-bit integers, whose scales and minima stand apart (<see cref="AttentionScales.PerChannelOver32Tokens"/>): <c>x = d·q + m</c>. A row is 16 bytes for every 32 elements, of
-    /// which byte i holds the 4 bits q of element i in its lower half and those of element i + 16 in its upper half.
+    /// which byte i holds the 4 bits q of element i in its lower half and those of element i + 16 in its upper half. Few queries meet <c>Σ q·d·n</c> and <c>Σ q·m</c> apart, so that a query with an
+    /// infinite element has NaN for scores.
     /// </summary>
     Int4,
 }

@@ -9,7 +9,10 @@ namespace FastAttn;
 /// 20 times as large as the others, which scales per channel keep apart: recommended are scales per channel for keys and per token for values. Of 4-bit keys or values a scale and
 /// a minimum for each head and channel of 32 tokens, <c>x = d·q + m</c> (KIVI, arXiv 2402.02750).
 /// </summary>
-/// <remarks>A scale that is not finite makes its elements NaN or ±∞. A key or value with such a scale that a query may not see does not reach its output.</remarks>
+/// <remarks>
+/// Scales and minima are finite; those that <see cref="KeyValueQuantizer"/> writes are. With one that is not, the outputs of queries that see its key or value may be any number or NaN, and may differ
+/// between few queries and many: sums are multiplied by scales that stand apart. A key or value with such a scale that a query may not see does not reach its output.
+/// </remarks>
 public readonly ref struct AttentionScales
 {
     private readonly ref readonly byte _start;
