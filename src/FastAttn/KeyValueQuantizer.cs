@@ -146,7 +146,7 @@ public static class KeyValueQuantizer
     /// <param name="scalesAndMinima">
     /// Written: [⌈L/32⌉, H_kv, 2, d], for 32 tokens and a head the d of all channels, then the m of all channels (<see cref="AttentionScales.PerChannelOver32Tokens"/>), or a longer buffer.
     /// </param>
-    /// <exception cref="ArgumentException">A length does not fit, a number is not finite, or a scale is larger than all finite halves.</exception>
+    /// <exception cref="ArgumentException">A length does not fit, buffers overlap, a number is not finite, or a scale is larger than all finite halves.</exception>
     public static void QuantizePerChannelOver32Tokens(ReadOnlySpan<float> rows, int heads, int dim, Span<byte> elements, Span<Half> scalesAndMinima)
     {
         const int Tokens = AttentionInput.ScaledTokens, Group = AttentionInput.GroupLength;
@@ -157,6 +157,10 @@ public static class KeyValueQuantizer
         int columns = heads * dim, count = CheckRows(rows, columns, nameof(dim)), groups = (int)((count + (Tokens - 1L)) / Tokens);
         CheckLength(nameof(elements), elements.Length, rows.Length / 2);
         CheckLength(nameof(scalesAndMinima), scalesAndMinima.Length, 2L * groups * columns);
+        if (CallValidation.Overlap<float, byte>(rows, elements))
+            throw new ArgumentException("Overlaps rows.", nameof(elements));
+        if (CallValidation.Overlap<float, Half>(rows, scalesAndMinima) || CallValidation.Overlap<byte, Half>(elements, scalesAndMinima))
+            throw new ArgumentException("Overlaps rows or elements.", nameof(scalesAndMinima));
         Span<Half> scales = stackalloc Half[Group], minima = stackalloc Half[Group];
         for (int group = 0; group < groups; group++)
         {

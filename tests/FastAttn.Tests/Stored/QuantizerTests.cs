@@ -244,6 +244,9 @@ public static class QuantizerTests
     [Fact]
     public static void Lengths_that_do_not_fit_are_refused()
     {
+        float[] shared = new float[64];
+        Assert.Equal("elements", Assert.Throws<ArgumentException>(() => KeyValueQuantizer.QuantizePerChannelOver32Tokens(shared.AsSpan(0, 32), 1, 32, MemoryMarshal.AsBytes(shared.AsSpan(31)), new Half[64])).ParamName);
+        Assert.Equal("scalesAndMinima", Assert.Throws<ArgumentException>(() => KeyValueQuantizer.QuantizePerChannelOver32Tokens(shared.AsSpan(0, 32), 1, 32, new byte[16], MemoryMarshal.Cast<float, Half>(shared.AsSpan(31)))).ParamName);
         Assert.Equal("destination", Assert.Throws<ArgumentException>(static () => KeyValueQuantizer.ConvertToHalf(new float[2], new Half[1])).ParamName);
         Assert.Equal("dim", Assert.Throws<ArgumentOutOfRangeException>(static () => KeyValueQuantizer.QuantizePerToken([], 0, [], [])).ParamName);
         Assert.Equal("scales", Assert.Throws<ArgumentOutOfRangeException>(static () => KeyValueQuantizer.FindChannelScales([], [])).ParamName);

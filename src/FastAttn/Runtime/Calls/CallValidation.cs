@@ -546,6 +546,11 @@ internal static class CallValidation
         }
     }
 
+    /// <summary>Whether two buffers have a byte in common.</summary>
+    public static bool Overlap<TFirst, TSecond>(ReadOnlySpan<TFirst> first, ReadOnlySpan<TSecond> second)
+        where TFirst : unmanaged
+        where TSecond : unmanaged => Overlap(in Bytes(first), ByteLength(first), in Bytes(second), ByteLength(second));
+
     private static ref readonly byte Bytes<T>(ReadOnlySpan<T> span)
         where T : unmanaged => ref Unsafe.As<T, byte>(ref MemoryMarshal.GetReference(span));
 
