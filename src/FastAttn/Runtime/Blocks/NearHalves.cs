@@ -8,61 +8,49 @@ namespace FastAttn.Runtime;
 /// <summary>Tells rows of halves that become floats with fewer instructions: without ±∞ and NaN (<see cref="StoredFiniteHalf"/>), and of normal numbers alone (<see cref="NormalHalfRow"/>).</summary>
 internal static unsafe class NearHalves
 {
-    private const ushort Magnitude = 0x7FFF, Infinity = 0x7C00, SmallestNormal = 0x0400;
-
-    /// <summary>Whether no element of some rows is ±∞ or NaN.</summary>
+    /// <summary>What the elements of some rows are, all of them.</summary>
     /// <param name="rows">The first row.</param>
     /// <param name="count">How many.</param>
     /// <param name="columns">Elements of a row.</param>
+    /// <returns>Whether none is ±∞ or NaN; whether none is a subnormal number or zero either.</returns>
     [MethodImpl(MethodImplOptions.AggressiveOptimization)]
-    public static bool AreFinite(BlockRows rows, int count, int columns)
+    public static (bool AreFinite, bool AreNormal) Kind(BlockRows rows, int count, int columns)
     {
-        Vector<ushort> largest = Vector<ushort>.Zero, more = Vector<ushort>.Zero, mask = new(Magnitude);
-        int n = Vector<ushort>.Count, largestOfRest = 0;
+        // Twice the bits have lost the sign. Less twice the smallest normal number, those below it are the largest of all.
+        const ushort Infinity = 2 * 0x7C00, SmallestNormal = 2 * 0x0400;
+        Vector512<ushort> wide = Vector512<ushort>.Zero, wideAboveNormal = wide, wideSmallest = Vector512.Create(SmallestNormal);
+        Vector<ushort> largest = Vector<ushort>.Zero, aboveNormal = largest, smallest = new(SmallestNormal);
+        int largestOfRest = 0, aboveNormalOfRest = 0;
         for (int j = 0; j < count; j++)
         {
             ushort* row = (ushort*)rows.Row(j);
             int c = 0;
-            for (; c + 2 * n <= columns; c += 2 * n)
+            for (; Vector512.IsHardwareAccelerated && c + Vector512<ushort>.Count <= columns; c += Vector512<ushort>.Count)
             {
-                largest = Vector.Max(largest, Vector.Load(row + c) & mask);
-                more = Vector.Max(more, Vector.Load(row + c + n) & mask);
+                Vector512<ushort> x = Vector512.Load(row + c), twice = x + x;
+                wide = Vector512.Max(wide, twice);
+                wideAboveNormal = Vector512.Max(wideAboveNormal, twice - wideSmallest);
+            }
+
+            for (; c + Vector<ushort>.Count <= columns; c += Vector<ushort>.Count)
+            {
+                Vector<ushort> x = Vector.Load(row + c), twice = x + x;
+                largest = Vector.Max(largest, twice);
+                aboveNormal = Vector.Max(aboveNormal, twice - smallest);
             }
 
             for (; c < columns; c++)
-                largestOfRest = Math.Max(largestOfRest, row[c] & Magnitude);
-        }
-
-        return Vector.LessThanAll(Vector.Max(largest, more), new Vector<ushort>(Infinity)) && largestOfRest < Infinity;
-    }
-
-    /// <summary>Whether all elements of some rows are normal numbers: no ±∞, no NaN, no subnormal number and no zero.</summary>
-    /// <param name="rows">The first row.</param>
-    /// <param name="count">How many.</param>
-    /// <param name="columns">Elements of a row.</param>
-    [MethodImpl(MethodImplOptions.AggressiveOptimization)]
-    public static bool AreNormal(BlockRows rows, int count, int columns)
-    {
-        // Twice the number loses its sign; less twice the smallest normal one, those below it are the largest of all.
-        const ushort Twice = 2 * SmallestNormal, Limit = 2 * Infinity - Twice;
-        Vector<ushort> largest = Vector<ushort>.Zero, more = Vector<ushort>.Zero, smallest = new(Twice);
-        int n = Vector<ushort>.Count, largestOfRest = 0;
-        for (int j = 0; j < count; j++)
-        {
-            ushort* row = (ushort*)rows.Row(j);
-            int c = 0;
-            for (; c + 2 * n <= columns; c += 2 * n)
             {
-                Vector<ushort> x = Vector.Load(row + c), y = Vector.Load(row + c + n);
-                largest = Vector.Max(largest, x + x - smallest);
-                more = Vector.Max(more, y + y - smallest);
+                var twice = (ushort)(2 * row[c]);
+                largestOfRest = Math.Max(largestOfRest, twice);
+                aboveNormalOfRest = Math.Max(aboveNormalOfRest, (ushort)(twice - SmallestNormal));
             }
-
-            for (; c < columns; c++)
-                largestOfRest = Math.Max(largestOfRest, (ushort)(2 * row[c] - Twice));
         }
 
-        return Vector.LessThanAll(Vector.Max(largest, more), new Vector<ushort>(Limit)) && largestOfRest < Limit;
+        bool areFinite = Vector512.LessThanAll(wide, Vector512.Create(Infinity)) && Vector.LessThanAll(largest, new(Infinity)) && largestOfRest < Infinity;
+        const ushort Limit = Infinity - SmallestNormal;
+        bool areNormal = Vector512.LessThanAll(wideAboveNormal, Vector512.Create(Limit)) && Vector.LessThanAll(aboveNormal, new(Limit)) && aboveNormalOfRest < Limit;
+        return (areFinite, areNormal);
     }
 
     /// <summary>Whether numbers times 2¹¹² (<see cref="HalfBits.Factor"/>) are exact: none is too large. NaN stays what it is.</summary>

@@ -31,7 +31,7 @@ internal readonly unsafe struct RowWidening<TVector>(BlockRows rows, int count, 
 
         BlockRows together = new(stored.Row(first), stored.Stride);
         RowWidening<TVector> rows = new(together, count, columns, destination, copiedColumns);
-        if (stored.Element == AttentionElement.Float16 && NearHalves.AreFinite(together, count, columns))
+        if (stored.Element == AttentionElement.Float16 && NearHalves.Kind(together, count, columns).AreFinite)
             rows.Visit<PlainRow<StoredFiniteHalf>>();
         else
             StoredElements.Visit(stored.Element, rows);

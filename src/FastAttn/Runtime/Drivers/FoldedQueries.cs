@@ -35,7 +35,7 @@ internal static unsafe class FoldedQueries<TVector>
             for (int row = 0, taken; row < rows; row += taken)
             {
                 taken = DecodeTile<TVector>.Taken(rows - row);
-                RowProducts<TVector, Int4Row>.Scores(folded + (long)row * headDim, taken, near, headDim, together, score + (long)row * count + j, count, row == 0 ? ahead : 0);
+                RowProducts<TVector, Int4Row>.Scores(folded + (long)row * headDim, taken, near, headDim, together, score + (long)row * count + j, count, new(ahead, row, taken, rows));
             }
 
             for (int row = 0; row < rows; row++)

@@ -25,7 +25,7 @@ internal static unsafe class RowProducts<TVector, TRow>
     /// <summary>Columns that are whole groups and whole pairs.</summary>
     private static int Columns => AttentionInput.GroupLength;
 
-    /// <summary>Whether the registers hold the sums of four keys and four queries: AVX-512 has 32.</summary>
+    /// <summary>Whether the registers hold the sums of four queries and four keys, with AVX-512 32, or of two keys.</summary>
     private static bool HoldsFourKeys
     {
         [MethodImpl(MethodImplOptions.AggressiveInlining)]
@@ -40,9 +40,9 @@ internal static unsafe class RowProducts<TVector, TRow>
     /// <param name="count">Keys.</param>
     /// <param name="score">S, written.</param>
     /// <param name="stride">Scores from query to query.</param>
-    /// <param name="ahead">How far from a row the row is that is asked for meanwhile, in bytes; 0 for none. A single query does not ask.</param>
+    /// <param name="ahead">What is asked for meanwhile. A single query does not ask.</param>
     [MethodImpl(MethodImplOptions.AggressiveInlining)]
-    public static void Scores(float* query, int queries, BlockRows keys, int headDim, int count, float* score, long stride, nint ahead)
+    public static void Scores(float* query, int queries, BlockRows keys, int headDim, int count, float* score, long stride, in RowsAhead ahead)
     {
         switch (queries)
         {
@@ -69,9 +69,9 @@ internal static unsafe class RowProducts<TVector, TRow>
     /// <param name="valueDim">Elements of a value.</param>
     /// <param name="count">Values.</param>
     /// <param name="output">O, the queries one after the other.</param>
-    /// <param name="ahead">How far from a row the row is that is asked for meanwhile, in bytes; 0 for none. A single query does not ask for floats.</param>
+    /// <param name="ahead">What is asked for meanwhile. A single query does not ask for floats.</param>
     [MethodImpl(MethodImplOptions.AggressiveInlining)]
-    public static void AddValues(float* probability, long stride, int queries, BlockRows values, int valueDim, int count, float* output, nint ahead)
+    public static void AddValues(float* probability, long stride, int queries, BlockRows values, int valueDim, int count, float* output, in RowsAhead ahead)
     {
         switch (queries)
         {
@@ -125,16 +125,9 @@ internal static unsafe class RowProducts<TVector, TRow>
             score[j] = Score(query, keys.First, whole, headDim);
     }
 
-    /// <summary>The scores of some queries: what is read of a key meets all of them.</summary>
-    /// <param name="query">The queries.</param>
-    /// <param name="keys">The keys.</param>
-    /// <param name="headDim">Floats in a key.</param>
-    /// <param name="count">Keys.</param>
-    /// <param name="score">Written.</param>
-    /// <param name="stride">From query to query of the scores.</param>
-    /// <param name="ahead">How far from a row the row is that is asked for meanwhile; 0 for none.</param>
+    /// <summary>The scores of some queries: what is read of some keys meets all of them.</summary>
     [MethodImpl(MethodImplOptions.AggressiveInlining)]
-    private static void ScoresOfSome<TQueries>(float* query, BlockRows keys, int headDim, int count, float* score, long stride, nint ahead)
+    private static void ScoresOfSome<TQueries>(float* query, BlockRows keys, int headDim, int count, float* score, long stride, in RowsAhead ahead)
         where TQueries : struct, ICount
     {
         if (HoldsFourKeys)
@@ -143,104 +136,106 @@ internal static unsafe class RowProducts<TVector, TRow>
             ScoresOfSome<TQueries, Two>(query, keys, headDim, count, score, stride, ahead);
     }
 
-    /// <summary>The scores of some queries and some keys at a time.</summary>
+    /// <summary>The scores of 2 to 4 queries, 2 or 4 keys at a time.</summary>
+    /// <param name="query">The queries.</param>
+    /// <param name="keys">The keys.</param>
+    /// <param name="headDim">Elements of a key.</param>
+    /// <param name="count">Keys.</param>
+    /// <param name="score">Written.</param>
+    /// <param name="stride">From query to query of the scores.</param>
+    /// <param name="ahead">What is asked for meanwhile.</param>
     [MethodImpl(MethodImplOptions.AggressiveOptimization)]
-    private static void ScoresOfSome<TQueries, TKeys>(float* query, BlockRows keys, int headDim, int count, float* score, long stride, nint ahead)
+    private static void ScoresOfSome<TQueries, TKeys>(float* query, BlockRows keys, int headDim, int count, float* score, long stride, in RowsAhead ahead)
         where TQueries : struct, ICount
         where TKeys : struct, ICount
     {
         int j = 0;
+        (int askFirst, int askLimit) = ahead.PartOf(count);
         float* q0 = query, q1 = q0 + headDim, q2 = TQueries.Count > 2 ? q1 + headDim : q1, q3 = TQueries.Count > 3 ? q2 + headDim : q2;
-        float* s0 = score, s1 = s0 + stride, s2 = TQueries.Count > 2 ? s1 + stride : s1, s3 = TQueries.Count > 3 ? s2 + stride : s2;
         for (; j + TKeys.Count <= count; j += TKeys.Count, keys = keys.From(TKeys.Count))
         {
-            byte* k0 = keys.First, k1 = keys.Row(1), k2 = TKeys.Count > 2 ? keys.Row(2) : k0, k3 = TKeys.Count > 3 ? keys.Row(3) : k0;
+            byte* k0 = keys.First, k1 = keys.Row(1), k2 = TKeys.Count > 2 ? keys.Row(2) : k0, k3 = TKeys.Count > 2 ? keys.Row(3) : k1;
             TVector zero = TVector.Create(0), a0 = zero, a1 = zero, a2 = zero, a3 = zero, b0 = zero, b1 = zero, b2 = zero, b3 = zero;
             TVector c0 = zero, c1 = zero, c2 = zero, c3 = zero, d0 = zero, d1 = zero, d2 = zero, d3 = zero;
-            nint t = 0, n = TVector.Count;
+            nint asked = j >= askFirst && j < askLimit ? ahead.Distance : 0, t = 0, n = TVector.Count;
             for (; t + 2 * n <= headDim; t += 2 * n)
             {
-                if (ahead != 0 && BeginsLine(t))
+                if (asked != 0 && BeginsLine(t))
                 {
-                    Ask(k0, t, ahead);
-                    Ask(k1, t, ahead);
+                    Ask(k0, t, asked);
+                    Ask(k1, t, asked);
                     if (TKeys.Count > 2)
-                        Ask(k2, t, ahead);
-                    if (TKeys.Count > 3)
-                        Ask(k3, t, ahead);
+                    {
+                        Ask(k2, t, asked);
+                        Ask(k3, t, asked);
+                    }
                 }
 
                 TRow.LoadPair(k0, t, out TVector x0, out TVector y0);
                 TRow.LoadPair(k1, t, out TVector x1, out TVector y1);
-                TVector x2 = x0, y2 = y0, x3 = x0, y3 = y0;
+                TVector x2 = x0, y2 = y0, x3 = x1, y3 = y1;
                 if (TKeys.Count > 2)
+                {
                     TRow.LoadPair(k2, t, out x2, out y2);
-                if (TKeys.Count > 3)
                     TRow.LoadPair(k3, t, out x3, out y3);
+                }
+
                 Meet<TQueries, TKeys>(x0, x1, x2, x3, q0 + t, q1 + t, q2 + t, q3 + t, ref a0, ref a1, ref a2, ref a3, ref b0, ref b1, ref b2, ref b3, ref c0, ref c1, ref c2, ref c3, ref d0, ref d1, ref d2, ref d3);
-                Meet<TQueries, TKeys>(y0, y1, y2, y3, q0 + t + n, q1 + t + n, q2 + t + n, q3 + t + n, ref a0, ref a1, ref a2, ref a3, ref b0, ref b1, ref b2, ref b3, ref c0, ref c1, ref c2, ref c3, ref d0, ref d1, ref d2, ref d3);
+                Meet<TQueries, TKeys>(
+                    y0, y1, y2, y3, q0 + t + n, q1 + t + n, q2 + t + n, q3 + t + n, ref a0, ref a1, ref a2, ref a3, ref b0, ref b1, ref b2, ref b3, ref c0, ref c1, ref c2, ref c3, ref d0, ref d1, ref d2, ref d3);
             }
 
             if (t + n <= headDim)
             {
-                TVector x0 = TRow.Load<TVector>(k0, t), x1 = TRow.Load<TVector>(k1, t), x2 = x0, x3 = x0;
+                TVector x0 = TRow.Load<TVector>(k0, t), x1 = TRow.Load<TVector>(k1, t), x2 = x0, x3 = x1;
                 if (TKeys.Count > 2)
+                {
                     x2 = TRow.Load<TVector>(k2, t);
-                if (TKeys.Count > 3)
                     x3 = TRow.Load<TVector>(k3, t);
+                }
+
                 Meet<TQueries, TKeys>(x0, x1, x2, x3, q0 + t, q1 + t, q2 + t, q3 + t, ref a0, ref a1, ref a2, ref a3, ref b0, ref b1, ref b2, ref b3, ref c0, ref c1, ref c2, ref c3, ref d0, ref d1, ref d2, ref d3);
                 t += n;
             }
 
-            if (TKeys.Count == 4)
+            // Of four keys a vector has the scores of one query, of two those of two.
+            float* s0 = score + j, s1 = s0 + stride, s2 = TQueries.Count > 2 ? s1 + stride : s1, s3 = TQueries.Count > 3 ? s2 + stride : s2;
+            if (TKeys.Count > 2)
             {
-                Vector128<float> r0 = TVector.SumOfEach(a0, b0, c0, d0), r1 = TVector.SumOfEach(a1, b1, c1, d1);
-                Vector128<float> r2 = TQueries.Count > 2 ? TVector.SumOfEach(a2, b2, c2, d2) : r1, r3 = TQueries.Count > 3 ? TVector.SumOfEach(a3, b3, c3, d3) : r1;
+                Vector128<float> sums0 = TVector.SumOfEach(a0, b0, c0, d0), sums1 = TVector.SumOfEach(a1, b1, c1, d1);
+                Vector128<float> sums2 = TQueries.Count > 2 ? TVector.SumOfEach(a2, b2, c2, d2) : sums0, sums3 = TQueries.Count > 3 ? TVector.SumOfEach(a3, b3, c3, d3) : sums1;
                 for (; t < headDim; t++)
                 {
-                    Vector128<float> x = Vector128.Create(At(k0, t), At(k1, t), At(k2, t), At(k3, t));
-                    r0 += x * q0[t];
-                    r1 += x * q1[t];
-                    r2 += x * q2[t];
-                    r3 += x * q3[t];
+                    Vector128<float> k = Vector128.Create(At(k0, t), At(k1, t), At(k2, t), At(k3, t));
+                    sums0 += k * q0[t];
+                    sums1 += k * q1[t];
+                    sums2 += k * q2[t];
+                    sums3 += k * q3[t];
                 }
 
-                r0.Store(s0 + j);
-                r1.Store(s1 + j);
+                sums0.Store(s0);
+                sums1.Store(s1);
                 if (TQueries.Count > 2)
-                    r2.Store(s2 + j);
+                    sums2.Store(s2);
                 if (TQueries.Count > 3)
-                    r3.Store(s3 + j);
+                    sums3.Store(s3);
             }
             else
             {
-                Vector128<float> r0 = TVector.SumOfEach(a0, a1, a2, a3), r1 = TVector.SumOfEach(b0, b1, b2, b3), r2 = TKeys.Count == 3 ? TVector.SumOfEach(c0, c1, c2, c3) : r1, r3 = r2;
+                Vector128<float> sums0 = TVector.SumOfEach(a0, b0, a1, b1), sums2 = TQueries.Count > 2 ? TVector.SumOfEach(a2, b2, a3, b3) : sums0;
                 for (; t < headDim; t++)
                 {
-                    Vector128<float> q = Vector128.Create(q0[t], q1[t], q2[t], q3[t]);
-                    r0 += q * At(k0, t);
-                    r1 += q * At(k1, t);
-                    if (TKeys.Count == 3)
-                        r2 += q * At(k2, t);
+                    Vector128<float> k = Vector128.Create(At(k0, t), At(k1, t), At(k0, t), At(k1, t));
+                    sums0 += k * Vector128.Create(q0[t], q0[t], q1[t], q1[t]);
+                    sums2 += k * Vector128.Create(q2[t], q2[t], q3[t], q3[t]);
                 }
 
-                if (TKeys.Count == 3)
-                {
-                    s0[j + 2] = r2[0];
-                    s1[j + 2] = r2[1];
-                    if (TQueries.Count > 2)
-                        s2[j + 2] = r2[2];
-                    if (TQueries.Count > 3)
-                        s3[j + 2] = r2[3];
-                }
-
-                Transpose.InPlace(ref r0, ref r1, ref r2, ref r3);
-                r0.GetLower().Store(s0 + j);
-                r1.GetLower().Store(s1 + j);
+                sums0.GetLower().Store(s0);
+                sums0.GetUpper().Store(s1);
                 if (TQueries.Count > 2)
-                    r2.GetLower().Store(s2 + j);
+                    sums2.GetLower().Store(s2);
                 if (TQueries.Count > 3)
-                    r3.GetLower().Store(s3 + j);
+                    sums2.GetUpper().Store(s3);
             }
         }
 
@@ -278,9 +273,10 @@ internal static unsafe class RowProducts<TVector, TRow>
         a = TVector.MultiplyAdd(x0, q, a);
         b = TVector.MultiplyAdd(x1, q, b);
         if (TKeys.Count > 2)
+        {
             c = TVector.MultiplyAdd(x2, q, c);
-        if (TKeys.Count > 3)
             d = TVector.MultiplyAdd(x3, q, d);
+        }
     }
 
     /// <summary>O[q][c] += Σ_j P[q][j]·V[j][c] of some queries: what is read of a value meets all of them.</summary>
@@ -290,20 +286,21 @@ internal static unsafe class RowProducts<TVector, TRow>
     /// <param name="valueDim">Floats in a value.</param>
     /// <param name="count">Keys.</param>
     /// <param name="output">O.</param>
-    /// <param name="ahead">How far from a row the row is that is asked for meanwhile; 0 for none.</param>
+    /// <param name="ahead">What is asked for meanwhile.</param>
     [MethodImpl(MethodImplOptions.AggressiveOptimization)]
-    private static void AddToSome<TQueries>(float* probability, long stride, BlockRows values, int valueDim, int count, float* output, nint ahead)
+    private static void AddToSome<TQueries>(float* probability, long stride, BlockRows values, int valueDim, int count, float* output, in RowsAhead ahead)
         where TQueries : struct, ICount
     {
         float* p0 = probability, p1 = TQueries.Count > 1 ? p0 + stride : p0, p2 = TQueries.Count > 2 ? p1 + stride : p1, p3 = TQueries.Count > 3 ? p2 + stride : p2;
         float* o0 = output, o1 = TQueries.Count > 1 ? o0 + valueDim : o0, o2 = TQueries.Count > 2 ? o1 + valueDim : o1, o3 = TQueries.Count > 3 ? o2 + valueDim : o2;
+        (int askFirst, int askLimit) = ahead.PartOf(valueDim);
         nint c = 0, n = TVector.Count;
         for (; c + 2 * n <= valueDim; c += 2 * n)
         {
             TVector a0 = TVector.Load(ref o0[c]), a1 = TVector.Load(ref o1[c]), a2 = TVector.Load(ref o2[c]), a3 = TVector.Load(ref o3[c]);
             TVector b0 = TVector.Load(ref o0[c + n]), b1 = TVector.Load(ref o1[c + n]), b2 = TVector.Load(ref o2[c + n]), b3 = TVector.Load(ref o3[c + n]);
             byte* v = values.First;
-            nint asked = ahead != 0 && BeginsLine(c) ? ahead : 0, j = 0;
+            nint asked = c >= askFirst && c < askLimit && BeginsLine(c) ? ahead.Distance : 0, j = 0;
             for (; j + 2 <= count; j += 2, v += 2 * values.Stride)
             {
                 AddPair<TQueries>(v, c, asked, p0 + j, p1 + j, p2 + j, p3 + j, ref a0, ref a1, ref a2, ref a3, ref b0, ref b1, ref b2, ref b3);
