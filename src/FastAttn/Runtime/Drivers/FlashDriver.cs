@@ -49,12 +49,14 @@ internal sealed unsafe partial class FlashDriver<TTiles, TVector, TSpec>(TileDri
             return;
         }
 
-        // Bit-identical: a lane is one query, and its arithmetic does not depend on the vector's width.
+        // The last queries are left to narrower vectors where they fill no more than half a vector, whose time the whole would cost: 24 queries then take 0.82 of the time, 40 0.90 (512 keys of
+        // 64 floats, AVX-512, Zen 4). Bit-identical: a lane is one query, and its arithmetic does not depend on the vector's width.
         bool isFirstOfHead = tile.FirstRow + rowCount == streamRows;
-        if (rowCount <= call.Plan.MaxNarrowQueries)
-            _narrower!.RunLanes(call, call.Plan.NarrowLanes, queries, sequence, nextTile, isFirstOfHead, workspace);
-        else
-            RunLanes(call, call.Plan.Lanes, queries, sequence, nextTile, isFirstOfHead, workspace);
+        int last = rowCount % TVector.Count <= call.Plan.MaxNarrowQueries ? rowCount % TVector.Count : 0, first = rowCount - last;
+        if (first > 0)
+            RunLanes(call, call.Plan.Lanes, queries with { RowCount = first }, sequence, last > 0 ? default : nextTile, isFirstOfHead, workspace);
+        if (last > 0)
+            _narrower!.RunLanes(call, call.Plan.NarrowLanes, queries with { FirstRow = tile.FirstRow + first, RowCount = last }, sequence, nextTile, isFirstOfHead && first == 0, workspace);
     }
 
     [MethodImpl(MethodImplOptions.AggressiveOptimization)]
