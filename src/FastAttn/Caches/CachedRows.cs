@@ -234,27 +234,9 @@ internal sealed class CachedRows
     /// <summary>Rounds a row; returns why it is refused.</summary>
     private string? WriteRow(ref byte memory, long row, int head, ReadOnlySpan<float> numbers)
     {
-        Span<byte> bytes = Rows(ref memory, row, 1);
-        switch (Element)
-        {
-            case AttentionElement.Float32:
-                numbers.CopyTo(MemoryMarshal.Cast<byte, float>(bytes));
-                return null;
-            case AttentionElement.Float16 or AttentionElement.BFloat16:
-                KeyValueQuantizer.Round(numbers, Element, bytes);
-                return null;
-        }
-
-        if (KeyValueQuantizer.WhyRefused(numbers) is { } reason)
-            return reason;
-        if (Element != AttentionElement.Int8)
-            return KeyValueQuantizer.QuantizeRow(numbers, Element, bytes);
-        Span<sbyte> elements = MemoryMarshal.Cast<byte, sbyte>(bytes);
-        if (HasRowScales)
-            RowScales(ref memory, row, 1)[0] = KeyValueQuantizer.QuantizeRow(numbers, elements);
-        else
-            KeyValueQuantizer.QuantizeRow(numbers, ChannelScales(head), elements);
-        return null;
+        Span<float> scale = HasRowScales ? RowScales(ref memory, row, 1) : default;
+        ReadOnlySpan<float> channelScales = _channelScales.Length == 0 ? default : ChannelScales(head);
+        return KeyValueQuantizer.WriteRow(numbers, Element, Rows(ref memory, row, 1), scale, channelScales);
     }
 
     private static ref byte At(ref byte memory, long offset) => ref Unsafe.Add(ref memory, (nint)offset);
