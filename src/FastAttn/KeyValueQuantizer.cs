@@ -162,11 +162,8 @@ public static class KeyValueQuantizer
             for (int c = 0; c < columns; c += Group)
             {
                 ChannelRounding.FindRanges(RowsOf(rows, group), c, columns, scales, minima);
-                for (int i = 0; i < Group; i++)
-                {
-                    if (!Half.IsFinite(scales[i]) || !Half.IsFinite(minima[i]))
-                        throw new ArgumentException($"Channel {c + i} has numbers among the {Tokens} tokens from {group * Tokens} on whose scale or minimum is larger than all finite halves.", nameof(rows));
-                }
+                if (ChannelRounding.FindTooLarge(scales, minima) is >= 0 and int i)
+                    throw new ArgumentException($"Channel {c + i} has numbers among the {Tokens} tokens from {group * Tokens} on whose scale or minimum is larger than all finite halves.", nameof(rows));
             }
         }
 
@@ -179,7 +176,7 @@ public static class KeyValueQuantizer
                 scales = written[..Group];
                 minima = written.Slice(dim, Group);
                 ChannelRounding.FindRanges(x, c, columns, scales, minima);
-                ChannelRounding.Round(x, c, columns, scales, minima, elements[(int)((long)group * Tokens * columns / 2)..]);
+                ChannelRounding.Round(x, c, columns, scales, minima, elements[(int)((long)group * Tokens * columns / 2 + c / 2)..], columns / 2);
             }
         }
 

@@ -20,6 +20,7 @@ public static class PagedAllocationTests
     [InlineData(PagedFormat.Int8PerChannel)]
     [InlineData(PagedFormat.Int8Groups)]
     [InlineData(PagedFormat.Int4Groups)]
+    [InlineData(PagedFormat.Int4PerChannel)]
     public static void Changing_a_sequence_allocates_nothing(PagedFormat format)
     {
         using KeyValuePagePool pool = format.IsInteger ? IntegerPool(20, format, format) : Pool(20, format.Element, format.Element);
@@ -94,6 +95,7 @@ public static class PagedAllocationTests
     [InlineData(PagedFormat.Int8PerChannel)]
     [InlineData(PagedFormat.Int8Groups)]
     [InlineData(PagedFormat.Int4Groups)]
+    [InlineData(PagedFormat.Int4PerChannel)]
     public static void Attention_over_integers_allocates_nothing(PagedFormat format)
     {
         using KeyValuePagePool pool = IntegerPool(10, format, format);
