@@ -11,8 +11,8 @@ namespace FastAttn;
 /// <see cref="AttentionElement.Int4"/> rounds 32 tokens together, counted from a sequence's first. Until a group has all of them, each append rounds its tokens anew from their floats, which the cache
 /// keeps: [2, 32, H_kv, d] for each sequence, beside as many bytes as the group has, for keys and for values where they are so kept. A group that is full has the bits that
 /// <see cref="KeyValueQuantizer.QuantizePerChannelOver32Tokens"/> gives its tokens at once, however they were appended, and does not change any more; what a query sees of the group that is not full
-/// depends on how many tokens it had when the query came. Sequences that are shortened go on from the floats of the last group and, after a step or two over its begin, of the one before; where a
-/// group has lost its floats, from the numbers that are stored, which are then rounded a second time.
+/// depends on how many tokens it had when the query came. A sequence that is shortened goes on from the floats of that group or of the one before, which stay until the next one is begun or an append,
+/// an eviction or a reordering needs their place; further back it goes on from the numbers that are stored, which are then rounded a second time.
 /// </remarks>
 public abstract class AttentionCache
 {

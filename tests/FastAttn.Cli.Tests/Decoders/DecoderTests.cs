@@ -120,6 +120,7 @@ public sealed class DecoderTests
     [InlineData(AttentionElement.BFloat16, 1 / 256.0)]
     [InlineData(AttentionElement.Int8Group32, 1 / 127.0)]
     [InlineData(AttentionElement.Int4Group32, 1 / 15.0)]
+    [InlineData(AttentionElement.Int4, 1 / 15.0)]
     public void Keys_and_values_in_fewer_bits_give_logits_that_are_off_by_their_rounding(AttentionElement element, double step)
     {
         TwinModel twin = new TwinModel { Heads = 2, KeyValueHeads = 1, HeadDim = 32, Layers = 2, Frequency = TwinModel.Rotary(10000, 32) }.WithWeights();

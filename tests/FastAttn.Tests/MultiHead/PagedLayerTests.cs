@@ -102,6 +102,42 @@ public static class PagedLayerTests
         }
     }
 
+    /// <summary>Tiles of a layer's tokens end where tokens that are rounded together do, in padded calls and ragged ones, for any number of threads.</summary>
+    [Theory]
+    [InlineData(1)]
+    [InlineData(3)]
+    public static void Tokens_that_are_rounded_together_are_those_of_a_float_cache(int threads)
+    {
+        const int Batch = 4;
+        MultiHeadAttention layer = new Layer(Causal with { HeadDim = 32, ValueDim = 32, Rotary = new(32) }).Build();
+        using var pool = new KeyValuePagePool(24, 2 * PageSize, KeyValueHeads, 32, 32, AttentionElement.Int4, AttentionElement.Int4);
+        PagedBatch paged = PagedLayerTests.Batch(pool, Batch);
+        KeyValueCache piece = layer.CreateCache(Batch, 8, canGrow: true, AttentionElement.Int4, AttentionElement.Int4), floats = layer.CreateCache(Batch, 200);
+        foreach ((int length, int[] lengths, int[] starts) in ((int, int[], int[])[])[(70, [70, 31, 0, 5], []), (99, [], [0, 1, 100, 117, 162]), (1, [], []), (33, [1, 33, 2, 0], []), (40, [], [0, 40, 40, 79, 80])])
+        {
+            int tokens = starts.Length > 0 ? starts[^1] : Batch * length;
+            float[] input = Tokens.Normal(tokens * Dim, length), output = new float[input.Length], expected = new float[input.Length];
+            AttentionOptions options = new() { QueryLengths = lengths, QueryStarts = starts };
+            var execution = new AttentionExecution { MaxDegreeOfParallelism = threads };
+            layer.Forward(input, expected, piece, length, options, execution: execution);
+            layer.Forward(input, output, paged, length, options, execution: execution);
+            Compare.SameBits($"{length}", expected, output);
+            layer.Forward(input, output, floats, length, options, execution: execution);
+        }
+
+        for (int b = 0; b < Batch; b++)
+        {
+            int length = floats.Lengths[b];
+            float[] keys = new float[length * KeyValueHeads * 32], values = new float[keys.Length], kept = new float[keys.Length], keptValues = new float[keys.Length];
+            floats.CopyTo(b, 0, length, keys, values);
+            Round(keys, PagedFormat.Int4PerChannel);
+            Round(values, PagedFormat.Int4PerChannel);
+            piece.CopyTo(b, 0, length, kept, keptValues);
+            Compare.SameBits($"keys {b}", keys, kept);
+            Compare.SameBits($"values {b}", values, keptValues);
+        }
+    }
+
     [Fact]
     public static void Tokens_after_evicted_ones_are_turned_by_their_positions()
     {
