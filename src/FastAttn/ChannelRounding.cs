@@ -34,14 +34,27 @@ internal static class ChannelRounding
         }
     }
 
+    /// <summary>The first of the columns whose scale or minimum is larger than all finite halves; −1 where all are finite.</summary>
+    public static int FindTooLarge(ReadOnlySpan<Half> scales, ReadOnlySpan<Half> minima)
+    {
+        for (int i = 0; i < scales.Length; i++)
+        {
+            if (!Half.IsFinite(scales[i]) || !Half.IsFinite(minima[i]))
+                return i;
+        }
+
+        return -1;
+    }
+
     /// <summary>q of 32 columns: 16 bytes of each row (<see cref="AttentionElement.Int4"/>).</summary>
     /// <param name="rows">The rows.</param>
     /// <param name="first">The first of the columns.</param>
     /// <param name="rowLength">Numbers in a row.</param>
     /// <param name="scales">d of each column.</param>
     /// <param name="minima">m of each column.</param>
-    /// <param name="elements">Written: q of the rows, of which the columns are a part.</param>
-    public static void Round(ReadOnlySpan<float> rows, int first, int rowLength, ReadOnlySpan<Half> scales, ReadOnlySpan<Half> minima, Span<byte> elements)
+    /// <param name="elements">Written: q of the columns, from that of the first row on.</param>
+    /// <param name="rowBytes">Bytes from row to row there.</param>
+    public static void Round(ReadOnlySpan<float> rows, int first, int rowLength, ReadOnlySpan<Half> scales, ReadOnlySpan<Half> minima, Span<byte> elements, int rowBytes)
     {
         Span<double> d = stackalloc double[Columns], m = stackalloc double[Columns];
         Span<int> q = stackalloc int[Columns];
@@ -51,7 +64,7 @@ internal static class ChannelRounding
             (d[c], m[c]) = (scales[c] == Half.Zero ? double.PositiveInfinity : (double)scales[c], (double)minima[c]);
         }
 
-        for (int row = 0; row < rows.Length; row += rowLength)
+        for (int row = 0, to = 0; row < rows.Length; row += rowLength, to += rowBytes)
         {
             ReadOnlySpan<float> x = rows.Slice(row + first, Columns);
             for (int c = 0; c < Columns; c += Vector<float>.Count)
@@ -61,7 +74,7 @@ internal static class ChannelRounding
                 Vector.ConvertToInt32(Vector.Narrow(Rounded(lower, d[c..], m[c..]), Rounded(upper, d[next..], m[next..]))).CopyTo(q[c..]);
             }
 
-            Span<byte> bytes = elements.Slice((row + first) / 2, Columns / 2);
+            Span<byte> bytes = elements.Slice(to, Columns / 2);
             for (int i = 0; i < bytes.Length; i++)
                 bytes[i] = (byte)(q[i] | q[i + bytes.Length] << 4);
         }

@@ -118,13 +118,8 @@ public static class KeyValueQuantizer
             throw new ArgumentOutOfRangeException(nameof(element), element, element == AttentionElement.Int4 ? "Must be Int8Group32 or Int4Group32; Int4 is what QuantizePerChannelOver32Tokens writes." : "Must be Int8Group32 or Int4Group32: elements of other types are not in groups.");
         int count = CheckRows(rows, Group, nameof(rows)), bytes = (int)AttentionInput.BytesOf(element, Group);
         CheckLength(nameof(groups), groups.Length, (long)count * bytes);
-        for (int i = 0; i < count; i++)
-        {
-            (Half scale, Half min) = ScaleOf(rows.Slice(i * Group, Group), element);
-            if (WhyGroupRefused(i, scale, min) is { } reason)
-                throw new ArgumentException(reason, nameof(rows));
-        }
-
+        if (WhyGroupsRefused(rows, element) is { } reason)
+            throw new ArgumentException(reason, nameof(rows));
         QuantizeRow(rows, element, groups);
     }
 
@@ -167,11 +162,8 @@ public static class KeyValueQuantizer
             for (int c = 0; c < columns; c += Group)
             {
                 ChannelRounding.FindRanges(RowsOf(rows, group), c, columns, scales, minima);
-                for (int i = 0; i < Group; i++)
-                {
-                    if (!Half.IsFinite(scales[i]) || !Half.IsFinite(minima[i]))
-                        throw new ArgumentException($"Channel {c + i} has numbers among the {Tokens} tokens from {group * Tokens} on whose scale or minimum is larger than all finite halves.", nameof(rows));
-                }
+                if (ChannelRounding.FindTooLarge(scales, minima) is >= 0 and int i)
+                    throw new ArgumentException($"Channel {c + i} has numbers among the {Tokens} tokens from {group * Tokens} on whose scale or minimum is larger than all finite halves.", nameof(rows));
             }
         }
 
@@ -184,7 +176,7 @@ public static class KeyValueQuantizer
                 scales = written[..Group];
                 minima = written.Slice(dim, Group);
                 ChannelRounding.FindRanges(x, c, columns, scales, minima);
-                ChannelRounding.Round(x, c, columns, scales, minima, elements[(int)((long)group * Tokens * columns / 2)..]);
+                ChannelRounding.Round(x, c, columns, scales, minima, elements[(int)((long)group * Tokens * columns / 2 + c / 2)..], columns / 2);
             }
         }
 
@@ -200,6 +192,47 @@ public static class KeyValueQuantizer
     /// <param name="element">Which.</param>
     /// <param name="destination">Written: two bytes for each.</param>
     internal static void Round(ReadOnlySpan<float> row, AttentionElement element, Span<byte> destination) => RowRounding.Round(row, element, destination);
+
+    /// <summary>The one place that rounds a row to what keys and values are kept as.</summary>
+    /// <param name="row">The floats.</param>
+    /// <param name="element">What is kept.</param>
+    /// <param name="bytes">Written: the row.</param>
+    /// <param name="scale">Written: the scale of an <see cref="AttentionElement.Int8"/> row that has one of its own; else empty.</param>
+    /// <param name="channelScales">Those of an <see cref="AttentionElement.Int8"/> row that were given, a scale for each number; else empty.</param>
+    /// <returns>Why the row is refused, as <see cref="WhyRefused(ReadOnlySpan{float}, AttentionElement)"/> says; null where it is written.</returns>
+    internal static string? WriteRow(ReadOnlySpan<float> row, AttentionElement element, Span<byte> bytes, Span<float> scale, ReadOnlySpan<float> channelScales)
+    {
+        switch (element)
+        {
+            case AttentionElement.Float32:
+                row.CopyTo(MemoryMarshal.Cast<byte, float>(bytes));
+                return null;
+            case AttentionElement.Float16 or AttentionElement.BFloat16:
+                Round(row, element, bytes);
+                return null;
+        }
+
+        if (WhyRefused(row) is { } reason)
+            return reason;
+        if (element != AttentionElement.Int8)
+            return QuantizeRow(row, element, bytes);
+        Span<sbyte> integers = MemoryMarshal.Cast<byte, sbyte>(bytes);
+        if (channelScales.IsEmpty)
+            scale[0] = QuantizeRow(row, integers);
+        else
+            QuantizeRow(row, channelScales, integers);
+        return null;
+    }
+
+    /// <summary>Why a row cannot be kept; null where it can.</summary>
+    /// <param name="row">The floats.</param>
+    /// <param name="element">What it would be kept as.</param>
+    internal static string? WhyRefused(ReadOnlySpan<float> row, AttentionElement element)
+    {
+        if (element is AttentionElement.Float32 or AttentionElement.Float16 or AttentionElement.BFloat16)
+            return null;
+        return WhyRefused(row) ?? (AttentionInput.IsInGroups(element) ? WhyGroupsRefused(row, element) : null);
+    }
 
     /// <summary>Why numbers cannot become integers; null where all are finite.</summary>
     internal static string? WhyRefused(ReadOnlySpan<float> rows)
@@ -384,6 +417,20 @@ public static class KeyValueQuantizer
         if (WhyRefused(rows) is { } reason)
             throw new ArgumentException(reason, nameof(rows));
         return rows.Length / dim;
+    }
+
+    /// <summary>Why one of some groups of finite numbers is refused; null where none is.</summary>
+    private static string? WhyGroupsRefused(ReadOnlySpan<float> rows, AttentionElement element)
+    {
+        const int Group = AttentionInput.GroupLength;
+        for (int i = 0; i < rows.Length / Group; i++)
+        {
+            (Half scale, Half min) = ScaleOf(rows.Slice(i * Group, Group), element);
+            if (WhyGroupRefused(i, scale, min) is { } reason)
+                return reason;
+        }
+
+        return null;
     }
 
     private static string? WhyGroupRefused(int group, Half scale, Half min) =>

@@ -15,6 +15,7 @@ internal static class CacheTypes
         ["bf16"] = AttentionElement.BFloat16,
         ["q8_0"] = AttentionElement.Int8Group32,
         ["q4_1"] = AttentionElement.Int4Group32,
+        ["int4"] = AttentionElement.Int4,
     };
 
     /// <summary>An option that takes one of the names.</summary>
@@ -34,7 +35,7 @@ internal static class CacheTypes
     public static void Check(AttentionElement element, int headDim)
     {
         const int GroupLength = 32;
-        if (element is AttentionElement.Int8Group32 or AttentionElement.Int4Group32 && headDim % GroupLength != 0)
+        if (element is AttentionElement.Int8Group32 or AttentionElement.Int4Group32 or AttentionElement.Int4 && headDim % GroupLength != 0)
         {
             string name = ByName.Single(pair => pair.Value == element).Key;
             throw new InputException($"--cache-type {name}: keeps groups of {GroupLength} numbers; the model's heads have {headDim}.");

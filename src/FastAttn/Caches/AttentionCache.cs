@@ -5,8 +5,15 @@ namespace FastAttn;
 
 /// <summary>
 /// The keys and values of a batch of sequences that a <see cref="MultiHeadAttention"/> layer keeps between calls: in one piece for each sequence
-/// (<see cref="KeyValueCache"/>), or in pages (<see cref="PagedBatch"/>). Both keep any element type but <see cref="AttentionElement.Int4"/>, and work without a layer, too.
+/// (<see cref="KeyValueCache"/>), or in pages (<see cref="PagedBatch"/>). Both keep any element type, and work without a layer, too.
 /// </summary>
+/// <remarks>
+/// <see cref="AttentionElement.Int4"/> rounds 32 tokens together, counted from a sequence's first. Until a group has all of them, each append rounds its tokens anew from their floats, which the cache
+/// keeps: [2, 32, H_kv, d] for each sequence, beside as many bytes as the group has, for keys and for values where they are so kept. A group that is full has the bits that
+/// <see cref="KeyValueQuantizer.QuantizePerChannelOver32Tokens"/> gives its tokens at once, however they were appended, and does not change any more; what a query sees of the group that is not full
+/// depends on how many tokens it had when the query came. A sequence that is shortened goes on from the floats of that group or of the one before, which stay until the next one is begun or an append,
+/// an eviction or a reordering needs their place; further back it goes on from the numbers that are stored, which are then rounded a second time.
+/// </remarks>
 public abstract class AttentionCache
 {
     private string? _whyKeysRefused;
@@ -66,26 +73,32 @@ public abstract class AttentionCache
     /// <exception cref="InvalidOperationException">There is no room; nothing has changed.</exception>
     internal virtual void Begin(in BatchTokens tokens) => (_whyKeysRefused, _whyValuesRefused) = (null, null);
 
-    /// <summary>Rounds the keys of a token to what is kept; those that cannot be kept are refused, which <see cref="ThrowIfRefused"/> tells.</summary>
+    /// <summary>How many tokens of the append that is under way are written together.</summary>
     /// <param name="sequence">The sequence.</param>
-    /// <param name="token">The token's number in the append that is under way. Any number of threads may each write tokens of their own.</param>
-    /// <param name="keys">[H_kv, d_k].</param>
-    /// <param name="rotary">Turns the keys before they are rounded; null where they stay as they are.</param>
-    /// <param name="turn">What the embedding has for the token's position.</param>
-    internal void WriteKeys(int sequence, int token, ReadOnlySpan<float> keys, RotaryEmbedding? rotary = null, ReadOnlySpan<float> turn = default)
+    /// <param name="token">The first token's number in the append.</param>
+    /// <param name="count">How many there are from that on, at least 1.</param>
+    internal int Together(int sequence, int token, int count) => OpenGroup.Together(KeyElement, ValueElement, Starts[sequence] + token, count);
+
+    /// <summary>Rounds the keys of tokens to what is kept; those that cannot be kept are refused, which <see cref="ThrowIfRefused"/> tells.</summary>
+    /// <param name="sequence">The sequence.</param>
+    /// <param name="token">
+    /// The first token's number in the append that is under way. Any number of threads may each write tokens of their own. Those that are written together (<see cref="Together"/>) are written in one call.
+    /// </param>
+    /// <param name="keys">[tokens, H_kv, d_k].</param>
+    internal void WriteKeys(int sequence, int token, in NewRows keys)
     {
-        if (TryWriteKeys(sequence, token, keys, rotary, turn) is { } reason)
-            Interlocked.CompareExchange(ref _whyKeysRefused, $"Sequence {sequence}, token {token}, {reason}", null);
+        if (TryWriteKeys(sequence, token, keys) is { } refused)
+            Interlocked.CompareExchange(ref _whyKeysRefused, $"Sequence {sequence}, token {token + refused.Token}, {refused.Reason}", null);
     }
 
     /// <summary>As <see cref="WriteKeys"/>, of values.</summary>
     /// <param name="sequence">The sequence.</param>
-    /// <param name="token">The token's number in the append that is under way.</param>
-    /// <param name="values">[H_kv, d_v].</param>
-    internal void WriteValues(int sequence, int token, ReadOnlySpan<float> values)
+    /// <param name="token">The first token's number in the append that is under way.</param>
+    /// <param name="values">[tokens, H_kv, d_v].</param>
+    internal void WriteValues(int sequence, int token, in NewRows values)
     {
-        if (TryWriteValues(sequence, token, values) is { } reason)
-            Interlocked.CompareExchange(ref _whyValuesRefused, $"Sequence {sequence}, token {token}, {reason}", null);
+        if (TryWriteValues(sequence, token, values) is { } refused)
+            Interlocked.CompareExchange(ref _whyValuesRefused, $"Sequence {sequence}, token {token + refused.Token}, {refused.Reason}", null);
     }
 
     /// <summary>Throws where keys or values of the append were refused.</summary>
@@ -124,9 +137,9 @@ public abstract class AttentionCache
         in AttentionOptions options,
         AttentionExecution execution);
 
-    /// <summary>Rounds the keys of a token, as <see cref="CachedRows.Write"/> does.</summary>
-    private protected abstract string? TryWriteKeys(int sequence, int token, ReadOnlySpan<float> keys, RotaryEmbedding? rotary, ReadOnlySpan<float> turn);
+    /// <summary>Rounds the keys of tokens, as <see cref="CachedRows.Write"/> does.</summary>
+    private protected abstract (int Token, string Reason)? TryWriteKeys(int sequence, int token, in NewRows keys);
 
-    /// <summary>Rounds the values of a token, likewise.</summary>
-    private protected abstract string? TryWriteValues(int sequence, int token, ReadOnlySpan<float> values);
+    /// <summary>Rounds the values of tokens, likewise.</summary>
+    private protected abstract (int Token, string Reason)? TryWriteValues(int sequence, int token, in NewRows values);
 }

@@ -19,15 +19,20 @@ internal sealed class CachedRows
     private readonly long _rows;
     private readonly float[] _channelScales;
 
+    // Of those that have scales and minima in common, where tokens have.
+    private readonly int _groupsOfPage;
+
     // Bytes from the first one of the memory on.
     private readonly long _start;
     private readonly long _scaleStart;
 
-    /// <summary>Places the rows and, where each has a scale of its own, [pages, H_kv, page size] floats after them.</summary>
+    /// <summary>
+    /// Places the rows and, after them, what stands apart: a scale for each row, [pages, H_kv, page size] floats, or scales and minima over 32 tokens, [pages, H_kv, page size / 32, 2, d] halves.
+    /// </summary>
     /// <param name="element">What elements are kept as.</param>
-    /// <param name="dim">d: elements in a row, a multiple of 32 where they are in groups.</param>
+    /// <param name="dim">d: elements in a row, a multiple of 32 where they are read together.</param>
     /// <param name="heads">H_kv.</param>
-    /// <param name="pageSize">Tokens in a page.</param>
+    /// <param name="pageSize">Tokens in a page: a multiple of 32 where these are rounded together.</param>
     /// <param name="pageCount">Pages.</param>
     /// <param name="channelScales">[H_kv, d], copied: the scales of 8-bit integers; empty where each row has its own.</param>
     /// <param name="start">The first byte that is free in the memory.</param>
@@ -36,9 +41,14 @@ internal sealed class CachedRows
         (Element, Dim, _heads, _pageSize, _channelScales) = (element, dim, heads, pageSize, channelScales.ToArray());
         _rows = (long)pageCount * heads * pageSize;
         _rowBytes = (int)AttentionInput.BytesOf(element, dim);
+        _groupsOfPage = pageSize / OpenGroup.Tokens;
         _start = Align(start);
         _scaleStart = Align(_start + _rows * _rowBytes);
-        End = HasRowScales ? _scaleStart + _rows * sizeof(float) : _start + _rows * _rowBytes;
+        End = _start + _rows * _rowBytes;
+        if (HasRowScales)
+            End = _scaleStart + _rows * sizeof(float);
+        else if (IsInt4)
+            End = _scaleStart + _rows / OpenGroup.Tokens * 2 * dim * sizeof(ushort);
 
         static long Align(long offset) => (offset + Alignment - 1) / Alignment * Alignment;
     }
@@ -55,6 +65,8 @@ internal sealed class CachedRows
     /// <summary>The first byte after the rows and their scales.</summary>
     public long End { get; }
 
+    private bool IsInt4 => Element == AttentionElement.Int4;
+
     private bool HasRowScales => Element == AttentionElement.Int8 && _channelScales.Length == 0;
 
     /// <summary>Refuses a type that rows of a dimension cannot be kept in.</summary>
@@ -66,9 +78,7 @@ internal sealed class CachedRows
     {
         if (!Enum.IsDefined(element))
             throw new ArgumentOutOfRangeException(name, element, "The element type is not one that keys and values are kept in.");
-        if (element == AttentionElement.Int4)
-            throw new ArgumentOutOfRangeException(name, element, "Caches keep no Int4, whose scales change until they are of 32 tokens: take Int4Group32, or buffers of your own and KeyValueQuantizer.");
-        if (AttentionInput.IsInGroups(element) && dim % AttentionInput.GroupLength != 0)
+        if (AttentionInput.AreReadTogether(element) && dim % AttentionInput.GroupLength != 0)
             throw new ArgumentOutOfRangeException(dimName, dim, $"Elements in groups of {AttentionInput.GroupLength} need a dimension that is a multiple of it.");
     }
 
@@ -123,6 +133,7 @@ internal sealed class CachedRows
             AttentionElement.Float16 => new(Numbers<Half>(ref start, elements), strides),
             AttentionElement.BFloat16 => new(Numbers<BFloat16>(ref start, elements), strides),
             AttentionElement.Int8 => new(Numbers<sbyte>(ref start, elements), Scales(ref memory), strides),
+            AttentionElement.Int4 => AttentionInput.OfInt4(Numbers<byte>(ref start, (int)(_rows * _rowBytes)), ScalesOver32Tokens(ref memory), strides),
             _ => AttentionInput.OfGroups(Numbers<byte>(ref start, (int)(_rows * _rowBytes)), Element, strides),
         };
     }
@@ -135,35 +146,104 @@ internal sealed class CachedRows
     public static ArgumentException Refusal(string row, AttentionElement element, string reason, string name) =>
         new($"A {row} cannot be kept as {element}. {reason}", name, new ArithmeticException(reason));
 
+    /// <summary>The floats of a sequence's open group; null where tokens are rounded one by one.</summary>
+    public OpenGroup? CreateOpenGroup() => IsInt4 ? new(_heads, Dim) : null;
+
     /// <summary>
-    /// Rounds the rows of a token to what is kept, as <see cref="KeyValueQuantizer"/> does. All that is appended passes here, and each number is checked here once. Any number of threads may
-    /// each write tokens of their own.
+    /// Rounds the rows of tokens that follow each other in a page to what is kept, as <see cref="KeyValueQuantizer"/> does. All that is appended passes here, and each number is checked here
+    /// once. Any number of threads may each write tokens of their own.
     /// </summary>
     /// <param name="memory">The memory's first byte.</param>
     /// <param name="page">The page.</param>
-    /// <param name="token">The token's number in the page.</param>
-    /// <param name="numbers">[H_kv, d].</param>
-    /// <param name="rotary">Turns the rows before they are rounded; what is given is not written. Null where they stay as they are.</param>
-    /// <param name="turn">What the embedding has for the token's position.</param>
-    /// <returns>The head whose numbers cannot be kept, and why; then what has been written of the token is of no use. Null where all is written.</returns>
-    public string? Write(ref byte memory, int page, int token, ReadOnlySpan<float> numbers, RotaryEmbedding? rotary, ReadOnlySpan<float> turn)
+    /// <param name="token">The first token's number in the page.</param>
+    /// <param name="rows">The rows: of as many tokens as <see cref="OpenGroup.Together"/> says.</param>
+    /// <param name="open">The sequence's (<see cref="CreateOpenGroup"/>).</param>
+    /// <param name="isOpen">Whether the tokens' group was the open one before the append.</param>
+    /// <returns>Which of the tokens cannot be kept, and why; then what has been written of them is of no use. Null where all is written.</returns>
+    public (int Token, string Reason)? Write(ref byte memory, int page, int token, in NewRows rows, OpenGroup? open, bool isOpen)
     {
-        Span<float> turned = stackalloc float[rotary is null ? 0 : Dim];
-        for (int head = 0; head < _heads; head++)
+        if (open is not null)
+            return WriteGroup(ref memory, page, token, rows, open, isOpen);
+        Span<float> turned = stackalloc float[rows.Rotary is null ? 0 : Dim], scratch = stackalloc float[rows.Rotary?.Dim ?? 0];
+        for (int i = 0; i < rows.Count; i++)
         {
-            scoped ReadOnlySpan<float> row = numbers.Slice(head * Dim, Dim);
-            if (rotary is not null)
+            ReadOnlySpan<float> turn = rows.Rotary is null ? default : rows.Rotary.Row(rows.Position + i, scratch);
+            for (int head = 0; head < _heads; head++)
             {
-                row.CopyTo(turned);
-                rotary.Turn(turned, Dim, turn);
-                row = turned;
-            }
+                scoped ReadOnlySpan<float> row = rows.Numbers.Slice((i * _heads + head) * Dim, Dim);
+                if (rows.Rotary is not null)
+                {
+                    row.CopyTo(turned);
+                    rows.Rotary.Turn(turned, Dim, turn);
+                    row = turned;
+                }
 
-            if (WriteRow(ref memory, RowOf(page, head, token), head, row) is { } reason)
-                return $"head {head}{(rotary is null ? "" : ", as it is turned")}: {reason}";
+                if (WriteRow(ref memory, RowOf(page, head, token + i), head, row) is { } reason)
+                    return (i, Reason(rows, head, reason));
+            }
         }
 
         return null;
+    }
+
+    /// <summary>Rounds the tokens of a group together.</summary>
+    /// <param name="memory">The memory's first byte.</param>
+    /// <param name="page">The page.</param>
+    /// <param name="token">The first token's number in the page, a multiple of 32.</param>
+    /// <param name="rows">[tokens, H_kv, d], up to 32 tokens of finite numbers.</param>
+    /// <param name="isWritten">Whether they are written, or only looked at.</param>
+    /// <returns>The head whose numbers cannot be kept, and why; null where all can.</returns>
+    public (int Head, string Reason)? Round(ref byte memory, int page, int token, ReadOnlySpan<float> rows, bool isWritten = true)
+    {
+        const int Columns = ChannelRounding.Columns;
+        int rowFloats = _heads * Dim, count = rows.Length / rowFloats;
+        Span<Half> scales = stackalloc Half[Columns], minima = stackalloc Half[Columns];
+        for (int head = 0; head < _heads; head++)
+        {
+            long row = RowOf(page, head, token);
+            Span<byte> elements = Rows(ref memory, row, count);
+            Span<Half> written = ScalesAndMinima(ref memory, row, 1);
+            for (int c = 0; c < Dim; c += Columns)
+            {
+                ChannelRounding.FindRanges(rows, head * Dim + c, rowFloats, scales, minima);
+                if (ChannelRounding.FindTooLarge(scales, minima) is >= 0 and int i)
+                    return (head, $"Channel {c + i} has numbers among the {OpenGroup.Tokens} tokens that are rounded together whose scale or minimum is larger than all finite halves.");
+                if (!isWritten)
+                    continue;
+                scales.CopyTo(written[c..]);
+                minima.CopyTo(written[(Dim + c)..]);
+                ChannelRounding.Round(rows, head * Dim + c, rowFloats, scales, minima, elements[(c / 2)..], _rowBytes);
+            }
+        }
+
+        return null;
+    }
+
+    /// <summary>Copies the first tokens of a group, as they are stored, to the memory that an <see cref="OpenGroup"/> has for them, or back.</summary>
+    /// <param name="memory">The memory's first byte.</param>
+    /// <param name="page">The page.</param>
+    /// <param name="token">The number in the page of the token after them.</param>
+    /// <param name="stored">That memory.</param>
+    /// <param name="isBack">Whether they are copied back.</param>
+    public void CopyGroup(ref byte memory, int page, int token, Span<byte> stored, bool isBack)
+    {
+        int count = token % OpenGroup.Tokens;
+        for (int head = 0; head < _heads; head++)
+        {
+            long row = RowOf(page, head, token - count);
+            Copy(Rows(ref memory, row, count), ref stored);
+            Copy(MemoryMarshal.AsBytes(ScalesAndMinima(ref memory, row, 1)), ref stored);
+        }
+
+        void Copy(scoped Span<byte> bytes, ref Span<byte> stored)
+        {
+            Span<byte> copy = stored[..bytes.Length];
+            stored = stored[bytes.Length..];
+            if (isBack)
+                copy.CopyTo(bytes);
+            else
+                bytes.CopyTo(copy);
+        }
     }
 
     /// <summary>The number of a row.</summary>
@@ -177,9 +257,16 @@ internal sealed class CachedRows
     /// <param name="row">The row's number.</param>
     /// <param name="head">Its head.</param>
     /// <param name="numbers">[d], written.</param>
-    public void Read(ref byte memory, long row, int head, Span<float> numbers)
+    private void Read(ref byte memory, long row, int head, Span<float> numbers)
     {
         Input(ref memory).Row(row * Dim, numbers).CopyTo(numbers);
+        if (IsInt4)
+        {
+            ReadOnlySpan<Half> scalesAndMinima = ScalesAndMinima(ref memory, row, 1);
+            for (int i = 0; i < numbers.Length; i++)
+                numbers[i] = (float)scalesAndMinima[i] * numbers[i] + (float)scalesAndMinima[Dim + i];
+        }
+
         if (Element != AttentionElement.Int8)
             return;
         ReadOnlySpan<float> scales = HasRowScales ? RowScales(ref memory, row, 1) : ChannelScales(head);
@@ -187,7 +274,18 @@ internal sealed class CachedRows
             numbers[i] *= scales[HasRowScales ? 0 : i];
     }
 
-    /// <summary>Copies rows that follow each other, with their scales.</summary>
+    /// <summary>Gives the rows of a token as floats.</summary>
+    /// <param name="memory">The memory's first byte.</param>
+    /// <param name="page">The page.</param>
+    /// <param name="token">The token's number in the page.</param>
+    /// <param name="numbers">[H_kv, d], written.</param>
+    public void ReadToken(ref byte memory, int page, int token, Span<float> numbers)
+    {
+        for (int head = 0; head < _heads; head++)
+            Read(ref memory, RowOf(page, head, token), head, numbers.Slice(head * Dim, Dim));
+    }
+
+    /// <summary>Copies rows that follow each other, with their scales; tokens that are rounded together from the begin of a group on.</summary>
     /// <param name="memory">The memory's first byte.</param>
     /// <param name="from">The first row's number.</param>
     /// <param name="destination">Where rows of the same type and dimension are written to.</param>
@@ -204,9 +302,11 @@ internal sealed class CachedRows
 
         if (HasRowScales)
             RowScales(ref memory, from, count).CopyTo(destination.RowScales(ref destinationMemory, to, count));
+        if (IsInt4)
+            ScalesAndMinima(ref memory, from, GroupsOf(count)).CopyTo(destination.ScalesAndMinima(ref destinationMemory, to, GroupsOf(count)));
     }
 
-    /// <summary>Exchanges rows that follow each other for others, with their scales.</summary>
+    /// <summary>Exchanges rows that follow each other for others, as <see cref="Copy"/> copies them.</summary>
     /// <param name="memory">The memory's first byte.</param>
     /// <param name="one">The first row's number.</param>
     /// <param name="other">The first one's of the others.</param>
@@ -217,6 +317,8 @@ internal sealed class CachedRows
             Swap(Rows(ref memory, one + i, 1), Rows(ref memory, other + i, 1));
         if (HasRowScales)
             Swap(MemoryMarshal.AsBytes(RowScales(ref memory, one, count)), MemoryMarshal.AsBytes(RowScales(ref memory, other, count)));
+        if (IsInt4)
+            Swap(MemoryMarshal.AsBytes(ScalesAndMinima(ref memory, one, GroupsOf(count))), MemoryMarshal.AsBytes(ScalesAndMinima(ref memory, other, GroupsOf(count))));
     }
 
     private static void Swap(Span<byte> one, Span<byte> other)
@@ -231,30 +333,30 @@ internal sealed class CachedRows
         }
     }
 
+    private (int Token, string Reason)? WriteGroup(ref byte memory, int page, int token, in NewRows rows, OpenGroup open, bool isOpen)
+    {
+        int first = token % OpenGroup.Tokens;
+        ReadOnlySpan<float> group = open.Take(token, rows, isOpen);
+        for (int i = 0; i < rows.Count; i++)
+        {
+            for (int head = 0; head < _heads; head++)
+            {
+                if (KeyValueQuantizer.WhyRefused(group.Slice(((first + i) * _heads + head) * Dim, Dim)) is { } reason)
+                    return (i, Reason(rows, head, reason));
+            }
+        }
+
+        return Round(ref memory, page, token - first, group) is { } refused ? (0, Reason(rows, refused.Head, refused.Reason)) : null;
+    }
+
+    private static string Reason(in NewRows rows, int head, string reason) => $"head {head}{(rows.Rotary is null ? "" : ", as it is turned")}: {reason}";
+
     /// <summary>Rounds a row; returns why it is refused.</summary>
     private string? WriteRow(ref byte memory, long row, int head, ReadOnlySpan<float> numbers)
     {
-        Span<byte> bytes = Rows(ref memory, row, 1);
-        switch (Element)
-        {
-            case AttentionElement.Float32:
-                numbers.CopyTo(MemoryMarshal.Cast<byte, float>(bytes));
-                return null;
-            case AttentionElement.Float16 or AttentionElement.BFloat16:
-                KeyValueQuantizer.Round(numbers, Element, bytes);
-                return null;
-        }
-
-        if (KeyValueQuantizer.WhyRefused(numbers) is { } reason)
-            return reason;
-        if (Element != AttentionElement.Int8)
-            return KeyValueQuantizer.QuantizeRow(numbers, Element, bytes);
-        Span<sbyte> elements = MemoryMarshal.Cast<byte, sbyte>(bytes);
-        if (HasRowScales)
-            RowScales(ref memory, row, 1)[0] = KeyValueQuantizer.QuantizeRow(numbers, elements);
-        else
-            KeyValueQuantizer.QuantizeRow(numbers, ChannelScales(head), elements);
-        return null;
+        Span<float> scale = HasRowScales ? RowScales(ref memory, row, 1) : default;
+        ReadOnlySpan<float> channelScales = _channelScales.Length == 0 ? default : ChannelScales(head);
+        return KeyValueQuantizer.WriteRow(numbers, Element, Rows(ref memory, row, 1), scale, channelScales);
     }
 
     private static ref byte At(ref byte memory, long offset) => ref Unsafe.Add(ref memory, (nint)offset);
@@ -271,6 +373,15 @@ internal sealed class CachedRows
     private AttentionScales Scales(ref byte memory) => HasRowScales
         ? AttentionScales.PerToken(RowScales(ref memory, 0, (int)_rows), AttentionStrides.Of(AttentionLayout.BatchHeadLengthDim, _heads, _pageSize, dim: 1))
         : AttentionScales.PerChannel(_channelScales);
+
+    private AttentionScales ScalesOver32Tokens(ref byte memory) => AttentionScales.PerChannelOver32Tokens(
+        ScalesAndMinima(ref memory, 0, (int)(_rows / OpenGroup.Tokens)), AttentionStrides.Of(AttentionLayout.BatchHeadLengthDim, _heads, _groupsOfPage, 2 * Dim));
+
+    /// <summary>The scales and minima of groups from that of a row on: [groups, 2, d].</summary>
+    private Span<Half> ScalesAndMinima(ref byte memory, long row, int groups) =>
+        Numbers<Half>(ref At(ref memory, _scaleStart + row / OpenGroup.Tokens * 2 * Dim * sizeof(ushort)), groups * 2 * Dim);
+
+    private static int GroupsOf(int tokens) => (tokens + OpenGroup.Tokens - 1) / OpenGroup.Tokens;
 
     private Span<float> RowScales(ref byte memory, long row, int count) => Numbers<float>(ref At(ref memory, _scaleStart + row * sizeof(float)), count);
 

@@ -37,6 +37,10 @@ public sealed class KeyValueCache : AttentionCache
     private float[] _keyMemory;
     private float[] _valueMemory;
 
+    // [B]: the floats of the last tokens, where these are rounded together with later ones; else null.
+    private readonly OpenGroup[]? _openKeys;
+    private readonly OpenGroup[]? _openValues;
+
     // What an attention sees of each sequence: the lengths or, during an append, its ends.
     private int[] _seen;
 
@@ -48,7 +52,7 @@ public sealed class KeyValueCache : AttentionCache
     /// <param name="valueDim">Value dimension d_v, 1 to <see cref="ScaledDotProductAttention.MaxDim"/>; <paramref name="headDim"/> where null.</param>
     /// <param name="canGrow">Whether a full cache becomes larger, which allocates; else appending to it is an error.</param>
     /// <param name="keyElement">
-    /// What keys are kept as: any type but <see cref="AttentionElement.Int4"/>. <see cref="AttentionElement.Int8Group32"/> and <see cref="AttentionElement.Int4Group32"/> need a dimension that is a multiple of 32.
+    /// What keys are kept as. <see cref="AttentionElement.Int8Group32"/>, <see cref="AttentionElement.Int4Group32"/> and <see cref="AttentionElement.Int4"/> need a dimension that is a multiple of 32.
     /// </param>
     /// <param name="valueElement">What values are kept as, likewise.</param>
     /// <param name="keyScales">
@@ -91,6 +95,7 @@ public sealed class KeyValueCache : AttentionCache
         _readers = new int[batch];
         (_keys, _keyMemory) = Allocate(KeyElement, HeadDim, capacity, keyScales);
         (_values, _valueMemory) = Allocate(ValueElement, ValueDim, capacity, valueScales);
+        (_openKeys, _openValues) = (CreateOpenGroups(_keys), CreateOpenGroups(_values));
     }
 
     /// <inheritdoc/>
@@ -129,9 +134,13 @@ public sealed class KeyValueCache : AttentionCache
         get
         {
             long sequences = Math.Max(1, (long)Batch * KeyValueHeads);
-            return Math.Min(CachedRows.MaxRows(KeyElement, HeadDim), CachedRows.MaxRows(ValueElement, ValueDim)) / sequences;
+            long capacity = Math.Min(CachedRows.MaxRows(KeyElement, HeadDim), CachedRows.MaxRows(ValueElement, ValueDim)) / sequences;
+            return HasGroups ? capacity / OpenGroup.Tokens * OpenGroup.Tokens : capacity;
         }
     }
+
+    /// <summary>Whether tokens are rounded together, so that each sequence has memory for whole groups.</summary>
+    private bool HasGroups => KeyElement == AttentionElement.Int4 || ValueElement == AttentionElement.Int4;
 
     /// <summary>Appends tokens to each sequence, for kernels: a layer appends by itself.</summary>
     /// <param name="keys">K: [B, L, H_kv, d_k].</param>
@@ -202,13 +211,8 @@ public sealed class KeyValueCache : AttentionCache
             throw new ArgumentException("Overlaps keys.", nameof(values));
         for (int i = 0; i < tokens; i++)
         {
-            for (int head = 0; head < heads; head++)
-            {
-                long row = RowOf(sequence, head, start + i);
-                int to = i * heads + head;
-                _keys.Read(ref First(_keyMemory), row, head, keys.Slice(to * headDim, headDim));
-                _values.Read(ref First(_valueMemory), row, head, values.Slice(to * valueDim, valueDim));
-            }
+            _keys.ReadToken(ref First(_keyMemory), sequence, start + i, keys.Slice(i * heads * headDim, heads * headDim));
+            _values.ReadToken(ref First(_valueMemory), sequence, start + i, values.Slice(i * heads * valueDim, heads * valueDim));
         }
     }
 
@@ -221,8 +225,8 @@ public sealed class KeyValueCache : AttentionCache
     public void Truncate(int length)
     {
         ArgumentOutOfRangeException.ThrowIfNegative(length);
-        foreach (ref int own in _lengths.AsSpan())
-            own = Math.Min(own, length);
+        for (int b = 0; b < Batch; b++)
+            Shorten(b, length);
     }
 
     /// <summary>Forgets the last tokens of each sequence that has more than its length.</summary>
@@ -235,7 +239,7 @@ public sealed class KeyValueCache : AttentionCache
         foreach (int length in lengths)
             ArgumentOutOfRangeException.ThrowIfNegative(length, nameof(lengths));
         for (int b = 0; b < Batch; b++)
-            _lengths[b] = Math.Min(_lengths[b], lengths[b]);
+            Shorten(b, lengths[b]);
     }
 
     /// <summary>Keeps some of the last tokens of a sequence and forgets the others, as of a tree of drafts those that were accepted.</summary>
@@ -244,9 +248,12 @@ public sealed class KeyValueCache : AttentionCache
     /// <param name="tokens">The indices of those that stay of the others, ascending, from <paramref name="start"/> to below the sequence's length.</param>
     /// <remarks>
     /// A token's index becomes smaller; its key stays turned by the position that it was appended with. A layer turns the next token by the new length, unless it is given positions: give them where
-    /// tokens went whose positions others do not take.
+    /// tokens went whose positions others do not take. Tokens of <see cref="AttentionElement.Int4"/> that move are rounded anew, with those that they come to stand beside: from their floats
+    /// where these are still there (remarks of <see cref="AttentionCache"/>), else a second time.
     /// </remarks>
-    /// <exception cref="ArgumentException">A number is outside its range, or the tokens do not ascend; nothing has changed.</exception>
+    /// <exception cref="ArgumentException">
+    /// A number is outside its range, the tokens do not ascend, or 32 that come to be rounded together have a scale larger than all finite halves; nothing has changed.
+    /// </exception>
     public void Retain(int sequence, int start, ReadOnlySpan<int> tokens)
     {
         if (sequence < 0 || sequence >= Batch)
@@ -261,17 +268,21 @@ public sealed class KeyValueCache : AttentionCache
             min = token + 1;
         }
 
-        // Ascending, so that no token is overwritten before it has moved.
-        for (int head = 0; head < KeyValueHeads; head++)
+        int moved = 0;
+        while (moved < tokens.Length && tokens[moved] == start + moved)
+            moved++;
+        if (moved == tokens.Length)
         {
-            for (int i = 0; i < tokens.Length; i++)
-            {
-                long from = RowOf(sequence, head, tokens[i]), to = RowOf(sequence, head, start + i);
-                _keys.Copy(ref First(_keyMemory), from, _keys, ref First(_keyMemory), to, 1);
-                _values.Copy(ref First(_valueMemory), from, _values, ref First(_valueMemory), to, 1);
-            }
+            Shorten(sequence, start + moved);
+            return;
         }
 
+        if (MoveGroups(_keys, _keyMemory, _openKeys, sequence, start, tokens, moved, isWritten: false) is { } key)
+            throw CachedRows.Refusal("key", KeyElement, $"Head {key.Head}: {key.Reason}", nameof(tokens));
+        if (MoveGroups(_values, _valueMemory, _openValues, sequence, start, tokens, moved, isWritten: false) is { } value)
+            throw CachedRows.Refusal("value", ValueElement, $"Head {value.Head}: {value.Reason}", nameof(tokens));
+        Move(_keys, _keyMemory, _openKeys, sequence, start, tokens, moved);
+        Move(_values, _valueMemory, _openValues, sequence, start, tokens, moved);
         _lengths[sequence] = start + tokens.Length;
     }
 
@@ -390,17 +401,35 @@ public sealed class KeyValueCache : AttentionCache
         }
 
         _seen = _ends;
+        CopyOpenGroups(_keys, _keyMemory, _openKeys, isBack: false);
+        CopyOpenGroups(_values, _valueMemory, _openValues, isBack: false);
+        for (int b = 0; b < Batch; b++)
+        {
+            _openKeys?[b].Begin(_lengths[b], _ends[b]);
+            _openValues?[b].Begin(_lengths[b], _ends[b]);
+        }
     }
 
     /// <inheritdoc/>
     internal override void Commit()
     {
+        for (int b = 0; b < Batch; b++)
+        {
+            _openKeys?[b].Commit(_lengths[b], _ends[b]);
+            _openValues?[b].Commit(_lengths[b], _ends[b]);
+        }
+
         _ends.CopyTo(_lengths, 0);
         _seen = _lengths;
     }
 
     /// <inheritdoc/>
-    internal override void Abandon() => _seen = _lengths;
+    internal override void Abandon()
+    {
+        _seen = _lengths;
+        CopyOpenGroups(_keys, _keyMemory, _openKeys, isBack: true);
+        CopyOpenGroups(_values, _valueMemory, _openValues, isBack: true);
+    }
 
     /// <inheritdoc/>
     internal override void Attend(
@@ -422,12 +451,12 @@ public sealed class KeyValueCache : AttentionCache
     }
 
     /// <inheritdoc/>
-    private protected override string? TryWriteKeys(int sequence, int token, ReadOnlySpan<float> keys, RotaryEmbedding? rotary, ReadOnlySpan<float> turn) =>
-        _keys.Write(ref First(_keyMemory), sequence, _starts[sequence] + token, keys, rotary, turn);
+    private protected override (int Token, string Reason)? TryWriteKeys(int sequence, int token, in NewRows keys) =>
+        _keys.Write(ref First(_keyMemory), sequence, _starts[sequence] + token, keys, _openKeys?[sequence], IsOpen(sequence, token));
 
     /// <inheritdoc/>
-    private protected override string? TryWriteValues(int sequence, int token, ReadOnlySpan<float> values) =>
-        _values.Write(ref First(_valueMemory), sequence, _starts[sequence] + token, values, rotary: null, turn: default);
+    private protected override (int Token, string Reason)? TryWriteValues(int sequence, int token, in NewRows values) =>
+        _values.Write(ref First(_valueMemory), sequence, _starts[sequence] + token, values, _openValues?[sequence], IsOpen(sequence, token));
 
     private static int Longest(ReadOnlySpan<int> lengths)
     {
@@ -442,16 +471,96 @@ public sealed class KeyValueCache : AttentionCache
     private void Write(ReadOnlySpan<float> keys, ReadOnlySpan<float> values, in BatchTokens tokens, RotaryEmbedding? rotary)
     {
         int keyFloats = KeyValueHeads * HeadDim, valueFloats = KeyValueHeads * ValueDim;
-        Span<float> scratch = stackalloc float[rotary?.Dim ?? 0];
         for (int b = 0; b < Batch; b++)
         {
-            for (int i = 0; i < tokens.LengthOf(b); i++)
+            for (int i = 0, count; i < tokens.LengthOf(b); i += count)
             {
+                count = Together(b, i, tokens.LengthOf(b) - i);
                 int row = b * tokens.Length + i;
-                WriteKeys(b, i, keys.Slice(row * keyFloats, keyFloats), rotary, rotary is null ? default : rotary.Row(_starts[b] + i, scratch));
-                WriteValues(b, i, values.Slice(row * valueFloats, valueFloats));
+                WriteKeys(b, i, new(keys.Slice(row * keyFloats, count * keyFloats), count, rotary, _starts[b] + i));
+                WriteValues(b, i, new(values.Slice(row * valueFloats, count * valueFloats), count));
             }
         }
+    }
+
+    /// <summary>Whether a token of the append that is under way is of the group that was open before it.</summary>
+    private bool IsOpen(int sequence, int token) => (_starts[sequence] + token) / OpenGroup.Tokens == _starts[sequence] / OpenGroup.Tokens;
+
+    private OpenGroup[]? CreateOpenGroups(CachedRows rows)
+    {
+        if (rows.Element != AttentionElement.Int4)
+            return null;
+        var groups = new OpenGroup[Batch];
+        foreach (ref OpenGroup group in groups.AsSpan())
+            group = rows.CreateOpenGroup()!;
+        return groups;
+    }
+
+    /// <summary>Keeps what is stored of the open groups that the append under way adds to, or brings it back.</summary>
+    private void CopyOpenGroups(CachedRows rows, float[] memory, OpenGroup[]? open, bool isBack)
+    {
+        for (int b = 0; b < open?.Length; b++)
+        {
+            if (_lengths[b] % OpenGroup.Tokens != 0 && _ends[b] > _lengths[b])
+                rows.CopyGroup(ref First(memory), b, _lengths[b], open[b].Stored, isBack);
+        }
+    }
+
+    /// <summary>Forgets the last tokens of a sequence that has more than some.</summary>
+    private void Shorten(int sequence, int length)
+    {
+        length = Math.Min(length, _lengths[sequence]);
+        Shorten(_keys, _keyMemory, _openKeys, sequence, length);
+        Shorten(_values, _valueMemory, _openValues, sequence, length);
+        _lengths[sequence] = length;
+    }
+
+    private void Shorten(CachedRows rows, float[] memory, OpenGroup[]? open, int sequence, int length)
+    {
+        if (open is null)
+            return;
+        int lost = open[sequence].Shorten(_lengths[sequence], length);
+        for (int token = length - lost; token < length; token++)
+            rows.ReadToken(ref First(memory), sequence, token, open[sequence].Row(token));
+    }
+
+    /// <summary>Moves the tokens that stay, from one on, to where they are to stand.</summary>
+    private void Move(CachedRows rows, float[] memory, OpenGroup[]? open, int sequence, int start, ReadOnlySpan<int> tokens, int moved)
+    {
+        if (open is not null)
+        {
+            _ = MoveGroups(rows, memory, open, sequence, start, tokens, moved, isWritten: true);
+            open[sequence].TakeOthers();
+            return;
+        }
+
+        // Ascending, so that no token is overwritten before it has moved.
+        for (int head = 0; head < KeyValueHeads; head++)
+        {
+            for (int i = moved; i < tokens.Length; i++)
+                rows.Copy(ref First(memory), RowOf(sequence, head, tokens[i]), rows, ref First(memory), RowOf(sequence, head, start + i), 1);
+        }
+    }
+
+    /// <summary>Rounds the groups that tokens move to, or tells whether one is refused. The floats of the last one are in its place then.</summary>
+    private (int Head, string Reason)? MoveGroups(CachedRows rows, float[] memory, OpenGroup[]? open, int sequence, int start, ReadOnlySpan<int> tokens, int moved, bool isWritten)
+    {
+        if (open is null)
+            return null;
+        int length = _lengths[sequence], end = start + tokens.Length, first = (start + moved) / OpenGroup.Tokens * OpenGroup.Tokens;
+        for (int i = first; i < end; i++)
+        {
+            int token = i < start ? i : tokens[i - start];
+            if (token / OpenGroup.Tokens == length / OpenGroup.Tokens)
+                open[sequence].Row(token).CopyTo(open[sequence].OtherRow(i));
+            else
+                rows.ReadToken(ref First(memory), sequence, token, open[sequence].OtherRow(i));
+            int count = i % OpenGroup.Tokens + 1;
+            if ((count == OpenGroup.Tokens || i == end - 1) && rows.Round(ref First(memory), sequence, i + 1 - count, open[sequence].OtherRows(count), isWritten) is { } refused)
+                return refused;
+        }
+
+        return null;
     }
 
     /// <summary>Throws where a sequence of a length does not fit, not even in a larger cache.</summary>
@@ -498,6 +607,10 @@ public sealed class KeyValueCache : AttentionCache
             _values.Copy(ref First(_valueMemory), source, destination._values, ref First(destination._valueMemory), target, _lengths[from]);
         }
 
+        if (_openKeys is not null)
+            _openKeys[from].CopyTo(destination._openKeys![to], _lengths[from]);
+        if (_openValues is not null)
+            _openValues[from].CopyTo(destination._openValues![to], _lengths[from]);
         destination._lengths[to] = _lengths[from];
     }
 
@@ -511,6 +624,10 @@ public sealed class KeyValueCache : AttentionCache
             _values.Swap(ref First(_valueMemory), first, second, length);
         }
 
+        if (_openKeys is not null)
+            (_openKeys[one], _openKeys[other]) = (_openKeys[other], _openKeys[one]);
+        if (_openValues is not null)
+            (_openValues[one], _openValues[other]) = (_openValues[other], _openValues[one]);
         (_lengths[one], _lengths[other]) = (_lengths[other], _lengths[one]);
     }
 
@@ -519,7 +636,8 @@ public sealed class KeyValueCache : AttentionCache
 
     private (CachedRows Rows, float[] Memory) Allocate(AttentionElement element, int dim, int capacity, ReadOnlySpan<float> scales)
     {
-        CachedRows rows = new(element, dim, KeyValueHeads, capacity, Batch, scales, start: 0);
+        int room = HasGroups ? (capacity + OpenGroup.Tokens - 1) / OpenGroup.Tokens * OpenGroup.Tokens : capacity;
+        CachedRows rows = new(element, dim, KeyValueHeads, room, Batch, scales, start: 0);
         return (rows, new float[(rows.End + sizeof(float) - 1) / sizeof(float)]);
     }
 

@@ -16,7 +16,8 @@ namespace FastAttn;
 /// <para>
 /// What is kept as integers is quantized when it is appended, by <see cref="KeyValueQuantizer"/>. <see cref="AttentionElement.Int8"/> has a scale for each token and
 /// head, [pages, H_kv, page size] floats, or one for each head and channel, which are given with the pool: those of a prompt
-/// (<see cref="KeyValueQuantizer.FindChannelScales"/>) serve for what is generated, where larger numbers are cut off.
+/// (<see cref="KeyValueQuantizer.FindChannelScales"/>) serve for what is generated, where larger numbers are cut off. <see cref="AttentionElement.Int4"/> has scales and minima for 32 tokens,
+/// [pages, H_kv, page size / 32, 2, d] halves, and each sequence keeps the floats of its last tokens (remarks of <see cref="AttentionCache"/>).
 /// </para>
 /// <para>
 /// Pages of 96 tokens, or a multiple of 96, are best for long prompts: a kernel takes 96 keys in a step, and pages of that length let it read them in one piece.
@@ -39,12 +40,12 @@ public sealed class KeyValuePagePool : IDisposable
 
     /// <summary>Allocates the pages, which are all free.</summary>
     /// <param name="pageCount">Pages, at least 1.</param>
-    /// <param name="pageSize">Tokens in a page: a multiple of 16, at least 16; 96 and its multiples are best for long prompts, large ones for long sequences (see the remarks).</param>
+    /// <param name="pageSize">Tokens in a page: a multiple of 16, at least 16, or of 32 where <see cref="AttentionElement.Int4"/> is kept; 96 and its multiples are best for long prompts, large ones for long sequences (see the remarks).</param>
     /// <param name="keyValueHeads">Key-value heads H_kv, at least 1.</param>
     /// <param name="headDim">Head dimension d_k, 1 to <see cref="ScaledDotProductAttention.MaxDim"/>.</param>
     /// <param name="valueDim">Value dimension d_v, 1 to <see cref="ScaledDotProductAttention.MaxDim"/>; <paramref name="headDim"/> where null.</param>
     /// <param name="keyElement">
-    /// What keys are kept as: any type but <see cref="AttentionElement.Int4"/>. <see cref="AttentionElement.Int8Group32"/> and <see cref="AttentionElement.Int4Group32"/> need a dimension that is a multiple of 32.
+    /// What keys are kept as. <see cref="AttentionElement.Int8Group32"/>, <see cref="AttentionElement.Int4Group32"/> and <see cref="AttentionElement.Int4"/> need a dimension that is a multiple of 32.
     /// </param>
     /// <param name="valueElement">What values are kept as, likewise.</param>
     /// <param name="keyScales">
@@ -71,6 +72,8 @@ public sealed class KeyValuePagePool : IDisposable
         ArgumentOutOfRangeException.ThrowIfLessThan(pageCount, 1);
         if (pageSize < PageSizeUnit || pageSize % PageSizeUnit != 0)
             throw new ArgumentOutOfRangeException(nameof(pageSize), pageSize, $"The tokens of a page must be a multiple of {PageSizeUnit}, at least {PageSizeUnit}.");
+        if ((keyElement == AttentionElement.Int4 || valueElement == AttentionElement.Int4) && pageSize % OpenGroup.Tokens != 0)
+            throw new ArgumentOutOfRangeException(nameof(pageSize), pageSize, $"Int4, which rounds {OpenGroup.Tokens} tokens together, needs pages of a multiple of {OpenGroup.Tokens} tokens.");
         ArgumentOutOfRangeException.ThrowIfLessThan(keyValueHeads, 1);
         CachedRows.CheckDim(headDim, nameof(headDim));
         CachedRows.CheckDim(valueDim ?? headDim, nameof(valueDim));
@@ -150,17 +153,32 @@ public sealed class KeyValuePagePool : IDisposable
     /// <summary>Throws where the memory has been freed.</summary>
     internal void ThrowIfDisposed() => ObjectDisposedException.ThrowIf(_memory.IsClosed, this);
 
-    /// <summary>Rounds the keys [H_kv, d_k] of a token to what is kept, as <see cref="CachedRows.Write"/> does. The memory is held.</summary>
-    internal string? WriteKeys(int page, int token, ReadOnlySpan<float> keys, RotaryEmbedding? rotary, ReadOnlySpan<float> turn) => _keys.Write(ref _memory.Start, page, token, keys, rotary, turn);
+    /// <summary>The floats of a sequence's open group of keys; null where tokens are rounded one by one.</summary>
+    internal OpenGroup? CreateOpenKeys() => _keys.CreateOpenGroup();
 
-    /// <summary>Rounds the values [H_kv, d_v] of a token, likewise. The memory is held.</summary>
-    internal string? WriteValues(int page, int token, ReadOnlySpan<float> values) => _values.Write(ref _memory.Start, page, token, values, rotary: null, turn: default);
+    /// <summary>The floats of a sequence's open group of values, likewise.</summary>
+    internal OpenGroup? CreateOpenValues() => _values.CreateOpenGroup();
 
-    /// <summary>Gives the key of a token and head as floats. The memory is held.</summary>
-    internal void ReadKey(int page, int head, int token, Span<float> key) => _keys.Read(ref _memory.Start, RowOf(page, head, token), head, key);
+    /// <summary>Rounds keys to what is kept, as <see cref="CachedRows.Write"/> does. The memory is held.</summary>
+    internal (int Token, string Reason)? WriteKeys(int page, int token, in NewRows keys, OpenGroup? open, bool isOpen) => _keys.Write(ref _memory.Start, page, token, keys, open, isOpen);
 
-    /// <summary>Gives the value of a token and head as floats. The memory is held.</summary>
-    internal void ReadValue(int page, int head, int token, Span<float> value) => _values.Read(ref _memory.Start, RowOf(page, head, token), head, value);
+    /// <summary>Rounds values, likewise. The memory is held.</summary>
+    internal (int Token, string Reason)? WriteValues(int page, int token, in NewRows values, OpenGroup? open, bool isOpen) => _values.Write(ref _memory.Start, page, token, values, open, isOpen);
+
+    /// <summary>Keeps what is stored of the open groups before a token, or brings it back (<see cref="CachedRows.CopyGroup"/>). The memory is held.</summary>
+    internal void CopyOpenGroups(int page, int token, OpenGroup? openKeys, OpenGroup? openValues, bool isBack)
+    {
+        if (openKeys is not null)
+            _keys.CopyGroup(ref _memory.Start, page, token, openKeys.Stored, isBack);
+        if (openValues is not null)
+            _values.CopyGroup(ref _memory.Start, page, token, openValues.Stored, isBack);
+    }
+
+    /// <summary>Gives the keys of a token as floats, [H_kv, d_k]. The memory is held.</summary>
+    internal void ReadKeys(int page, int token, Span<float> keys) => _keys.ReadToken(ref _memory.Start, page, token, keys);
+
+    /// <summary>Gives the values of a token as floats, [H_kv, d_v]. The memory is held.</summary>
+    internal void ReadValues(int page, int token, Span<float> values) => _values.ReadToken(ref _memory.Start, page, token, values);
 
     /// <summary>Copies the first tokens of a page to another. The memory is held.</summary>
     internal void CopyPage(int from, int to, int tokens)

@@ -122,7 +122,7 @@ public sealed class PagedBatch : AttentionCache
     /// </summary>
     /// <param name="sources">[B]: for each sequence its source, 0 to B − 1.</param>
     /// <remarks>
-    /// The sequences share pages afterwards, as forks do: nothing is copied, no page is taken, and the pages that no sequence has any more are free. It counts as a
+    /// The sequences share pages afterwards, as forks do: nothing is copied but the floats of tokens that are to be rounded with later ones, no page is taken, and the pages that no sequence has any more are free. It counts as a
     /// change of each sequence.
     /// </remarks>
     /// <exception cref="ArgumentException">The sources are not as many as sequences, one is no sequence, or all pages with their positions are more than an array can hold; nothing has changed.</exception>
@@ -164,9 +164,13 @@ public sealed class PagedBatch : AttentionCache
         foreach (PagedSequence sequence in _sequences)
             Pool.References.Release(sequence.Pages);
         for (int b = 0; b < Count; b++)
+            _sequences[b].TakeOpenGroups(_sequences[sources[b]]);
+        for (int b = 0; b < Count; b++)
         {
             ReadOnlySpan<int> row = _table.AsSpan(sources[b] * width, width);
             _sequences[b].Replace(row.Slice(Numbers, row[0]), row.Slice(Numbers + pages, row[0]), row[1], row[2], row[3]);
+            if (sources[b] != b)
+                _sequences[b].UseOpenGroups();
         }
     }
 
@@ -344,11 +348,10 @@ public sealed class PagedBatch : AttentionCache
     }
 
     /// <inheritdoc/>
-    private protected override string? TryWriteKeys(int sequence, int token, ReadOnlySpan<float> keys, RotaryEmbedding? rotary, ReadOnlySpan<float> turn) =>
-        _sequences[sequence].WriteKeys(token, keys, rotary, turn);
+    private protected override (int Token, string Reason)? TryWriteKeys(int sequence, int token, in NewRows keys) => _sequences[sequence].WriteKeys(token, keys);
 
     /// <inheritdoc/>
-    private protected override string? TryWriteValues(int sequence, int token, ReadOnlySpan<float> values) => _sequences[sequence].WriteValues(token, values);
+    private protected override (int Token, string Reason)? TryWriteValues(int sequence, int token, in NewRows values) => _sequences[sequence].WriteValues(token, values);
 
     private static void MakeRoom(ref int[] buffer, int count)
     {

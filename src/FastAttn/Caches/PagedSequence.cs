@@ -24,6 +24,10 @@ public sealed class PagedSequence : IDisposable
 {
     private readonly PageReferences _references;
 
+    // The floats of the last tokens, where these are rounded together with later ones; else null.
+    private readonly OpenGroup? _openKeys;
+    private readonly OpenGroup? _openValues;
+
     // The pages from the first that is not evicted on, then room.
     private int[] _pages;
 
@@ -52,6 +56,7 @@ public sealed class PagedSequence : IDisposable
         pool.ThrowIfDisposed();
         Pool = pool;
         _references = pool.References;
+        (_openKeys, _openValues) = (pool.CreateOpenKeys(), pool.CreateOpenValues());
 
         // One more than the tokens need: the copy of a shared page is taken before that page is given up.
         _pages = capacity == 0 ? [] : new int[Math.Min(PagesOf(capacity), pool.PageCount) + 1];
@@ -62,6 +67,11 @@ public sealed class PagedSequence : IDisposable
     {
         Pool = origin.Pool;
         _references = origin._references;
+        (_openKeys, _openValues) = (Pool.CreateOpenKeys(), Pool.CreateOpenValues());
+        if (_openKeys is not null)
+            origin._openKeys!.CopyTo(_openKeys, origin._length);
+        if (_openValues is not null)
+            origin._openValues!.CopyTo(_openValues, origin._length);
         _pages = new int[origin._pages.Length];
         _gaps = new int[origin._pages.Length];
         _references.Retain(origin.Pages);
@@ -155,7 +165,7 @@ public sealed class PagedSequence : IDisposable
     /// <summary>Forgets the last tokens where there are more than <paramref name="length"/>, and gives back the pages that hold no other.</summary>
     /// <param name="length">The most tokens that stay: 0, or at least <see cref="EvictedTokens"/>. With 0, all is as in a new sequence.</param>
     /// <exception cref="ArgumentOutOfRangeException">The length is negative, or that of tokens of which some have been evicted; nothing has changed.</exception>
-    /// <exception cref="ObjectDisposedException">The sequence has been disposed of.</exception>
+    /// <exception cref="ObjectDisposedException">The sequence has been disposed of or, where <see cref="AttentionElement.Int4"/> is kept, its pool.</exception>
     public void Truncate(int length)
     {
         ThrowIfDisposed();
@@ -165,6 +175,8 @@ public sealed class PagedSequence : IDisposable
         if (length != 0 && length < EvictedTokens)
             throw new ArgumentOutOfRangeException(nameof(length), length, $"Tokens before {EvictedTokens} have been evicted: the length must be 0, or at least as many.");
         int kept = length == 0 ? 0 : PagesOf(length) - _evictedPages;
+        if (_openKeys is not null || _openValues is not null)
+            ShortenOpenGroups(length);
 
         // The next token has the position of the first that is forgotten.
         _gap = length == 0 ? 0 : _gaps[length / Pool.PageSize - _evictedPages];
@@ -235,6 +247,12 @@ public sealed class PagedSequence : IDisposable
         RemovePages(first, pages);
         foreach (ref int gap in _gaps.AsSpan(first, _count - first))
             gap += tokens;
+        if (tokens > 0)
+        {
+            _openKeys?.ForgetPrevious();
+            _openValues?.ForgetPrevious();
+        }
+
         _gap += tokens;
         _length -= tokens;
         return tokens;
@@ -275,12 +293,8 @@ public sealed class PagedSequence : IDisposable
         for (int i = 0; i < tokens; i++)
         {
             (int page, int row) = PlaceOf(start + i);
-            for (int head = 0; head < heads; head++)
-            {
-                int to = i * heads + head;
-                Pool.ReadKey(page, head, row, keys.Slice(to * headDim, headDim));
-                Pool.ReadValue(page, head, row, values.Slice(to * valueDim, valueDim));
-            }
+            Pool.ReadKeys(page, row, keys.Slice(i * heads * headDim, heads * headDim));
+            Pool.ReadValues(page, row, values.Slice(i * heads * valueDim, heads * valueDim));
         }
     }
 
@@ -314,6 +328,10 @@ public sealed class PagedSequence : IDisposable
             Pool.CopyPage(written, _pages[last], _length % Pool.PageSize);
         }
 
+        if (_length % OpenGroup.Tokens != 0)
+            CopyOpenGroups(isBack: false);
+        _openKeys?.Begin(_length, _length + tokens);
+        _openValues?.Begin(_length, _length + tokens);
         _gaps.AsSpan(_count, added).Fill(_gap);
         _count += added;
         _length += tokens;
@@ -325,6 +343,8 @@ public sealed class PagedSequence : IDisposable
         if (_replaced >= 0)
             _references.Release([_replaced]);
         _replaced = -1;
+        _openKeys?.Commit(_begunLength, _length);
+        _openValues?.Commit(_begunLength, _length);
     }
 
     /// <summary>Undoes an append.</summary>
@@ -333,29 +353,52 @@ public sealed class PagedSequence : IDisposable
         _references.Release(_pages.AsSpan(_begunCount, _count - _begunCount));
         (_length, _count) = (_begunLength, _begunCount);
         if (_replaced < 0)
+        {
+            if (_length % OpenGroup.Tokens != 0)
+                CopyOpenGroups(isBack: true);
             return;
+        }
+
         _references.Release([_pages[_count - 1]]);
         (_pages[_count - 1], _replaced) = (_replaced, -1);
     }
 
-    /// <summary>Rounds the keys of a token to what is kept; returns why they are refused, as <see cref="CachedRows.Write"/> does.</summary>
-    /// <param name="token">The token's number in the append that is under way. Any number of threads may each write tokens of their own.</param>
-    /// <param name="keys">[H_kv, d_k].</param>
-    /// <param name="rotary">Turns the keys before they are rounded; null where they stay as they are.</param>
-    /// <param name="turn">What the embedding has for the token's position.</param>
-    internal string? WriteKeys(int token, ReadOnlySpan<float> keys, RotaryEmbedding? rotary, ReadOnlySpan<float> turn)
+    /// <summary>Rounds the keys of tokens to what is kept; returns why they are refused, as <see cref="CachedRows.Write"/> does.</summary>
+    /// <param name="token">
+    /// The first token's number in the append that is under way. Any number of threads may each write tokens of their own. Those that are written together (<see cref="OpenGroup.Together"/>) are written in one call.
+    /// </param>
+    /// <param name="keys">[tokens, H_kv, d_k].</param>
+    internal (int Token, string Reason)? WriteKeys(int token, in NewRows keys)
     {
         (int page, int row) = PlaceOf(_begunLength + token);
-        return Pool.WriteKeys(page, row, keys, rotary, turn);
+        return Pool.WriteKeys(page, row, keys, _openKeys, IsOpen(token));
     }
 
     /// <summary>As <see cref="WriteKeys"/>, of values.</summary>
-    /// <param name="token">The token's number in the append that is under way.</param>
-    /// <param name="values">[H_kv, d_v].</param>
-    internal string? WriteValues(int token, ReadOnlySpan<float> values)
+    /// <param name="token">The first token's number in the append that is under way.</param>
+    /// <param name="values">[tokens, H_kv, d_v].</param>
+    internal (int Token, string Reason)? WriteValues(int token, in NewRows values)
     {
         (int page, int row) = PlaceOf(_begunLength + token);
-        return Pool.WriteValues(page, row, values);
+        return Pool.WriteValues(page, row, values, _openValues, IsOpen(token));
+    }
+
+    /// <summary>Sets aside the floats of another sequence's last tokens, until <see cref="UseOpenGroups"/>; those of its own stay meanwhile.</summary>
+    internal void TakeOpenGroups(PagedSequence source)
+    {
+        if (source == this)
+            return;
+        if (_openKeys is not null)
+            source._openKeys!.CopyToOthers(_openKeys, source._length);
+        if (_openValues is not null)
+            source._openValues!.CopyToOthers(_openValues, source._length);
+    }
+
+    /// <summary>Goes on from the floats that <see cref="TakeOpenGroups"/> has set aside.</summary>
+    internal void UseOpenGroups()
+    {
+        _openKeys?.TakeOthers();
+        _openValues?.TakeOthers();
     }
 
     /// <summary>Makes the sequence one of given pages, which are counted for it already, and gives up its own without giving them back.</summary>
@@ -388,14 +431,43 @@ public sealed class PagedSequence : IDisposable
     private void Write(ReadOnlySpan<float> keys, ReadOnlySpan<float> values, int tokens, RotaryEmbedding? rotary)
     {
         int keyFloats = Pool.KeyValueHeads * Pool.HeadDim, valueFloats = Pool.KeyValueHeads * Pool.ValueDim;
-        Span<float> scratch = stackalloc float[rotary?.Dim ?? 0];
-        for (int i = 0; i < tokens; i++)
+        for (int i = 0, count; i < tokens; i += count)
         {
-            ReadOnlySpan<float> turn = rotary is null ? default : rotary.Row(_begunLength + _gap + i, scratch);
-            if (WriteKeys(i, keys.Slice(i * keyFloats, keyFloats), rotary, turn) is { } keyReason)
-                throw CachedRows.Refusal("key", Pool.KeyElement, $"Token {i}, {keyReason}", nameof(keys));
-            if (WriteValues(i, values.Slice(i * valueFloats, valueFloats)) is { } valueReason)
-                throw CachedRows.Refusal("value", Pool.ValueElement, $"Token {i}, {valueReason}", nameof(values));
+            count = OpenGroup.Together(Pool.KeyElement, Pool.ValueElement, _begunLength + i, tokens - i);
+            if (WriteKeys(i, new(keys.Slice(i * keyFloats, count * keyFloats), count, rotary, _begunLength + _gap + i)) is { } key)
+                throw CachedRows.Refusal("key", Pool.KeyElement, $"Token {i + key.Token}, {key.Reason}", nameof(keys));
+            if (WriteValues(i, new(values.Slice(i * valueFloats, count * valueFloats), count)) is { } value)
+                throw CachedRows.Refusal("value", Pool.ValueElement, $"Token {i + value.Token}, {value.Reason}", nameof(values));
+        }
+    }
+
+    /// <summary>Whether a token of the append that is under way is of the group that was open before it.</summary>
+    private bool IsOpen(int token) => (_begunLength + token) / OpenGroup.Tokens == _begunLength / OpenGroup.Tokens;
+
+    /// <summary>Keeps what is stored of the last tokens that are rounded together with later ones, or brings it back.</summary>
+    private void CopyOpenGroups(bool isBack)
+    {
+        if (_openKeys is null && _openValues is null)
+            return;
+        (int page, int row) = PlaceOf(_length - 1);
+        Pool.CopyOpenGroups(page, row + 1, _openKeys, _openValues, isBack);
+    }
+
+    /// <summary>Goes back to fewer tokens; those that have lost their floats get the numbers that are stored.</summary>
+    private void ShortenOpenGroups(int length)
+    {
+        using PageMemoryUse use = Pool.Use();
+        int keys = _openKeys?.Shorten(_length, length) ?? 0, values = _openValues?.Shorten(_length, length) ?? 0;
+        for (int i = length - keys; i < length; i++)
+        {
+            (int page, int row) = PlaceOf(i);
+            Pool.ReadKeys(page, row, _openKeys!.Row(i));
+        }
+
+        for (int i = length - values; i < length; i++)
+        {
+            (int page, int row) = PlaceOf(i);
+            Pool.ReadValues(page, row, _openValues!.Row(i));
         }
     }
 

@@ -77,26 +77,55 @@ internal unsafe struct HeadsWork : ITiledWork
     /// <inheritdoc/>
     public readonly void Run(long tile, long next, Workspace workspace)
     {
-        long first = tile * TokensPerTile, end = Math.Min(first + TokensPerTile, Tokens);
+        int end = StartOf(tile + 1);
         Span<float> scratch = stackalloc float[Rotary?.Dim ?? 0];
-        for (long index = first; index < end; index++)
+        for (int index = StartOf(tile), count; index < end; index += count)
         {
-            (int sequence, int token) = TokenAt((int)index);
+            (int sequence, int token) = TokenAt(index);
+            count = 1;
             if (TokenLengths != null && token >= TokenLengths[sequence])
                 continue;
-            float* source = Source + index * Heads * Dim;
-            Span<float> heads = new(source, Heads * Dim);
-            if (Norm is { IsAfterRotary: false })
-                Norm.Apply(heads);
-            if (Rotary is not null)
-                Rotary.Turn(heads, Dim, Positions == null ? Rotary.Row(PositionOf(sequence, token), scratch) : Rotary.Row(PositionsFrom(index), Tokens, scratch));
-            if (Norm is { IsAfterRotary: true })
-                Norm.Apply(heads);
+            if (Cache is not null)
+                count = Cache.Together(sequence, token, LengthOf(sequence) - token);
+            for (int i = 0; i < count; i++)
+                Prepare(index + i, sequence, token + i, scratch);
+            NewRows rows = new(new(Source + (long)index * Heads * Dim, count * Heads * Dim), count);
             if (Kind == HeadsKind.Keys)
-                Cache?.WriteKeys(sequence, token, heads);
+                Cache?.WriteKeys(sequence, token, rows);
             else if (Kind == HeadsKind.Values)
-                Cache?.WriteValues(sequence, token, heads);
+                Cache?.WriteValues(sequence, token, rows);
         }
+    }
+
+    /// <summary>Normalises and turns the heads of a token.</summary>
+    private readonly void Prepare(int index, int sequence, int token, Span<float> scratch)
+    {
+        Span<float> heads = new(Source + (long)index * Heads * Dim, Heads * Dim);
+        if (Norm is { IsAfterRotary: false })
+            Norm.Apply(heads);
+        if (Rotary is not null)
+            Rotary.Turn(heads, Dim, Positions == null ? Rotary.Row(PositionOf(sequence, token), scratch) : Rotary.Row(PositionsFrom(index), Tokens, scratch));
+        if (Norm is { IsAfterRotary: true })
+            Norm.Apply(heads);
+    }
+
+    /// <summary>The first token of a tile. Tokens that the cache takes together are of the tile that the first of them is of.</summary>
+    private readonly int StartOf(long tile)
+    {
+        int index = (int)Math.Min(tile * TokensPerTile, Tokens);
+        if (Cache is null || index == Tokens)
+            return index;
+        (int sequence, int token) = TokenAt(index);
+        int length = LengthOf(sequence);
+        return token > 0 && token < length ? index + Cache.Together(sequence, token - 1, length - token + 1) - 1 : index;
+    }
+
+    /// <summary>How many tokens of a sequence are needed.</summary>
+    private readonly int LengthOf(int sequence)
+    {
+        if (TokenLengths != null)
+            return TokenLengths[sequence];
+        return TokenStarts == null ? Length : TokenStarts[sequence + 1] - TokenStarts[sequence];
     }
 
     private readonly int PositionOf(int sequence, int token) => (PositionStarts == null ? CommonStart : PositionStarts[sequence]) + token;

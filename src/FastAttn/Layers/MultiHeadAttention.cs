@@ -131,8 +131,8 @@ public sealed class MultiHeadAttention
     /// <param name="capacity">Tokens of each sequence that there is room for, at least 0.</param>
     /// <param name="canGrow">Whether a full cache becomes larger, which allocates; else appending to it is an error.</param>
     /// <param name="keyElement">
-    /// What keys are kept as, rounded once they are projected, normalised and turned: any type but <see cref="AttentionElement.Int4"/>. <see cref="AttentionElement.Int8Group32"/> and
-    /// <see cref="AttentionElement.Int4Group32"/> need a dimension that is a multiple of 32.
+    /// What keys are kept as, rounded once they are projected, normalised and turned. <see cref="AttentionElement.Int8Group32"/>,
+    /// <see cref="AttentionElement.Int4Group32"/> and <see cref="AttentionElement.Int4"/> need a dimension that is a multiple of 32.
     /// </param>
     /// <param name="valueElement">What values are kept as, likewise.</param>
     /// <returns>The cache: B·H_kv·capacity·(d_k + d_v) elements.</returns>

@@ -120,6 +120,7 @@ public sealed class DecoderTests
     [InlineData(AttentionElement.BFloat16, 1 / 256.0)]
     [InlineData(AttentionElement.Int8Group32, 1 / 127.0)]
     [InlineData(AttentionElement.Int4Group32, 1 / 15.0)]
+    [InlineData(AttentionElement.Int4, 2 / 15.0)]
     public void Keys_and_values_in_fewer_bits_give_logits_that_are_off_by_their_rounding(AttentionElement element, double step)
     {
         TwinModel twin = new TwinModel { Heads = 2, KeyValueHeads = 1, HeadDim = 32, Layers = 2, Frequency = TwinModel.Rotary(10000, 32) }.WithWeights();
@@ -130,7 +131,7 @@ public sealed class DecoderTests
         for (int i = 0; i < Prompt.Length; i++)
             last = single.Append(Prompt.AsSpan(i, 1)).ToArray();
 
-        // A number is off by half a step, relative to the largest in a row, and the errors of a row have no common direction.
+        // A number is off by half a step, relative to the largest in a row, and the errors of a row have no common direction. A channel of a few tokens may have a range of twice its largest number.
         double error = RelativeError(twin.Logits(Prompt), logits);
         Assert.InRange(error, step / 100, step);
         Assert.InRange(RelativeError(twin.Logits(Prompt), last), step / 100, step);

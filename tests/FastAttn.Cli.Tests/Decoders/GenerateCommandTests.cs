@@ -94,6 +94,7 @@ public sealed class GenerateCommandTests
     [InlineData("BF16")]
     [InlineData("q8_0")]
     [InlineData("q4_1")]
+    [InlineData("int4")]
     public void Keys_and_values_are_kept_in_each_type(string type)
     {
         using ModelFolder folder = new(Wide(), "llama");
@@ -283,7 +284,7 @@ public sealed class GenerateCommandTests
     [InlineData("--top-p 0: expected a number above 0, at most 1", "--model", ".", "text", "--temperature", "1", "--top-p", "0")]
     [InlineData("--temperature -1: expected a number from 0 to 100", "--model", ".", "text", "--temperature", "-1")]
     [InlineData("--weights int4: expected float32, float16, bfloat16, int8", "--model", ".", "text", "--weights", "int4")]
-    [InlineData("--cache-type int8: expected f32, f16, bf16, q8_0, q4_1", "--model", ".", "text", "--cache-type", "int8")]
+    [InlineData("--cache-type int8: expected f32, f16, bf16, q8_0, q4_1, int4", "--model", ".", "text", "--cache-type", "int8")]
     [InlineData("--random none: expected llama-3.2-1b or gpt2", "--random", "none")]
     [InlineData("--random: takes neither --model nor a prompt", "--random", "gpt2", "text")]
     [InlineData("--seed: with --random there is no text to choose for", "--random", "gpt2", "--seed", "1")]

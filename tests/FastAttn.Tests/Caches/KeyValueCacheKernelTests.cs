@@ -19,6 +19,7 @@ public static class KeyValueCacheKernelTests
     [InlineData(PagedFormat.Int8PerChannel)]
     [InlineData(PagedFormat.Int8Groups)]
     [InlineData(PagedFormat.Int4Groups)]
+    [InlineData(PagedFormat.Int4PerChannel)]
     public static void Attention_over_a_cache_is_that_over_its_tokens(PagedFormat format)
     {
         // Two sequences of 30 and 11 tokens, then one more each; the cache grows on the way. Turned keys are those that the embedding turns.

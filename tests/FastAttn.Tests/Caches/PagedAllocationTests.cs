@@ -20,6 +20,7 @@ public static class PagedAllocationTests
     [InlineData(PagedFormat.Int8PerChannel)]
     [InlineData(PagedFormat.Int8Groups)]
     [InlineData(PagedFormat.Int4Groups)]
+    [InlineData(PagedFormat.Int4PerChannel)]
     public static void Changing_a_sequence_allocates_nothing(PagedFormat format)
     {
         using KeyValuePagePool pool = format.IsInteger ? IntegerPool(20, format, format) : Pool(20, format.Element, format.Element);
@@ -69,6 +70,39 @@ public static class PagedAllocationTests
     }
 
     [Fact]
+    public static void Tokens_that_are_rounded_together_allocate_nothing()
+    {
+        using KeyValuePagePool pool = IntegerPool(20, PagedFormat.Int4PerChannel, PagedFormat.Int4PerChannel);
+        using PagedSequence one = new(pool), other = new(pool);
+        var batch = new PagedBatch(pool);
+        batch.Add(one);
+        batch.Add(other);
+        KeyValueCache cache = new(2, 200, Heads, BitsOfKey, BitsOfValue, canGrow: false, AttentionElement.Int4, AttentionElement.Int4);
+        float[] keys = Bits(BitsOfKey, Range(0, 80)), values = Bits(BitsOfValue, Range(0, 80));
+        int[] sources = [1, 0], kept = [50, 37, 39, 60];
+        Allocations.AreNone("pages", () =>
+        {
+            one.Append(keys, values, 40);
+            other.Append(keys, values, 33);
+            batch.Reorder(sources);
+            one.Append(keys, values, 3);
+            one.Truncate(30);
+            one.Clear();
+            other.Clear();
+        });
+        Allocations.AreNone("one piece", () =>
+        {
+            cache.Append(keys, values, 40);
+            cache.Append(keys, values, 30);
+            cache.Reorder(sources);
+            cache.Retain(0, 36, kept.AsSpan(1));
+            cache.Truncate(kept.AsSpan(0, 2));
+            cache.CopySequence(0, 1);
+            cache.Clear();
+        });
+    }
+
+    [Fact]
     public static void Attention_over_a_shared_prefix_allocates_nothing()
     {
         using KeyValuePagePool pool = Pool(20);
@@ -94,6 +128,7 @@ public static class PagedAllocationTests
     [InlineData(PagedFormat.Int8PerChannel)]
     [InlineData(PagedFormat.Int8Groups)]
     [InlineData(PagedFormat.Int4Groups)]
+    [InlineData(PagedFormat.Int4PerChannel)]
     public static void Attention_over_integers_allocates_nothing(PagedFormat format)
     {
         using KeyValuePagePool pool = IntegerPool(10, format, format);

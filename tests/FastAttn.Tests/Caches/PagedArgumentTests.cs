@@ -27,10 +27,11 @@ public static class PagedArgumentTests
         Refused("keyElement", static () => _ = new KeyValuePagePool(1, 16, 1, 8, keyElement: (AttentionElement)(-1)));
         Refused("valueElement", static () => _ = new KeyValuePagePool(1, 16, 1, 8, valueElement: (AttentionElement)99));
 
-        // Scales over 32 tokens are not kept.
-        Refused("keyElement", static () => _ = new KeyValuePagePool(1, 32, 1, 32, keyElement: AttentionElement.Int4));
-        Refused("valueElement", static () => _ = new KeyValuePagePool(1, 32, 1, 32, valueElement: AttentionElement.Int4));
-        Refused("keyElement", static () => _ = new KeyValueCache(1, 32, 1, 32, keyElement: AttentionElement.Int4));
+        // 32 tokens that are rounded together are of one page.
+        Refused("pageSize", static () => _ = new KeyValuePagePool(1, 48, 1, 32, keyElement: AttentionElement.Int4));
+        Refused("pageSize", static () => _ = new KeyValuePagePool(1, 16, 1, 32, valueElement: AttentionElement.Int4));
+        Refused("headDim", static () => _ = new KeyValuePagePool(1, 32, 1, 40, 32, keyElement: AttentionElement.Int4));
+        Refused("valueDim", static () => _ = new KeyValueCache(1, 32, 1, 32, 40, valueElement: AttentionElement.Int4));
 
         // Groups of 32 do not fill such rows.
         Refused("headDim", static () => _ = new KeyValuePagePool(1, 16, 1, 40, 32, keyElement: AttentionElement.Int8Group32));

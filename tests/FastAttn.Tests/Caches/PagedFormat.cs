@@ -13,4 +13,5 @@ public enum PagedFormat
     Int8PerChannel,
     Int8Groups,
     Int4Groups,
+    Int4PerChannel,
 }

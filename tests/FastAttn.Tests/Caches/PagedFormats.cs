@@ -5,7 +5,7 @@ namespace FastAttn.Tests.Caches;
 /// <summary>The formats of a pool, and rows that are kept in them without one.</summary>
 internal static class PagedFormats
 {
-    public static readonly PagedFormat[] Integers = [PagedFormat.Int8PerToken, PagedFormat.Int8PerChannel, PagedFormat.Int8Groups, PagedFormat.Int4Groups];
+    public static readonly PagedFormat[] Integers = [PagedFormat.Int8PerToken, PagedFormat.Int8PerChannel, PagedFormat.Int8Groups, PagedFormat.Int4Groups, PagedFormat.Int4PerChannel];
 
     extension(PagedFormat format)
     {
@@ -16,11 +16,13 @@ internal static class PagedFormats
             PagedFormat.BFloat16 => AttentionElement.BFloat16,
             PagedFormat.Int8Groups => AttentionElement.Int8Group32,
             PagedFormat.Int4Groups => AttentionElement.Int4Group32,
+            PagedFormat.Int4PerChannel => AttentionElement.Int4,
             _ => AttentionElement.Int8,
         };
 
         public bool IsInteger => format >= PagedFormat.Int8PerToken;
 
+        /// <summary>Whether rows have a multiple of 32 elements.</summary>
         public bool IsInGroups => format >= PagedFormat.Int8Groups;
     }
 
@@ -48,6 +50,12 @@ internal static class PagedFormats
                 integers = new sbyte[numbers.Length];
                 KeyValueQuantizer.QuantizePerChannel(numbers, channelScales, integers);
                 return new(integers, AttentionScales.PerChannel(channelScales), strides);
+            case PagedFormat.Int4PerChannel:
+                int tokens = numbers.Length / (heads * dim);
+                var nibbles = new byte[numbers.Length / 2];
+                var scalesAndMinima = new Half[(tokens + 31) / 32 * heads * 2 * dim];
+                KeyValueQuantizer.QuantizePerChannelOver32Tokens(numbers, heads, dim, nibbles, scalesAndMinima);
+                return AttentionInput.OfInt4(nibbles, AttentionScales.PerChannelOver32Tokens(scalesAndMinima, new(0, 2 * dim, (long)heads * 2 * dim)), strides);
             default:
                 var groups = new byte[numbers.Length / 32 * 34];
                 KeyValueQuantizer.QuantizeGroups(numbers, format.Element, groups);

@@ -14,7 +14,7 @@ namespace FastAttn.Tests.Caches;
 /// </summary>
 internal sealed class PagedProblem : IDisposable
 {
-    private static readonly int[] PageSizes = [16, 48, 96, 192], Dims = [8, 33, 64], GroupDims = [32, 64, 96], Lengths = [1, 15, 40, 96, 130, 300, 410], QueryLengths = [1, 2, 5, 12, 40, 70];
+    private static readonly int[] PageSizes = [16, 48, 96, 192], GroupPageSizes = [32, 96, 192], Dims = [8, 33, 64], GroupDims = [32, 64, 96], Lengths = [1, 15, 40, 96, 130, 300, 410], QueryLengths = [1, 2, 5, 12, 40, 70];
 
     private readonly PagedFormat _keyFormat;
     private readonly PagedFormat _valueFormat;
@@ -34,7 +34,7 @@ internal sealed class PagedProblem : IDisposable
     {
         (_keyFormat, _valueFormat, _random) = (keyFormat, valueFormat, new(seed));
         int[] dims = keyFormat.IsInGroups || valueFormat.IsInGroups ? GroupDims : Dims;
-        int keyValueHeads = _random.Next(1, 3), headDim = Any(dims), valueDim = _random.Next(3) == 0 ? Any(dims) : headDim, pageSize = Any(PageSizes);
+        int keyValueHeads = _random.Next(1, 3), headDim = Any(dims), valueDim = _random.Next(3) == 0 ? Any(dims) : headDim, pageSize = Any(IsRoundedTogether ? GroupPageSizes : PageSizes);
         QueryHeads = keyValueHeads * _random.Next(1, 4);
         Mask = _random.Next(4) == 0 ? AttentionMask.None : AttentionMask.Causal;
         _keyScales = ChannelScales(keyFormat, keyValueHeads * headDim);
@@ -65,6 +65,9 @@ internal sealed class PagedProblem : IDisposable
                 Sequences[b].EvictBefore(Sequences[b].Length - _queries[b] - window + 1);
         }
     }
+
+    /// <summary>Whether 32 tokens are rounded together: what is stored of them depends on all of them.</summary>
+    private bool IsRoundedTogether => _keyFormat == PagedFormat.Int4PerChannel || _valueFormat == PagedFormat.Int4PerChannel;
 
     public KeyValuePagePool Pool { get; }
 
@@ -147,6 +150,7 @@ internal sealed class PagedProblem : IDisposable
     {
         bool isFork = Sequences.Count > 0 && _random.Next(2) == 0;
         int origin = isFork ? _random.Next(Sequences.Count) : -1, kept = isFork ? _random.Next(Sequences[origin].Length + 1) : 0;
+        kept = IsRoundedTogether ? kept / 32 * 32 : kept;
         PagedSequence sequence = isFork ? Sequences[origin].Fork() : new(Pool);
         sequence.Truncate(kept);
         int added = kept > 0 ? Math.Max(1, Math.Min(410 - kept, Any(Lengths))) : Any(Lengths), keyFloats = Pool.KeyValueHeads * Pool.HeadDim, valueFloats = Pool.KeyValueHeads * Pool.ValueDim;

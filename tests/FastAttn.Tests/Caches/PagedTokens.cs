@@ -23,7 +23,7 @@ internal static class PagedTokens
 
     /// <summary>A pool of integers; what is not in groups has scales of channels if so given, with which 120 is the largest number.</summary>
     public static KeyValuePagePool IntegerPool(int pageCount, PagedFormat keyFormat, PagedFormat valueFormat) =>
-        new(pageCount, pageSize: 16, Heads, BitsOfKey, BitsOfValue, keyFormat.Element, valueFormat.Element, Scales(keyFormat, BitsOfKey), Scales(valueFormat, BitsOfValue));
+        new(pageCount, keyFormat == PagedFormat.Int4PerChannel ? 32 : 16, Heads, BitsOfKey, BitsOfValue, keyFormat.Element, valueFormat.Element, Scales(keyFormat, BitsOfKey), Scales(valueFormat, BitsOfValue));
 
     /// <summary>[tokens, heads, 4]: the two digits of the token, the head, 1.</summary>
     public static float[] Keys(params ReadOnlySpan<int> tokens) =>

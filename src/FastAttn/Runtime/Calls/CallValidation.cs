@@ -442,7 +442,7 @@ internal static class CallValidation
     }
 
     /// <summary>Checks that a buffer has all of its shape; returns its strides and the elements that they reach.</summary>
-    private static (AttentionStrides Strides, int Elements) CheckBuffer(
+    public static (AttentionStrides Strides, int Elements) CheckBuffer(
         string name, int length, int batch, int heads, int tokens, int dim, AttentionStrides? explicitStrides, AttentionLayout layout, string axis = "batch", string elements = "elements")
     {
         if (explicitStrides is not { } strides)
@@ -475,7 +475,7 @@ internal static class CallValidation
     }
 
     /// <summary>Each axis must step over all that the axes of smaller strides reach, so that no two rows share an element.</summary>
-    private static void CheckRowsApart(string name, int batch, int heads, int tokens, int dim, in AttentionStrides strides)
+    public static void CheckRowsApart(string name, int batch, int heads, int tokens, int dim, in AttentionStrides strides)
     {
         if (batch == 0 || heads == 0 || tokens == 0)
             return;
@@ -485,7 +485,7 @@ internal static class CallValidation
         Order(ref a, ref b);
         long reach = dim;
         if (!Steps(a, ref reach) || !Steps(b, ref reach) || !Steps(c, ref reach))
-            throw new ArgumentException($"With the strides {strides} rows of the output overlap.", name);
+            throw new ArgumentException($"With the strides {strides} rows overlap.", name);
 
         static void Order(ref (long Stride, int Size) small, ref (long Stride, int Size) large)
         {
@@ -550,6 +550,10 @@ internal static class CallValidation
     public static bool Overlap<TFirst, TSecond>(ReadOnlySpan<TFirst> first, ReadOnlySpan<TSecond> second)
         where TFirst : unmanaged
         where TSecond : unmanaged => Overlap(in Bytes(first), ByteLength(first), in Bytes(second), ByteLength(second));
+
+    /// <summary>As the other, of elements of any type.</summary>
+    public static bool Overlap<TFirst>(ReadOnlySpan<TFirst> first, ref readonly byte second, nuint secondLength)
+        where TFirst : unmanaged => Overlap(in Bytes(first), ByteLength(first), in second, secondLength);
 
     private static ref readonly byte Bytes<T>(ReadOnlySpan<T> span)
         where T : unmanaged => ref Unsafe.As<T, byte>(ref MemoryMarshal.GetReference(span));

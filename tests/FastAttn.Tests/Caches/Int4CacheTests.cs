@@ -1,0 +1,273 @@
+using System;
+using System.Collections.Generic;
+using System.Linq;
+
+using FastAttn.Tests.Fixtures;
+
+using Xunit;
+
+namespace FastAttn.Tests.Caches;
+
+/// <summary>Caches whose tokens are rounded together, 32 of them, as sequences grow and are shortened: against <see cref="Int4Model"/>, to the bit.</summary>
+public static class Int4CacheTests
+{
+    private const int Heads = 2, HeadDim = 32, ValueDim = 64;
+
+    [Fact]
+    public static void Groups_that_are_full_do_not_depend_on_how_tokens_came()
+    {
+        // 100 tokens at once, one by one, and in pieces that end inside groups and at their ends, in both caches, turned.
+        const int Tokens = 100;
+        var rotary = new RotaryEmbedding(16);
+        var random = new Random(5);
+        float[] keys = Normal(random, Tokens * Heads * HeadDim), values = Normal(random, Tokens * Heads * ValueDim), turned = [.. keys];
+        rotary.Apply(turned, Heads, HeadDim, position: 0);
+        Int4Model keyModel = new(Heads, HeadDim), valueModel = new(Heads, ValueDim);
+        keyModel.Append(Rows(turned, HeadDim));
+        valueModel.Append(Rows(values, ValueDim));
+        foreach (int[] pieces in (int[][])[[100], [.. Enumerable.Repeat(1, 100)], [31, 1, 32, 33, 3], [40, 60], [5, 64, 31]])
+        {
+            using KeyValuePagePool pool = Pool(8, 32);
+            using var sequence = new PagedSequence(pool);
+            KeyValueCache cache = Cache(2, 10);
+            for (int i = 0, done = 0; i < pieces.Length; done += pieces[i++])
+            {
+                ReadOnlySpan<float> pieceOfKeys = keys.AsSpan(done * Heads * HeadDim, pieces[i] * Heads * HeadDim), pieceOfValues = values.AsSpan(done * Heads * ValueDim, pieces[i] * Heads * ValueDim);
+                sequence.Append(pieceOfKeys, pieceOfValues, pieces[i], rotary);
+                cache.Append((float[])[.. pieceOfKeys, .. pieceOfKeys], (float[])[.. pieceOfValues, .. pieceOfValues], pieces[i], rotary: rotary);
+            }
+
+            Check("pages", sequence, keyModel, valueModel);
+            Check("first", cache, 0, keyModel, valueModel);
+            Check("second", cache, 1, keyModel, valueModel);
+        }
+    }
+
+    [Fact]
+    public static void Drafts_that_are_taken_back_leave_no_trace()
+    {
+        // 5 tokens more each time, of which 2 stay, over many begins of groups.
+        var random = new Random(6);
+        using KeyValuePagePool pool = Pool(12, 32);
+        using PagedSequence drafts = new(pool), straight = new(pool);
+        for (int i = 0; i < 60; i++)
+        {
+            float[] keys = Normal(random, 5 * Heads * HeadDim), values = Normal(random, 5 * Heads * ValueDim);
+            drafts.Append(keys, values, 5);
+            drafts.Truncate(2 * i + 2);
+            straight.Append(keys, values, 2);
+        }
+
+        float[] last = Normal(random, Heads * ValueDim), keptKeys = new float[121 * Heads * HeadDim], keptValues = new float[121 * Heads * ValueDim], expectedKeys = [.. keptKeys], expectedValues = [.. keptValues];
+        drafts.Append(last, last, 1);
+        straight.Append(last, last, 1);
+        drafts.CopyTo(0, 121, keptKeys, keptValues);
+        straight.CopyTo(0, 121, expectedKeys, expectedValues);
+        Compare.SameBits("keys", expectedKeys, keptKeys);
+        Compare.SameBits("values", expectedValues, keptValues);
+    }
+
+    [Theory]
+    [InlineData(32)]
+    [InlineData(96)]
+    public static void Sequences_in_pages_keep_what_the_model_does(int pageSize)
+    {
+        int twice = 0;
+        for (int seed = 0; seed < Budget.Of(100, 4); seed++)
+        {
+            var random = new Random(seed);
+            using KeyValuePagePool pool = Pool(40 * 96 / pageSize, pageSize);
+            var batch = new PagedBatch(pool);
+            List<(PagedSequence Actual, Int4Model Keys, Int4Model Values)> sequences = [];
+            for (int step = 0; step < 60; step++)
+            {
+                int index = random.Next(sequences.Count);
+                switch (sequences.Count == 0 ? 0 : random.Next(12))
+                {
+                    case 0 when sequences.Count < 5:
+                        Add(new(pool), new(Heads, HeadDim), new(Heads, ValueDim));
+                        break;
+                    case 1 when sequences.Count < 5:
+                        (PagedSequence origin, Int4Model ofKeys, Int4Model ofValues) = sequences[index];
+                        Add(origin.Fork(), ofKeys.Clone(), ofValues.Clone());
+                        break;
+                    case 2 or 3 or 4:
+                        (PagedSequence actual, Int4Model keyModel, Int4Model valueModel) = sequences[index];
+                        int length = random.Next(2) == 0 ? random.Next(actual.Length + 1) : Math.Max(0, actual.Length - random.Next(8));
+                        actual.Truncate(length);
+                        keyModel.Truncate(length);
+                        valueModel.Truncate(length);
+                        break;
+                    case 5:
+                        (actual, keyModel, valueModel) = sequences[index];
+                        int start = random.Next(actual.Length + 1), gone = actual.EvictBetween(start, random.Next(start, actual.Length + 1)), first = (start + pageSize - 1) / pageSize * pageSize;
+                        if (gone > 0)
+                        {
+                            keyModel.Evict(first, gone);
+                            valueModel.Evict(first, gone);
+                        }
+
+                        break;
+                    case 6:
+                        int[] sources = [.. sequences.Select(_ => random.Next(sequences.Count))];
+                        batch.Reorder(sources);
+                        sequences = [.. sequences.Select((sequence, b) => (sequence.Actual, sequences[sources[b]].Keys.Clone(sources[b] != b), sequences[sources[b]].Values.Clone(sources[b] != b)))];
+                        break;
+                    case 7:
+                        (actual, keyModel, valueModel) = sequences[index];
+                        int refused = random.Next(1, 40);
+                        float[] keys = Normal(random, refused * Heads * HeadDim), values = Normal(random, refused * Heads * ValueDim);
+                        (random.Next(2) == 0 ? keys : values)[^1] = random.Next(2) == 0 ? float.NaN : 1e30f;
+                        Assert.Throws<ArgumentException>(() => actual.Append(keys, values, refused));
+                        keyModel.Refuse(refused);
+                        valueModel.Refuse(refused);
+                        break;
+                    default:
+                        (actual, keyModel, valueModel) = sequences[index];
+                        int tokens = Math.Min(random.Next(3) == 0 ? random.Next(70) : random.Next(1, 6), 300 - actual.Length);
+                        keys = Normal(random, tokens * Heads * HeadDim);
+                        values = Normal(random, tokens * Heads * ValueDim);
+                        actual.Append(keys, values, tokens);
+                        keyModel.Append(Rows(keys, HeadDim));
+                        valueModel.Append(Rows(values, ValueDim));
+                        break;
+                }
+
+                foreach ((PagedSequence actual, Int4Model keyModel, Int4Model valueModel) in sequences)
+                    Check($"seed {seed}, step {step}", actual, keyModel, valueModel);
+            }
+
+            twice += sequences.Sum(static sequence => sequence.Keys.RoundedTwice);
+
+            void Add(PagedSequence sequence, Int4Model keys, Int4Model values)
+            {
+                sequences.Add((sequence, keys, values));
+                batch.Add(sequence);
+            }
+        }
+
+        Assert.True(twice > 0, "No group was rounded twice.");
+    }
+
+    [Fact]
+    public static void A_cache_of_one_piece_keeps_what_the_model_does()
+    {
+        for (int seed = 0; seed < Budget.Of(100, 4); seed++)
+        {
+            const int Batch = 3;
+            var random = new Random(seed);
+            KeyValueCache cache = Cache(Batch, random.Next(80));
+            Int4Model[] keyModels = [.. Enumerable.Range(0, Batch).Select(static _ => new Int4Model(Heads, HeadDim))];
+            Int4Model[] valueModels = [.. Enumerable.Range(0, Batch).Select(static _ => new Int4Model(Heads, ValueDim))];
+            for (int step = 0; step < 60; step++)
+            {
+                int b = random.Next(Batch), length = cache.Lengths[b];
+                switch (random.Next(10))
+                {
+                    case 0 or 1:
+                        int[] kept = [.. cache.Lengths.ToArray().Select(own => random.Next(3) switch { 0 => own, 1 => Math.Max(0, own - random.Next(8)), _ => random.Next(own + 1) })];
+                        cache.Truncate(kept);
+                        Each(i => keyModels[i].Truncate(kept[i]), i => valueModels[i].Truncate(kept[i]));
+                        break;
+                    case 2 or 3:
+                        // Some of the last tokens stay, as of drafts, or of many.
+                        int start = Math.Max(0, length - random.Next(random.Next(2) == 0 ? 10 : 100));
+                        int[] tokens = [.. Enumerable.Range(start, length - start).Where(_ => random.Next(3) > 0)];
+                        cache.Retain(b, start, tokens);
+                        keyModels[b].Retain(start, tokens);
+                        valueModels[b].Retain(start, tokens);
+                        break;
+                    case 4:
+                        int[] sources = [.. Enumerable.Range(0, Batch).Select(_ => random.Next(Batch))];
+                        cache.Reorder(sources);
+                        (keyModels, valueModels) = ([.. sources.Select(source => keyModels[source].Clone())], [.. sources.Select(source => valueModels[source].Clone())]);
+                        break;
+                    case 5:
+                        int to = random.Next(Batch);
+                        cache.CopySequence(b, to);
+                        (keyModels[to], valueModels[to]) = (keyModels[b].Clone(), valueModels[b].Clone());
+                        break;
+                    case 6:
+                        float[] keys = Normal(random, Batch * 40 * Heads * HeadDim), values = Normal(random, Batch * 40 * Heads * ValueDim);
+                        (random.Next(2) == 0 ? keys : values)[^1] = random.Next(2) == 0 ? float.NaN : 1e30f;
+                        Assert.Throws<ArgumentException>(() => cache.Append(keys, values, 40));
+                        Each(i => keyModels[i].Refuse(40), i => valueModels[i].Refuse(40));
+                        break;
+                    default:
+                        int most = Math.Min(random.Next(3) == 0 ? 70 : random.Next(1, 6), 300 - cache.MaxLength);
+                        int[] lengths = [.. Enumerable.Range(0, Batch).Select(_ => random.Next(most + 1))];
+                        keys = Normal(random, Batch * most * Heads * HeadDim);
+                        values = Normal(random, Batch * most * Heads * ValueDim);
+                        cache.Append(keys, values, most, lengths);
+                        Each(
+                            i => keyModels[i].Append(Rows(keys, HeadDim).Skip(i * most).Take(lengths[i])),
+                            i => valueModels[i].Append(Rows(values, ValueDim).Skip(i * most).Take(lengths[i])));
+                        break;
+                }
+
+                for (int i = 0; i < Batch; i++)
+                    Check($"seed {seed}, step {step}, sequence {i}", cache, i, keyModels[i], valueModels[i]);
+
+                static void Each(Action<int> ofKeys, Action<int> ofValues)
+                {
+                    for (int i = 0; i < Batch; i++)
+                    {
+                        ofKeys(i);
+                        ofValues(i);
+                    }
+                }
+            }
+        }
+    }
+
+    [Fact]
+    public static void Tokens_that_cannot_be_rounded_together_do_not_come_to_be()
+    {
+        // Two groups, of numbers about −60000 and 900000: either has a scale that a half holds, but not both together, whose range is 15 · 64000 and more.
+        KeyValueCache cache = new(1, 64, 1, 32, keyElement: AttentionElement.Int4);
+        float[] keys = new float[65 * 32], before = new float[65 * 32], after = new float[65 * 32], values = new float[65 * 32];
+        keys.AsSpan(0, 32 * 32).Fill(-65000);
+        keys.AsSpan(32 * 32).Fill(60000);
+        keys.AsSpan(64 * 32 - 32, 32).Fill(1_000_000);
+        cache.Append(keys, values, 65);
+        cache.CopyTo(0, 0, 65, before, values);
+        ArgumentException error = Assert.Throws<ArgumentException>("tokens", () => cache.Retain(0, 31, [63]));
+        Assert.Contains("Head 0", error.Message, StringComparison.Ordinal);
+        cache.CopyTo(0, 0, 65, after, values);
+        Compare.SameBits("kept", before, after);
+        cache.Retain(0, 31, [40]);
+        Assert.Equal(32, cache.Lengths[0]);
+    }
+
+    private static KeyValuePagePool Pool(int pageCount, int pageSize) => new(pageCount, pageSize, Heads, HeadDim, ValueDim, AttentionElement.Int4, AttentionElement.Int4);
+
+    private static KeyValueCache Cache(int batch, int capacity) => new(batch, capacity, Heads, HeadDim, ValueDim, canGrow: true, AttentionElement.Int4, AttentionElement.Int4);
+
+    private static void Check(string what, PagedSequence sequence, Int4Model keyModel, Int4Model valueModel)
+    {
+        Assert.Equal(keyModel.Length, sequence.Length);
+        float[] keys = new float[sequence.Length * Heads * HeadDim], values = new float[sequence.Length * Heads * ValueDim];
+        sequence.CopyTo(0, sequence.Length, keys, values);
+        Compare.SameBits($"{what}, keys", keyModel.Stored, keys);
+        Compare.SameBits($"{what}, values", valueModel.Stored, values);
+    }
+
+    private static void Check(string what, KeyValueCache cache, int sequence, Int4Model keyModel, Int4Model valueModel)
+    {
+        int length = cache.Lengths[sequence];
+        Assert.Equal(keyModel.Length, length);
+        float[] keys = new float[length * Heads * HeadDim], values = new float[length * Heads * ValueDim];
+        cache.CopyTo(sequence, 0, length, keys, values);
+        Compare.SameBits($"{what}, keys", keyModel.Stored, keys);
+        Compare.SameBits($"{what}, values", valueModel.Stored, values);
+    }
+
+    private static IEnumerable<float[]> Rows(float[] numbers, int dim) => numbers.Chunk(Heads * dim);
+
+    private static float[] Normal(Random random, int count)
+    {
+        var numbers = new float[count];
+        RandomData.FillNormal(numbers, random);
+        return numbers;
+    }
+}
