@@ -333,7 +333,7 @@ public abstract class AttentionKernel
         {
             get
             {
-                TilePartition partition = call->Plan.Partition;
+                ref readonly TilePartition partition = ref call->Plan.Partition;
                 int dims = call->Operands.HeadDim + (call->Plan.WantsWeights ? 0 : call->Operands.ValueDim);
                 return (double)partition.Batch * partition.Streams * partition.Rows * call->Shape.KeyLength * dims;
             }

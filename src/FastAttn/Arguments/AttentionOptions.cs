@@ -149,8 +149,9 @@ public readonly ref struct AttentionOptions
             Add(!AlibiSlopes.IsEmpty, AttentionFeatures.Alibi, ref features);
             Add(Softcap is not null, AttentionFeatures.Softcap, ref features);
             Add(!Sinks.IsEmpty, AttentionFeatures.Sinks, ref features);
-            foreach (MaskElement element in MaskTensor.Elements)
-                Add(MaskOf(element).IsGiven, MaskTensor.FeatureOf(element), ref features);
+            Add(_additiveMask.Tensor.IsGiven, AttentionFeatures.AdditiveMask, ref features);
+            Add(_booleanMask.Tensor.IsGiven, AttentionFeatures.BooleanMask, ref features);
+            Add(_bitMask.Tensor.IsGiven, AttentionFeatures.BitMask, ref features);
             return features;
 
             static void Add(bool isUsed, AttentionFeatures feature, ref AttentionFeatures features) => features |= isUsed ? feature : 0;

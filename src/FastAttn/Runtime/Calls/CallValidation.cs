@@ -126,8 +126,8 @@ internal static class CallValidation
 
     private static void Plan(ref AttentionCall call, in KernelTraits kernel, in AttentionExecution execution, bool wantsWeights)
     {
-        if (kernel.Sizes is { } sizes)
-            call.Plan = new(sizes, kernel.NarrowSizes, call, execution.KeyBlock, ThreadBudget.Of(execution.MaxDegreeOfParallelism), wantsWeights);
+        if (kernel.Sizes is not null)
+            call.Plan.Set(kernel.Sizes, kernel.NarrowSizes, call, execution.KeyBlock, ThreadBudget.Of(execution.MaxDegreeOfParallelism), wantsWeights);
     }
 
     /// <summary>Checks all but the outputs and values. The call is large: whoever returns it by value copies a kilobyte.</summary>
@@ -151,13 +151,16 @@ internal static class CallValidation
 
         call = default;
         call.Uses = uses;
-        call.Visibility = VisibilityInputs.Of(options, kernel.Mask);
-        call.Scoring = ScoringInputs.Of(options, kernel.HeadDim);
+        call.Visibility.Take(options, kernel.Mask);
+        call.Scoring.Take(options, kernel.HeadDim);
         int headDim = call.Operands.HeadDim = kernel.HeadDim;
         call.Visibility.IsSelfAttention = IsSelfAttention(shape, options);
         CheckOptions(ref call, shape, options);
         CheckDiagonal(kernel.Mask, uses, shape, options);
-        call.Shape = LongestOf(shape, options);
+        call.Shape = shape;
+        if ((uses & AttentionFeatures.Ragged) != 0)
+            call.Shape = LongestOf(shape, options);
+        call.GroupSize = GroupSizeOf(shape);
         (int batch, int queryTokens) = QueriesOf(shape, options);
         stored = KeysOf(shape, options);
         call.Operands.QueryTokens = queryTokens;
@@ -228,8 +231,8 @@ internal static class CallValidation
     /// <summary>Checks what does not depend on a shape; the parameter is <c>options</c>.</summary>
     public static void CheckWithoutShape(in AttentionOptions options)
     {
-        _ = ScoringInputs.Of(options, headDim: 1);
-        _ = VisibilityInputs.Of(options, AttentionMask.None);
+        default(ScoringInputs).Take(options, headDim: 1);
+        default(VisibilityInputs).Take(options, AttentionMask.None);
     }
 
     /// <summary>Checks how a call runs; the parameter is <c>execution</c>.</summary>
@@ -337,22 +340,32 @@ internal static class CallValidation
 
     public static void CheckShape(in AttentionShape shape)
     {
-        CheckNotNegative(shape.Batch, nameof(shape.Batch));
-        CheckNotNegative(shape.QueryHeads, nameof(shape.QueryHeads));
-        CheckNotNegative(shape.KeyValueHeads, nameof(shape.KeyValueHeads));
-        CheckNotNegative(shape.QueryLength, nameof(shape.QueryLength));
-        CheckNotNegative(shape.KeyLength, nameof(shape.KeyLength));
+        if ((shape.Batch | shape.QueryHeads | shape.KeyValueHeads | shape.QueryLength | shape.KeyLength) < 0)
+            RefuseNegative(shape);
         if (shape.Layout is not (AttentionLayout.BatchHeadLengthDim or AttentionLayout.BatchLengthHeadDim))
             throw new ArgumentException($"Layout {shape.Layout} is not defined.", Shape);
-        if (shape.KeyValueHeads == 0 ? shape.QueryHeads != 0 : shape.QueryHeads % shape.KeyValueHeads != 0)
+        if (GroupSizeOf(shape) * shape.KeyValueHeads != shape.QueryHeads)
             throw new ArgumentException($"QueryHeads {shape.QueryHeads} is not a multiple of KeyValueHeads {shape.KeyValueHeads}.", Shape);
 
-        static void CheckNotNegative(int size, string name)
+        static void RefuseNegative(in AttentionShape shape)
+        {
+            Refuse(shape.Batch, nameof(shape.Batch));
+            Refuse(shape.QueryHeads, nameof(shape.QueryHeads));
+            Refuse(shape.KeyValueHeads, nameof(shape.KeyValueHeads));
+            Refuse(shape.QueryLength, nameof(shape.QueryLength));
+            Refuse(shape.KeyLength, nameof(shape.KeyLength));
+        }
+
+        static void Refuse(int size, string name)
         {
             if (size < 0)
                 throw new ArgumentOutOfRangeException(Shape, size, $"{name} is negative.");
         }
     }
+
+    /// <summary>Query heads that read one key-value head; 0 where there are none.</summary>
+    private static int GroupSizeOf(in AttentionShape shape) =>
+        shape.KeyValueHeads == shape.QueryHeads ? Math.Min(shape.QueryHeads, 1) : shape.KeyValueHeads == 0 ? 0 : shape.QueryHeads / shape.KeyValueHeads;
 
     /// <summary>Checks keys or values; returns what they are, and of their elements those that are read.</summary>
     private static CallOperands.Stored CheckStored(

@@ -7,19 +7,24 @@ internal struct ScratchRuler
 {
     private const int LineFloats = Prefetcher.LineFloats;
 
+    private long _lines;
+
     /// <summary>Floats of all parts so far: where the next part begins.</summary>
-    public long Floats { get; private set; }
+    public readonly long Floats => _lines * LineFloats;
 
     /// <summary>Floats up to the next cache line.</summary>
-    public static long Aligned(long floats) => (floats + LineFloats - 1) & ~(LineFloats - 1L);
+    public static long Aligned(long floats) => LinesOf(floats) * LineFloats;
 
     /// <summary>Adds a part.</summary>
     /// <param name="floats">Floats in the part; 0 for a part that is not used.</param>
     [MethodImpl(MethodImplOptions.AggressiveInlining)]
     public ScratchPart Next(long floats)
     {
-        ScratchPart part = new((uint)(Floats / LineFloats));
-        Floats += Aligned(floats);
+        ScratchPart part = new((uint)_lines);
+        _lines += LinesOf(floats);
         return part;
     }
+
+    [MethodImpl(MethodImplOptions.AggressiveInlining)]
+    private static long LinesOf(long floats) => (long)((ulong)(floats + LineFloats - 1) / LineFloats);
 }

@@ -11,7 +11,7 @@ internal sealed unsafe partial class FlashDriver<TTiles, TVector, TSpec>
     internal override void RunWeights(in AttentionCall call, in QueryTile tile, Workspace workspace)
     {
         Sequence sequence = call.SequenceAt(tile.Batch);
-        long streamRows = call.Plan.Partition.RowsOf(sequence, call.Shape);
+        long streamRows = call.Plan.Partition.RowsOf(sequence, call.GroupSize);
         if (call.Visibility.QueryLengths != null && tile.FirstRow + tile.RowCount > streamRows)
             PaddingRows.Clear(call, tile, sequence, streamRows);
         long end = Math.Min(tile.FirstRow + tile.RowCount, streamRows);

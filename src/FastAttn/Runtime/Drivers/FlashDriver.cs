@@ -28,7 +28,7 @@ internal sealed unsafe partial class FlashDriver<TTiles, TVector, TSpec>(TileDri
         (int First, int Count) splits = call.SplitsOf(sequence);
         if (tile.Split >= splits.Count)
             return; // A sequence of fewer keys, or of many queries.
-        long streamRows = call.Plan.Partition.RowsOf(sequence, call.Shape);
+        long streamRows = call.Plan.Partition.RowsOf(sequence, call.GroupSize);
         if (tile.Split == 0 && call.Visibility.QueryLengths != null && tile.FirstRow + tile.RowCount > streamRows)
             PaddingRows.Clear(call, tile, sequence, streamRows);
         if (tile.FirstRow >= streamRows)
@@ -268,7 +268,7 @@ internal sealed unsafe partial class FlashDriver<TTiles, TVector, TSpec>(TileDri
         ref readonly CallOperands operands = ref call.Operands;
         Sequence next = call.SequenceAt(nextTile.Batch);
         int registerRows = TTiles.MaxVectors * TVector.Count, firstRow = index * registerRows;
-        long streamRows = Math.Min(call.Plan.Partition.RowsOf(next, call.Shape) - nextTile.FirstRow, nextTile.RowCount);
+        long streamRows = Math.Min(call.Plan.Partition.RowsOf(next, call.GroupSize) - nextTile.FirstRow, nextTile.RowCount);
         int count = (int)Math.Min(Math.Min(registerRows, streamRows - firstRow), next.QueryLength);
         if (count <= 0)
             return;
