@@ -274,7 +274,7 @@ public abstract class AttentionKernel
             Run(ref call, query, key, value, ref output.Start, output.LogSumExp, options, execution.CancellationToken);
     }
 
-    /// <summary>Pins what a checked call reads and writes, and shares its tiles out.</summary>
+    /// <summary>Pins what a checked call reads and writes, and shares its tiles out. Most calls have no buffers in their options, and to pin each costs.</summary>
     private unsafe void Run(
         ref AttentionCall call,
         in AttentionInput query,
@@ -285,20 +285,17 @@ public abstract class AttentionKernel
         in AttentionOptions options,
         CancellationToken cancellation)
     {
-        fixed (byte* q = &query.Start, k = &key.Start, v = &value.Start, o = &output, keyScales = &key.Scales.Start, valueScales = &value.Scales.Start)
-        fixed (float* lse = logSumExp, slopes = options.AlibiSlopes, sinks = options.Sinks)
+        if (!options.HasBuffers)
+        {
+            Run(ref call, query, key, value, ref output, logSumExp, cancellation);
+            return;
+        }
+
+        fixed (float* slopes = options.AlibiSlopes, sinks = options.Sinks)
         fixed (int* keyLengths = options.KeyLengths, queryLengths = options.QueryLengths, positionOffsets = options.PositionOffsets, queryStarts = options.QueryStarts, keyStarts = options.KeyStarts, pages = options.KeyPages.Table)
-        fixed (AttentionCall* pinned = &call)
         fixed (byte* floats = &options.MaskOf(MaskElement.Float).Start, bytes = &options.MaskOf(MaskElement.Byte).Start, bits = &options.MaskOf(MaskElement.Bit).Start)
         {
-            call.Operands.Query = q;
-            call.Operands.Key.Start = k;
-            call.Operands.Value.Start = v;
-            call.Operands.Key.Scales = keyScales;
-            call.Operands.Value.Scales = valueScales;
-            call.Operands.Output = o;
             call.Operands.PageTable = pages;
-            call.Operands.LogSumExp = lse;
             call.Visibility.MaskOf(MaskElement.Float).Start = floats;
             call.Visibility.MaskOf(MaskElement.Byte).Start = bytes;
             call.Visibility.MaskOf(MaskElement.Bit).Start = bits;
@@ -309,6 +306,30 @@ public abstract class AttentionKernel
             call.Visibility.KeyStarts = keyStarts;
             call.Scoring.AlibiSlopes = slopes;
             call.Scoring.Sinks = sinks;
+            Run(ref call, query, key, value, ref output, logSumExp, cancellation);
+        }
+    }
+
+    private unsafe void Run(
+        ref AttentionCall call,
+        in AttentionInput query,
+        in AttentionInput key,
+        in AttentionInput value,
+        ref byte output,
+        Span<float> logSumExp,
+        CancellationToken cancellation)
+    {
+        fixed (byte* q = &query.Start, k = &key.Start, v = &value.Start, o = &output, keyScales = &key.Scales.Start, valueScales = &value.Scales.Start)
+        fixed (float* lse = logSumExp)
+        fixed (AttentionCall* pinned = &call)
+        {
+            call.Operands.Query = q;
+            call.Operands.Key.Start = k;
+            call.Operands.Value.Start = v;
+            call.Operands.Key.Scales = keyScales;
+            call.Operands.Value.Scales = valueScales;
+            call.Operands.Output = o;
+            call.Operands.LogSumExp = lse;
             Workspace shared = Workspace.Rent(SplitStates.FloatsOf(call));
             try
             {

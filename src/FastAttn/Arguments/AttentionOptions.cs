@@ -158,6 +158,11 @@ public readonly ref struct AttentionOptions
         }
     }
 
+    /// <summary>Whether any buffer is given: all that has to fit the shape, but for <see cref="KeyPart"/>, and all that is read.</summary>
+    internal bool HasBuffers =>
+        (KeyLengths.Length | QueryLengths.Length | QueryStarts.Length | KeyStarts.Length | PositionOffsets.Length | KeyPages.PageSize | AlibiSlopes.Length | Sinks.Length) != 0
+        || _additiveMask.Tensor.IsGiven || _booleanMask.Tensor.IsGiven || _bitMask.Tensor.IsGiven;
+
     /// <summary>The mask of these elements.</summary>
     [UnscopedRef]
     internal ref readonly MaskTensor MaskOf(MaskElement element) =>

@@ -36,20 +36,17 @@ internal static class CallValidation
         where TOutput : unmanaged
         where TSum : unmanaged
     {
-        CheckQueryAndKey(kernel, query, key, shape, options, execution, out call, out ReadBuffer queries, out ReadBuffer keys, out (string Axis, int Batch, int Tokens) stored);
-        (int batch, int queryTokens) = QueriesOf(shape, options);
-        int valueDim = call.Operands.ValueDim = kernel.ValueDim;
-        CheckScaledTokens(Value, value, options);
-        call.Operands.Value = CheckStored(Value, value, stored.Axis, stored.Batch, shape.KeyValueHeads, stored.Tokens, valueDim, shape.Layout, out ReadBuffer values);
-        (call.Operands.OutputStrides, int written) = CheckBuffer(Output, output.Length, batch, shape.QueryHeads, queryTokens, valueDim, outputStrides, shape.Layout);
-        CheckRowsApart(Output, batch, shape.QueryHeads, queryTokens, valueDim, call.Operands.OutputStrides);
-        output = output[..written];
+        CheckQueryAndKey(kernel, query, key, shape, options, execution, out call, out ReadBuffer queries, out ReadBuffer keys, out BufferRows rows, out BufferRows storedRows);
+        rows.Dim = storedRows.Dim = call.Operands.ValueDim = kernel.ValueDim;
+        CheckStored(Value, value, storedRows, options, ref call.Operands.Value, out ReadBuffer values);
+        output = output[..CheckBuffer(Output, output.Length, rows, outputStrides, out call.Operands.OutputStrides)];
+        if (outputStrides is not null)
+            CheckRowsApart(Output, rows, call.Operands.OutputStrides);
         call.Operands.OutputElement = ElementOf<TOutput>();
 
         if (wantsLogSumExp)
         {
-            int rows = CheckRows(LogSumExp, logSumExp.Length, batch, shape.QueryHeads, queryTokens);
-            logSumExp = logSumExp[..rows];
+            logSumExp = logSumExp[..CheckRows(LogSumExp, logSumExp.Length, rows)];
             CheckApart(LogSumExp, logSumExp, queries, keys, values, options);
             if (Overlap(in Bytes(logSumExp), ByteLength(logSumExp), in Bytes(output), ByteLength(output)))
                 throw new ArgumentException("Overlaps output.", LogSumExp);
@@ -72,7 +69,7 @@ internal static class CallValidation
         out AttentionCall call)
         where TScore : unmanaged
     {
-        CheckQueryAndKey(kernel, query, key, shape, options, execution, out call, out ReadBuffer queries, out ReadBuffer keys, out _);
+        CheckQueryAndKey(kernel, query, key, shape, options, execution, out call, out ReadBuffer queries, out ReadBuffer keys, out _, out _);
         if ((call.Uses & AttentionFeatures.Ragged) != 0)
             throw new ArgumentException("Scores and weights are of sequences of one length; QueryStarts and KeyStarts must not be given.", Options);
         long expected = Product(name, Product(name, Product(name, shape.Batch, shape.QueryHeads), shape.QueryLength), shape.KeyLength);
@@ -107,11 +104,11 @@ internal static class CallValidation
         {
             if (!state.HasLogSumExp)
                 throw new ArgumentException("Has no log-sum-exp, without which outputs do not merge.", name);
-            (AttentionStrides strides, int elements) = CheckBuffer(name, state.Output.Length, shape.Batch, shape.QueryHeads, shape.QueryLength, valueDim, state.Strides, shape.Layout);
-            if (isWritten)
-                CheckRowsApart(name, shape.Batch, shape.QueryHeads, shape.QueryLength, valueDim, strides);
-            output = state.Output[..elements];
-            logSumExp = state.LogSumExp[..CheckRows(name, state.LogSumExp.Length, shape.Batch, shape.QueryHeads, shape.QueryLength)];
+            BufferRows rows = new() { Axis = "batch", Batch = shape.Batch, Heads = shape.QueryHeads, Tokens = shape.QueryLength, Dim = valueDim, Layout = shape.Layout };
+            output = state.Output[..CheckBuffer(name, state.Output.Length, rows, state.Strides, out AttentionStrides strides)];
+            if (isWritten && state.Strides is not null)
+                CheckRowsApart(name, rows, strides);
+            logSumExp = state.LogSumExp[..CheckRows(name, state.LogSumExp.Length, rows)];
             return strides;
         }
     }
@@ -141,19 +138,20 @@ internal static class CallValidation
         out AttentionCall call,
         out ReadBuffer queries,
         out ReadBuffer keys,
-        out (string Axis, int Batch, int Tokens) stored)
+        out BufferRows rows,
+        out BufferRows storedRows)
     {
         CheckShape(shape);
         AttentionFeatures uses = options.UsedFeatures, missing = uses & ~kernel.Features;
         if (missing != 0)
-            throw new ArgumentException($"The kernel was not declared with {missing}: add it to its Features, or call ScaledDotProductAttention.", Options);
+            RefuseFeatures(missing);
         CheckExecution(execution);
 
         call = default;
         call.Uses = uses;
         call.Visibility.Take(options, kernel.Mask);
         call.Scoring.Take(options, kernel.HeadDim);
-        int headDim = call.Operands.HeadDim = kernel.HeadDim;
+        call.Operands.HeadDim = kernel.HeadDim;
         call.Visibility.IsSelfAttention = IsSelfAttention(shape, options);
         CheckOptions(ref call, shape, options);
         CheckDiagonal(kernel.Mask, uses, shape, options);
@@ -161,29 +159,33 @@ internal static class CallValidation
         if ((uses & AttentionFeatures.Ragged) != 0)
             call.Shape = LongestOf(shape, options);
         call.GroupSize = GroupSizeOf(shape);
-        (int batch, int queryTokens) = QueriesOf(shape, options);
-        stored = KeysOf(shape, options);
-        call.Operands.QueryTokens = queryTokens;
+        rows = new() { Axis = "batch", Batch = shape.Batch, Heads = shape.QueryHeads, Tokens = shape.QueryLength, Dim = kernel.HeadDim, Layout = shape.Layout };
+        storedRows = new() { Axis = "batch", Batch = shape.Batch, Heads = shape.KeyValueHeads, Tokens = shape.KeyLength, Dim = kernel.HeadDim, Layout = shape.Layout };
+
+        // Sequences that follow each other without padding are one axis of tokens. With pages, the batch axis is that of pages, up to the last one used.
+        if (!options.QueryStarts.IsEmpty)
+            (rows.Batch, rows.Tokens) = (1, options.QueryStarts[^1]);
+        if (options.KeyPages.IsGiven)
+            (storedRows.Axis, storedRows.Batch, storedRows.Tokens) = ("pages", options.KeyPages.Check(shape, options.KeyLengths, Options), options.KeyPages.PageSize);
+        else if (!options.KeyStarts.IsEmpty)
+            (storedRows.Batch, storedRows.Tokens) = (1, options.KeyStarts[^1]);
+
         if (query.Element is not (AttentionElement.Float32 or AttentionElement.Float16 or AttentionElement.BFloat16))
-            throw new ArgumentException($"Queries of {query.Element} are not taken: they are numbers of {AttentionElement.Float32}, {AttentionElement.Float16} or {AttentionElement.BFloat16}. Keys and values may be of any element type.", Query);
+            RefuseQueries(query.Element);
+        call.Operands.QueryTokens = rows.Tokens;
         call.Operands.QueryElement = query.Element;
-        call.Operands.QueryStrides = CheckInput(Query, query, "batch", batch, shape.QueryHeads, queryTokens, headDim, shape.Layout, out queries);
-        CheckScaledTokens(Key, key, options);
-        call.Operands.Key = CheckStored(Key, key, stored.Axis, stored.Batch, shape.KeyValueHeads, stored.Tokens, headDim, shape.Layout, out keys);
+        CheckInput(Query, query, rows, out call.Operands.QueryStrides, out queries);
+        CheckStored(Key, key, storedRows, options, ref call.Operands.Key, out keys);
+        if (!options.KeyPages.IsGiven)
+            return;
         call.Operands.PageSize = options.KeyPages.PageSize;
         call.Operands.PagesOfSequence = options.KeyPages.PagesOfSequence(shape.Batch);
-    }
 
-    /// <summary>Batch and tokens as queries and outputs have them: sequences that follow each other without padding are one axis of tokens.</summary>
-    private static (int Batch, int Tokens) QueriesOf(in AttentionShape shape, in AttentionOptions options) =>
-        options.QueryStarts.IsEmpty ? (shape.Batch, shape.QueryLength) : (1, options.QueryStarts[^1]);
+        static void RefuseFeatures(AttentionFeatures missing) =>
+            throw new ArgumentException($"The kernel was not declared with {missing}: add it to its Features, or call ScaledDotProductAttention.", Options);
 
-    /// <summary>As <see cref="QueriesOf"/>, of keys and values. With pages, the batch axis is that of pages, up to the last one used; the table of pages is checked here.</summary>
-    private static (string Axis, int Batch, int Tokens) KeysOf(in AttentionShape shape, in AttentionOptions options)
-    {
-        if (options.KeyPages.IsGiven)
-            return ("pages", options.KeyPages.Check(shape, options.KeyLengths, Options), options.KeyPages.PageSize);
-        return options.KeyStarts.IsEmpty ? ("batch", shape.Batch, shape.KeyLength) : ("batch", 1, options.KeyStarts[^1]);
+        static void RefuseQueries(AttentionElement element) =>
+            throw new ArgumentException($"Queries of {element} are not taken: they are numbers of {AttentionElement.Float32}, {AttentionElement.Float16} or {AttentionElement.BFloat16}. Keys and values may be of any element type.", Query);
     }
 
     /// <summary>The shape with the lengths of the longest sequences, where they are ragged: those of the caller may be mere bounds.</summary>
@@ -212,8 +214,13 @@ internal static class CallValidation
     private static void CheckDiagonal(AttentionMask mask, AttentionFeatures uses, in AttentionShape shape, in AttentionOptions options)
     {
         bool matters = mask == AttentionMask.Causal || (uses & (AttentionFeatures.Window | AttentionFeatures.Alibi)) != 0;
-        if (!matters || options.PositionOffset is not null || !options.PositionOffsets.IsEmpty || IsSelfAttention(shape, options))
-            return;
+        if (matters && options.PositionOffset is null && options.PositionOffsets.IsEmpty && !IsSelfAttention(shape, options))
+            CheckOffsets(shape, options);
+    }
+
+    /// <summary>Refuses sequences whose offset could be meant in more than one way.</summary>
+    private static void CheckOffsets(in AttentionShape shape, in AttentionOptions options)
+    {
         bool isSquare = shape.QueryLength == (options.KeyPart?.KeyLength ?? shape.KeyLength) && !options.QueryLengths.IsEmpty && options.KeyLengths.IsEmpty;
         for (int b = 0; b < shape.Batch; b++)
         {
@@ -244,6 +251,12 @@ internal static class CallValidation
 
     /// <summary>Checks all that options say of sequences, keys and heads, and takes the masks into the call.</summary>
     public static void CheckOptions(ref AttentionCall call, in AttentionShape shape, in AttentionOptions options)
+    {
+        if (options.HasBuffers || options.KeyPart is not null)
+            CheckGivenOptions(ref call, shape, options);
+    }
+
+    private static void CheckGivenOptions(ref AttentionCall call, in AttentionShape shape, in AttentionOptions options)
     {
         foreach (MaskElement element in MaskTensor.Elements)
         {
@@ -343,8 +356,13 @@ internal static class CallValidation
         if ((shape.Batch | shape.QueryHeads | shape.KeyValueHeads | shape.QueryLength | shape.KeyLength) < 0)
             RefuseNegative(shape);
         if (shape.Layout is not (AttentionLayout.BatchHeadLengthDim or AttentionLayout.BatchLengthHeadDim))
-            throw new ArgumentException($"Layout {shape.Layout} is not defined.", Shape);
+            RefuseLayout(shape);
         if (GroupSizeOf(shape) * shape.KeyValueHeads != shape.QueryHeads)
+            RefuseHeads(shape);
+
+        static void RefuseLayout(in AttentionShape shape) => throw new ArgumentException($"Layout {shape.Layout} is not defined.", Shape);
+
+        static void RefuseHeads(in AttentionShape shape) =>
             throw new ArgumentException($"QueryHeads {shape.QueryHeads} is not a multiple of KeyValueHeads {shape.KeyValueHeads}.", Shape);
 
         static void RefuseNegative(in AttentionShape shape)
@@ -367,26 +385,22 @@ internal static class CallValidation
     private static int GroupSizeOf(in AttentionShape shape) =>
         shape.KeyValueHeads == shape.QueryHeads ? Math.Min(shape.QueryHeads, 1) : shape.KeyValueHeads == 0 ? 0 : shape.QueryHeads / shape.KeyValueHeads;
 
-    /// <summary>Checks keys or values; returns what they are, and of their elements those that are read.</summary>
-    private static CallOperands.Stored CheckStored(
-        string name, in AttentionInput input, string axis, int batch, int heads, int tokens, int dim, AttentionLayout layout, out ReadBuffer read)
+    /// <summary>Checks keys or values; sets what they are, and of their elements those that are read.</summary>
+    private static void CheckStored(string name, in AttentionInput input, scoped in BufferRows rows, in AttentionOptions options, scoped ref CallOperands.Stored stored, out ReadBuffer read)
     {
-        CallOperands.Stored stored = new() { Element = input.Element, Strides = CheckInput(name, input, axis, batch, heads, tokens, dim, layout, out read) };
-        if (!AttentionInput.HasScales(input.Element))
-            return stored;
-        int scales;
         bool areOver32Tokens = input.Element == AttentionElement.Int4;
         if (areOver32Tokens)
-            stored = CheckScalesOver32Tokens(name, input, stored, axis, batch, heads, tokens, dim, layout, out scales);
-        else
-            stored = CheckScales(name, input, stored, axis, batch, heads, tokens, dim, layout, out scales);
+            CheckScaledTokens(name, options);
+        stored.Element = input.Element;
+        CheckInput(name, input, rows, out stored.Strides, out read);
+        if (!AttentionInput.HasScales(input.Element))
+            return;
+        int scales = areOver32Tokens ? CheckScalesOver32Tokens(name, input, rows, ref stored) : CheckScales(name, input, rows, ref stored);
         read = new(in read.Start, read.Length, in input.Scales.Start, (nuint)scales * (areOver32Tokens ? sizeof(ushort) : (nuint)sizeof(float)));
-        return stored;
     }
 
-    /// <summary>Checks the scales of keys or values; returns where they stand, and how many are read.</summary>
-    private static CallOperands.Stored CheckScales(
-        string name, in AttentionInput input, CallOperands.Stored stored, string axis, int batch, int heads, int tokens, int dim, AttentionLayout layout, out int read)
+    /// <summary>Checks the scales of keys or values; sets where they stand, and returns how many are read.</summary>
+    private static int CheckScales(string name, in AttentionInput input, scoped in BufferRows rows, ref CallOperands.Stored stored)
     {
         AttentionScales scales = input.Scales;
         if (scales.AreOver32Tokens)
@@ -397,20 +411,17 @@ internal static class CallValidation
             // Integers with room for more tokens mostly have scales with such room, which the shape does not say.
             if (input.Strides is not null && scales.Strides is null && !scales.Scales.IsEmpty)
                 throw new ArgumentException("Has strides for elements and none for their scales per token: give AttentionScales.PerToken strides, too.", name);
-            (stored.ScaleStrides, read) = CheckBuffer(name, scales.Scales.Length, batch, heads, tokens, 1, scales.Strides, layout, axis, "scales");
-            return stored;
+            return CheckBuffer(name, scales.Scales.Length, rows with { Dim = 1 }, scales.Strides, out stored.ScaleStrides, "scales");
         }
 
-        long expected = (long)heads * dim;
+        long expected = (long)rows.Heads * rows.Dim;
         if (scales.Scales.Length < expected)
-            throw new ArgumentException($"Has {scales.Scales.Length} scales; heads {heads} × dimension {dim} need {expected}.", name);
-        read = (int)expected;
-        return stored;
+            throw new ArgumentException($"Has {scales.Scales.Length} scales; heads {rows.Heads} × dimension {rows.Dim} need {expected}.", name);
+        return (int)expected;
     }
 
     /// <summary>As <see cref="CheckScales"/>, of scales and minima over 32 tokens.</summary>
-    private static CallOperands.Stored CheckScalesOver32Tokens(
-        string name, in AttentionInput input, CallOperands.Stored stored, string axis, int batch, int heads, int tokens, int dim, AttentionLayout layout, out int read)
+    private static int CheckScalesOver32Tokens(string name, in AttentionInput input, scoped in BufferRows rows, ref CallOperands.Stored stored)
     {
         const int Scaled = AttentionInput.ScaledTokens;
         AttentionScales scales = input.Scales;
@@ -418,17 +429,14 @@ internal static class CallValidation
             throw new ArgumentException("Has 4-bit elements, whose scales are over 32 tokens: give AttentionScales.PerChannelOver32Tokens.", name);
         if (input.Strides is not null && scales.Strides is null && scales.Length > 0)
             throw new ArgumentException("Has strides for elements and none for their scales: give AttentionScales.PerChannelOver32Tokens strides, too.", name);
-        (stored.ScaleStrides, read) = CheckBuffer(
-            name, scales.Length, batch, heads, (int)((tokens + (Scaled - 1L)) / Scaled), 2 * dim, scales.Strides, layout, axis, "scales and minima");
-        return stored;
+        return CheckBuffer(
+            name, scales.Length, rows with { Tokens = (int)((rows.Tokens + (Scaled - 1L)) / Scaled), Dim = 2 * rows.Dim }, scales.Strides, out stored.ScaleStrides, "scales and minima");
     }
 
     /// <summary>Scales over 32 tokens are those of one sequence, whose tokens are counted from its first key or, with pages, from the first of a page.</summary>
-    private static void CheckScaledTokens(string name, in AttentionInput input, in AttentionOptions options)
+    private static void CheckScaledTokens(string name, in AttentionOptions options)
     {
         const int Scaled = AttentionInput.ScaledTokens;
-        if (input.Element != AttentionElement.Int4)
-            return;
         if (options.KeyPages.IsGiven && options.KeyPages.PageSize % Scaled != 0)
             throw new ArgumentException($"Has scales over {Scaled} tokens, which need pages of a multiple of {Scaled} tokens, not {options.KeyPages.PageSize}.", name);
         if (options.KeyStarts.IsEmpty)
@@ -440,63 +448,78 @@ internal static class CallValidation
         }
     }
 
-    /// <summary>Checks a buffer that is read; returns its strides, and of its elements those that are read.</summary>
-    private static AttentionStrides CheckInput(
-        string name, in AttentionInput input, string axis, int batch, int heads, int tokens, int dim, AttentionLayout layout, out ReadBuffer read)
+    /// <summary>Checks a buffer that is read; sets its strides, and of its elements those that are read.</summary>
+    private static void CheckInput(string name, in AttentionInput input, scoped in BufferRows rows, out AttentionStrides strides, out ReadBuffer read)
     {
-        bool areReadTogether = AttentionInput.AreReadTogether(input.Element);
-        if (areReadTogether && dim % AttentionInput.GroupLength != 0)
-            throw new ArgumentException($"Elements in groups of {AttentionInput.GroupLength} need a dimension that is a multiple of it, not {dim}.", name);
-        if (areReadTogether && input.Strides is { } given && (given.Batch | given.Head | given.Length) % AttentionInput.GroupLength != 0)
-            throw new ArgumentException($"Elements in groups of {AttentionInput.GroupLength} need strides that are multiples of it, in elements rather than bytes, not {given}.", name);
-        (AttentionStrides strides, int length) = CheckBuffer(name, input.Length, batch, heads, tokens, dim, input.Strides, layout, axis);
+        if (AttentionInput.AreReadTogether(input.Element))
+            CheckGroups(name, input, rows.Dim);
+        int length = CheckBuffer(name, input.Length, rows, input.Strides, out strides);
         read = new(in input.Start, (nuint)AttentionInput.BytesOf(input.Element, length), in Unsafe.NullRef<byte>(), 0);
-        return strides;
     }
 
-    /// <summary>Checks that a buffer has all of its shape; returns its strides and the elements that they reach.</summary>
-    private static (AttentionStrides Strides, int Elements) CheckBuffer(
-        string name, int length, int batch, int heads, int tokens, int dim, AttentionStrides? explicitStrides, AttentionLayout layout, string axis = "batch", string elements = "elements")
+    private static void CheckGroups(string name, in AttentionInput input, int dim)
     {
-        if (explicitStrides is not { } strides)
-        {
-            long expected = Product(name, Product(name, Product(name, batch, heads), tokens), dim);
-            if (length < expected)
-                throw new ArgumentException($"Has {length} {elements}; {axis} {batch} × heads {heads} × length {tokens} × dimension {dim} need {expected}.", name);
+        if (dim % AttentionInput.GroupLength != 0)
+            throw new ArgumentException($"Elements in groups of {AttentionInput.GroupLength} need a dimension that is a multiple of it, not {dim}.", name);
+        if (input.Strides is { } given && (given.Batch | given.Head | given.Length) % AttentionInput.GroupLength != 0)
+            throw new ArgumentException($"Elements in groups of {AttentionInput.GroupLength} need strides that are multiples of it, in elements rather than bytes, not {given}.", name);
+    }
 
-            // Sizes beside a batch of 0 may be so large that their strides do not fit in 64 bits. No row is ever looked for there.
-            return (batch == 0 ? default : AttentionStrides.Of(layout, heads, tokens, dim), (int)expected);
+    /// <summary>Checks that a buffer has all of its shape; sets its strides, and returns the elements that they reach.</summary>
+    private static int CheckBuffer(string name, int length, in BufferRows rows, in AttentionStrides? given, out AttentionStrides strides, string elements = "elements")
+    {
+        if (given is not null)
+        {
+            strides = given.GetValueOrDefault();
+            return CheckStrides(name, length, rows, strides, elements);
         }
 
+        long expected = Product(name, RowCount(name, rows), rows.Dim);
+        if (length < expected)
+            RefuseLength(name, length, rows, expected, elements);
+
+        // Sizes beside a batch of 0 may be so large that their strides do not fit in 64 bits. No row is ever looked for there.
+        strides = rows.Batch == 0 ? default : AttentionStrides.Contiguous(rows.Layout, rows.Heads, rows.Tokens, rows.Dim);
+        return (int)expected;
+
+        static void RefuseLength(string name, int length, in BufferRows rows, long expected, string elements) =>
+            throw new ArgumentException($"Has {length} {elements}; {rows.Axis} {rows.Batch} × heads {rows.Heads} × length {rows.Tokens} × dimension {rows.Dim} need {expected}.", name);
+    }
+
+    /// <summary>As <see cref="CheckBuffer"/>, of a buffer with strides of its own.</summary>
+    private static int CheckStrides(string name, int length, in BufferRows rows, in AttentionStrides strides, string elements)
+    {
         if (strides.Batch < 0 || strides.Head < 0 || strides.Length < 0)
             throw new ArgumentOutOfRangeException(name, strides, "Strides must not be negative.");
-        if (batch == 0 || heads == 0 || tokens == 0)
-            return (strides, 0);
-        long needed = Reach(batch, strides.Batch) + Reach(heads, strides.Head) + Reach(tokens, strides.Length) + dim;
+        if (rows.AreNone)
+            return 0;
+        long needed = Reach(rows.Batch, strides.Batch) + Reach(rows.Heads, strides.Head) + Reach(rows.Tokens, strides.Length) + rows.Dim;
         if (length < needed)
             throw new ArgumentException($"Has {length} {elements}; its shape and strides reach element {needed}.", name);
-        return (strides, (int)needed);
+        return (int)needed;
     }
 
     /// <summary>Checks the length of a log-sum-exp; returns how many elements there are.</summary>
-    private static int CheckRows(string name, int length, int batch, int heads, int tokens)
+    private static int CheckRows(string name, int length, in BufferRows rows)
     {
-        long expected = Product(name, Product(name, batch, heads), tokens);
+        long expected = RowCount(name, rows);
         if (length < expected)
-            throw new ArgumentException($"The log-sum-exp has {length} elements; batch {batch} × query heads {heads} × query length {tokens} need {expected}.", name);
+            throw new ArgumentException($"The log-sum-exp has {length} elements; batch {rows.Batch} × query heads {rows.Heads} × query length {rows.Tokens} need {expected}.", name);
         return (int)expected;
     }
 
-    /// <summary>Each axis must step over all that the axes of smaller strides reach, so that no two rows share an element.</summary>
-    private static void CheckRowsApart(string name, int batch, int heads, int tokens, int dim, in AttentionStrides strides)
+    /// <summary>
+    /// Each axis must step over all that the axes of smaller strides reach, so that no two rows share an element. Rows without strides of their own need no such check.
+    /// </summary>
+    private static void CheckRowsApart(string name, in BufferRows rows, in AttentionStrides strides)
     {
-        if (batch == 0 || heads == 0 || tokens == 0)
+        if (rows.AreNone)
             return;
-        (long Stride, int Size) a = (strides.Batch, batch), b = (strides.Head, heads), c = (strides.Length, tokens);
+        (long Stride, int Size) a = (strides.Batch, rows.Batch), b = (strides.Head, rows.Heads), c = (strides.Length, rows.Tokens);
         Order(ref a, ref b);
         Order(ref b, ref c);
         Order(ref a, ref b);
-        long reach = dim;
+        long reach = rows.Dim;
         if (!Steps(a, ref reach) || !Steps(b, ref reach) || !Steps(c, ref reach))
             throw new ArgumentException($"With the strides {strides} rows of the output overlap.", name);
 
@@ -521,12 +544,31 @@ internal static class CallValidation
 
     /// <summary>What is written must not overlap anything that is read; what is empty overlaps nothing.</summary>
     public static void CheckApart<TOutput>(
-        string name, ReadOnlySpan<TOutput> written, scoped ReadBuffer query, scoped ReadBuffer key, scoped ReadBuffer value, in AttentionOptions options)
+        string name, ReadOnlySpan<TOutput> written, scoped in ReadBuffer query, scoped in ReadBuffer key, scoped in ReadBuffer value, in AttentionOptions options)
         where TOutput : unmanaged
     {
-        CheckRead(name, Query, written, query);
-        CheckRead(name, Key, written, key);
-        CheckRead(name, Value, written, value);
+        CheckApart(name, Query, written, query);
+        CheckApart(name, Key, written, key);
+        CheckApart(name, Value, written, value);
+        if (options.HasBuffers)
+            CheckApartFromOptions(name, written, options);
+    }
+
+    [MethodImpl(MethodImplOptions.AggressiveInlining)]
+    private static void CheckApart<TOutput>(string name, string other, ReadOnlySpan<TOutput> written, scoped in ReadBuffer read)
+        where TOutput : unmanaged
+    {
+        if (Overlap(in Bytes(written), ByteLength(written), in read.Start, read.Length))
+            Refuse(name, other);
+        if (Overlap(in Bytes(written), ByteLength(written), in read.ScalesStart, read.ScalesLength))
+            Refuse(name, $"the scales of {other}");
+
+        static void Refuse(string name, string other) => throw new ArgumentException($"Overlaps {other}.", name);
+    }
+
+    private static void CheckApartFromOptions<TOutput>(string name, ReadOnlySpan<TOutput> written, in AttentionOptions options)
+        where TOutput : unmanaged
+    {
         foreach (MaskElement element in MaskTensor.Elements)
         {
             ref readonly MaskTensor mask = ref options.MaskOf(element);
@@ -542,14 +584,6 @@ internal static class CallValidation
         CheckOne(name, nameof(options.KeyPages), written, options.KeyPages.Table);
         CheckOne(name, nameof(options.AlibiSlopes), written, options.AlibiSlopes);
         CheckOne(name, nameof(options.Sinks), written, options.Sinks);
-
-        static void CheckRead(string name, string other, ReadOnlySpan<TOutput> written, scoped ReadBuffer read)
-        {
-            if (Overlap(in Bytes(written), ByteLength(written), in read.Start, read.Length))
-                throw new ArgumentException($"Overlaps {other}.", name);
-            if (Overlap(in Bytes(written), ByteLength(written), in read.ScalesStart, read.ScalesLength))
-                throw new ArgumentException($"Overlaps the scales of {other}.", name);
-        }
 
         static void CheckOne<TRead>(string name, string other, ReadOnlySpan<TOutput> written, ReadOnlySpan<TRead> read)
             where TRead : unmanaged
@@ -571,6 +605,7 @@ internal static class CallValidation
         where T : unmanaged => (nuint)span.Length * (nuint)sizeof(T);
 
     /// <summary>Whether two buffers have a byte in common. Unlike spans of bytes these may be longer than 2 GiB.</summary>
+    [MethodImpl(MethodImplOptions.AggressiveInlining)]
     private static bool Overlap(ref readonly byte first, nuint firstLength, ref readonly byte second, nuint secondLength)
     {
         if (firstLength == 0 || secondLength == 0)
@@ -581,12 +616,39 @@ internal static class CallValidation
         return (nuint)distance < firstLength || (nuint)(-distance) < secondLength;
     }
 
+    private static long RowCount(string name, in BufferRows rows) => Product(name, Product(name, rows.Batch, rows.Heads), rows.Tokens);
+
+    [MethodImpl(MethodImplOptions.AggressiveInlining)]
     private static long Product(string name, long a, long b)
     {
         // Neither factor is above 2^31: the product fits.
         long product = a * b;
         if (product > int.MaxValue)
-            throw new ArgumentException($"The shape of {name} has {product} elements, more than a span can hold.", Shape);
+            Refuse(name, product);
         return product;
+
+        static void Refuse(string name, long product) => throw new ArgumentException($"The shape of {name} has {product} elements, more than a span can hold.", Shape);
+    }
+
+    /// <summary>The rows that a buffer has to have.</summary>
+    private struct BufferRows
+    {
+        /// <summary>What the batch axis is.</summary>
+        public string Axis;
+
+        /// <summary>Its length.</summary>
+        public int Batch;
+
+        public int Heads;
+        public int Tokens;
+
+        /// <summary>Elements of a row.</summary>
+        public int Dim;
+
+        /// <summary>The order of the axes, where the buffer has no strides of its own.</summary>
+        public AttentionLayout Layout;
+
+        /// <summary>Whether there is no row.</summary>
+        public readonly bool AreNone => Batch == 0 || Heads == 0 || Tokens == 0;
     }
 }
