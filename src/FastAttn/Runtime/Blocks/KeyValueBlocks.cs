@@ -58,8 +58,8 @@ internal readonly unsafe struct KeyValueBlocks<TVector>
     /// <param name="seen">Says which they are.</param>
     [MethodImpl(MethodImplOptions.AggressiveInlining)]
     [UnscopedRef]
-    public Enumerator<TSeen> Blocks<TSeen>(in TSeen seen)
-        where TSeen : struct, ISeenKeys => new(in this, seen);
+    public SeenBlocks<TSeen> Blocks<TSeen>(TSeen seen)
+        where TSeen : struct, ISeenKeys, allows ref struct => new(in this, seen);
 
     /// <summary>Brings a block to where it can be read.</summary>
     /// <param name="block">The block: what keys it has and how many follow; its rows are written.</param>
@@ -183,12 +183,27 @@ internal readonly unsafe struct KeyValueBlocks<TVector>
         }
     }
 
+    /// <summary>The key blocks that some query sees.</summary>
+    /// <typeparam name="TSeen">The type of <paramref name="seen"/>.</typeparam>
+    /// <param name="blocks">All blocks.</param>
+    /// <param name="seen">Says which blocks some query sees.</param>
+    public readonly ref struct SeenBlocks<TSeen>(ref readonly KeyValueBlocks<TVector> blocks, TSeen seen)
+        where TSeen : struct, ISeenKeys, allows ref struct
+    {
+        private readonly ref readonly KeyValueBlocks<TVector> _blocks = ref blocks;
+        private readonly TSeen _seen = seen;
+
+        /// <summary>These blocks, one after the other.</summary>
+        [MethodImpl(MethodImplOptions.AggressiveInlining)]
+        public Enumerator<TSeen> GetEnumerator() => new(in _blocks, _seen);
+    }
+
     /// <summary>The key blocks that some query sees, one after the other; each is brought near when it is its turn.</summary>
     /// <typeparam name="TSeen">The type of <paramref name="seen"/>.</typeparam>
     /// <param name="blocks">All blocks.</param>
     /// <param name="seen">Says which blocks some query sees.</param>
-    public ref struct Enumerator<TSeen>(ref readonly KeyValueBlocks<TVector> blocks, in TSeen seen)
-        where TSeen : struct, ISeenKeys
+    public ref struct Enumerator<TSeen>(ref readonly KeyValueBlocks<TVector> blocks, TSeen seen)
+        where TSeen : struct, ISeenKeys, allows ref struct
     {
         private readonly ref readonly KeyValueBlocks<TVector> _blocks = ref blocks;
         private readonly TSeen _seen = seen;
@@ -198,10 +213,6 @@ internal readonly unsafe struct KeyValueBlocks<TVector>
         /// <summary>The present block.</summary>
         [UnscopedRef]
         public readonly ref readonly KeyValueBlock Current => ref _current;
-
-        /// <summary>These blocks.</summary>
-        [MethodImpl(MethodImplOptions.AggressiveInlining)]
-        public readonly Enumerator<TSeen> GetEnumerator() => this;
 
         /// <summary>Goes to the next block that some query sees; returns whether there is one.</summary>
         [MethodImpl(MethodImplOptions.AggressiveOptimization)]

@@ -49,7 +49,7 @@ internal readonly unsafe struct StoredRows
 
     /// <summary>The rows from one on.</summary>
     [MethodImpl(MethodImplOptions.AggressiveInlining)]
-    public StoredRows From(int index) => this with { Start = IsPaged ? Start : Start + index * Stride, First = First + index };
+    public StoredRows From(int index) => new() { Start = IsPaged ? Start : Start + index * Stride, Stride = Stride, Place = Place, Element = Element, First = First + index };
 
     /// <summary>How many rows from one on stand at the stride, at most <paramref name="count"/>: all, or those up to the end of its page.</summary>
     [MethodImpl(MethodImplOptions.AggressiveInlining)]

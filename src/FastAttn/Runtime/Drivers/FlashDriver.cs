@@ -272,7 +272,8 @@ internal sealed unsafe partial class FlashDriver<TTiles, TVector, TSpec>(TileDri
         int count = (int)Math.Min(Math.Min(registerRows, streamRows - firstRow), next.QueryLength);
         if (count <= 0)
             return;
-        TileRowMap rows = new(call, nextTile, next);
+        TileRowMap rows = default;
+        rows.Set(call, nextTile, next);
         if (index == 0)
         {
             StoredPlace place;

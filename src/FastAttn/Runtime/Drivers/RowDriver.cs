@@ -27,7 +27,7 @@ internal static unsafe class RowDriver<TVector, TSpec>
             QueryTile rows = tile with { FirstRow = tile.FirstRow + first, RowCount = Math.Min(RowPlan.MaxRows, tile.RowCount - first) };
             RowTile<TVector, TSpec> queries = new(call, rows, sequence, workspace.Memory);
             queries.PackQuery(call);
-            RowRange<TSpec> range = new(queries.Queries.Visibility, call.Plan.Rows.KeyBlock, firstKey, keyLimit);
+            RowRange<TSpec> range = new(in queries.Queries.Visibility, call.Plan.Rows.KeyBlock, firstKey, keyLimit);
 
             // As with many queries, the output shows in the end whether a value has reached a query that may not see it. That of a split shows
             // it for the values of the split.

@@ -48,7 +48,7 @@ internal readonly unsafe struct RowTile<TVector, TSpec>
     public RowTile(in AttentionCall call, in QueryTile tile, in Sequence sequence, float* memory)
     {
         ref readonly RowPlan.TileLayout layout = ref call.Plan.Rows.Tile;
-        Queries = new(call, tile, sequence, memory, layout.Queries, tile.RowCount, alibiOriginsInBlock: null);
+        Queries.Set(call, tile, sequence, memory, layout.Queries, tile.RowCount, alibiOriginsInBlock: null);
         Query = layout.Query.In(memory);
         Score = layout.Score.In(memory);
         Bias = layout.Bias.In(memory);
@@ -57,19 +57,16 @@ internal readonly unsafe struct RowTile<TVector, TSpec>
         Folded = layout.Folded.In(memory);
         BlockStarts = (int*)layout.BlockStarts.In(memory);
         BlockLimits = (int*)layout.BlockLimits.In(memory);
-        Softmax = new()
-        {
-            Max = Queries.Max,
-            Sum = (double*)layout.Sum.In(memory),
-            Alpha = layout.Alpha.In(memory),
-            Output = layout.Output.In(memory),
-            OutputRest = layout.OutputRest.In(memory),
-            BlockSum = layout.BlockSum.In(memory),
-            PartSum = layout.PartSum.In(memory),
-            MergedRow = (double*)layout.MergedRow.In(memory),
-            Rows = tile.RowCount,
-            ValueDim = call.Operands.ValueDim,
-        };
+        Softmax.Max = Queries.Max;
+        Softmax.Sum = (double*)layout.Sum.In(memory);
+        Softmax.Alpha = layout.Alpha.In(memory);
+        Softmax.Output = layout.Output.In(memory);
+        Softmax.OutputRest = layout.OutputRest.In(memory);
+        Softmax.BlockSum = layout.BlockSum.In(memory);
+        Softmax.PartSum = layout.PartSum.In(memory);
+        Softmax.MergedRow = (double*)layout.MergedRow.In(memory);
+        Softmax.Rows = tile.RowCount;
+        Softmax.ValueDim = call.Operands.ValueDim;
     }
 
     /// <summary>Q, scaled, and times the keys' scales of channels: q·(s∘k) = (q∘s)·k.</summary>
