@@ -74,28 +74,16 @@ public abstract class AttentionKernel
     /// <exception cref="PlatformNotSupportedException">As <see cref="InstructionSet"/>.</exception>
     public string Name => $"{GetType().Name}_{InstructionSet}";
 
-    private TileDriver Driver
+    private TileDriver Driver => Volatile.Read(ref _driver) ?? FindDriver();
+
+    private KernelTraits Traits
     {
         get
         {
-            if (Volatile.Read(ref _driver) is { } driver)
-                return driver;
-
-            // Racing threads write the same.
-            foreach (InstructionSet instructionSet in InstructionSets.Candidates)
-            {
-                if (CreateDriver(instructionSet) is not { } created)
-                    continue;
-                _instructionSet = instructionSet;
-                Volatile.Write(ref _driver, created);
-                return created;
-            }
-
-            throw NotEmitted(InstructionSets.Default);
+            TileDriver driver = Driver;
+            return new(HeadDim, ValueDim, Mask, Features, driver.Sizes, driver.NarrowSizes);
         }
     }
-
-    private KernelTraits Traits => new(HeadDim, ValueDim, Mask, Features, Driver.Sizes, Driver.NarrowSizes);
 
     /// <summary>This kernel on another instruction set than the default, as tests and benchmarks need it.</summary>
     /// <param name="instructionSet">One of <see cref="InstructionSets.Supported"/>.</param>
@@ -226,6 +214,21 @@ public abstract class AttentionKernel
         kernel.ValueDim = valueDim;
         kernel.Mask = mask;
         return kernel;
+    }
+
+    private TileDriver FindDriver()
+    {
+        // Racing threads write the same.
+        foreach (InstructionSet instructionSet in InstructionSets.Candidates)
+        {
+            if (CreateDriver(instructionSet) is not { } created)
+                continue;
+            _instructionSet = instructionSet;
+            Volatile.Write(ref _driver, created);
+            return created;
+        }
+
+        throw NotEmitted(InstructionSets.Default);
     }
 
     private PlatformNotSupportedException NotEmitted(InstructionSet instructionSet) =>

@@ -1,4 +1,5 @@
 using System;
+using System.Runtime.CompilerServices;
 
 namespace FastAttn;
 
@@ -49,6 +50,7 @@ public readonly record struct AttentionStrides
     }
 
     /// <summary>As <see cref="Of"/>, of numbers and a layout that were checked.</summary>
+    [MethodImpl(MethodImplOptions.AggressiveInlining)]
     internal static AttentionStrides Contiguous(AttentionLayout layout, int heads, int tokens, int dim)
     {
         long headRow = (long)heads * dim, tokenRow = (long)tokens * dim;

@@ -44,7 +44,7 @@ internal struct QueryLayout
     /// <param name="hasMasks">Whether the call has masks.</param>
     /// <param name="hasAlibi">Whether it has ALiBi.</param>
     /// <param name="hasSinks">Whether it has sinks.</param>
-    [MethodImpl(MethodImplOptions.AggressiveOptimization)]
+    [MethodImpl(MethodImplOptions.AggressiveInlining)]
     public unsafe void Set(ref ScratchRuler ruler, int queries, bool hasMasks, bool hasAlibi, bool hasSinks)
     {
         // Longs and pointers take the room of two floats.

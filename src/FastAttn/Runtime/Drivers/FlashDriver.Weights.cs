@@ -19,10 +19,11 @@ internal sealed unsafe partial class FlashDriver<TTiles, TVector, TSpec>
         StoredPlace* places = stackalloc StoredPlace[2];
         for (long first = tile.FirstRow; first < end; first += plan.RegisterRows)
         {
-            QueryTile rows = tile with { FirstRow = first, RowCount = (int)Math.Min(plan.RegisterRows, end - first) };
+            QueryTile rows = tile.Part((int)(first - tile.FirstRow), (int)Math.Min(plan.RegisterRows, end - first));
             RegisterTile<TVector, TSpec> queries = new(call, plan, rows, sequence, workspace.Memory, index: 0);
             queries.PackQuery(call);
-            TakeWeights(call, queries, KeysAndValues(call, plan, queries, places, workspace.Memory, isFirstOfHead: false, careful: false));
+            FindKeysAndValues(call, plan, queries, places, workspace.Memory, isFirstOfHead: false, out KeyValueBlocks<TVector> keys);
+            TakeWeights(call, queries, keys);
         }
     }
 
@@ -45,7 +46,8 @@ internal sealed unsafe partial class FlashDriver<TTiles, TVector, TSpec>
         {
             int* numbers = stackalloc int[2];
             TileGroup<TVector, TSpec> group = new(tiles, count: 1, numbers, call.Plan);
-            foreach (ref readonly KeyValueBlock block in keys.Blocks(group))
+            KeyValueBlock block = new() { First = group.First };
+            while (keys.Next(group, ref block))
             {
                 // A weight is not computed a second time, so that care is taken at once.
                 TakeScores(call, tile, block, group.SeenBy(0), careful: true, ref ahead);

@@ -34,20 +34,17 @@ internal sealed unsafe partial class FlashDriver<TTiles, TVector, TSpec>(TileDri
         if (tile.FirstRow >= streamRows)
             return; // A shorter sequence.
         int rowCount = (int)Math.Min(tile.RowCount, streamRows - tile.FirstRow);
-        QueryTile queries = tile with { RowCount = rowCount };
         if (call.OwnQueries(sequence) <= call.Plan.MaxFewQueries)
         {
-            if (!tile.IsFolded && call.GroupSize > 1 && sequence.QueryLength <= call.Plan.MaxFewQueries)
-            {
-                // A short sequence beside long ones, whose groups are not folded: the tile of a group's first head takes the others' rows too, so that keys are read once.
-                if (tile.Stream % call.GroupSize != 0)
-                    return;
-                queries = tile with { Stream = tile.Stream / call.GroupSize, RowCount = call.GroupSize * rowCount, IsFolded = true };
-            }
-
-            RowDriver<TVector, TSpec>.Run(call, queries, sequence, splits, workspace);
+            if (tile.IsFolded || call.GroupSize <= 1 || sequence.QueryLength > call.Plan.MaxFewQueries)
+                RowDriver<TVector, TSpec>.Run(call, tile.Part(0, rowCount), sequence, splits, workspace);
+            // A short sequence beside long ones, whose groups are not folded: the tile of a group's first head takes the others' rows too, so that keys are read once.
+            else if (tile.Stream % call.GroupSize == 0)
+                RowDriver<TVector, TSpec>.Run(call, tile with { Stream = tile.Stream / call.GroupSize, RowCount = call.GroupSize * rowCount, IsFolded = true }, sequence, splits, workspace);
             return;
         }
+
+        QueryTile queries = tile.Part(0, rowCount);
 
         // Bit-identical: a lane is one query, and its arithmetic does not depend on the vector's width.
         bool isFirstOfHead = tile.FirstRow + rowCount == streamRows;
@@ -66,40 +63,40 @@ internal sealed unsafe partial class FlashDriver<TTiles, TVector, TSpec>(TileDri
         for (int i = 0; i < tileCount; i++)
         {
             int firstRow = i * registerRows;
-            QueryTile rows = tile with { FirstRow = tile.FirstRow + firstRow, RowCount = Math.Min(registerRows, tile.RowCount - firstRow) };
+            QueryTile rows = tile.Part(firstRow, Math.Min(registerRows, tile.RowCount - firstRow));
             tiles[i] = new(call, plan, rows, sequence, workspace.Memory, i);
             tiles[i].PackQuery(call);
         }
 
         StoredPlace* places = stackalloc StoredPlace[2];
-        KeyValueBlocks<TVector> keyValues = KeysAndValues(call, plan, *tiles, places, workspace.Memory, isFirstOfHead, careful: false);
+        FindKeysAndValues(call, plan, *tiles, places, workspace.Memory, isFirstOfHead, out KeyValueBlocks<TVector> keyValues);
         if (Take(call, tiles, tileCount, keyValues, nextTile))
             return;
 
         // A value that a query may not see has the weight 0, but 0·NaN is NaN: a value that is not finite has reached the output. The output
         // shows it in the end, so that the usual case pays nothing, and the tile is computed again with care.
-        keyValues = KeysAndValues(call, plan, *tiles, places, workspace.Memory, isFirstOfHead, careful: true);
+        keyValues.CleansValues = true;
         Take(call, tiles, tileCount, keyValues, nextTile);
     }
 
     [MethodImpl(MethodImplOptions.AggressiveOptimization)]
-    private static KeyValueBlocks<TVector> KeysAndValues(
-        in AttentionCall call, in LanePlan plan, in RegisterTile<TVector, TSpec> tile, StoredPlace* places, float* memory, bool isFirstOfHead, bool careful) => new()
-        {
-            Keys = HeadRows.Keys(call.Operands, tile.Queries.Rows, places),
-            Values = HeadRows.Values(call.Operands, tile.Queries.Rows, places + 1),
-            HeadDim = call.Operands.HeadDim,
-            ValueDim = call.Operands.ValueDim,
-            ValueColumns = plan.ValueColumns,
-            KeyBlock = call.Plan.KeyBlock,
-            MinKeyRows = TTiles.KeyRows,
-            CopiesKeys = plan.CopiesKeys,
-            CopiesValues = plan.CopiesValues,
-            CleansValues = careful,
-            IsFirstOfHead = isFirstOfHead,
-            KeyStage = plan.Block.KeyStage.In(memory),
-            ValueStage = plan.Block.ValueStage.In(memory),
-        };
+    private static void FindKeysAndValues(
+        in AttentionCall call, in LanePlan plan, in RegisterTile<TVector, TSpec> tile, StoredPlace* places, float* memory, bool isFirstOfHead, out KeyValueBlocks<TVector> keyValues)
+    {
+        keyValues = default;
+        keyValues.Keys = HeadRows.Keys(call.Operands, tile.Queries.Rows, places);
+        keyValues.Values = HeadRows.Values(call.Operands, tile.Queries.Rows, places + 1);
+        keyValues.HeadDim = call.Operands.HeadDim;
+        keyValues.ValueDim = call.Operands.ValueDim;
+        keyValues.ValueColumns = plan.ValueColumns;
+        keyValues.KeyBlock = call.Plan.KeyBlock;
+        keyValues.MinKeyRows = TTiles.KeyRows;
+        keyValues.CopiesKeys = plan.CopiesKeys;
+        keyValues.CopiesValues = plan.CopiesValues;
+        keyValues.IsFirstOfHead = isFirstOfHead;
+        keyValues.KeyStage = plan.Block.KeyStage.In(memory);
+        keyValues.ValueStage = plan.Block.ValueStage.In(memory);
+    }
 
     /// <summary>Computes the tiles; returns whether nothing has reached a query that it may not see.</summary>
     [MethodImpl(MethodImplOptions.AggressiveOptimization)]
@@ -114,7 +111,8 @@ internal sealed unsafe partial class FlashDriver<TTiles, TVector, TSpec>(TileDri
         }
 
         Prefetcher ahead = new(call.Plan.AsksAhead);
-        foreach (ref readonly KeyValueBlock block in keyValues.Blocks(group))
+        KeyValueBlock block = new() { First = group.First };
+        while (keyValues.Next(group, ref block))
         {
             // Each register tile takes the whole block before the next one does, so that all share the memory for scores. To take the scores
             // of all first, and then all values, is as fast (measured).
