@@ -133,16 +133,16 @@ internal struct LanePlan
             KeyStage = ruler.Next((long)blockRows * headDim);
             ValueStage = ruler.Next((long)blockRows * valueColumns);
             Score = ruler.Next((long)blockRows * stride);
-            Bias = ruler.Next(hasBias ? (long)blockRows * stride : 0);
+            Bias = ruler.Next((long)blockRows * stride, hasBias);
             NewMax = ruler.Next(stride);
             UnusedMax = ruler.Next(stride);
             Alpha = ruler.Next(stride);
             Factors = ruler.Next(stride);
             Counts = ruler.Next(stride);
-            LaneStarts = ruler.Next(hasRanges ? stride : 0);
-            LaneLimits = ruler.Next(hasRanges ? stride : 0);
-            AlibiOrigins = ruler.Next(hasAlibi ? stride : 0);
-            BlockSum = ruler.Next(hasRanges ? (long)valueColumns * stride : 0);
+            LaneStarts = ruler.Next(stride, hasRanges);
+            LaneLimits = ruler.Next(stride, hasRanges);
+            AlibiOrigins = ruler.Next(stride, hasAlibi);
+            BlockSum = ruler.Next((long)valueColumns * stride, hasRanges);
             Spare = ruler.Next(spareFloats);
             Floats = ruler.Floats;
         }

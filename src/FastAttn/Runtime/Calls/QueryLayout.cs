@@ -60,7 +60,7 @@ internal struct QueryLayout
         AlibiNearest = ruler.Next(alibis);
         AlibiHigh = ruler.Next(alibis);
         AlibiLow = ruler.Next(alibis);
-        Sinks = ruler.Next(hasSinks ? queries : 0);
+        Sinks = ruler.Next(queries, hasSinks);
         Max = ruler.Next(queries);
     }
 }

@@ -126,25 +126,27 @@ internal struct RowPlan
             const int Double = 2;
             ScratchRuler ruler = default;
             long valueDim = call.Operands.ValueDim;
-            bool hasMasks = call.Visibility.HasMasks;
+            ref readonly CallOperands operands = ref call.Operands;
+            bool hasMasks = call.Visibility.HasMasks, hasTokenScales = operands.Key.HasTokenScales || operands.Value.HasTokenScales;
+            bool areWidened = MayBeWidened(operands.Key.Element) || MayBeWidened(operands.Value.Element);
+            long widestRow = Math.Max(operands.HeadDim, valueDim);
             Query = ruler.Next((long)call.Operands.HeadDim * rows);
             Output = ruler.Next(valueDim * rows);
             Queries.Set(ref ruler, rows, hasMasks, (call.Uses & AttentionFeatures.Alibi) != 0, (call.Uses & AttentionFeatures.Sinks) != 0);
             Score = ruler.Next((blockRows + 1L) * rows);
-            Bias = ruler.Next(hasMasks ? (long)blockRows * rows : 0);
+            Bias = ruler.Next((long)blockRows * rows, hasMasks);
             Alpha = ruler.Next(rows);
             BlockStarts = ruler.Next(rows);
             BlockLimits = ruler.Next(rows);
             ValueStage = ruler.Next(blockRows * valueDim);
-            ref readonly CallOperands operands = ref call.Operands;
-            Scales = ruler.Next(operands.Key.HasTokenScales || operands.Value.HasTokenScales ? blockRows : 0);
-            Widened = ruler.Next(MayBeWidened(operands.Key.Element) || MayBeWidened(operands.Value.Element) ? NearRows * Math.Max(operands.HeadDim, valueDim) : 0);
-            Folded = ruler.Next(operands.Key.Element == AttentionElement.Int4 ? (operands.HeadDim + 1L) * rows : 0);
+            Scales = ruler.Next(blockRows, hasTokenScales);
+            Widened = ruler.Next(NearRows * widestRow, areWidened);
+            Folded = ruler.Next((operands.HeadDim + 1L) * rows, operands.Key.Element == AttentionElement.Int4);
             OutputRest = ruler.Next(valueDim * rows);
             BlockSum = ruler.Next(valueDim * rows);
             PartSum = ruler.Next(valueDim * rows);
             Sum = ruler.Next(Double * rows);
-            MergedRow = ruler.Next(isSplit ? Double * valueDim : 0);
+            MergedRow = ruler.Next(Double * valueDim, isSplit);
             Floats = ruler.Floats;
         }
     }

@@ -16,13 +16,14 @@ internal struct ScratchRuler
     public static long Aligned(long floats) => LinesOf(floats) * LineFloats;
 
     /// <summary>Adds a part.</summary>
-    /// <param name="floats">Floats in the part; 0 for a part that is not used.</param>
+    /// <param name="floats">Floats in the part.</param>
+    /// <param name="isUsed">Whether the part is used; else it has no room. A choice within an argument would keep the ruler in memory, where each part waits for the one before.</param>
     [MethodImpl(MethodImplOptions.AggressiveInlining)]
-    public ScratchPart Next(long floats)
+    public ScratchPart Next(long floats, bool isUsed = true)
     {
-        ScratchPart part = new((uint)_lines);
-        _lines += LinesOf(floats);
-        return part;
+        long line = _lines, lines = isUsed ? LinesOf(floats) : 0;
+        _lines = line + lines;
+        return new((uint)line);
     }
 
     [MethodImpl(MethodImplOptions.AggressiveInlining)]
