@@ -36,9 +36,10 @@ internal sealed unsafe partial class FlashDriver<TTiles, TVector, TSpec>(TileDri
         int rowCount = (int)Math.Min(tile.RowCount, streamRows - tile.FirstRow);
         if (call.OwnQueries(sequence) <= call.Plan.MaxFewQueries)
         {
-            if (tile.IsFolded || call.GroupSize <= 1 || sequence.QueryLength > call.Plan.MaxFewQueries)
-                RowDriver<TVector, TSpec>.Run(call, tile.Part(0, rowCount), sequence, splits, workspace);
             // A short sequence beside long ones, whose groups are not folded: the tile of a group's first head takes the others' rows too, so that keys are read once.
+            bool folds = !tile.IsFolded && call.GroupSize > 1 && sequence.QueryLength <= call.Plan.MaxFewQueries;
+            if (!folds)
+                RowDriver<TVector, TSpec>.Run(call, tile.Part(0, rowCount), sequence, splits, workspace);
             else if (tile.Stream % call.GroupSize == 0)
                 RowDriver<TVector, TSpec>.Run(call, tile with { Stream = tile.Stream / call.GroupSize, RowCount = call.GroupSize * rowCount, IsFolded = true }, sequence, splits, workspace);
             return;
