@@ -16,13 +16,13 @@ internal sealed unsafe partial class FlashDriver<TTiles, TVector, TSpec>
             PaddingRows.Clear(call, tile, sequence, streamRows);
         long end = Math.Min(tile.FirstRow + tile.RowCount, streamRows);
         ref readonly LanePlan plan = ref call.Plan.Lanes;
-        StoredPlace* places = stackalloc StoredPlace[2];
+        PagesAndScales* pagesAndScales = stackalloc PagesAndScales[2];
         for (long first = tile.FirstRow; first < end; first += plan.RegisterRows)
         {
             QueryTile rows = tile.Part((int)(first - tile.FirstRow), (int)Math.Min(plan.RegisterRows, end - first));
             RegisterTile<TVector, TSpec> queries = new(call, plan, rows, sequence, workspace.Memory, index: 0);
             queries.PackQuery(call);
-            FindKeysAndValues(call, plan, queries, places, workspace.Memory, isFirstOfHead: false, out KeyValueBlocks<TVector> keys);
+            FindKeysAndValues(call, plan, queries, pagesAndScales, workspace.Memory, isFirstOfHead: false, out KeyValueBlocks<TVector> keys);
             TakeWeights(call, queries, keys);
         }
     }

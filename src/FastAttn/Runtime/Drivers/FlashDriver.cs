@@ -69,8 +69,8 @@ internal sealed unsafe partial class FlashDriver<TTiles, TVector, TSpec>(TileDri
             tiles[i].PackQuery(call);
         }
 
-        StoredPlace* places = stackalloc StoredPlace[2];
-        FindKeysAndValues(call, plan, *tiles, places, workspace.Memory, isFirstOfHead, out KeyValueBlocks<TVector> keyValues);
+        PagesAndScales* pagesAndScales = stackalloc PagesAndScales[2];
+        FindKeysAndValues(call, plan, *tiles, pagesAndScales, workspace.Memory, isFirstOfHead, out KeyValueBlocks<TVector> keyValues);
         if (Take(call, tiles, tileCount, keyValues, nextTile))
             return;
 
@@ -82,11 +82,11 @@ internal sealed unsafe partial class FlashDriver<TTiles, TVector, TSpec>(TileDri
 
     [MethodImpl(MethodImplOptions.AggressiveOptimization)]
     private static void FindKeysAndValues(
-        in AttentionCall call, in LanePlan plan, in RegisterTile<TVector, TSpec> tile, StoredPlace* places, float* memory, bool isFirstOfHead, out KeyValueBlocks<TVector> keyValues)
+        in AttentionCall call, in LanePlan plan, in RegisterTile<TVector, TSpec> tile, PagesAndScales* pagesAndScales, float* memory, bool isFirstOfHead, out KeyValueBlocks<TVector> keyValues)
     {
         keyValues = default;
-        keyValues.Keys = HeadRows.Keys(call.Operands, tile.Queries.Rows, places);
-        keyValues.Values = HeadRows.Values(call.Operands, tile.Queries.Rows, places + 1);
+        keyValues.Keys = HeadRows.Keys(call.Operands, tile.Queries.Rows, pagesAndScales);
+        keyValues.Values = HeadRows.Values(call.Operands, tile.Queries.Rows, pagesAndScales + 1);
         keyValues.HeadDim = call.Operands.HeadDim;
         keyValues.ValueDim = call.Operands.ValueDim;
         keyValues.ValueColumns = plan.ValueColumns;
@@ -275,8 +275,8 @@ internal sealed unsafe partial class FlashDriver<TTiles, TVector, TSpec>(TileDri
         rows.Set(call, nextTile, next);
         if (index == 0)
         {
-            StoredPlace place;
-            keyValues.AskForHead(ref ahead, HeadRows.Keys(operands, rows, &place), next.KeyLength);
+            PagesAndScales pagesAndScales;
+            keyValues.AskForHead(ref ahead, HeadRows.Keys(operands, rows, &pagesAndScales), next.KeyLength);
         }
 
         AskFor(ref ahead, operands.QueryRow(rows.Offset(firstRow, operands.QueryStrides)), operands.QueryElement, operands.QueryStrides.Length, operands.HeadDim, count);

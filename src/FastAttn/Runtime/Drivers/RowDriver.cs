@@ -20,7 +20,7 @@ internal static unsafe class RowDriver<TVector, TSpec>
     public static void Run(in AttentionCall call, in QueryTile tile, in Sequence sequence, (int First, int Count) splits, Workspace workspace)
     {
         bool isSplit = splits.Count > 1;
-        StoredPlace* places = stackalloc StoredPlace[2];
+        PagesAndScales* pagesAndScales = stackalloc PagesAndScales[2];
         RowTile<TVector, TSpec> queries = default;
         (int firstKey, int keyLimit) = isSplit ? call.Plan.Splits.KeysOf(splits.First + tile.Split) : (0, int.MaxValue);
         for (int first = 0; first < tile.RowCount; first += RowPlan.MaxRows)
@@ -32,7 +32,7 @@ internal static unsafe class RowDriver<TVector, TSpec>
 
             // As with many queries, the output shows in the end whether a value has reached a query that may not see it. That of a split shows
             // it for the values of the split.
-            FindKeysAndValues(call, queries, places, workspace.Memory, out KeyValueBlocks<TVector> keyValues);
+            FindKeysAndValues(call, queries, pagesAndScales, workspace.Memory, out KeyValueBlocks<TVector> keyValues);
             if (!Take(call, queries, range, keyValues))
             {
                 keyValues.CleansValues = true;
@@ -45,11 +45,11 @@ internal static unsafe class RowDriver<TVector, TSpec>
     }
 
     [MethodImpl(MethodImplOptions.AggressiveOptimization)]
-    private static void FindKeysAndValues(in AttentionCall call, in RowTile<TVector, TSpec> tile, StoredPlace* places, float* memory, out KeyValueBlocks<TVector> keyValues)
+    private static void FindKeysAndValues(in AttentionCall call, in RowTile<TVector, TSpec> tile, PagesAndScales* pagesAndScales, float* memory, out KeyValueBlocks<TVector> keyValues)
     {
         keyValues = default;
-        keyValues.Keys = HeadRows.Keys(call.Operands, tile.Queries.Rows, places);
-        keyValues.Values = ValuesWithoutChannelScales(call, tile, places + 1);
+        keyValues.Keys = HeadRows.Keys(call.Operands, tile.Queries.Rows, pagesAndScales);
+        keyValues.Values = ValuesWithoutChannelScales(call, tile, pagesAndScales + 1);
         keyValues.HeadDim = call.Operands.HeadDim;
         keyValues.ValueDim = call.Operands.ValueDim;
         keyValues.ValueColumns = call.Operands.ValueDim;
@@ -59,11 +59,11 @@ internal static unsafe class RowDriver<TVector, TSpec>
 
     /// <summary>The values; the scales of their channels multiply the output instead (<see cref="RowTile{TVector, TSpec}.Finish"/>).</summary>
     [MethodImpl(MethodImplOptions.AggressiveInlining)]
-    private static StoredRows ValuesWithoutChannelScales(in AttentionCall call, in RowTile<TVector, TSpec> tile, StoredPlace* place)
+    private static StoredRows ValuesWithoutChannelScales(in AttentionCall call, in RowTile<TVector, TSpec> tile, PagesAndScales* pagesAndScales)
     {
-        StoredRows values = HeadRows.Values(call.Operands, tile.Queries.Rows, place);
-        if (values.Place != null)
-            place->ColumnScales = null;
+        StoredRows values = HeadRows.Values(call.Operands, tile.Queries.Rows, pagesAndScales);
+        if (values.PagesAndScales != null)
+            pagesAndScales->ColumnScales = null;
         return values;
     }
 
