@@ -87,7 +87,7 @@ internal unsafe struct RowTile<TVector, TSpec>
                 floats = query;
             }
 
-            RowSoftmax<TVector>.Scale(floats, scale, query, headDim);
+            RowScaling<TVector>.Scale(floats, scale, query, headDim);
             if (channelScales != null)
                 RowScaling<TVector>.Multiply(query, channelScales, headDim);
         }
@@ -157,7 +157,7 @@ internal unsafe struct RowTile<TVector, TSpec>
             // What becomes 16 bits is divided where it stands.
             bool isRounded = call.Operands.OutputElement != AttentionElement.Float32;
             float* output = isRounded ? sums : (float*)row;
-            RowSoftmax<TVector>.Scale(sums, factor, output, valueDim);
+            RowScaling<TVector>.Scale(sums, factor, output, valueDim);
 
             // A query without keys has zeros, which a scale that is not finite would make NaN.
             if (channelScales != null && Softmax.Sum[q] != 0)
