@@ -5,7 +5,7 @@ namespace FastAttn.Runtime;
 /// <summary>Measures scratch memory part by part. Each part begins on a cache line, so that no two share one.</summary>
 internal struct ScratchRuler
 {
-    private const int LineFloats = Prefetcher.LineFloats;
+    private const int LineFloats = Workspace.LineFloats;
 
     private long _lines;
 
