@@ -7,7 +7,7 @@ namespace FastAttn.Runtime;
 /// Every size that depends on a call: how it is cut into query tiles and key blocks, how its sums are cut, and how the memory of a worker is
 /// divided. Sizes that depend on the kernel and instruction set alone come from it (<see cref="KernelSizes"/>).
 /// </summary>
-/// <remarks>A plan is half a kilobyte. It and its parts are set where they stay: to return them by value would copy each several times, a fifth of the time of a call of one token.</remarks>
+/// <remarks>A plan is half a kilobyte. It and its parts are set where they stay: returned by value each would be copied several times, which took some 100 of the 750 ns of a call of one token.</remarks>
 internal struct CallPlan
 {
     /// <summary>Key blocks in a part of the keys: a choice, not a measurement. See <see cref="KeysPerPart"/>.</summary>

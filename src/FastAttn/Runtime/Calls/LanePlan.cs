@@ -27,7 +27,7 @@ internal struct LanePlan
     /// <summary>The memory of each register tile.</summary>
     public TileLayout Tile;
 
-    /// <summary>Finds the sizes.</summary>
+    /// <summary>Finds the sizes, in place.</summary>
     /// <param name="kernel">The kernel.</param>
     /// <param name="call">The call.</param>
     /// <param name="keyBlock">Keys in a block.</param>
@@ -117,7 +117,7 @@ internal struct LanePlan
         /// <summary>Floats of all: where the register tiles' own memory begins.</summary>
         public long Floats;
 
-        /// <summary>Divides the memory.</summary>
+        /// <summary>Divides the memory, in place.</summary>
         /// <param name="stride">Queries in the widest register tile: floats from row to row.</param>
         /// <param name="blockRows">Keys in the largest block.</param>
         /// <param name="headDim">Floats in a key.</param>
@@ -181,7 +181,7 @@ internal struct LanePlan
         /// <summary>Floats of all.</summary>
         public long Floats;
 
-        /// <summary>Divides the memory.</summary>
+        /// <summary>Divides the memory, in place.</summary>
         /// <param name="stride">Queries in the widest register tile: floats from row to row.</param>
         /// <param name="headDim">Floats in a query.</param>
         /// <param name="valueColumns">Floats in a row of values, padded.</param>

@@ -31,7 +31,7 @@ internal struct RowPlan
     /// <summary>Where the parts of a worker's memory stand.</summary>
     public TileLayout Tile;
 
-    /// <summary>Finds the sizes.</summary>
+    /// <summary>Finds the sizes, in place.</summary>
     /// <param name="kernel">The kernel.</param>
     /// <param name="call">The call.</param>
     /// <param name="keyBlock">Keys in a block with queries in lanes.</param>
@@ -114,7 +114,7 @@ internal struct RowPlan
         /// <summary>Floats of all.</summary>
         public long Floats;
 
-        /// <summary>Divides the memory.</summary>
+        /// <summary>Divides the memory, in place.</summary>
         /// <param name="rows">Queries that there is room for, in whole vectors.</param>
         /// <param name="blockRows">Keys in the largest block.</param>
         /// <param name="call">The call.</param>
