@@ -112,9 +112,49 @@ public static class StoredElementTests
         Assert.Equal("key", exception.ParamName);
     }
 
-    private static void Check(Case call, AttentionElement key, AttentionElement value)
+    /// <summary>
+    /// Halves of every kind, and queries of every size, by stretches of tokens: normal numbers alone, subnormal ones and zeros among them, and the largest. The kinds follow one another, so
+    /// that what is done once for some rows ends where they end.
+    /// </summary>
+    [Theory]
+    [InlineData(1, 1)]
+    [InlineData(4, 1)]
+    [InlineData(1, 9)]
+    public static void Halves_of_every_kind_give_the_bits_of_the_floats_that_they_are(int heads, int queries)
     {
-        Inputs inputs = Rounded(Inputs.Normal(call), key, value);
+        const int Dim = 48, Keys = 256;
+        foreach (float size in new[] { 1, 0.01f, 1e-40f, 40_000, 1e30f })
+        {
+            var call = new Case(Dim, Dim, AttentionMask.Causal, new AttentionShape(1, heads, 1, queries, Keys)) { PositionOffset = Keys - queries };
+            Inputs inputs = Inputs.Normal(call);
+            for (int i = 0; i < inputs.Query.Length; i++)
+                inputs.Query[i] *= i / Dim % 2 == 0 ? size : 1;
+            foreach (float[] rows in new[] { inputs.Key, inputs.Value })
+            {
+                for (int i = 0; i < rows.Length; i++)
+                {
+                    float number = rows[i] + MathF.CopySign(0.001f, rows[i]);
+                    int kind = i / Dim / 24 % 5;
+                    rows[i] = (kind, i % 7) switch
+                    {
+                        (1, 3) => number * 1e-5f,
+                        (2, 3) => i % 2 == 0 ? 0f : -0f,
+                        (3, _) => number * 1e-4f,
+                        (4, 3) => MathF.CopySign(65504, number),
+                        _ => number,
+                    };
+                }
+            }
+
+            Check(call, inputs, AttentionElement.Float16, AttentionElement.Float16);
+        }
+    }
+
+    private static void Check(Case call, AttentionElement key, AttentionElement value) => Check(call, Inputs.Normal(call), key, value);
+
+    private static void Check(Case call, Inputs inputs, AttentionElement key, AttentionElement value)
+    {
+        inputs = Rounded(inputs, key, value);
         foreach (InstructionSet instructionSet in InstructionSets.Supported)
         {
             AttentionKernel kernel = call.Kernel.For(instructionSet);

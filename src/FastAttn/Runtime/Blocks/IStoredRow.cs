@@ -5,12 +5,12 @@ internal unsafe interface IStoredRow
 {
     /// <summary>Bytes before a column; before that column's group where the row has groups.</summary>
     /// <param name="column">The column.</param>
-    static abstract nint Offset(int column);
+    static abstract nint Offset(nint column);
 
     /// <summary>Reads a vector.</summary>
     /// <param name="row">The row.</param>
     /// <param name="column">The column of the vector's first lane; a multiple of its lanes where the row has groups.</param>
-    static abstract TLanes Load<TLanes>(byte* row, int column)
+    static abstract TLanes Load<TLanes>(byte* row, nint column)
         where TLanes : struct, ILanes<TLanes>;
 
     /// <summary>Reads two vectors, one after the other, which in a row of groups have a group in common.</summary>
@@ -18,6 +18,6 @@ internal unsafe interface IStoredRow
     /// <param name="column">The column of the first lane; a multiple of two vectors where the row has groups.</param>
     /// <param name="first">The first vector.</param>
     /// <param name="second">The second vector.</param>
-    static abstract void LoadPair<TLanes>(byte* row, int column, out TLanes first, out TLanes second)
+    static abstract void LoadPair<TLanes>(byte* row, nint column, out TLanes first, out TLanes second)
         where TLanes : struct, ILanes<TLanes>;
 }

@@ -12,11 +12,11 @@ internal readonly unsafe struct Int4GroupRow : IStoredRow
 
     /// <inheritdoc/>
     [MethodImpl(MethodImplOptions.AggressiveInlining)]
-    public static nint Offset(int column) => (nint)((uint)column / Group * (Scales + Group / 2));
+    public static nint Offset(nint column) => (nint)((nuint)column / Group * (Scales + Group / 2));
 
     /// <inheritdoc/>
     [MethodImpl(MethodImplOptions.AggressiveInlining)]
-    public static TLanes Load<TLanes>(byte* row, int column)
+    public static TLanes Load<TLanes>(byte* row, nint column)
         where TLanes : struct, ILanes<TLanes>
     {
         bool isFirst = column / TLanes.Count % 2 == 0;
@@ -26,11 +26,11 @@ internal readonly unsafe struct Int4GroupRow : IStoredRow
 
     /// <inheritdoc/>
     [MethodImpl(MethodImplOptions.AggressiveInlining)]
-    public static void LoadPair<TLanes>(byte* row, int column, out TLanes first, out TLanes second)
+    public static void LoadPair<TLanes>(byte* row, nint column, out TLanes first, out TLanes second)
         where TLanes : struct, ILanes<TLanes>
     {
         byte* group = row + Offset(column);
         GroupScales.Both(group, out TLanes scale, out TLanes min);
-        TLanes.LoadNibbles(group + Scales, (int)((uint)column % Group), scale, min, out first, out second);
+        TLanes.LoadNibbles(group + Scales, (int)((nuint)column % Group), scale, min, out first, out second);
     }
 }

@@ -12,11 +12,11 @@ internal readonly unsafe struct Int4Row : IStoredRow
 
     /// <inheritdoc/>
     [MethodImpl(MethodImplOptions.AggressiveInlining)]
-    public static nint Offset(int column) => (nint)((uint)column / Group * (Group / 2));
+    public static nint Offset(nint column) => (nint)((nuint)column / Group * (Group / 2));
 
     /// <inheritdoc/>
     [MethodImpl(MethodImplOptions.AggressiveInlining)]
-    public static TLanes Load<TLanes>(byte* row, int column)
+    public static TLanes Load<TLanes>(byte* row, nint column)
         where TLanes : struct, ILanes<TLanes>
     {
         bool isFirst = column / TLanes.Count % 2 == 0;
@@ -26,6 +26,6 @@ internal readonly unsafe struct Int4Row : IStoredRow
 
     /// <inheritdoc/>
     [MethodImpl(MethodImplOptions.AggressiveInlining)]
-    public static void LoadPair<TLanes>(byte* row, int column, out TLanes first, out TLanes second)
-        where TLanes : struct, ILanes<TLanes> => TLanes.LoadNibbles(row + Offset(column), (int)((uint)column % Group), out first, out second);
+    public static void LoadPair<TLanes>(byte* row, nint column, out TLanes first, out TLanes second)
+        where TLanes : struct, ILanes<TLanes> => TLanes.LoadNibbles(row + Offset(column), (int)((nuint)column % Group), out first, out second);
 }

@@ -9,24 +9,24 @@ internal readonly unsafe struct Int8GroupRow : IStoredRow
 
     /// <inheritdoc/>
     [MethodImpl(MethodImplOptions.AggressiveInlining)]
-    public static nint Offset(int column) => (nint)((uint)column / Group * (Scale + Group));
+    public static nint Offset(nint column) => (nint)((nuint)column / Group * (Scale + Group));
 
     /// <inheritdoc/>
     [MethodImpl(MethodImplOptions.AggressiveInlining)]
-    public static TLanes Load<TLanes>(byte* row, int column)
+    public static TLanes Load<TLanes>(byte* row, nint column)
         where TLanes : struct, ILanes<TLanes>
     {
         byte* group = row + Offset(column);
-        return TLanes.LoadInt8((sbyte*)(group + Scale + (uint)column % Group)) * GroupScales.First<TLanes>(group);
+        return TLanes.LoadInt8((sbyte*)(group + Scale + (nuint)column % Group)) * GroupScales.First<TLanes>(group);
     }
 
     /// <inheritdoc/>
     [MethodImpl(MethodImplOptions.AggressiveInlining)]
-    public static void LoadPair<TLanes>(byte* row, int column, out TLanes first, out TLanes second)
+    public static void LoadPair<TLanes>(byte* row, nint column, out TLanes first, out TLanes second)
         where TLanes : struct, ILanes<TLanes>
     {
         byte* group = row + Offset(column);
-        sbyte* integers = (sbyte*)(group + Scale + (uint)column % Group);
+        sbyte* integers = (sbyte*)(group + Scale + (nuint)column % Group);
         TLanes scale = GroupScales.First<TLanes>(group);
         first = TLanes.LoadInt8(integers) * scale;
         second = TLanes.LoadInt8(integers + TLanes.Count) * scale;

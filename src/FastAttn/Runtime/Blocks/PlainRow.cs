@@ -9,16 +9,16 @@ internal readonly unsafe struct PlainRow<TElement> : IStoredRow
 {
     /// <inheritdoc/>
     [MethodImpl(MethodImplOptions.AggressiveInlining)]
-    public static nint Offset(int column) => (nint)column * TElement.Bytes;
+    public static nint Offset(nint column) => (nint)column * TElement.Bytes;
 
     /// <inheritdoc/>
     [MethodImpl(MethodImplOptions.AggressiveInlining)]
-    public static TLanes Load<TLanes>(byte* row, int column)
+    public static TLanes Load<TLanes>(byte* row, nint column)
         where TLanes : struct, ILanes<TLanes> => TElement.Load<TLanes>(row + Offset(column));
 
     /// <inheritdoc/>
     [MethodImpl(MethodImplOptions.AggressiveInlining)]
-    public static void LoadPair<TLanes>(byte* row, int column, out TLanes first, out TLanes second)
+    public static void LoadPair<TLanes>(byte* row, nint column, out TLanes first, out TLanes second)
         where TLanes : struct, ILanes<TLanes>
     {
         first = TElement.Load<TLanes>(row + Offset(column));

@@ -40,7 +40,7 @@ internal readonly unsafe struct RowWidening<TVector>(BlockRows rows, int count, 
         for (int i = 0; i < count; i++, destination += copiedColumns)
         {
             if (stored.HasScales)
-                RowScaling<TVector>.Scale(destination, stored.Scale(first + i), destination, columns);
+                RowScaling<TVector>.Scale(destination, stored.Scale(first + i), columns);
             if (stored.PagesAndScales->ColumnScales != null)
                 RowScaling<TVector>.Multiply(destination, stored.PagesAndScales->ColumnScales, columns);
         }

@@ -162,22 +162,37 @@ internal static unsafe class DecodeTile<TVector>
         bool isPlain = !stored.IsPaged && widened == null;
         BlockRows keys = new(stored.Start, stored.Stride);
         nint distance = Distance(stored, asksAhead);
+        bool mayMultiply = IsHalf<TRow>() && NearHalves.MayBeMultiplied<TVector>(query, rows * headDim), isMultiplied = false;
         for (int j = 0, step; j < count; j += step, keys = keys.From(step))
         {
             step = Math.Min(RowPlan.NearRows, count - j);
             if (!isPlain)
                 keys = FindNear(stored, j, count, headDim, widened, asksAhead, ref step, ref distance);
-            bool isFinite = AreFiniteHalves<TRow>(keys, step, headDim);
-            for (int row = 0, taken; row < rows; row += taken)
-            {
-                float* q = query + (long)row * headDim, s = score + (long)row * count + j;
-                nint ahead = row == 0 ? distance : 0;
-                taken = Taken(rows - row);
-                if (isFinite)
-                    RowProducts<TVector, PlainRow<StoredFiniteHalf>>.Scores(q, taken, keys, headDim, step, s, count, ahead);
-                else
-                    RowProducts<TVector, TRow>.Scores(q, taken, keys, headDim, step, s, count, ahead);
-            }
+            bool areNormal = mayMultiply && NearHalves.AreNormal(keys, step, headDim);
+            if (areNormal != isMultiplied)
+                RowScaling<TVector>.Scale(query, areNormal ? HalfBits.Factor : 1 / HalfBits.Factor, rows * headDim);
+            isMultiplied = areNormal;
+            if (areNormal)
+                ScoresOfNear<NormalHalfRow>(query, rows, keys, headDim, step, score + j, count, distance);
+            else if (IsHalf<TRow>() && NearHalves.AreFinite(keys, step, headDim))
+                ScoresOfNear<PlainRow<StoredFiniteHalf>>(query, rows, keys, headDim, step, score + j, count, distance);
+            else
+                ScoresOfNear<TRow>(query, rows, keys, headDim, step, score + j, count, distance);
+        }
+
+        if (isMultiplied)
+            RowScaling<TVector>.Scale(query, 1 / HalfBits.Factor, rows * headDim);
+    }
+
+    /// <summary>The scores of all queries and some keys that are near the core.</summary>
+    [MethodImpl(MethodImplOptions.AggressiveInlining)]
+    private static void ScoresOfNear<TRow>(float* query, int rows, BlockRows keys, int headDim, int count, float* score, long stride, nint distance)
+        where TRow : struct, IStoredRow
+    {
+        for (int row = 0, taken; row < rows; row += taken)
+        {
+            taken = Taken(rows - row);
+            RowProducts<TVector, TRow>.Scores(query + (long)row * headDim, taken, keys, headDim, count, score + row * stride, stride, row == 0 ? distance : 0);
         }
     }
 
@@ -197,33 +212,58 @@ internal static unsafe class DecodeTile<TVector>
             step = Math.Min(RowPlan.NearRows, end - j);
             if (!isPlain)
                 values = FindNear(stored, j, end, valueDim, widened, asksAhead, ref step, ref distance);
-            bool isFinite = AreFiniteHalves<TRow>(values, step, valueDim);
-            for (int row = 0, taken; row < rows; row += taken)
+            if (IsHalf<TRow>() && NearHalves.AreNormal(values, step, valueDim))
             {
-                float* p = probability + (long)row * count + j, o = output + (long)row * valueDim;
-                nint ahead = row == 0 ? distance : 0;
-                taken = Taken(rows - row);
-                bool all = AllSee(start + row, limit + row, taken, j, step);
-                if (!all && taken > 1)
-                {
-                    taken = 1;
-                    all = AllSee(start + row, limit + row, 1, j, step);
-                }
-
-                if (all && isFinite)
-                    RowProducts<TVector, PlainRow<StoredFiniteHalf>>.AddValues(p, count, taken, values, valueDim, step, o, ahead);
-                else if (all)
-                    RowProducts<TVector, TRow>.AddValues(p, count, taken, values, valueDim, step, o, ahead);
-                else
-                    RowProducts<TVector, TRow>.AddSomeValues(p, values, Math.Max(start[row] - j, 0), Math.Min(limit[row] - j, step), valueDim, o);
+                Multiply(probability + j, rows, count, step, HalfBits.Factor);
+                AddNearValues<NormalHalfRow>(probability + j, rows, start, limit, values, valueDim, j, step, count, output, distance);
+                Multiply(probability + j, rows, count, step, 1 / HalfBits.Factor);
+            }
+            else if (IsHalf<TRow>() && NearHalves.AreFinite(values, step, valueDim))
+            {
+                AddNearValues<PlainRow<StoredFiniteHalf>>(probability + j, rows, start, limit, values, valueDim, j, step, count, output, distance);
+            }
+            else
+            {
+                AddNearValues<TRow>(probability + j, rows, start, limit, values, valueDim, j, step, count, output, distance);
             }
         }
     }
 
-    /// <summary>Whether rows are halves without ±∞ and NaN.</summary>
+    /// <summary>O[q][c] += Σ_j P[q][j]·V[j][c] over keys that are near the core, of those each query sees.</summary>
     [MethodImpl(MethodImplOptions.AggressiveInlining)]
-    private static bool AreFiniteHalves<TRow>(BlockRows rows, int count, int columns)
-        where TRow : struct, IStoredRow => typeof(TRow) == typeof(PlainRow<StoredHalf>) && NearHalves.AreFinite(rows, count, columns);
+    private static void AddNearValues<TRow>(
+        float* probability, int rows, int* start, int* limit, BlockRows values, int valueDim, int first, int count, long stride, float* output, nint distance)
+        where TRow : struct, IStoredRow
+    {
+        for (int row = 0, taken; row < rows; row += taken)
+        {
+            float* p = probability + row * stride, o = output + (long)row * valueDim;
+            taken = Taken(rows - row);
+            bool all = AllSee(start + row, limit + row, taken, first, count);
+            if (!all && taken > 1)
+            {
+                taken = 1;
+                all = AllSee(start + row, limit + row, 1, first, count);
+            }
+
+            if (all)
+                RowProducts<TVector, TRow>.AddValues(p, stride, taken, values, valueDim, count, o, row == 0 ? distance : 0);
+            else
+                RowProducts<TVector, TRow>.AddSomeValues(p, values, Math.Max(start[row] - first, 0), Math.Min(limit[row] - first, count), valueDim, o);
+        }
+    }
+
+    /// <summary>Multiplies some columns of all rows of probabilities.</summary>
+    [MethodImpl(MethodImplOptions.AggressiveInlining)]
+    private static void Multiply(float* probability, int rows, long stride, int columns, float factor)
+    {
+        for (int row = 0; row < rows; row++)
+            RowScaling<TVector>.Scale(probability + row * stride, factor, columns);
+    }
+
+    [MethodImpl(MethodImplOptions.AggressiveInlining)]
+    private static bool IsHalf<TRow>()
+        where TRow : struct, IStoredRow => typeof(TRow) == typeof(PlainRow<StoredHalf>);
 
     /// <summary>Whether some queries see all of these keys.</summary>
     [MethodImpl(MethodImplOptions.AggressiveInlining)]

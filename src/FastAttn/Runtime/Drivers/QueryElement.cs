@@ -13,5 +13,5 @@ internal readonly unsafe struct QueryElement<TRow> : IRowElement
     /// <inheritdoc/>
     [MethodImpl(MethodImplOptions.AggressiveInlining)]
     public static TVector Load<TVector>(void* row, long index, TVector scale)
-        where TVector : struct, ILanes<TVector> => TRow.Load<TVector>((byte*)row, (int)index) * scale;
+        where TVector : struct, ILanes<TVector> => TRow.Load<TVector>((byte*)row, (nint)index) * scale;
 }

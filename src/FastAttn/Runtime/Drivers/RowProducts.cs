@@ -25,6 +25,13 @@ internal static unsafe class RowProducts<TVector, TRow>
     /// <summary>Columns that are whole groups and whole pairs.</summary>
     private static int Columns => AttentionInput.GroupLength;
 
+    /// <summary>Whether the registers hold the sums of four keys and four queries: AVX-512 has 32.</summary>
+    private static bool HoldsFourKeys
+    {
+        [MethodImpl(MethodImplOptions.AggressiveInlining)]
+        get => TVector.Count == Lanes16.Count;
+    }
+
     /// <summary>S[q][j] = Σ_t K[j][t]·Q[q][t].</summary>
     /// <param name="query">The queries, one after the other.</param>
     /// <param name="queries">How many: 1 to 4.</param>
@@ -108,7 +115,7 @@ internal static unsafe class RowProducts<TVector, TRow>
         for (; j + 4 <= count; j += 4, keys = keys.From(4))
         {
             byte* k0 = keys.First, k1 = keys.Row(1), k2 = keys.Row(2), k3 = keys.Row(3);
-            Vector128<float> s = SumOfEach(Products(k0, query, whole), Products(k1, query, whole), Products(k2, query, whole), Products(k3, query, whole));
+            Vector128<float> s = TVector.SumOfEach(Products(k0, query, whole), Products(k1, query, whole), Products(k2, query, whole), Products(k3, query, whole));
             for (int t = whole; t < headDim; t++)
                 s += Vector128.Create(At(k0, t), At(k1, t), At(k2, t), At(k3, t)) * query[t];
             s.Store(score + j);
@@ -126,22 +133,115 @@ internal static unsafe class RowProducts<TVector, TRow>
     /// <param name="score">Written.</param>
     /// <param name="stride">From query to query of the scores.</param>
     /// <param name="ahead">How far from a row the row is that is asked for meanwhile; 0 for none.</param>
-    [MethodImpl(MethodImplOptions.AggressiveOptimization)]
+    [MethodImpl(MethodImplOptions.AggressiveInlining)]
     private static void ScoresOfSome<TQueries>(float* query, BlockRows keys, int headDim, int count, float* score, long stride, nint ahead)
-        where TQueries : struct, IQueryCount
+        where TQueries : struct, ICount
+    {
+        if (HoldsFourKeys)
+            ScoresOfSome<TQueries, Four>(query, keys, headDim, count, score, stride, ahead);
+        else
+            ScoresOfSome<TQueries, Two>(query, keys, headDim, count, score, stride, ahead);
+    }
+
+    /// <summary>The scores of some queries and some keys at a time.</summary>
+    [MethodImpl(MethodImplOptions.AggressiveOptimization)]
+    private static void ScoresOfSome<TQueries, TKeys>(float* query, BlockRows keys, int headDim, int count, float* score, long stride, nint ahead)
+        where TQueries : struct, ICount
+        where TKeys : struct, ICount
     {
         int j = 0;
-        for (; j + 4 <= count; j += 4, keys = keys.From(4))
+        float* q0 = query, q1 = q0 + headDim, q2 = TQueries.Count > 2 ? q1 + headDim : q1, q3 = TQueries.Count > 3 ? q2 + headDim : q2;
+        float* s0 = score, s1 = s0 + stride, s2 = TQueries.Count > 2 ? s1 + stride : s1, s3 = TQueries.Count > 3 ? s2 + stride : s2;
+        for (; j + TKeys.Count <= count; j += TKeys.Count, keys = keys.From(TKeys.Count))
         {
-            ScoresOfTwoKeys<TQueries>(query, keys, headDim, ahead, out Vector128<float> s0, out Vector128<float> s1);
-            ScoresOfTwoKeys<TQueries>(query, keys.From(2), headDim, ahead, out Vector128<float> s2, out Vector128<float> s3);
-            Transpose.InPlace(ref s0, ref s1, ref s2, ref s3);
-            s0.Store(score + j);
-            s1.Store(score + stride + j);
-            if (TQueries.Count > 2)
-                s2.Store(score + 2 * stride + j);
-            if (TQueries.Count > 3)
-                s3.Store(score + 3 * stride + j);
+            byte* k0 = keys.First, k1 = keys.Row(1), k2 = TKeys.Count > 2 ? keys.Row(2) : k0, k3 = TKeys.Count > 3 ? keys.Row(3) : k0;
+            TVector zero = TVector.Create(0), a0 = zero, a1 = zero, a2 = zero, a3 = zero, b0 = zero, b1 = zero, b2 = zero, b3 = zero;
+            TVector c0 = zero, c1 = zero, c2 = zero, c3 = zero, d0 = zero, d1 = zero, d2 = zero, d3 = zero;
+            nint t = 0, n = TVector.Count;
+            for (; t + 2 * n <= headDim; t += 2 * n)
+            {
+                if (ahead != 0 && BeginsLine(t))
+                {
+                    Ask(k0, t, ahead);
+                    Ask(k1, t, ahead);
+                    if (TKeys.Count > 2)
+                        Ask(k2, t, ahead);
+                    if (TKeys.Count > 3)
+                        Ask(k3, t, ahead);
+                }
+
+                TRow.LoadPair(k0, t, out TVector x0, out TVector y0);
+                TRow.LoadPair(k1, t, out TVector x1, out TVector y1);
+                TVector x2 = x0, y2 = y0, x3 = x0, y3 = y0;
+                if (TKeys.Count > 2)
+                    TRow.LoadPair(k2, t, out x2, out y2);
+                if (TKeys.Count > 3)
+                    TRow.LoadPair(k3, t, out x3, out y3);
+                Meet<TQueries, TKeys>(x0, x1, x2, x3, q0 + t, q1 + t, q2 + t, q3 + t, ref a0, ref a1, ref a2, ref a3, ref b0, ref b1, ref b2, ref b3, ref c0, ref c1, ref c2, ref c3, ref d0, ref d1, ref d2, ref d3);
+                Meet<TQueries, TKeys>(y0, y1, y2, y3, q0 + t + n, q1 + t + n, q2 + t + n, q3 + t + n, ref a0, ref a1, ref a2, ref a3, ref b0, ref b1, ref b2, ref b3, ref c0, ref c1, ref c2, ref c3, ref d0, ref d1, ref d2, ref d3);
+            }
+
+            if (t + n <= headDim)
+            {
+                TVector x0 = TRow.Load<TVector>(k0, t), x1 = TRow.Load<TVector>(k1, t), x2 = x0, x3 = x0;
+                if (TKeys.Count > 2)
+                    x2 = TRow.Load<TVector>(k2, t);
+                if (TKeys.Count > 3)
+                    x3 = TRow.Load<TVector>(k3, t);
+                Meet<TQueries, TKeys>(x0, x1, x2, x3, q0 + t, q1 + t, q2 + t, q3 + t, ref a0, ref a1, ref a2, ref a3, ref b0, ref b1, ref b2, ref b3, ref c0, ref c1, ref c2, ref c3, ref d0, ref d1, ref d2, ref d3);
+                t += n;
+            }
+
+            if (TKeys.Count == 4)
+            {
+                Vector128<float> r0 = TVector.SumOfEach(a0, b0, c0, d0), r1 = TVector.SumOfEach(a1, b1, c1, d1);
+                Vector128<float> r2 = TQueries.Count > 2 ? TVector.SumOfEach(a2, b2, c2, d2) : r1, r3 = TQueries.Count > 3 ? TVector.SumOfEach(a3, b3, c3, d3) : r1;
+                for (; t < headDim; t++)
+                {
+                    Vector128<float> x = Vector128.Create(At(k0, t), At(k1, t), At(k2, t), At(k3, t));
+                    r0 += x * q0[t];
+                    r1 += x * q1[t];
+                    r2 += x * q2[t];
+                    r3 += x * q3[t];
+                }
+
+                r0.Store(s0 + j);
+                r1.Store(s1 + j);
+                if (TQueries.Count > 2)
+                    r2.Store(s2 + j);
+                if (TQueries.Count > 3)
+                    r3.Store(s3 + j);
+            }
+            else
+            {
+                Vector128<float> r0 = TVector.SumOfEach(a0, a1, a2, a3), r1 = TVector.SumOfEach(b0, b1, b2, b3), r2 = TKeys.Count == 3 ? TVector.SumOfEach(c0, c1, c2, c3) : r1, r3 = r2;
+                for (; t < headDim; t++)
+                {
+                    Vector128<float> q = Vector128.Create(q0[t], q1[t], q2[t], q3[t]);
+                    r0 += q * At(k0, t);
+                    r1 += q * At(k1, t);
+                    if (TKeys.Count == 3)
+                        r2 += q * At(k2, t);
+                }
+
+                if (TKeys.Count == 3)
+                {
+                    s0[j + 2] = r2[0];
+                    s1[j + 2] = r2[1];
+                    if (TQueries.Count > 2)
+                        s2[j + 2] = r2[2];
+                    if (TQueries.Count > 3)
+                        s3[j + 2] = r2[3];
+                }
+
+                Transpose.InPlace(ref r0, ref r1, ref r2, ref r3);
+                r0.GetLower().Store(s0 + j);
+                r1.GetLower().Store(s1 + j);
+                if (TQueries.Count > 2)
+                    r2.GetLower().Store(s2 + j);
+                if (TQueries.Count > 3)
+                    r3.GetLower().Store(s3 + j);
+            }
         }
 
         int whole = headDim / TVector.Count * TVector.Count;
@@ -152,71 +252,35 @@ internal static unsafe class RowProducts<TVector, TRow>
         }
     }
 
-    /// <summary>The scores of some queries and two keys: for each key a vector with a lane for each query.</summary>
+    /// <summary>Adds what vectors of some keys contribute to the scores of some queries.</summary>
     [MethodImpl(MethodImplOptions.AggressiveInlining)]
-    private static void ScoresOfTwoKeys<TQueries>(float* query, BlockRows keys, int headDim, nint ahead, out Vector128<float> first, out Vector128<float> second)
-        where TQueries : struct, IQueryCount
+    private static void Meet<TQueries, TKeys>(
+        TVector x0, TVector x1, TVector x2, TVector x3, float* q0, float* q1, float* q2, float* q3,
+        ref TVector a0, ref TVector a1, ref TVector a2, ref TVector a3, ref TVector b0, ref TVector b1, ref TVector b2, ref TVector b3,
+        ref TVector c0, ref TVector c1, ref TVector c2, ref TVector c3, ref TVector d0, ref TVector d1, ref TVector d2, ref TVector d3)
+        where TQueries : struct, ICount
+        where TKeys : struct, ICount
     {
-        byte* k = keys.First, l = keys.Row(1);
-        float* q0 = query, q1 = q0 + headDim, q2 = TQueries.Count > 2 ? q1 + headDim : q1, q3 = TQueries.Count > 3 ? q2 + headDim : q2;
-        TVector zero = TVector.Create(0), a0 = zero, a1 = zero, a2 = zero, a3 = zero, b0 = zero, b1 = zero, b2 = zero, b3 = zero;
-        int t = 0, n = TVector.Count;
-        for (; t + 2 * n <= headDim; t += 2 * n)
-        {
-            if (ahead != 0 && BeginsLine(t))
-            {
-                Ask(k, t, ahead);
-                Ask(l, t, ahead);
-            }
-
-            TRow.LoadPair(k, t, out TVector x, out TVector x1);
-            TRow.LoadPair(l, t, out TVector y, out TVector y1);
-            Meet<TQueries>(x, y, q0 + t, q1 + t, q2 + t, q3 + t, ref a0, ref a1, ref a2, ref a3, ref b0, ref b1, ref b2, ref b3);
-            Meet<TQueries>(x1, y1, q0 + t + n, q1 + t + n, q2 + t + n, q3 + t + n, ref a0, ref a1, ref a2, ref a3, ref b0, ref b1, ref b2, ref b3);
-        }
-
-        if (t + n <= headDim)
-        {
-            TVector x = TRow.Load<TVector>(k, t), y = TRow.Load<TVector>(l, t);
-            Meet<TQueries>(x, y, q0 + t, q1 + t, q2 + t, q3 + t, ref a0, ref a1, ref a2, ref a3, ref b0, ref b1, ref b2, ref b3);
-            t += n;
-        }
-
-        first = SumOfEach(a0, a1, a2, a3);
-        second = SumOfEach(b0, b1, b2, b3);
-        for (; t < headDim; t++)
-        {
-            Vector128<float> q = Vector128.Create(q0[t], q1[t], q2[t], q3[t]);
-            first += q * At(k, t);
-            second += q * At(l, t);
-        }
+        Meet<TKeys>(x0, x1, x2, x3, q0, ref a0, ref b0, ref c0, ref d0);
+        Meet<TKeys>(x0, x1, x2, x3, q1, ref a1, ref b1, ref c1, ref d1);
+        if (TQueries.Count > 2)
+            Meet<TKeys>(x0, x1, x2, x3, q2, ref a2, ref b2, ref c2, ref d2);
+        if (TQueries.Count > 3)
+            Meet<TKeys>(x0, x1, x2, x3, q3, ref a3, ref b3, ref c3, ref d3);
     }
 
-    /// <summary>Adds what vectors of two keys contribute to the scores of some queries.</summary>
+    /// <summary>Adds what vectors of some keys contribute to the scores of a query.</summary>
     [MethodImpl(MethodImplOptions.AggressiveInlining)]
-    private static void Meet<TQueries>(
-        TVector x, TVector y, float* q0, float* q1, float* q2, float* q3, ref TVector a0, ref TVector a1, ref TVector a2, ref TVector a3, ref TVector b0, ref TVector b1, ref TVector b2, ref TVector b3)
-        where TQueries : struct, IQueryCount
+    private static void Meet<TKeys>(TVector x0, TVector x1, TVector x2, TVector x3, float* query, ref TVector a, ref TVector b, ref TVector c, ref TVector d)
+        where TKeys : struct, ICount
     {
-        TVector q = TVector.Load(ref *q0);
-        a0 = TVector.MultiplyAdd(x, q, a0);
-        b0 = TVector.MultiplyAdd(y, q, b0);
-        q = TVector.Load(ref *q1);
-        a1 = TVector.MultiplyAdd(x, q, a1);
-        b1 = TVector.MultiplyAdd(y, q, b1);
-        if (TQueries.Count > 2)
-        {
-            q = TVector.Load(ref *q2);
-            a2 = TVector.MultiplyAdd(x, q, a2);
-            b2 = TVector.MultiplyAdd(y, q, b2);
-        }
-
-        if (TQueries.Count > 3)
-        {
-            q = TVector.Load(ref *q3);
-            a3 = TVector.MultiplyAdd(x, q, a3);
-            b3 = TVector.MultiplyAdd(y, q, b3);
-        }
+        TVector q = TVector.Load(ref *query);
+        a = TVector.MultiplyAdd(x0, q, a);
+        b = TVector.MultiplyAdd(x1, q, b);
+        if (TKeys.Count > 2)
+            c = TVector.MultiplyAdd(x2, q, c);
+        if (TKeys.Count > 3)
+            d = TVector.MultiplyAdd(x3, q, d);
     }
 
     /// <summary>O[q][c] += Σ_j P[q][j]·V[j][c] of some queries: what is read of a value meets all of them.</summary>
@@ -229,46 +293,25 @@ internal static unsafe class RowProducts<TVector, TRow>
     /// <param name="ahead">How far from a row the row is that is asked for meanwhile; 0 for none.</param>
     [MethodImpl(MethodImplOptions.AggressiveOptimization)]
     private static void AddToSome<TQueries>(float* probability, long stride, BlockRows values, int valueDim, int count, float* output, nint ahead)
-        where TQueries : struct, IQueryCount
+        where TQueries : struct, ICount
     {
         float* p0 = probability, p1 = TQueries.Count > 1 ? p0 + stride : p0, p2 = TQueries.Count > 2 ? p1 + stride : p1, p3 = TQueries.Count > 3 ? p2 + stride : p2;
         float* o0 = output, o1 = TQueries.Count > 1 ? o0 + valueDim : o0, o2 = TQueries.Count > 2 ? o1 + valueDim : o1, o3 = TQueries.Count > 3 ? o2 + valueDim : o2;
-        int c = 0, n = TVector.Count;
+        nint c = 0, n = TVector.Count;
         for (; c + 2 * n <= valueDim; c += 2 * n)
         {
             TVector a0 = TVector.Load(ref o0[c]), a1 = TVector.Load(ref o1[c]), a2 = TVector.Load(ref o2[c]), a3 = TVector.Load(ref o3[c]);
             TVector b0 = TVector.Load(ref o0[c + n]), b1 = TVector.Load(ref o1[c + n]), b2 = TVector.Load(ref o2[c + n]), b3 = TVector.Load(ref o3[c + n]);
             byte* v = values.First;
-            bool asks = ahead != 0 && BeginsLine(c);
-            for (int j = 0; j < count; j++, v += values.Stride)
+            nint asked = ahead != 0 && BeginsLine(c) ? ahead : 0, j = 0;
+            for (; j + 2 <= count; j += 2, v += 2 * values.Stride)
             {
-                if (asks)
-                    Ask(v, c, ahead);
-                TRow.LoadPair(v, c, out TVector x, out TVector y);
-                TVector p = TVector.Create(p0[j]);
-                a0 = TVector.MultiplyAdd(p, x, a0);
-                b0 = TVector.MultiplyAdd(p, y, b0);
-                if (TQueries.Count > 1)
-                {
-                    p = TVector.Create(p1[j]);
-                    a1 = TVector.MultiplyAdd(p, x, a1);
-                    b1 = TVector.MultiplyAdd(p, y, b1);
-                }
-
-                if (TQueries.Count > 2)
-                {
-                    p = TVector.Create(p2[j]);
-                    a2 = TVector.MultiplyAdd(p, x, a2);
-                    b2 = TVector.MultiplyAdd(p, y, b2);
-                }
-
-                if (TQueries.Count > 3)
-                {
-                    p = TVector.Create(p3[j]);
-                    a3 = TVector.MultiplyAdd(p, x, a3);
-                    b3 = TVector.MultiplyAdd(p, y, b3);
-                }
+                AddPair<TQueries>(v, c, asked, p0 + j, p1 + j, p2 + j, p3 + j, ref a0, ref a1, ref a2, ref a3, ref b0, ref b1, ref b2, ref b3);
+                AddPair<TQueries>(v + values.Stride, c, asked, p0 + j + 1, p1 + j + 1, p2 + j + 1, p3 + j + 1, ref a0, ref a1, ref a2, ref a3, ref b0, ref b1, ref b2, ref b3);
             }
+
+            if (j < count)
+                AddPair<TQueries>(v, c, asked, p0 + j, p1 + j, p2 + j, p3 + j, ref a0, ref a1, ref a2, ref a3, ref b0, ref b1, ref b2, ref b3);
 
             a0.Store(ref o0[c]);
             b0.Store(ref o0[c + n]);
@@ -294,13 +337,48 @@ internal static unsafe class RowProducts<TVector, TRow>
         for (int row = 0; c < valueDim && row < TQueries.Count; row++)
         {
             for (int j = 0; j < count; j++)
-                Add(probability[row * stride + j], values.Row(j), c, valueDim, output + (long)row * valueDim);
+                Add(probability[row * stride + j], values.Row(j), (int)c, valueDim, output + (long)row * valueDim);
+        }
+    }
+
+    /// <summary>Adds what two vectors of a value contribute to the outputs of some queries.</summary>
+    [MethodImpl(MethodImplOptions.AggressiveInlining)]
+    private static void AddPair<TQueries>(
+        byte* value, nint column, nint ahead, float* p0, float* p1, float* p2, float* p3,
+        ref TVector a0, ref TVector a1, ref TVector a2, ref TVector a3, ref TVector b0, ref TVector b1, ref TVector b2, ref TVector b3)
+        where TQueries : struct, ICount
+    {
+        if (ahead != 0)
+            Ask(value, column, ahead);
+        TRow.LoadPair(value, column, out TVector x, out TVector y);
+        TVector p = TVector.Create(*p0);
+        a0 = TVector.MultiplyAdd(p, x, a0);
+        b0 = TVector.MultiplyAdd(p, y, b0);
+        if (TQueries.Count > 1)
+        {
+            p = TVector.Create(*p1);
+            a1 = TVector.MultiplyAdd(p, x, a1);
+            b1 = TVector.MultiplyAdd(p, y, b1);
+        }
+
+        if (TQueries.Count > 2)
+        {
+            p = TVector.Create(*p2);
+            a2 = TVector.MultiplyAdd(p, x, a2);
+            b2 = TVector.MultiplyAdd(p, y, b2);
+        }
+
+        if (TQueries.Count > 3)
+        {
+            p = TVector.Create(*p3);
+            a3 = TVector.MultiplyAdd(p, x, a3);
+            b3 = TVector.MultiplyAdd(p, y, b3);
         }
     }
 
     /// <summary>An element of a row.</summary>
     [MethodImpl(MethodImplOptions.AggressiveInlining)]
-    private static float At(byte* row, int column)
+    private static float At(byte* row, nint column)
     {
         float element = 0;
         TRow.Load<Lanes1>(row, column).Store(ref element);
@@ -315,15 +393,6 @@ internal static unsafe class RowProducts<TVector, TRow>
         for (int t = whole; t < headDim; t++)
             s += At(key, t) * query[t];
         return s;
-    }
-
-    /// <summary>The sum of each vector's lanes.</summary>
-    [MethodImpl(MethodImplOptions.AggressiveInlining)]
-    private static Vector128<float> SumOfEach(TVector a, TVector b, TVector c, TVector d)
-    {
-        Vector128<float> s0 = TVector.FoldToFour(a), s1 = TVector.FoldToFour(b), s2 = TVector.FoldToFour(c), s3 = TVector.FoldToFour(d);
-        Transpose.InPlace(ref s0, ref s1, ref s2, ref s3);
-        return (s0 + s1) + (s2 + s3);
     }
 
     /// <summary>The products K[t]·Q[t], added up lane by lane.</summary>
@@ -370,11 +439,11 @@ internal static unsafe class RowProducts<TVector, TRow>
     /// twice and for others never: to find the byte of each pair costs 15 to 20% of the time (groups, 4 query heads, AVX2 on Zen 4).
     /// </summary>
     [MethodImpl(MethodImplOptions.AggressiveInlining)]
-    private static bool BeginsLine(int column) => PairBytes >= LineBytes || TRow.Offset(column) % LineBytes < PairBytes;
+    private static bool BeginsLine(nint column) => PairBytes >= LineBytes || TRow.Offset(column) % LineBytes < PairBytes;
 
     /// <summary>Asks for the lines of a pair of vectors of another row.</summary>
     [MethodImpl(MethodImplOptions.AggressiveInlining)]
-    private static void Ask(byte* row, int column, nint ahead)
+    private static void Ask(byte* row, nint column, nint ahead)
     {
         byte* line = row + TRow.Offset(column) + ahead;
         Prefetcher.AskForLine(ref *(float*)line);
@@ -383,34 +452,30 @@ internal static unsafe class RowProducts<TVector, TRow>
     }
 
     [MethodImpl(MethodImplOptions.AggressiveInlining)]
-    private static float Sum(TVector a)
-    {
-        Vector128<float> four = TVector.FoldToFour(a);
-        return (four[0] + four[1]) + (four[2] + four[3]);
-    }
+    private static float Sum(TVector a) => TVector.SumOfEach(a, a, a, a)[0];
 
-    /// <summary>How many queries a register tile has: the compiler drops what is for more.</summary>
-    private interface IQueryCount
+    /// <summary>How many queries or keys a register tile has: the compiler drops what is for more.</summary>
+    private interface ICount
     {
         static abstract int Count { get; }
     }
 
-    private readonly struct One : IQueryCount
+    private readonly struct One : ICount
     {
         public static int Count => 1;
     }
 
-    private readonly struct Two : IQueryCount
+    private readonly struct Two : ICount
     {
         public static int Count => 2;
     }
 
-    private readonly struct Three : IQueryCount
+    private readonly struct Three : ICount
     {
         public static int Count => 3;
     }
 
-    private readonly struct Four : IQueryCount
+    private readonly struct Four : ICount
     {
         public static int Count => 4;
     }

@@ -75,6 +75,13 @@ internal interface ILanes<TSelf>
     /// <param name="a">The vector.</param>
     static abstract Vector128<float> FoldToFour(TSelf a);
 
+    /// <summary>The sum of each vector's lanes: of each four neighbours <c>(a₀ + a₁) + (a₂ + a₃)</c>, then of these, halves first.</summary>
+    /// <param name="a">Its sum is the first of the four.</param>
+    /// <param name="b">Its sum is the second.</param>
+    /// <param name="c">Its sum is the third.</param>
+    /// <param name="d">Its sum is the fourth.</param>
+    static abstract Vector128<float> SumOfEach(TSelf a, TSelf b, TSelf c, TSelf d);
+
     /// <summary>Four maxima (<see cref="Max"/>), each over the lanes that are a multiple of four apart.</summary>
     /// <param name="a">The vector.</param>
     static abstract Vector128<float> FoldMaxToFour(TSelf a);
@@ -98,9 +105,9 @@ internal interface ILanes<TSelf>
     /// <param name="source">The first of them.</param>
     static abstract unsafe TSelf LoadHalf(ushort* source);
 
-    /// <summary>As <see cref="LoadHalf"/> where none is ±∞ or NaN, which takes half the instructions.</summary>
+    /// <summary>Reads <see cref="Count"/> half-precision numbers, none of them ±∞ or NaN, times 2⁻¹¹² (<see cref="HalfBits.Factor"/>): half the instructions of <see cref="LoadHalf"/>.</summary>
     /// <param name="source">The first of them.</param>
-    static abstract unsafe TSelf LoadFiniteHalf(ushort* source);
+    static abstract unsafe TSelf LoadHalfBits(ushort* source);
 
     /// <summary>Reads <see cref="Count"/> 8-bit integers.</summary>
     /// <param name="source">The first of them.</param>

@@ -66,6 +66,10 @@ internal readonly struct Lanes1(float value) : ILanes<Lanes1>
 
     /// <inheritdoc/>
     [MethodImpl(MethodImplOptions.AggressiveInlining)]
+    public static Vector128<float> SumOfEach(Lanes1 a, Lanes1 b, Lanes1 c, Lanes1 d) => Vector128.Create(a._value, b._value, c._value, d._value);
+
+    /// <inheritdoc/>
+    [MethodImpl(MethodImplOptions.AggressiveInlining)]
     public static Vector128<float> FoldMaxToFour(Lanes1 a) => Vector128.Create(a._value);
 
     /// <inheritdoc/>
@@ -83,13 +87,13 @@ internal readonly struct Lanes1(float value) : ILanes<Lanes1>
     public static unsafe Lanes1 LoadHalf(ushort* source)
     {
         // The runtime's conversion is a call, which takes several times as long.
-        int bits = (short)*source << HalfBits.Shift & HalfBits.Mask, special = (bits & HalfBits.Exponent) == HalfBits.Exponent ? HalfBits.FloatExponent : 0;
+        int bits = Bits(source), special = (bits & HalfBits.Exponent) == HalfBits.Exponent ? HalfBits.FloatExponent : 0;
         return new(BitConverter.Int32BitsToSingle(BitConverter.SingleToInt32Bits(BitConverter.Int32BitsToSingle(bits) * HalfBits.Factor) | special));
     }
 
     /// <inheritdoc/>
     [MethodImpl(MethodImplOptions.AggressiveInlining)]
-    public static unsafe Lanes1 LoadFiniteHalf(ushort* source) => LoadHalf(source);
+    public static unsafe Lanes1 LoadHalfBits(ushort* source) => new(BitConverter.Int32BitsToSingle(Bits(source)));
 
     /// <inheritdoc/>
     [MethodImpl(MethodImplOptions.AggressiveInlining)]
@@ -119,4 +123,8 @@ internal readonly struct Lanes1(float value) : ILanes<Lanes1>
     public static void Transpose<TSource, TSink>(in TSource source, in TSink sink)
         where TSource : struct, ISquareSource<Lanes1>
         where TSink : struct, ISquareSink<Lanes1> => sink.Store(0, source.Load(0));
+
+    /// <summary>A half, where a float's bits are (<see cref="HalfBits"/>).</summary>
+    [MethodImpl(MethodImplOptions.AggressiveInlining)]
+    private static unsafe int Bits(ushort* source) => (short)*source << HalfBits.Shift & HalfBits.Mask;
 }

@@ -81,6 +81,10 @@ internal readonly struct Lanes16(VecF vector) : ILanes<Lanes16>
 
     /// <inheritdoc/>
     [MethodImpl(MethodImplOptions.AggressiveInlining)]
+    public static Vector128<float> SumOfEach(Lanes16 a, Lanes16 b, Lanes16 c, Lanes16 d) => FoldToFour(new(Runtime.Transpose.SumOfEach(a._vector, b._vector, c._vector, d._vector)));
+
+    /// <inheritdoc/>
+    [MethodImpl(MethodImplOptions.AggressiveInlining)]
     public static Vector128<float> FoldMaxToFour(Lanes16 a) => Lanes8.FoldMaxToFour(new(Vector256.MaxNative(a._vector.GetLower(), a._vector.GetUpper())));
 
     /// <inheritdoc/>
@@ -107,7 +111,7 @@ internal readonly struct Lanes16(VecF vector) : ILanes<Lanes16>
 
     /// <inheritdoc/>
     [MethodImpl(MethodImplOptions.AggressiveInlining)]
-    public static unsafe Lanes16 LoadFiniteHalf(ushort* source) => new(Bits(source).AsSingle() * HalfBits.Factor);
+    public static unsafe Lanes16 LoadHalfBits(ushort* source) => new(Bits(source).AsSingle());
 
     /// <inheritdoc/>
     [MethodImpl(MethodImplOptions.AggressiveInlining)]

@@ -69,6 +69,10 @@ internal readonly struct Lanes4(VecF vector) : ILanes<Lanes4>
 
     /// <inheritdoc/>
     [MethodImpl(MethodImplOptions.AggressiveInlining)]
+    public static Vector128<float> SumOfEach(Lanes4 a, Lanes4 b, Lanes4 c, Lanes4 d) => Runtime.Transpose.SumOfEach(a._vector, b._vector, c._vector, d._vector);
+
+    /// <inheritdoc/>
+    [MethodImpl(MethodImplOptions.AggressiveInlining)]
     public static Vector128<float> FoldMaxToFour(Lanes4 a) => a._vector;
 
     /// <inheritdoc/>
@@ -93,7 +97,7 @@ internal readonly struct Lanes4(VecF vector) : ILanes<Lanes4>
 
     /// <inheritdoc/>
     [MethodImpl(MethodImplOptions.AggressiveInlining)]
-    public static unsafe Lanes4 LoadFiniteHalf(ushort* source) => new(Bits(source).AsSingle() * HalfBits.Factor);
+    public static unsafe Lanes4 LoadHalfBits(ushort* source) => new(Bits(source).AsSingle());
 
     /// <inheritdoc/>
     [MethodImpl(MethodImplOptions.AggressiveInlining)]

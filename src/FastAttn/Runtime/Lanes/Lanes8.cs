@@ -70,6 +70,10 @@ internal readonly struct Lanes8(VecF vector) : ILanes<Lanes8>
 
     /// <inheritdoc/>
     [MethodImpl(MethodImplOptions.AggressiveInlining)]
+    public static Vector128<float> SumOfEach(Lanes8 a, Lanes8 b, Lanes8 c, Lanes8 d) => FoldToFour(new(Runtime.Transpose.SumOfEach(a._vector, b._vector, c._vector, d._vector)));
+
+    /// <inheritdoc/>
+    [MethodImpl(MethodImplOptions.AggressiveInlining)]
     public static Vector128<float> FoldMaxToFour(Lanes8 a) => Vector128.MaxNative(a._vector.GetLower(), a._vector.GetUpper());
 
     /// <inheritdoc/>
@@ -95,7 +99,7 @@ internal readonly struct Lanes8(VecF vector) : ILanes<Lanes8>
 
     /// <inheritdoc/>
     [MethodImpl(MethodImplOptions.AggressiveInlining)]
-    public static unsafe Lanes8 LoadFiniteHalf(ushort* source) => new(Bits(source).AsSingle() * HalfBits.Factor);
+    public static unsafe Lanes8 LoadHalfBits(ushort* source) => new(Bits(source).AsSingle());
 
     /// <inheritdoc/>
     [MethodImpl(MethodImplOptions.AggressiveInlining)]

@@ -19,7 +19,10 @@ internal static unsafe class RowScaling<TVector>
             y[i] = x[i] * factor;
     }
 
-    /// <summary>x[i] = factors[i]·x[i], in place.</summary>
+    /// <summary>x[i] = factor·x[i].</summary>
+    public static void Scale(float* x, float factor, int count) => Scale(x, factor, x, count);
+
+    /// <summary>x[i] = factors[i]·x[i].</summary>
     [MethodImpl(MethodImplOptions.AggressiveOptimization)]
     public static void Multiply(float* x, float* factors, int count)
     {

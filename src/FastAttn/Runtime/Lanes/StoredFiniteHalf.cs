@@ -11,5 +11,5 @@ internal readonly struct StoredFiniteHalf : IStoredElement
     /// <inheritdoc/>
     [MethodImpl(MethodImplOptions.AggressiveInlining)]
     public static unsafe TLanes Load<TLanes>(byte* source)
-        where TLanes : struct, ILanes<TLanes> => TLanes.LoadFiniteHalf((ushort*)source);
+        where TLanes : struct, ILanes<TLanes> => TLanes.LoadHalfBits((ushort*)source) * TLanes.Create(HalfBits.Factor);
 }

@@ -8,6 +8,9 @@ namespace FastAttn.Runtime;
 /// <summary>The step between rows of queries in memory and queries in lanes.</summary>
 internal static class Transpose
 {
+    /// <summary>Of the lanes of two vectors, those with even and with odd numbers.</summary>
+    private const byte Even = 0b10_00_10_00, Odd = 0b11_01_11_01;
+
     /// <summary>Transposes a 4×4 matrix whose rows are the arguments.</summary>
     [MethodImpl(MethodImplOptions.AggressiveInlining)]
     public static void InPlace(ref Vector128<float> a, ref Vector128<float> b, ref Vector128<float> c, ref Vector128<float> d)
@@ -63,4 +66,35 @@ internal static class Transpose
         c = Avx512F.UnpackLow(ab2, cd2).AsSingle();
         d = Avx512F.UnpackHigh(ab2, cd2).AsSingle();
     }
+
+    /// <summary>The sum of each row of a 4×4 matrix, <c>(a₀ + a₁) + (a₂ + a₃)</c>.</summary>
+    [MethodImpl(MethodImplOptions.AggressiveInlining)]
+    public static Vector128<float> SumOfEach(Vector128<float> a, Vector128<float> b, Vector128<float> c, Vector128<float> d) =>
+        SumOfPairs(SumOfPairs(a, b), SumOfPairs(c, d));
+
+    /// <summary>The sum of each row of the 4×4 matrix of each 128-bit part, <c>(a₀ + a₁) + (a₂ + a₃)</c>.</summary>
+    [MethodImpl(MethodImplOptions.AggressiveInlining)]
+    public static Vector256<float> SumOfEach(Vector256<float> a, Vector256<float> b, Vector256<float> c, Vector256<float> d) =>
+        SumOfPairs(SumOfPairs(a, b), SumOfPairs(c, d));
+
+    /// <summary>The sum of each row of the 4×4 matrix of each 128-bit part, <c>(a₀ + a₁) + (a₂ + a₃)</c>.</summary>
+    [MethodImpl(MethodImplOptions.AggressiveInlining)]
+    public static Vector512<float> SumOfEach(Vector512<float> a, Vector512<float> b, Vector512<float> c, Vector512<float> d) =>
+        SumOfPairs(SumOfPairs(a, b), SumOfPairs(c, d));
+
+    [MethodImpl(MethodImplOptions.AggressiveInlining)]
+    private static Vector128<float> SumOfPairs(Vector128<float> a, Vector128<float> b)
+    {
+        if (Sse.IsSupported)
+            return Sse.Shuffle(a, b, Even) + Sse.Shuffle(a, b, Odd);
+        if (AdvSimd.Arm64.IsSupported)
+            return AdvSimd.Arm64.AddPairwise(a, b);
+        return Vector128.Create(a[0] + a[1], a[2] + a[3], b[0] + b[1], b[2] + b[3]);
+    }
+
+    [MethodImpl(MethodImplOptions.AggressiveInlining)]
+    private static Vector256<float> SumOfPairs(Vector256<float> a, Vector256<float> b) => Avx.Shuffle(a, b, Even) + Avx.Shuffle(a, b, Odd);
+
+    [MethodImpl(MethodImplOptions.AggressiveInlining)]
+    private static Vector512<float> SumOfPairs(Vector512<float> a, Vector512<float> b) => Avx512F.Shuffle(a, b, Even) + Avx512F.Shuffle(a, b, Odd);
 }
