@@ -74,28 +74,16 @@ public abstract class AttentionKernel
     /// <exception cref="PlatformNotSupportedException">As <see cref="InstructionSet"/>.</exception>
     public string Name => $"{GetType().Name}_{InstructionSet}";
 
-    private TileDriver Driver
+    private TileDriver Driver => Volatile.Read(ref _driver) ?? FindDriver();
+
+    private KernelTraits Traits
     {
         get
         {
-            if (Volatile.Read(ref _driver) is { } driver)
-                return driver;
-
-            // Racing threads write the same.
-            foreach (InstructionSet instructionSet in InstructionSets.Candidates)
-            {
-                if (CreateDriver(instructionSet) is not { } created)
-                    continue;
-                _instructionSet = instructionSet;
-                Volatile.Write(ref _driver, created);
-                return created;
-            }
-
-            throw NotEmitted(InstructionSets.Default);
+            TileDriver driver = Driver;
+            return new(HeadDim, ValueDim, Mask, Features, driver.Sizes, driver.NarrowSizes);
         }
     }
-
-    private KernelTraits Traits => new(HeadDim, ValueDim, Mask, Features, Driver.Sizes, Driver.NarrowSizes);
 
     /// <summary>This kernel on another instruction set than the default, as tests and benchmarks need it.</summary>
     /// <param name="instructionSet">One of <see cref="InstructionSets.Supported"/>.</param>
@@ -228,6 +216,21 @@ public abstract class AttentionKernel
         return kernel;
     }
 
+    private TileDriver FindDriver()
+    {
+        // Racing threads write the same.
+        foreach (InstructionSet instructionSet in InstructionSets.Candidates)
+        {
+            if (CreateDriver(instructionSet) is not { } created)
+                continue;
+            _instructionSet = instructionSet;
+            Volatile.Write(ref _driver, created);
+            return created;
+        }
+
+        throw NotEmitted(InstructionSets.Default);
+    }
+
     private PlatformNotSupportedException NotEmitted(InstructionSet instructionSet) =>
         new($"{GetType().Name} has no code for {instructionSet}: the project that declares it emits other instruction sets (its PlatformTarget or FastAttnInstructionSets).");
 
@@ -274,7 +277,7 @@ public abstract class AttentionKernel
             Run(ref call, query, key, value, ref output.Start, output.LogSumExp, options, execution.CancellationToken);
     }
 
-    /// <summary>Pins what a checked call reads and writes, and shares its tiles out.</summary>
+    /// <summary>Pins what a checked call reads and writes, and shares its tiles out. Most calls have no buffers in their options, and to pin each costs.</summary>
     private unsafe void Run(
         ref AttentionCall call,
         in AttentionInput query,
@@ -285,20 +288,17 @@ public abstract class AttentionKernel
         in AttentionOptions options,
         CancellationToken cancellation)
     {
-        fixed (byte* q = &query.Start, k = &key.Start, v = &value.Start, o = &output, keyScales = &key.Scales.Start, valueScales = &value.Scales.Start)
-        fixed (float* lse = logSumExp, slopes = options.AlibiSlopes, sinks = options.Sinks)
+        if (!options.HasBuffers)
+        {
+            Run(ref call, query, key, value, ref output, logSumExp, cancellation);
+            return;
+        }
+
+        fixed (float* slopes = options.AlibiSlopes, sinks = options.Sinks)
         fixed (int* keyLengths = options.KeyLengths, queryLengths = options.QueryLengths, positionOffsets = options.PositionOffsets, queryStarts = options.QueryStarts, keyStarts = options.KeyStarts, pages = options.KeyPages.Table)
-        fixed (AttentionCall* pinned = &call)
         fixed (byte* floats = &options.MaskOf(MaskElement.Float).Start, bytes = &options.MaskOf(MaskElement.Byte).Start, bits = &options.MaskOf(MaskElement.Bit).Start)
         {
-            call.Operands.Query = q;
-            call.Operands.Key.Start = k;
-            call.Operands.Value.Start = v;
-            call.Operands.Key.Scales = keyScales;
-            call.Operands.Value.Scales = valueScales;
-            call.Operands.Output = o;
             call.Operands.PageTable = pages;
-            call.Operands.LogSumExp = lse;
             call.Visibility.MaskOf(MaskElement.Float).Start = floats;
             call.Visibility.MaskOf(MaskElement.Byte).Start = bytes;
             call.Visibility.MaskOf(MaskElement.Bit).Start = bits;
@@ -309,6 +309,30 @@ public abstract class AttentionKernel
             call.Visibility.KeyStarts = keyStarts;
             call.Scoring.AlibiSlopes = slopes;
             call.Scoring.Sinks = sinks;
+            Run(ref call, query, key, value, ref output, logSumExp, cancellation);
+        }
+    }
+
+    private unsafe void Run(
+        ref AttentionCall call,
+        in AttentionInput query,
+        in AttentionInput key,
+        in AttentionInput value,
+        ref byte output,
+        Span<float> logSumExp,
+        CancellationToken cancellation)
+    {
+        fixed (byte* q = &query.Start, k = &key.Start, v = &value.Start, o = &output, keyScales = &key.Scales.Start, valueScales = &value.Scales.Start)
+        fixed (float* lse = logSumExp)
+        fixed (AttentionCall* pinned = &call)
+        {
+            call.Operands.Query = q;
+            call.Operands.Key.Start = k;
+            call.Operands.Value.Start = v;
+            call.Operands.Key.Scales = keyScales;
+            call.Operands.Value.Scales = valueScales;
+            call.Operands.Output = o;
+            call.Operands.LogSumExp = lse;
             Workspace shared = Workspace.Rent(SplitStates.FloatsOf(call));
             try
             {
@@ -333,7 +357,7 @@ public abstract class AttentionKernel
         {
             get
             {
-                TilePartition partition = call->Plan.Partition;
+                ref readonly TilePartition partition = ref call->Plan.Partition;
                 int dims = call->Operands.HeadDim + (call->Plan.WantsWeights ? 0 : call->Operands.ValueDim);
                 return (double)partition.Batch * partition.Streams * partition.Rows * call->Shape.KeyLength * dims;
             }

@@ -275,13 +275,15 @@ public readonly ref struct KeyValuePages
     /// <summary>Checks that a buffer has all rows, apart from each other; returns where they stand, and how many elements they reach.</summary>
     private (AttentionStrides Strides, int Length) CheckRows(int length, int dim, AttentionStrides? strides, string name, string strideName, string elements)
     {
+        BufferRows rows = new() { Axis = "pages", Batch = PageCount, Heads = KeyValueHeads, Tokens = PageSize, Dim = dim, Layout = AttentionLayout.BatchHeadLengthDim };
         if (strides is { } given)
         {
             if (given.Batch < 0 || given.Head < 0 || given.Length < 0)
                 throw new ArgumentOutOfRangeException(strideName, given, "Strides must not be negative.");
-            CallValidation.CheckRowsApart(strideName, PageCount, KeyValueHeads, PageSize, dim, given);
+            BufferValidation.CheckRowsApart(strideName, rows, given);
         }
 
-        return CallValidation.CheckBuffer(name, length, PageCount, KeyValueHeads, PageSize, dim, strides, AttentionLayout.BatchHeadLengthDim, "pages", elements);
+        int reached = BufferValidation.CheckBuffer(name, length, rows, strides, out AttentionStrides found, elements);
+        return (found, reached);
     }
 }

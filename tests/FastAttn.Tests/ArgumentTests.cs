@@ -253,6 +253,29 @@ public static class ArgumentTests
         }
     }
 
+    // Options are checked against the shape, compared with what is written, and pinned only where they say that they have buffers.
+    [Fact]
+    public static void Options_have_buffers_where_any_is_given()
+    {
+        bool[] have =
+        [
+            new AttentionOptions { KeyLengths = [1] }.HasBuffers,
+            new AttentionOptions { QueryLengths = [1] }.HasBuffers,
+            new AttentionOptions { QueryStarts = [0] }.HasBuffers,
+            new AttentionOptions { KeyStarts = [0] }.HasBuffers,
+            new AttentionOptions { PositionOffsets = [0] }.HasBuffers,
+            new AttentionOptions { KeyPages = new([0], 1) }.HasBuffers,
+            new AttentionOptions { AdditiveMask = new(new float[1]) }.HasBuffers,
+            new AttentionOptions { BooleanMask = new(new bool[1]) }.HasBuffers,
+            new AttentionOptions { BitMask = new(new byte[1]) }.HasBuffers,
+            new AttentionOptions { AlibiSlopes = [1] }.HasBuffers,
+            new AttentionOptions { Sinks = [1] }.HasBuffers,
+        ];
+        Assert.DoesNotContain(false, have);
+        Assert.Equal(typeof(AttentionOptions).GetProperties().Count(static property => property.PropertyType.IsByRefLike), have.Length);
+        Assert.False(new AttentionOptions { Scale = 1, Softcap = 1, Window = new(1, 1), PositionOffset = 1 }.HasBuffers);
+    }
+
     [Fact]
     public static void Buffers_that_touch_and_inputs_that_overlap_are_accepted()
     {

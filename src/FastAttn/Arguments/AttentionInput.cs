@@ -113,9 +113,11 @@ public readonly ref struct AttentionInput
     internal static bool HasScales(AttentionElement element) => element is AttentionElement.Int8 or AttentionElement.Int4;
 
     /// <summary>Bytes of some elements, whole groups of them.</summary>
-    internal static long BytesOf(AttentionElement element, long count) => element switch
+    [MethodImpl(MethodImplOptions.AggressiveInlining)]
+    internal static long BytesOf(AttentionElement element, long count) => element == AttentionElement.Float32 ? sizeof(float) * count : BytesOfStored(element, count);
+
+    private static long BytesOfStored(AttentionElement element, long count) => element switch
     {
-        AttentionElement.Float32 => sizeof(float) * count,
         AttentionElement.Int8 => count,
         AttentionElement.Int4 => count / 2,
         AttentionElement.Int8Group32 => count / GroupLength * Int8GroupBytes,

@@ -149,13 +149,19 @@ public readonly ref struct AttentionOptions
             Add(!AlibiSlopes.IsEmpty, AttentionFeatures.Alibi, ref features);
             Add(Softcap is not null, AttentionFeatures.Softcap, ref features);
             Add(!Sinks.IsEmpty, AttentionFeatures.Sinks, ref features);
-            foreach (MaskElement element in MaskTensor.Elements)
-                Add(MaskOf(element).IsGiven, MaskTensor.FeatureOf(element), ref features);
+            Add(_additiveMask.Tensor.IsGiven, AttentionFeatures.AdditiveMask, ref features);
+            Add(_booleanMask.Tensor.IsGiven, AttentionFeatures.BooleanMask, ref features);
+            Add(_bitMask.Tensor.IsGiven, AttentionFeatures.BitMask, ref features);
             return features;
 
             static void Add(bool isUsed, AttentionFeatures feature, ref AttentionFeatures features) => features |= isUsed ? feature : 0;
         }
     }
+
+    /// <summary>Whether any buffer is given: all that has to fit the shape, but for <see cref="KeyPart"/>, and all that is read.</summary>
+    internal bool HasBuffers =>
+        (KeyLengths.Length | QueryLengths.Length | QueryStarts.Length | KeyStarts.Length | PositionOffsets.Length | KeyPages.PageSize | AlibiSlopes.Length | Sinks.Length) != 0
+        || _additiveMask.Tensor.IsGiven || _booleanMask.Tensor.IsGiven || _bitMask.Tensor.IsGiven;
 
     /// <summary>The mask of these elements.</summary>
     [UnscopedRef]

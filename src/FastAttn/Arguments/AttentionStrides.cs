@@ -1,4 +1,5 @@
 using System;
+using System.Runtime.CompilerServices;
 
 namespace FastAttn;
 
@@ -43,11 +44,16 @@ public readonly record struct AttentionStrides
         ArgumentOutOfRangeException.ThrowIfNegative(dim);
         Int128 batch = (Int128)heads * capacity * dim;
         ArgumentOutOfRangeException.ThrowIfGreaterThan(batch, long.MaxValue, nameof(capacity));
-        return layout switch
-        {
-            AttentionLayout.BatchHeadLengthDim => new((long)batch, (long)capacity * dim, dim),
-            AttentionLayout.BatchLengthHeadDim => new((long)batch, dim, (long)heads * dim),
-            _ => throw new ArgumentOutOfRangeException(nameof(layout), layout, "The layout is not defined."),
-        };
+        if (layout is not (AttentionLayout.BatchHeadLengthDim or AttentionLayout.BatchLengthHeadDim))
+            throw new ArgumentOutOfRangeException(nameof(layout), layout, "The layout is not defined.");
+        return Contiguous(layout, heads, capacity, dim);
+    }
+
+    /// <summary>As <see cref="Of"/>, of numbers and a layout that were checked.</summary>
+    [MethodImpl(MethodImplOptions.AggressiveInlining)]
+    internal static AttentionStrides Contiguous(AttentionLayout layout, int heads, int tokens, int dim)
+    {
+        long headRow = (long)heads * dim, tokenRow = (long)tokens * dim;
+        return layout == AttentionLayout.BatchHeadLengthDim ? new(heads * tokenRow, tokenRow, dim) : new(heads * tokenRow, dim, headRow);
     }
 }

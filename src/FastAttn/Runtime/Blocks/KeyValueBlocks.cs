@@ -1,5 +1,4 @@
 using System;
-using System.Diagnostics.CodeAnalysis;
 using System.Runtime.CompilerServices;
 
 namespace FastAttn.Runtime;
@@ -9,62 +8,76 @@ namespace FastAttn.Runtime;
 /// steps over them, widens or copies what cannot be read as it lies, cleans values, and asks for memory ahead.
 /// </summary>
 /// <typeparam name="TVector">The vector.</typeparam>
-internal readonly unsafe struct KeyValueBlocks<TVector>
+internal unsafe struct KeyValueBlocks<TVector>
     where TVector : struct, ILanes<TVector>
 {
     /// <summary>1 KiB: of a layer's step after 4096 tokens it saves up to 10% of the time, and costs a call of 4 tokens nothing (measured).</summary>
     private const int LinesOfBegin = 16;
 
     /// <summary>The keys as the caller gave them.</summary>
-    public StoredRows Keys { get; init; }
+    public StoredRows Keys;
 
     /// <summary>The values as the caller gave them; none where only keys are read.</summary>
-    public StoredRows Values { get; init; }
+    public StoredRows Values;
 
     /// <summary>Floats in a key.</summary>
-    public int HeadDim { get; init; }
+    public int HeadDim;
 
     /// <summary>Floats in a value.</summary>
-    public int ValueDim { get; init; }
+    public int ValueDim;
 
     /// <summary>Floats in a row of values as it is read: the value dimension, padded to whole register tiles.</summary>
-    public int ValueColumns { get; init; }
+    public int ValueColumns;
 
     /// <summary>Keys in a full block.</summary>
-    public int KeyBlock { get; init; }
+    public int KeyBlock;
 
     /// <summary>Keys that a block must have, if only repeated: those of a register tile.</summary>
-    public int MinKeyRows { get; init; }
+    public int MinKeyRows;
 
     /// <summary>Whether keys are copied, since they cannot be read as they lie.</summary>
-    public bool CopiesKeys { get; init; }
+    public bool CopiesKeys;
 
     /// <summary>Whether values are, likewise.</summary>
-    public bool CopiesValues { get; init; }
+    public bool CopiesValues;
 
     /// <summary>Whether NaN and ±∞ in values are replaced by 0.</summary>
-    public bool CleansValues { get; init; }
+    public bool CleansValues;
 
     /// <summary>Whether nobody has brought this head's keys and values near before.</summary>
-    public bool IsFirstOfHead { get; init; }
+    public bool IsFirstOfHead;
 
     /// <summary>Memory for a copy of a block's keys.</summary>
-    public float* KeyStage { get; init; }
+    public float* KeyStage;
 
     /// <summary>Memory for a copy of a block's values.</summary>
-    public float* ValueStage { get; init; }
+    public float* ValueStage;
 
-    /// <summary>The blocks that some query sees.</summary>
-    /// <param name="seen">Says which they are.</param>
-    [MethodImpl(MethodImplOptions.AggressiveInlining)]
-    [UnscopedRef]
-    public Enumerator<TSeen> Blocks<TSeen>(in TSeen seen)
-        where TSeen : struct, ISeenKeys => new(in this, seen);
+    /// <summary>Goes to the next block that some query sees, and brings it near; returns whether there is one.</summary>
+    /// <param name="seen">Says which blocks some query sees.</param>
+    /// <param name="block">The present block; at first one without keys, which begins where the first does.</param>
+    [MethodImpl(MethodImplOptions.AggressiveOptimization)]
+    public readonly bool Next<TSeen>(in TSeen seen, ref KeyValueBlock block)
+        where TSeen : struct, ISeenKeys, allows ref struct
+    {
+        // As a reference that may be written to, so that the compiler makes no copy for each question.
+        ref TSeen keys = ref Unsafe.AsRef(in seen);
+        for (int first = block.First + block.Count, count; (count = Math.Min(KeyBlock, keys.Limit - first)) > 0; first += count)
+        {
+            if (!keys.Sees(first, count))
+                continue;
+            (block.First, block.Count, block.KeysAfter) = (first, count, keys.Limit - first - count);
+            Bring(ref block);
+            return true;
+        }
+
+        return false;
+    }
 
     /// <summary>Brings a block to where it can be read.</summary>
     /// <param name="block">The block: what keys it has and how many follow; its rows are written.</param>
     [MethodImpl(MethodImplOptions.AggressiveOptimization)]
-    private void Bring(ref KeyValueBlock block)
+    private readonly void Bring(ref KeyValueBlock block)
     {
         int count = block.Count;
         block.Keys = Keys.From(block.First);
@@ -72,8 +85,8 @@ internal readonly unsafe struct KeyValueBlocks<TVector>
             Copy(ref block.Keys, HeadDim, count, KeyStage, HeadDim, Math.Max(count, MinKeyRows));
         if (Values.Start == null)
             return;
-        block.GivenValues = Values.From(block.First);
-        block.Values = block.GivenValues;
+        StoredRows values = Values.From(block.First);
+        block.Values = block.GivenValues = values;
         if (CopiesValues || CleansValues)
             Copy(ref block.Values, ValueDim, count, ValueStage, ValueColumns, count);
         if (CleansValues)
@@ -89,7 +102,7 @@ internal readonly unsafe struct KeyValueBlocks<TVector>
     /// <param name="block">The present block.</param>
     /// <param name="tile">Which register tile of the query tile it is.</param>
     [MethodImpl(MethodImplOptions.AggressiveInlining)]
-    public void AskForValues(ref Prefetcher ahead, in KeyValueBlock block, int tile)
+    public readonly void AskForValues(ref Prefetcher ahead, in KeyValueBlock block, int tile)
     {
         long bytes = AttentionInput.BytesOf(Values.Element, ValueDim);
         if (IsFirstOfHead && tile == 0)
@@ -103,7 +116,7 @@ internal readonly unsafe struct KeyValueBlocks<TVector>
     /// <param name="block">The present block.</param>
     /// <param name="tile">Which register tile of the query tile it is.</param>
     [MethodImpl(MethodImplOptions.AggressiveInlining)]
-    public void AskForNextKeys(ref Prefetcher ahead, in KeyValueBlock block, int tile)
+    public readonly void AskForNextKeys(ref Prefetcher ahead, in KeyValueBlock block, int tile)
     {
         if (tile == 0 && (IsFirstOfHead || CopiesKeys))
             Add(ref ahead, Keys, AttentionInput.BytesOf(Keys.Element, HeadDim), block.First + block.Count, Math.Min(KeyBlock, block.KeysAfter));
@@ -114,7 +127,7 @@ internal readonly unsafe struct KeyValueBlocks<TVector>
     /// <param name="keys">The head's keys.</param>
     /// <param name="count">How many there are.</param>
     [MethodImpl(MethodImplOptions.AggressiveInlining)]
-    public void AskForHead(ref Prefetcher ahead, in StoredRows keys, int count)
+    public readonly void AskForHead(ref Prefetcher ahead, in StoredRows keys, int count)
     {
         if (keys.Start != Keys.Start || keys.IsPaged)
             Add(ref ahead, keys, AttentionInput.BytesOf(keys.Element, HeadDim), 0, Math.Min(KeyBlock, count));
@@ -132,7 +145,7 @@ internal readonly unsafe struct KeyValueBlocks<TVector>
     /// asking reads nothing; with pages there is no such address, since the table has no page for it.
     /// </summary>
     [MethodImpl(MethodImplOptions.AggressiveInlining)]
-    public void AskForBeginOfNextKeys(in KeyValueBlock block)
+    public readonly void AskForBeginOfNextKeys(in KeyValueBlock block)
     {
         if (!Keys.IsPaged || !block.IsLast)
             AskForBegin(Keys.Row(block.First + block.Count));
@@ -180,45 +193,6 @@ internal readonly unsafe struct KeyValueBlocks<TVector>
         {
             if (!float.IsFinite(element))
                 element = 0;
-        }
-    }
-
-    /// <summary>The key blocks that some query sees, one after the other; each is brought near when it is its turn.</summary>
-    /// <typeparam name="TSeen">The type of <paramref name="seen"/>.</typeparam>
-    /// <param name="blocks">All blocks.</param>
-    /// <param name="seen">Says which blocks some query sees.</param>
-    public ref struct Enumerator<TSeen>(ref readonly KeyValueBlocks<TVector> blocks, in TSeen seen)
-        where TSeen : struct, ISeenKeys
-    {
-        private readonly ref readonly KeyValueBlocks<TVector> _blocks = ref blocks;
-        private readonly TSeen _seen = seen;
-        private int _next = seen.First;
-        private KeyValueBlock _current;
-
-        /// <summary>The present block.</summary>
-        [UnscopedRef]
-        public readonly ref readonly KeyValueBlock Current => ref _current;
-
-        /// <summary>These blocks.</summary>
-        [MethodImpl(MethodImplOptions.AggressiveInlining)]
-        public readonly Enumerator<TSeen> GetEnumerator() => this;
-
-        /// <summary>Goes to the next block that some query sees; returns whether there is one.</summary>
-        [MethodImpl(MethodImplOptions.AggressiveOptimization)]
-        public bool MoveNext()
-        {
-            for (int count; (count = Math.Min(_blocks.KeyBlock, _seen.Limit - _next)) > 0;)
-            {
-                int first = _next;
-                _next += count;
-                if (!_seen.Sees(first, count))
-                    continue;
-                (_current.First, _current.Count, _current.KeysAfter) = (first, count, _seen.Limit - _next);
-                _blocks.Bring(ref _current);
-                return true;
-            }
-
-            return false;
         }
     }
 }

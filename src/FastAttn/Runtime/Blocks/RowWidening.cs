@@ -35,14 +35,14 @@ internal readonly unsafe struct RowWidening<TVector>(BlockRows rows, int count, 
             rows.Visit<PlainRow<StoredFiniteHalf>>();
         else
             StoredElements.Visit(stored.Element, rows);
-        if (stored.Place == null)
+        if (stored.PagesAndScales == null)
             return;
         for (int i = 0; i < count; i++, destination += copiedColumns)
         {
             if (stored.HasScales)
                 RowScaling<TVector>.Scale(destination, stored.Scale(first + i), columns);
-            if (stored.Place->ColumnScales != null)
-                RowScaling<TVector>.Multiply(destination, stored.Place->ColumnScales, columns);
+            if (stored.PagesAndScales->ColumnScales != null)
+                RowScaling<TVector>.Multiply(destination, stored.PagesAndScales->ColumnScales, columns);
         }
     }
 

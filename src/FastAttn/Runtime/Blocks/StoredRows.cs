@@ -16,23 +16,23 @@ internal readonly unsafe struct StoredRows
     public long Stride { get; init; }
 
     /// <summary>Pages and scales; null where the rows have neither.</summary>
-    public StoredPlace* Place { get; init; }
+    public PagesAndScales* PagesAndScales { get; init; }
 
     /// <summary>What the rows consist of.</summary>
     public AttentionElement Element { get; init; }
 
-    /// <summary>The token of the sequence that row 0 is; only rows with a place know it.</summary>
+    /// <summary>The token of the sequence that row 0 is; only rows with pages or scales know it.</summary>
     private int First { get; init; }
 
     /// <summary>Whether the rows are in pages.</summary>
     public bool IsPaged
     {
         [MethodImpl(MethodImplOptions.AggressiveInlining)]
-        get => Place != null && Place->Pages != null;
+        get => PagesAndScales != null && PagesAndScales->Pages != null;
     }
 
     /// <summary>Whether each row has a scale.</summary>
-    public bool HasScales => Place != null && Place->Scales != null;
+    public bool HasScales => PagesAndScales != null && PagesAndScales->Scales != null;
 
     /// <summary>Rows of floats that follow each other without a gap.</summary>
     /// <param name="rows">The first row.</param>
@@ -49,27 +49,27 @@ internal readonly unsafe struct StoredRows
 
     /// <summary>The rows from one on.</summary>
     [MethodImpl(MethodImplOptions.AggressiveInlining)]
-    public StoredRows From(int index) => this with { Start = IsPaged ? Start : Start + index * Stride, First = First + index };
+    public StoredRows From(int index) => new() { Start = IsPaged ? Start : Start + index * Stride, Stride = Stride, PagesAndScales = PagesAndScales, Element = Element, First = First + index };
 
     /// <summary>How many rows from one on stand at the stride, at most <paramref name="count"/>: all, or those up to the end of its page.</summary>
     [MethodImpl(MethodImplOptions.AggressiveInlining)]
-    public int Together(int index, int count) => IsPaged ? Math.Min(count, Place->PageSize - (First + index) % Place->PageSize) : count;
+    public int Together(int index, int count) => IsPaged ? Math.Min(count, PagesAndScales->PageSize - (First + index) % PagesAndScales->PageSize) : count;
 
     /// <summary>Whether a row, which is in a page, is the first of it.</summary>
     [MethodImpl(MethodImplOptions.AggressiveInlining)]
-    public bool BeginsPage(int index) => (First + index) % Place->PageSize == 0;
+    public bool BeginsPage(int index) => (First + index) % PagesAndScales->PageSize == 0;
 
     /// <summary>The scale of a row.</summary>
     public float Scale(int index) => *ScaleOf(index);
 
-    /// <summary>The scales of the columns, then their minima, that a row shares with those beside it (<see cref="StoredPlace.ScalesAndMinima"/>).</summary>
+    /// <summary>The scales of the columns, then their minima, that a row shares with those beside it (<see cref="PagesAndScales.ScalesAndMinima"/>).</summary>
     public ushort* ScalesAndMinima(int index)
     {
-        StoredPlace* place = Place;
-        if (place->Pages == null)
-            return place->ScalesAndMinima + (First + index) / AttentionInput.ScaledTokens * place->ScaleStride;
-        (int page, int row) = Math.DivRem(First + index, place->PageSize);
-        return place->ScalesAndMinima + place->Pages[page] * place->ScalePageStride + row / AttentionInput.ScaledTokens * place->ScaleStride;
+        PagesAndScales* pagesAndScales = PagesAndScales;
+        if (pagesAndScales->Pages == null)
+            return pagesAndScales->ScalesAndMinima + (First + index) / AttentionInput.ScaledTokens * pagesAndScales->ScaleStride;
+        (int page, int row) = Math.DivRem(First + index, pagesAndScales->PageSize);
+        return pagesAndScales->ScalesAndMinima + pagesAndScales->Pages[page] * pagesAndScales->ScalePageStride + row / AttentionInput.ScaledTokens * pagesAndScales->ScaleStride;
     }
 
     /// <summary>How many rows from one on share its scales and minima, at most <paramref name="count"/>. They stand at the stride.</summary>
@@ -79,7 +79,7 @@ internal readonly unsafe struct StoredRows
     /// <summary>Copies the scales of the first rows, page by page where rows are in pages.</summary>
     public void CopyScales(float* destination, int count)
     {
-        long stride = Place->ScaleStride;
+        long stride = PagesAndScales->ScaleStride;
         for (int i = 0; i < count;)
         {
             float* scale = ScaleOf(i);
@@ -97,28 +97,28 @@ internal readonly unsafe struct StoredRows
         {
             reading.Visit<Int4Row>();
             var scalesAndMinima = (Half*)ScalesAndMinima(row);
-            return element * (float)scalesAndMinima[column] + (float)scalesAndMinima[Place->Columns + column];
+            return element * (float)scalesAndMinima[column] + (float)scalesAndMinima[PagesAndScales->Columns + column];
         }
 
         StoredElements.Visit(Element, reading);
         if (HasScales)
             element *= Scale(row);
-        return Place != null && Place->ColumnScales != null ? element * Place->ColumnScales[column] : element;
+        return PagesAndScales != null && PagesAndScales->ColumnScales != null ? element * PagesAndScales->ColumnScales[column] : element;
     }
 
     private float* ScaleOf(int index)
     {
-        StoredPlace* place = Place;
-        if (place->Pages == null)
-            return place->Scales + (First + index) * place->ScaleStride;
-        (int page, int row) = Math.DivRem(First + index, place->PageSize);
-        return place->Scales + place->Pages[page] * place->ScalePageStride + row * place->ScaleStride;
+        PagesAndScales* pagesAndScales = PagesAndScales;
+        if (pagesAndScales->Pages == null)
+            return pagesAndScales->Scales + (First + index) * pagesAndScales->ScaleStride;
+        (int page, int row) = Math.DivRem(First + index, pagesAndScales->PageSize);
+        return pagesAndScales->Scales + pagesAndScales->Pages[page] * pagesAndScales->ScalePageStride + row * pagesAndScales->ScaleStride;
     }
 
     private byte* RowInPage(int index)
     {
-        (int page, int row) = Math.DivRem(First + index, Place->PageSize);
-        return Start + Place->Pages[page] * Place->PageStride + row * Stride;
+        (int page, int row) = Math.DivRem(First + index, PagesAndScales->PageSize);
+        return Start + PagesAndScales->Pages[page] * PagesAndScales->PageStride + row * Stride;
     }
 
     private readonly struct ElementReading(byte* row, int column, float* element) : IStoredVisitor

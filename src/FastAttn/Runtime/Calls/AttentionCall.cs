@@ -8,6 +8,9 @@ internal unsafe struct AttentionCall
 {
     public AttentionShape Shape;
 
+    /// <summary>Query heads that read one key-value head; 0 where there are none.</summary>
+    public int GroupSize;
+
     /// <summary>What this call uses, all of it declared by the kernel; inputs are valid where it says so.</summary>
     public AttentionFeatures Uses;
 
@@ -18,9 +21,6 @@ internal unsafe struct AttentionCall
 
     /// <summary>Memory that the workers of the call share, for the states of splits (<see cref="SplitPlan"/>); null where no sequence is split.</summary>
     public float* SplitMemory;
-
-    /// <summary>Query heads that read one key-value head.</summary>
-    public readonly int GroupSize => Shape.QueryHeads / Shape.KeyValueHeads;
 
     /// <summary>A sequence of the call, from the lengths, starts and offsets that are pinned: <see cref="Sequence.Of"/> before they are.</summary>
     [MethodImpl(MethodImplOptions.AggressiveOptimization)]

@@ -7,7 +7,8 @@ namespace FastAttn.Runtime;
 /// Every size that depends on a call: how it is cut into query tiles and key blocks, how its sums are cut, and how the memory of a worker is
 /// divided. Sizes that depend on the kernel and instruction set alone come from it (<see cref="KernelSizes"/>).
 /// </summary>
-internal readonly struct CallPlan
+/// <remarks>A plan is half a kilobyte. It and its parts are set where they stay: returned by value each would be copied several times, which took some 100 of the 750 ns of a call of one token.</remarks>
+internal struct CallPlan
 {
     /// <summary>Key blocks in a part of the keys: a choice, not a measurement. See <see cref="KeysPerPart"/>.</summary>
     private const int BlocksPerPart = 32;
@@ -16,57 +17,57 @@ internal readonly struct CallPlan
     public const int TilesPerThread = 4;
 
     /// <summary>Threads that may work.</summary>
-    public readonly int Threads;
+    public int Threads;
 
     /// <summary>Keys in a block with queries in lanes; the kernel's own number unless a test forces another.</summary>
-    public readonly int KeyBlock;
+    public int KeyBlock;
 
     /// <summary>
     /// Keys of a part: blocks are added to those of their part, parts to the parts before, since rounding errors grow with the number of
     /// terms. As <see cref="LongSum{TVector}"/> keeps what additions of parts round off, a million keys err by an ulp or two.
     /// </summary>
-    public readonly int KeysPerPart;
+    public int KeysPerPart;
 
     /// <summary>
     /// The number of queries of a sequence up to which the head dimension is in lanes: half a vector's lanes, the number up to which this was
     /// measured to be faster. The heads of a group do not count, so that grouped heads give the same bits as repeated ones.
     /// </summary>
-    public readonly int MaxFewQueries;
+    public int MaxFewQueries;
 
     /// <summary>
     /// The number of a sequence's last queries up to which register tiles of half the width take them: those that fit half a vector. 0 where
     /// the kernel has no such tiles.
     /// </summary>
-    public readonly int MaxNarrowQueries;
+    public int MaxNarrowQueries;
 
     /// <summary>
     /// Whether memory is asked for before it is needed: whether queries, keys, values and outputs exceed 2 MiB, about what a core's caches
     /// hold. Below that, prefetching costs up to 9% of a short call.
     /// </summary>
-    public readonly bool AsksAhead;
+    public bool AsksAhead;
 
     /// <summary>Whether the softmax's weights are the output, and no values are read.</summary>
-    public readonly bool WantsWeights;
+    public bool WantsWeights;
 
     /// <summary>How the keys of sequences of few queries are cut.</summary>
-    public readonly SplitPlan Splits;
+    public SplitPlan Splits;
 
     /// <summary>How the call is cut into query tiles.</summary>
-    public readonly TilePartition Partition;
+    public TilePartition Partition;
 
     /// <summary>Floats of scratch memory that a worker needs.</summary>
-    public readonly long WorkspaceFloats;
+    public long WorkspaceFloats;
 
     /// <summary>The sizes with queries in lanes, where a sequence may have so many.</summary>
-    public readonly LanePlan Lanes;
+    public LanePlan Lanes;
 
     /// <summary>The same for register tiles of half the width.</summary>
-    public readonly LanePlan NarrowLanes;
+    public LanePlan NarrowLanes;
 
     /// <summary>The sizes with the head dimension in lanes, where a sequence may have so few queries.</summary>
-    public readonly RowPlan Rows;
+    public RowPlan Rows;
 
-    /// <summary>Plans a call.</summary>
+    /// <summary>Plans a call. All is 0 before.</summary>
     /// <param name="kernel">The kernel.</param>
     /// <param name="narrow">The kernel with vectors of half the width; null for none.</param>
     /// <param name="call">The checked call.</param>
@@ -74,7 +75,7 @@ internal readonly struct CallPlan
     /// <param name="threads">Threads that may work.</param>
     /// <param name="wantsWeights">Whether the softmax's weights are the output, and no values are read.</param>
     [MethodImpl(MethodImplOptions.AggressiveOptimization)]
-    public CallPlan(in KernelSizes kernel, KernelSizes? narrow, in AttentionCall call, int? keyBlock, int threads, bool wantsWeights)
+    public void Set(KernelSizes kernel, KernelSizes? narrow, in AttentionCall call, int? keyBlock, int threads, bool wantsWeights)
     {
         Threads = threads;
         WantsWeights = wantsWeights;
@@ -82,48 +83,49 @@ internal readonly struct CallPlan
         KeysPerPart = (int)Math.Min((long)BlocksPerPart * KeyBlock, int.MaxValue);
         MaxFewQueries = kernel.Lanes / 2;
         MaxNarrowQueries = narrow is null ? 0 : kernel.Lanes / 2;
-        AsksAhead = IsLarge(call);
+        double keyValueBytes = KeyValueBytes(call);
+        AsksAhead = IsLarge(call, keyValueBytes);
         bool haveAllFew = !wantsWeights && call.Shape.QueryLength <= MaxFewQueries;
 
         // The shape's lengths are the longest: any sequence of a padded or ragged batch may be short.
         bool haveSomeFew = haveAllFew || (!wantsWeights && (call.Uses & (AttentionFeatures.Ragged | AttentionFeatures.Lengths)) != 0);
         Splits = haveSomeFew ? SplitPlan.Of(call, RowPlan.KeyBlockOf(KeyBlock), MaxFewQueries) : SplitPlan.None;
-        Partition = Cut(call.Shape, kernel.RegisterRows, wantsWeights ? 1 : MaxQueryTiles(kernel, call, KeyBlock), threads, haveAllFew ? Splits.Max : 1) with { Splits = Splits.Max };
+        Cut(call, kernel.RegisterRows, wantsWeights ? 1 : MaxQueryTiles(kernel, call, KeyBlock, keyValueBytes), haveAllFew);
 
         bool hasParts = !wantsWeights && call.Shape.KeyLength > KeysPerPart;
         if (wantsWeights)
         {
             // One register tile of whole width after the other.
-            Lanes = new(kernel, call, KeyBlock, hasParts, wantsWeights);
+            Lanes.Set(kernel, call, KeyBlock, hasParts, wantsWeights);
             WorkspaceFloats = Lanes.WorkspaceFloats(kernel.RegisterRows);
             return;
         }
 
         if (haveSomeFew)
         {
-            Rows = new(kernel, call, KeyBlock, Partition, MaxFewQueries);
+            Rows.Set(kernel, call, KeyBlock, Partition, MaxFewQueries);
             WorkspaceFloats = Rows.Tile.Floats;
         }
 
         if (haveAllFew)
             return;
-        Lanes = new(kernel, call, KeyBlock, hasParts, wantsWeights);
+        Lanes.Set(kernel, call, KeyBlock, hasParts, wantsWeights);
         WorkspaceFloats = Math.Max(WorkspaceFloats, Lanes.WorkspaceFloats(Partition.TileRows));
-        if (narrow is { } sizes)
+        if (narrow is not null)
         {
-            NarrowLanes = new(sizes, call, KeyBlock, hasParts, wantsWeights);
+            NarrowLanes.Set(narrow, call, KeyBlock, hasParts, wantsWeights);
             WorkspaceFloats = Math.Max(WorkspaceFloats, NarrowLanes.WorkspaceFloats(MaxNarrowQueries));
         }
     }
 
-    private static bool IsLarge(in AttentionCall call)
+    private static bool IsLarge(in AttentionCall call, double keyValueBytes)
     {
         const double CacheBytes = 2 * 1024 * 1024;
-        AttentionShape shape = call.Shape;
+        ref readonly AttentionShape shape = ref call.Shape;
         ref readonly CallOperands operands = ref call.Operands;
         long query = CallOperands.BytesOf(operands.QueryElement, operands.HeadDim), output = CallOperands.BytesOf(operands.OutputElement, operands.ValueDim);
         double queries = (double)shape.QueryHeads * shape.QueryLength * (query + output);
-        return shape.Batch * (queries + KeyValueBytes(call)) > CacheBytes;
+        return shape.Batch * (queries + keyValueBytes) > CacheBytes;
     }
 
     /// <summary>
@@ -132,13 +134,13 @@ internal readonly struct CallPlan
     /// AVX2 sharing gains 3 to 5% (Zen 3 with 512 KiB, Zen 4 with 1 MiB), with 64 up to 2%, and 4096 tokens lose up to 1.5% on Zen 4. Tiles of 48 queries need half the
     /// bytes for as much work: there it loses 1% on Zen 4 up to 4 MiB, about its part of the last cache, and gains 10% beyond.
     /// </summary>
-    private static int MaxQueryTiles(in KernelSizes kernel, in AttentionCall call, int keyBlock)
+    private static int MaxQueryTiles(KernelSizes kernel, in AttentionCall call, int keyBlock, double keyValueBytes)
     {
         const int NarrowRows = 24;
         const long LastCacheBytes = 4 * 1024 * 1024;
         ref readonly CallOperands operands = ref call.Operands;
         long cacheBytes = kernel.RegisterRows <= NarrowRows ? Math.Min(CoreCache.Bytes, LastCacheBytes) : LastCacheBytes;
-        return LanePlan.Copies(kernel, operands, keyBlock) || KeyValueBytes(call) / call.Shape.KeyValueHeads > cacheBytes ? kernel.QueryTiles : 1;
+        return LanePlan.Copies(kernel, operands, keyBlock) || keyValueBytes > (double)cacheBytes * call.Shape.KeyValueHeads ? kernel.QueryTiles : 1;
     }
 
     /// <summary>Bytes of the keys and values of a sequence.</summary>
@@ -149,12 +151,12 @@ internal readonly struct CallPlan
         return (double)call.Shape.KeyValueHeads * call.Shape.KeyLength * (key + value);
     }
 
-    /// <summary>Cuts a call into the largest query tiles that still give all threads something to do.</summary>
-    private static TilePartition Cut(in AttentionShape shape, int registerRows, int queryTiles, int threads, int splits)
+    /// <summary>Cuts a call into the largest query tiles that still give all threads something to do. Splits do where all sequences have them.</summary>
+    private void Cut(in AttentionCall call, int registerRows, int queryTiles, bool haveAllFew)
     {
-        TilePartition partition = TilePartition.Of(shape, registerRows * queryTiles);
-        while (queryTiles > 1 && threads > 1 && partition.Tiles * splits < (long)TilesPerThread * threads)
-            partition = TilePartition.Of(shape, registerRows * (queryTiles /= 2));
-        return partition;
+        Partition.Set(call, registerRows * queryTiles, haveAllFew ? Splits.Max : 1);
+        while (queryTiles > 1 && Threads > 1 && Partition.Tiles < (long)TilesPerThread * Threads)
+            Partition.Set(call, registerRows * (queryTiles /= 2), Partition.Splits);
+        Partition.Splits = Splits.Max;
     }
 }

@@ -36,20 +36,17 @@ internal static class CallValidation
         where TOutput : unmanaged
         where TSum : unmanaged
     {
-        CheckQueryAndKey(kernel, query, key, shape, options, execution, out call, out ReadBuffer queries, out ReadBuffer keys, out (string Axis, int Batch, int Tokens) stored);
-        (int batch, int queryTokens) = QueriesOf(shape, options);
-        int valueDim = call.Operands.ValueDim = kernel.ValueDim;
-        CheckScaledTokens(Value, value, options);
-        call.Operands.Value = CheckStored(Value, value, stored.Axis, stored.Batch, shape.KeyValueHeads, stored.Tokens, valueDim, shape.Layout, out ReadBuffer values);
-        (call.Operands.OutputStrides, int written) = CheckBuffer(Output, output.Length, batch, shape.QueryHeads, queryTokens, valueDim, outputStrides, shape.Layout);
-        CheckRowsApart(Output, batch, shape.QueryHeads, queryTokens, valueDim, call.Operands.OutputStrides);
-        output = output[..written];
+        CheckQueryAndKey(kernel, query, key, shape, options, execution, out call, out ReadBuffer queries, out ReadBuffer keys, out BufferRows rows, out BufferRows storedRows);
+        rows.Dim = storedRows.Dim = call.Operands.ValueDim = kernel.ValueDim;
+        BufferValidation.CheckStored(Value, value, storedRows, options, ref call.Operands.Value, out ReadBuffer values);
+        output = output[..BufferValidation.CheckBuffer(Output, output.Length, rows, outputStrides, out call.Operands.OutputStrides)];
+        if (outputStrides is not null)
+            BufferValidation.CheckRowsApart(Output, rows, call.Operands.OutputStrides);
         call.Operands.OutputElement = ElementOf<TOutput>();
 
         if (wantsLogSumExp)
         {
-            int rows = CheckRows(LogSumExp, logSumExp.Length, batch, shape.QueryHeads, queryTokens);
-            logSumExp = logSumExp[..rows];
+            logSumExp = logSumExp[..BufferValidation.CheckRows(LogSumExp, logSumExp.Length, rows)];
             CheckApart(LogSumExp, logSumExp, queries, keys, values, options);
             if (Overlap(in Bytes(logSumExp), ByteLength(logSumExp), in Bytes(output), ByteLength(output)))
                 throw new ArgumentException("Overlaps output.", LogSumExp);
@@ -72,10 +69,10 @@ internal static class CallValidation
         out AttentionCall call)
         where TScore : unmanaged
     {
-        CheckQueryAndKey(kernel, query, key, shape, options, execution, out call, out ReadBuffer queries, out ReadBuffer keys, out _);
+        CheckQueryAndKey(kernel, query, key, shape, options, execution, out call, out ReadBuffer queries, out ReadBuffer keys, out BufferRows rows, out _);
         if ((call.Uses & AttentionFeatures.Ragged) != 0)
             throw new ArgumentException("Scores and weights are of sequences of one length; QueryStarts and KeyStarts must not be given.", Options);
-        long expected = Product(name, Product(name, Product(name, shape.Batch, shape.QueryHeads), shape.QueryLength), shape.KeyLength);
+        long expected = BufferValidation.ElementCount(name, rows with { Dim = shape.KeyLength });
         if (scores.Length < expected)
             throw new ArgumentException($"Has {scores.Length} elements; batch {shape.Batch} × query heads {shape.QueryHeads} × query length {shape.QueryLength} × key length {shape.KeyLength} need {expected}.", name);
         CheckApart(name, scores[..(int)expected], queries, keys, default, options);
@@ -107,11 +104,11 @@ internal static class CallValidation
         {
             if (!state.HasLogSumExp)
                 throw new ArgumentException("Has no log-sum-exp, without which outputs do not merge.", name);
-            (AttentionStrides strides, int elements) = CheckBuffer(name, state.Output.Length, shape.Batch, shape.QueryHeads, shape.QueryLength, valueDim, state.Strides, shape.Layout);
-            if (isWritten)
-                CheckRowsApart(name, shape.Batch, shape.QueryHeads, shape.QueryLength, valueDim, strides);
-            output = state.Output[..elements];
-            logSumExp = state.LogSumExp[..CheckRows(name, state.LogSumExp.Length, shape.Batch, shape.QueryHeads, shape.QueryLength)];
+            BufferRows rows = new() { Axis = "batch", Batch = shape.Batch, Heads = shape.QueryHeads, Tokens = shape.QueryLength, Dim = valueDim, Layout = shape.Layout };
+            output = state.Output[..BufferValidation.CheckBuffer(name, state.Output.Length, rows, state.Strides, out AttentionStrides strides)];
+            if (isWritten && state.Strides is not null)
+                BufferValidation.CheckRowsApart(name, rows, strides);
+            logSumExp = state.LogSumExp[..BufferValidation.CheckRows(name, state.LogSumExp.Length, rows)];
             return strides;
         }
     }
@@ -126,8 +123,8 @@ internal static class CallValidation
 
     private static void Plan(ref AttentionCall call, in KernelTraits kernel, in AttentionExecution execution, bool wantsWeights)
     {
-        if (kernel.Sizes is { } sizes)
-            call.Plan = new(sizes, kernel.NarrowSizes, call, execution.KeyBlock, ThreadBudget.Of(execution.MaxDegreeOfParallelism), wantsWeights);
+        if (kernel.Sizes is not null)
+            call.Plan.Set(kernel.Sizes, kernel.NarrowSizes, call, execution.KeyBlock, ThreadBudget.Of(execution.MaxDegreeOfParallelism), wantsWeights);
     }
 
     /// <summary>Checks all but the outputs and values. The call is large: whoever returns it by value copies a kilobyte.</summary>
@@ -141,46 +138,54 @@ internal static class CallValidation
         out AttentionCall call,
         out ReadBuffer queries,
         out ReadBuffer keys,
-        out (string Axis, int Batch, int Tokens) stored)
+        out BufferRows rows,
+        out BufferRows storedRows)
     {
         CheckShape(shape);
         AttentionFeatures uses = options.UsedFeatures, missing = uses & ~kernel.Features;
         if (missing != 0)
-            throw new ArgumentException($"The kernel was not declared with {missing}: add it to its Features, or call ScaledDotProductAttention.", Options);
+            RefuseFeatures(missing);
         CheckExecution(execution);
 
         call = default;
         call.Uses = uses;
-        call.Visibility = VisibilityInputs.Of(options, kernel.Mask);
-        call.Scoring = ScoringInputs.Of(options, kernel.HeadDim);
-        int headDim = call.Operands.HeadDim = kernel.HeadDim;
+        call.Visibility.Take(options, kernel.Mask);
+        call.Scoring.Take(options, kernel.HeadDim);
+        call.Operands.HeadDim = kernel.HeadDim;
         call.Visibility.IsSelfAttention = IsSelfAttention(shape, options);
         CheckOptions(ref call, shape, options);
         CheckDiagonal(kernel.Mask, uses, shape, options);
-        call.Shape = LongestOf(shape, options);
-        (int batch, int queryTokens) = QueriesOf(shape, options);
-        stored = KeysOf(shape, options);
-        call.Operands.QueryTokens = queryTokens;
+        call.Shape = shape;
+        if ((uses & AttentionFeatures.Ragged) != 0)
+            call.Shape = LongestOf(shape, options);
+        call.GroupSize = GroupSizeOf(shape);
+        rows = new() { Axis = "batch", Batch = shape.Batch, Heads = shape.QueryHeads, Tokens = shape.QueryLength, Dim = kernel.HeadDim, Layout = shape.Layout };
+        storedRows = new() { Axis = "batch", Batch = shape.Batch, Heads = shape.KeyValueHeads, Tokens = shape.KeyLength, Dim = kernel.HeadDim, Layout = shape.Layout };
+
+        // Sequences that follow each other without padding are one axis of tokens. With pages, the batch axis is that of pages, up to the last one used.
+        if (!options.QueryStarts.IsEmpty)
+            (rows.Batch, rows.Tokens) = (1, options.QueryStarts[^1]);
+        if (options.KeyPages.IsGiven)
+            (storedRows.Axis, storedRows.Batch, storedRows.Tokens) = ("pages", options.KeyPages.Check(shape, options.KeyLengths, Options), options.KeyPages.PageSize);
+        else if (!options.KeyStarts.IsEmpty)
+            (storedRows.Batch, storedRows.Tokens) = (1, options.KeyStarts[^1]);
+
         if (query.Element is not (AttentionElement.Float32 or AttentionElement.Float16 or AttentionElement.BFloat16))
-            throw new ArgumentException($"Queries of {query.Element} are not taken: they are numbers of {AttentionElement.Float32}, {AttentionElement.Float16} or {AttentionElement.BFloat16}. Keys and values may be of any element type.", Query);
+            RefuseQueries(query.Element);
+        call.Operands.QueryTokens = rows.Tokens;
         call.Operands.QueryElement = query.Element;
-        call.Operands.QueryStrides = CheckInput(Query, query, "batch", batch, shape.QueryHeads, queryTokens, headDim, shape.Layout, out queries);
-        CheckScaledTokens(Key, key, options);
-        call.Operands.Key = CheckStored(Key, key, stored.Axis, stored.Batch, shape.KeyValueHeads, stored.Tokens, headDim, shape.Layout, out keys);
+        BufferValidation.CheckInput(Query, query, rows, out call.Operands.QueryStrides, out queries);
+        BufferValidation.CheckStored(Key, key, storedRows, options, ref call.Operands.Key, out keys);
+        if (!options.KeyPages.IsGiven)
+            return;
         call.Operands.PageSize = options.KeyPages.PageSize;
         call.Operands.PagesOfSequence = options.KeyPages.PagesOfSequence(shape.Batch);
-    }
 
-    /// <summary>Batch and tokens as queries and outputs have them: sequences that follow each other without padding are one axis of tokens.</summary>
-    private static (int Batch, int Tokens) QueriesOf(in AttentionShape shape, in AttentionOptions options) =>
-        options.QueryStarts.IsEmpty ? (shape.Batch, shape.QueryLength) : (1, options.QueryStarts[^1]);
+        static void RefuseFeatures(AttentionFeatures missing) =>
+            throw new ArgumentException($"The kernel was not declared with {missing}: add it to its Features, or call ScaledDotProductAttention.", Options);
 
-    /// <summary>As <see cref="QueriesOf"/>, of keys and values. With pages, the batch axis is that of pages, up to the last one used; the table of pages is checked here.</summary>
-    private static (string Axis, int Batch, int Tokens) KeysOf(in AttentionShape shape, in AttentionOptions options)
-    {
-        if (options.KeyPages.IsGiven)
-            return ("pages", options.KeyPages.Check(shape, options.KeyLengths, Options), options.KeyPages.PageSize);
-        return options.KeyStarts.IsEmpty ? ("batch", shape.Batch, shape.KeyLength) : ("batch", 1, options.KeyStarts[^1]);
+        static void RefuseQueries(AttentionElement element) =>
+            throw new ArgumentException($"Queries of {element} are not taken: they are numbers of {AttentionElement.Float32}, {AttentionElement.Float16} or {AttentionElement.BFloat16}. Keys and values may be of any element type.", Query);
     }
 
     /// <summary>The shape with the lengths of the longest sequences, where they are ragged: those of the caller may be mere bounds.</summary>
@@ -209,8 +214,13 @@ internal static class CallValidation
     private static void CheckDiagonal(AttentionMask mask, AttentionFeatures uses, in AttentionShape shape, in AttentionOptions options)
     {
         bool matters = mask == AttentionMask.Causal || (uses & (AttentionFeatures.Window | AttentionFeatures.Alibi)) != 0;
-        if (!matters || options.PositionOffset is not null || !options.PositionOffsets.IsEmpty || IsSelfAttention(shape, options))
-            return;
+        if (matters && options.PositionOffset is null && options.PositionOffsets.IsEmpty && !IsSelfAttention(shape, options))
+            CheckOffsets(shape, options);
+    }
+
+    /// <summary>Refuses sequences whose offset could be meant in more than one way.</summary>
+    private static void CheckOffsets(in AttentionShape shape, in AttentionOptions options)
+    {
         bool isSquare = shape.QueryLength == (options.KeyPart?.KeyLength ?? shape.KeyLength) && !options.QueryLengths.IsEmpty && options.KeyLengths.IsEmpty;
         for (int b = 0; b < shape.Batch; b++)
         {
@@ -228,8 +238,8 @@ internal static class CallValidation
     /// <summary>Checks what does not depend on a shape; the parameter is <c>options</c>.</summary>
     public static void CheckWithoutShape(in AttentionOptions options)
     {
-        _ = ScoringInputs.Of(options, headDim: 1);
-        _ = VisibilityInputs.Of(options, AttentionMask.None);
+        default(ScoringInputs).Take(options, headDim: 1);
+        default(VisibilityInputs).Take(options, AttentionMask.None);
     }
 
     /// <summary>Checks how a call runs; the parameter is <c>execution</c>.</summary>
@@ -241,6 +251,12 @@ internal static class CallValidation
 
     /// <summary>Checks all that options say of sequences, keys and heads, and takes the masks into the call.</summary>
     public static void CheckOptions(ref AttentionCall call, in AttentionShape shape, in AttentionOptions options)
+    {
+        if (options.HasBuffers || options.KeyPart is not null)
+            CheckGivenOptions(ref call, shape, options);
+    }
+
+    private static void CheckGivenOptions(ref AttentionCall call, in AttentionShape shape, in AttentionOptions options)
     {
         foreach (MaskElement element in MaskTensor.Elements)
         {
@@ -337,183 +353,65 @@ internal static class CallValidation
 
     public static void CheckShape(in AttentionShape shape)
     {
-        CheckNotNegative(shape.Batch, nameof(shape.Batch));
-        CheckNotNegative(shape.QueryHeads, nameof(shape.QueryHeads));
-        CheckNotNegative(shape.KeyValueHeads, nameof(shape.KeyValueHeads));
-        CheckNotNegative(shape.QueryLength, nameof(shape.QueryLength));
-        CheckNotNegative(shape.KeyLength, nameof(shape.KeyLength));
+        if ((shape.Batch | shape.QueryHeads | shape.KeyValueHeads | shape.QueryLength | shape.KeyLength) < 0)
+            RefuseNegative(shape);
         if (shape.Layout is not (AttentionLayout.BatchHeadLengthDim or AttentionLayout.BatchLengthHeadDim))
-            throw new ArgumentException($"Layout {shape.Layout} is not defined.", Shape);
-        if (shape.KeyValueHeads == 0 ? shape.QueryHeads != 0 : shape.QueryHeads % shape.KeyValueHeads != 0)
+            RefuseLayout(shape);
+        if (GroupSizeOf(shape) * shape.KeyValueHeads != shape.QueryHeads)
+            RefuseHeads(shape);
+
+        static void RefuseLayout(in AttentionShape shape) => throw new ArgumentException($"Layout {shape.Layout} is not defined.", Shape);
+
+        static void RefuseHeads(in AttentionShape shape) =>
             throw new ArgumentException($"QueryHeads {shape.QueryHeads} is not a multiple of KeyValueHeads {shape.KeyValueHeads}.", Shape);
 
-        static void CheckNotNegative(int size, string name)
+        static void RefuseNegative(in AttentionShape shape)
+        {
+            Refuse(shape.Batch, nameof(shape.Batch));
+            Refuse(shape.QueryHeads, nameof(shape.QueryHeads));
+            Refuse(shape.KeyValueHeads, nameof(shape.KeyValueHeads));
+            Refuse(shape.QueryLength, nameof(shape.QueryLength));
+            Refuse(shape.KeyLength, nameof(shape.KeyLength));
+        }
+
+        static void Refuse(int size, string name)
         {
             if (size < 0)
                 throw new ArgumentOutOfRangeException(Shape, size, $"{name} is negative.");
         }
     }
 
-    /// <summary>Checks keys or values; returns what they are, and of their elements those that are read.</summary>
-    private static CallOperands.Stored CheckStored(
-        string name, in AttentionInput input, string axis, int batch, int heads, int tokens, int dim, AttentionLayout layout, out ReadBuffer read)
-    {
-        CallOperands.Stored stored = new() { Element = input.Element, Strides = CheckInput(name, input, axis, batch, heads, tokens, dim, layout, out read) };
-        if (!AttentionInput.HasScales(input.Element))
-            return stored;
-        int scales;
-        bool areOver32Tokens = input.Element == AttentionElement.Int4;
-        if (areOver32Tokens)
-            stored = CheckScalesOver32Tokens(name, input, stored, axis, batch, heads, tokens, dim, layout, out scales);
-        else
-            stored = CheckScales(name, input, stored, axis, batch, heads, tokens, dim, layout, out scales);
-        read = new(in read.Start, read.Length, in input.Scales.Start, (nuint)scales * (areOver32Tokens ? sizeof(ushort) : (nuint)sizeof(float)));
-        return stored;
-    }
-
-    /// <summary>Checks the scales of keys or values; returns where they stand, and how many are read.</summary>
-    private static CallOperands.Stored CheckScales(
-        string name, in AttentionInput input, CallOperands.Stored stored, string axis, int batch, int heads, int tokens, int dim, AttentionLayout layout, out int read)
-    {
-        AttentionScales scales = input.Scales;
-        if (scales.AreOver32Tokens)
-            throw new ArgumentException("Has 8-bit elements with scales over 32 tokens, which are those of 4-bit elements: give AttentionScales.PerToken or PerChannel.", name);
-        stored.HasChannelScales = scales.ArePerChannel;
-        if (!scales.ArePerChannel)
-        {
-            // Integers with room for more tokens mostly have scales with such room, which the shape does not say.
-            if (input.Strides is not null && scales.Strides is null && !scales.Scales.IsEmpty)
-                throw new ArgumentException("Has strides for elements and none for their scales per token: give AttentionScales.PerToken strides, too.", name);
-            (stored.ScaleStrides, read) = CheckBuffer(name, scales.Scales.Length, batch, heads, tokens, 1, scales.Strides, layout, axis, "scales");
-            return stored;
-        }
-
-        long expected = (long)heads * dim;
-        if (scales.Scales.Length < expected)
-            throw new ArgumentException($"Has {scales.Scales.Length} scales; heads {heads} × dimension {dim} need {expected}.", name);
-        read = (int)expected;
-        return stored;
-    }
-
-    /// <summary>As <see cref="CheckScales"/>, of scales and minima over 32 tokens.</summary>
-    private static CallOperands.Stored CheckScalesOver32Tokens(
-        string name, in AttentionInput input, CallOperands.Stored stored, string axis, int batch, int heads, int tokens, int dim, AttentionLayout layout, out int read)
-    {
-        const int Scaled = AttentionInput.ScaledTokens;
-        AttentionScales scales = input.Scales;
-        if (!scales.AreOver32Tokens && scales.Length > 0)
-            throw new ArgumentException("Has 4-bit elements, whose scales are over 32 tokens: give AttentionScales.PerChannelOver32Tokens.", name);
-        if (input.Strides is not null && scales.Strides is null && scales.Length > 0)
-            throw new ArgumentException("Has strides for elements and none for their scales: give AttentionScales.PerChannelOver32Tokens strides, too.", name);
-        (stored.ScaleStrides, read) = CheckBuffer(
-            name, scales.Length, batch, heads, (int)((tokens + (Scaled - 1L)) / Scaled), 2 * dim, scales.Strides, layout, axis, "scales and minima");
-        return stored;
-    }
-
-    /// <summary>Scales over 32 tokens are those of one sequence, whose tokens are counted from its first key or, with pages, from the first of a page.</summary>
-    private static void CheckScaledTokens(string name, in AttentionInput input, in AttentionOptions options)
-    {
-        const int Scaled = AttentionInput.ScaledTokens;
-        if (input.Element != AttentionElement.Int4)
-            return;
-        if (options.KeyPages.IsGiven && options.KeyPages.PageSize % Scaled != 0)
-            throw new ArgumentException($"Has scales over {Scaled} tokens, which need pages of a multiple of {Scaled} tokens, not {options.KeyPages.PageSize}.", name);
-        if (options.KeyStarts.IsEmpty)
-            return;
-        foreach (int start in options.KeyStarts[..^1])
-        {
-            if (start % Scaled != 0)
-                throw new ArgumentException($"Has scales over {Scaled} tokens, which need sequences that begin at multiples of {Scaled}; KeyStarts have {start}. Give padded sequences with KeyLengths, or pages.", name);
-        }
-    }
-
-    /// <summary>Checks a buffer that is read; returns its strides, and of its elements those that are read.</summary>
-    private static AttentionStrides CheckInput(
-        string name, in AttentionInput input, string axis, int batch, int heads, int tokens, int dim, AttentionLayout layout, out ReadBuffer read)
-    {
-        bool areReadTogether = AttentionInput.AreReadTogether(input.Element);
-        if (areReadTogether && dim % AttentionInput.GroupLength != 0)
-            throw new ArgumentException($"Elements in groups of {AttentionInput.GroupLength} need a dimension that is a multiple of it, not {dim}.", name);
-        if (areReadTogether && input.Strides is { } given && (given.Batch | given.Head | given.Length) % AttentionInput.GroupLength != 0)
-            throw new ArgumentException($"Elements in groups of {AttentionInput.GroupLength} need strides that are multiples of it, in elements rather than bytes, not {given}.", name);
-        (AttentionStrides strides, int length) = CheckBuffer(name, input.Length, batch, heads, tokens, dim, input.Strides, layout, axis);
-        read = new(in input.Start, (nuint)AttentionInput.BytesOf(input.Element, length), in Unsafe.NullRef<byte>(), 0);
-        return strides;
-    }
-
-    /// <summary>Checks that a buffer has all of its shape; returns its strides and the elements that they reach.</summary>
-    public static (AttentionStrides Strides, int Elements) CheckBuffer(
-        string name, int length, int batch, int heads, int tokens, int dim, AttentionStrides? explicitStrides, AttentionLayout layout, string axis = "batch", string elements = "elements")
-    {
-        if (explicitStrides is not { } strides)
-        {
-            long expected = Product(name, Product(name, Product(name, batch, heads), tokens), dim);
-            if (length < expected)
-                throw new ArgumentException($"Has {length} {elements}; {axis} {batch} × heads {heads} × length {tokens} × dimension {dim} need {expected}.", name);
-
-            // Sizes beside a batch of 0 may be so large that their strides do not fit in 64 bits. No row is ever looked for there.
-            return (batch == 0 ? default : AttentionStrides.Of(layout, heads, tokens, dim), (int)expected);
-        }
-
-        if (strides.Batch < 0 || strides.Head < 0 || strides.Length < 0)
-            throw new ArgumentOutOfRangeException(name, strides, "Strides must not be negative.");
-        if (batch == 0 || heads == 0 || tokens == 0)
-            return (strides, 0);
-        long needed = Reach(batch, strides.Batch) + Reach(heads, strides.Head) + Reach(tokens, strides.Length) + dim;
-        if (length < needed)
-            throw new ArgumentException($"Has {length} {elements}; its shape and strides reach element {needed}.", name);
-        return (strides, (int)needed);
-    }
-
-    /// <summary>Checks the length of a log-sum-exp; returns how many elements there are.</summary>
-    private static int CheckRows(string name, int length, int batch, int heads, int tokens)
-    {
-        long expected = Product(name, Product(name, batch, heads), tokens);
-        if (length < expected)
-            throw new ArgumentException($"The log-sum-exp has {length} elements; batch {batch} × query heads {heads} × query length {tokens} need {expected}.", name);
-        return (int)expected;
-    }
-
-    /// <summary>Each axis must step over all that the axes of smaller strides reach, so that no two rows share an element.</summary>
-    public static void CheckRowsApart(string name, int batch, int heads, int tokens, int dim, in AttentionStrides strides)
-    {
-        if (batch == 0 || heads == 0 || tokens == 0)
-            return;
-        (long Stride, int Size) a = (strides.Batch, batch), b = (strides.Head, heads), c = (strides.Length, tokens);
-        Order(ref a, ref b);
-        Order(ref b, ref c);
-        Order(ref a, ref b);
-        long reach = dim;
-        if (!Steps(a, ref reach) || !Steps(b, ref reach) || !Steps(c, ref reach))
-            throw new ArgumentException($"With the strides {strides} rows overlap.", name);
-
-        static void Order(ref (long Stride, int Size) small, ref (long Stride, int Size) large)
-        {
-            if (small.Stride > large.Stride)
-                (small, large) = (large, small);
-        }
-
-        static bool Steps((long Stride, int Size) axis, ref long reach)
-        {
-            if (axis.Size == 1)
-                return true;
-            bool apart = axis.Stride >= reach;
-            reach += Reach(axis.Size, axis.Stride);
-            return apart;
-        }
-    }
-
-    /// <summary>The elements from the first to the last step along an axis; past any span, only that it is.</summary>
-    internal static long Reach(int size, long stride) => Math.Min((size - 1) * Math.Min(stride, 1L << 31), 1L << 40);
+    /// <summary>Query heads that read one key-value head; 0 where there are none.</summary>
+    private static int GroupSizeOf(in AttentionShape shape) =>
+        shape.KeyValueHeads == shape.QueryHeads ? Math.Min(shape.QueryHeads, 1) : shape.KeyValueHeads == 0 ? 0 : shape.QueryHeads / shape.KeyValueHeads;
 
     /// <summary>What is written must not overlap anything that is read; what is empty overlaps nothing.</summary>
     public static void CheckApart<TOutput>(
-        string name, ReadOnlySpan<TOutput> written, scoped ReadBuffer query, scoped ReadBuffer key, scoped ReadBuffer value, in AttentionOptions options)
+        string name, ReadOnlySpan<TOutput> written, scoped in ReadBuffer query, scoped in ReadBuffer key, scoped in ReadBuffer value, in AttentionOptions options)
         where TOutput : unmanaged
     {
-        CheckRead(name, Query, written, query);
-        CheckRead(name, Key, written, key);
-        CheckRead(name, Value, written, value);
+        CheckApart(name, Query, written, query);
+        CheckApart(name, Key, written, key);
+        CheckApart(name, Value, written, value);
+        if (options.HasBuffers)
+            CheckApartFromOptions(name, written, options);
+    }
+
+    [MethodImpl(MethodImplOptions.AggressiveInlining)]
+    private static void CheckApart<TOutput>(string name, string other, ReadOnlySpan<TOutput> written, scoped in ReadBuffer read)
+        where TOutput : unmanaged
+    {
+        if (Overlap(in Bytes(written), ByteLength(written), in read.Start, read.Length))
+            Refuse(name, other);
+        if (Overlap(in Bytes(written), ByteLength(written), in read.ScalesStart, read.ScalesLength))
+            Refuse(name, $"the scales of {other}");
+
+        static void Refuse(string name, string other) => throw new ArgumentException($"Overlaps {other}.", name);
+    }
+
+    private static void CheckApartFromOptions<TOutput>(string name, ReadOnlySpan<TOutput> written, in AttentionOptions options)
+        where TOutput : unmanaged
+    {
         foreach (MaskElement element in MaskTensor.Elements)
         {
             ref readonly MaskTensor mask = ref options.MaskOf(element);
@@ -529,14 +427,6 @@ internal static class CallValidation
         CheckOne(name, nameof(options.KeyPages), written, options.KeyPages.Table);
         CheckOne(name, nameof(options.AlibiSlopes), written, options.AlibiSlopes);
         CheckOne(name, nameof(options.Sinks), written, options.Sinks);
-
-        static void CheckRead(string name, string other, ReadOnlySpan<TOutput> written, scoped ReadBuffer read)
-        {
-            if (Overlap(in Bytes(written), ByteLength(written), in read.Start, read.Length))
-                throw new ArgumentException($"Overlaps {other}.", name);
-            if (Overlap(in Bytes(written), ByteLength(written), in read.ScalesStart, read.ScalesLength))
-                throw new ArgumentException($"Overlaps the scales of {other}.", name);
-        }
 
         static void CheckOne<TRead>(string name, string other, ReadOnlySpan<TOutput> written, ReadOnlySpan<TRead> read)
             where TRead : unmanaged
@@ -562,6 +452,7 @@ internal static class CallValidation
         where T : unmanaged => (nuint)span.Length * (nuint)sizeof(T);
 
     /// <summary>Whether two buffers have a byte in common. Unlike spans of bytes these may be longer than 2 GiB.</summary>
+    [MethodImpl(MethodImplOptions.AggressiveInlining)]
     private static bool Overlap(ref readonly byte first, nuint firstLength, ref readonly byte second, nuint secondLength)
     {
         if (firstLength == 0 || secondLength == 0)
@@ -570,14 +461,5 @@ internal static class CallValidation
 
         // Where the second begins before the first the distance is negative: as an unsigned number longer than any span.
         return (nuint)distance < firstLength || (nuint)(-distance) < secondLength;
-    }
-
-    private static long Product(string name, long a, long b)
-    {
-        // Neither factor is above 2^31: the product fits.
-        long product = a * b;
-        if (product > int.MaxValue)
-            throw new ArgumentException($"The shape of {name} has {product} elements, more than a span can hold.", Shape);
-        return product;
     }
 }

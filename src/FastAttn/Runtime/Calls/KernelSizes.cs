@@ -8,4 +8,4 @@ namespace FastAttn.Runtime;
 /// <param name="KeyRows">Keys in the tallest register tile of scores: no block may hold fewer.</param>
 /// <param name="ValueRows">Columns in the tallest register tile of values: a row of values is padded to a multiple.</param>
 /// <param name="HasRanges">Whether a query may see fewer keys than its sequence has.</param>
-internal readonly record struct KernelSizes(int Lanes, int RegisterRows, int QueryTiles, int KeyBlock, int KeyRows, int ValueRows, bool HasRanges);
+internal sealed record KernelSizes(int Lanes, int RegisterRows, int QueryTiles, int KeyBlock, int KeyRows, int ValueRows, bool HasRanges);

@@ -4,36 +4,37 @@ using System.Runtime.CompilerServices;
 namespace FastAttn.Runtime;
 
 /// <summary>The sizes of a call with queries in lanes, for the register tiles of one vector width.</summary>
-internal readonly struct LanePlan
+internal struct LanePlan
 {
     /// <summary>Queries in the widest register tile: floats from row to row of what has a lane for each query.</summary>
-    public readonly int RegisterRows;
+    public int RegisterRows;
 
     /// <summary>Columns of the output: the value dimension, padded to whole register tiles; 0 where no values are read.</summary>
-    public readonly int ValueColumns;
+    public int ValueColumns;
 
     /// <summary>Whether keys are copied block by block: register tiles read rows of floats that follow each other without a gap.</summary>
-    public readonly bool CopiesKeys;
+    public bool CopiesKeys;
 
     /// <summary>Whether values are: rows of floats that follow each other without a gap, and are whole register tiles long.</summary>
-    public readonly bool CopiesValues;
+    public bool CopiesValues;
 
     /// <summary>Whether the keys are more than one part (<see cref="CallPlan.KeysPerPart"/>).</summary>
-    public readonly bool HasParts;
+    public bool HasParts;
 
     /// <summary>The memory that belongs to the present key block.</summary>
-    public readonly BlockLayout Block;
+    public BlockLayout Block;
 
     /// <summary>The memory of each register tile.</summary>
-    public readonly TileLayout Tile;
+    public TileLayout Tile;
 
+    /// <summary>Finds the sizes, in place.</summary>
     /// <param name="kernel">The kernel.</param>
     /// <param name="call">The call.</param>
     /// <param name="keyBlock">Keys in a block.</param>
     /// <param name="hasParts">Whether the keys are more than one part.</param>
     /// <param name="wantsWeights">Whether the softmax's weights are the output, and no values are read.</param>
     [MethodImpl(MethodImplOptions.AggressiveOptimization)]
-    public LanePlan(in KernelSizes kernel, in AttentionCall call, int keyBlock, bool hasParts, bool wantsWeights)
+    public void Set(KernelSizes kernel, in AttentionCall call, int keyBlock, bool hasParts, bool wantsWeights)
     {
         bool hasMasks = call.Visibility.HasMasks, hasAlibi = (call.Uses & AttentionFeatures.Alibi) != 0, hasSinks = (call.Uses & AttentionFeatures.Sinks) != 0;
         int headDim = call.Operands.HeadDim;
@@ -46,16 +47,16 @@ internal readonly struct LanePlan
         // The largest block that a register tile is given has all keys where they are fewer than a block, but never fewer keys than the tile has.
         int blockRows = Math.Max(Math.Min(keyBlock, call.Shape.KeyLength), kernel.KeyRows);
         long spareFloats = wantsWeights ? blockRows : ValueColumns * (call.Operands.OutputElement == AttentionElement.Float32 ? 1L : kernel.Lanes);
-        Block = new(RegisterRows, blockRows, headDim, ValueColumns, spareFloats, kernel.HasRanges, hasMasks || hasAlibi, hasAlibi);
-        Tile = new(RegisterRows, headDim, ValueColumns, HasParts, hasMasks, hasAlibi, hasSinks);
+        Block.Set(RegisterRows, blockRows, headDim, ValueColumns, spareFloats, kernel.HasRanges, hasMasks || hasAlibi, hasAlibi);
+        Tile.Set(RegisterRows, headDim, ValueColumns, HasParts, hasMasks, hasAlibi, hasSinks);
     }
 
     /// <summary>Whether register tiles cannot read keys or values as they lie.</summary>
-    public static bool Copies(in KernelSizes kernel, in CallOperands operands, int keyBlock) => CopiesKeysOf(operands, keyBlock) || CopiesValuesOf(kernel, operands, keyBlock);
+    public static bool Copies(KernelSizes kernel, in CallOperands operands, int keyBlock) => CopiesKeysOf(operands, keyBlock) || CopiesValuesOf(kernel, operands, keyBlock);
 
     private static bool CopiesKeysOf(in CallOperands operands, int keyBlock) => Copies(operands, operands.Key, operands.HeadDim, keyBlock);
 
-    private static bool CopiesValuesOf(in KernelSizes kernel, in CallOperands operands, int keyBlock) =>
+    private static bool CopiesValuesOf(KernelSizes kernel, in CallOperands operands, int keyBlock) =>
         Copies(operands, operands.Value, operands.ValueDim, keyBlock) || operands.ValueDim != PaddedColumns(kernel, operands.ValueDim);
 
     /// <summary>Whether the rows of a block are of other elements than floats, or are not one after the other: apart, or in more than one page.</summary>
@@ -63,59 +64,60 @@ internal readonly struct LanePlan
         stored.Element != AttentionElement.Float32 || stored.Strides.Length != dim || (operands.PageSize > 0 && operands.PageSize % keyBlock != 0);
 
     /// <summary>The columns of a row of values, padded to whole register tiles.</summary>
-    private static int PaddedColumns(in KernelSizes kernel, int valueDim) => (valueDim + kernel.ValueRows - 1) / kernel.ValueRows * kernel.ValueRows;
+    private static int PaddedColumns(KernelSizes kernel, int valueDim) => (valueDim + kernel.ValueRows - 1) / kernel.ValueRows * kernel.ValueRows;
 
     /// <summary>Floats of scratch memory that a worker needs for as many queries.</summary>
-    public long WorkspaceFloats(int queries) => Block.Floats + (queries + RegisterRows - 1) / RegisterRows * Tile.Floats;
+    public readonly long WorkspaceFloats(int queries) => Block.Floats + (queries + RegisterRows - 1) / RegisterRows * Tile.Floats;
 
     /// <summary>Where the parts of a worker's memory stand that belong to the present key block: one register tile after the other uses them.</summary>
-    public readonly struct BlockLayout
+    public struct BlockLayout
     {
         /// <summary>A copy of the block's keys.</summary>
-        public readonly ScratchPart KeyStage;
+        public ScratchPart KeyStage;
 
         /// <summary>A copy of the block's values.</summary>
-        public readonly ScratchPart ValueStage;
+        public ScratchPart ValueStage;
 
         /// <summary>S, then P: a row a key.</summary>
-        public readonly ScratchPart Score;
+        public ScratchPart Score;
 
         /// <summary>What is added to the scores: a row a key.</summary>
-        public readonly ScratchPart Bias;
+        public ScratchPart Bias;
 
         /// <summary>The running maxima with this block.</summary>
-        public readonly ScratchPart NewMax;
+        public ScratchPart NewMax;
 
         /// <summary>Maxima that nobody reads.</summary>
-        public readonly ScratchPart UnusedMax;
+        public ScratchPart UnusedMax;
 
         /// <summary>By how much sums and outputs shrink for this block.</summary>
-        public readonly ScratchPart Alpha;
+        public ScratchPart Alpha;
 
         /// <summary>What the rows of the lanes are multiplied by when they are written.</summary>
-        public readonly ScratchPart Factors;
+        public ScratchPart Factors;
 
         /// <summary>Keys that each vector takes: an int.</summary>
-        public readonly ScratchPart Counts;
+        public ScratchPart Counts;
 
         /// <summary>For each lane the first key of the block that it sees.</summary>
-        public readonly ScratchPart LaneStarts;
+        public ScratchPart LaneStarts;
 
         /// <summary>For each lane the first key of the block after those that it sees.</summary>
-        public readonly ScratchPart LaneLimits;
+        public ScratchPart LaneLimits;
 
         /// <summary>For ALiBi the origins relative to the block.</summary>
-        public readonly ScratchPart AlibiOrigins;
+        public ScratchPart AlibiOrigins;
 
         /// <summary>The block's part of Ot as far as it is summed up, where that takes more than one step.</summary>
-        public readonly ScratchPart BlockSum;
+        public ScratchPart BlockSum;
 
         /// <summary>What lanes without a query write or, where outputs are not floats, the rows of a vector of lanes before they are rounded.</summary>
-        public readonly ScratchPart Spare;
+        public ScratchPart Spare;
 
         /// <summary>Floats of all: where the register tiles' own memory begins.</summary>
-        public readonly long Floats;
+        public long Floats;
 
+        /// <summary>Divides the memory, in place.</summary>
         /// <param name="stride">Queries in the widest register tile: floats from row to row.</param>
         /// <param name="blockRows">Keys in the largest block.</param>
         /// <param name="headDim">Floats in a key.</param>
@@ -125,60 +127,61 @@ internal readonly struct LanePlan
         /// <param name="hasBias">Whether something is added to scores.</param>
         /// <param name="hasAlibi">Whether that is ALiBi.</param>
         [MethodImpl(MethodImplOptions.AggressiveOptimization)]
-        public BlockLayout(int stride, int blockRows, int headDim, int valueColumns, long spareFloats, bool hasRanges, bool hasBias, bool hasAlibi)
+        public void Set(int stride, int blockRows, int headDim, int valueColumns, long spareFloats, bool hasRanges, bool hasBias, bool hasAlibi)
         {
             ScratchRuler ruler = default;
             KeyStage = ruler.Next((long)blockRows * headDim);
             ValueStage = ruler.Next((long)blockRows * valueColumns);
             Score = ruler.Next((long)blockRows * stride);
-            Bias = ruler.Next(hasBias ? (long)blockRows * stride : 0);
+            Bias = ruler.Next((long)blockRows * stride, hasBias);
             NewMax = ruler.Next(stride);
             UnusedMax = ruler.Next(stride);
             Alpha = ruler.Next(stride);
             Factors = ruler.Next(stride);
             Counts = ruler.Next(stride);
-            LaneStarts = ruler.Next(hasRanges ? stride : 0);
-            LaneLimits = ruler.Next(hasRanges ? stride : 0);
-            AlibiOrigins = ruler.Next(hasAlibi ? stride : 0);
-            BlockSum = ruler.Next(hasRanges ? (long)valueColumns * stride : 0);
+            LaneStarts = ruler.Next(stride, hasRanges);
+            LaneLimits = ruler.Next(stride, hasRanges);
+            AlibiOrigins = ruler.Next(stride, hasAlibi);
+            BlockSum = ruler.Next((long)valueColumns * stride, hasRanges);
             Spare = ruler.Next(spareFloats);
             Floats = ruler.Floats;
         }
     }
 
     /// <summary>Where the parts of one register tile's memory stand: what it keeps from key block to key block.</summary>
-    public readonly struct TileLayout
+    public struct TileLayout
     {
         /// <summary>What each query has.</summary>
-        public readonly QueryLayout Queries;
+        public QueryLayout Queries;
 
         /// <summary>Qt: a row for each of d_k columns.</summary>
-        public readonly ScratchPart Query;
+        public ScratchPart Query;
 
         /// <summary>Ot: a row for each value column.</summary>
-        public readonly ScratchPart Output;
+        public ScratchPart Output;
 
         /// <summary>l.</summary>
-        public readonly ScratchPart Sum;
+        public ScratchPart Sum;
 
         /// <summary>Ot of the parts of the keys before the present one, where there is more than one part.</summary>
-        public readonly ScratchPart TotalOutput;
+        public ScratchPart TotalOutput;
 
         /// <summary>What the additions of parts have rounded off <see cref="TotalOutput"/>.</summary>
-        public readonly ScratchPart OutputRest;
+        public ScratchPart OutputRest;
 
         /// <summary>m of the parts before.</summary>
-        public readonly ScratchPart TotalMax;
+        public ScratchPart TotalMax;
 
         /// <summary>l of the parts before.</summary>
-        public readonly ScratchPart TotalSum;
+        public ScratchPart TotalSum;
 
         /// <summary>What the additions of parts have rounded off <see cref="TotalSum"/>.</summary>
-        public readonly ScratchPart SumRest;
+        public ScratchPart SumRest;
 
         /// <summary>Floats of all.</summary>
-        public readonly long Floats;
+        public long Floats;
 
+        /// <summary>Divides the memory, in place.</summary>
         /// <param name="stride">Queries in the widest register tile: floats from row to row.</param>
         /// <param name="headDim">Floats in a query.</param>
         /// <param name="valueColumns">Floats in a row of values, padded.</param>
@@ -187,12 +190,12 @@ internal readonly struct LanePlan
         /// <param name="hasAlibi">Whether it has ALiBi.</param>
         /// <param name="hasSinks">Whether it has sinks.</param>
         [MethodImpl(MethodImplOptions.AggressiveOptimization)]
-        public TileLayout(int stride, int headDim, int valueColumns, bool hasParts, bool hasMasks, bool hasAlibi, bool hasSinks)
+        public void Set(int stride, int headDim, int valueColumns, bool hasParts, bool hasMasks, bool hasAlibi, bool hasSinks)
         {
             ScratchRuler ruler = default;
             Query = ruler.Next((long)headDim * stride);
             Output = ruler.Next((long)valueColumns * stride);
-            Queries = new(ref ruler, stride, hasMasks, hasAlibi, hasSinks);
+            Queries.Set(ref ruler, stride, hasMasks, hasAlibi, hasSinks);
             Sum = ruler.Next(stride);
             int parts = hasParts ? stride : 0;
             TotalOutput = ruler.Next((long)valueColumns * parts);

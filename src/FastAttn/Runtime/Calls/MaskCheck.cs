@@ -34,8 +34,8 @@ internal static class MaskCheck
 
         if (shape.Batch == 0 || shape.QueryHeads == 0 || shape.QueryLength == 0)
             return layout;
-        long needed = CallValidation.Reach(sizes.Batch, layout.Batch / itemBits) + CallValidation.Reach(sizes.Heads, layout.Head / itemBits)
-            + CallValidation.Reach(sizes.QueryLength, layout.Query / itemBits) + ((long)sizes.KeyLength + itemBits - 1) / itemBits;
+        long needed = BufferValidation.Reach(sizes.Batch, layout.Batch / itemBits) + BufferValidation.Reach(sizes.Heads, layout.Head / itemBits)
+            + BufferValidation.Reach(sizes.QueryLength, layout.Query / itemBits) + ((long)sizes.KeyLength + itemBits - 1) / itemBits;
         if (mask.Length < needed)
             throw new ArgumentException($"{name} has {mask.Length} elements; {(mask.Strides is null ? "its sizes" : "its sizes and strides")} [{sizes.Batch}, {sizes.Heads}, {sizes.QueryLength}, {sizes.KeyLength}] need {needed}.", parameter);
         return layout;

@@ -3,40 +3,40 @@ using System.Runtime.CompilerServices;
 namespace FastAttn.Runtime;
 
 /// <summary>Where the numbers that each query of a tile has stand in the tile's memory, whichever way its vectors lie.</summary>
-internal readonly struct QueryLayout
+internal struct QueryLayout
 {
     /// <summary>The key at which each query stands: a long.</summary>
-    public readonly ScratchPart Positions;
+    public ScratchPart Positions;
 
     /// <summary>The first key that each query sees: an int.</summary>
-    public readonly ScratchPart Starts;
+    public ScratchPart Starts;
 
     /// <summary>The first key after those that each query sees: an int.</summary>
-    public readonly ScratchPart Limits;
+    public ScratchPart Limits;
 
     /// <summary>For each kind of mask its rows.</summary>
-    public readonly ScratchPart MaskRows;
+    public ScratchPart MaskRows;
 
     /// <summary>For each kind of mask the row of each query: pointers.</summary>
-    public readonly ScratchPart MaskPointers;
+    public ScratchPart MaskPointers;
 
     /// <summary>For ALiBi the key from which each query's distances are measured: a long.</summary>
-    public readonly ScratchPart AlibiOrigins;
+    public ScratchPart AlibiOrigins;
 
     /// <summary>For ALiBi the distance from which each query's distances count.</summary>
-    public readonly ScratchPart AlibiNearest;
+    public ScratchPart AlibiNearest;
 
     /// <summary>For ALiBi the first bits of each query's slope.</summary>
-    public readonly ScratchPart AlibiHigh;
+    public ScratchPart AlibiHigh;
 
     /// <summary>For ALiBi the rest of each query's slope.</summary>
-    public readonly ScratchPart AlibiLow;
+    public ScratchPart AlibiLow;
 
     /// <summary>The sink's logit of each query.</summary>
-    public readonly ScratchPart Sinks;
+    public ScratchPart Sinks;
 
     /// <summary>The running maximum of each query.</summary>
-    public readonly ScratchPart Max;
+    public ScratchPart Max;
 
     /// <summary>Continues a layout.</summary>
     /// <param name="ruler">The layout so far.</param>
@@ -44,8 +44,8 @@ internal readonly struct QueryLayout
     /// <param name="hasMasks">Whether the call has masks.</param>
     /// <param name="hasAlibi">Whether it has ALiBi.</param>
     /// <param name="hasSinks">Whether it has sinks.</param>
-    [MethodImpl(MethodImplOptions.AggressiveOptimization)]
-    public unsafe QueryLayout(ref ScratchRuler ruler, int queries, bool hasMasks, bool hasAlibi, bool hasSinks)
+    [MethodImpl(MethodImplOptions.AggressiveInlining)]
+    public unsafe void Set(ref ScratchRuler ruler, int queries, bool hasMasks, bool hasAlibi, bool hasSinks)
     {
         // Longs and pointers take the room of two floats.
         const int Long = 2;
@@ -60,7 +60,7 @@ internal readonly struct QueryLayout
         AlibiNearest = ruler.Next(alibis);
         AlibiHigh = ruler.Next(alibis);
         AlibiLow = ruler.Next(alibis);
-        Sinks = ruler.Next(hasSinks ? queries : 0);
+        Sinks = ruler.Next(queries, hasSinks);
         Max = ruler.Next(queries);
     }
 }

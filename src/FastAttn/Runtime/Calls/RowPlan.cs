@@ -4,7 +4,7 @@ using System.Runtime.CompilerServices;
 namespace FastAttn.Runtime;
 
 /// <summary>The sizes of a call for sequences of few queries, with the head dimension in lanes.</summary>
-internal readonly struct RowPlan
+internal struct RowPlan
 {
     /// <summary>
     /// How many queries of a group of heads are worked on together at most: each has a row of scores, and 64 rows for the 1536 keys of a
@@ -26,27 +26,27 @@ internal readonly struct RowPlan
     private const int BlocksAtOnce = 16;
 
     /// <summary>Keys in a block here.</summary>
-    public readonly int KeyBlock;
+    public int KeyBlock;
 
     /// <summary>Where the parts of a worker's memory stand.</summary>
-    public readonly TileLayout Tile;
+    public TileLayout Tile;
 
+    /// <summary>Finds the sizes, in place.</summary>
     /// <param name="kernel">The kernel.</param>
     /// <param name="call">The call.</param>
     /// <param name="keyBlock">Keys in a block with queries in lanes.</param>
     /// <param name="partition">How the call is cut.</param>
     /// <param name="maxFewQueries">The number of queries of a sequence up to which they are few.</param>
     [MethodImpl(MethodImplOptions.AggressiveOptimization)]
-    public RowPlan(in KernelSizes kernel, in AttentionCall call, int keyBlock, in TilePartition partition, int maxFewQueries)
+    public void Set(KernelSizes kernel, in AttentionCall call, int keyBlock, in TilePartition partition, int maxFewQueries)
     {
         KeyBlock = KeyBlockOf(keyBlock);
 
         // There is room for the queries of a tile, and for those of a group that is folded beside longer sequences, in whole vectors; and for all keys where they are fewer than
         // a block.
-        int group = call.Shape.KeyValueHeads == 0 ? 0 : call.GroupSize;
-        long queries = Math.Min(MaxRows, Math.Max(Math.Min(partition.TileRows, partition.Rows), (long)group * Math.Min(call.Shape.QueryLength, maxFewQueries)));
+        long queries = Math.Min(MaxRows, Math.Max(Math.Min(partition.TileRows, partition.Rows), (long)call.GroupSize * Math.Min(call.Shape.QueryLength, maxFewQueries)));
         int rows = (int)((queries + kernel.Lanes - 1) / kernel.Lanes * kernel.Lanes);
-        Tile = new(rows, Math.Min(KeyBlock, call.Shape.KeyLength), call, partition.Splits > 1);
+        Tile.Set(rows, Math.Min(KeyBlock, call.Shape.KeyLength), call, partition.Splits > 1);
     }
 
     /// <summary>Whether <see cref="DecodeTile{TVector}"/> may make rows of such elements floats before queries meet them.</summary>
@@ -58,92 +58,95 @@ internal readonly struct RowPlan
     public static int KeyBlockOf(int keyBlock) => (int)Math.Min((long)BlocksAtOnce * keyBlock, int.MaxValue);
 
     /// <summary>Where the parts of a worker's memory stand for few queries, which have a row each of queries, scores and outputs.</summary>
-    public readonly struct TileLayout
+    public struct TileLayout
     {
         /// <summary>What each query has.</summary>
-        public readonly QueryLayout Queries;
+        public QueryLayout Queries;
 
         /// <summary>Q, scaled.</summary>
-        public readonly ScratchPart Query;
+        public ScratchPart Query;
 
         /// <summary>S, then P, of the present block, and a vector that may be read.</summary>
-        public readonly ScratchPart Score;
+        public ScratchPart Score;
 
         /// <summary>The masks of the present block.</summary>
-        public readonly ScratchPart Bias;
+        public ScratchPart Bias;
 
         /// <summary>By how much each query's sums and outputs shrink for the present block.</summary>
-        public readonly ScratchPart Alpha;
+        public ScratchPart Alpha;
 
         /// <summary>For each query the first key of the present block that it sees: an int.</summary>
-        public readonly ScratchPart BlockStarts;
+        public ScratchPart BlockStarts;
 
         /// <summary>For each query the first key of the present block after those that it sees: an int.</summary>
-        public readonly ScratchPart BlockLimits;
+        public ScratchPart BlockLimits;
 
         /// <summary>A copy of the present block's values.</summary>
-        public readonly ScratchPart ValueStage;
+        public ScratchPart ValueStage;
 
         /// <summary>The scales of the present block's keys or values, where each has one.</summary>
-        public readonly ScratchPart Scales;
+        public ScratchPart Scales;
 
         /// <summary><see cref="NearRows"/> keys or values as floats, where these may not be read as they lie; else none.</summary>
-        public readonly ScratchPart Widened;
+        public ScratchPart Widened;
 
         /// <summary>The queries times the scales of some keys, a row and a number each, where keys share scales of columns; else none.</summary>
-        public readonly ScratchPart Folded;
+        public ScratchPart Folded;
 
         /// <summary>O.</summary>
-        public readonly ScratchPart Output;
+        public ScratchPart Output;
 
         /// <summary>What the additions of blocks have rounded off O.</summary>
-        public readonly ScratchPart OutputRest;
+        public ScratchPart OutputRest;
 
         /// <summary>What a block of keys adds to O.</summary>
-        public readonly ScratchPart BlockSum;
+        public ScratchPart BlockSum;
 
         /// <summary>What a part of a block adds to that.</summary>
-        public readonly ScratchPart PartSum;
+        public ScratchPart PartSum;
 
         /// <summary>l: a double.</summary>
-        public readonly ScratchPart Sum;
+        public ScratchPart Sum;
 
         /// <summary>A row of O, merged from those of splits: doubles; none where nothing is split.</summary>
-        public readonly ScratchPart MergedRow;
+        public ScratchPart MergedRow;
 
         /// <summary>Floats of all.</summary>
-        public readonly long Floats;
+        public long Floats;
 
+        /// <summary>Divides the memory, in place.</summary>
         /// <param name="rows">Queries that there is room for, in whole vectors.</param>
         /// <param name="blockRows">Keys in the largest block.</param>
         /// <param name="call">The call.</param>
         /// <param name="isSplit">Whether the keys of some sequence may be cut into splits.</param>
         [MethodImpl(MethodImplOptions.AggressiveOptimization)]
-        public TileLayout(int rows, int blockRows, in AttentionCall call, bool isSplit)
+        public void Set(int rows, int blockRows, in AttentionCall call, bool isSplit)
         {
             // Doubles take the room of two floats.
             const int Double = 2;
             ScratchRuler ruler = default;
             long valueDim = call.Operands.ValueDim;
-            bool hasMasks = call.Visibility.HasMasks;
+            ref readonly CallOperands operands = ref call.Operands;
+            bool hasMasks = call.Visibility.HasMasks, hasTokenScales = operands.Key.HasTokenScales || operands.Value.HasTokenScales;
+            bool areWidened = MayBeWidened(operands.Key.Element) || MayBeWidened(operands.Value.Element);
+            long widestRow = Math.Max(operands.HeadDim, valueDim);
             Query = ruler.Next((long)call.Operands.HeadDim * rows);
             Output = ruler.Next(valueDim * rows);
-            Queries = new(ref ruler, rows, hasMasks, (call.Uses & AttentionFeatures.Alibi) != 0, (call.Uses & AttentionFeatures.Sinks) != 0);
+            Queries.Set(ref ruler, rows, hasMasks, (call.Uses & AttentionFeatures.Alibi) != 0, (call.Uses & AttentionFeatures.Sinks) != 0);
             Score = ruler.Next((blockRows + 1L) * rows);
-            Bias = ruler.Next(hasMasks ? (long)blockRows * rows : 0);
+            Bias = ruler.Next((long)blockRows * rows, hasMasks);
             Alpha = ruler.Next(rows);
             BlockStarts = ruler.Next(rows);
             BlockLimits = ruler.Next(rows);
             ValueStage = ruler.Next(blockRows * valueDim);
-            ref readonly CallOperands operands = ref call.Operands;
-            Scales = ruler.Next(operands.Key.HasTokenScales || operands.Value.HasTokenScales ? blockRows : 0);
-            Widened = ruler.Next(MayBeWidened(operands.Key.Element) || MayBeWidened(operands.Value.Element) ? NearRows * Math.Max(operands.HeadDim, valueDim) : 0);
-            Folded = ruler.Next(operands.Key.Element == AttentionElement.Int4 ? (operands.HeadDim + 1L) * rows : 0);
+            Scales = ruler.Next(blockRows, hasTokenScales);
+            Widened = ruler.Next(NearRows * widestRow, areWidened);
+            Folded = ruler.Next((operands.HeadDim + 1L) * rows, operands.Key.Element == AttentionElement.Int4);
             OutputRest = ruler.Next(valueDim * rows);
             BlockSum = ruler.Next(valueDim * rows);
             PartSum = ruler.Next(valueDim * rows);
             Sum = ruler.Next(Double * rows);
-            MergedRow = ruler.Next(isSplit ? Double * valueDim : 0);
+            MergedRow = ruler.Next(Double * valueDim, isSplit);
             Floats = ruler.Floats;
         }
     }

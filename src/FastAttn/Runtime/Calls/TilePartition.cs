@@ -8,50 +8,67 @@ namespace FastAttn.Runtime;
 /// where a head has fewer queries than a tile has lanes, rows of all query heads of a group: with few queries the
 /// keys and values are then read once a group. The keys of few queries are cut too: a tile is one split of them.
 /// </summary>
-/// <param name="Batch">Sequences.</param>
-/// <param name="Streams">Streams of rows in a sequence: key-value heads if groups are folded, else query heads.</param>
-/// <param name="Rows">Rows in a stream: queries, times the heads of a folded group.</param>
-/// <param name="TileRows">Rows in a full tile: those of some register tiles.</param>
-/// <param name="IsFolded">Whether groups are folded.</param>
-/// <param name="Splits">Tiles of the same rows: as many as a sequence may have splits (<see cref="SplitPlan"/>). Where it has fewer, the last are empty.</param>
-internal readonly record struct TilePartition(int Batch, int Streams, long Rows, int TileRows, bool IsFolded, int Splits = 1)
+internal struct TilePartition
 {
+    /// <summary>Sequences.</summary>
+    public int Batch;
+
+    /// <summary>Streams of rows in a sequence: key-value heads if groups are folded, else query heads.</summary>
+    public int Streams;
+
+    /// <summary>Rows in a full tile: those of some register tiles.</summary>
+    public int TileRows;
+
+    /// <summary>Rows in a stream: queries, times the heads of a folded group.</summary>
+    public long Rows;
+
+    /// <summary>Tiles of the same rows: as many as a sequence may have splits (<see cref="SplitPlan"/>). Where it has fewer, the last are empty.</summary>
+    public int Splits;
+
+    /// <summary>Whether groups are folded.</summary>
+    public bool IsFolded;
+
     /// <summary>Cuts a call.</summary>
-    /// <param name="shape">The call's sizes.</param>
+    /// <param name="call">The call.</param>
     /// <param name="tileRows">Rows in a full tile.</param>
-    public static TilePartition Of(in AttentionShape shape, int tileRows)
+    /// <param name="splits">Tiles of the same rows.</param>
+    public void Set(in AttentionCall call, int tileRows, int splits)
     {
-        int group = shape.KeyValueHeads == 0 ? 0 : shape.QueryHeads / shape.KeyValueHeads;
-        return group > 1 && shape.QueryLength < tileRows
-            ? new(shape.Batch, shape.KeyValueHeads, (long)group * shape.QueryLength, tileRows, IsFolded: true)
-            : new(shape.Batch, shape.QueryHeads, shape.QueryLength, tileRows, IsFolded: false);
+        ref readonly AttentionShape shape = ref call.Shape;
+        IsFolded = call.GroupSize > 1 && shape.QueryLength < tileRows;
+        Batch = shape.Batch;
+        Streams = IsFolded ? shape.KeyValueHeads : shape.QueryHeads;
+        Rows = IsFolded ? (long)call.GroupSize * shape.QueryLength : shape.QueryLength;
+        TileRows = tileRows;
+        Splits = splits;
     }
 
     /// <summary>Rows in a stream of this sequence: fewer than <see cref="Rows"/> in a ragged batch.</summary>
     [MethodImpl(MethodImplOptions.AggressiveInlining)]
-    public long RowsOf(in Sequence sequence, in AttentionShape shape) =>
-        IsFolded ? (long)(shape.QueryHeads / shape.KeyValueHeads) * sequence.QueryLength : sequence.QueryLength;
+    public readonly long RowsOf(in Sequence sequence, int groupSize) => IsFolded ? (long)groupSize * sequence.QueryLength : sequence.QueryLength;
 
     /// <summary>Tiles of a stream, each with as many splits.</summary>
-    public long TilesPerStream { get; } = (Rows + TileRows - 1) / TileRows;
+    public readonly long TilesPerStream => Rows <= TileRows ? Math.Min(Rows, 1) : (Rows + TileRows - 1) / TileRows;
 
-    public long Tiles => Batch * (long)Streams * TilesPerStream * Splits;
+    /// <summary>Tiles of the call.</summary>
+    public readonly long Tiles => Batch * (long)Streams * TilesPerStream * Splits;
 
     /// <summary>The next tile of other rows, of the same split; default where there is none.</summary>
-    public QueryTile NextRows(long index) => index + Splits < Tiles ? this[index + Splits] : default;
+    public readonly QueryTile NextRows(long index) => index + Splits < Tiles ? this[index + Splits] : default;
 
     /// <summary>
     /// The rows of a tile. The last rows of a stream come first: under a causal mask they cost the most. The splits of the same rows follow each
     /// other, so that a thread mostly reads on where it has stopped.
     /// </summary>
-    public QueryTile this[long index]
+    public readonly QueryTile this[long index]
     {
         get
         {
+            long tilesPerStream = TilesPerStream;
             (long rows, long split) = DivRem(index, Splits);
-            (long stream, long tile) = DivRem(rows, TilesPerStream);
+            (long stream, long tile) = DivRem(rows, tilesPerStream);
             (long batch, long head) = DivRem(stream, Streams);
-            long first = (TilesPerStream - 1 - tile) * TileRows;
+            long first = (tilesPerStream - 1 - tile) * TileRows;
             return new((int)batch, (int)head, first, (int)Math.Min(TileRows, Rows - first), (int)split, IsFolded);
         }
     }

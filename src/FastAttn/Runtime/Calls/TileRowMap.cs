@@ -3,19 +3,23 @@ using System.Runtime.CompilerServices;
 namespace FastAttn.Runtime;
 
 /// <summary>Which query head and position each row of a tile is (<see cref="TilePartition"/>).</summary>
-internal readonly struct TileRowMap
+internal struct TileRowMap
 {
-    private readonly Sequence _sequence;
-    private readonly bool _folded;
-    private readonly bool _ragged;
-    private readonly int _keyValueHead;
-    private readonly int _firstHead;
-    private readonly long _firstRow;
-    private readonly int _queryHeads;
-    private readonly long _queryTokens;
+    private Sequence _sequence;
+    private bool _folded;
+    private bool _ragged;
+    private int _keyValueHead;
+    private int _firstHead;
+    private long _firstRow;
+    private int _queryHeads;
+    private long _queryTokens;
 
+    /// <summary>Maps a tile, in place: to copy what was just written costs more than to write it.</summary>
+    /// <param name="call">The call.</param>
+    /// <param name="tile">The tile.</param>
+    /// <param name="sequence">Its sequence.</param>
     [MethodImpl(MethodImplOptions.AggressiveInlining)]
-    public TileRowMap(in AttentionCall call, in QueryTile tile, in Sequence sequence)
+    public void Set(in AttentionCall call, in QueryTile tile, in Sequence sequence)
     {
         _sequence = sequence;
         _folded = tile.IsFolded;
@@ -28,37 +32,37 @@ internal readonly struct TileRowMap
     }
 
     /// <summary>The sequence where keys and values have a batch axis, else 0.</summary>
-    public int KeyBatch => _sequence.KeyBatch;
+    public readonly int KeyBatch => _sequence.KeyBatch;
 
     /// <summary>The key-value head that all rows read.</summary>
-    public int KeyValueHead => _keyValueHead;
+    public readonly int KeyValueHead => _keyValueHead;
 
     /// <summary>The token that the sequence's keys begin with.</summary>
-    public int KeyStart => _sequence.KeyStart;
+    public readonly int KeyStart => _sequence.KeyStart;
 
     /// <summary>Whether all rows are of one query head, so that each is a query stride behind the last.</summary>
-    public bool IsOneHead => !_folded;
+    public readonly bool IsOneHead => !_folded;
 
     /// <summary>Position in its sequence of row <paramref name="row"/> of the tile.</summary>
     [MethodImpl(MethodImplOptions.AggressiveInlining)]
-    public int Position(int row) => (int)(_folded ? (_firstRow + row) % _sequence.QueryLength : _firstRow + row);
+    public readonly int Position(int row) => (int)(_folded ? (_firstRow + row) % _sequence.QueryLength : _firstRow + row);
 
     /// <summary>Query head of row <paramref name="row"/> of the tile.</summary>
     [MethodImpl(MethodImplOptions.AggressiveInlining)]
-    public int Head(int row) => _folded ? _firstHead + (int)((_firstRow + row) / _sequence.QueryLength) : _firstHead;
+    public readonly int Head(int row) => _folded ? _firstHead + (int)((_firstRow + row) / _sequence.QueryLength) : _firstHead;
 
     /// <summary>Where row <paramref name="row"/> of the tile stands in a buffer of queries or outputs.</summary>
     [MethodImpl(MethodImplOptions.AggressiveInlining)]
-    public long Offset(int row, in AttentionStrides strides) =>
+    public readonly long Offset(int row, in AttentionStrides strides) =>
         _sequence.QueryBatch * strides.Batch + Head(row) * strides.Head + (_sequence.QueryStart + Position(row)) * strides.Length;
 
     /// <summary>Where the mask row of row <paramref name="row"/> of the tile begins.</summary>
     [MethodImpl(MethodImplOptions.AggressiveInlining)]
-    public long MaskOffset(int row, in MaskLayout layout) =>
+    public readonly long MaskOffset(int row, in MaskLayout layout) =>
         _sequence.Index * layout.Batch + Head(row) * layout.Head + Position(row) * layout.Query;
 
     /// <summary>Where row <paramref name="row"/> of the tile stands in [B, H, Lq], or in [H, T] where sequences are ragged.</summary>
     [MethodImpl(MethodImplOptions.AggressiveInlining)]
-    public long LogSumExpIndex(int row) =>
+    public readonly long LogSumExpIndex(int row) =>
         (_sequence.QueryBatch * (long)_queryHeads + Head(row)) * _queryTokens + _sequence.QueryStart + Position(row);
 }

@@ -11,18 +11,19 @@ internal sealed unsafe partial class FlashDriver<TTiles, TVector, TSpec>
     internal override void RunWeights(in AttentionCall call, in QueryTile tile, Workspace workspace)
     {
         Sequence sequence = call.SequenceAt(tile.Batch);
-        long streamRows = call.Plan.Partition.RowsOf(sequence, call.Shape);
+        long streamRows = call.Plan.Partition.RowsOf(sequence, call.GroupSize);
         if (call.Visibility.QueryLengths != null && tile.FirstRow + tile.RowCount > streamRows)
             PaddingRows.Clear(call, tile, sequence, streamRows);
         long end = Math.Min(tile.FirstRow + tile.RowCount, streamRows);
         ref readonly LanePlan plan = ref call.Plan.Lanes;
-        StoredPlace* places = stackalloc StoredPlace[2];
+        PagesAndScales* pagesAndScales = stackalloc PagesAndScales[2];
         for (long first = tile.FirstRow; first < end; first += plan.RegisterRows)
         {
-            QueryTile rows = tile with { FirstRow = first, RowCount = (int)Math.Min(plan.RegisterRows, end - first) };
+            QueryTile rows = tile.Part((int)(first - tile.FirstRow), (int)Math.Min(plan.RegisterRows, end - first));
             RegisterTile<TVector, TSpec> queries = new(call, plan, rows, sequence, workspace.Memory, index: 0);
             queries.PackQuery(call);
-            TakeWeights(call, queries, KeysAndValues(call, plan, queries, places, workspace.Memory, isFirstOfHead: false, careful: false));
+            FindKeysAndValues(call, plan, queries, pagesAndScales, workspace.Memory, isFirstOfHead: false, out KeyValueBlocks<TVector> keys);
+            TakeWeights(call, queries, keys);
         }
     }
 
@@ -45,7 +46,8 @@ internal sealed unsafe partial class FlashDriver<TTiles, TVector, TSpec>
         {
             int* numbers = stackalloc int[2];
             TileGroup<TVector, TSpec> group = new(tiles, count: 1, numbers, call.Plan);
-            foreach (ref readonly KeyValueBlock block in keys.Blocks(group))
+            KeyValueBlock block = new() { First = group.First };
+            while (keys.Next(group, ref block))
             {
                 // A weight is not computed a second time, so that care is taken at once.
                 TakeScores(call, tile, block, group.SeenBy(0), careful: true, ref ahead);

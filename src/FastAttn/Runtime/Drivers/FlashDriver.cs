@@ -28,24 +28,20 @@ internal sealed unsafe partial class FlashDriver<TTiles, TVector, TSpec>(TileDri
         (int First, int Count) splits = call.SplitsOf(sequence);
         if (tile.Split >= splits.Count)
             return; // A sequence of fewer keys, or of many queries.
-        long streamRows = call.Plan.Partition.RowsOf(sequence, call.Shape);
+        long streamRows = call.Plan.Partition.RowsOf(sequence, call.GroupSize);
         if (tile.Split == 0 && call.Visibility.QueryLengths != null && tile.FirstRow + tile.RowCount > streamRows)
             PaddingRows.Clear(call, tile, sequence, streamRows);
         if (tile.FirstRow >= streamRows)
             return; // A shorter sequence.
         int rowCount = (int)Math.Min(tile.RowCount, streamRows - tile.FirstRow);
-        QueryTile queries = tile with { RowCount = rowCount };
         if (call.OwnQueries(sequence) <= call.Plan.MaxFewQueries)
         {
-            if (!tile.IsFolded && call.GroupSize > 1 && sequence.QueryLength <= call.Plan.MaxFewQueries)
-            {
-                // A short sequence beside long ones, whose groups are not folded: the tile of a group's first head takes the others' rows too, so that keys are read once.
-                if (tile.Stream % call.GroupSize != 0)
-                    return;
-                queries = tile with { Stream = tile.Stream / call.GroupSize, RowCount = call.GroupSize * rowCount, IsFolded = true };
-            }
-
-            RowDriver<TVector, TSpec>.Run(call, queries, sequence, splits, workspace);
+            // A short sequence beside long ones, whose groups are not folded: the tile of a group's first head takes the others' rows too, so that keys are read once.
+            bool folds = !tile.IsFolded && call.GroupSize > 1 && sequence.QueryLength <= call.Plan.MaxFewQueries;
+            if (!folds)
+                RowDriver<TVector, TSpec>.Run(call, tile.Part(0, rowCount), sequence, splits, workspace);
+            else if (tile.Stream % call.GroupSize == 0)
+                RowDriver<TVector, TSpec>.Run(call, tile with { Stream = tile.Stream / call.GroupSize, RowCount = call.GroupSize * rowCount, IsFolded = true }, sequence, splits, workspace);
             return;
         }
 
@@ -54,9 +50,9 @@ internal sealed unsafe partial class FlashDriver<TTiles, TVector, TSpec>(TileDri
         bool isFirstOfHead = tile.FirstRow + rowCount == streamRows;
         int last = rowCount % TVector.Count <= call.Plan.MaxNarrowQueries ? rowCount % TVector.Count : 0, first = rowCount - last;
         if (first > 0)
-            RunLanes(call, call.Plan.Lanes, queries with { RowCount = first }, sequence, last > 0 ? default : nextTile, isFirstOfHead, workspace);
+            RunLanes(call, call.Plan.Lanes, tile.Part(0, first), sequence, last > 0 ? default : nextTile, isFirstOfHead, workspace);
         if (last > 0)
-            _narrower!.RunLanes(call, call.Plan.NarrowLanes, queries with { FirstRow = tile.FirstRow + first, RowCount = last }, sequence, nextTile, isFirstOfHead && first == 0, workspace);
+            _narrower!.RunLanes(call, call.Plan.NarrowLanes, tile.Part(first, last), sequence, nextTile, isFirstOfHead && first == 0, workspace);
     }
 
     [MethodImpl(MethodImplOptions.AggressiveOptimization)]
@@ -68,40 +64,40 @@ internal sealed unsafe partial class FlashDriver<TTiles, TVector, TSpec>(TileDri
         for (int i = 0; i < tileCount; i++)
         {
             int firstRow = i * registerRows;
-            QueryTile rows = tile with { FirstRow = tile.FirstRow + firstRow, RowCount = Math.Min(registerRows, tile.RowCount - firstRow) };
+            QueryTile rows = tile.Part(firstRow, Math.Min(registerRows, tile.RowCount - firstRow));
             tiles[i] = new(call, plan, rows, sequence, workspace.Memory, i);
             tiles[i].PackQuery(call);
         }
 
-        StoredPlace* places = stackalloc StoredPlace[2];
-        KeyValueBlocks<TVector> keyValues = KeysAndValues(call, plan, *tiles, places, workspace.Memory, isFirstOfHead, careful: false);
+        PagesAndScales* pagesAndScales = stackalloc PagesAndScales[2];
+        FindKeysAndValues(call, plan, *tiles, pagesAndScales, workspace.Memory, isFirstOfHead, out KeyValueBlocks<TVector> keyValues);
         if (Take(call, tiles, tileCount, keyValues, nextTile))
             return;
 
         // A value that a query may not see has the weight 0, but 0·NaN is NaN: a value that is not finite has reached the output. The output
         // shows it in the end, so that the usual case pays nothing, and the tile is computed again with care.
-        keyValues = KeysAndValues(call, plan, *tiles, places, workspace.Memory, isFirstOfHead, careful: true);
+        keyValues.CleansValues = true;
         Take(call, tiles, tileCount, keyValues, nextTile);
     }
 
     [MethodImpl(MethodImplOptions.AggressiveOptimization)]
-    private static KeyValueBlocks<TVector> KeysAndValues(
-        in AttentionCall call, in LanePlan plan, in RegisterTile<TVector, TSpec> tile, StoredPlace* places, float* memory, bool isFirstOfHead, bool careful) => new()
-        {
-            Keys = HeadRows.Keys(call.Operands, tile.Queries.Rows, places),
-            Values = HeadRows.Values(call.Operands, tile.Queries.Rows, places + 1),
-            HeadDim = call.Operands.HeadDim,
-            ValueDim = call.Operands.ValueDim,
-            ValueColumns = plan.ValueColumns,
-            KeyBlock = call.Plan.KeyBlock,
-            MinKeyRows = TTiles.KeyRows,
-            CopiesKeys = plan.CopiesKeys,
-            CopiesValues = plan.CopiesValues,
-            CleansValues = careful,
-            IsFirstOfHead = isFirstOfHead,
-            KeyStage = plan.Block.KeyStage.In(memory),
-            ValueStage = plan.Block.ValueStage.In(memory),
-        };
+    private static void FindKeysAndValues(
+        in AttentionCall call, in LanePlan plan, in RegisterTile<TVector, TSpec> tile, PagesAndScales* pagesAndScales, float* memory, bool isFirstOfHead, out KeyValueBlocks<TVector> keyValues)
+    {
+        keyValues = default;
+        keyValues.Keys = HeadRows.Keys(call.Operands, tile.Queries.Rows, pagesAndScales);
+        keyValues.Values = HeadRows.Values(call.Operands, tile.Queries.Rows, pagesAndScales + 1);
+        keyValues.HeadDim = call.Operands.HeadDim;
+        keyValues.ValueDim = call.Operands.ValueDim;
+        keyValues.ValueColumns = plan.ValueColumns;
+        keyValues.KeyBlock = call.Plan.KeyBlock;
+        keyValues.MinKeyRows = TTiles.KeyRows;
+        keyValues.CopiesKeys = plan.CopiesKeys;
+        keyValues.CopiesValues = plan.CopiesValues;
+        keyValues.IsFirstOfHead = isFirstOfHead;
+        keyValues.KeyStage = plan.Block.KeyStage.In(memory);
+        keyValues.ValueStage = plan.Block.ValueStage.In(memory);
+    }
 
     /// <summary>Computes the tiles; returns whether nothing has reached a query that it may not see.</summary>
     [MethodImpl(MethodImplOptions.AggressiveOptimization)]
@@ -116,7 +112,8 @@ internal sealed unsafe partial class FlashDriver<TTiles, TVector, TSpec>(TileDri
         }
 
         Prefetcher ahead = new(call.Plan.AsksAhead);
-        foreach (ref readonly KeyValueBlock block in keyValues.Blocks(group))
+        KeyValueBlock block = new() { First = group.First };
+        while (keyValues.Next(group, ref block))
         {
             // Each register tile takes the whole block before the next one does, so that all share the memory for scores. To take the scores
             // of all first, and then all values, is as fast (measured).
@@ -270,15 +267,16 @@ internal sealed unsafe partial class FlashDriver<TTiles, TVector, TSpec>(TileDri
         ref readonly CallOperands operands = ref call.Operands;
         Sequence next = call.SequenceAt(nextTile.Batch);
         int registerRows = TTiles.MaxVectors * TVector.Count, firstRow = index * registerRows;
-        long streamRows = Math.Min(call.Plan.Partition.RowsOf(next, call.Shape) - nextTile.FirstRow, nextTile.RowCount);
+        long streamRows = Math.Min(call.Plan.Partition.RowsOf(next, call.GroupSize) - nextTile.FirstRow, nextTile.RowCount);
         int count = (int)Math.Min(Math.Min(registerRows, streamRows - firstRow), next.QueryLength);
         if (count <= 0)
             return;
-        TileRowMap rows = new(call, nextTile, next);
+        TileRowMap rows = default;
+        rows.Set(call, nextTile, next);
         if (index == 0)
         {
-            StoredPlace place;
-            keyValues.AskForHead(ref ahead, HeadRows.Keys(operands, rows, &place), next.KeyLength);
+            PagesAndScales pagesAndScales;
+            keyValues.AskForHead(ref ahead, HeadRows.Keys(operands, rows, &pagesAndScales), next.KeyLength);
         }
 
         AskFor(ref ahead, operands.QueryRow(rows.Offset(firstRow, operands.QueryStrides)), operands.QueryElement, operands.QueryStrides.Length, operands.HeadDim, count);

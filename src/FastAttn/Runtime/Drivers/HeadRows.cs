@@ -8,23 +8,23 @@ internal static unsafe class HeadRows
     /// <summary>The keys.</summary>
     /// <param name="operands">The call's buffers.</param>
     /// <param name="rows">The queries.</param>
-    /// <param name="place">Memory for their place, as long as they are used.</param>
+    /// <param name="pagesAndScales">Memory for their pages and scales, as long as they are used.</param>
     [MethodImpl(MethodImplOptions.AggressiveInlining)]
-    public static StoredRows Keys(in CallOperands operands, in TileRowMap rows, StoredPlace* place) => Of(operands, operands.Key, operands.HeadDim, rows, place);
+    public static StoredRows Keys(in CallOperands operands, in TileRowMap rows, PagesAndScales* pagesAndScales) => Of(operands, operands.Key, operands.HeadDim, rows, pagesAndScales);
 
     /// <summary>The values; none where the call has none.</summary>
     /// <param name="operands">The call's buffers.</param>
     /// <param name="rows">The queries.</param>
-    /// <param name="place">Memory for their place, as long as they are used.</param>
+    /// <param name="pagesAndScales">Memory for their pages and scales, as long as they are used.</param>
     [MethodImpl(MethodImplOptions.AggressiveInlining)]
-    public static StoredRows Values(in CallOperands operands, in TileRowMap rows, StoredPlace* place) => Of(operands, operands.Value, operands.ValueDim, rows, place);
+    public static StoredRows Values(in CallOperands operands, in TileRowMap rows, PagesAndScales* pagesAndScales) => Of(operands, operands.Value, operands.ValueDim, rows, pagesAndScales);
 
     [MethodImpl(MethodImplOptions.AggressiveInlining)]
-    private static StoredRows Of(in CallOperands operands, in CallOperands.Stored stored, int dim, in TileRowMap rows, StoredPlace* place)
+    private static StoredRows Of(in CallOperands operands, in CallOperands.Stored stored, int dim, in TileRowMap rows, PagesAndScales* pagesAndScales)
     {
         bool isPlain = operands.PageTable == null && !AttentionInput.HasScales(stored.Element);
         if (!isPlain)
-            *place = PlaceOf(operands, stored, dim, rows);
+            *pagesAndScales = PagesAndScalesOf(operands, stored, dim, rows);
         ref readonly AttentionStrides strides = ref stored.Strides;
         long head = rows.KeyValueHead * strides.Head, sequence = operands.PageTable == null ? rows.KeyBatch * strides.Batch + rows.KeyStart * strides.Length : 0;
         return new()
@@ -32,12 +32,12 @@ internal static unsafe class HeadRows
             Start = stored.Start == null ? null : stored.Start + AttentionInput.BytesOf(stored.Element, sequence + head),
             Stride = AttentionInput.BytesOf(stored.Element, strides.Length),
             Element = stored.Element,
-            Place = isPlain ? null : place,
+            PagesAndScales = isPlain ? null : pagesAndScales,
         };
     }
 
     [MethodImpl(MethodImplOptions.AggressiveOptimization)]
-    private static StoredPlace PlaceOf(in CallOperands operands, in CallOperands.Stored stored, int dim, in TileRowMap rows)
+    private static PagesAndScales PagesAndScalesOf(in CallOperands operands, in CallOperands.Stored stored, int dim, in TileRowMap rows)
     {
         ref readonly AttentionStrides scales = ref stored.ScaleStrides;
         bool isPaged = operands.PageTable != null;

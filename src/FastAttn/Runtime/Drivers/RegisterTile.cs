@@ -45,7 +45,7 @@ internal readonly unsafe struct RegisterTile<TVector, TSpec>
         ref readonly LanePlan.TileLayout own = ref plan.Tile;
         float* tileMemory = memory + shared.Floats + index * own.Floats;
         int width = (tile.RowCount + TVector.Count - 1) / TVector.Count * TVector.Count;
-        Queries = new(call, tile, sequence, tileMemory, own.Queries, width, shared.AlibiOrigins.In(memory));
+        Queries.Set(call, tile, sequence, tileMemory, own.Queries, width, shared.AlibiOrigins.In(memory));
         Query = own.Query.In(tileMemory);
         Block = new()
         {

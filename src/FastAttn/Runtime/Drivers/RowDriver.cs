@@ -20,44 +20,50 @@ internal static unsafe class RowDriver<TVector, TSpec>
     public static void Run(in AttentionCall call, in QueryTile tile, in Sequence sequence, (int First, int Count) splits, Workspace workspace)
     {
         bool isSplit = splits.Count > 1;
-        StoredPlace* places = stackalloc StoredPlace[2];
+        PagesAndScales* pagesAndScales = stackalloc PagesAndScales[2];
+        RowTile<TVector, TSpec> queries = default;
         (int firstKey, int keyLimit) = isSplit ? call.Plan.Splits.KeysOf(splits.First + tile.Split) : (0, int.MaxValue);
         for (int first = 0; first < tile.RowCount; first += RowPlan.MaxRows)
         {
-            QueryTile rows = tile with { FirstRow = tile.FirstRow + first, RowCount = Math.Min(RowPlan.MaxRows, tile.RowCount - first) };
-            RowTile<TVector, TSpec> queries = new(call, rows, sequence, workspace.Memory);
+            QueryTile rows = tile.Part(first, Math.Min(RowPlan.MaxRows, tile.RowCount - first));
+            queries.Set(call, rows, sequence, workspace.Memory);
             queries.PackQuery(call);
-            RowRange<TSpec> range = new(queries.Queries.Visibility, call.Plan.Rows.KeyBlock, firstKey, keyLimit);
+            RowRange<TSpec> range = new(in queries.Queries.Visibility, call.Plan.Rows.KeyBlock, firstKey, keyLimit);
 
             // As with many queries, the output shows in the end whether a value has reached a query that may not see it. That of a split shows
             // it for the values of the split.
-            if (!Take(call, queries, range, KeysAndValues(call, queries, places, workspace.Memory, careful: false)))
-                Take(call, queries, range, KeysAndValues(call, queries, places, workspace.Memory, careful: true));
+            FindKeysAndValues(call, queries, pagesAndScales, workspace.Memory, out KeyValueBlocks<TVector> keyValues);
+            if (!Take(call, queries, range, keyValues))
+            {
+                keyValues.CleansValues = true;
+                Take(call, queries, range, keyValues);
+            }
+
             if (!isSplit || new SplitStates(call).Complete(call, rows, sequence, splits.Count, queries.Softmax))
                 queries.Finish(call);
         }
     }
 
     [MethodImpl(MethodImplOptions.AggressiveOptimization)]
-    private static KeyValueBlocks<TVector> KeysAndValues(in AttentionCall call, in RowTile<TVector, TSpec> tile, StoredPlace* places, float* memory, bool careful) => new()
+    private static void FindKeysAndValues(in AttentionCall call, in RowTile<TVector, TSpec> tile, PagesAndScales* pagesAndScales, float* memory, out KeyValueBlocks<TVector> keyValues)
     {
-        Keys = HeadRows.Keys(call.Operands, tile.Queries.Rows, places),
-        Values = ValuesWithoutChannelScales(call, tile, places + 1),
-        HeadDim = call.Operands.HeadDim,
-        ValueDim = call.Operands.ValueDim,
-        ValueColumns = call.Operands.ValueDim,
-        KeyBlock = call.Plan.Rows.KeyBlock,
-        CleansValues = careful,
-        ValueStage = call.Plan.Rows.Tile.ValueStage.In(memory),
-    };
+        keyValues = default;
+        keyValues.Keys = HeadRows.Keys(call.Operands, tile.Queries.Rows, pagesAndScales);
+        keyValues.Values = ValuesWithoutChannelScales(call, tile, pagesAndScales + 1);
+        keyValues.HeadDim = call.Operands.HeadDim;
+        keyValues.ValueDim = call.Operands.ValueDim;
+        keyValues.ValueColumns = call.Operands.ValueDim;
+        keyValues.KeyBlock = call.Plan.Rows.KeyBlock;
+        keyValues.ValueStage = call.Plan.Rows.Tile.ValueStage.In(memory);
+    }
 
     /// <summary>The values; the scales of their channels multiply the output instead (<see cref="RowTile{TVector, TSpec}.Finish"/>).</summary>
     [MethodImpl(MethodImplOptions.AggressiveInlining)]
-    private static StoredRows ValuesWithoutChannelScales(in AttentionCall call, in RowTile<TVector, TSpec> tile, StoredPlace* place)
+    private static StoredRows ValuesWithoutChannelScales(in AttentionCall call, in RowTile<TVector, TSpec> tile, PagesAndScales* pagesAndScales)
     {
-        StoredRows values = HeadRows.Values(call.Operands, tile.Queries.Rows, place);
-        if (values.Place != null)
-            place->ColumnScales = null;
+        StoredRows values = HeadRows.Values(call.Operands, tile.Queries.Rows, pagesAndScales);
+        if (values.PagesAndScales != null)
+            pagesAndScales->ColumnScales = null;
         return values;
     }
 
@@ -68,7 +74,8 @@ internal static unsafe class RowDriver<TVector, TSpec>
         int headDim = call.Operands.HeadDim, rowCount = tile.Queries.Count;
         ref readonly RowSoftmaxState<TVector> softmax = ref tile.Softmax;
         softmax.Begin(tile.Queries.Sinks, range.IsOneBlock);
-        foreach (ref readonly KeyValueBlock block in keyValues.Blocks(range))
+        KeyValueBlock block = new() { First = range.First };
+        while (keyValues.Next(range, ref block))
         {
             KeyValueBlocks<TVector>.AskForBeginOfValues(block);
             DecodeTile<TVector>.Scores(tile.Query, rowCount, block.Keys, headDim, block.Count, tile.Score, tile.Widened, tile.Folded, call.Plan.AsksAhead);

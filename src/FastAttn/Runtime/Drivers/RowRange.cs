@@ -9,10 +9,10 @@ namespace FastAttn.Runtime;
 /// <param name="keyBlock">Keys in a full block.</param>
 /// <param name="first">The first key that counts, where a block begins.</param>
 /// <param name="limit">The first key after those that count.</param>
-internal readonly struct RowRange<TSpec>(in KeyVisibility<TSpec> visibility, int keyBlock, int first, int limit) : ISeenKeys
+internal readonly ref struct RowRange<TSpec>(ref readonly KeyVisibility<TSpec> visibility, int keyBlock, int first, int limit) : ISeenKeys
     where TSpec : struct, IKernelSpec
 {
-    private readonly KeyVisibility<TSpec> _visibility = visibility;
+    private readonly ref readonly KeyVisibility<TSpec> _visibility = ref visibility;
 
     /// <inheritdoc/>
     public int First { get; } = Math.Max(visibility.FirstBlock(keyBlock), first);

@@ -5,50 +5,50 @@ namespace FastAttn.Runtime;
 /// <summary>Few queries, a row each: their scores of the present key block, and their softmax, in a worker's memory.</summary>
 /// <typeparam name="TVector">The vector.</typeparam>
 /// <typeparam name="TSpec">What the kernel was declared for.</typeparam>
-internal readonly unsafe struct RowTile<TVector, TSpec>
+internal unsafe struct RowTile<TVector, TSpec>
     where TVector : struct, ILanes<TVector>
     where TSpec : struct, IKernelSpec
 {
     /// <summary>The queries.</summary>
-    public readonly TileQueries<TSpec> Queries;
+    public TileQueries<TSpec> Queries;
 
     /// <summary>Q, scaled: a row a query.</summary>
-    public readonly float* Query;
+    public float* Query;
 
     /// <summary>S, then P, of the present block: a row a query, and a vector that may be read.</summary>
-    public readonly float* Score;
+    public float* Score;
 
     /// <summary>The masks of the present block: a row a query.</summary>
-    public readonly float* Bias;
+    public float* Bias;
 
     /// <summary>For each query the first key of the present block that it sees.</summary>
-    public readonly int* BlockStarts;
+    public int* BlockStarts;
 
     /// <summary>For each query the first key of the present block after those that it sees.</summary>
-    public readonly int* BlockLimits;
+    public int* BlockLimits;
 
     /// <summary>The scales of the present block's keys or values.</summary>
-    public readonly float* Scales;
+    public float* Scales;
 
     /// <summary>Memory for some keys or values as floats.</summary>
-    public readonly float* Widened;
+    public float* Widened;
 
     /// <summary>Memory for folded queries (<see cref="FoldedQueries{TVector}"/>).</summary>
-    public readonly float* Folded;
+    public float* Folded;
 
     /// <summary>m, l and O.</summary>
-    public readonly RowSoftmaxState<TVector> Softmax;
+    public RowSoftmaxState<TVector> Softmax;
 
-    /// <summary>Divides the memory, and finds what the queries see.</summary>
+    /// <summary>Divides the memory, and finds what the queries see, in place.</summary>
     /// <param name="call">The call.</param>
     /// <param name="tile">The queries.</param>
     /// <param name="sequence">Their sequence.</param>
     /// <param name="memory">The worker's memory.</param>
     [MethodImpl(MethodImplOptions.AggressiveOptimization)]
-    public RowTile(in AttentionCall call, in QueryTile tile, in Sequence sequence, float* memory)
+    public void Set(in AttentionCall call, in QueryTile tile, in Sequence sequence, float* memory)
     {
         ref readonly RowPlan.TileLayout layout = ref call.Plan.Rows.Tile;
-        Queries = new(call, tile, sequence, memory, layout.Queries, tile.RowCount, alibiOriginsInBlock: null);
+        Queries.Set(call, tile, sequence, memory, layout.Queries, tile.RowCount, alibiOriginsInBlock: null);
         Query = layout.Query.In(memory);
         Score = layout.Score.In(memory);
         Bias = layout.Bias.In(memory);
@@ -57,24 +57,21 @@ internal readonly unsafe struct RowTile<TVector, TSpec>
         Folded = layout.Folded.In(memory);
         BlockStarts = (int*)layout.BlockStarts.In(memory);
         BlockLimits = (int*)layout.BlockLimits.In(memory);
-        Softmax = new()
-        {
-            Max = Queries.Max,
-            Sum = (double*)layout.Sum.In(memory),
-            Alpha = layout.Alpha.In(memory),
-            Output = layout.Output.In(memory),
-            OutputRest = layout.OutputRest.In(memory),
-            BlockSum = layout.BlockSum.In(memory),
-            PartSum = layout.PartSum.In(memory),
-            MergedRow = (double*)layout.MergedRow.In(memory),
-            Rows = tile.RowCount,
-            ValueDim = call.Operands.ValueDim,
-        };
+        Softmax.Max = Queries.Max;
+        Softmax.Sum = (double*)layout.Sum.In(memory);
+        Softmax.Alpha = layout.Alpha.In(memory);
+        Softmax.Output = layout.Output.In(memory);
+        Softmax.OutputRest = layout.OutputRest.In(memory);
+        Softmax.BlockSum = layout.BlockSum.In(memory);
+        Softmax.PartSum = layout.PartSum.In(memory);
+        Softmax.MergedRow = (double*)layout.MergedRow.In(memory);
+        Softmax.Rows = tile.RowCount;
+        Softmax.ValueDim = call.Operands.ValueDim;
     }
 
     /// <summary>Q, scaled, and times the keys' scales of channels: q·(s∘k) = (q∘s)·k.</summary>
     [MethodImpl(MethodImplOptions.AggressiveOptimization)]
-    public void PackQuery(in AttentionCall call)
+    public readonly void PackQuery(in AttentionCall call)
     {
         float* channelScales = call.Operands.Key.ChannelScales(Queries.Rows.KeyValueHead, call.Operands.HeadDim);
         int headDim = call.Operands.HeadDim;
@@ -90,7 +87,7 @@ internal readonly unsafe struct RowTile<TVector, TSpec>
                 floats = query;
             }
 
-            RowSoftmax<TVector>.Scale(floats, scale, query, headDim);
+            RowScaling<TVector>.Scale(floats, scale, query, headDim);
             if (channelScales != null)
                 RowScaling<TVector>.Multiply(query, channelScales, headDim);
         }
@@ -98,7 +95,7 @@ internal readonly unsafe struct RowTile<TVector, TSpec>
 
     /// <summary>Multiplies the scores of a block by the scales of its keys, where each key has one.</summary>
     [MethodImpl(MethodImplOptions.AggressiveOptimization)]
-    public void ScaleScores(in StoredRows keys, int count)
+    public readonly void ScaleScores(in StoredRows keys, int count)
     {
         if (!keys.HasScales)
             return;
@@ -109,7 +106,7 @@ internal readonly unsafe struct RowTile<TVector, TSpec>
 
     /// <summary>Multiplies the probabilities of a block by the scales of its values, where each value has one, for the keys that each query sees.</summary>
     [MethodImpl(MethodImplOptions.AggressiveOptimization)]
-    public void ScaleProbabilities(in StoredRows values, int count)
+    public readonly void ScaleProbabilities(in StoredRows values, int count)
     {
         if (!values.HasScales)
             return;
@@ -124,7 +121,7 @@ internal readonly unsafe struct RowTile<TVector, TSpec>
     /// <param name="first">The block's first key.</param>
     /// <param name="count">Its keys.</param>
     [MethodImpl(MethodImplOptions.AggressiveInlining)]
-    public void Step(in AttentionCall call, int row, int first, int count)
+    public readonly void Step(in AttentionCall call, int row, int first, int count)
     {
         (int start, int limit) = Queries.Visibility.InBlock(row, first, count);
         BlockStarts[row] = start;
@@ -135,11 +132,11 @@ internal readonly unsafe struct RowTile<TVector, TSpec>
     }
 
     /// <summary>Adds the products with NaN and ±∞ that were left out of a block, to the queries that see them.</summary>
-    public void AddVisibleNonFinite(in KeyValueBlock block) => Queries.AddVisibleNonFinite(
+    public readonly void AddVisibleNonFinite(in KeyValueBlock block) => Queries.AddVisibleNonFinite(
         block, block.Count, Softmax.ValueDim, Score, Bias, keyStep: 1, queryStep: block.Count, Softmax.Output, columnStep: 1, rowStep: Softmax.ValueDim);
 
     [MethodImpl(MethodImplOptions.AggressiveOptimization)]
-    private void ChangeScores(in AttentionCall call, int row, float* score, float* bias, int first, int count)
+    private readonly void ChangeScores(in AttentionCall call, int row, float* score, float* bias, int first, int count)
     {
         ScoreSteps<TVector>.RunRowBeforeBias<TSpec>(score, count, call.Uses, call.Scoring);
         ScoreBias<TVector, TSpec>.AddToRow(Queries, call.Uses, row, score, bias, first, count);
@@ -147,7 +144,7 @@ internal readonly unsafe struct RowTile<TVector, TSpec>
 
     /// <summary>O[q][c] = O[q][c] / l[q], times the values' scales of channels, and the log-sum-exp.</summary>
     [MethodImpl(MethodImplOptions.AggressiveOptimization)]
-    public void Finish(in AttentionCall call)
+    public readonly void Finish(in AttentionCall call)
     {
         float* channelScales = call.Operands.Value.ChannelScales(Queries.Rows.KeyValueHead, call.Operands.ValueDim);
         int valueDim = call.Operands.ValueDim;
@@ -160,7 +157,7 @@ internal readonly unsafe struct RowTile<TVector, TSpec>
             // What becomes 16 bits is divided where it stands.
             bool isRounded = call.Operands.OutputElement != AttentionElement.Float32;
             float* output = isRounded ? sums : (float*)row;
-            RowSoftmax<TVector>.Scale(sums, factor, output, valueDim);
+            RowScaling<TVector>.Scale(sums, factor, output, valueDim);
 
             // A query without keys has zeros, which a scale that is not finite would make NaN.
             if (channelScales != null && Softmax.Sum[q] != 0)

@@ -92,7 +92,7 @@ internal readonly unsafe struct SplitStates
     {
         Sequence sequence = call.SequenceAt(batch);
         int splits = call.SplitsOf(sequence).Count;
-        return splits > 1 ? call.Plan.Partition.Streams * call.Plan.Partition.RowsOf(sequence, call.Shape) * splits : 0;
+        return splits > 1 ? call.Plan.Partition.Streams * call.Plan.Partition.RowsOf(sequence, call.GroupSize) * splits : 0;
     }
 
     // Longs take the room of two floats.

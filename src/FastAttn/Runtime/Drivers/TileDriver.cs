@@ -13,7 +13,7 @@ namespace FastAttn.Runtime;
 [EditorBrowsable(EditorBrowsableState.Never)]
 public abstract class TileDriver
 {
-    private protected TileDriver(in KernelSizes sizes, TileDriver? narrower)
+    private protected TileDriver(KernelSizes sizes, TileDriver? narrower)
     {
         Sizes = sizes;
         NarrowSizes = narrower?.Sizes;

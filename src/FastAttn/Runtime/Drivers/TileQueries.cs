@@ -5,30 +5,30 @@ namespace FastAttn.Runtime;
 
 /// <summary>The queries of a tile, whichever way its vectors lie: where they stand, what they see, and what is particular to each.</summary>
 /// <typeparam name="TSpec">What the kernel was declared for.</typeparam>
-internal readonly unsafe struct TileQueries<TSpec>
+internal unsafe struct TileQueries<TSpec>
     where TSpec : struct, IKernelSpec
 {
     /// <summary>Queries.</summary>
-    public readonly int Count;
+    public int Count;
 
     /// <summary>Which head and position each is.</summary>
-    public readonly TileRowMap Rows;
+    public TileRowMap Rows;
 
     /// <summary>The keys that they see.</summary>
-    public readonly KeyVisibility<TSpec> Visibility;
+    public KeyVisibility<TSpec> Visibility;
 
     /// <summary>The numbers of ALiBi.</summary>
-    public readonly AlibiQueries Alibi;
+    public AlibiQueries Alibi;
 
     /// <summary>The sink's logit of each, −∞ for none; null without sinks.</summary>
-    public readonly float* Sinks;
+    public float* Sinks;
 
     /// <summary>Memory for the running maximum of each.</summary>
-    public readonly float* Max;
+    public float* Max;
 
-    private readonly long* _positions;
+    private long* _positions;
 
-    /// <summary>Finds what they see.</summary>
+    /// <summary>Finds what they see, in place.</summary>
     /// <param name="call">The call.</param>
     /// <param name="tile">The tile.</param>
     /// <param name="sequence">Its sequence.</param>
@@ -37,10 +37,10 @@ internal readonly unsafe struct TileQueries<TSpec>
     /// <param name="width">Lanes, or rows that are worked on: at least as many as queries.</param>
     /// <param name="alibiOriginsInBlock">Memory for a number for each lane, where queries are in lanes and the call has ALiBi.</param>
     [MethodImpl(MethodImplOptions.AggressiveOptimization)]
-    public TileQueries(in AttentionCall call, in QueryTile tile, in Sequence sequence, float* memory, in QueryLayout layout, int width, float* alibiOriginsInBlock)
+    public void Set(in AttentionCall call, in QueryTile tile, in Sequence sequence, float* memory, in QueryLayout layout, int width, float* alibiOriginsInBlock)
     {
         Count = tile.RowCount;
-        Rows = new(call, tile, sequence);
+        Rows.Set(call, tile, sequence);
         Max = layout.Max.In(memory);
         _positions = (long*)layout.Positions.In(memory);
         bool hasAlibi = Features.Uses<TSpec>(call.Uses, AttentionFeatures.Alibi);
@@ -53,7 +53,7 @@ internal readonly unsafe struct TileQueries<TSpec>
         var masks = (MaskRows*)layout.MaskRows.In(memory);
         if (Features.Uses<TSpec>(call.Uses, TileMasks<TSpec>.Kinds))
             FindMasks(call, masks, (void**)layout.MaskPointers.In(memory), width);
-        Visibility = new(
+        Visibility.Set(
             (int*)layout.Starts.In(memory),
             (int*)layout.Limits.In(memory),
             _positions,
@@ -88,7 +88,7 @@ internal readonly unsafe struct TileQueries<TSpec>
     /// <param name="sum">l, without a sink.</param>
     /// <param name="max">m.</param>
     [MethodImpl(MethodImplOptions.AggressiveInlining)]
-    public float Finish(in AttentionCall call, int row, double sum, float max)
+    public readonly float Finish(in AttentionCall call, int row, double sum, float max)
     {
         if (Features.Uses<TSpec>(call.Uses, AttentionFeatures.Sinks))
             sum = OnlineSoftmax.WithSink(sum, max, Sinks[row]);
@@ -113,7 +113,7 @@ internal readonly unsafe struct TileQueries<TSpec>
     /// <param name="columnStep">From column to column of O.</param>
     /// <param name="rowStep">From query to query of it.</param>
     [MethodImpl(MethodImplOptions.AggressiveOptimization)]
-    public void AddVisibleNonFinite(
+    public readonly void AddVisibleNonFinite(
         in KeyValueBlock block, int count, int valueDim, float* probability, float* bias, long keyStep, long queryStep, float* output, long columnStep, long rowStep)
     {
         for (int j = 0; j < count; j++)
@@ -134,7 +134,7 @@ internal readonly unsafe struct TileQueries<TSpec>
     }
 
     [MethodImpl(MethodImplOptions.AggressiveOptimization)]
-    private void FindMasks(in AttentionCall call, MaskRows* masks, void** rows, int width)
+    private readonly void FindMasks(in AttentionCall call, MaskRows* masks, void** rows, int width)
     {
         if (Features.Uses<TSpec>(call.Uses, FloatElement.Feature))
             masks[(int)MaskElement.Float] = FindRows<FloatElement>(call.Visibility.Masks[(int)MaskElement.Float], rows, width);
@@ -144,7 +144,7 @@ internal readonly unsafe struct TileQueries<TSpec>
             masks[(int)MaskElement.Bit] = FindRows<BitElement>(call.Visibility.Masks[(int)MaskElement.Bit], rows + (int)MaskElement.Bit * width, width);
     }
 
-    private MaskRows FindRows<TElement>(in MaskOperand mask, void** rows, int width)
+    private readonly MaskRows FindRows<TElement>(in MaskOperand mask, void** rows, int width)
         where TElement : struct, IMaskElement
     {
         const int Byte = 8;
@@ -161,7 +161,7 @@ internal readonly unsafe struct TileQueries<TSpec>
     }
 
     [MethodImpl(MethodImplOptions.AggressiveOptimization)]
-    private void FindOrigins(in AttentionCall call, int width)
+    private readonly void FindOrigins(in AttentionCall call, int width)
     {
         for (int q = 0; q < Count; q++)
         {

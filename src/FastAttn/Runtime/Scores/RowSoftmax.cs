@@ -58,19 +58,7 @@ internal static unsafe class RowSoftmax<TVector>
         max = Max(score, whole, TVector.Create(max));
 
         double sum = Exp(sink - max) + Sum(score, 0, whole, max) + RowSoftmax<Lanes1>.Sum(score, whole, count, max);
-        Scale(score, sum == 0 ? 0 : (float)(1 / sum), score, count);
-    }
-
-    /// <summary>y[i] = factor·x[i].</summary>
-    [MethodImpl(MethodImplOptions.AggressiveOptimization)]
-    public static void Scale(float* x, float factor, float* y, int count)
-    {
-        TVector f = TVector.Create(factor);
-        int i = 0;
-        for (; i + TVector.Count <= count; i += TVector.Count)
-            (TVector.Load(ref x[i]) * f).Store(ref y[i]);
-        for (; i < count; i++)
-            y[i] = x[i] * factor;
+        RowScaling<TVector>.Scale(score, sum == 0 ? 0 : (float)(1 / sum), score, count);
     }
 
     /// <summary>The maximum of whole vectors of scores and of the lanes of <paramref name="max"/>.</summary>

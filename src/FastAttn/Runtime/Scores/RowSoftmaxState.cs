@@ -5,50 +5,50 @@ namespace FastAttn.Runtime;
 
 /// <summary>The online softmax of few queries, a row each: the running maximum m, the running sum l and the output O.</summary>
 /// <typeparam name="TVector">The vector.</typeparam>
-internal readonly unsafe struct RowSoftmaxState<TVector>
+internal unsafe struct RowSoftmaxState<TVector>
     where TVector : struct, ILanes<TVector>
 {
     // The state of one query by itself: l, m, and O.
     private const int MaxInState = sizeof(double) / sizeof(float), OutputInState = 2 * MaxInState;
 
     /// <summary>m.</summary>
-    public float* Max { get; init; }
+    public float* Max;
 
     /// <summary>l.</summary>
-    public double* Sum { get; init; }
+    public double* Sum;
 
     /// <summary>By how much sums and outputs shrink for the present block.</summary>
-    public float* Alpha { get; init; }
+    public float* Alpha;
 
     /// <summary>O: a row a query.</summary>
-    public float* Output { get; init; }
+    public float* Output;
 
     /// <summary>What the additions of blocks have rounded off O.</summary>
-    public float* OutputRest { get; init; }
+    public float* OutputRest;
 
     /// <summary>What the present block adds to O.</summary>
-    public float* BlockSum { get; init; }
+    public float* BlockSum;
 
     /// <summary>What a part of the present block adds to that.</summary>
-    public float* PartSum { get; init; }
+    public float* PartSum;
 
     /// <summary>Memory for a row of O that is merged; not used where nothing is.</summary>
-    public double* MergedRow { get; init; }
+    public double* MergedRow;
 
     /// <summary>Queries.</summary>
-    public int Rows { get; init; }
+    public int Rows;
 
     /// <summary>Floats in a row of O.</summary>
-    public int ValueDim { get; init; }
+    public int ValueDim;
 
     /// <summary>Floats of O, in whole vectors.</summary>
-    private int PaddedOutputs => (Rows * ValueDim + TVector.Count - 1) / TVector.Count * TVector.Count;
+    private readonly int PaddedOutputs => (Rows * ValueDim + TVector.Count - 1) / TVector.Count * TVector.Count;
 
     /// <summary>The state before any key.</summary>
     /// <param name="sinks">The sink's logit of each query, −∞ for none; null where no query has one.</param>
     /// <param name="isOneBlock">Whether the keys are at most one block: then its sum is the output, and nothing is rounded off it.</param>
     [MethodImpl(MethodImplOptions.AggressiveOptimization)]
-    public void Begin(float* sinks, bool isOneBlock)
+    public readonly void Begin(float* sinks, bool isOneBlock)
     {
         OnlineSoftmax.Begin(Max, sinks, Rows);
         new Span<double>(Sum, Rows).Clear();
@@ -62,7 +62,7 @@ internal readonly unsafe struct RowSoftmaxState<TVector>
     /// <param name="score">The scores. A vector after them may be read.</param>
     /// <param name="count">How many.</param>
     [MethodImpl(MethodImplOptions.AggressiveInlining)]
-    public void Step(int row, float* score, int count)
+    public readonly void Step(int row, float* score, int count)
     {
         Alpha[row] = RowSoftmax<TVector>.Step(score, count, ref Max[row], out float sum);
         Sum[row] = Sum[row] * Alpha[row] + sum;
@@ -70,7 +70,7 @@ internal readonly unsafe struct RowSoftmaxState<TVector>
 
     /// <summary>Adds <see cref="BlockSum"/> to the output.</summary>
     [MethodImpl(MethodImplOptions.AggressiveInlining)]
-    public void AddBlock()
+    public readonly void AddBlock()
     {
         for (int q = 0; q < Rows; q++)
         {
@@ -80,7 +80,7 @@ internal readonly unsafe struct RowSoftmaxState<TVector>
     }
 
     /// <summary>Adds what the additions of blocks have rounded off.</summary>
-    public void AddRest() => LongSum<TVector>.AddRest(Output, OutputRest, Rows * ValueDim);
+    public readonly void AddRest() => LongSum<TVector>.AddRest(Output, OutputRest, Rows * ValueDim);
 
     /// <summary>Floats of the state of one query by itself (<see cref="Keep"/>), in whole cache lines.</summary>
     public static int StateFloats(int valueDim) => (OutputInState + valueDim + Prefetcher.LineFloats - 1) / Prefetcher.LineFloats * Prefetcher.LineFloats;
@@ -89,7 +89,7 @@ internal readonly unsafe struct RowSoftmaxState<TVector>
     /// <param name="states">Written: a state of <see cref="StateFloats"/> a query.</param>
     /// <param name="step">Floats from query to query.</param>
     [MethodImpl(MethodImplOptions.AggressiveOptimization)]
-    public void Keep(float* states, long step)
+    public readonly void Keep(float* states, long step)
     {
         for (int q = 0; q < Rows; q++, states += step)
         {
@@ -106,7 +106,7 @@ internal readonly unsafe struct RowSoftmaxState<TVector>
     /// <param name="states">For each query its states, one after the other, and then those of the next query.</param>
     /// <param name="count">States of a query.</param>
     [MethodImpl(MethodImplOptions.AggressiveOptimization)]
-    public void Merge(float* states, int count)
+    public readonly void Merge(float* states, int count)
     {
         int step = StateFloats(ValueDim);
         for (int q = 0; q < Rows; q++, states += (long)count * step)
@@ -135,5 +135,5 @@ internal readonly unsafe struct RowSoftmaxState<TVector>
     }
 
     /// <summary>Whether all of the output is finite.</summary>
-    public bool IsFinite() => SoftmaxState<TVector>.IsFinite(Output, rows: 1, PaddedOutputs, stride: 0);
+    public readonly bool IsFinite() => SoftmaxState<TVector>.IsFinite(Output, rows: 1, PaddedOutputs, stride: 0);
 }

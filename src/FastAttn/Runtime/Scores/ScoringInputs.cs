@@ -21,7 +21,7 @@ internal unsafe struct ScoringInputs
     /// <param name="options">The options of a call.</param>
     /// <param name="headDim">Head dimension, for the default scale.</param>
     /// <exception cref="ArgumentException">A number is not one that scores can be computed with; the parameter is <c>options</c>.</exception>
-    public static ScoringInputs Of(in AttentionOptions options, int headDim)
+    public void Take(in AttentionOptions options, int headDim)
     {
         const float MinCap = 1e-20f, MaxCap = 1e20f;
         if (options.Scale is { } scale && !float.IsFinite(scale))
@@ -42,6 +42,7 @@ internal unsafe struct ScoringInputs
                 throw new ArgumentOutOfRangeException(nameof(options), sink, "Sinks must be finite, or −∞ for none.");
         }
 
-        return new() { Scale = options.Scale ?? 1 / Math.Sqrt(headDim), Cap = options.Softcap ?? 0 };
+        Scale = options.Scale ?? 1 / Math.Sqrt(headDim);
+        Cap = options.Softcap ?? 0;
     }
 }

@@ -96,8 +96,8 @@ internal sealed class TiledJob<TWork> : SharedItem
 
     private static int Threads(in TWork work, long tiles, int maxThreads)
     {
-        long threads = Math.Min(ThreadBudget.Of(maxThreads), 1 + WorkerThreads.Max);
-        return (int)Math.Max(1, Math.Min(Math.Min(threads, tiles), work.Cost / WorkPerThread));
+        long threads = Math.Min(Math.Min(ThreadBudget.Of(maxThreads), 1 + WorkerThreads.Max), tiles);
+        return threads == 1 ? 1 : (int)Math.Max(1, Math.Min(threads, work.Cost / WorkPerThread));
     }
 
     private static void RunAlone(in TWork work, long tiles, CancellationToken cancellation)

@@ -13,6 +13,9 @@ namespace FastAttn.Runtime;
 [SuppressMessage("Usage", "CA1816:Dispose methods should call SuppressFinalize", Justification = "As above: what is dropped has no memory to free.")]
 internal sealed unsafe class Workspace
 {
+    /// <summary>Floats of a cache line.</summary>
+    public const int LineFloats = Alignment / sizeof(float);
+
     private const int Alignment = 64;
     private static readonly IdleSlots<Workspace> s_idle = new();
 

@@ -9,19 +9,19 @@ namespace FastAttn.Runtime;
 /// mask, a window or padding ends them, and are narrowed by the keys at their ends that masks hide.
 /// </remarks>
 /// <typeparam name="TSpec">What the kernel was declared for.</typeparam>
-internal readonly unsafe struct KeyVisibility<TSpec>
+internal unsafe struct KeyVisibility<TSpec>
     where TSpec : struct, IKernelSpec
 {
-    private readonly TileMasks<TSpec> _masks;
-    private readonly int* _starts;
-    private readonly int* _limits;
-    private readonly int _rowCount;
+    private TileMasks<TSpec> _masks;
+    private int* _starts;
+    private int* _limits;
+    private int _rowCount;
 
     // The ranges of the queries, and what they would be if no mask hid a key.
-    private readonly KeyRange _range;
-    private readonly KeyRange _unmasked;
+    private KeyRange _range;
+    private KeyRange _unmasked;
 
-    /// <summary>Finds the range of each query.</summary>
+    /// <summary>Finds the range of each query, in place.</summary>
     /// <param name="starts">Memory for a number for each lane; not used where the kernel has no ranges.</param>
     /// <param name="limits">As much memory.</param>
     /// <param name="positions">The key at which each query stands.</param>
@@ -31,7 +31,7 @@ internal readonly unsafe struct KeyVisibility<TSpec>
     /// <param name="inputs">What the call says of windows and masks.</param>
     /// <param name="masks">The masks.</param>
     [MethodImpl(MethodImplOptions.AggressiveOptimization)]
-    public KeyVisibility(
+    public void Set(
         int* starts, int* limits, long* positions, int rowCount, int width, int keyLength, in VisibilityInputs inputs, in TileMasks<TSpec> masks)
     {
         _masks = masks;
@@ -82,14 +82,14 @@ internal readonly unsafe struct KeyVisibility<TSpec>
     }
 
     /// <summary>The first key after the last that some query sees.</summary>
-    public int Limit
+    public readonly int Limit
     {
         [MethodImpl(MethodImplOptions.AggressiveInlining)]
         get => _range.MaxLimit;
     }
 
     /// <summary>The masks.</summary>
-    public ref readonly TileMasks<TSpec> Masks
+    public readonly ref readonly TileMasks<TSpec> Masks
     {
         [MethodImpl(MethodImplOptions.AggressiveInlining)]
         [System.Diagnostics.CodeAnalysis.UnscopedRef]
@@ -101,7 +101,7 @@ internal readonly unsafe struct KeyVisibility<TSpec>
     /// tile's other queries.
     /// </summary>
     [MethodImpl(MethodImplOptions.AggressiveInlining)]
-    public int FirstBlock(int keyBlock) => HasStarts && _range.MaxLimit > 0 ? _range.MinStart / keyBlock * keyBlock : 0;
+    public readonly int FirstBlock(int keyBlock) => HasStarts && _range.MaxLimit > 0 ? _range.MinStart / keyBlock * keyBlock : 0;
 
     /// <summary>
     /// Keys of a block up to the last that some query of the tile may see; 0 if that is none. The first block is never skipped, even
@@ -110,7 +110,7 @@ internal readonly unsafe struct KeyVisibility<TSpec>
     /// <param name="first">The block's first key.</param>
     /// <param name="keyBlock">Keys in a full block.</param>
     [MethodImpl(MethodImplOptions.AggressiveInlining)]
-    public int Seen(int first, int keyBlock)
+    public readonly int Seen(int first, int keyBlock)
     {
         int firstBlock = FirstBlock(keyBlock), seen = Math.Min(keyBlock, _range.MaxLimit - first);
         return seen <= 0 || first < firstBlock || (first > firstBlock && MasksHide(first, seen)) ? 0 : seen;
@@ -118,7 +118,7 @@ internal readonly unsafe struct KeyVisibility<TSpec>
 
     /// <summary>Whether the masks hide all keys of a block from each query. Where they do not, mostly the first query shows it.</summary>
     [MethodImpl(MethodImplOptions.AggressiveOptimization)]
-    public bool MasksHide(int first, int count)
+    public readonly bool MasksHide(int first, int count)
     {
         if (!_masks.IsAny)
             return false;
@@ -136,15 +136,15 @@ internal readonly unsafe struct KeyVisibility<TSpec>
 
     /// <summary>Whether the range of some query ends within these keys, whatever masks hide of them.</summary>
     [MethodImpl(MethodImplOptions.AggressiveInlining)]
-    public bool IsPartial(int first, int count) => HasRanges && _unmasked.Hides(first, count);
+    public readonly bool IsPartial(int first, int count) => HasRanges && _unmasked.Hides(first, count);
 
     /// <summary>Whether some vector of queries may see fewer of these keys than another.</summary>
     [MethodImpl(MethodImplOptions.AggressiveInlining)]
-    public bool MayDiffer(int first, int count) => HasRanges && _range.Hides(first, count);
+    public readonly bool MayDiffer(int first, int count) => HasRanges && _range.Hides(first, count);
 
     /// <summary>The keys of a block that a query sees but for those that masks hide between them, relative to the block.</summary>
     [MethodImpl(MethodImplOptions.AggressiveInlining)]
-    public (int Start, int Limit) InBlock(int row, int first, int count)
+    public readonly (int Start, int Limit) InBlock(int row, int first, int count)
     {
         int start = HasStarts ? Math.Clamp(_starts[row] - first, 0, count) : 0;
         return (start, HasRanges ? Math.Clamp(_limits[row] - first, start, count) : count);
@@ -152,7 +152,7 @@ internal readonly unsafe struct KeyVisibility<TSpec>
 
     /// <summary>Whether a key is in the range of a query.</summary>
     [MethodImpl(MethodImplOptions.AggressiveInlining)]
-    public bool IsInRange(int row, int key) => key >= _starts[row] && key < _limits[row];
+    public readonly bool IsInRange(int row, int key) => key >= _starts[row] && key < _limits[row];
 
     /// <summary>Writes for each lane the range of keys of a block that it sees: relative to the block, so that floats are exact.</summary>
     /// <param name="starts">Written where queries have starts.</param>
@@ -161,7 +161,7 @@ internal readonly unsafe struct KeyVisibility<TSpec>
     /// <param name="first">The block's first key.</param>
     /// <param name="count">Its keys.</param>
     [MethodImpl(MethodImplOptions.AggressiveOptimization)]
-    public void WriteLanes(float* starts, float* limits, int width, int first, int count)
+    public readonly void WriteLanes(float* starts, float* limits, int width, int first, int count)
     {
         for (int q = 0; q < width; q++)
         {
@@ -183,7 +183,7 @@ internal readonly unsafe struct KeyVisibility<TSpec>
     /// <param name="keyRows">Keys in a register tile of scores: the counts of two vectors are equal, or differ by at least so many.</param>
     /// <param name="differ">Whether they may differ; else all take what is seen.</param>
     [MethodImpl(MethodImplOptions.AggressiveOptimization)]
-    public void CountKeys(int* counts, int vectors, int lanes, int first, int seen, int keyRows, bool differ)
+    public readonly void CountKeys(int* counts, int vectors, int lanes, int first, int seen, int keyRows, bool differ)
     {
         for (int v = 0, count = 0; v < vectors; v++)
         {
@@ -203,7 +203,7 @@ internal readonly unsafe struct KeyVisibility<TSpec>
 
     /// <summary>The key of its range that is nearest to a query's position; the position itself where it sees no key.</summary>
     [MethodImpl(MethodImplOptions.AggressiveInlining)]
-    public long NearestInRange(int row, long position)
+    public readonly long NearestInRange(int row, long position)
     {
         (int start, int limit) = RangeOf(row);
         return start < limit ? Math.Clamp(position, start, limit - 1) : position;
@@ -214,7 +214,7 @@ internal readonly unsafe struct KeyVisibility<TSpec>
     /// rounding. It is less where a mask hides by a very negative number, and where a float does not hold the distance.
     /// </summary>
     [MethodImpl(MethodImplOptions.AggressiveOptimization)]
-    public int DistanceToSeen(int row, long origin)
+    public readonly int DistanceToSeen(int row, long origin)
     {
         const int MaxDistance = 1 << 24;
         (int start, int limit) = RangeOf(row);
@@ -227,5 +227,5 @@ internal readonly unsafe struct KeyVisibility<TSpec>
     }
 
     [MethodImpl(MethodImplOptions.AggressiveInlining)]
-    private (int Start, int Limit) RangeOf(int row) => (HasStarts ? _starts[row] : 0, HasRanges ? _limits[row] : _range.MaxLimit);
+    private readonly (int Start, int Limit) RangeOf(int row) => (HasStarts ? _starts[row] : 0, HasRanges ? _limits[row] : _range.MaxLimit);
 }

@@ -72,20 +72,17 @@ internal unsafe struct VisibilityInputs
     /// <param name="options">The options of a call.</param>
     /// <param name="mask">Whether a query sees all keys or those up to its own position.</param>
     /// <exception cref="ArgumentException">The window shows no key, or all; the parameter is <c>options</c>.</exception>
-    public static VisibilityInputs Of(in AttentionOptions options, AttentionMask mask)
+    public void Take(in AttentionOptions options, AttentionMask mask)
     {
         if (options.Window is { Left: null, Right: null })
             throw new ArgumentException("The window has no bound: AttentionWindow.Sliding(n) shows n keys; null stands for no window.", nameof(options));
         if (options.Window is { } bounds && (bounds.Left < 0 || bounds.Right < 0))
             throw new ArgumentOutOfRangeException(nameof(options), bounds, "The window's bounds must not be negative; null stands for all keys on that side.");
-        return new()
-        {
-            PositionOffset = options.PositionOffset,
-            FirstKey = options.KeyPart?.Start ?? 0,
-            AllKeys = options.KeyPart?.KeyLength,
-            Left = options.Window?.Left ?? Unbounded,
-            Right = mask == AttentionMask.Causal ? 0 : options.Window?.Right ?? Unbounded,
-            MaskKeyLength = int.MaxValue,
-        };
+        PositionOffset = options.PositionOffset;
+        FirstKey = options.KeyPart?.Start ?? 0;
+        AllKeys = options.KeyPart?.KeyLength;
+        Left = options.Window?.Left ?? Unbounded;
+        Right = mask == AttentionMask.Causal ? 0 : options.Window?.Right ?? Unbounded;
+        MaskKeyLength = int.MaxValue;
     }
 }

@@ -2,22 +2,25 @@ using System.Runtime.CompilerServices;
 
 namespace FastAttn.Runtime;
 
-/// <summary>Multiplies rows of floats in place.</summary>
+/// <summary>Multiplies rows of floats.</summary>
 /// <typeparam name="TVector">The vector.</typeparam>
 internal static unsafe class RowScaling<TVector>
     where TVector : struct, ILanes<TVector>
 {
-    /// <summary>x[i] = factor·x[i].</summary>
+    /// <summary>y[i] = factor·x[i].</summary>
     [MethodImpl(MethodImplOptions.AggressiveOptimization)]
-    public static void Scale(float* x, float factor, int count)
+    public static void Scale(float* x, float factor, float* y, int count)
     {
         TVector f = TVector.Create(factor);
         int i = 0;
         for (; i + TVector.Count <= count; i += TVector.Count)
-            (TVector.Load(ref x[i]) * f).Store(ref x[i]);
+            (TVector.Load(ref x[i]) * f).Store(ref y[i]);
         for (; i < count; i++)
-            x[i] *= factor;
+            y[i] = x[i] * factor;
     }
+
+    /// <summary>x[i] = factor·x[i].</summary>
+    public static void Scale(float* x, float factor, int count) => Scale(x, factor, x, count);
 
     /// <summary>x[i] = factors[i]·x[i].</summary>
     [MethodImpl(MethodImplOptions.AggressiveOptimization)]

@@ -8,5 +8,5 @@ internal readonly unsafe struct ScratchPart(uint line)
 {
     /// <summary>Where the part begins.</summary>
     [MethodImpl(MethodImplOptions.AggressiveInlining)]
-    public float* In(float* memory) => memory + (long)line * Prefetcher.LineFloats;
+    public float* In(float* memory) => memory + (long)line * Workspace.LineFloats;
 }
