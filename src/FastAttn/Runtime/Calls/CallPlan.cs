@@ -30,7 +30,8 @@ internal struct CallPlan
 
     /// <summary>
     /// The number of queries of a sequence up to which the head dimension is in lanes: half a vector's lanes, the number up to which this was
-    /// measured to be faster. The heads of a group do not count, so that grouped heads give the same bits as repeated ones.
+    /// measured to be faster. The heads of a group do not count, so that grouped heads give the same bits as repeated ones. On AVX2 5 and 6 queries over 512 keys and more would take 0.77 to 0.96
+    /// of the time, but 1.15 to 1.5 in groups of 8 heads, which fill whole register tiles (Zen 4).
     /// </summary>
     public int MaxFewQueries;
 
