@@ -232,9 +232,7 @@ public readonly ref struct KeyValuePages
             throw new ArgumentException("Overlaps the pages or their scales.", nameof(slots));
         for (int token = 0; token < slots.Length; token++)
         {
-            long slot = long.CreateTruncating(slots[token]);
-            if (slot >= (long)PageCount * PageSize)
-                throw new ArgumentOutOfRangeException(nameof(slots), slot, $"Token {token} has a slot that does not exist: {PageCount} pages of {PageSize} tokens have 0 to {(long)PageCount * PageSize - 1}; a negative one is padding.");
+            long slot = SlotOf(slots, token);
             for (int head = 0; head < KeyValueHeads && slot >= 0; head++)
             {
                 if (KeyValueQuantizer.WhyRefused(RowOf(rows, token, head), Element) is { } reason)
@@ -244,7 +242,7 @@ public readonly ref struct KeyValuePages
 
         for (int token = 0; token < slots.Length; token++)
         {
-            long slot = long.CreateTruncating(slots[token]);
+            long slot = SlotOf(slots, token);
             if (slot < 0)
                 continue;
             (long page, long place) = Math.DivRem(slot, PageSize);
@@ -255,6 +253,16 @@ public readonly ref struct KeyValuePages
                 _ = KeyValueQuantizer.WriteRow(RowOf(rows, token, head), Element, BytesOf(StartOf(_strides, page, head, place)), scale, channelScales);
             }
         }
+    }
+
+    /// <summary>The slot of a token; negative for padding. It is checked whenever it is read: another thread may change it, and no write may leave the pages.</summary>
+    private long SlotOf<TSlot>(ReadOnlySpan<TSlot> slots, int token)
+        where TSlot : unmanaged, IBinaryInteger<TSlot>
+    {
+        long slot = long.CreateTruncating(slots[token]), count = (long)PageCount * PageSize;
+        if (slot >= count)
+            throw new ArgumentOutOfRangeException(nameof(slots), slot, $"Token {token} has a slot that does not exist: {PageCount} pages of {PageSize} tokens have 0 to {count - 1}; a negative one is padding.");
+        return slot;
     }
 
     private static long StartOf(in AttentionStrides strides, long page, int head, long place) => page * strides.Batch + head * strides.Head + place * strides.Length;
@@ -280,7 +288,7 @@ public readonly ref struct KeyValuePages
         {
             if (given.Batch < 0 || given.Head < 0 || given.Length < 0)
                 throw new ArgumentOutOfRangeException(strideName, given, "Strides must not be negative.");
-            BufferValidation.CheckRowsApart(strideName, rows, given);
+            BufferValidation.CheckRowsApart(strideName, rows, given, "pages");
         }
 
         int reached = BufferValidation.CheckBuffer(name, length, rows, strides, out AttentionStrides found, elements);

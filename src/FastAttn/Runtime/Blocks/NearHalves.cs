@@ -5,22 +5,22 @@ using System.Runtime.Intrinsics;
 
 namespace FastAttn.Runtime;
 
-/// <summary>Tells rows of halves that become floats with fewer instructions: without ±∞ and NaN (<see cref="StoredFiniteHalf"/>), and of normal numbers alone (<see cref="NormalHalfRow"/>).</summary>
+/// <summary>Tells rows of halves that become floats with fewer instructions: without ±∞ and NaN (<see cref="StoredFiniteHalf"/>), and of normal numbers and zeros alone (<see cref="NormalHalfRow"/>).</summary>
 internal static unsafe class NearHalves
 {
     /// <summary>What the elements of some rows are, all of them.</summary>
     /// <param name="rows">The first row.</param>
     /// <param name="count">How many.</param>
     /// <param name="columns">Elements of a row.</param>
-    /// <returns>Whether none is ±∞ or NaN; whether none is a subnormal number or zero either.</returns>
+    /// <returns>Whether none is ±∞ or NaN; whether none is a subnormal number either.</returns>
     [MethodImpl(MethodImplOptions.AggressiveOptimization)]
     public static (bool AreFinite, bool AreNormal) Kind(BlockRows rows, int count, int columns)
     {
-        // Twice the bits have lost the sign. Less twice the smallest normal number, those below it are the largest of all.
-        const ushort Infinity = 2 * 0x7C00, SmallestNormal = 2 * 0x0400;
-        Vector512<ushort> wide = Vector512<ushort>.Zero, wideAboveNormal = wide, wideSmallest = Vector512.Create(SmallestNormal);
-        Vector<ushort> largest = Vector<ushort>.Zero, aboveNormal = largest, smallest = new(SmallestNormal);
-        int largestOfRest = 0, aboveNormalOfRest = 0;
+        // Twice the bits have lost the sign. Less 1, zeros are the largest of all and subnormal numbers the smallest.
+        const ushort Infinity = 2 * 0x7C00, SmallestNormal = 2 * 0x0400 - 1;
+        Vector512<ushort> wideLargest = Vector512<ushort>.Zero, wideSmallest = Vector512<ushort>.AllBitsSet;
+        Vector<ushort> largest = Vector<ushort>.Zero, smallest = Vector<ushort>.AllBitsSet;
+        int largestOfRest = 0, smallestOfRest = ushort.MaxValue;
         for (int j = 0; j < count; j++)
         {
             ushort* row = (ushort*)rows.Row(j);
@@ -28,28 +28,28 @@ internal static unsafe class NearHalves
             for (; Vector512.IsHardwareAccelerated && c + Vector512<ushort>.Count <= columns; c += Vector512<ushort>.Count)
             {
                 Vector512<ushort> x = Vector512.Load(row + c), twice = x + x;
-                wide = Vector512.Max(wide, twice);
-                wideAboveNormal = Vector512.Max(wideAboveNormal, twice - wideSmallest);
+                wideLargest = Vector512.Max(wideLargest, twice);
+                wideSmallest = Vector512.Min(wideSmallest, twice - Vector512<ushort>.One);
             }
 
             for (; c + Vector<ushort>.Count <= columns; c += Vector<ushort>.Count)
             {
                 Vector<ushort> x = Vector.Load(row + c), twice = x + x;
                 largest = Vector.Max(largest, twice);
-                aboveNormal = Vector.Max(aboveNormal, twice - smallest);
+                smallest = Vector.Min(smallest, twice - Vector<ushort>.One);
             }
 
             for (; c < columns; c++)
             {
                 var twice = (ushort)(2 * row[c]);
                 largestOfRest = Math.Max(largestOfRest, twice);
-                aboveNormalOfRest = Math.Max(aboveNormalOfRest, (ushort)(twice - SmallestNormal));
+                smallestOfRest = Math.Min(smallestOfRest, (ushort)(twice - 1));
             }
         }
 
-        bool areFinite = Vector512.LessThanAll(wide, Vector512.Create(Infinity)) && Vector.LessThanAll(largest, new(Infinity)) && largestOfRest < Infinity;
-        const ushort Limit = Infinity - SmallestNormal;
-        bool areNormal = Vector512.LessThanAll(wideAboveNormal, Vector512.Create(Limit)) && Vector.LessThanAll(aboveNormal, new(Limit)) && aboveNormalOfRest < Limit;
+        bool areFinite = Vector512.LessThanAll(wideLargest, Vector512.Create(Infinity)) && Vector.LessThanAll(largest, new(Infinity)) && largestOfRest < Infinity;
+        bool areNormal = areFinite
+            && Vector512.GreaterThanOrEqualAll(wideSmallest, Vector512.Create(SmallestNormal)) && Vector.GreaterThanOrEqualAll(smallest, new(SmallestNormal)) && smallestOfRest >= SmallestNormal;
         return (areFinite, areNormal);
     }
 
@@ -60,6 +60,7 @@ internal static unsafe class NearHalves
     public static bool MayBeMultiplied<TVector>(float* x, int count)
         where TVector : struct, ILanes<TVector>
     {
+        // 2¹⁵: times 2¹¹² the last power of two that a float holds.
         const float Limit = 32768;
         TVector largest = TVector.Create(0), zero = largest;
         int i = 0;

@@ -135,7 +135,7 @@ internal static class BufferValidation
     /// <summary>
     /// Each axis must step over all that the axes of smaller strides reach, so that no two rows share an element. Rows without strides of their own need no such check.
     /// </summary>
-    public static void CheckRowsApart(string name, in BufferRows rows, in AttentionStrides strides)
+    public static void CheckRowsApart(string name, in BufferRows rows, in AttentionStrides strides, string owner = "the output")
     {
         if (rows.AreNone)
             return;
@@ -145,7 +145,7 @@ internal static class BufferValidation
         Order(ref a, ref b);
         long reach = rows.Dim;
         if (!Steps(a, ref reach) || !Steps(b, ref reach) || !Steps(c, ref reach))
-            throw new ArgumentException($"With the strides {strides} rows overlap.", name);
+            throw new ArgumentException($"With the strides {strides} rows of {owner} overlap.", name);
 
         static void Order(ref (long Stride, int Size) small, ref (long Stride, int Size) large)
         {

@@ -381,9 +381,9 @@ internal static class CallValidation
         }
     }
 
-    /// <summary>Query heads that read one key-value head; 0 where there are none.</summary>
+    /// <summary>Query heads that read one key-value head; 0 where there are none. Mostly there are as many of both, and nothing to divide.</summary>
     private static int GroupSizeOf(in AttentionShape shape) =>
-        shape.KeyValueHeads == shape.QueryHeads ? Math.Min(shape.QueryHeads, 1) : shape.KeyValueHeads == 0 ? 0 : shape.QueryHeads / shape.KeyValueHeads;
+        shape.KeyValueHeads == 0 ? 0 : shape.KeyValueHeads == shape.QueryHeads ? 1 : shape.QueryHeads / shape.KeyValueHeads;
 
     /// <summary>What is written must not overlap anything that is read; what is empty overlaps nothing.</summary>
     public static void CheckApart<TOutput>(

@@ -19,13 +19,13 @@ internal static unsafe class DecodeTile<TVector>
     private const int MaxQueries = 4;
 
     /// <summary>
-    /// Queries that meet halves as they are stored, which most become floats by three instructions a vector. With 8 and 16 queries that takes 0.91 of the time that floats in memory take,
-    /// with 32 1.02 (AVX-512, Zen 4).
+    /// Up to so many queries meet halves as they are stored: most halves become floats with three instructions a vector. Floats in memory take 1.04 to 1.25 times as long for 12 and 16 queries over
+    /// 4096 keys and more, 0.9 over 256 keys with AVX-512; 32 queries lose by it (AVX-512 and AVX2, Zen 4).
     /// </summary>
     private const int HalvesMeetQueries = 16;
 
     /// <summary>S[q][j] = Σ_t K[j][t]·Q[q][t].</summary>
-    /// <param name="query">Scaled queries: <paramref name="rows"/> × <paramref name="headDim"/>.</param>
+    /// <param name="query">Scaled queries: <paramref name="rows"/> × <paramref name="headDim"/>. Meanwhile they are multiplied, in the end they are what they were.</param>
     /// <param name="rows">Queries.</param>
     /// <param name="keys">The keys of the block.</param>
     /// <param name="headDim">Floats in a key.</param>
@@ -50,7 +50,7 @@ internal static unsafe class DecodeTile<TVector>
     }
 
     /// <summary>B[q][c] = Σ_j P[q][j]·V[j][c] over the keys of a block that each query sees.</summary>
-    /// <param name="probability">P: <paramref name="rows"/> × <paramref name="count"/>.</param>
+    /// <param name="probability">P: <paramref name="rows"/> × <paramref name="count"/>. Of values that are halves it is used up.</param>
     /// <param name="rows">Queries.</param>
     /// <param name="start">For each query the first key of the block that it sees.</param>
     /// <param name="limit">For each query the first key after those that it sees.</param>
@@ -85,9 +85,9 @@ internal static unsafe class DecodeTile<TVector>
     }
 
     /// <summary>
-    /// Finds the form in which rows meet the queries: as they are stored, or as floats in memory, some at a time, where more than one register tile meets them (more than four of halves) and a
-    /// vector takes seven instructions or more. For one register tile that is a loss: groups of 4 bits and one query then take 1.4 times as long over 512 keys, and twice over 4096 (Zen 4). Values whose
-    /// columns have scales that some tokens share are floats for any number of queries.
+    /// Finds the form in which rows meet the queries: as they are stored, or as floats in memory, some at a time. Floats pay where several register tiles meet elements that take many instructions:
+    /// groups from the second tile on, halves from more than <see cref="HalvesMeetQueries"/> queries on. For one tile they are a loss: groups of 4 bits and one query then take 1.4 times as long over
+    /// 512 keys, and twice over 4096 (Zen 4). Values whose columns have scales that some tokens share are floats for any number of queries.
     /// </summary>
     [MethodImpl(MethodImplOptions.AggressiveInlining)]
     private static void Visit<TVisitor>(AttentionElement element, int rows, in TVisitor visitor)
@@ -227,9 +227,9 @@ internal static unsafe class DecodeTile<TVector>
             (bool areFinite, bool areNormal) = KindOf<TRow>(values, step, valueDim);
             if (areNormal)
             {
+                // Those of keys that a query does not see are multiplied too, whatever they are, and not read.
                 Multiply(probability + j, rows, count, step, HalfBits.Factor);
                 AddNearValues<NormalHalfRow>(probability + j, rows, start, limit, values, valueDim, j, step, count, output, distance);
-                Multiply(probability + j, rows, count, step, 1 / HalfBits.Factor);
             }
             else if (areFinite)
             {

@@ -45,10 +45,11 @@ internal sealed unsafe partial class FlashDriver<TTiles, TVector, TSpec>(TileDri
             return;
         }
 
-        // The last queries are left to narrower vectors where they fill no more than half a vector, whose time the whole would cost: 24 queries then take 0.82 of the time, 40 0.90 (512 keys of
-        // 64 floats, AVX-512, Zen 4). Bit-identical: a lane is one query, and its arithmetic does not depend on the vector's width.
+        // Bit-identical: a lane is one query, and its arithmetic does not depend on the vector's width.
         bool isFirstOfHead = tile.FirstRow + rowCount == streamRows;
-        int last = rowCount % TVector.Count <= call.Plan.MaxNarrowQueries ? rowCount % TVector.Count : 0, first = rowCount - last;
+        int last = call.Plan.SplitsTiles ? rowCount % TVector.Count : rowCount, first = rowCount - last;
+        if (last > call.Plan.MaxNarrowQueries)
+            (first, last) = (rowCount, 0);
         if (first > 0)
             RunLanes(call, call.Plan.Lanes, tile.Part(0, first), sequence, last > 0 ? default : nextTile, isFirstOfHead, workspace);
         if (last > 0)

@@ -8,7 +8,7 @@ internal static unsafe class RowScaling<TVector>
     where TVector : struct, ILanes<TVector>
 {
     /// <summary>y[i] = factor·x[i].</summary>
-    [MethodImpl(MethodImplOptions.AggressiveOptimization)]
+    [MethodImpl(MethodImplOptions.AggressiveInlining)]
     public static void Scale(float* x, float factor, float* y, int count)
     {
         TVector f = TVector.Create(factor);
