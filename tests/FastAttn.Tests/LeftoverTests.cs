@@ -47,7 +47,7 @@ public static class LeftoverTests
         }
     }
 
-    /// <summary>A lane is one query whatever the vector's width, with masks, windows, pages, and numbers that are hidden and not finite.</summary>
+    /// <summary>A lane is one query whatever the vector's width, with masks, windows, pages, and numbers that are hidden and not finite. No sequence here has so few queries that these are no lanes.</summary>
     [Fact]
     public static void Vectors_of_any_width_give_the_same_bits()
     {
@@ -58,7 +58,7 @@ public static class LeftoverTests
             var random = new Random(seed);
             int queries = 16 * random.Next(1, 5) + random.Next(1, 9), keys = random.Next(queries, 300), dim = random.Next(8, 80);
             var shape = new AttentionShape(random.Next(1, 3), 4, 2, queries, keys);
-            Case call = FeatureCases.Draw(random, new Case(dim, dim, random.Next(2) == 0 ? AttentionMask.None : AttentionMask.Causal, shape) { Seed = seed }, FeatureCases.DrawFeatures(random, 0.3));
+            Case call = FeatureCases.Draw(random, new Case(dim, dim, random.Next(2) == 0 ? AttentionMask.None : AttentionMask.Causal, shape) { Seed = seed }, FeatureCases.DrawFeatures(random, 0.3) & ~(AttentionFeatures.Ragged | AttentionFeatures.Lengths));
             Inputs inputs = Inputs.Normal(call);
             if (random.Next(3) == 0)
                 inputs.Value[random.Next(inputs.Value.Length)] = float.NaN;
