@@ -158,12 +158,12 @@ internal sealed class CachedRows
     /// <param name="token">The first token's number in the page.</param>
     /// <param name="rows">The rows: of as many tokens as <see cref="OpenGroup.Together"/> says.</param>
     /// <param name="open">The sequence's (<see cref="CreateOpenGroup"/>).</param>
-    /// <param name="isOpen">Whether the tokens' group was the open one before the append.</param>
+    /// <param name="groupsAfter">How many groups after the open one the tokens are (<see cref="OpenGroup.GroupsAfter"/>).</param>
     /// <returns>Which of the tokens cannot be kept, and why; then what has been written of them is of no use. Null where all is written.</returns>
-    public (int Token, string Reason)? Write(ref byte memory, int page, int token, in NewRows rows, OpenGroup? open, bool isOpen)
+    public (int Token, string Reason)? Write(ref byte memory, int page, int token, in NewRows rows, OpenGroup? open, int groupsAfter)
     {
         if (open is not null)
-            return WriteGroup(ref memory, page, token, rows, open, isOpen);
+            return WriteGroup(ref memory, page, token, rows, open, groupsAfter);
         Span<float> turned = stackalloc float[rows.Rotary is null ? 0 : Dim], scratch = stackalloc float[rows.Rotary?.Dim ?? 0];
         for (int i = 0; i < rows.Count; i++)
         {
@@ -333,10 +333,10 @@ internal sealed class CachedRows
         }
     }
 
-    private (int Token, string Reason)? WriteGroup(ref byte memory, int page, int token, in NewRows rows, OpenGroup open, bool isOpen)
+    private (int Token, string Reason)? WriteGroup(ref byte memory, int page, int token, in NewRows rows, OpenGroup open, int groupsAfter)
     {
         int first = token % OpenGroup.Tokens;
-        ReadOnlySpan<float> group = open.Take(token, rows, isOpen);
+        ReadOnlySpan<float> group = open.Take(token, rows, groupsAfter);
         for (int i = 0; i < rows.Count; i++)
         {
             for (int head = 0; head < _heads; head++)
