@@ -148,7 +148,10 @@ public sealed class KeyValueCache : AttentionCache
     /// Buffers may be longer than needed. Floats, halves and bfloat16 take NaN and ±∞ as they are, and so what rounding makes infinite. Integers refuse what is not finite, also
     /// where turning made it so.
     /// </remarks>
-    /// <exception cref="ArgumentException">A length does not fit, the embedding has more dimensions than a key, or a number cannot become an integer; no sequence has changed.</exception>
+    /// <exception cref="ArgumentException">
+    /// A length does not fit, the embedding has more dimensions than a key, or a number that becomes an integer is not finite, or has a group's scale or minimum larger than all finite
+    /// halves; no sequence has changed.
+    /// </exception>
     /// <exception cref="InvalidOperationException">The cache is full and cannot grow; nothing has changed.</exception>
     public void Append(ReadOnlySpan<float> keys, ReadOnlySpan<float> values, int length, ReadOnlySpan<int> lengths = default, RotaryEmbedding? rotary = null)
     {
@@ -279,9 +282,9 @@ public sealed class KeyValueCache : AttentionCache
         }
 
         if (MoveGroups(_keys, _keyMemory, _openKeys, sequence, start, tokens, moved, isWritten: false) is { } key)
-            throw CachedRows.Refusal("key", KeyElement, $"Head {key.Head}: {key.Reason}", nameof(tokens));
+            throw CachedRows.Refusal("key", KeyElement, key, nameof(tokens));
         if (MoveGroups(_values, _valueMemory, _openValues, sequence, start, tokens, moved, isWritten: false) is { } value)
-            throw CachedRows.Refusal("value", ValueElement, $"Head {value.Head}: {value.Reason}", nameof(tokens));
+            throw CachedRows.Refusal("value", ValueElement, value, nameof(tokens));
         Move(_keys, _keyMemory, _openKeys, sequence, start, tokens, moved);
         Move(_values, _valueMemory, _openValues, sequence, start, tokens, moved);
         _lengths[sequence] = start + tokens.Length;
@@ -530,15 +533,15 @@ public sealed class KeyValueCache : AttentionCache
         }
     }
 
-    /// <summary>Rounds the groups that tokens move to, or tells whether one is refused. The floats of the last one are in its place then.</summary>
-    private (int Head, string Reason)? MoveGroups(CachedRows rows, float[] memory, OpenGroup[]? open, int sequence, int start, ReadOnlySpan<int> tokens, int moved, bool isWritten)
+    /// <summary>Rounds the groups that tokens move to, or tells why one is refused. The floats of the last one are in its place then.</summary>
+    private string? MoveGroups(CachedRows rows, float[] memory, OpenGroup[]? open, int sequence, int start, ReadOnlySpan<int> tokens, int moved, bool isWritten)
     {
         if (open is null)
             return null;
         int length = _lengths[sequence], end = start + tokens.Length, first = (start + moved) / OpenGroup.Tokens * OpenGroup.Tokens;
         for (int i = first; i < end; i++)
         {
-            int token = i < start ? i : tokens[i - start];
+            int token = TokenOf(i, tokens);
             ReadOnlySpan<float> known = open[sequence].Find(length, token);
             Span<float> next = open[sequence].NextRow(i);
             if (known.IsEmpty)
@@ -546,11 +549,13 @@ public sealed class KeyValueCache : AttentionCache
             else
                 known.CopyTo(next);
             int count = i % OpenGroup.Tokens + 1;
-            if ((count == OpenGroup.Tokens || i == end - 1) && rows.Round(ref First(memory), sequence, i + 1 - count, open[sequence].NextRows(count), isWritten) is { } refused)
-                return refused;
+            if ((count == OpenGroup.Tokens || i == end - 1) && rows.Round(ref First(memory), sequence, i + 1 - count, open[sequence].NextRows(count), first: 0, isWritten) is { } refused)
+                return $"Token {TokenOf(i + 1 - count + refused.Token, tokens)}, head {refused.Head}, {refused.Reason}";
         }
 
         return null;
+
+        int TokenOf(int moved, ReadOnlySpan<int> tokens) => moved < start ? moved : tokens[moved - start];
     }
 
     /// <summary>Throws where a sequence of a length does not fit, not even in a larger cache.</summary>

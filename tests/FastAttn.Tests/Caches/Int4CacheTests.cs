@@ -305,6 +305,22 @@ public static class Int4CacheTests
     }
 
     [Fact]
+    public static void A_number_that_is_too_large_is_named()
+    {
+        // The last of three tokens of the second append.
+        KeyValueCache cache = Cache(1, 64);
+        using KeyValuePagePool pool = Pool(1, 64);
+        using var sequence = new PagedSequence(pool);
+        float[] keys = new float[3 * Heads * HeadDim], values = new float[3 * Heads * ValueDim];
+        cache.Append(keys, values, 2);
+        sequence.Append(keys, values, 2);
+        keys[(2 * Heads + 1) * HeadDim + 6] = 2_500_000;
+        const string Expected = "oken 2, head 1, channel 6 is 2500000: Int4 keeps";
+        Assert.Contains(Expected, Assert.Throws<ArgumentException>("keys", () => cache.Append(keys, values, 3)).Message, StringComparison.Ordinal);
+        Assert.Contains(Expected, Assert.Throws<ArgumentException>("keys", () => sequence.Append(keys, values, 3)).Message, StringComparison.Ordinal);
+    }
+
+    [Fact]
     public static void Tokens_that_cannot_be_rounded_together_do_not_come_to_be()
     {
         // Two groups, of numbers about −60000 and 900000: either has a scale that a half holds, but not both together, whose range is 15 · 64000 and more.
@@ -316,7 +332,7 @@ public static class Int4CacheTests
         cache.Append(keys, values, 65);
         cache.CopyTo(0, 0, 65, before, values);
         ArgumentException error = Assert.Throws<ArgumentException>("tokens", () => cache.Retain(0, 31, [63]));
-        Assert.Contains("Head 0", error.Message, StringComparison.Ordinal);
+        Assert.Contains("Token 63, head 0, channel 0 is 1000000", error.Message, StringComparison.Ordinal);
         cache.CopyTo(0, 0, 65, after, values);
         Compare.SameBits("kept", before, after);
         cache.Retain(0, 31, [40]);
