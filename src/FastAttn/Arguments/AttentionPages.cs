@@ -44,7 +44,7 @@ public readonly ref struct AttentionPages
     /// <param name="keyLengths">The keys of each sequence; empty where they are those of the shape.</param>
     /// <param name="parameter">The parameter that errors name.</param>
     /// <exception cref="ArgumentException">Something does not fit.</exception>
-    internal (int Pages, int Sequence) Check(in AttentionShape shape, ReadOnlySpan<int> keyLengths, string parameter)
+    internal (int Pages, int LastPageOf) Check(in AttentionShape shape, ReadOnlySpan<int> keyLengths, string parameter)
     {
         int pagesOfSequence = PagesOfSequence(shape.Batch), last = -1, sequence = 0;
         if (Table.Length != (long)shape.Batch * pagesOfSequence)
