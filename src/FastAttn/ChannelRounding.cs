@@ -4,7 +4,7 @@ using System.Numerics;
 namespace FastAttn;
 
 /// <summary>
-/// Rounds columns of up to 32 rows to 4-bit integers with a scale and a minimum for each column, <c>x = d·q + m</c>.
+/// Rounds columns of up to 32 rows to 4-bit integers with a scale and a minimum for each column, <c>x = d·n + m</c>.
 /// </summary>
 /// <remarks>
 /// The least and the largest number of a column stay what they are. Narrower ranges of smaller squared errors were tried: outputs over normal keys were off by 0.95 of what they are off with whole
@@ -16,7 +16,7 @@ internal static class ChannelRounding
     public const int Columns = AttentionInput.GroupLength;
 
     /// <summary>The largest integer.</summary>
-    private const int MaxInteger = 15;
+    public const int MaxInteger = 15;
 
     /// <summary>Finds the scales and minima of the ranges of columns, from the least to the largest number.</summary>
     /// <param name="rows">The rows.</param>
@@ -46,18 +46,18 @@ internal static class ChannelRounding
         return -1;
     }
 
-    /// <summary>q of 32 columns: 16 bytes of each row (<see cref="AttentionElement.Int4"/>).</summary>
+    /// <summary>n of 32 columns: 16 bytes of each row (<see cref="AttentionElement.Int4"/>).</summary>
     /// <param name="rows">The rows.</param>
     /// <param name="first">The first of the columns.</param>
     /// <param name="rowLength">Numbers in a row.</param>
     /// <param name="scales">d of each column.</param>
     /// <param name="minima">m of each column.</param>
-    /// <param name="elements">Written: q of the columns, from that of the first row on.</param>
+    /// <param name="elements">Written: n of the columns, from that of the first row on.</param>
     /// <param name="rowBytes">Bytes from row to row there.</param>
     public static void Round(ReadOnlySpan<float> rows, int first, int rowLength, ReadOnlySpan<Half> scales, ReadOnlySpan<Half> minima, Span<byte> elements, int rowBytes)
     {
         Span<double> d = stackalloc double[Columns], m = stackalloc double[Columns];
-        Span<int> q = stackalloc int[Columns];
+        Span<int> n = stackalloc int[Columns];
         for (int c = 0; c < Columns; c++)
         {
             // A scale of 0 is replaced by ∞, so that the quotient is 0.
@@ -71,12 +71,12 @@ internal static class ChannelRounding
             {
                 Vector.Widen(new Vector<float>(x[c..]), out Vector<double> lower, out Vector<double> upper);
                 int next = c + Vector<double>.Count;
-                Vector.ConvertToInt32(Vector.Narrow(Rounded(lower, d[c..], m[c..]), Rounded(upper, d[next..], m[next..]))).CopyTo(q[c..]);
+                Vector.ConvertToInt32(Vector.Narrow(Rounded(lower, d[c..], m[c..]), Rounded(upper, d[next..], m[next..]))).CopyTo(n[c..]);
             }
 
             Span<byte> bytes = elements.Slice(to, Columns / 2);
             for (int i = 0; i < bytes.Length; i++)
-                bytes[i] = (byte)(q[i] | q[i + bytes.Length] << 4);
+                bytes[i] = (byte)(n[i] | n[i + bytes.Length] << 4);
         }
 
         static Vector<double> Rounded(Vector<double> x, ReadOnlySpan<double> d, ReadOnlySpan<double> m)

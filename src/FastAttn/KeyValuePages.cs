@@ -10,17 +10,21 @@ namespace FastAttn;
 
 /// <summary>
 /// Keys or values in pages of the caller's own, [P, H_kv, S, d], which rows are written to by their slots (vLLM's <c>reshape_and_cache</c> with its <c>slot_mapping</c>,
-/// arXiv 2309.06180). An attention reads them as <see cref="Input"/>, with <see cref="AttentionOptions.KeyPages"/>. Whoever leaves the pages to the library takes a
+/// arXiv 2309.06180). An attention reads them as <see cref="Input"/>, with <see cref="AttentionOptions.KeyPages"/> (<see cref="Table"/>). Whoever leaves the pages to the library takes a
 /// <see cref="KeyValuePagePool"/>.
 /// </summary>
 /// <remarks>
 /// <para>
-/// The <b>slot</b> of a token is <c>page·S + row</c>: the page, and the row in it, that its key or value stands in, of all heads. With a table of pages (<see cref="AttentionPages"/>)
-/// token <c>i</c> of sequence <c>b</c> has the slot <c>Table[b, i / S]·S + i mod S</c>.
+/// This is a view, which cannot be a field: keep the memory, and make one for each write and attention. That allocates nothing and reads no elements;
+/// <see cref="OfInt8PerChannel"/> reads all its scales.
+/// </para>
+/// <para>
+/// The <b>slot</b> of a token is <c>page·S + row</c>: the page, and the row in it, that its key or value stands in, of all heads. With a table of pages, vLLM's block table,
+/// token <c>i</c> of sequence <c>b</c> has the slot <c>table[b, i / S]·S + i mod S</c>. Tokens are written before an attention over them, whose <see cref="AttentionOptions.KeyLengths"/> count them.
 /// </para>
 /// <para>
 /// Rows are rounded to the elements' type as <see cref="KeyValueQuantizer"/> does it, to nearest, ties to even: they have the bits that a <see cref="PagedSequence"/> gives them. There are no
-/// pages of <see cref="AttentionElement.Int4"/>, where 32 tokens are rounded together instead of one by one.
+/// pages of <see cref="AttentionElement.Int4"/>, where 32 tokens are rounded together instead of one by one; a <see cref="KeyValuePagePool"/> has them.
 /// </para>
 /// </remarks>
 public readonly ref struct KeyValuePages
@@ -121,6 +125,15 @@ public readonly ref struct KeyValuePages
         _ => AttentionInput.OfGroups(ElementsAs<byte>((int)AttentionInput.BytesOf(Element, _length)), Element, _strides),
     };
 
+    /// <summary>The pages of each sequence, with the size that pages have here, as <see cref="AttentionOptions.KeyPages"/> takes them: vLLM's block table.</summary>
+    /// <param name="table">[B, N]: for each sequence its pages in the order of its tokens, as <see cref="AttentionPages(ReadOnlySpan{int}, int)"/> says.</param>
+    /// <exception cref="InvalidOperationException">These pages are <c>default</c>.</exception>
+    public AttentionPages Table(ReadOnlySpan<int> table)
+    {
+        ThrowIfDefault();
+        return new(table, PageSize);
+    }
+
     /// <summary>The scale of each token and head, at <see cref="ScaleStrides"/>; empty where there are none.</summary>
     private Span<float> TokenScales { get; init; }
 
@@ -195,6 +208,8 @@ public readonly ref struct KeyValuePages
     /// <exception cref="ArgumentException">The elements are not in groups, a number is outside its range, the buffer is too short, or rows overlap.</exception>
     public static KeyValuePages OfGroups(Span<byte> groups, AttentionElement element, int pageCount, int pageSize, int keyValueHeads, int dim, AttentionStrides? strides = null)
     {
+        if (element == AttentionElement.Int4)
+            throw new ArgumentOutOfRangeException(nameof(element), element, $"KeyValuePages keep no {element}, which rounds {AttentionInput.ScaledTokens} tokens together; a KeyValuePagePool does.");
         int length = AttentionInput.OfGroups(groups, element).Length;
         return new(ref FirstOf(groups), length, element, pageCount, pageSize, keyValueHeads, dim, strides, nameof(groups));
     }
@@ -210,6 +225,7 @@ public readonly ref struct KeyValuePages
     /// There are too few rows, a slot is outside its range, buffers overlap, or a number that becomes an integer is not finite, or has a group's scale or minimum larger than all finite halves;
     /// nothing has been written.
     /// </exception>
+    /// <exception cref="InvalidOperationException">These pages are <c>default</c>.</exception>
     public void Write(ReadOnlySpan<float> rows, ReadOnlySpan<long> slots) => WriteTo(rows, slots);
 
     /// <inheritdoc cref="Write(ReadOnlySpan{float}, ReadOnlySpan{long})"/>
@@ -222,6 +238,7 @@ public readonly ref struct KeyValuePages
     private void WriteTo<TSlot>(ReadOnlySpan<float> rows, ReadOnlySpan<TSlot> slots)
         where TSlot : unmanaged, IBinaryInteger<TSlot>
     {
+        ThrowIfDefault();
         Int128 needed = (Int128)slots.Length * KeyValueHeads * Dim;
         if (rows.Length < needed)
             throw new ArgumentException($"Has {rows.Length} elements; tokens {slots.Length} × key-value heads {KeyValueHeads} × dimension {Dim} need {needed}.", nameof(rows));
@@ -265,6 +282,12 @@ public readonly ref struct KeyValuePages
         return slot;
     }
 
+    private void ThrowIfDefault()
+    {
+        if (PageCount == 0)
+            throw new InvalidOperationException("These pages are default: make them by a constructor.");
+    }
+
     private static long StartOf(in AttentionStrides strides, long page, int head, long place) => page * strides.Batch + head * strides.Head + place * strides.Length;
 
     private ReadOnlySpan<float> RowOf(ReadOnlySpan<float> rows, int token, int head) => rows.Slice((token * KeyValueHeads + head) * Dim, Dim);
@@ -283,7 +306,7 @@ public readonly ref struct KeyValuePages
     /// <summary>Checks that a buffer has all rows, apart from each other; returns where they stand, and how many elements they reach.</summary>
     private (AttentionStrides Strides, int Length) CheckRows(int length, int dim, AttentionStrides? strides, string name, string strideName, string elements)
     {
-        BufferRows rows = new() { Axis = "pages", Batch = PageCount, Heads = KeyValueHeads, Tokens = PageSize, Dim = dim, Layout = AttentionLayout.BatchHeadLengthDim };
+        BufferRows rows = new() { ArePages = true, Batch = PageCount, Heads = KeyValueHeads, Tokens = PageSize, Dim = dim, Layout = AttentionLayout.BatchHeadLengthDim };
         if (strides is { } given)
         {
             if (given.Batch < 0 || given.Head < 0 || given.Length < 0)

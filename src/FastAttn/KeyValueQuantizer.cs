@@ -125,7 +125,7 @@ public static class KeyValueQuantizer
 
     /// <summary>
     /// Quantizes rows to 4 bits with a scale and a minimum for each channel of 32 successive tokens (<see cref="AttentionElement.Int4"/>): <c>m = min x</c>, <c>d = (max x − m) / 15</c> over
-    /// these tokens, <c>q = (x − m) / d</c>, from 0 to 15. d and m are rounded to halves before q is computed, as in <see cref="QuantizeGroups"/>.
+    /// these tokens, <c>n = (x − m) / d</c>, from 0 to 15. d and m are rounded to halves before n is computed, as in <see cref="QuantizeGroups"/>.
     /// </summary>
     /// <remarks>
     /// A last group of fewer than 32 tokens has the scales of the tokens that it has. A cache that grows keeps the floats of that group, 31 rows at most, and for each token that it appends

@@ -65,7 +65,7 @@ internal sealed class Decoder
     /// <summary>Begins a text.</summary>
     /// <param name="capacity">Tokens that there will be room for, at least 1; with learned positions at most <see cref="DecoderConfig.MaxTokens"/>.</param>
     /// <param name="execution">How its calls run: threads and cancellation.</param>
-    /// <param name="cacheElement">What keys and values are kept as.</param>
-    public DecoderSession CreateSession(int capacity, AttentionExecution execution = default, AttentionElement cacheElement = AttentionElement.Float32) =>
-        new(this, capacity, execution, cacheElement);
+    /// <param name="cacheType">What keys and values are kept as.</param>
+    public DecoderSession CreateSession(int capacity, AttentionExecution execution = default, CacheType cacheType = default) =>
+        new(this, capacity, execution, cacheType);
 }

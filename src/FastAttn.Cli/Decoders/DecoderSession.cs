@@ -22,7 +22,7 @@ internal sealed class DecoderSession
     private readonly float[] _logits;
     private readonly int _maxRows;
 
-    internal DecoderSession(Decoder decoder, int capacity, AttentionExecution execution, AttentionElement cacheElement)
+    internal DecoderSession(Decoder decoder, int capacity, AttentionExecution execution, CacheType cacheType)
     {
         ArgumentOutOfRangeException.ThrowIfLessThan(capacity, 1);
         DecoderConfig config = decoder.Config;
@@ -34,7 +34,7 @@ internal sealed class DecoderSession
         _maxRows = Math.Min(capacity, MaxRows);
         _caches = new KeyValueCache[config.Layers];
         for (int i = 0; i < _caches.Length; i++)
-            _caches[i] = decoder.Blocks[i].Attention.CreateCache(1, capacity, canGrow: false, cacheElement, cacheElement);
+            _caches[i] = decoder.Blocks[i].Attention.CreateCache(1, capacity, canGrow: false, cacheType.Keys, cacheType.Values);
         _stream = new float[checked(_maxRows * config.ModelDim)];
         _normed = new float[_stream.Length];
         _inner = new float[checked(_maxRows * config.FeedForwardDim)];

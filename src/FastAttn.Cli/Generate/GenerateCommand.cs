@@ -47,7 +47,7 @@ internal sealed class GenerateCommand : Command
     private readonly Option<WeightPrecision?> _weights = ValueOption.OneOf(
         "--weights", "How matrices are kept in memory. Default: as they are stored.", WeightPrecision.Float32, WeightPrecision.Float16, WeightPrecision.BFloat16, WeightPrecision.Int8);
 
-    private readonly Option<AttentionElement?> _cacheType = CacheTypes.Option();
+    private readonly Option<CacheType?> _cacheType = CacheTypes.Option();
 
     private readonly Option<int?> _threads = ValueOption.Number<int>(
         "--threads", "The most threads. Default: all processors.", "an integer of at least 1", threads => threads >= 1);
@@ -132,13 +132,13 @@ internal sealed class GenerateCommand : Command
         int mostTokens = config.MaxTokens - model.Prompt.Length + 1;
         if (parsed.GetValue(_maxTokens) is { } wanted && wanted > mostTokens)
             error.WriteLine($"--max-tokens {wanted}: the model takes {config.MaxTokens} tokens, so that at most {mostTokens} follow this prompt.");
-        AttentionElement cacheElement = parsed.GetValue(_cacheType) ?? AttentionElement.Float32;
-        CacheTypes.Check(cacheElement, config.HeadDim);
+        CacheType cacheType = parsed.GetValue(_cacheType) ?? default;
+        CacheTypes.Check(cacheType, config.HeadDim);
         TokenText text = new(output);
         TokenSampler sampler = new(config.VocabularySize, parsed.GetValue(_temperature) ?? 0, parsed.GetValue(_topP) ?? 1, parsed.GetValue(_seed) ?? Random.Shared.Next());
         try
         {
-            GenerationSpeed speed = new TextGenerator(model.Decoder, sampler, cacheElement).Run(
+            GenerationSpeed speed = new TextGenerator(model.Decoder, sampler, cacheType).Run(
                 model.Prompt, Math.Min(maxTokens, mostTokens), execution, token => text.Write(model.Tokenizer.BytesOf(token)));
             text.End();
             output.WriteLine();
@@ -170,12 +170,12 @@ internal sealed class GenerateCommand : Command
         DecoderConfig config = DecoderShapes.Find(name)
             ?? throw new InputException($"--random {Printable.Of(name)}: expected {string.Join(" or ", DecoderShapes.Names)}.");
         config = config with { Layers = parsed.GetValue(_layers) ?? config.Layers };
-        AttentionElement cacheElement = parsed.GetValue(_cacheType) ?? AttentionElement.Float32;
-        CacheTypes.Check(cacheElement, config.HeadDim);
+        CacheType cacheType = parsed.GetValue(_cacheType) ?? default;
+        CacheTypes.Check(cacheType, config.HeadDim);
         if (maxTokens < 2)
             throw new InputException("--max-tokens 1: expected at least 2 with --random, since the first comes with the prompt.");
         maxTokens = Math.Min(maxTokens, config.MaxTokens - RandomGeneration.PromptTokens + 1);
-        RandomGeneration.Run(config, parsed.GetValue(_weights) ?? WeightPrecision.Float32, cacheElement, maxTokens, execution, parsed.InvocationConfiguration.Output);
+        RandomGeneration.Run(config, parsed.GetValue(_weights) ?? WeightPrecision.Float32, cacheType, maxTokens, execution, parsed.InvocationConfiguration.Output);
     }
 
     private sealed record Loaded(Decoder Decoder, DecoderTokenizer Tokenizer, int[] Prompt);

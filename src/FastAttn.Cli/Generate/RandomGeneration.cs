@@ -22,11 +22,11 @@ internal static class RandomGeneration
     /// <summary>Runs it and prints the figures.</summary>
     /// <param name="config">The model.</param>
     /// <param name="precision">How weights are kept.</param>
-    /// <param name="cacheElement">What keys and values are kept as.</param>
+    /// <param name="cacheType">What keys and values are kept as.</param>
     /// <param name="maxTokens">Tokens to generate.</param>
     /// <param name="execution">How calls run.</param>
     /// <param name="output">Where to print.</param>
-    public static void Run(DecoderConfig config, WeightPrecision precision, AttentionElement cacheElement, int maxTokens, AttentionExecution execution, TextWriter output)
+    public static void Run(DecoderConfig config, WeightPrecision precision, CacheType cacheType, int maxTokens, AttentionExecution execution, TextWriter output)
     {
         Decoder decoder = Decoder.Create(config, new RandomTensors(Seed), precision);
         int threads = execution.MaxDegreeOfParallelism > 0 ? Math.Min(execution.MaxDegreeOfParallelism, Environment.ProcessorCount) : Environment.ProcessorCount;
@@ -34,7 +34,7 @@ internal static class RandomGeneration
         int[] prompt = new int[PromptTokens];
         for (int i = 0; i < prompt.Length; i++)
             prompt[i] = random.Next(config.VocabularySize);
-        TextGenerator generator = new(decoder, new(config.VocabularySize), cacheElement);
+        TextGenerator generator = new(decoder, new(config.VocabularySize), cacheType);
         generator.Run(prompt, Math.Min(maxTokens, WarmUpTokens), execution, static _ => { });
 
         // Once before and once after, since another program may use the memory for a while.

@@ -9,8 +9,8 @@ namespace FastAttn.Cli;
 /// <summary>Continues a text token by token.</summary>
 /// <param name="decoder">The model.</param>
 /// <param name="sampler">Chooses each token.</param>
-/// <param name="cacheElement">What keys and values are kept as.</param>
-internal sealed class TextGenerator(Decoder decoder, TokenSampler sampler, AttentionElement cacheElement = AttentionElement.Float32)
+/// <param name="cacheType">What keys and values are kept as.</param>
+internal sealed class TextGenerator(Decoder decoder, TokenSampler sampler, CacheType cacheType = default)
 {
     /// <summary>Generates until a token ends the text, or there are as many as wanted.</summary>
     /// <param name="prompt">At least one token.</param>
@@ -20,7 +20,7 @@ internal sealed class TextGenerator(Decoder decoder, TokenSampler sampler, Atten
     public GenerationSpeed Run(ReadOnlySpan<int> prompt, int maxTokens, AttentionExecution execution, Action<int> take)
     {
         // The token that comes last is not appended.
-        DecoderSession session = decoder.CreateSession(prompt.Length + maxTokens - 1, execution, cacheElement);
+        DecoderSession session = decoder.CreateSession(prompt.Length + maxTokens - 1, execution, cacheType);
         Span<int> next = stackalloc int[1];
         long start = Stopwatch.GetTimestamp();
         next[0] = sampler.Next(session.Append(prompt));

@@ -30,9 +30,20 @@ public enum AttentionElement
     Int4Group32,
 
     /// <summary>
-    /// 4-bit integers, whose scales and minima stand apart (<see cref="AttentionScales.PerChannelOver32Tokens"/>): <c>x = d·q + m</c>. A row is 16 bytes for every 32 elements, of
-    /// which byte i holds the 4 bits q of element i in its lower half and those of element i + 16 in its upper half. Few queries meet <c>Σ q·d·n</c> and <c>Σ q·m</c> apart, so that a query with an
+    /// 4-bit integers, whose scales and minima stand apart (<see cref="AttentionScales.PerChannelOver32Tokens"/>): <c>x = d·n + m</c>. A row is 16 bytes for every 32 elements, of
+    /// which byte i holds the 4 bits n of element i in its lower half and those of element i + 16 in its upper half. Scores <c>q·k</c> of few queries are <c>Σ q·d·n + Σ q·m</c>, so that a query with an
     /// infinite element has NaN for scores.
     /// </summary>
+    /// <remarks>
+    /// <para>
+    /// In a cache the tokens of an append are rounded with those after them in their span of 32 tokens, before any query sees them. So a prompt in pieces, and drafts that are verified together, give
+    /// other numbers than one token at a time, within the error of 4 bits, and a query's result depends on tokens after its own. A refused draft with large numbers costs its span precision while it is
+    /// there. Where this matters take <see cref="Int4Group32"/>.
+    /// </para>
+    /// <para>
+    /// It pays for long sequences: a cache keeps floats of each one's last tokens, so that it takes less memory than one of halves from about 300 tokens on, and less than
+    /// <see cref="Int8Group32"/> from about 930 on (remarks of <see cref="AttentionCache"/>).
+    /// </para>
+    /// </remarks>
     Int4,
 }

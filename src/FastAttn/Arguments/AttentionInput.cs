@@ -94,7 +94,7 @@ public readonly ref struct AttentionInput
 
     /// <summary>4-bit keys or values with scales and minima that stand apart.</summary>
     /// <param name="elements">
-    /// The integers q of <c>x = d·q + m</c>, as <see cref="AttentionElement.Int4"/> says: a row of dimension d, a multiple of 32, is d / 2 bytes.
+    /// The integers n of <c>x = d·n + m</c>, as <see cref="AttentionElement.Int4"/> says: a row of dimension d, a multiple of 32, is d / 2 bytes.
     /// </param>
     /// <param name="scales">The scales and minima: <see cref="AttentionScales.PerChannelOver32Tokens"/>.</param>
     /// <param name="strides">

@@ -18,7 +18,7 @@ public readonly ref struct AttentionPages
     /// <param name="table">
     /// [B, N]: for each sequence its pages in the order of its tokens. What stands after the last page that a sequence has keys in is not read. Sequences may share pages.
     /// </param>
-    /// <param name="pageSize">S: tokens in a page, at least 1.</param>
+    /// <param name="pageSize">S: tokens in a page, at least 1. It must be that by which the pages were written: <see cref="KeyValuePages.Table"/> takes theirs.</param>
     /// <exception cref="ArgumentOutOfRangeException">The page size is not positive.</exception>
     public AttentionPages(ReadOnlySpan<int> table, int pageSize)
     {
@@ -39,14 +39,14 @@ public readonly ref struct AttentionPages
     /// <summary>N, for a batch of so many sequences.</summary>
     internal int PagesOfSequence(int batch) => batch == 0 ? 0 : Table.Length / batch;
 
-    /// <summary>Checks the pages that have keys; returns how many pages there must be.</summary>
+    /// <summary>Checks the pages that have keys; returns how many pages there must be, and the sequence that has the last of them.</summary>
     /// <param name="shape">The sizes of the call.</param>
     /// <param name="keyLengths">The keys of each sequence; empty where they are those of the shape.</param>
     /// <param name="parameter">The parameter that errors name.</param>
     /// <exception cref="ArgumentException">Something does not fit.</exception>
-    internal int Check(in AttentionShape shape, ReadOnlySpan<int> keyLengths, string parameter)
+    internal (int Pages, int LastPageOf) Check(in AttentionShape shape, ReadOnlySpan<int> keyLengths, string parameter)
     {
-        int pagesOfSequence = PagesOfSequence(shape.Batch), last = -1;
+        int pagesOfSequence = PagesOfSequence(shape.Batch), last = -1, sequence = 0;
         if (Table.Length != (long)shape.Batch * pagesOfSequence)
             throw new ArgumentException($"The table of KeyPages has {Table.Length} elements, which is no multiple of the batch {shape.Batch}.", parameter);
         for (int b = 0; b < shape.Batch; b++)
@@ -58,10 +58,11 @@ public readonly ref struct AttentionPages
             {
                 if (page is < 0 or int.MaxValue)
                     throw new ArgumentOutOfRangeException(parameter, page, $"KeyPages give sequence {b} a page that does not exist among the {used} of its {keys} keys; KeyLengths say where a sequence has fewer.");
-                last = Math.Max(last, page);
+                if (page > last)
+                    (last, sequence) = (page, b);
             }
         }
 
-        return last + 1;
+        return (last + 1, sequence);
     }
 }

@@ -8,14 +8,23 @@ namespace FastAttn;
 /// (<see cref="KeyValueCache"/>), or in pages (<see cref="PagedBatch"/>). Both keep any element type, and work without a layer, too.
 /// </summary>
 /// <remarks>
-/// <see cref="AttentionElement.Int4"/> rounds 32 tokens together, counted from a sequence's first. Until a group has all of them, each append rounds its tokens anew from their floats, which the cache
-/// keeps: [2, 32, H_kv, d] for each sequence, beside as many bytes as the group has, for keys and for values where they are so kept. A group that is full has the bits that
-/// <see cref="KeyValueQuantizer.QuantizePerChannelOver32Tokens"/> gives its tokens at once, however they were appended, and does not change any more; what a query sees of the group that is not full
-/// depends on how many tokens it had when the query came. A sequence that is shortened goes on from the floats of that group or of the one before, which stay until the next one is begun or an append,
-/// an eviction or a reordering needs their place; further back it goes on from the numbers that are stored, which are then rounded a second time.
+/// <para>
+/// <see cref="AttentionElement.Int4"/> rounds spans of 32 tokens together, counted from a sequence's first. Until a span has all of them, each append rounds its tokens anew from their floats. A span that
+/// is full has the bits that <see cref="KeyValueQuantizer.QuantizePerChannelOver32Tokens"/> gives its tokens at once, however they were appended, and does not change any more; what a query sees of the
+/// open span, that of the next token, depends on how many tokens it had when the query came.
+/// </para>
+/// <para>
+/// For this, for keys and for values where they are so kept, each sequence has the floats of the open span and of the one before, and room for those of the next: [3, 32, H_kv, d], and what is stored of
+/// the open span, 404·H_kv·d bytes in all. So a sequence that is shortened to a length in either span goes on as if the other tokens had never been there. Further back, and where it was shortened into
+/// the span before already, has lost tokens inside (<see cref="KeyValueCache.Retain"/>, <see cref="PagedSequence.EvictBetween"/>), or refused tokens of several spans, it goes on from the numbers that are
+/// stored: those of the span that it ends in are rounded a second time when tokens are appended. Copies of a sequence copy these floats.
+/// </para>
 /// </remarks>
 public abstract class AttentionCache
 {
+    // During a reordering: how many sequences still read this one; −1 when it is done.
+    private int[] _readers = [];
+
     private string? _whyKeysRefused;
     private string? _whyValuesRefused;
 
@@ -136,6 +145,57 @@ public abstract class AttentionCache
         int queryLength,
         in AttentionOptions options,
         AttentionExecution execution);
+
+    /// <summary>Refuses sources of a reordering that are not as many as sequences, or of which one is no sequence.</summary>
+    private protected void CheckSources(ReadOnlySpan<int> sources)
+    {
+        if (sources.Length != Batch)
+            throw new ArgumentException($"Has {sources.Length} elements; batch {Batch} needs as many.", nameof(sources));
+        foreach (int source in sources)
+        {
+            if (source < 0 || source >= Batch)
+                throw new ArgumentOutOfRangeException(nameof(sources), source, $"Sources must be 0 to {Batch - 1}.");
+        }
+    }
+
+    /// <summary>Gives each sequence the tokens of its source: each that has another source is copied to at most once, or swapped where sources go round in a circle.</summary>
+    /// <param name="sources">[B], checked.</param>
+    private protected void MoveFrom(ReadOnlySpan<int> sources)
+    {
+        if (_readers.Length < Batch)
+            Array.Resize(ref _readers, Math.Max(Batch, 2 * _readers.Length));
+        Array.Clear(_readers);
+        foreach (int source in sources)
+            _readers[source]++;
+
+        // A sequence that no other reads any more is overwritten, which may leave its source in the same state.
+        for (int first = 0; first < sources.Length; first++)
+        {
+            for (int b = first; _readers[b] == 0; b = sources[b])
+            {
+                Copy(sources[b], b);
+                _readers[b] = -1;
+                _readers[sources[b]]--;
+            }
+        }
+
+        // What is left are circles: each sequence has one reader. The last of a circle gets what the first had from swap to swap.
+        for (int first = 0; first < sources.Length; first++)
+        {
+            for (int b = first; _readers[b] > 0; b = sources[b])
+            {
+                _readers[b] = -1;
+                if (sources[b] != first)
+                    Swap(b, sources[b]);
+            }
+        }
+    }
+
+    /// <summary>Copies the tokens of a sequence over those of another, which has room for them.</summary>
+    private protected abstract void Copy(int from, int to);
+
+    /// <summary>Exchanges the tokens of two sequences.</summary>
+    private protected abstract void Swap(int one, int other);
 
     /// <summary>Rounds the keys of tokens, as <see cref="CachedRows.Write"/> does.</summary>
     private protected abstract (int Token, string Reason)? TryWriteKeys(int sequence, int token, in NewRows keys);

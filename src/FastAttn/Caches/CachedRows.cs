@@ -1,4 +1,5 @@
 using System;
+using System.Globalization;
 using System.Runtime.CompilerServices;
 using System.Runtime.InteropServices;
 
@@ -79,7 +80,7 @@ internal sealed class CachedRows
         if (!Enum.IsDefined(element))
             throw new ArgumentOutOfRangeException(name, element, "The element type is not one that keys and values are kept in.");
         if (AttentionInput.AreReadTogether(element) && dim % AttentionInput.GroupLength != 0)
-            throw new ArgumentOutOfRangeException(dimName, dim, $"Elements in groups of {AttentionInput.GroupLength} need a dimension that is a multiple of it.");
+            throw new ArgumentOutOfRangeException(dimName, dim, $"{element} needs a dimension that is a multiple of {AttentionInput.GroupLength}; heads have {dim}.");
     }
 
     /// <summary>Refuses a dimension that no kernel has.</summary>
@@ -158,12 +159,12 @@ internal sealed class CachedRows
     /// <param name="token">The first token's number in the page.</param>
     /// <param name="rows">The rows: of as many tokens as <see cref="OpenGroup.Together"/> says.</param>
     /// <param name="open">The sequence's (<see cref="CreateOpenGroup"/>).</param>
-    /// <param name="isOpen">Whether the tokens' group was the open one before the append.</param>
+    /// <param name="groupsAfter">How many groups after the open one the tokens are (<see cref="OpenGroup.GroupsAfter"/>).</param>
     /// <returns>Which of the tokens cannot be kept, and why; then what has been written of them is of no use. Null where all is written.</returns>
-    public (int Token, string Reason)? Write(ref byte memory, int page, int token, in NewRows rows, OpenGroup? open, bool isOpen)
+    public (int Token, string Reason)? Write(ref byte memory, int page, int token, in NewRows rows, OpenGroup? open, int groupsAfter)
     {
         if (open is not null)
-            return WriteGroup(ref memory, page, token, rows, open, isOpen);
+            return WriteGroup(ref memory, page, token, rows, open, groupsAfter);
         Span<float> turned = stackalloc float[rows.Rotary is null ? 0 : Dim], scratch = stackalloc float[rows.Rotary?.Dim ?? 0];
         for (int i = 0; i < rows.Count; i++)
         {
@@ -191,9 +192,10 @@ internal sealed class CachedRows
     /// <param name="page">The page.</param>
     /// <param name="token">The first token's number in the page, a multiple of 32.</param>
     /// <param name="rows">[tokens, H_kv, d], up to 32 tokens of finite numbers.</param>
+    /// <param name="first">Which of these tokens is the first that is new.</param>
     /// <param name="isWritten">Whether they are written, or only looked at.</param>
-    /// <returns>The head whose numbers cannot be kept, and why; null where all can.</returns>
-    public (int Head, string Reason)? Round(ref byte memory, int page, int token, ReadOnlySpan<float> rows, bool isWritten = true)
+    /// <returns>Which of the tokens has the largest of a channel's new numbers, where these cannot be kept, its head, and why; null where all can.</returns>
+    public (int Token, int Head, string Reason)? Round(ref byte memory, int page, int token, ReadOnlySpan<float> rows, int first, bool isWritten = true)
     {
         const int Columns = ChannelRounding.Columns;
         int rowFloats = _heads * Dim, count = rows.Length / rowFloats;
@@ -207,7 +209,19 @@ internal sealed class CachedRows
             {
                 ChannelRounding.FindRanges(rows, head * Dim + c, rowFloats, scales, minima);
                 if (ChannelRounding.FindTooLarge(scales, minima) is >= 0 and int i)
-                    return (head, $"Channel {c + i} has numbers among the {OpenGroup.Tokens} tokens that are rounded together whose scale or minimum is larger than all finite halves.");
+                {
+                    int largest = first;
+                    for (int j = first; j < count; j++)
+                    {
+                        if (MathF.Abs(NumberOf(rows, j)) > MathF.Abs(NumberOf(rows, largest)))
+                            largest = j;
+                    }
+
+                    return (largest, head, string.Create(CultureInfo.InvariantCulture, $"channel {c + i} is {NumberOf(rows, largest)}: {Element} keeps a channel of {OpenGroup.Tokens} tokens whose least number is {Half.MinValue} to {Half.MaxValue}, and whose range is at most {ChannelRounding.MaxInteger} times that."));
+
+                    float NumberOf(ReadOnlySpan<float> rows, int j) => rows[(j * _heads + head) * Dim + c + i];
+                }
+
                 if (!isWritten)
                     continue;
                 scales.CopyTo(written[c..]);
@@ -333,10 +347,10 @@ internal sealed class CachedRows
         }
     }
 
-    private (int Token, string Reason)? WriteGroup(ref byte memory, int page, int token, in NewRows rows, OpenGroup open, bool isOpen)
+    private (int Token, string Reason)? WriteGroup(ref byte memory, int page, int token, in NewRows rows, OpenGroup open, int groupsAfter)
     {
         int first = token % OpenGroup.Tokens;
-        ReadOnlySpan<float> group = open.Take(token, rows, isOpen);
+        ReadOnlySpan<float> group = open.Take(token, rows, groupsAfter);
         for (int i = 0; i < rows.Count; i++)
         {
             for (int head = 0; head < _heads; head++)
@@ -346,10 +360,12 @@ internal sealed class CachedRows
             }
         }
 
-        return Round(ref memory, page, token - first, group) is { } refused ? (0, Reason(rows, refused.Head, refused.Reason)) : null;
+        return Round(ref memory, page, token - first, group, first) is { } refused ? (refused.Token - first, $"{HeadOf(rows, refused.Head)}, {refused.Reason}") : null;
     }
 
-    private static string Reason(in NewRows rows, int head, string reason) => $"head {head}{(rows.Rotary is null ? "" : ", as it is turned")}: {reason}";
+    private static string Reason(in NewRows rows, int head, string reason) => $"{HeadOf(rows, head)}: {reason}";
+
+    private static string HeadOf(in NewRows rows, int head) => $"head {head}{(rows.Rotary is null ? "" : ", as it is turned")}";
 
     /// <summary>Rounds a row; returns why it is refused.</summary>
     private string? WriteRow(ref byte memory, long row, int head, ReadOnlySpan<float> numbers)

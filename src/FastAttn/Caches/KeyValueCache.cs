@@ -28,9 +28,6 @@ public sealed class KeyValueCache : AttentionCache
     private readonly int[] _starts;
     private readonly int[] _ends;
 
-    // During a reordering: how many sequences still read this one; −1 when it is done.
-    private readonly int[] _readers;
-
     // [B, H_kv, capacity, d], and the memory that they are in.
     private CachedRows _keys;
     private CachedRows _values;
@@ -92,7 +89,6 @@ public sealed class KeyValueCache : AttentionCache
         _seen = _lengths;
         _starts = new int[batch];
         _ends = new int[batch];
-        _readers = new int[batch];
         (_keys, _keyMemory) = Allocate(KeyElement, HeadDim, capacity, keyScales);
         (_values, _valueMemory) = Allocate(ValueElement, ValueDim, capacity, valueScales);
         (_openKeys, _openValues) = (CreateOpenGroups(_keys), CreateOpenGroups(_values));
@@ -152,7 +148,10 @@ public sealed class KeyValueCache : AttentionCache
     /// Buffers may be longer than needed. Floats, halves and bfloat16 take NaN and ±∞ as they are, and so what rounding makes infinite. Integers refuse what is not finite, also
     /// where turning made it so.
     /// </remarks>
-    /// <exception cref="ArgumentException">A length does not fit, the embedding has more dimensions than a key, or a number cannot become an integer; no sequence has changed.</exception>
+    /// <exception cref="ArgumentException">
+    /// A length does not fit, the embedding has more dimensions than a key, or a number that becomes an integer is not finite, or has a group's scale or minimum larger than all finite
+    /// halves; no sequence has changed.
+    /// </exception>
     /// <exception cref="InvalidOperationException">The cache is full and cannot grow; nothing has changed.</exception>
     public void Append(ReadOnlySpan<float> keys, ReadOnlySpan<float> values, int length, ReadOnlySpan<int> lengths = default, RotaryEmbedding? rotary = null)
     {
@@ -221,6 +220,10 @@ public sealed class KeyValueCache : AttentionCache
 
     /// <summary>Forgets the last tokens of sequences that have more than <paramref name="length"/>.</summary>
     /// <param name="length">The most tokens that a sequence may keep, at least 0.</param>
+    /// <remarks>
+    /// Where <see cref="AttentionElement.Int4"/> is kept, a sequence of n tokens goes on as if the last ones had never been there down to a length of <c>32·(⌊n / 32⌋ − 1)</c>, once. To less, the tokens of
+    /// the span of 32 that it then ends in are rounded a second time when tokens are appended (remarks of <see cref="AttentionCache"/>).
+    /// </remarks>
     /// <exception cref="ArgumentOutOfRangeException"><paramref name="length"/> is negative.</exception>
     public void Truncate(int length)
     {
@@ -231,6 +234,7 @@ public sealed class KeyValueCache : AttentionCache
 
     /// <summary>Forgets the last tokens of each sequence that has more than its length.</summary>
     /// <param name="lengths">[B]: the most tokens that each sequence may keep, at least 0.</param>
+    /// <inheritdoc cref="Truncate(int)" path="/remarks"/>
     /// <exception cref="ArgumentException">The lengths are not as many as sequences, or one is negative; nothing has changed.</exception>
     public void Truncate(ReadOnlySpan<int> lengths)
     {
@@ -278,9 +282,9 @@ public sealed class KeyValueCache : AttentionCache
         }
 
         if (MoveGroups(_keys, _keyMemory, _openKeys, sequence, start, tokens, moved, isWritten: false) is { } key)
-            throw CachedRows.Refusal("key", KeyElement, $"Head {key.Head}: {key.Reason}", nameof(tokens));
+            throw CachedRows.Refusal("key", KeyElement, key, nameof(tokens));
         if (MoveGroups(_values, _valueMemory, _openValues, sequence, start, tokens, moved, isWritten: false) is { } value)
-            throw CachedRows.Refusal("value", ValueElement, $"Head {value.Head}: {value.Reason}", nameof(tokens));
+            throw CachedRows.Refusal("value", ValueElement, value, nameof(tokens));
         Move(_keys, _keyMemory, _openKeys, sequence, start, tokens, moved);
         Move(_values, _valueMemory, _openValues, sequence, start, tokens, moved);
         _lengths[sequence] = start + tokens.Length;
@@ -297,39 +301,8 @@ public sealed class KeyValueCache : AttentionCache
     {
         if (sources.Overlaps(_lengths))
             throw new ArgumentException("Overlaps the cache's own lengths, which are reordered too.", nameof(sources));
-        if (sources.Length != Batch)
-            throw new ArgumentException($"Has {sources.Length} elements; batch {Batch} needs as many.", nameof(sources));
-        foreach (int source in sources)
-        {
-            if (source < 0 || source >= Batch)
-                throw new ArgumentOutOfRangeException(nameof(sources), source, $"Sources must be 0 to {Batch - 1}.");
-        }
-
-        Array.Clear(_readers);
-        foreach (int source in sources)
-            _readers[source]++;
-
-        // A sequence that no other reads any more is overwritten, which may leave its source in the same state.
-        for (int first = 0; first < Batch; first++)
-        {
-            for (int b = first; _readers[b] == 0; b = sources[b])
-            {
-                Copy(sources[b], this, b);
-                _readers[b] = -1;
-                _readers[sources[b]]--;
-            }
-        }
-
-        // What is left are circles: each sequence has one reader. The last of a circle gets what the first had from swap to swap.
-        for (int first = 0; first < Batch; first++)
-        {
-            for (int b = first; _readers[b] > 0; b = sources[b])
-            {
-                _readers[b] = -1;
-                if (sources[b] != first)
-                    Swap(b, sources[b]);
-            }
-        }
+        CheckSources(sources);
+        MoveFrom(sources);
     }
 
     /// <summary>Copies the tokens of a sequence over those of another, as a prompt that both begin with.</summary>
@@ -415,8 +388,8 @@ public sealed class KeyValueCache : AttentionCache
     {
         for (int b = 0; b < Batch; b++)
         {
-            _openKeys?[b].Commit(_lengths[b], _ends[b]);
-            _openValues?[b].Commit(_lengths[b], _ends[b]);
+            _openKeys?[b].Commit();
+            _openValues?[b].Commit();
         }
 
         _ends.CopyTo(_lengths, 0);
@@ -452,11 +425,32 @@ public sealed class KeyValueCache : AttentionCache
 
     /// <inheritdoc/>
     private protected override (int Token, string Reason)? TryWriteKeys(int sequence, int token, in NewRows keys) =>
-        _keys.Write(ref First(_keyMemory), sequence, _starts[sequence] + token, keys, _openKeys?[sequence], IsOpen(sequence, token));
+        _keys.Write(ref First(_keyMemory), sequence, _starts[sequence] + token, keys, _openKeys?[sequence], OpenGroup.GroupsAfter(_starts[sequence], token));
 
     /// <inheritdoc/>
     private protected override (int Token, string Reason)? TryWriteValues(int sequence, int token, in NewRows values) =>
-        _values.Write(ref First(_valueMemory), sequence, _starts[sequence] + token, values, _openValues?[sequence], IsOpen(sequence, token));
+        _values.Write(ref First(_valueMemory), sequence, _starts[sequence] + token, values, _openValues?[sequence], OpenGroup.GroupsAfter(_starts[sequence], token));
+
+    /// <inheritdoc/>
+    private protected override void Copy(int from, int to) => Copy(from, this, to);
+
+    /// <inheritdoc/>
+    private protected override void Swap(int one, int other)
+    {
+        int length = Math.Max(_lengths[one], _lengths[other]);
+        for (int head = 0; head < KeyValueHeads; head++)
+        {
+            long first = RowOf(one, head, 0), second = RowOf(other, head, 0);
+            _keys.Swap(ref First(_keyMemory), first, second, length);
+            _values.Swap(ref First(_valueMemory), first, second, length);
+        }
+
+        if (_openKeys is not null)
+            (_openKeys[one], _openKeys[other]) = (_openKeys[other], _openKeys[one]);
+        if (_openValues is not null)
+            (_openValues[one], _openValues[other]) = (_openValues[other], _openValues[one]);
+        (_lengths[one], _lengths[other]) = (_lengths[other], _lengths[one]);
+    }
 
     private static int Longest(ReadOnlySpan<int> lengths)
     {
@@ -482,9 +476,6 @@ public sealed class KeyValueCache : AttentionCache
             }
         }
     }
-
-    /// <summary>Whether a token of the append that is under way is of the group that was open before it.</summary>
-    private bool IsOpen(int sequence, int token) => (_starts[sequence] + token) / OpenGroup.Tokens == _starts[sequence] / OpenGroup.Tokens;
 
     private OpenGroup[]? CreateOpenGroups(CachedRows rows)
     {
@@ -530,7 +521,7 @@ public sealed class KeyValueCache : AttentionCache
         if (open is not null)
         {
             _ = MoveGroups(rows, memory, open, sequence, start, tokens, moved, isWritten: true);
-            open[sequence].TakeOthers();
+            open[sequence].TakeNext();
             return;
         }
 
@@ -542,25 +533,29 @@ public sealed class KeyValueCache : AttentionCache
         }
     }
 
-    /// <summary>Rounds the groups that tokens move to, or tells whether one is refused. The floats of the last one are in its place then.</summary>
-    private (int Head, string Reason)? MoveGroups(CachedRows rows, float[] memory, OpenGroup[]? open, int sequence, int start, ReadOnlySpan<int> tokens, int moved, bool isWritten)
+    /// <summary>Rounds the groups that tokens move to, or tells why one is refused. The floats of the last one are in its place then.</summary>
+    private string? MoveGroups(CachedRows rows, float[] memory, OpenGroup[]? open, int sequence, int start, ReadOnlySpan<int> tokens, int moved, bool isWritten)
     {
         if (open is null)
             return null;
         int length = _lengths[sequence], end = start + tokens.Length, first = (start + moved) / OpenGroup.Tokens * OpenGroup.Tokens;
         for (int i = first; i < end; i++)
         {
-            int token = i < start ? i : tokens[i - start];
-            if (token / OpenGroup.Tokens == length / OpenGroup.Tokens)
-                open[sequence].Row(token).CopyTo(open[sequence].OtherRow(i));
+            int token = TokenOf(i, tokens);
+            ReadOnlySpan<float> known = open[sequence].Find(length, token);
+            Span<float> next = open[sequence].NextRow(i);
+            if (known.IsEmpty)
+                rows.ReadToken(ref First(memory), sequence, token, next);
             else
-                rows.ReadToken(ref First(memory), sequence, token, open[sequence].OtherRow(i));
+                known.CopyTo(next);
             int count = i % OpenGroup.Tokens + 1;
-            if ((count == OpenGroup.Tokens || i == end - 1) && rows.Round(ref First(memory), sequence, i + 1 - count, open[sequence].OtherRows(count), isWritten) is { } refused)
-                return refused;
+            if ((count == OpenGroup.Tokens || i == end - 1) && rows.Round(ref First(memory), sequence, i + 1 - count, open[sequence].NextRows(count), first: 0, isWritten) is { } refused)
+                return $"Token {TokenOf(i + 1 - count + refused.Token, tokens)}, head {refused.Head}, {refused.Reason}";
         }
 
         return null;
+
+        int TokenOf(int moved, ReadOnlySpan<int> tokens) => moved < start ? moved : tokens[moved - start];
     }
 
     /// <summary>Throws where a sequence of a length does not fit, not even in a larger cache.</summary>
@@ -612,23 +607,6 @@ public sealed class KeyValueCache : AttentionCache
         if (_openValues is not null)
             _openValues[from].CopyTo(destination._openValues![to], _lengths[from]);
         destination._lengths[to] = _lengths[from];
-    }
-
-    private void Swap(int one, int other)
-    {
-        int length = Math.Max(_lengths[one], _lengths[other]);
-        for (int head = 0; head < KeyValueHeads; head++)
-        {
-            long first = RowOf(one, head, 0), second = RowOf(other, head, 0);
-            _keys.Swap(ref First(_keyMemory), first, second, length);
-            _values.Swap(ref First(_valueMemory), first, second, length);
-        }
-
-        if (_openKeys is not null)
-            (_openKeys[one], _openKeys[other]) = (_openKeys[other], _openKeys[one]);
-        if (_openValues is not null)
-            (_openValues[one], _openValues[other]) = (_openValues[other], _openValues[one]);
-        (_lengths[one], _lengths[other]) = (_lengths[other], _lengths[one]);
     }
 
     /// <summary>The index of a row among all rows, the same for keys and for values.</summary>

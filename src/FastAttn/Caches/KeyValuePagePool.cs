@@ -160,10 +160,10 @@ public sealed class KeyValuePagePool : IDisposable
     internal OpenGroup? CreateOpenValues() => _values.CreateOpenGroup();
 
     /// <summary>Rounds keys to what is kept, as <see cref="CachedRows.Write"/> does. The memory is held.</summary>
-    internal (int Token, string Reason)? WriteKeys(int page, int token, in NewRows keys, OpenGroup? open, bool isOpen) => _keys.Write(ref _memory.Start, page, token, keys, open, isOpen);
+    internal (int Token, string Reason)? WriteKeys(int page, int token, in NewRows keys, OpenGroup? open, int groupsAfter) => _keys.Write(ref _memory.Start, page, token, keys, open, groupsAfter);
 
     /// <summary>Rounds values, likewise. The memory is held.</summary>
-    internal (int Token, string Reason)? WriteValues(int page, int token, in NewRows values, OpenGroup? open, bool isOpen) => _values.Write(ref _memory.Start, page, token, values, open, isOpen);
+    internal (int Token, string Reason)? WriteValues(int page, int token, in NewRows values, OpenGroup? open, int groupsAfter) => _values.Write(ref _memory.Start, page, token, values, open, groupsAfter);
 
     /// <summary>Keeps what is stored of the open groups before a token, or brings it back (<see cref="CachedRows.CopyGroup"/>). The memory is held.</summary>
     internal void CopyOpenGroups(int page, int token, OpenGroup? openKeys, OpenGroup? openValues, bool isBack)

@@ -3,9 +3,9 @@ using System;
 namespace FastAttn;
 
 /// <summary>
-/// The keys or the values of a sequence's last tokens as floats, where 32 tokens are rounded together (<see cref="AttentionElement.Int4"/>): those of its open group, the last one, which has
-/// fewer than 32 tokens, perhaps none. Each append rounds the open group anew from them. The floats of the group before stay as long as nothing needs their place, so that a sequence that is
-/// shortened by a few tokens, as drafts are, mostly has the floats that it goes on from.
+/// The keys or the values of a sequence's last tokens as floats, where spans of 32 tokens are rounded together (<see cref="AttentionElement.Int4"/>): those of its open group, the span that the next
+/// token belongs to, which has fewer than 32 tokens, perhaps none. Each append rounds the open group anew from them. The floats of the group before stay, too, so that a sequence that is shortened by a
+/// few tokens, as drafts are, or by the last one of a prompt, has the floats that it goes on from.
 /// </summary>
 /// <param name="heads">H_kv.</param>
 /// <param name="dim">d.</param>
@@ -22,8 +22,14 @@ internal sealed class OpenGroup(int heads, int dim)
     // [32, H_kv, d]: the floats of the open group; during an append followed by those that close it.
     private float[] _rows = new float[Tokens * heads * dim];
 
-    // Those of the group before, or of one that an append writes after the open one.
-    private float[] _others = new float[Tokens * heads * dim];
+    // Those of the group before.
+    private float[] _previous = new float[Tokens * heads * dim];
+
+    // Those that an append or a move makes the open group's.
+    private float[] _next = new float[Tokens * heads * dim];
+
+    // How many groups end with the append that is under way.
+    private int _closed;
 
     private bool _hasPrevious;
 
@@ -38,49 +44,69 @@ internal sealed class OpenGroup(int heads, int dim)
     public static int Together(AttentionElement keyElement, AttentionElement valueElement, int index, int count) =>
         keyElement == AttentionElement.Int4 || valueElement == AttentionElement.Int4 ? Math.Min(count, Tokens - index % Tokens) : 1;
 
-    /// <summary>The floats of a token of the open group: [H_kv, d].</summary>
-    public Span<float> Row(int token) => _rows.AsSpan(token % Tokens * _floats, _floats);
+    /// <summary>How many groups after the open one a token is.</summary>
+    /// <param name="length">The sequence's tokens before the append.</param>
+    /// <param name="token">The token's number in the append.</param>
+    public static int GroupsAfter(int length, int token) => (length + token) / Tokens - length / Tokens;
 
-    /// <summary>As <see cref="Row"/>, of the group that <see cref="TakeOthers"/> makes the open one. The group before is forgotten.</summary>
-    public Span<float> OtherRow(int token)
+    /// <summary>The floats of a token of the open group: [H_kv, d].</summary>
+    public Span<float> Row(int token) => RowOf(_rows, token);
+
+    /// <summary>The floats of a token, [H_kv, d]; empty where they are gone.</summary>
+    /// <param name="length">The sequence's tokens.</param>
+    /// <param name="token">One of them.</param>
+    public ReadOnlySpan<float> Find(int length, int token) => (length / Tokens - token / Tokens) switch
     {
-        _hasPrevious = false;
-        return _others.AsSpan(token % Tokens * _floats, _floats);
-    }
+        0 => RowOf(_rows, token),
+        1 when _hasPrevious => RowOf(_previous, token),
+        _ => default,
+    };
+
+    /// <summary>As <see cref="Row"/>, of the group that <see cref="TakeNext"/> makes the open one.</summary>
+    public Span<float> NextRow(int token) => RowOf(_next, token);
 
     /// <summary>The first tokens of that group: [tokens, H_kv, d].</summary>
-    public ReadOnlySpan<float> OtherRows(int count) => _others.AsSpan(0, count * _floats);
+    public ReadOnlySpan<float> NextRows(int count) => _next.AsSpan(0, count * _floats);
 
-    /// <summary>Makes the other rows those of the open group.</summary>
-    public void TakeOthers() => (_rows, _others, _hasPrevious) = (_others, _rows, false);
+    /// <summary>Makes the next group the open one. The group before is forgotten.</summary>
+    public void TakeNext() => (_rows, _next, _hasPrevious) = (_next, _rows, false);
 
     /// <summary>Begins an append.</summary>
     /// <param name="length">The sequence's tokens.</param>
     /// <param name="end">Its tokens afterwards.</param>
-    public void Begin(int length, int end) => _hasPrevious &= end / Tokens == length / Tokens;
+    public void Begin(int length, int end)
+    {
+        _closed = end / Tokens - length / Tokens;
 
-    /// <summary>Takes new rows of one group; returns all of the group that there are, [tokens, H_kv, d]. Threads may take those of different groups at once, if nothing is to be turned.</summary>
+        // The floats of the last group that ends take the place of these, unless it is the open one.
+        _hasPrevious &= _closed <= 1;
+    }
+
+    /// <summary>
+    /// Takes new rows of one group; returns all of the group that there are, [tokens, H_kv, d]. Threads may take those of different groups at once; where rows are to be turned, groups
+    /// are taken one after the other.
+    /// </summary>
     /// <param name="token">The first new token, counted from the begin of a page or the sequence.</param>
     /// <param name="rows">The rows: all of the group that the append has.</param>
-    /// <param name="isOpen">Whether the group was the open one before the append.</param>
-    public ReadOnlySpan<float> Take(int token, in NewRows rows, bool isOpen)
+    /// <param name="groupsAfter">How many groups after the open one it is (<see cref="GroupsAfter"/>).</param>
+    public ReadOnlySpan<float> Take(int token, in NewRows rows, int groupsAfter)
     {
-        if (!isOpen && rows.Count == Tokens && rows.Rotary is null)
+        if (groupsAfter > 0 && groupsAfter < _closed - 1 && rows.Rotary is null)
             return rows.Numbers;
         int first = token % Tokens * _floats, count = rows.Count * _floats;
-        float[] group = isOpen ? _rows : _others;
+        float[] group = groupsAfter == 0 ? _rows : groupsAfter == _closed ? _next : _previous;
         rows.CopyTo(dim, group.AsSpan(first, count));
         return group.AsSpan(0, first + count);
     }
 
     /// <summary>Ends an append, all of whose rows have been taken.</summary>
-    /// <param name="length">The sequence's tokens before it.</param>
-    /// <param name="end">Its tokens now.</param>
-    public void Commit(int length, int end)
+    public void Commit()
     {
-        int closed = end / Tokens - length / Tokens;
-        if (closed > 0)
-            (_rows, _others, _hasPrevious) = (_others, _rows, closed == 1);
+        if (_closed == 0)
+            return;
+        if (_closed == 1)
+            (_previous, _rows) = (_rows, _previous);
+        (_rows, _next, _hasPrevious) = (_next, _rows, true);
     }
 
     /// <summary>Goes back to fewer tokens.</summary>
@@ -92,9 +118,9 @@ internal sealed class OpenGroup(int heads, int dim)
         int closed = length / Tokens - kept / Tokens;
         if (closed == 0)
             return 0;
-        bool areKnown = _hasPrevious && closed == 1;
-        TakeOthers();
-        return areKnown ? 0 : kept % Tokens;
+        int lost = _hasPrevious && closed == 1 ? 0 : kept % Tokens;
+        (_rows, _previous, _hasPrevious) = (_previous, _rows, false);
+        return lost;
     }
 
     /// <summary>Forgets the group before, which is not before any more.</summary>
@@ -108,15 +134,8 @@ internal sealed class OpenGroup(int heads, int dim)
         _rows.AsSpan(0, length % Tokens * _floats).CopyTo(destination._rows);
         destination._hasPrevious = _hasPrevious;
         if (_hasPrevious)
-            _others.CopyTo(destination._others, 0);
+            _previous.CopyTo(destination._previous, 0);
     }
 
-    /// <summary>As <see cref="CopyTo"/>, to where <see cref="TakeOthers"/> brings them to use: so sequences can exchange floats.</summary>
-    /// <param name="destination">Of as many heads of the dimension.</param>
-    /// <param name="length">The sequence's tokens.</param>
-    public void CopyToOthers(OpenGroup destination, int length)
-    {
-        _rows.AsSpan(0, length % Tokens * _floats).CopyTo(destination._others);
-        destination._hasPrevious = false;
-    }
+    private Span<float> RowOf(float[] group, int token) => group.AsSpan(token % Tokens * _floats, _floats);
 }

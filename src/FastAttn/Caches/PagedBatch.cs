@@ -122,56 +122,21 @@ public sealed class PagedBatch : AttentionCache
     /// </summary>
     /// <param name="sources">[B]: for each sequence its source, 0 to B − 1.</param>
     /// <remarks>
-    /// The sequences share pages afterwards, as forks do: nothing is copied but the floats of tokens that are to be rounded with later ones, no page is taken, and the pages that no sequence has any more are free. It counts as a
-    /// change of each sequence.
+    /// The sequences share pages afterwards, as forks do: nothing is copied but the floats that <see cref="AttentionElement.Int4"/> keeps, no page is taken, and the pages that no sequence has any
+    /// more are free. It counts as a change of each sequence.
     /// </remarks>
-    /// <exception cref="ArgumentException">The sources are not as many as sequences, one is no sequence, or all pages with their positions are more than an array can hold; nothing has changed.</exception>
+    /// <exception cref="ArgumentException">The sources are not as many as sequences, or one is no sequence; nothing has changed.</exception>
     /// <exception cref="ObjectDisposedException">A sequence has been disposed of; nothing has changed.</exception>
     public void Reorder(ReadOnlySpan<int> sources)
     {
-        if (sources.Length != Count)
-            throw new ArgumentException($"Has {sources.Length} elements; the batch has {Count} sequences.", nameof(sources));
-        foreach (int source in sources)
-        {
-            if (source < 0 || source >= Count)
-                throw new ArgumentOutOfRangeException(nameof(sources), source, $"Sources must be 0 to {Count - 1}.");
-        }
-
-        // Each attention fills the table anew, so that it is free to hold what the sequences were: a row has the number of pages, of evicted pages and of tokens and the gap
-        // of the next token, then the pages and their gaps. All memory is allocated before anything changes.
-        const int Numbers = 4;
-        int pages = 0;
+        CheckSources(sources);
         foreach (PagedSequence sequence in _sequences)
-        {
             sequence.ThrowIfDisposed();
-            pages = Math.Max(pages, sequence.Pages.Length);
-        }
 
-        int width = Numbers + 2 * pages;
-        MakeRoom(ref _table, TableSize(width, nameof(sources)));
+        // All memory is allocated before anything changes.
         for (int b = 0; b < Count; b++)
-        {
-            PagedSequence sequence = _sequences[b];
-            Span<int> row = _table.AsSpan(b * width, width);
-            (row[0], row[1], row[2], row[3]) = (sequence.Pages.Length, sequence.EvictedTokens / Pool.PageSize, sequence.Length, sequence.Gap);
-            sequence.Pages.CopyTo(row[Numbers..]);
-            sequence.Gaps.CopyTo(row[(Numbers + pages)..]);
-            sequence.MakeRoom(pages + 1);
-        }
-
-        foreach (int source in sources)
-            Pool.References.Retain(_sequences[source].Pages);
-        foreach (PagedSequence sequence in _sequences)
-            Pool.References.Release(sequence.Pages);
-        for (int b = 0; b < Count; b++)
-            _sequences[b].TakeOpenGroups(_sequences[sources[b]]);
-        for (int b = 0; b < Count; b++)
-        {
-            ReadOnlySpan<int> row = _table.AsSpan(sources[b] * width, width);
-            _sequences[b].Replace(row.Slice(Numbers, row[0]), row.Slice(Numbers + pages, row[0]), row[1], row[2], row[3]);
-            if (sources[b] != b)
-                _sequences[b].UseOpenGroups();
-        }
+            _sequences[b].MakeRoom(_sequences[sources[b]].Pages.Length + 1);
+        MoveFrom(sources);
     }
 
     /// <summary>
@@ -352,6 +317,12 @@ public sealed class PagedBatch : AttentionCache
 
     /// <inheritdoc/>
     private protected override (int Token, string Reason)? TryWriteValues(int sequence, int token, in NewRows values) => _sequences[sequence].WriteValues(token, values);
+
+    /// <inheritdoc/>
+    private protected override void Copy(int from, int to) => _sequences[to].CopyFrom(_sequences[from]);
+
+    /// <inheritdoc/>
+    private protected override void Swap(int one, int other) => _sequences[one].Swap(_sequences[other]);
 
     private static void MakeRoom(ref int[] buffer, int count)
     {

@@ -25,8 +25,8 @@ public sealed class PagedSequence : IDisposable
     private readonly PageReferences _references;
 
     // The floats of the last tokens, where these are rounded together with later ones; else null.
-    private readonly OpenGroup? _openKeys;
-    private readonly OpenGroup? _openValues;
+    private OpenGroup? _openKeys;
+    private OpenGroup? _openValues;
 
     // The pages from the first that is not evicted on, then room.
     private int[] _pages;
@@ -68,14 +68,9 @@ public sealed class PagedSequence : IDisposable
         Pool = origin.Pool;
         _references = origin._references;
         (_openKeys, _openValues) = (Pool.CreateOpenKeys(), Pool.CreateOpenValues());
-        if (_openKeys is not null)
-            origin._openKeys!.CopyTo(_openKeys, origin._length);
-        if (_openValues is not null)
-            origin._openValues!.CopyTo(_openValues, origin._length);
         _pages = new int[origin._pages.Length];
         _gaps = new int[origin._pages.Length];
-        _references.Retain(origin.Pages);
-        Replace(origin.Pages, origin.Gaps, origin._evictedPages, origin._length, origin._gap);
+        CopyFrom(origin);
     }
 
     /// <summary>The pool that the pages are of.</summary>
@@ -100,9 +95,6 @@ public sealed class PagedSequence : IDisposable
 
     /// <summary>For each of the pages how much larger the positions of its tokens are than their indices.</summary>
     internal ReadOnlySpan<int> Gaps => _gaps.AsSpan(0, _count);
-
-    /// <summary>The same of the next token.</summary>
-    internal int Gap => _gap;
 
     /// <summary>How many free pages an append takes, as the sequence and its forks are now.</summary>
     /// <param name="tokens">Tokens, at least 0.</param>
@@ -164,6 +156,10 @@ public sealed class PagedSequence : IDisposable
 
     /// <summary>Forgets the last tokens where there are more than <paramref name="length"/>, and gives back the pages that hold no other.</summary>
     /// <param name="length">The most tokens that stay: 0, or at least <see cref="EvictedTokens"/>. With 0, all is as in a new sequence.</param>
+    /// <remarks>
+    /// Where <see cref="AttentionElement.Int4"/> is kept, a sequence of n tokens goes on as if the last ones had never been there down to a length of <c>32·(⌊n / 32⌋ − 1)</c>, once. To less, the tokens of
+    /// the span of 32 that it then ends in are rounded a second time when tokens are appended (remarks of <see cref="AttentionCache"/>).
+    /// </remarks>
     /// <exception cref="ArgumentOutOfRangeException">The length is negative, or that of tokens of which some have been evicted; nothing has changed.</exception>
     /// <exception cref="ObjectDisposedException">The sequence has been disposed of or, where <see cref="AttentionElement.Int4"/> is kept, its pool.</exception>
     public void Truncate(int length)
@@ -258,7 +254,7 @@ public sealed class PagedSequence : IDisposable
         return tokens;
     }
 
-    /// <summary>A sequence of the same tokens, which shares all pages. It takes no page until one of both appends to a page that is filled in part.</summary>
+    /// <summary>A sequence of the same tokens, which shares all pages. It takes no page until one of both appends to a page that is filled in part. The floats that <see cref="AttentionElement.Int4"/> keeps of the last tokens are copied.</summary>
     /// <returns>The sequence, which is disposed of by itself.</returns>
     /// <exception cref="ObjectDisposedException">The sequence or its pool has been disposed of.</exception>
     public PagedSequence Fork()
@@ -343,8 +339,8 @@ public sealed class PagedSequence : IDisposable
         if (_replaced >= 0)
             _references.Release([_replaced]);
         _replaced = -1;
-        _openKeys?.Commit(_begunLength, _length);
-        _openValues?.Commit(_begunLength, _length);
+        _openKeys?.Commit();
+        _openValues?.Commit();
     }
 
     /// <summary>Undoes an append.</summary>
@@ -371,7 +367,7 @@ public sealed class PagedSequence : IDisposable
     internal (int Token, string Reason)? WriteKeys(int token, in NewRows keys)
     {
         (int page, int row) = PlaceOf(_begunLength + token);
-        return Pool.WriteKeys(page, row, keys, _openKeys, IsOpen(token));
+        return Pool.WriteKeys(page, row, keys, _openKeys, OpenGroup.GroupsAfter(_begunLength, token));
     }
 
     /// <summary>As <see cref="WriteKeys"/>, of values.</summary>
@@ -380,25 +376,19 @@ public sealed class PagedSequence : IDisposable
     internal (int Token, string Reason)? WriteValues(int token, in NewRows values)
     {
         (int page, int row) = PlaceOf(_begunLength + token);
-        return Pool.WriteValues(page, row, values, _openValues, IsOpen(token));
+        return Pool.WriteValues(page, row, values, _openValues, OpenGroup.GroupsAfter(_begunLength, token));
     }
 
-    /// <summary>Sets aside the floats of another sequence's last tokens, until <see cref="UseOpenGroups"/>; those of its own stay meanwhile.</summary>
-    internal void TakeOpenGroups(PagedSequence source)
+    /// <summary>Makes the sequence one of another's tokens, and gives its own pages back.</summary>
+    internal void CopyFrom(PagedSequence source)
     {
-        if (source == this)
-            return;
+        _references.Retain(source.Pages);
+        _references.Release(Pages);
+        Replace(source.Pages, source.Gaps, source._evictedPages, source._length, source._gap);
         if (_openKeys is not null)
-            source._openKeys!.CopyToOthers(_openKeys, source._length);
+            source._openKeys!.CopyTo(_openKeys, _length);
         if (_openValues is not null)
-            source._openValues!.CopyToOthers(_openValues, source._length);
-    }
-
-    /// <summary>Goes on from the floats that <see cref="TakeOpenGroups"/> has set aside.</summary>
-    internal void UseOpenGroups()
-    {
-        _openKeys?.TakeOthers();
-        _openValues?.TakeOthers();
+            source._openValues!.CopyTo(_openValues, _length);
     }
 
     /// <summary>Makes the sequence one of given pages, which are counted for it already, and gives up its own without giving them back.</summary>
@@ -408,6 +398,19 @@ public sealed class PagedSequence : IDisposable
         pages.CopyTo(_pages);
         gaps.CopyTo(_gaps);
         (_count, _evictedPages, _length, _gap) = (pages.Length, evictedPages, length, gap);
+    }
+
+    /// <summary>Exchanges the tokens for those of another sequence.</summary>
+    internal void Swap(PagedSequence other)
+    {
+        (_pages, other._pages) = (other._pages, _pages);
+        (_gaps, other._gaps) = (other._gaps, _gaps);
+        (_count, other._count) = (other._count, _count);
+        (_evictedPages, other._evictedPages) = (other._evictedPages, _evictedPages);
+        (_length, other._length) = (other._length, _length);
+        (_gap, other._gap) = (other._gap, _gap);
+        (_openKeys, other._openKeys) = (other._openKeys, _openKeys);
+        (_openValues, other._openValues) = (other._openValues, _openValues);
     }
 
     /// <summary>Makes the list of pages so long that <see cref="Replace"/> allocates nothing.</summary>
@@ -440,9 +443,6 @@ public sealed class PagedSequence : IDisposable
                 throw CachedRows.Refusal("value", Pool.ValueElement, $"Token {i + value.Token}, {value.Reason}", nameof(values));
         }
     }
-
-    /// <summary>Whether a token of the append that is under way is of the group that was open before it.</summary>
-    private bool IsOpen(int token) => (_begunLength + token) / OpenGroup.Tokens == _begunLength / OpenGroup.Tokens;
 
     /// <summary>Keeps what is stored of the last tokens that are rounded together with later ones, or brings it back.</summary>
     private void CopyOpenGroups(bool isBack)

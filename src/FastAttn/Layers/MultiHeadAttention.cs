@@ -135,7 +135,7 @@ public sealed class MultiHeadAttention
     /// <see cref="AttentionElement.Int4Group32"/> and <see cref="AttentionElement.Int4"/> need a dimension that is a multiple of 32.
     /// </param>
     /// <param name="valueElement">What values are kept as, likewise.</param>
-    /// <returns>The cache: B·H_kv·capacity·(d_k + d_v) elements.</returns>
+    /// <returns>The cache: room for B·H_kv·capacity·(d_k + d_v) elements and their scales, and what <see cref="AttentionElement.Int4"/> needs besides (remarks of <see cref="AttentionCache"/>).</returns>
     /// <exception cref="ArgumentOutOfRangeException">
     /// A number is negative, the cache would be larger than a span can be, or the layer's dimension is no multiple of 32 where it must be.
     /// </exception>

@@ -116,17 +116,17 @@ public sealed class DecoderTests
     }
 
     [Theory]
-    [InlineData(AttentionElement.Float16, 1 / 2048.0)]
-    [InlineData(AttentionElement.BFloat16, 1 / 256.0)]
-    [InlineData(AttentionElement.Int8Group32, 1 / 127.0)]
-    [InlineData(AttentionElement.Int4Group32, 1 / 15.0)]
-    [InlineData(AttentionElement.Int4, 2 / 15.0)]
-    public void Keys_and_values_in_fewer_bits_give_logits_that_are_off_by_their_rounding(AttentionElement element, double step)
+    [InlineData(AttentionElement.Float16, AttentionElement.Float16, 1 / 2048.0)]
+    [InlineData(AttentionElement.BFloat16, AttentionElement.BFloat16, 1 / 256.0)]
+    [InlineData(AttentionElement.Int8Group32, AttentionElement.Int8Group32, 1 / 127.0)]
+    [InlineData(AttentionElement.Int4Group32, AttentionElement.Int4Group32, 1 / 15.0)]
+    [InlineData(AttentionElement.Int4, AttentionElement.Int4Group32, 2 / 15.0)]
+    public void Keys_and_values_in_fewer_bits_give_logits_that_are_off_by_their_rounding(AttentionElement keys, AttentionElement values, double step)
     {
         TwinModel twin = new TwinModel { Heads = 2, KeyValueHeads = 1, HeadDim = 32, Layers = 2, Frequency = TwinModel.Rotary(10000, 32) }.WithWeights();
         using ModelFolder folder = new(twin, "llama");
         Decoder decoder = Load(folder);
-        DecoderSession whole = decoder.CreateSession(Prompt.Length, cacheElement: element), single = decoder.CreateSession(Prompt.Length, cacheElement: element);
+        DecoderSession whole = decoder.CreateSession(Prompt.Length, cacheType: new(keys, values)), single = decoder.CreateSession(Prompt.Length, cacheType: new(keys, values));
         float[] logits = whole.Append(Prompt).ToArray(), last = [];
         for (int i = 0; i < Prompt.Length; i++)
             last = single.Append(Prompt.AsSpan(i, 1)).ToArray();
@@ -235,7 +235,7 @@ public sealed class DecoderTests
         twin.Tensors["model.layers.1.mlp.down_proj.bias"].Numbers[0] = -1e38f;
         using ModelFolder folder = new(twin, "llama", static config => config["mlp_bias"] = true);
         Decoder decoder = Load(folder);
-        DecoderSession session = decoder.CreateSession(5, cacheElement: AttentionElement.Int8Group32), other = decoder.CreateSession(5, cacheElement: AttentionElement.Int8Group32);
+        DecoderSession session = decoder.CreateSession(5, cacheType: new(AttentionElement.Int8Group32, AttentionElement.Int8Group32)), other = decoder.CreateSession(5, cacheType: new(AttentionElement.Int8Group32, AttentionElement.Int8Group32));
         session.Append([5, 6]);
         other.Append([5, 6]);
 

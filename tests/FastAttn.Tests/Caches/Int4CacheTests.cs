@@ -68,6 +68,90 @@ public static class Int4CacheTests
     }
 
     [Theory]
+    [InlineData(64)]
+    [InlineData(96)]
+    [InlineData(128)]
+    [InlineData(77)]
+    public static void A_prompt_at_once_is_shortened_as_one_that_came_token_by_token(int tokens)
+    {
+        // Back to the begin of the group before the open one, also where the prompt begins inside a group, and then two tokens more.
+        var random = new Random(tokens);
+        float[] keys = Normal(random, (tokens + 2) * Heads * HeadDim), values = Normal(random, (tokens + 2) * Heads * ValueDim);
+        using KeyValuePagePool pool = Pool(16, 32);
+        foreach (int first in (int[])[0, 20])
+        {
+            foreach (int kept in (int[])[tokens - 1, tokens - 2, tokens / 32 * 32, tokens / 32 * 32 - 1, tokens / 32 * 32 - 32])
+            {
+                Int4Model keyModel = new(Heads, HeadDim), valueModel = new(Heads, ValueDim);
+                keyModel.Append([.. Rows(keys, HeadDim).Take(kept), .. Rows(keys, HeadDim).Skip(tokens)]);
+                valueModel.Append([.. Rows(values, ValueDim).Take(kept), .. Rows(values, ValueDim).Skip(tokens)]);
+                using var sequence = new PagedSequence(pool);
+                KeyValueCache cache = Cache(1, tokens);
+                foreach ((int start, int end) in ((int, int)[])[(0, first), (first, tokens), (tokens, tokens + 2)])
+                {
+                    if (start == tokens)
+                    {
+                        sequence.Truncate(kept);
+                        cache.Truncate(kept);
+                    }
+
+                    float[] newKeys = keys[(start * Heads * HeadDim)..(end * Heads * HeadDim)], newValues = values[(start * Heads * ValueDim)..(end * Heads * ValueDim)];
+                    sequence.Append(newKeys, newValues, end - start);
+                    cache.Append(newKeys, newValues, end - start);
+                }
+
+                Check($"pages, {first} and {tokens - first} tokens, {kept} kept", sequence, keyModel, valueModel);
+                Check($"{first} and {tokens - first} tokens, {kept} kept", cache, 0, keyModel, valueModel);
+            }
+        }
+    }
+
+    [Fact]
+    public static void Reordered_sequences_are_shortened_as_if_the_tokens_had_come_to_them()
+    {
+        // Swapped, copied and in a circle, in both caches; then back into the group before the open one, and two tokens more.
+        foreach (int tokens in (int[])[32, 33, 50])
+        {
+            foreach (int[] sources in (int[][])[[1, 0, 2], [0, 0, 2], [2, 0, 1], [1, 1, 1]])
+            {
+                var random = new Random(tokens);
+                using KeyValuePagePool pool = Pool(16, 32);
+                PagedSequence[] sequences = [new(pool), new(pool), new(pool)];
+                PagedBatch batch = new(pool);
+                KeyValueCache cache = Cache(3, 64);
+                float[][] keys = [.. sequences.Select(_ => Normal(random, (tokens + 2) * Heads * HeadDim))], values = [.. sequences.Select(_ => Normal(random, (tokens + 2) * Heads * ValueDim))];
+                foreach (PagedSequence sequence in sequences)
+                    batch.Add(sequence);
+                for (int i = 0; i < tokens; i++)
+                    Append(i);
+                batch.Reorder(sources);
+                cache.Reorder(sources);
+                cache.Truncate(30);
+                foreach (PagedSequence sequence in sequences)
+                    sequence.Truncate(30);
+                Append(tokens);
+                Append(tokens + 1);
+                for (int b = 0; b < 3; b++)
+                {
+                    Int4Model keyModel = new(Heads, HeadDim), valueModel = new(Heads, ValueDim);
+                    keyModel.Append([.. Rows(keys[sources[b]], HeadDim).Take(30), .. Rows(keys[b], HeadDim).Skip(tokens)]);
+                    valueModel.Append([.. Rows(values[sources[b]], ValueDim).Take(30), .. Rows(values[b], ValueDim).Skip(tokens)]);
+                    Check($"pages, sequence {b} of {tokens} tokens", sequences[b], keyModel, valueModel);
+                    Check($"sequence {b} of {tokens} tokens", cache, b, keyModel, valueModel);
+                }
+
+                void Append(int i)
+                {
+                    float[][] newKeys = [.. keys.Select(own => own[(i * Heads * HeadDim)..((i + 1) * Heads * HeadDim)])], newValues = [.. values.Select(own => own[(i * Heads * ValueDim)..((i + 1) * Heads * ValueDim)])];
+                    for (int b = 0; b < 3; b++)
+                        sequences[b].Append(newKeys[b], newValues[b], 1);
+                    cache.Append([.. newKeys.SelectMany(static row => row)], [.. newValues.SelectMany(static row => row)], 1);
+                }
+            }
+        }
+    }
+
+    [Theory]
     [InlineData(32)]
     [InlineData(96)]
     public static void Sequences_in_pages_keep_what_the_model_does(int pageSize)
@@ -111,7 +195,7 @@ public static class Int4CacheTests
                     case 6:
                         int[] sources = [.. sequences.Select(_ => random.Next(sequences.Count))];
                         batch.Reorder(sources);
-                        sequences = [.. sequences.Select((sequence, b) => (sequence.Actual, sequences[sources[b]].Keys.Clone(sources[b] != b), sequences[sources[b]].Values.Clone(sources[b] != b)))];
+                        sequences = [.. sequences.Select((sequence, b) => (sequence.Actual, sequences[sources[b]].Keys.Clone(), sequences[sources[b]].Values.Clone()))];
                         break;
                     case 7:
                         (actual, keyModel, valueModel) = sequences[index];
@@ -221,6 +305,22 @@ public static class Int4CacheTests
     }
 
     [Fact]
+    public static void A_number_that_is_too_large_is_named()
+    {
+        // The last of three tokens of the second append.
+        KeyValueCache cache = Cache(1, 64);
+        using KeyValuePagePool pool = Pool(1, 64);
+        using var sequence = new PagedSequence(pool);
+        float[] keys = new float[3 * Heads * HeadDim], values = new float[3 * Heads * ValueDim];
+        cache.Append(keys, values, 2);
+        sequence.Append(keys, values, 2);
+        keys[(2 * Heads + 1) * HeadDim + 6] = 2_500_000;
+        const string Expected = "oken 2, head 1, channel 6 is 2500000: Int4 keeps";
+        Assert.Contains(Expected, Assert.Throws<ArgumentException>("keys", () => cache.Append(keys, values, 3)).Message, StringComparison.Ordinal);
+        Assert.Contains(Expected, Assert.Throws<ArgumentException>("keys", () => sequence.Append(keys, values, 3)).Message, StringComparison.Ordinal);
+    }
+
+    [Fact]
     public static void Tokens_that_cannot_be_rounded_together_do_not_come_to_be()
     {
         // Two groups, of numbers about −60000 and 900000: either has a scale that a half holds, but not both together, whose range is 15 · 64000 and more.
@@ -232,7 +332,7 @@ public static class Int4CacheTests
         cache.Append(keys, values, 65);
         cache.CopyTo(0, 0, 65, before, values);
         ArgumentException error = Assert.Throws<ArgumentException>("tokens", () => cache.Retain(0, 31, [63]));
-        Assert.Contains("Head 0", error.Message, StringComparison.Ordinal);
+        Assert.Contains("Token 63, head 0, channel 0 is 1000000", error.Message, StringComparison.Ordinal);
         cache.CopyTo(0, 0, 65, after, values);
         Compare.SameBits("kept", before, after);
         cache.Retain(0, 31, [40]);

@@ -6,7 +6,7 @@ namespace FastAttn.Tests.Caches;
 
 /// <summary>
 /// What a sequence of <see cref="AttentionElement.Int4"/> is meant to keep: the floats of each token, from which its 32 tokens are rounded together, and the numbers that are stored. Groups before the
-/// last one lose their floats, but for the one just before it, as long as no append or eviction needs their place.
+/// last one lose their floats, but for the one just before it, until the sequence goes back to it, moves or loses tokens, or an append that ends several groups needs their place.
 /// </summary>
 internal sealed class Int4Model(int heads, int dim)
 {
@@ -31,11 +31,11 @@ internal sealed class Int4Model(int heads, int dim)
             return;
         Round(length / Group);
         int closed = Length / Group - length / Group;
-        _hasPrevious = closed == 0 ? _hasPrevious : closed == 1;
+        _hasPrevious |= closed > 0;
     }
 
     /// <summary>An append of so many tokens was refused.</summary>
-    public void Refuse(int tokens) => _hasPrevious &= (Length + tokens) / Group == Length / Group;
+    public void Refuse(int tokens) => _hasPrevious &= (Length + tokens) / Group - Length / Group <= 1;
 
     public void Truncate(int length)
     {
@@ -58,8 +58,8 @@ internal sealed class Int4Model(int heads, int dim)
             return;
         }
 
-        // Only the open group's floats are looked at.
-        Lose(0, Length / Group * Group);
+        // Groups before the one before the open one have lost their floats.
+        Lose(0, Math.Max(0, Length / Group - (_hasPrevious ? 1 : 0)) * Group);
         _floats = [.. _floats.Take(start), .. tokens.Select(token => _floats[token])];
         _stored = [.. _stored.Take(start), .. tokens.Select(token => _stored[token])];
         _hasPrevious = false;
@@ -73,7 +73,7 @@ internal sealed class Int4Model(int heads, int dim)
         _hasPrevious &= count == 0;
     }
 
-    public Int4Model Clone(bool forgets = false) => new(heads, dim) { _floats = [.. _floats], _stored = [.. _stored], _hasPrevious = _hasPrevious && !forgets, RoundedTwice = RoundedTwice };
+    public Int4Model Clone() => new(heads, dim) { _floats = [.. _floats], _stored = [.. _stored], _hasPrevious = _hasPrevious, RoundedTwice = RoundedTwice };
 
     private void Lose(int first, int end)
     {

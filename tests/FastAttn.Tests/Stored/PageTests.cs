@@ -96,7 +96,7 @@ public static class PageTests
         Refuses("options", "KeyLengths", new() { KeyPages = new([0, -1], 2) });
         Refuses("options", "needed", new() { KeyPages = new([0], 2) });
         Refuses("options", "multiple", new() { KeyPages = new([0, 1, 2], 2) }, batch: 2);
-        Refuses("key", "pages 3 ", new() { KeyPages = new([0, 2], 2) });
+        Refuses("key", "KeyPages give sequence 0 page 2: pages 3 × key-value heads ", new() { KeyPages = new([0, 2], 2) });
         Refuses("options", "KeyStarts", new() { KeyPages = new([0, 1], 2), KeyStarts = [0, 4], QueryStarts = [0, 1] });
         Assert.Throws<ArgumentOutOfRangeException>(static () => new AttentionPages([], 0));
 

@@ -3,11 +3,14 @@ namespace FastAttn.Runtime;
 /// <summary>The rows that a buffer has to have.</summary>
 internal struct BufferRows
 {
-    /// <summary>What the batch axis is.</summary>
-    public string Axis;
-
-    /// <summary>Its length.</summary>
+    /// <summary>Sequences or, with <see cref="ArePages"/>, pages.</summary>
     public int Batch;
+
+    /// <summary>Whether the batch axis is that of pages, each of as many tokens as there are.</summary>
+    public bool ArePages;
+
+    /// <summary>The sequence that has the last of the pages, where these are as many as a call's <see cref="AttentionOptions.KeyPages"/> name; else null.</summary>
+    public int? LastPageOf;
 
     public int Heads;
     public int Tokens;

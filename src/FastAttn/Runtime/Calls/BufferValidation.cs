@@ -106,9 +106,15 @@ internal static class BufferValidation
         strides = rows.Batch == 0 ? default : AttentionStrides.Contiguous(rows.Layout, rows.Heads, rows.Tokens, rows.Dim);
         return (int)expected;
 
-        static void RefuseLength(string name, int length, in BufferRows rows, long expected, string elements) =>
-            throw new ArgumentException($"Has {length} {elements}; {rows.Axis} {rows.Batch} × heads {rows.Heads} × length {rows.Tokens} × dimension {rows.Dim} need {expected}.", name);
+        static void RefuseLength(string name, int length, in BufferRows rows, long expected, string elements)
+        {
+            string sizes = rows.ArePages ? $"pages {rows.Batch} × key-value heads {rows.Heads} × page size {rows.Tokens}" : $"batch {rows.Batch} × heads {rows.Heads} × length {rows.Tokens}";
+            throw new ArgumentException($"Has {length} {elements}; {LastPage(rows)}{sizes} × dimension {rows.Dim} need {expected}.", name);
+        }
     }
+
+    /// <summary>Tells where the number of pages comes from, if from a table.</summary>
+    private static string LastPage(in BufferRows rows) => rows.LastPageOf is { } sequence ? $"KeyPages give sequence {sequence} page {rows.Batch - 1}: " : "";
 
     /// <summary>As <see cref="CheckBuffer"/>, of a buffer with strides of its own.</summary>
     private static int CheckStrides(string name, int length, in BufferRows rows, in AttentionStrides strides, string elements)
@@ -119,7 +125,7 @@ internal static class BufferValidation
             return 0;
         long needed = Reach(rows.Batch, strides.Batch) + Reach(rows.Heads, strides.Head) + Reach(rows.Tokens, strides.Length) + rows.Dim;
         if (length < needed)
-            throw new ArgumentException($"Has {length} {elements}; its shape and strides reach element {needed}.", name);
+            throw new ArgumentException($"Has {length} {elements}; {LastPage(rows)}its shape and strides reach element {needed}.", name);
         return (int)needed;
     }
 

@@ -104,7 +104,7 @@ internal static class CallValidation
         {
             if (!state.HasLogSumExp)
                 throw new ArgumentException("Has no log-sum-exp, without which outputs do not merge.", name);
-            BufferRows rows = new() { Axis = "batch", Batch = shape.Batch, Heads = shape.QueryHeads, Tokens = shape.QueryLength, Dim = valueDim, Layout = shape.Layout };
+            BufferRows rows = new() { Batch = shape.Batch, Heads = shape.QueryHeads, Tokens = shape.QueryLength, Dim = valueDim, Layout = shape.Layout };
             output = state.Output[..BufferValidation.CheckBuffer(name, state.Output.Length, rows, state.Strides, out AttentionStrides strides)];
             if (isWritten && state.Strides is not null)
                 BufferValidation.CheckRowsApart(name, rows, strides);
@@ -159,14 +159,17 @@ internal static class CallValidation
         if ((uses & AttentionFeatures.Ragged) != 0)
             call.Shape = LongestOf(shape, options);
         call.GroupSize = GroupSizeOf(shape);
-        rows = new() { Axis = "batch", Batch = shape.Batch, Heads = shape.QueryHeads, Tokens = shape.QueryLength, Dim = kernel.HeadDim, Layout = shape.Layout };
-        storedRows = new() { Axis = "batch", Batch = shape.Batch, Heads = shape.KeyValueHeads, Tokens = shape.KeyLength, Dim = kernel.HeadDim, Layout = shape.Layout };
+        rows = new() { Batch = shape.Batch, Heads = shape.QueryHeads, Tokens = shape.QueryLength, Dim = kernel.HeadDim, Layout = shape.Layout };
+        storedRows = new() { Batch = shape.Batch, Heads = shape.KeyValueHeads, Tokens = shape.KeyLength, Dim = kernel.HeadDim, Layout = shape.Layout };
 
         // Sequences that follow each other without padding are one axis of tokens. With pages, the batch axis is that of pages, up to the last one used.
         if (!options.QueryStarts.IsEmpty)
             (rows.Batch, rows.Tokens) = (1, options.QueryStarts[^1]);
         if (options.KeyPages.IsGiven)
-            (storedRows.Axis, storedRows.Batch, storedRows.Tokens) = ("pages", options.KeyPages.Check(shape, options.KeyLengths, Options), options.KeyPages.PageSize);
+        {
+            (storedRows.Batch, storedRows.LastPageOf) = options.KeyPages.Check(shape, options.KeyLengths, Options);
+            (storedRows.ArePages, storedRows.Tokens) = (true, options.KeyPages.PageSize);
+        }
         else if (!options.KeyStarts.IsEmpty)
             (storedRows.Batch, storedRows.Tokens) = (1, options.KeyStarts[^1]);
 
