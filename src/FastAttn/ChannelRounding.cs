@@ -44,12 +44,11 @@ internal static class ChannelRounding
         // Of a smaller range the scale is a subnormal half, which may be rounded up.
         var leastNormal = new Vector<float>(16f / (1 << 14));
         Span<float> min = stackalloc float[Columns], max = stackalloc float[Columns], least = stackalloc float[Columns], largest = stackalloc float[Columns];
+        for (int c = 0; c < Columns; c += 2 * Vector<float>.Count)
+            FindRange(rows[(first + c)..], rowLength, min[c..], max[c..]);
         for (int c = 0; c < Columns; c += Vector<float>.Count)
         {
-            FindRange(rows[(first + c)..], rowLength, out Vector<float> lower, out Vector<float> upper);
-            lower.CopyTo(min[c..]);
-            upper.CopyTo(max[c..]);
-            Vector<float> range = upper - lower, scale = range * Reciprocal;
+            Vector<float> range = new Vector<float>(max[c..]) - new Vector<float>(min[c..]), scale = range * Reciprocal;
             Vector<int> isSubnormal = Vector.GreaterThan(range, Vector<float>.Zero) & Vector.LessThan(range, leastNormal);
             Vector.ConditionalSelect(isSubnormal, new Vector<float>(-1), scale * (1 - Error)).CopyTo(least[c..]);
             (scale * (1 + Error)).CopyTo(largest[c..]);
@@ -164,14 +163,30 @@ internal static class ChannelRounding
             Vector.AsVectorSingle((half & new Vector<uint>(0x8000)) << 16 | Vector.AsVectorUInt32(Vector.AsVectorSingle((half & new Vector<uint>(0x7FFF)) << 13) * TwoTo112));
     }
 
-    private static void FindRange(ReadOnlySpan<float> rows, int rowLength, out Vector<float> min, out Vector<float> max)
+    /// <summary>The least and the largest numbers of as many columns as two vectors have. Of zeros −0 is the least, whichever comes first.</summary>
+    private static void FindRange(ReadOnlySpan<float> rows, int rowLength, Span<float> least, Span<float> largest)
     {
-        min = max = new(rows);
+        // Which of two zeros the instructions for the lesser number give depends on the CPU. A least number that is 0 is −0 where any sign is set. Two vectors are a cache line: where rows are a
+        // multiple of 4 KiB apart, the line is gone from the nearest cache before the next vectors are read.
+        int n = Vector<float>.Count;
+        Vector<float> min0 = new(rows), min1 = new(rows[n..]), max0 = min0, max1 = min1;
+        Vector<int> signs0 = Vector.AsVectorInt32(min0), signs1 = Vector.AsVectorInt32(min1);
         for (int row = rowLength; row < rows.Length; row += rowLength)
         {
-            var x = new Vector<float>(rows[row..]);
-            min = Vector.Min(min, x);
-            max = Vector.Max(max, x);
+            ReadOnlySpan<float> numbers = rows.Slice(row, 2 * n);
+            Vector<float> x0 = new(numbers), x1 = new(numbers[n..]);
+            (min0, min1) = (Vector.MinNative(min0, x0), Vector.MinNative(min1, x1));
+            (max0, max1) = (Vector.MaxNative(max0, x0), Vector.MaxNative(max1, x1));
+            signs0 |= Vector.AsVectorInt32(x0);
+            signs1 |= Vector.AsVectorInt32(x1);
         }
+
+        WithZero(min0, signs0).CopyTo(least);
+        WithZero(min1, signs1).CopyTo(least[n..]);
+        max0.CopyTo(largest);
+        max1.CopyTo(largest[n..]);
+
+        static Vector<float> WithZero(Vector<float> min, Vector<int> signs) =>
+            Vector.ConditionalSelect(Vector.Equals(min, Vector<float>.Zero), Vector.AsVectorSingle(signs & new Vector<int>(int.MinValue)), min);
     }
 }
