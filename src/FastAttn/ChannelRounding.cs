@@ -15,8 +15,8 @@ namespace FastAttn;
 /// The least and the largest number of a column stay what they are. Narrower ranges of smaller squared errors were tried: outputs over normal keys were off by 0.95 of what they are off with whole
 /// ranges, but by 1.24 over keys with large channels, where the extremes of these decide which keys are attended to.
 /// <para>
-/// What is written is that of <see cref="KeyValueQuantizer.ScaleOf(float, float)"/> and <see cref="KeyValueQuantizer.ToNibble"/>, which compute in double. Vectors of floats give the same bits at a
-/// fifth of the time: their errors are bounded, and where a tie is within the bound these two are asked.
+/// What is written is that of <see cref="KeyValueQuantizer.ScaleOf(float, float)"/> and <see cref="KeyValueQuantizer.ToNibble"/>, which compute in double. Vectors of floats give the same bits in a
+/// seventh of the time: their errors are bounded, and where a tie is within the bound these two are asked.
 /// </para>
 /// </remarks>
 internal static class ChannelRounding
