@@ -1,5 +1,10 @@
 using System;
 using System.Numerics;
+using System.Runtime.CompilerServices;
+using System.Runtime.InteropServices;
+using System.Runtime.Intrinsics;
+
+using FastAttn.Runtime;
 
 namespace FastAttn;
 
@@ -9,6 +14,10 @@ namespace FastAttn;
 /// <remarks>
 /// The least and the largest number of a column stay what they are. Narrower ranges of smaller squared errors were tried: outputs over normal keys were off by 0.95 of what they are off with whole
 /// ranges, but by 1.24 over keys with large channels, where the extremes of these decide which keys are attended to.
+/// <para>
+/// What is written is that of <see cref="KeyValueQuantizer.ScaleOf(float, float)"/> and <see cref="KeyValueQuantizer.ToNibble"/>, which compute in double. Vectors of floats give the same bits in a
+/// seventh of the time: their errors are bounded, and where a tie is within the bound these two are asked.
+/// </para>
 /// </remarks>
 internal static class ChannelRounding
 {
@@ -18,20 +27,41 @@ internal static class ChannelRounding
     /// <summary>The largest integer.</summary>
     public const int MaxInteger = 15;
 
+    // Bytes of a row's columns: a byte has a number of the lower half of the columns and one of the upper half.
+    private const int Bytes = Columns / 2;
+
     /// <summary>Finds the scales and minima of the ranges of columns, from the least to the largest number.</summary>
     /// <param name="rows">The rows.</param>
     /// <param name="first">The first of the columns.</param>
     /// <param name="rowLength">Numbers in a row.</param>
-    /// <param name="scales">Written: d of each column.</param>
-    /// <param name="minima">Written: m of each column.</param>
+    /// <param name="scales">Written: d of each of the columns.</param>
+    /// <param name="minima">Written: m of each.</param>
     public static void FindRanges(ReadOnlySpan<float> rows, int first, int rowLength, Span<Half> scales, Span<Half> minima)
     {
-        for (int c = 0; c < scales.Length; c += Vector<float>.Count)
+        // Range, 1/15, their product and what is rounded are each off by 2⁻²⁴ of themselves at most.
+        const float Error = 1f / (1 << 21), Reciprocal = 1f / MaxInteger;
+
+        // Of a smaller range the scale is a subnormal half, which may be rounded up.
+        var leastNormal = new Vector<float>(16f / (1 << 14));
+        Span<float> min = stackalloc float[Columns], max = stackalloc float[Columns], least = stackalloc float[Columns], largest = stackalloc float[Columns];
+        for (int c = 0; c < Columns; c += 2 * Vector<float>.Count)
+            FindRange(rows[(first + c)..], rowLength, min[c..], max[c..]);
+        for (int c = 0; c < Columns; c += Vector<float>.Count)
         {
-            FindRange(rows[(first + c)..], rowLength, out Vector<float> min, out Vector<float> max);
-            for (int i = 0; i < Vector<float>.Count; i++)
-                (scales[c + i], minima[c + i]) = KeyValueQuantizer.ScaleOf(min[i], max[i]);
+            Vector<float> range = new Vector<float>(max[c..]) - new Vector<float>(min[c..]), scale = range * Reciprocal;
+            Vector<int> isSubnormal = Vector.GreaterThan(range, Vector<float>.Zero) & Vector.LessThan(range, leastNormal);
+            Vector.ConditionalSelect(isSubnormal, new Vector<float>(-1), scale * (1 - Error)).CopyTo(least[c..]);
+            (scale * (1 + Error)).CopyTo(largest[c..]);
         }
+
+        // Where the least and the largest that a scale can be are rounded to the same half, the scale is.
+        Span<Half> other = stackalloc Half[Columns];
+        RowRounding.ToHalf(min, minima);
+        RowRounding.ToHalf(least, scales);
+        RowRounding.ToHalf(largest, other);
+        ReadOnlySpan<ushort> scaleBits = MemoryMarshal.Cast<Half, ushort>(scales[..Columns]), otherBits = MemoryMarshal.Cast<Half, ushort>(other);
+        for (int c = 0; (c += scaleBits[c..].CommonPrefixLength(otherBits[c..])) < Columns; c++)
+            scales[c] = KeyValueQuantizer.ScaleOf(min[c], max[c]).Scale;
     }
 
     /// <summary>The first of the columns whose scale or minimum is larger than all finite halves; −1 where all are finite.</summary>
@@ -50,50 +80,113 @@ internal static class ChannelRounding
     /// <param name="rows">The rows.</param>
     /// <param name="first">The first of the columns.</param>
     /// <param name="rowLength">Numbers in a row.</param>
-    /// <param name="scales">d of each column.</param>
-    /// <param name="minima">m of each column.</param>
+    /// <param name="scales">d of each column, finite.</param>
+    /// <param name="minima">m of each column, finite.</param>
     /// <param name="elements">Written: n of the columns, from that of the first row on.</param>
     /// <param name="rowBytes">Bytes from row to row there.</param>
     public static void Round(ReadOnlySpan<float> rows, int first, int rowLength, ReadOnlySpan<Half> scales, ReadOnlySpan<Half> minima, Span<byte> elements, int rowBytes)
     {
-        Span<double> d = stackalloc double[Columns], m = stackalloc double[Columns];
-        Span<int> n = stackalloc int[Columns];
-        for (int c = 0; c < Columns; c++)
+        // (x − m)·(1/d) is off by 3·2⁻²⁴ of itself at most, and ties below 15 by less than this.
+        const float NearTie = 0.5f - 1f / (1 << 17);
+        Span<float> d = stackalloc float[Columns], m = stackalloc float[Columns], factors = stackalloc float[Columns];
+        ToFloats(scales, d);
+        ToFloats(minima, m);
+        for (int c = 0; c < Columns; c += Vector<float>.Count)
         {
-            // A scale of 0 is replaced by ∞, so that the quotient is 0.
-            (d[c], m[c]) = (scales[c] == Half.Zero ? double.PositiveInfinity : (double)scales[c], (double)minima[c]);
+            // The factor of a scale of 0 is 0, as n is then.
+            var scale = new Vector<float>(d[c..]);
+            Vector.ConditionalSelect(Vector.Equals(scale, Vector<float>.Zero), scale, Vector<float>.One / scale).CopyTo(factors[c..]);
         }
 
         for (int row = 0, to = 0; row < rows.Length; row += rowLength, to += rowBytes)
         {
             ReadOnlySpan<float> x = rows.Slice(row + first, Columns);
-            for (int c = 0; c < Columns; c += Vector<float>.Count)
+            Span<byte> bytes = elements.Slice(to, Bytes);
+            Pack(x, m, factors, out Vector<float> distance).CopyTo(bytes);
+            if (Vector.GreaterThanAny(distance, new Vector<float>(NearTie)))
             {
-                Vector.Widen(new Vector<float>(x[c..]), out Vector<double> lower, out Vector<double> upper);
-                int next = c + Vector<double>.Count;
-                Vector.ConvertToInt32(Vector.Narrow(Rounded(lower, d[c..], m[c..]), Rounded(upper, d[next..], m[next..]))).CopyTo(n[c..]);
+                for (int i = 0, j = Bytes; i < Bytes; i++, j++)
+                    bytes[i] = (byte)(KeyValueQuantizer.ToNibble(x[i], d[i], m[i]) | KeyValueQuantizer.ToNibble(x[j], d[j], m[j]) << 4);
             }
-
-            Span<byte> bytes = elements.Slice(to, Columns / 2);
-            for (int i = 0; i < bytes.Length; i++)
-                bytes[i] = (byte)(n[i] | n[i + bytes.Length] << 4);
-        }
-
-        static Vector<double> Rounded(Vector<double> x, ReadOnlySpan<double> d, ReadOnlySpan<double> m)
-        {
-            Vector<double> rounded = Vector.Round((x - new Vector<double>(m)) / new Vector<double>(d), MidpointRounding.ToEven);
-            return Vector.Min(Vector.Max(rounded, Vector<double>.Zero), new Vector<double>(MaxInteger));
         }
     }
 
-    private static void FindRange(ReadOnlySpan<float> rows, int rowLength, out Vector<float> min, out Vector<float> max)
+    /// <summary>Rounds the numbers of a row as far as floats tell.</summary>
+    /// <param name="x">The numbers.</param>
+    /// <param name="minima">m of each.</param>
+    /// <param name="factors">1/d of each.</param>
+    /// <param name="distance">The largest distances of quotients from their n, in any order.</param>
+    [MethodImpl(MethodImplOptions.AggressiveInlining)]
+    private static Vector128<byte> Pack(ReadOnlySpan<float> x, ReadOnlySpan<float> minima, ReadOnlySpan<float> factors, out Vector<float> distance)
     {
-        min = max = new(rows);
+        // A vector has 4, 8 or 16 of the 16 pairs; of the packed vector only the first 16 bytes are wanted.
+        int n = Vector<float>.Count;
+        distance = Vector<float>.Zero;
+        Vector<uint> a = Pairs(x, minima, factors, 0, ref distance), b = n == Bytes ? a : Pairs(x, minima, factors, n, ref distance);
+        Vector<ushort> ab = Vector.Narrow(a, b);
+        Vector<ushort> cd = 2 * n >= Bytes ? ab : Vector.Narrow(Pairs(x, minima, factors, 2 * n, ref distance), Pairs(x, minima, factors, 3 * n, ref distance));
+        return Vector.Narrow(ab, cd).AsVector128();
+    }
+
+    /// <summary>Two numbers in the lowest byte of each lane; above it there may be anything.</summary>
+    [MethodImpl(MethodImplOptions.AggressiveInlining)]
+    private static Vector<uint> Pairs(ReadOnlySpan<float> x, ReadOnlySpan<float> minima, ReadOnlySpan<float> factors, int c, ref Vector<float> distance) =>
+        Integers(x, minima, factors, c, ref distance) + (Integers(x, minima, factors, c + Bytes, ref distance) << 4);
+
+    /// <summary>n in the lowest 4 bits of each lane; above them there may be anything.</summary>
+    [MethodImpl(MethodImplOptions.AggressiveInlining)]
+    private static Vector<uint> Integers(ReadOnlySpan<float> x, ReadOnlySpan<float> minima, ReadOnlySpan<float> factors, int c, ref Vector<float> distance)
+    {
+        // The sum with 2²³ has no place for fractions: it is rounded to nearest, ties to even, and its last bits are the integer's.
+        var shift = new Vector<float>(1 << 23);
+        Vector<float> quotient = (new Vector<float>(x[c..]) - new Vector<float>(minima[c..])) * new Vector<float>(factors[c..]);
+        quotient = Vector.MinNative(Vector.MaxNative(quotient, Vector<float>.Zero), new Vector<float>(MaxInteger));
+        Vector<float> shifted = quotient + shift;
+        distance = Vector.MaxNative(distance, Vector.Abs(quotient - (shifted - shift)));
+        return Vector.AsVectorUInt32(shifted);
+    }
+
+    /// <summary>Converts finite halves to floats.</summary>
+    private static void ToFloats(ReadOnlySpan<Half> halves, Span<float> floats)
+    {
+        const float TwoTo112 = 5.192296858534828e33f;
+        ReadOnlySpan<ushort> bits = MemoryMarshal.Cast<Half, ushort>(halves);
+        for (int c = 0; c < Columns; c += Vector<ushort>.Count)
+        {
+            Vector.Widen(new Vector<ushort>(bits[c..]), out Vector<uint> lower, out Vector<uint> upper);
+            Widened(lower).CopyTo(floats[c..]);
+            Widened(upper).CopyTo(floats[(c + Vector<float>.Count)..]);
+        }
+
+        // A half's exponent and fraction are those of a float that is 2¹¹² times smaller.
+        static Vector<float> Widened(Vector<uint> half) =>
+            Vector.AsVectorSingle((half & new Vector<uint>(0x8000)) << 16 | Vector.AsVectorUInt32(Vector.AsVectorSingle((half & new Vector<uint>(0x7FFF)) << 13) * TwoTo112));
+    }
+
+    /// <summary>The least and the largest numbers of as many columns as two vectors have. Of zeros −0 is the least, whichever comes first.</summary>
+    private static void FindRange(ReadOnlySpan<float> rows, int rowLength, Span<float> least, Span<float> largest)
+    {
+        // Which of two zeros the instructions for the lesser number give depends on the CPU. A least number that is 0 is −0 where any sign is set. Two vectors are a cache line: where rows are a
+        // multiple of 4 KiB apart, the line is gone from the nearest cache before the next vectors are read.
+        int n = Vector<float>.Count;
+        Vector<float> min0 = new(rows), min1 = new(rows[n..]), max0 = min0, max1 = min1;
+        Vector<int> signs0 = Vector.AsVectorInt32(min0), signs1 = Vector.AsVectorInt32(min1);
         for (int row = rowLength; row < rows.Length; row += rowLength)
         {
-            var x = new Vector<float>(rows[row..]);
-            min = Vector.Min(min, x);
-            max = Vector.Max(max, x);
+            ReadOnlySpan<float> numbers = rows.Slice(row, 2 * n);
+            Vector<float> x0 = new(numbers), x1 = new(numbers[n..]);
+            (min0, min1) = (Vector.MinNative(min0, x0), Vector.MinNative(min1, x1));
+            (max0, max1) = (Vector.MaxNative(max0, x0), Vector.MaxNative(max1, x1));
+            signs0 |= Vector.AsVectorInt32(x0);
+            signs1 |= Vector.AsVectorInt32(x1);
         }
+
+        WithZero(min0, signs0).CopyTo(least);
+        WithZero(min1, signs1).CopyTo(least[n..]);
+        max0.CopyTo(largest);
+        max1.CopyTo(largest[n..]);
+
+        static Vector<float> WithZero(Vector<float> min, Vector<int> signs) =>
+            Vector.ConditionalSelect(Vector.Equals(min, Vector<float>.Zero), Vector.AsVectorSingle(signs & new Vector<int>(int.MinValue)), min);
     }
 }

@@ -404,8 +404,9 @@ public static class KeyValueQuantizer
         }
     }
 
+    /// <summary>q of 4-bit integers.</summary>
     [MethodImpl(MethodImplOptions.AggressiveInlining)]
-    private static int ToNibble(float x, float scale, float min) => scale == 0 ? 0 : (int)Math.Clamp(Math.Round(((double)x - min) / scale), 0, MaxNibble);
+    internal static int ToNibble(float x, float scale, float min) => scale == 0 ? 0 : (int)Math.Clamp(Math.Round(((double)x - min) / scale), 0, MaxNibble);
 
     /// <summary>Checks rows that become integers; returns how many there are. <paramref name="name"/> is the parameter that <paramref name="dim"/> comes from.</summary>
     private static int CheckRows(ReadOnlySpan<float> rows, int dim, string name)

@@ -9,7 +9,7 @@ namespace FastAttn.Runtime;
 internal unsafe struct HeadsWork : ITiledWork
 {
     // The queries of 16 tokens of 12 heads of 64 floats are 48 KiB. A choice, not a measurement: a tile must only be long beside the taking of it.
-    private const int TokensPerTile = 16;
+    private const int MaxTokensPerTile = 16;
 
     /// <summary>[batch, length, heads, dim] or, where sequences follow each other without padding, [tokens, heads, dim]: normalised and turned in place.</summary>
     public float* Source;
@@ -55,14 +55,27 @@ internal unsafe struct HeadsWork : ITiledWork
     /// <inheritdoc/>
     public readonly long Tiles => ((long)Tokens + TokensPerTile - 1) / TokensPerTile;
 
+    /// <summary>Whether the cache rounds tokens together, those of a sequence's open group with each append (<see cref="OpenGroup"/>).</summary>
+    private readonly bool RoundsTogether => Cache is not null && (Kind == HeadsKind.Keys ? Cache.KeyElement : Cache.ValueElement) == AttentionElement.Int4;
+
+    /// <summary>Tokens that begin a tile. Where one token of a sequence takes as long as its open group, sequences of a decoding step are a tile each.</summary>
+    private readonly int TokensPerTile => RoundsTogether ? Math.Clamp(Tokens / Math.Max(Batch, 1), 1, MaxTokensPerTile) : MaxTokensPerTile;
+
     /// <inheritdoc/>
     public readonly double Cost
     {
         get
         {
-            // An element takes as long as some multiply-adds of a product.
+            // An element takes as long as some multiply-adds of a product, and so does one that is rounded anew.
             const double PerElement = 16;
-            return PerElement * Tokens * Heads * Dim;
+            double tokens = Tokens;
+            for (int sequence = 0; RoundsTogether && sequence < Batch; sequence++)
+            {
+                if (LengthOf(sequence) > 0)
+                    tokens += Cache!.Starts[sequence] % OpenGroup.Tokens;
+            }
+
+            return PerElement * tokens * Heads * Dim;
         }
     }
 

@@ -36,6 +36,27 @@ public static class CachedSequenceTests
         }
     }
 
+    /// <summary>Each step rounds the open groups of 24 sequences of different lengths anew, from 10 to 43 tokens: enough for several threads.</summary>
+    [Fact]
+    public static void Sequences_that_are_rounded_anew_by_many_threads_are_those_of_one()
+    {
+        const int Batch = 24, Heads = 4, ModelDim = 256;
+        MultiHeadAttention layer = new Layer(new() { ModelDim = ModelDim, Heads = Heads, Mask = AttentionMask.Causal }).Build();
+        int[] lengths = [.. Enumerable.Range(0, Batch).Select(static b => 10 + b)];
+        float[] prompts = Tokens.Normal(Batch * 33 * ModelDim), output = new float[prompts.Length];
+        KeyValueCache[] caches = [.. Enumerable.Range(0, 2).Select(_ => layer.CreateCache(Batch, 64, keyElement: AttentionElement.Int4, valueElement: AttentionElement.Int4))];
+        foreach (KeyValueCache cache in caches)
+        {
+            AttentionExecution execution = new() { MaxDegreeOfParallelism = cache == caches[0] ? 1 : 0 };
+            layer.Forward(prompts, output, cache, 33, new() { QueryLengths = lengths }, execution: execution);
+            for (int step = 0; step < 10; step++)
+                layer.Forward(prompts.AsSpan(step * Batch * ModelDim, Batch * ModelDim), output.AsSpan(0, Batch * ModelDim), cache, 1, execution: execution);
+        }
+
+        for (int b = 0; b < Batch; b++)
+            Compare.SameBits($"sequence {b}", Sequence(caches[0], b), Sequence(caches[1], b));
+    }
+
     [Fact]
     public static void Beams_go_on_as_if_each_had_been_computed_alone()
     {

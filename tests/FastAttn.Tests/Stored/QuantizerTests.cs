@@ -127,26 +127,68 @@ public static class QuantizerTests
     {
         const int Dim = 64;
         var random = new Random(tokens);
-        float[] rows = [.. Enumerable.Range(0, tokens * Dim).Select(i => (random.NextSingle() - (i % 3) / 2f) * MathF.Pow(10, i % Dim % 11 - 7))];
-        byte[] elements = new byte[rows.Length / 2];
-        Half[] scales = new Half[(tokens + 31) / 32 * 2 * Dim];
-        KeyValueQuantizer.QuantizePerChannelOver32Tokens(rows, heads: 1, Dim, elements, scales);
-        for (int group = 0; group < (tokens + 31) / 32; group++)
+        AreThoseOfTheRule([.. Enumerable.Range(0, tokens * Dim).Select(i => (random.NextSingle() - (i % 3) / 2f) * MathF.Pow(10, i % Dim % 11 - 7))], Dim);
+    }
+
+    /// <summary>Where floats do not tell: ties of integers and of scales and the floats next to them, subnormal scales, channels of one number, small ranges far from 0, both zeros, the largest halves.</summary>
+    [Fact]
+    public static void Channels_over_32_tokens_near_ties_are_those_of_the_rule()
+    {
+        const int Kinds = 9, Dim = 32 * Kinds, Tokens = 32;
+        var random = new Random(1);
+        for (int draw = 0; draw < Budget.Draws(full: 100, small: 4); draw++)
         {
+            float[] rows = new float[Tokens * Dim];
             for (int c = 0; c < Dim; c++)
             {
-                double[] channel = [.. Enumerable.Range(32 * group, Math.Min(32, tokens - 32 * group)).Select(j => (double)rows[j * Dim + c])];
-                Half m = (Half)channel.Min(), d = (Half)((channel.Max() - channel.Min()) / 15);
-                if (channel.Max() > channel.Min() && channel.Max() - channel.Min() >= 15.5 * (double)d)
+                float scale = MathF.ScaleB(random.Next(1, 2048), random.Next(-24, 0)), min = (float)(Half)(scale * random.Next(-40, 40)), constant = random.NextSingle() * 1000;
+                for (int token = 0; token < Tokens; token++)
+                {
+                    float next = BitConverter.Int32BitsToSingle(BitConverter.SingleToInt32Bits(scale * 15) + random.Next(-2, 3)), tie = min + scale * (random.Next(15) + 0.5f);
+                    rows[token * Dim + c] = (c % Kinds) switch
+                    {
+                        0 => min + scale * (token == 0 ? 0 : 15),
+                        1 => token switch { 0 => min, 1 => min + 15 * scale, _ => random.Next(3) switch { 0 => tie, 1 => MathF.BitIncrement(tie), _ => MathF.BitDecrement(tie) } },
+                        2 => random.NextSingle() * MathF.Pow(10, -3 - c % 7),
+                        3 => constant,
+                        4 => constant + random.NextSingle() * MathF.Pow(10, -c % 5),
+                        5 => token == 0 ? 0 : token == 1 ? next + MathF.ScaleB(next, -12) : random.NextSingle() * next,
+                        6 => token % 5 == c % 6 ? -0f : random.Next(2) * random.Next(2) * (c % 4),
+                        7 => token switch { 0 => -65519.99f, 1 => 65519.99f * 14, _ => (random.NextSingle() - 0.1f) * 65000 },
+                        _ => random.Next(8) * float.Epsilon * (token - 8),
+                    };
+                }
+            }
+
+            AreThoseOfTheRule(rows, Dim);
+        }
+    }
+
+    private static void AreThoseOfTheRule(float[] rows, int dim)
+    {
+        int tokens = rows.Length / dim;
+        byte[] elements = new byte[rows.Length / 2];
+        Half[] scales = new Half[(tokens + 31) / 32 * 2 * dim];
+        KeyValueQuantizer.QuantizePerChannelOver32Tokens(rows, heads: 1, dim, elements, scales);
+        for (int group = 0; group < (tokens + 31) / 32; group++)
+        {
+            for (int c = 0; c < dim; c++)
+            {
+                double[] channel = [.. Enumerable.Range(32 * group, Math.Min(32, tokens - 32 * group)).Select(j => (double)rows[j * dim + c])];
+                double min = channel.Aggregate(Math.Min), max = channel.Aggregate(Math.Max);
+                Half m = (Half)min, d = (Half)((max - min) / 15);
+                if (max > min && max - min >= 15.5 * (double)d)
                     d = Half.BitIncrement(d);
-                Assert.Equal((d, m), (scales[group * 2 * Dim + c], scales[group * 2 * Dim + Dim + c]));
+                Assert.Equal((Bits(d), Bits(m)), (Bits(scales[group * 2 * dim + c]), Bits(scales[group * 2 * dim + dim + c])));
                 for (int i = 0; i < channel.Length; i++)
                 {
-                    int pair = elements[(32 * group + i) * Dim / 2 + c / 32 * 16 + c % 16];
-                    Assert.Equal(d == Half.Zero ? 0 : (int)Math.Clamp(Math.Round((channel[i] - (double)m) / (double)d), 0, 15), c % 32 < 16 ? pair & 15 : pair >> 4);
+                    int pair = elements[(32 * group + i) * dim / 2 + c / 32 * 16 + c % 16], expected = d == Half.Zero ? 0 : (int)Math.Clamp(Math.Round((channel[i] - (double)m) / (double)d), 0, 15);
+                    Assert.True(expected == (c % 32 < 16 ? pair & 15 : pair >> 4), $"Token {i}, channel {c}: {channel[i]:R} is not {expected} of {d} and {m}.");
                 }
             }
         }
+
+        static ushort Bits(Half half) => BitConverter.HalfToUInt16Bits(half);
     }
 
     [Fact]
