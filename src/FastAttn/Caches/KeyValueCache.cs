@@ -371,16 +371,13 @@ public sealed class KeyValueCache : AttentionCache
         {
             _starts[b] = _lengths[b];
             _ends[b] = _lengths[b] + tokens.LengthOf(b);
+            _openKeys?[b].Begin(_lengths[b], _ends[b]);
+            _openValues?[b].Begin(_lengths[b], _ends[b]);
         }
 
         _seen = _ends;
         CopyOpenGroups(_keys, _keyMemory, _openKeys, isBack: false);
         CopyOpenGroups(_values, _valueMemory, _openValues, isBack: false);
-        for (int b = 0; b < Batch; b++)
-        {
-            _openKeys?[b].Begin(_lengths[b], _ends[b]);
-            _openValues?[b].Begin(_lengths[b], _ends[b]);
-        }
     }
 
     /// <inheritdoc/>

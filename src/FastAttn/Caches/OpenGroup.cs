@@ -28,6 +28,9 @@ internal sealed class OpenGroup(int heads, int dim)
     // Those that an append or a move makes the open group's.
     private float[] _next = new float[Tokens * heads * dim];
 
+    // During an append that ends several groups: those of the last of them, where the group before has floats, which stay until the append is committed. Allocated by the first such append.
+    private float[]? _ending;
+
     // How many groups end with the append that is under way.
     private int _closed;
 
@@ -71,15 +74,14 @@ internal sealed class OpenGroup(int heads, int dim)
     /// <summary>Makes the next group the open one. The group before is forgotten.</summary>
     public void TakeNext() => (_rows, _next, _hasPrevious) = (_next, _rows, false);
 
-    /// <summary>Begins an append.</summary>
+    /// <summary>Begins an append. Until <see cref="Commit"/> all floats of the sequence's tokens stay as they are, so that there is nothing to undo.</summary>
     /// <param name="length">The sequence's tokens.</param>
     /// <param name="end">Its tokens afterwards.</param>
     public void Begin(int length, int end)
     {
         _closed = end / Tokens - length / Tokens;
-
-        // The floats of the last group that ends take the place of these, unless it is the open one.
-        _hasPrevious &= _closed <= 1;
+        if (_closed > 1 && _hasPrevious)
+            _ending ??= new float[_previous.Length];
     }
 
     /// <summary>
@@ -94,7 +96,7 @@ internal sealed class OpenGroup(int heads, int dim)
         if (groupsAfter > 0 && groupsAfter < _closed - 1 && rows.Rotary is null)
             return rows.Numbers;
         int first = token % Tokens * _floats, count = rows.Count * _floats;
-        float[] group = groupsAfter == 0 ? _rows : groupsAfter == _closed ? _next : _previous;
+        float[] group = groupsAfter == 0 ? _rows : groupsAfter == _closed ? _next : _hasPrevious ? _ending! : _previous;
         rows.CopyTo(dim, group.AsSpan(first, count));
         return group.AsSpan(0, first + count);
     }
@@ -106,6 +108,8 @@ internal sealed class OpenGroup(int heads, int dim)
             return;
         if (_closed == 1)
             (_previous, _rows) = (_rows, _previous);
+        else if (_hasPrevious)
+            (_previous, _ending) = (_ending!, _previous);
         (_rows, _next, _hasPrevious) = (_next, _rows, true);
     }
 

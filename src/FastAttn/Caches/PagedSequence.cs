@@ -316,6 +316,8 @@ public sealed class PagedSequence : IDisposable
         CheckTokens(tokens);
         int added = NewPages(tokens), written = WrittenPage(tokens), last = _count - 1;
         MakeRoom(_count + added + 1);
+        _openKeys?.Begin(_length, _length + tokens);
+        _openValues?.Begin(_length, _length + tokens);
         int taken = _references.Take(added, written, _pages.AsSpan(_count));
         (_begunLength, _begunCount) = (_length, _count);
         if (taken > added)
@@ -326,8 +328,6 @@ public sealed class PagedSequence : IDisposable
 
         if (_length % OpenGroup.Tokens != 0)
             CopyOpenGroups(isBack: false);
-        _openKeys?.Begin(_length, _length + tokens);
-        _openValues?.Begin(_length, _length + tokens);
         _gaps.AsSpan(_count, added).Fill(_gap);
         _count += added;
         _length += tokens;

@@ -152,6 +152,45 @@ public static class Int4CacheTests
     }
 
     [Theory]
+    [InlineData(30)]
+    [InlineData(62)]
+    [InlineData(70)]
+    public static void A_refused_append_leaves_no_trace(int refused)
+    {
+        // It would end one group, two groups or three; afterwards the sequence goes back into the group before the open one, and on from its floats.
+        var random = new Random(refused);
+        float[] keys = Normal(random, 35 * Heads * HeadDim), values = Normal(random, 35 * Heads * ValueDim);
+        Int4Model keyModel = new(Heads, HeadDim), valueModel = new(Heads, ValueDim);
+        keyModel.Append([.. Rows(keys, HeadDim).Take(30), .. Rows(keys, HeadDim).Skip(34)]);
+        valueModel.Append([.. Rows(values, ValueDim).Take(30), .. Rows(values, ValueDim).Skip(34)]);
+        foreach (bool isKey in (bool[])[true, false])
+        {
+            using KeyValuePagePool pool = Pool(4, 32);
+            using var sequence = new PagedSequence(pool);
+            KeyValueCache cache = Cache(1, 10);
+            Append(0, 30);
+            Append(30, 34);
+            float[] refusedKeys = Normal(random, refused * Heads * HeadDim), refusedValues = Normal(random, refused * Heads * ValueDim);
+            (isKey ? refusedKeys : refusedValues)[^1] = float.NaN;
+            string name = isKey ? "keys" : "values";
+            Assert.Throws<ArgumentException>(name, () => sequence.Append(refusedKeys, refusedValues, refused));
+            Assert.Throws<ArgumentException>(name, () => cache.Append(refusedKeys, refusedValues, refused));
+            sequence.Truncate(30);
+            cache.Truncate(30);
+            Append(34, 35);
+            Check($"pages, refused {name}", sequence, keyModel, valueModel);
+            Check($"refused {name}", cache, 0, keyModel, valueModel);
+
+            void Append(int start, int end)
+            {
+                float[] newKeys = keys[(start * Heads * HeadDim)..(end * Heads * HeadDim)], newValues = values[(start * Heads * ValueDim)..(end * Heads * ValueDim)];
+                sequence.Append(newKeys, newValues, end - start);
+                cache.Append(newKeys, newValues, end - start);
+            }
+        }
+    }
+
+    [Theory]
     [InlineData(32)]
     [InlineData(96)]
     public static void Sequences_in_pages_keep_what_the_model_does(int pageSize)
@@ -199,12 +238,10 @@ public static class Int4CacheTests
                         break;
                     case 7:
                         (actual, keyModel, valueModel) = sequences[index];
-                        int refused = random.Next(1, 40);
+                        int refused = random.Next(1, 100);
                         float[] keys = Normal(random, refused * Heads * HeadDim), values = Normal(random, refused * Heads * ValueDim);
                         (random.Next(2) == 0 ? keys : values)[^1] = random.Next(2) == 0 ? float.NaN : 1e30f;
                         Assert.Throws<ArgumentException>(() => actual.Append(keys, values, refused));
-                        keyModel.Refuse(refused);
-                        valueModel.Refuse(refused);
                         break;
                     default:
                         (actual, keyModel, valueModel) = sequences[index];
@@ -272,10 +309,10 @@ public static class Int4CacheTests
                         (keyModels[to], valueModels[to]) = (keyModels[b].Clone(), valueModels[b].Clone());
                         break;
                     case 6:
-                        float[] keys = Normal(random, Batch * 40 * Heads * HeadDim), values = Normal(random, Batch * 40 * Heads * ValueDim);
+                        int refused = random.Next(1, 100);
+                        float[] keys = Normal(random, Batch * refused * Heads * HeadDim), values = Normal(random, Batch * refused * Heads * ValueDim);
                         (random.Next(2) == 0 ? keys : values)[^1] = random.Next(2) == 0 ? float.NaN : 1e30f;
-                        Assert.Throws<ArgumentException>(() => cache.Append(keys, values, 40));
-                        Each(i => keyModels[i].Refuse(40), i => valueModels[i].Refuse(40));
+                        Assert.Throws<ArgumentException>(() => cache.Append(keys, values, refused));
                         break;
                     default:
                         int most = Math.Min(random.Next(3) == 0 ? 70 : random.Next(1, 6), 300 - cache.MaxLength);
@@ -337,6 +374,50 @@ public static class Int4CacheTests
         Compare.SameBits("kept", before, after);
         cache.Retain(0, 31, [40]);
         Assert.Equal(32, cache.Lengths[0]);
+    }
+
+    [Fact]
+    public static void A_refused_retain_leaves_no_trace()
+    {
+        // Tokens 5 and 40 have numbers that each group can keep, but no group both of them.
+        float[] keys = Normal(new Random(9), 67 * 32);
+        (keys[5 * 32], keys[40 * 32]) = (-60_000, 930_000);
+        KeyValueCache cache = Create(), straight = Create();
+        Assert.Throws<ArgumentException>("tokens", () => cache.Retain(0, 6, [40]));
+        float[] expected = Finish(straight), actual = Finish(cache);
+        Compare.SameBits("keys", expected, actual);
+
+        KeyValueCache Create()
+        {
+            KeyValueCache created = new(1, 80, 1, 32, keyElement: AttentionElement.Int4);
+            created.Append(keys.AsSpan(0, 60 * 32), new float[60 * 32], 60);
+            created.Append(keys.AsSpan(60 * 32, 6 * 32), new float[6 * 32], 6);
+            return created;
+        }
+
+        float[] Finish(KeyValueCache cache)
+        {
+            float[] kept = new float[61 * 32], values = new float[61 * 32];
+            cache.Truncate(60);
+            cache.Append(keys.AsSpan(66 * 32), new float[32], 1);
+            cache.CopyTo(0, 0, 61, kept, values);
+            return kept;
+        }
+    }
+
+    [Fact]
+    public static void Tokens_that_stay_of_the_group_before_are_rounded_from_their_floats()
+    {
+        var random = new Random(10);
+        float[] keys = Normal(random, 34 * Heads * HeadDim), values = Normal(random, 34 * Heads * ValueDim);
+        KeyValueCache cache = Cache(1, 64);
+        cache.Append(keys, values, 30);
+        cache.Append(keys.AsSpan(30 * Heads * HeadDim), values.AsSpan(30 * Heads * ValueDim), 4);
+        cache.Retain(0, 20, [21, 22]);
+        Int4Model keyModel = new(Heads, HeadDim), valueModel = new(Heads, ValueDim);
+        keyModel.Append([.. Rows(keys, HeadDim).Take(20), .. Rows(keys, HeadDim).Skip(21).Take(2)]);
+        valueModel.Append([.. Rows(values, ValueDim).Take(20), .. Rows(values, ValueDim).Skip(21).Take(2)]);
+        Check("retained", cache, 0, keyModel, valueModel);
     }
 
     private static KeyValuePagePool Pool(int pageCount, int pageSize) => new(pageCount, pageSize, Heads, HeadDim, ValueDim, AttentionElement.Int4, AttentionElement.Int4);

@@ -6,7 +6,7 @@ namespace FastAttn.Tests.Caches;
 
 /// <summary>
 /// What a sequence of <see cref="AttentionElement.Int4"/> is meant to keep: the floats of each token, from which its 32 tokens are rounded together, and the numbers that are stored. Groups before the
-/// last one lose their floats, but for the one just before it, until the sequence goes back to it, moves or loses tokens, or an append that ends several groups needs their place.
+/// last one lose their floats, but for the one just before it, until the sequence goes back to it, or moves or loses tokens.
 /// </summary>
 internal sealed class Int4Model(int heads, int dim)
 {
@@ -33,9 +33,6 @@ internal sealed class Int4Model(int heads, int dim)
         int closed = Length / Group - length / Group;
         _hasPrevious |= closed > 0;
     }
-
-    /// <summary>An append of so many tokens was refused.</summary>
-    public void Refuse(int tokens) => _hasPrevious &= (Length + tokens) / Group - Length / Group <= 1;
 
     public void Truncate(int length)
     {

@@ -138,6 +138,40 @@ public static class PagedLayerTests
         }
     }
 
+    [Theory]
+    [InlineData(1)]
+    [InlineData(3)]
+    public static void Tokens_that_are_refused_leave_no_trace_in_spans_before(int threads)
+    {
+        // 70 tokens would end three spans; afterwards the sequences go back into the span before the open one, and on from its floats.
+        MultiHeadAttention layer = new Layer(Causal with { HeadDim = 32, ValueDim = 32, Rotary = new(32) }).Build();
+        using var pool = new KeyValuePagePool(16, 32, KeyValueHeads, 32, 32, AttentionElement.Int4, AttentionElement.Int4);
+        PagedBatch paged = PagedLayerTests.Batch(pool, 2);
+        KeyValueCache piece = layer.CreateCache(2, 8, canGrow: true, AttentionElement.Int4, AttentionElement.Int4), straight = layer.CreateCache(2, 31, canGrow: false, AttentionElement.Int4, AttentionElement.Int4);
+        float[] prompt = Tokens.Normal(2 * 30 * Dim, 1), drafts = Tokens.Normal(2 * 4 * Dim, 2), refused = Tokens.Normal(2 * 70 * Dim, 3), last = Tokens.Normal(2 * Dim, 4), output = new float[refused.Length];
+        refused[^1] = float.NaN;
+        foreach (AttentionCache cache in (AttentionCache[])[piece, paged])
+        {
+            Forward(cache, prompt, 30);
+            Forward(cache, drafts, 4);
+            Assert.Throws<ArgumentException>("input", () => Forward(cache, refused, 70));
+        }
+
+        piece.Truncate(30);
+        paged[0].Truncate(30);
+        paged[1].Truncate(30);
+        Forward(straight, prompt, 30);
+        float[] expected = Forward(straight, last, 1);
+        Compare.SameBits("piece", expected, Forward(piece, last, 1));
+        Compare.SameBits("paged", expected, Forward(paged, last, 1));
+
+        float[] Forward(AttentionCache cache, float[] input, int length)
+        {
+            layer.Forward(input, output, cache, length, execution: new() { MaxDegreeOfParallelism = threads });
+            return output[..input.Length];
+        }
+    }
+
     [Fact]
     public static void Tokens_after_evicted_ones_are_turned_by_their_positions()
     {
