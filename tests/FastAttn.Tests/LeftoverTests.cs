@@ -53,7 +53,7 @@ public static class LeftoverTests
     {
         if (!InstructionSets.Supported.Contains(InstructionSet.Avx512))
             Assert.Skip("The CPU has no AVX-512, whose tiles alone are narrowed.");
-        for (int seed = 0; seed < Budget.Of(300, 40); seed++)
+        for (int seed = 0; seed < Budget.Of(150, 12); seed++)
         {
             var random = new Random(seed);
             int queries = 16 * random.Next(1, 5) + random.Next(1, 9), keys = random.Next(queries, 300), dim = random.Next(8, 80);

@@ -123,7 +123,7 @@ public static class StoredElementTests
     public static void Halves_of_every_kind_give_the_bits_of_the_floats_that_they_are(int heads, int queries)
     {
         const int Dim = 48, Keys = 256;
-        foreach (float size in new[] { 1, 0.01f, 1e-40f, 40_000, 1e30f })
+        foreach (float size in Budget.IsSmall ? [1, 40_000] : new[] { 1, 0.01f, 1e-40f, 40_000, 1e30f })
         {
             var call = new Case(Dim, Dim, AttentionMask.Causal, new AttentionShape(1, heads, 1, queries, Keys)) { PositionOffset = Keys - queries };
             Inputs inputs = Inputs.Normal(call);
