@@ -31,7 +31,7 @@ public static class InterruptTests
         MultiHeadAttention layer = new Layer(new() { ModelDim = 128, Heads = 4, Mask = AttentionMask.Causal, Rotary = new(32) }).Build();
         float[] input = Tokens.Normal(100 * 128), expected = new float[input.Length];
         layer.Forward(input, expected, 1, 100, execution: new() { MaxDegreeOfParallelism = 1 });
-        CallUnderInterrupts(Budget.Of(700, 20), expected, output => layer.Forward(input, output, 1, 100));
+        CallUnderInterrupts(Budget.Of(700, 40), expected, output => layer.Forward(input, output, 1, 100));
     }
 
     /// <summary>
@@ -56,7 +56,7 @@ public static class InterruptTests
                     // A constant: to format a text takes a lock of the runtime's pool of arrays, where an interrupt would end the test itself.
                     Compare.SameBits("A call under interrupts", expected, output);
                     Array.Fill(output, Canary.Value);
-                    if (i % 8 == 0 && TiledJobTests.IsInterrupted())
+                    if (i % 2 == 0 && TiledJobTests.IsInterrupted())
                         Interlocked.Increment(ref interrupts);
                 }
 

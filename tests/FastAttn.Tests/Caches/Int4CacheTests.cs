@@ -196,7 +196,7 @@ public static class Int4CacheTests
     public static void Sequences_in_pages_keep_what_the_model_does(int pageSize)
     {
         int twice = 0;
-        for (int seed = 0; seed < Budget.Of(40, 1); seed++)
+        for (int seed = 0; seed < Budget.Of(40, 4); seed++)
         {
             var random = new Random(seed);
             using KeyValuePagePool pool = Pool(40 * 96 / pageSize, pageSize);
@@ -273,7 +273,7 @@ public static class Int4CacheTests
     [Fact]
     public static void A_cache_of_one_piece_keeps_what_the_model_does()
     {
-        for (int seed = 0; seed < Budget.Of(40, 1); seed++)
+        for (int seed = 0; seed < Budget.Of(40, 4); seed++)
         {
             const int Batch = 3;
             var random = new Random(seed);
