@@ -43,7 +43,7 @@ internal struct CallPlan
 
     /// <summary>
     /// Whether the last queries of a tile are left to narrower register tiles where the others fill whole vectors. 24 queries over 512 keys of 64 and of 128 floats then take 0.82 of the time, 40
-    /// take 0.90 (AVX-512, Zen 4). Keys and values are read once more for them: where these are copied, or stand too far apart or are too many for the core's own cache, it would cost 15 to 50%.
+    /// take 0.90 (AVX-512, Zen 4). Keys and values are read once more for them: where these are copied, or stand too far apart or are too many for the core's own cache, it would cost 7 to 79%.
     /// </summary>
     public bool SplitsTiles;
 
