@@ -97,7 +97,7 @@ internal struct CallPlan
         // The shape's lengths are the longest: any sequence of a padded or ragged batch may be short.
         bool haveSomeFew = haveAllFew || (!wantsWeights && (call.Uses & (AttentionFeatures.Ragged | AttentionFeatures.Lengths)) != 0);
         Splits = haveSomeFew ? SplitPlan.Of(call, RowPlan.KeyBlockOf(KeyBlock), MaxFewQueries) : SplitPlan.None;
-        Cut(call, kernel.RegisterRows, wantsWeights ? 1 : MaxQueryTiles(kernel, call, KeyBlock, keyValueBytes), haveAllFew);
+        Cut(call, kernel, wantsWeights ? 1 : MaxQueryTiles(kernel, call, KeyBlock, keyValueBytes), haveAllFew);
 
         bool hasParts = !wantsWeights && call.Shape.KeyLength > KeysPerPart;
         if (wantsWeights)
@@ -168,11 +168,11 @@ internal struct CallPlan
     }
 
     /// <summary>Cuts a call into the largest query tiles that still give all threads something to do. Splits do where all sequences have them.</summary>
-    private void Cut(in AttentionCall call, int registerRows, int queryTiles, bool haveAllFew)
+    private void Cut(in AttentionCall call, KernelSizes kernel, int queryTiles, bool haveAllFew)
     {
-        Partition.Set(call, registerRows * queryTiles, haveAllFew ? Splits.Max : 1);
+        Partition.Set(call, kernel.RegisterRows * queryTiles, haveAllFew ? Splits.Max : 1, kernel.HasRanges);
         while (queryTiles > 1 && Threads > 1 && Partition.Tiles < (long)TilesPerThread * Threads)
-            Partition.Set(call, registerRows * (queryTiles /= 2), Partition.Splits);
+            Partition.Set(call, kernel.RegisterRows * (queryTiles /= 2), Partition.Splits, kernel.HasRanges);
         Partition.Splits = Splits.Max;
     }
 }

@@ -28,11 +28,18 @@ internal struct TilePartition
     /// <summary>Whether groups are folded.</summary>
     public bool IsFolded;
 
+    /// <summary>
+    /// Whether the last rows of a stream come first: under a causal mask they cost the most. Else the first do, since the tile that brings a head's keys and values near
+    /// should be a full one, whose work covers the wait.
+    /// </summary>
+    public bool LastComeFirst;
+
     /// <summary>Cuts a call.</summary>
     /// <param name="call">The call.</param>
     /// <param name="tileRows">Rows in a full tile.</param>
     /// <param name="splits">Tiles of the same rows.</param>
-    public void Set(in AttentionCall call, int tileRows, int splits)
+    /// <param name="lastComeFirst">Whether the last rows of a stream come first.</param>
+    public void Set(in AttentionCall call, int tileRows, int splits, bool lastComeFirst)
     {
         ref readonly AttentionShape shape = ref call.Shape;
         IsFolded = call.GroupSize > 1 && shape.QueryLength < tileRows;
@@ -41,6 +48,7 @@ internal struct TilePartition
         Rows = IsFolded ? (long)call.GroupSize * shape.QueryLength : shape.QueryLength;
         TileRows = tileRows;
         Splits = splits;
+        LastComeFirst = lastComeFirst;
     }
 
     /// <summary>Rows in a stream of this sequence: fewer than <see cref="Rows"/> in a ragged batch.</summary>
@@ -56,10 +64,10 @@ internal struct TilePartition
     /// <summary>The next tile of other rows, of the same split; default where there is none.</summary>
     public readonly QueryTile NextRows(long index) => index + Splits < Tiles ? this[index + Splits] : default;
 
-    /// <summary>
-    /// The rows of a tile. The last rows of a stream come first: under a causal mask they cost the most. The splits of the same rows follow each
-    /// other, so that a thread mostly reads on where it has stopped.
-    /// </summary>
+    /// <summary>The first tile of a stream that has so many rows.</summary>
+    public readonly bool IsFirstOfStream(in QueryTile tile, long streamRows) => LastComeFirst ? tile.FirstRow + tile.RowCount >= streamRows : tile.FirstRow == 0;
+
+    /// <summary>The rows of a tile. The splits of the same rows follow each other, so that a thread mostly reads on where it has stopped.</summary>
     public readonly QueryTile this[long index]
     {
         get
@@ -68,7 +76,7 @@ internal struct TilePartition
             (long rows, long split) = DivRem(index, Splits);
             (long stream, long tile) = DivRem(rows, tilesPerStream);
             (long batch, long head) = DivRem(stream, Streams);
-            long first = (tilesPerStream - 1 - tile) * TileRows;
+            long first = (LastComeFirst ? tilesPerStream - 1 - tile : tile) * TileRows;
             return new((int)batch, (int)head, first, (int)Math.Min(TileRows, Rows - first), (int)split, IsFolded);
         }
     }

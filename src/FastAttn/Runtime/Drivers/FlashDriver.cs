@@ -46,7 +46,7 @@ internal sealed unsafe partial class FlashDriver<TTiles, TVector, TSpec>(TileDri
         }
 
         // Bit-identical: a lane is one query, and its arithmetic does not depend on the vector's width.
-        bool isFirstOfHead = tile.FirstRow + rowCount == streamRows;
+        bool isFirstOfHead = call.Plan.Partition.IsFirstOfStream(tile, streamRows);
         int last = call.Plan.SplitsTiles ? rowCount % TVector.Count : rowCount, first = rowCount - last;
         if (last > call.Plan.MaxNarrowQueries)
             (first, last) = (rowCount, 0);

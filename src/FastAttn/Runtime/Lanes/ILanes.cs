@@ -64,6 +64,13 @@ internal interface ILanes<TSelf>
     /// <param name="a">The bits.</param>
     static abstract TSelf ShiftToExponent(TSelf a);
 
+    /// <summary>
+    /// 2^(n/8), rounded to nearest, where the low 12 bits of a lane are n, −1008 to 1023 (<see cref="VectorMath.Eighths"/>); 0 where n is −1016, and less
+    /// than 2^−126 between.
+    /// </summary>
+    /// <param name="n">The bits.</param>
+    static abstract TSelf PowerOfEighths(TSelf n);
+
     /// <summary><paramref name="ifTrue"/> in lanes where <paramref name="a"/> ≥ <paramref name="b"/>, else <paramref name="ifFalse"/>.</summary>
     /// <param name="a">Left side of the comparison.</param>
     /// <param name="b">Right side of the comparison.</param>

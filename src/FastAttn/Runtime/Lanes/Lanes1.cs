@@ -58,6 +58,14 @@ internal readonly struct Lanes1(float value) : ILanes<Lanes1>
 
     /// <inheritdoc/>
     [MethodImpl(MethodImplOptions.AggressiveInlining)]
+    public static Lanes1 PowerOfEighths(Lanes1 n)
+    {
+        int bits = BitConverter.SingleToInt32Bits(n._value);
+        return new(BitConverter.Int32BitsToSingle(VectorMath.Eighths.Powers[bits & 7] + (bits << VectorMath.Eighths.Shift)));
+    }
+
+    /// <inheritdoc/>
+    [MethodImpl(MethodImplOptions.AggressiveInlining)]
     public static Lanes1 SelectGreaterOrEqual(Lanes1 a, Lanes1 b, Lanes1 ifTrue, Lanes1 ifFalse) => a._value >= b._value ? ifTrue : ifFalse;
 
     /// <inheritdoc/>

@@ -68,6 +68,14 @@ internal readonly struct Lanes16(VecF vector) : ILanes<Lanes16>
 
     /// <inheritdoc/>
     [MethodImpl(MethodImplOptions.AggressiveInlining)]
+    public static Lanes16 PowerOfEighths(Lanes16 n)
+    {
+        Vector512<int> bits = n._vector.AsInt32();
+        return new((Avx512F.PermuteVar16x32(VectorMath.Eighths.PowersTwice, bits) + (bits << VectorMath.Eighths.Shift)).AsSingle());
+    }
+
+    /// <inheritdoc/>
+    [MethodImpl(MethodImplOptions.AggressiveInlining)]
     public static Lanes16 SelectGreaterOrEqual(Lanes16 a, Lanes16 b, Lanes16 ifTrue, Lanes16 ifFalse) =>
         new(Vec.ConditionalSelect(Vec.GreaterThanOrEqual(a._vector, b._vector), ifTrue._vector, ifFalse._vector));
 

@@ -1,5 +1,6 @@
 using System.Runtime.CompilerServices;
 using System.Runtime.Intrinsics;
+using System.Runtime.Intrinsics.Arm;
 
 using Vec = System.Runtime.Intrinsics.Vector128;
 using VecF = System.Runtime.Intrinsics.Vector128<float>;
@@ -57,6 +58,26 @@ internal readonly struct Lanes4(VecF vector) : ILanes<Lanes4>
     /// <inheritdoc/>
     [MethodImpl(MethodImplOptions.AggressiveInlining)]
     public static Lanes4 ShiftToExponent(Lanes4 a) => new(Vec.AsSingle(Vec.AsInt32(a._vector) << 23));
+
+    /// <inheritdoc/>
+    [MethodImpl(MethodImplOptions.AggressiveInlining)]
+    public static Lanes4 PowerOfEighths(Lanes4 n)
+    {
+        Vector128<int> bits = n._vector.AsInt32(), low = VectorMath.Eighths.Powers.GetLower(), high = VectorMath.Eighths.Powers.GetUpper(), power;
+        if (AdvSimd.Arm64.IsSupported)
+        {
+            // The places of four bytes for each lane.
+            Vector128<int> places = (bits & Vec.Create(7)) * Vec.Create(0x04040404) + Vec.Create(0x03020100);
+            power = AdvSimd.Arm64.VectorTableLookup((low.AsByte(), high.AsByte()), places.AsByte()).AsInt32();
+        }
+        else
+        {
+            Vector128<int> four = bits & Vec.Create(3), isHigh = Vec.Equals(bits & Vec.Create(4), Vec.Create(4));
+            power = Vec.ConditionalSelect(isHigh, Vec.ShuffleNative(high, four), Vec.ShuffleNative(low, four));
+        }
+
+        return new((power + (bits << VectorMath.Eighths.Shift)).AsSingle());
+    }
 
     /// <inheritdoc/>
     [MethodImpl(MethodImplOptions.AggressiveInlining)]

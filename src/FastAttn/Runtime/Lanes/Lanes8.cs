@@ -61,6 +61,14 @@ internal readonly struct Lanes8(VecF vector) : ILanes<Lanes8>
 
     /// <inheritdoc/>
     [MethodImpl(MethodImplOptions.AggressiveInlining)]
+    public static Lanes8 PowerOfEighths(Lanes8 n)
+    {
+        Vector256<int> bits = n._vector.AsInt32();
+        return new((Avx2.PermuteVar8x32(VectorMath.Eighths.Powers, bits) + (bits << VectorMath.Eighths.Shift)).AsSingle());
+    }
+
+    /// <inheritdoc/>
+    [MethodImpl(MethodImplOptions.AggressiveInlining)]
     public static Lanes8 SelectGreaterOrEqual(Lanes8 a, Lanes8 b, Lanes8 ifTrue, Lanes8 ifFalse) =>
         new(Vec.ConditionalSelect(Vec.GreaterThanOrEqual(a._vector, b._vector), ifTrue._vector, ifFalse._vector));
 

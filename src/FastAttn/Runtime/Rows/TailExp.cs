@@ -15,8 +15,8 @@ namespace FastAttn.Runtime;
 /// <para>
 /// z = n·ln 2 + r with n an integer, of which ln 2 is taken in two floats: the first has 15 bits, so that its product with n, of 8 bits, is exact with
 /// fused multiply-adds or without. e^r is 1 + r and a polynomial of degree 4 times r²; its coefficients minimise the largest relative error
-/// for |r| ≤ ½·ln 2, 3·10^−9 (Lawson's reweighted least squares). <see cref="VectorMath.Exp"/> has one float of ln 2 and one operation less: its error
-/// grows with |z|.
+/// for |r| ≤ ½·ln 2, 3·10^−9 (Lawson's reweighted least squares). The error of <see cref="VectorMath.Exp"/>, which is faster, grows
+/// with |z|.
 /// </para>
 /// </remarks>
 /// <typeparam name="TVector">The vector.</typeparam>
@@ -26,7 +26,7 @@ internal readonly struct TailExp<TVector>
     /// <summary>−159·ln 2: from here on the power is 0, since 2^32·e^z has no exponent left.</summary>
     public const float Floor = -110.2104f;
 
-    // log₂ e, then 1.5·2^23 + 127 + 32, as for VectorMath.Exp; −ln 2 in two floats; the coefficients.
+    // log₂ e; 1.5·2^23, whose sum leaves the nearest integer in the low bits, where 127 + 32 more make them a biased exponent; −ln 2 in two floats; the coefficients.
     private static readonly float[] s_values =
         [Floor, 1.442695f, 12582912f + 127f + 32f, -0.69314575f, -1.4286068e-6f, 0.0013814597f, 0.008368717f, 0.041668388f, 0.1666652f, 0.49999993f, 1f, 1f / (1L << 32)];
 
