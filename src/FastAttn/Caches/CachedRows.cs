@@ -74,13 +74,16 @@ internal sealed class CachedRows
     /// <param name="element">The type.</param>
     /// <param name="dim">d.</param>
     /// <param name="name">The parameter that has the type.</param>
-    /// <param name="dimName">The parameter that has the dimension.</param>
-    public static void CheckElement(AttentionElement element, int dim, string name, string dimName)
+    /// <param name="dimName">The parameter that has the dimension; null where it is not the call's.</param>
+    public static void CheckElement(AttentionElement element, int dim, string name, string? dimName)
     {
         if (!Enum.IsDefined(element))
             throw new ArgumentOutOfRangeException(name, element, "The element type is not one that keys and values are kept in.");
-        if (AttentionInput.AreReadTogether(element) && dim % AttentionInput.GroupLength != 0)
-            throw new ArgumentOutOfRangeException(dimName, dim, $"{element} needs a dimension that is a multiple of {AttentionInput.GroupLength}; heads have {dim}.");
+        if (!AttentionInput.AreReadTogether(element) || dim % AttentionInput.GroupLength == 0)
+            return;
+        string possible = string.Join(", ", Array.FindAll(Enum.GetValues<AttentionElement>(), static other => !AttentionInput.AreReadTogether(other)));
+        string message = $"{element} needs a dimension that is a multiple of {AttentionInput.GroupLength}; heads have {dim}. Of any dimension are {possible}.";
+        throw dimName is null ? new ArgumentOutOfRangeException(name, element, message) : new ArgumentOutOfRangeException(dimName, dim, message);
     }
 
     /// <summary>Refuses a dimension that no kernel has.</summary>

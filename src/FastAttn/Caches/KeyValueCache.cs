@@ -187,8 +187,7 @@ public sealed partial class KeyValueCache : AttentionCache
     /// <exception cref="ArgumentException">A number is outside its range, a buffer is too short, or both overlap; nothing has been written.</exception>
     public void CopyTo(int sequence, int start, int tokens, Span<float> keys, Span<float> values)
     {
-        if (sequence < 0 || sequence >= Batch)
-            throw new ArgumentOutOfRangeException(nameof(sequence), sequence, $"Sequences are 0 to {Batch - 1}.");
+        CheckSequence(sequence, nameof(sequence));
         if (start < 0 || start > _lengths[sequence])
             throw new ArgumentOutOfRangeException(nameof(start), start, $"Must be 0 to the sequence's length {_lengths[sequence]}.");
         if (tokens < 0 || tokens > _lengths[sequence] - start)
@@ -248,15 +247,17 @@ public sealed partial class KeyValueCache : AttentionCache
     /// </exception>
     public void Retain(int sequence, int start, ReadOnlySpan<int> tokens)
     {
-        if (sequence < 0 || sequence >= Batch)
-            throw new ArgumentOutOfRangeException(nameof(sequence), sequence, $"Sequences are 0 to {Batch - 1}.");
+        CheckSequence(sequence, nameof(sequence));
         int length = _lengths[sequence], min = start;
         if (start < 0 || start > length)
             throw new ArgumentOutOfRangeException(nameof(start), start, $"Must be 0 to the sequence's length {length}.");
         foreach (int token in tokens)
         {
             if (token < min || token >= length)
-                throw new ArgumentOutOfRangeException(nameof(tokens), token, $"Tokens must ascend and be {start} to {length - 1}.");
+            {
+                throw new ArgumentOutOfRangeException(
+                    nameof(tokens), token, start == length ? $"There are no tokens from {start} on, of which some could stay." : $"Tokens must ascend and be {start} to {length - 1}.");
+            }
             min = token + 1;
         }
 
@@ -309,10 +310,8 @@ public sealed partial class KeyValueCache : AttentionCache
     public void CopySequence(int from, KeyValueCache destination, int to)
     {
         ArgumentNullException.ThrowIfNull(destination);
-        if (from < 0 || from >= Batch)
-            throw new ArgumentOutOfRangeException(nameof(from), from, $"Sequences are 0 to {Batch - 1}.");
-        if (to < 0 || to >= destination.Batch)
-            throw new ArgumentOutOfRangeException(nameof(to), to, $"Sequences are 0 to {destination.Batch - 1}.");
+        CheckSequence(from, nameof(from));
+        destination.CheckSequence(to, nameof(to));
         if (destination.KeyValueHeads != KeyValueHeads || destination.HeadDim != HeadDim || destination.ValueDim != ValueDim || destination.KeyElement != KeyElement || destination.ValueElement != ValueElement)
         {
             throw new ArgumentException(
@@ -394,6 +393,13 @@ public sealed partial class KeyValueCache : AttentionCache
 
     /// <summary>Tokens of each sequence that there is memory for: whole groups where tokens are rounded together.</summary>
     private int RoomFor(int capacity) => HasGroups ? (capacity + OpenGroup.Tokens - 1) / OpenGroup.Tokens * OpenGroup.Tokens : capacity;
+
+    [SuppressMessage("Usage", "MA0015:Specify the parameter name in ArgumentException", Justification = "The name is that of the public method's parameter.")]
+    private void CheckSequence(int sequence, string name)
+    {
+        if (sequence < 0 || sequence >= Batch)
+            throw new ArgumentOutOfRangeException(name, sequence, Batch == 0 ? "The cache has no sequences." : $"Sequences are 0 to {Batch - 1}.");
+    }
 
     [SuppressMessage("Usage", "MA0015:Specify the parameter name in ArgumentException", Justification = "The name is that of the public method's parameter.")]
     private void CheckBuffer(int elements, int batch, int length, int dim, string name)

@@ -275,7 +275,7 @@ public sealed class PagedSequence : IDisposable
     {
         ThrowIfDisposed();
         if (start < EvictedTokens || start > _length)
-            throw new ArgumentOutOfRangeException(nameof(start), start, $"The tokens that have not been evicted are {EvictedTokens} to {_length - 1}.");
+            throw new ArgumentOutOfRangeException(nameof(start), start, $"Must be {EvictedTokens} to {_length}: the tokens that there are, or their end.");
         if (tokens < 0 || tokens > _length - start)
             throw new ArgumentOutOfRangeException(nameof(tokens), tokens, $"There are {_length - start} tokens from {start} on.");
         CheckBuffer(keys.Length, tokens, Pool.HeadDim, nameof(keys));
