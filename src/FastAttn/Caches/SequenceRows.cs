@@ -134,7 +134,7 @@ internal sealed class SequenceRows
         if (_open is not null)
         {
             _ = RoundMoved(_open[sequence], sequence, length, start, tokens, moved, isWritten: true);
-            _open[sequence].TakeNext();
+            _open[sequence].TakeNext(length, start + moved, start + tokens.Length);
             return;
         }
 
