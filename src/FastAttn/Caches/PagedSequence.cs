@@ -239,11 +239,12 @@ public sealed class PagedSequence : IDisposable
         if (end < start || end > _length)
             throw new ArgumentOutOfRangeException(nameof(end), end, $"Must be {start} to {_length}.");
         int first = PagesOf(start), pages = Math.Max(0, end / Pool.PageSize - first), tokens = pages * Pool.PageSize;
+        bool losesPrevious = pages > 0 && (first + pages) * Pool.PageSize > (_length / OpenGroup.Tokens - 1) * OpenGroup.Tokens;
         first -= _evictedPages;
         RemovePages(first, pages);
         foreach (ref int gap in _gaps.AsSpan(first, _count - first))
             gap += tokens;
-        if (tokens > 0)
+        if (losesPrevious)
         {
             _openKeys?.ForgetPrevious();
             _openValues?.ForgetPrevious();

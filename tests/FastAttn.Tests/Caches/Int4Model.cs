@@ -66,9 +66,10 @@ internal sealed class Int4Model(int heads, int dim)
 
     public void Evict(int start, int count)
     {
+        int previous = (Length / Group - 1) * Group;
         _floats.RemoveRange(start, count);
         _stored.RemoveRange(start, count);
-        _hasPrevious &= count == 0;
+        _hasPrevious &= count == 0 || start + count <= previous;
     }
 
     public Int4Model Clone() => new(heads, dim) { _floats = [.. _floats], _stored = [.. _stored], _hasPrevious = _hasPrevious, RoundedTwice = RoundedTwice };
