@@ -231,6 +231,32 @@ public readonly ref struct KeyValuePages
     /// <inheritdoc cref="Write(ReadOnlySpan{float}, ReadOnlySpan{long})"/>
     public void Write(ReadOnlySpan<float> rows, ReadOnlySpan<int> slots) => WriteTo(rows, slots);
 
+    /// <summary>
+    /// Copies a page over another, with the scales of its tokens: before a sequence writes to a page that it shares with others, as forks of one prompt do (copy on write; vLLM's <c>copy_blocks</c>).
+    /// </summary>
+    /// <param name="from">The page that is copied, 0 to P − 1.</param>
+    /// <param name="to">The page that is overwritten, 0 to P − 1; nothing happens where it is <paramref name="from"/>.</param>
+    /// <remarks>All S tokens of all heads are copied, as they are stored. What stands between rows is left alone. Nothing is allocated. Threads may write and copy to other pages at once.</remarks>
+    /// <exception cref="ArgumentOutOfRangeException">A number is no page; nothing has been written.</exception>
+    /// <exception cref="InvalidOperationException">These pages are <c>default</c>.</exception>
+    public void CopyPage(int from, int to)
+    {
+        ThrowIfDefault();
+        CheckPage(from, nameof(from));
+        CheckPage(to, nameof(to));
+        if (from == to)
+            return;
+        for (int head = 0; head < KeyValueHeads; head++)
+        {
+            for (int row = 0; row < PageSize; row++)
+            {
+                BytesOf(StartOf(_strides, from, head, row)).CopyTo(BytesOf(StartOf(_strides, to, head, row)));
+                if (HasTokenScales)
+                    TokenScales[(int)StartOf(ScaleStrides, to, head, row)] = TokenScales[(int)StartOf(ScaleStrides, from, head, row)];
+            }
+        }
+    }
+
     private static ref byte FirstOf<T>(Span<T> elements)
         where T : unmanaged => ref Unsafe.As<T, byte>(ref MemoryMarshal.GetReference(elements));
 
@@ -280,6 +306,13 @@ public readonly ref struct KeyValuePages
         if (slot >= count)
             throw new ArgumentOutOfRangeException(nameof(slots), slot, $"Token {token} has a slot that does not exist: {PageCount} pages of {PageSize} tokens have 0 to {count - 1}; a negative one is padding.");
         return slot;
+    }
+
+    [SuppressMessage("Usage", "MA0015:Specify the parameter name in ArgumentException", Justification = "The name is that of the public method's parameter.")]
+    private void CheckPage(int page, string name)
+    {
+        if (page < 0 || page >= PageCount)
+            throw new ArgumentOutOfRangeException(name, page, $"Pages are 0 to {PageCount - 1}.");
     }
 
     private void ThrowIfDefault()

@@ -2,6 +2,7 @@ using System;
 using System.Numerics;
 using System.Runtime.CompilerServices;
 using System.Runtime.InteropServices;
+using System.Runtime.Intrinsics;
 
 using FastAttn.Runtime;
 
@@ -161,8 +162,8 @@ public static class KeyValueQuantizer
         {
             for (int c = 0; c < columns; c += Group)
             {
-                ChannelRounding.FindRanges(RowsOf(rows, group), c, columns, scales, minima);
-                if (ChannelRounding.FindTooLarge(scales, minima) is >= 0 and int i)
+                Int4Rounding.FindRanges(RowsOf(rows, group), c, columns, scales, minima);
+                if (Int4Rounding.FindTooLarge(scales, minima) is >= 0 and int i)
                     throw new ArgumentException($"Channel {c + i} has numbers among the {Tokens} tokens from {group * Tokens} on whose scale or minimum is larger than all finite halves.", nameof(rows));
             }
         }
@@ -175,8 +176,8 @@ public static class KeyValueQuantizer
                 Span<Half> written = scalesAndMinima[(2 * (group * columns + c / dim * dim) + c % dim)..];
                 scales = written[..Group];
                 minima = written.Slice(dim, Group);
-                ChannelRounding.FindRanges(x, c, columns, scales, minima);
-                ChannelRounding.Round(x, c, columns, scales, minima, elements[(int)((long)group * Tokens * columns / 2 + c / 2)..], columns / 2);
+                Int4Rounding.FindRanges(x, c, columns, scales, minima);
+                Int4Rounding.Round(x, c, columns, scales, minima, elements[(int)((long)group * Tokens * columns / 2 + c / 2)..], columns / 2);
             }
         }
 
@@ -271,19 +272,24 @@ public static class KeyValueQuantizer
     /// <summary>Quantizes groups of finite numbers.</summary>
     /// <param name="row">The numbers.</param>
     /// <param name="element">Which groups.</param>
-    /// <param name="groups">Written: as many groups, up to one that is refused.</param>
+    /// <param name="groups">Written: as many groups; of no use where one is refused.</param>
     /// <returns>Why a group is refused; null where all are written.</returns>
     internal static string? QuantizeRow(ReadOnlySpan<float> row, AttentionElement element, Span<byte> groups)
     {
+        if (element == AttentionElement.Int4Group32)
+            return QuantizeToInt4(row, groups, isWritten: true);
         const int Group = AttentionInput.GroupLength;
         int bytes = (int)AttentionInput.BytesOf(element, Group);
         for (int i = 0; i < row.Length / Group; i++)
         {
             ReadOnlySpan<float> x = row.Slice(i * Group, Group);
-            (Half scale, Half min) = ScaleOf(x, element);
-            if (WhyGroupRefused(i, scale, min) is { } reason)
-                return reason;
-            WriteGroup(x, element, scale, min, groups.Slice(i * bytes, bytes));
+            Half scale = HalfScaleOf(x);
+            if (!Half.IsFinite(scale))
+                return TooLarge(i);
+            Span<byte> group = groups.Slice(i * bytes, bytes);
+            MemoryMarshal.Write(group, scale);
+            float d = (float)scale;
+            ToIntegers(x, new(in d), MemoryMarshal.Cast<byte, sbyte>(group[sizeof(ushort)..]));
         }
 
         return null;
@@ -299,36 +305,31 @@ public static class KeyValueQuantizer
         }
     }
 
-    private static void WriteGroup(ReadOnlySpan<float> x, AttentionElement element, Half scale, Half min, Span<byte> group)
+    /// <summary>Quantizes groups of finite numbers to 4 bits, or only looks whether they can be; returns why one is refused.</summary>
+    private static string? QuantizeToInt4(ReadOnlySpan<float> row, Span<byte> groups, bool isWritten)
     {
-        float d = (float)scale, m = (float)min;
-        MemoryMarshal.Write(group, scale);
-        group = group[sizeof(ushort)..];
-        if (element == AttentionElement.Int8Group32)
+        const int Group = AttentionInput.GroupLength, Together = Int4Rounding.Columns;
+        int bytes = (int)AttentionInput.BytesOf(AttentionElement.Int4Group32, Group);
+        Span<Half> scales = stackalloc Half[Together], minima = stackalloc Half[Together];
+        for (int first = 0, count; first < row.Length / Group; first += count)
         {
-            ToIntegers(x, new(in d), MemoryMarshal.Cast<byte, sbyte>(group));
-            return;
+            count = Math.Min(Together, row.Length / Group - first);
+            ReadOnlySpan<float> x = row.Slice(first * Group, count * Group);
+            Int4Rounding.FindGroupRanges(x, scales, minima);
+            if (Int4Rounding.FindTooLarge(scales[..count], minima[..count]) is >= 0 and int i)
+                return TooLarge(first + i);
+            if (isWritten)
+                Int4Rounding.WriteGroups(x, scales, minima, groups.Slice(first * bytes, count * bytes));
         }
 
-        MemoryMarshal.Write(group, min);
-        group = group[sizeof(ushort)..];
-        for (int i = 0; i < x.Length / 2; i++)
-            group[i] = (byte)(ToNibble(x[i], d, m) | ToNibble(x[i + x.Length / 2], d, m) << 4);
+        return null;
     }
 
-    private static (Half Scale, Half Min) ScaleOf(ReadOnlySpan<float> x, AttentionElement element)
+    /// <summary>The scale of a group of 8-bit integers.</summary>
+    private static Half HalfScaleOf(ReadOnlySpan<float> x)
     {
-        if (element == AttentionElement.Int8Group32)
-        {
-            float absolute = MaxAbsolute(x);
-            return (LargeEnough((Half)ScaleOf(absolute), absolute, MaxInteger), default);
-        }
-
-        float min = float.PositiveInfinity, max = float.NegativeInfinity;
-        foreach (float number in x)
-            (min, max) = (MathF.Min(min, number), MathF.Max(max, number));
-
-        return ScaleOf(min, max);
+        float absolute = MaxAbsolute(x);
+        return LargeEnough((Half)ScaleOf(absolute), absolute, MaxInteger);
     }
 
     /// <summary>The scale and the minimum of 4-bit integers.</summary>
@@ -345,12 +346,27 @@ public static class KeyValueQuantizer
         int i = 0;
         for (; i + Vector<float>.Count <= x.Length; i += Vector<float>.Count)
             max = Vector.Max(max, Vector.Abs(new Vector<float>(x[i..])));
-        float result = 0;
-        for (int lane = 0; lane < Vector<float>.Count; lane++)
-            result = MathF.Max(result, max[lane]);
+        float result = MaxOf(max);
         for (; i < x.Length; i++)
             result = MathF.Max(result, MathF.Abs(x[i]));
         return result;
+    }
+
+    /// <summary>The largest lane.</summary>
+    private static float MaxOf(Vector<float> x)
+    {
+        // Folded to 4 lanes, whatever there are.
+        Vector128<float> max = x.AsVector128();
+        if (Vector<float>.Count >= Vector256<float>.Count)
+        {
+            Vector256<float> half = x.AsVector256();
+            if (Vector<float>.Count == Vector512<float>.Count)
+                half = Vector256.Max(half, x.AsVector512().GetUpper());
+            max = Vector128.Max(half.GetLower(), half.GetUpper());
+        }
+
+        max = Vector128.Max(max, Vector128.Shuffle(max, Vector128.Create(2, 3, 0, 1)));
+        return MathF.Max(max[0], max[1]);
     }
 
     /// <summary>
@@ -423,19 +439,19 @@ public static class KeyValueQuantizer
     /// <summary>Why one of some groups of finite numbers is refused; null where none is.</summary>
     private static string? WhyGroupsRefused(ReadOnlySpan<float> rows, AttentionElement element)
     {
+        if (element == AttentionElement.Int4Group32)
+            return QuantizeToInt4(rows, groups: default, isWritten: false);
         const int Group = AttentionInput.GroupLength;
         for (int i = 0; i < rows.Length / Group; i++)
         {
-            (Half scale, Half min) = ScaleOf(rows.Slice(i * Group, Group), element);
-            if (WhyGroupRefused(i, scale, min) is { } reason)
-                return reason;
+            if (!Half.IsFinite(HalfScaleOf(rows.Slice(i * Group, Group))))
+                return TooLarge(i);
         }
 
         return null;
     }
 
-    private static string? WhyGroupRefused(int group, Half scale, Half min) =>
-        Half.IsFinite(scale) && Half.IsFinite(min) ? null : $"Group {group} has numbers whose scale or minimum is larger than all finite halves.";
+    private static string TooLarge(int group) => $"Group {group} has numbers whose scale or minimum is larger than all finite halves.";
 
     private static void CheckLength(string name, int length, long expected)
     {

@@ -49,6 +49,10 @@ public readonly ref struct AttentionPages
         int pagesOfSequence = PagesOfSequence(shape.Batch), last = -1, sequence = 0;
         if (Table.Length != (long)shape.Batch * pagesOfSequence)
             throw new ArgumentException($"The table of KeyPages has {Table.Length} elements, which is no multiple of the batch {shape.Batch}.", parameter);
+
+        // Without lengths all sequences have as many keys: where these need no page, nothing is to be looked at.
+        if (keyLengths.IsEmpty && shape.KeyLength == 0)
+            return (0, 0);
         for (int b = 0; b < shape.Batch; b++)
         {
             int keys = keyLengths.IsEmpty ? shape.KeyLength : keyLengths[b], used = (int)(((long)keys + PageSize - 1) / PageSize);

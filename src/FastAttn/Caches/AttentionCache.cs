@@ -16,8 +16,8 @@ namespace FastAttn;
 /// <para>
 /// For this, for keys and for values where they are so kept, each sequence has the floats of the open span and of the one before, and room for those of the next: [3, 32, H_kv, d], and what is stored of
 /// the open span, 404·H_kv·d bytes in all. Once an append ends two spans or more while there are floats of the span before, it has 128·H_kv·d bytes more, so that these stay if the append is refused.
-/// So a sequence that is shortened to a length in either span goes on as if the other tokens had never been there. Further back, and where it was shortened into the span before already or has lost
-/// tokens inside (<see cref="KeyValueCache.Retain"/>, <see cref="PagedSequence.EvictBetween"/>), it goes on from the numbers that are stored: those of the span that it ends in are rounded a second time
+/// So a sequence that is shortened to a length in either span goes on as if the other tokens had never been there. Further back, and where it was shortened into the span before already or tokens of
+/// that span have moved or gone (<see cref="KeyValueCache.Retain"/>, <see cref="PagedSequence.EvictBetween"/>), it goes on from the numbers that are stored: those of the span that it ends in are rounded a second time
 /// when tokens are appended. Copies of a sequence copy these floats.
 /// </para>
 /// </remarks>

@@ -74,13 +74,16 @@ internal sealed class CachedRows
     /// <param name="element">The type.</param>
     /// <param name="dim">d.</param>
     /// <param name="name">The parameter that has the type.</param>
-    /// <param name="dimName">The parameter that has the dimension.</param>
-    public static void CheckElement(AttentionElement element, int dim, string name, string dimName)
+    /// <param name="dimName">The parameter that has the dimension; null where it is not the call's.</param>
+    public static void CheckElement(AttentionElement element, int dim, string name, string? dimName)
     {
         if (!Enum.IsDefined(element))
             throw new ArgumentOutOfRangeException(name, element, "The element type is not one that keys and values are kept in.");
-        if (AttentionInput.AreReadTogether(element) && dim % AttentionInput.GroupLength != 0)
-            throw new ArgumentOutOfRangeException(dimName, dim, $"{element} needs a dimension that is a multiple of {AttentionInput.GroupLength}; heads have {dim}.");
+        if (!AttentionInput.AreReadTogether(element) || dim % AttentionInput.GroupLength == 0)
+            return;
+        string possible = string.Join(", ", Array.FindAll(Enum.GetValues<AttentionElement>(), static other => !AttentionInput.AreReadTogether(other)));
+        string message = $"{element} needs a dimension that is a multiple of {AttentionInput.GroupLength}; heads have {dim}. Of any dimension are {possible}.";
+        throw dimName is null ? new ArgumentOutOfRangeException(name, element, message) : new ArgumentOutOfRangeException(dimName, dim, message);
     }
 
     /// <summary>Refuses a dimension that no kernel has.</summary>
@@ -197,7 +200,7 @@ internal sealed class CachedRows
     /// <returns>Which of the tokens has the largest of a channel's new numbers, where these cannot be kept, its head, and why; null where all can.</returns>
     public (int Token, int Head, string Reason)? Round(ref byte memory, int page, int token, ReadOnlySpan<float> rows, int first, bool isWritten = true)
     {
-        const int Columns = ChannelRounding.Columns;
+        const int Columns = Int4Rounding.Columns;
         int rowFloats = _heads * Dim, count = rows.Length / rowFloats;
         Span<Half> scales = stackalloc Half[Columns], minima = stackalloc Half[Columns];
         for (int head = 0; head < _heads; head++)
@@ -207,8 +210,8 @@ internal sealed class CachedRows
             Span<Half> written = ScalesAndMinima(ref memory, row, 1);
             for (int c = 0; c < Dim; c += Columns)
             {
-                ChannelRounding.FindRanges(rows, head * Dim + c, rowFloats, scales, minima);
-                if (ChannelRounding.FindTooLarge(scales, minima) is >= 0 and int i)
+                Int4Rounding.FindRanges(rows, head * Dim + c, rowFloats, scales, minima);
+                if (Int4Rounding.FindTooLarge(scales, minima) is >= 0 and int i)
                 {
                     int largest = first;
                     for (int j = first; j < count; j++)
@@ -217,7 +220,7 @@ internal sealed class CachedRows
                             largest = j;
                     }
 
-                    return (largest, head, string.Create(CultureInfo.InvariantCulture, $"channel {c + i} is {NumberOf(rows, largest)}: {Element} keeps a channel of {OpenGroup.Tokens} tokens whose least number is {Half.MinValue} to {Half.MaxValue}, and whose range is at most {ChannelRounding.MaxInteger} times that."));
+                    return (largest, head, string.Create(CultureInfo.InvariantCulture, $"channel {c + i} is {NumberOf(rows, largest)}: {Element} keeps a channel of {OpenGroup.Tokens} tokens whose least number is {Half.MinValue} to {Half.MaxValue}, and whose range is at most {Int4Rounding.MaxInteger} times that."));
 
                     float NumberOf(ReadOnlySpan<float> rows, int j) => rows[(j * _heads + head) * Dim + c + i];
                 }
@@ -226,7 +229,7 @@ internal sealed class CachedRows
                     continue;
                 scales.CopyTo(written[c..]);
                 minima.CopyTo(written[(Dim + c)..]);
-                ChannelRounding.Round(rows, head * Dim + c, rowFloats, scales, minima, elements[(c / 2)..], _rowBytes);
+                Int4Rounding.Round(rows, head * Dim + c, rowFloats, scales, minima, elements[(c / 2)..], _rowBytes);
             }
         }
 

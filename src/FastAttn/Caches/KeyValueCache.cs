@@ -1,7 +1,5 @@
 using System;
 using System.Diagnostics.CodeAnalysis;
-using System.Runtime.CompilerServices;
-using System.Runtime.InteropServices;
 
 namespace FastAttn;
 
@@ -22,21 +20,15 @@ namespace FastAttn;
 /// it; <see cref="AttentionElement.Int8"/> has a scale for each token and head, or one for each head and channel, which are given with the cache and cut off what is larger.
 /// </para>
 /// </remarks>
-public sealed class KeyValueCache : AttentionCache
+public sealed partial class KeyValueCache : AttentionCache
 {
     private readonly int[] _lengths;
     private readonly int[] _starts;
     private readonly int[] _ends;
 
-    // [B, H_kv, capacity, d], and the memory that they are in.
-    private CachedRows _keys;
-    private CachedRows _values;
-    private float[] _keyMemory;
-    private float[] _valueMemory;
-
-    // [B]: the floats of the last tokens, where these are rounded together with later ones; else null.
-    private readonly OpenGroup[]? _openKeys;
-    private readonly OpenGroup[]? _openValues;
+    // Replaced by larger ones when the cache grows.
+    private SequenceRows _keys;
+    private SequenceRows _values;
 
     // What an attention sees of each sequence: the lengths or, during an append, its ends.
     private int[] _seen;
@@ -89,9 +81,9 @@ public sealed class KeyValueCache : AttentionCache
         _seen = _lengths;
         _starts = new int[batch];
         _ends = new int[batch];
-        (_keys, _keyMemory) = Allocate(KeyElement, HeadDim, capacity, keyScales);
-        (_values, _valueMemory) = Allocate(ValueElement, ValueDim, capacity, valueScales);
-        (_openKeys, _openValues) = (CreateOpenGroups(_keys), CreateOpenGroups(_values));
+        int room = RoomFor(capacity);
+        _keys = new(KeyElement, HeadDim, batch, KeyValueHeads, room, keyScales);
+        _values = new(ValueElement, ValueDim, batch, KeyValueHeads, room, valueScales);
     }
 
     /// <inheritdoc/>
@@ -113,10 +105,10 @@ public sealed class KeyValueCache : AttentionCache
     /// All keys, [B, H_kv, capacity, d_k], at their strides: the key input of an attention whose <see cref="AttentionOptions.KeyLengths"/> are <see cref="Lengths"/>. What stands
     /// after the end of a sequence is of no use. Valid until the cache changes.
     /// </summary>
-    public AttentionInput Keys => _keys.Input(ref First(_keyMemory));
+    public AttentionInput Keys => _keys.Input;
 
     /// <summary>All values, [B, H_kv, capacity, d_v], likewise.</summary>
-    public AttentionInput Values => _values.Input(ref First(_valueMemory));
+    public AttentionInput Values => _values.Input;
 
     /// <inheritdoc/>
     internal override ReadOnlySpan<int> Starts => _starts;
@@ -195,24 +187,19 @@ public sealed class KeyValueCache : AttentionCache
     /// <exception cref="ArgumentException">A number is outside its range, a buffer is too short, or both overlap; nothing has been written.</exception>
     public void CopyTo(int sequence, int start, int tokens, Span<float> keys, Span<float> values)
     {
-        if (sequence < 0 || sequence >= Batch)
-            throw new ArgumentOutOfRangeException(nameof(sequence), sequence, $"Sequences are 0 to {Batch - 1}.");
+        CheckSequence(sequence, nameof(sequence));
         if (start < 0 || start > _lengths[sequence])
             throw new ArgumentOutOfRangeException(nameof(start), start, $"Must be 0 to the sequence's length {_lengths[sequence]}.");
         if (tokens < 0 || tokens > _lengths[sequence] - start)
             throw new ArgumentOutOfRangeException(nameof(tokens), tokens, $"There are {_lengths[sequence] - start} tokens from {start} on.");
         CheckBuffer(keys.Length, 1, tokens, HeadDim, nameof(keys));
         CheckBuffer(values.Length, 1, tokens, ValueDim, nameof(values));
-        int heads = KeyValueHeads, headDim = HeadDim, valueDim = ValueDim;
-        keys = keys[..(tokens * heads * headDim)];
-        values = values[..(tokens * heads * valueDim)];
+        keys = keys[..(tokens * KeyValueHeads * HeadDim)];
+        values = values[..(tokens * KeyValueHeads * ValueDim)];
         if (keys.Overlaps(values))
             throw new ArgumentException("Overlaps keys.", nameof(values));
-        for (int i = 0; i < tokens; i++)
-        {
-            _keys.ReadToken(ref First(_keyMemory), sequence, start + i, keys.Slice(i * heads * headDim, heads * headDim));
-            _values.ReadToken(ref First(_valueMemory), sequence, start + i, values.Slice(i * heads * valueDim, heads * valueDim));
-        }
+        _keys.Read(sequence, start, tokens, keys);
+        _values.Read(sequence, start, tokens, values);
     }
 
     /// <summary>Forgets all tokens.</summary>
@@ -260,15 +247,17 @@ public sealed class KeyValueCache : AttentionCache
     /// </exception>
     public void Retain(int sequence, int start, ReadOnlySpan<int> tokens)
     {
-        if (sequence < 0 || sequence >= Batch)
-            throw new ArgumentOutOfRangeException(nameof(sequence), sequence, $"Sequences are 0 to {Batch - 1}.");
+        CheckSequence(sequence, nameof(sequence));
         int length = _lengths[sequence], min = start;
         if (start < 0 || start > length)
             throw new ArgumentOutOfRangeException(nameof(start), start, $"Must be 0 to the sequence's length {length}.");
         foreach (int token in tokens)
         {
             if (token < min || token >= length)
-                throw new ArgumentOutOfRangeException(nameof(tokens), token, $"Tokens must ascend and be {start} to {length - 1}.");
+            {
+                throw new ArgumentOutOfRangeException(
+                    nameof(tokens), token, start == length ? $"There are no tokens from {start} on, of which some could stay." : $"Tokens must ascend and be {start} to {length - 1}.");
+            }
             min = token + 1;
         }
 
@@ -281,12 +270,12 @@ public sealed class KeyValueCache : AttentionCache
             return;
         }
 
-        if (MoveGroups(_keys, _keyMemory, _openKeys, sequence, start, tokens, moved, isWritten: false) is { } key)
+        if (_keys.WhyNotMoved(sequence, length, start, tokens, moved) is { } key)
             throw CachedRows.Refusal("key", KeyElement, key, nameof(tokens));
-        if (MoveGroups(_values, _valueMemory, _openValues, sequence, start, tokens, moved, isWritten: false) is { } value)
+        if (_values.WhyNotMoved(sequence, length, start, tokens, moved) is { } value)
             throw CachedRows.Refusal("value", ValueElement, value, nameof(tokens));
-        Move(_keys, _keyMemory, _openKeys, sequence, start, tokens, moved);
-        Move(_values, _valueMemory, _openValues, sequence, start, tokens, moved);
+        _keys.Move(sequence, length, start, tokens, moved);
+        _values.Move(sequence, length, start, tokens, moved);
         _lengths[sequence] = start + tokens.Length;
     }
 
@@ -321,10 +310,8 @@ public sealed class KeyValueCache : AttentionCache
     public void CopySequence(int from, KeyValueCache destination, int to)
     {
         ArgumentNullException.ThrowIfNull(destination);
-        if (from < 0 || from >= Batch)
-            throw new ArgumentOutOfRangeException(nameof(from), from, $"Sequences are 0 to {Batch - 1}.");
-        if (to < 0 || to >= destination.Batch)
-            throw new ArgumentOutOfRangeException(nameof(to), to, $"Sequences are 0 to {destination.Batch - 1}.");
+        CheckSequence(from, nameof(from));
+        destination.CheckSequence(to, nameof(to));
         if (destination.KeyValueHeads != KeyValueHeads || destination.HeadDim != HeadDim || destination.ValueDim != ValueDim || destination.KeyElement != KeyElement || destination.ValueElement != ValueElement)
         {
             throw new ArgumentException(
@@ -340,115 +327,6 @@ public sealed class KeyValueCache : AttentionCache
         Copy(from, destination, to);
     }
 
-    /// <inheritdoc/>
-    internal override int LengthAfter(in BatchTokens tokens, string name)
-    {
-        long longest = 0;
-        for (int b = 0; b < Batch; b++)
-            longest = Math.Max(longest, (long)_lengths[b] + tokens.LengthOf(b));
-        CheckRoom(longest);
-        return (int)longest;
-    }
-
-    /// <inheritdoc/>
-    internal override void CheckLength(int length, string name)
-    {
-        // A span holds all keys, however long.
-    }
-
-    /// <inheritdoc/>
-    internal override void CheckQueries(in AttentionOptions options, in BatchTokens queries, bool areAppended)
-    {
-        // All tokens are there.
-    }
-
-    /// <inheritdoc/>
-    internal override void Begin(in BatchTokens tokens)
-    {
-        base.Begin(tokens);
-        MakeRoom(LengthAfter(tokens, nameof(tokens)));
-        for (int b = 0; b < Batch; b++)
-        {
-            _starts[b] = _lengths[b];
-            _ends[b] = _lengths[b] + tokens.LengthOf(b);
-            _openKeys?[b].Begin(_lengths[b], _ends[b]);
-            _openValues?[b].Begin(_lengths[b], _ends[b]);
-        }
-
-        _seen = _ends;
-        CopyOpenGroups(_keys, _keyMemory, _openKeys, isBack: false);
-        CopyOpenGroups(_values, _valueMemory, _openValues, isBack: false);
-    }
-
-    /// <inheritdoc/>
-    internal override void Commit()
-    {
-        for (int b = 0; b < Batch; b++)
-        {
-            _openKeys?[b].Commit();
-            _openValues?[b].Commit();
-        }
-
-        _ends.CopyTo(_lengths, 0);
-        _seen = _lengths;
-    }
-
-    /// <inheritdoc/>
-    internal override void Abandon()
-    {
-        _seen = _lengths;
-        CopyOpenGroups(_keys, _keyMemory, _openKeys, isBack: true);
-        CopyOpenGroups(_values, _valueMemory, _openValues, isBack: true);
-    }
-
-    /// <inheritdoc/>
-    internal override void Attend(
-        KernelPair kernels,
-        ReadOnlySpan<float> query,
-        Span<float> output,
-        Span<float> weights,
-        int queryHeads,
-        int queryLength,
-        in AttentionOptions options,
-        AttentionExecution execution)
-    {
-        AttentionOptions complete = _seen.AsSpan().ContainsAnyExcept(_seen[0]) ? options with { KeyLengths = _seen } : options;
-        AttentionShape shape = new(Batch, queryHeads, KeyValueHeads, queryLength, Longest(_seen)) { Layout = AttentionLayout.BatchLengthHeadDim };
-        AttentionKernel kernel = kernels.For(complete);
-        kernel.Forward(query, Keys, Values, output, shape, complete, execution);
-        if (!weights.IsEmpty)
-            kernel.ComputeWeights(query, Keys, weights, shape, complete, execution);
-    }
-
-    /// <inheritdoc/>
-    private protected override (int Token, string Reason)? TryWriteKeys(int sequence, int token, in NewRows keys) =>
-        _keys.Write(ref First(_keyMemory), sequence, _starts[sequence] + token, keys, _openKeys?[sequence], OpenGroup.GroupsAfter(_starts[sequence], token));
-
-    /// <inheritdoc/>
-    private protected override (int Token, string Reason)? TryWriteValues(int sequence, int token, in NewRows values) =>
-        _values.Write(ref First(_valueMemory), sequence, _starts[sequence] + token, values, _openValues?[sequence], OpenGroup.GroupsAfter(_starts[sequence], token));
-
-    /// <inheritdoc/>
-    private protected override void Copy(int from, int to) => Copy(from, this, to);
-
-    /// <inheritdoc/>
-    private protected override void Swap(int one, int other)
-    {
-        int length = Math.Max(_lengths[one], _lengths[other]);
-        for (int head = 0; head < KeyValueHeads; head++)
-        {
-            long first = RowOf(one, head, 0), second = RowOf(other, head, 0);
-            _keys.Swap(ref First(_keyMemory), first, second, length);
-            _values.Swap(ref First(_valueMemory), first, second, length);
-        }
-
-        if (_openKeys is not null)
-            (_openKeys[one], _openKeys[other]) = (_openKeys[other], _openKeys[one]);
-        if (_openValues is not null)
-            (_openValues[one], _openValues[other]) = (_openValues[other], _openValues[one]);
-        (_lengths[one], _lengths[other]) = (_lengths[other], _lengths[one]);
-    }
-
     private static int Longest(ReadOnlySpan<int> lengths)
     {
         int longest = 0;
@@ -456,8 +334,6 @@ public sealed class KeyValueCache : AttentionCache
             longest = Math.Max(longest, length);
         return longest;
     }
-
-    private static ref byte First(float[] memory) => ref Unsafe.As<float, byte>(ref MemoryMarshal.GetArrayDataReference(memory));
 
     private void Write(ReadOnlySpan<float> keys, ReadOnlySpan<float> values, in BatchTokens tokens, RotaryEmbedding? rotary)
     {
@@ -474,85 +350,13 @@ public sealed class KeyValueCache : AttentionCache
         }
     }
 
-    private OpenGroup[]? CreateOpenGroups(CachedRows rows)
-    {
-        if (rows.Element != AttentionElement.Int4)
-            return null;
-        var groups = new OpenGroup[Batch];
-        foreach (ref OpenGroup group in groups.AsSpan())
-            group = rows.CreateOpenGroup()!;
-        return groups;
-    }
-
-    /// <summary>Keeps what is stored of the open groups that the append under way adds to, or brings it back.</summary>
-    private void CopyOpenGroups(CachedRows rows, float[] memory, OpenGroup[]? open, bool isBack)
-    {
-        for (int b = 0; b < open?.Length; b++)
-        {
-            if (_lengths[b] % OpenGroup.Tokens != 0 && _ends[b] > _lengths[b])
-                rows.CopyGroup(ref First(memory), b, _lengths[b], open[b].Stored, isBack);
-        }
-    }
-
     /// <summary>Forgets the last tokens of a sequence that has more than some.</summary>
     private void Shorten(int sequence, int length)
     {
         length = Math.Min(length, _lengths[sequence]);
-        Shorten(_keys, _keyMemory, _openKeys, sequence, length);
-        Shorten(_values, _valueMemory, _openValues, sequence, length);
+        _keys.Shorten(sequence, _lengths[sequence], length);
+        _values.Shorten(sequence, _lengths[sequence], length);
         _lengths[sequence] = length;
-    }
-
-    private void Shorten(CachedRows rows, float[] memory, OpenGroup[]? open, int sequence, int length)
-    {
-        if (open is null)
-            return;
-        int lost = open[sequence].Shorten(_lengths[sequence], length);
-        for (int token = length - lost; token < length; token++)
-            rows.ReadToken(ref First(memory), sequence, token, open[sequence].Row(token));
-    }
-
-    /// <summary>Moves the tokens that stay, from one on, to where they are to stand.</summary>
-    private void Move(CachedRows rows, float[] memory, OpenGroup[]? open, int sequence, int start, ReadOnlySpan<int> tokens, int moved)
-    {
-        if (open is not null)
-        {
-            _ = MoveGroups(rows, memory, open, sequence, start, tokens, moved, isWritten: true);
-            open[sequence].TakeNext();
-            return;
-        }
-
-        // Ascending, so that no token is overwritten before it has moved.
-        for (int head = 0; head < KeyValueHeads; head++)
-        {
-            for (int i = moved; i < tokens.Length; i++)
-                rows.Copy(ref First(memory), RowOf(sequence, head, tokens[i]), rows, ref First(memory), RowOf(sequence, head, start + i), 1);
-        }
-    }
-
-    /// <summary>Rounds the groups that tokens move to, or tells why one is refused. The floats of the last one are in its place then.</summary>
-    private string? MoveGroups(CachedRows rows, float[] memory, OpenGroup[]? open, int sequence, int start, ReadOnlySpan<int> tokens, int moved, bool isWritten)
-    {
-        if (open is null)
-            return null;
-        int length = _lengths[sequence], end = start + tokens.Length, first = (start + moved) / OpenGroup.Tokens * OpenGroup.Tokens;
-        for (int i = first; i < end; i++)
-        {
-            int token = TokenOf(i, tokens);
-            ReadOnlySpan<float> known = open[sequence].Find(length, token);
-            Span<float> next = open[sequence].NextRow(i);
-            if (known.IsEmpty)
-                rows.ReadToken(ref First(memory), sequence, token, next);
-            else
-                known.CopyTo(next);
-            int count = i % OpenGroup.Tokens + 1;
-            if ((count == OpenGroup.Tokens || i == end - 1) && rows.Round(ref First(memory), sequence, i + 1 - count, open[sequence].NextRows(count), first: 0, isWritten) is { } refused)
-                return $"Token {TokenOf(i + 1 - count + refused.Token, tokens)}, head {refused.Head}, {refused.Reason}";
-        }
-
-        return null;
-
-        int TokenOf(int moved, ReadOnlySpan<int> tokens) => moved < start ? moved : tokens[moved - start];
     }
 
     /// <summary>Throws where a sequence of a length does not fit, not even in a larger cache.</summary>
@@ -572,19 +376,9 @@ public sealed class KeyValueCache : AttentionCache
         if (length <= Capacity)
             return;
         int capacity = (int)Math.Max(length, Math.Min(2L * Capacity, MaxCapacity));
-        (CachedRows keys, float[] keyMemory) = Allocate(KeyElement, HeadDim, capacity, _keys.GivenScales);
-        (CachedRows values, float[] valueMemory) = Allocate(ValueElement, ValueDim, capacity, _values.GivenScales);
-        for (int b = 0; b < Batch; b++)
-        {
-            for (int head = 0; head < KeyValueHeads; head++)
-            {
-                long from = RowOf(b, head, 0), to = keys.RowOf(b, head, 0);
-                _keys.Copy(ref First(_keyMemory), from, keys, ref First(keyMemory), to, _lengths[b]);
-                _values.Copy(ref First(_valueMemory), from, values, ref First(valueMemory), to, _lengths[b]);
-            }
-        }
-
-        (_keys, _keyMemory, _values, _valueMemory, Capacity) = (keys, keyMemory, values, valueMemory, capacity);
+        int room = RoomFor(capacity);
+        SequenceRows keys = _keys.WithCapacity(room, _lengths), values = _values.WithCapacity(room, _lengths);
+        (_keys, _values, Capacity) = (keys, values, capacity);
     }
 
     /// <summary>Copies a sequence that the destination has room for.</summary>
@@ -592,28 +386,19 @@ public sealed class KeyValueCache : AttentionCache
     {
         if (from == to && destination == this)
             return;
-        for (int head = 0; head < KeyValueHeads; head++)
-        {
-            long source = RowOf(from, head, 0), target = destination.RowOf(to, head, 0);
-            _keys.Copy(ref First(_keyMemory), source, destination._keys, ref First(destination._keyMemory), target, _lengths[from]);
-            _values.Copy(ref First(_valueMemory), source, destination._values, ref First(destination._valueMemory), target, _lengths[from]);
-        }
-
-        if (_openKeys is not null)
-            _openKeys[from].CopyTo(destination._openKeys![to], _lengths[from]);
-        if (_openValues is not null)
-            _openValues[from].CopyTo(destination._openValues![to], _lengths[from]);
+        _keys.Copy(from, destination._keys, to, _lengths[from]);
+        _values.Copy(from, destination._values, to, _lengths[from]);
         destination._lengths[to] = _lengths[from];
     }
 
-    /// <summary>The index of a row among all rows, the same for keys and for values.</summary>
-    private long RowOf(int sequence, int head, int token) => _keys.RowOf(sequence, head, token);
+    /// <summary>Tokens of each sequence that there is memory for: whole groups where tokens are rounded together.</summary>
+    private int RoomFor(int capacity) => HasGroups ? (capacity + OpenGroup.Tokens - 1) / OpenGroup.Tokens * OpenGroup.Tokens : capacity;
 
-    private (CachedRows Rows, float[] Memory) Allocate(AttentionElement element, int dim, int capacity, ReadOnlySpan<float> scales)
+    [SuppressMessage("Usage", "MA0015:Specify the parameter name in ArgumentException", Justification = "The name is that of the public method's parameter.")]
+    private void CheckSequence(int sequence, string name)
     {
-        int room = HasGroups ? (capacity + OpenGroup.Tokens - 1) / OpenGroup.Tokens * OpenGroup.Tokens : capacity;
-        CachedRows rows = new(element, dim, KeyValueHeads, room, Batch, scales, start: 0);
-        return (rows, new float[(rows.End + sizeof(float) - 1) / sizeof(float)]);
+        if (sequence < 0 || sequence >= Batch)
+            throw new ArgumentOutOfRangeException(name, sequence, Batch == 0 ? "The cache has no sequences." : $"Sequences are 0 to {Batch - 1}.");
     }
 
     [SuppressMessage("Usage", "MA0015:Specify the parameter name in ArgumentException", Justification = "The name is that of the public method's parameter.")]

@@ -71,8 +71,19 @@ internal sealed class OpenGroup(int heads, int dim)
     /// <summary>The first tokens of that group: [tokens, H_kv, d].</summary>
     public ReadOnlySpan<float> NextRows(int count) => _next.AsSpan(0, count * _floats);
 
-    /// <summary>Makes the next group the open one. The group before is forgotten.</summary>
-    public void TakeNext() => (_rows, _next, _hasPrevious) = (_next, _rows, false);
+    /// <summary>
+    /// Makes the group that tokens have moved to the open one or, where it is full, the one before. Where it is not, the group before is forgotten if tokens of it have moved, too.
+    /// </summary>
+    /// <param name="length">The sequence's tokens before they moved.</param>
+    /// <param name="moved">The index of the first place that another token moved to.</param>
+    /// <param name="end">The sequence's tokens afterwards.</param>
+    public void TakeNext(int length, int moved, int end)
+    {
+        if (end % Tokens == 0)
+            (_previous, _next, _hasPrevious) = (_next, _previous, true);
+        else
+            (_rows, _next, _hasPrevious) = (_next, _rows, _hasPrevious && moved / Tokens == length / Tokens);
+    }
 
     /// <summary>Begins an append. Until <see cref="Commit"/> all floats of the sequence's tokens stay as they are, so that there is nothing to undo.</summary>
     /// <param name="length">The sequence's tokens.</param>

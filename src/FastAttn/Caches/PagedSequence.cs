@@ -239,11 +239,12 @@ public sealed class PagedSequence : IDisposable
         if (end < start || end > _length)
             throw new ArgumentOutOfRangeException(nameof(end), end, $"Must be {start} to {_length}.");
         int first = PagesOf(start), pages = Math.Max(0, end / Pool.PageSize - first), tokens = pages * Pool.PageSize;
+        bool losesPrevious = pages > 0 && (first + pages) * Pool.PageSize > (_length / OpenGroup.Tokens - 1) * OpenGroup.Tokens;
         first -= _evictedPages;
         RemovePages(first, pages);
         foreach (ref int gap in _gaps.AsSpan(first, _count - first))
             gap += tokens;
-        if (tokens > 0)
+        if (losesPrevious)
         {
             _openKeys?.ForgetPrevious();
             _openValues?.ForgetPrevious();
@@ -275,7 +276,7 @@ public sealed class PagedSequence : IDisposable
     {
         ThrowIfDisposed();
         if (start < EvictedTokens || start > _length)
-            throw new ArgumentOutOfRangeException(nameof(start), start, $"The tokens that have not been evicted are {EvictedTokens} to {_length - 1}.");
+            throw new ArgumentOutOfRangeException(nameof(start), start, $"Must be {EvictedTokens} to {_length}: the tokens that there are, or their end.");
         if (tokens < 0 || tokens > _length - start)
             throw new ArgumentOutOfRangeException(nameof(tokens), tokens, $"There are {_length - start} tokens from {start} on.");
         CheckBuffer(keys.Length, tokens, Pool.HeadDim, nameof(keys));

@@ -142,8 +142,8 @@ public sealed class MultiHeadAttention
     public KeyValueCache CreateCache(
         int batch, int capacity, bool canGrow = true, AttentionElement keyElement = AttentionElement.Float32, AttentionElement valueElement = AttentionElement.Float32)
     {
-        CachedRows.CheckElement(keyElement, _sizes.Head, nameof(keyElement), nameof(keyElement));
-        CachedRows.CheckElement(valueElement, _sizes.Value, nameof(valueElement), nameof(valueElement));
+        CachedRows.CheckElement(keyElement, _sizes.Head, nameof(keyElement), dimName: null);
+        CachedRows.CheckElement(valueElement, _sizes.Value, nameof(valueElement), dimName: null);
         return new(batch, capacity, _sizes.KeyValueHeads, _sizes.Head, _sizes.Value, canGrow, keyElement, valueElement);
     }
 

@@ -420,6 +420,29 @@ public static class Int4CacheTests
         Check("retained", cache, 0, keyModel, valueModel);
     }
 
+    [Theory]
+    [InlineData(33, 34, 20)]
+    [InlineData(33, 34, 34)]
+    [InlineData(30, 33, 31)]
+    [InlineData(31, 36, 5)]
+    public static void A_choice_among_drafts_leaves_the_group_before(int start, int token, int kept)
+    {
+        // Of 38 tokens those before one stay, and another; then the sequence goes back to some of these and on with one more: it is rounded as if no others had been there.
+        var random = new Random(start);
+        float[] keys = Normal(random, 39 * Heads * HeadDim), values = Normal(random, 39 * Heads * ValueDim);
+        KeyValueCache cache = Cache(1, 64);
+        cache.Append(keys, values, 30);
+        cache.Append(keys.AsSpan(30 * Heads * HeadDim), values.AsSpan(30 * Heads * ValueDim), 8);
+        cache.Retain(0, start, [token]);
+        cache.Truncate(kept);
+        cache.Append(keys.AsSpan(38 * Heads * HeadDim), values.AsSpan(38 * Heads * ValueDim), 1);
+        int[] left = [.. Enumerable.Range(0, start).Append(token).Take(kept), 38];
+        Int4Model keyModel = new(Heads, HeadDim), valueModel = new(Heads, ValueDim);
+        keyModel.Append(left.Select(i => Rows(keys, HeadDim).ElementAt(i)));
+        valueModel.Append(left.Select(i => Rows(values, ValueDim).ElementAt(i)));
+        Check("retained", cache, 0, keyModel, valueModel);
+    }
+
     private static KeyValuePagePool Pool(int pageCount, int pageSize) => new(pageCount, pageSize, Heads, HeadDim, ValueDim, AttentionElement.Int4, AttentionElement.Int4);
 
     private static KeyValueCache Cache(int batch, int capacity) => new(batch, capacity, Heads, HeadDim, ValueDim, canGrow: true, AttentionElement.Int4, AttentionElement.Int4);

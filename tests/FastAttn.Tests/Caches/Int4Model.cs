@@ -56,18 +56,20 @@ internal sealed class Int4Model(int heads, int dim)
         }
 
         // Groups before the one before the open one have lost their floats.
+        int length = Length;
         Lose(0, Math.Max(0, Length / Group - (_hasPrevious ? 1 : 0)) * Group);
         _floats = [.. _floats.Take(start), .. tokens.Select(token => _floats[token])];
         _stored = [.. _stored.Take(start), .. tokens.Select(token => _stored[token])];
-        _hasPrevious = false;
+        _hasPrevious = Length % Group == 0 || (_hasPrevious && (start + moved) / Group == length / Group);
         Round((start + moved) / Group);
     }
 
     public void Evict(int start, int count)
     {
+        int previous = (Length / Group - 1) * Group;
         _floats.RemoveRange(start, count);
         _stored.RemoveRange(start, count);
-        _hasPrevious &= count == 0;
+        _hasPrevious &= count == 0 || start + count <= previous;
     }
 
     public Int4Model Clone() => new(heads, dim) { _floats = [.. _floats], _stored = [.. _stored], _hasPrevious = _hasPrevious, RoundedTwice = RoundedTwice };

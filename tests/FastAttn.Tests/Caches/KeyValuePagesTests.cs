@@ -118,6 +118,52 @@ public static class KeyValuePagesTests
 
     [Theory]
     [MemberData(nameof(Formats))]
+    public static void A_page_is_copied_with_its_scales(PagedFormat format)
+    {
+        // Pages 4 and 1 of random rows; 4 becomes what 1 is, and all others stay.
+        float[] rows = Normal(new Random((int)format), 2 * PageSize * Heads * Dim), channelScales = [.. Enumerable.Repeat(0.05f, Heads * Dim)];
+        long[] slots = [.. Enumerable.Range(0, 2 * PageSize).Select(static i => i < PageSize ? 4 * PageSize + i : i)];
+        foreach (AttentionLayout layout in Enum.GetValues<AttentionLayout>())
+        {
+            var buffers = new Buffers();
+            buffers.Fill();
+            KeyValuePages pages = buffers.Of(format, channelScales, layout);
+            pages.Write(rows, slots);
+            float[][] before = RowsOf(pages);
+            Assert.False(before[4 * Heads * PageSize].AsSpan().SequenceEqual(before[Heads * PageSize]));
+            pages.CopyPage(from: 1, to: 4);
+            float[][] after = RowsOf(pages);
+            for (int i = 0; i < after.Length; i++)
+                Assert.Equal(before[i / (Heads * PageSize) == 4 ? i - 3 * Heads * PageSize : i], after[i]);
+            pages.CopyPage(2, 2);
+            Assert.Equal(after, RowsOf(pages));
+            Allocations.AreNone("copy", () => buffers.Of(format, channelScales, layout).CopyPage(0, 5));
+        }
+
+        static float[][] RowsOf(KeyValuePages pages)
+        {
+            var rows = new float[Pages * Heads * PageSize][];
+            for (int i = 0; i < rows.Length; i++)
+                rows[i] = Row(pages.Input, i / (Heads * PageSize), i / PageSize % Heads, i % PageSize);
+            return rows;
+        }
+    }
+
+    [Fact]
+    public static void What_stands_between_rows_is_not_copied()
+    {
+        // 2 pages of 2 tokens of 1 float, each of which a float of others follows; scales likewise.
+        float[] elements = [1, 2, 3, 4, 5, 6, 7, 8], scales = [.. elements];
+        new KeyValuePages(elements, 2, 2, 1, 1, new AttentionStrides(4, 0, 2)).CopyPage(1, 0);
+        Assert.Equal([5, 2, 7, 4, 5, 6, 7, 8], elements);
+        sbyte[] integers = [1, 2, 3, 4, 5, 6, 7, 8];
+        KeyValuePages.OfInt8PerToken(integers, scales, 2, 2, 1, 1, new AttentionStrides(4, 0, 2), new AttentionStrides(4, 0, 2)).CopyPage(0, 1);
+        Assert.Equal([1, 2, 3, 4, 1, 6, 3, 8], integers);
+        Assert.Equal([1, 2, 3, 4, 1, 6, 3, 8], scales);
+    }
+
+    [Theory]
+    [MemberData(nameof(Formats))]
     public static void Numbers_that_cannot_be_kept_are_refused_before_anything_is_written(PagedFormat format)
     {
         float[] rows = Normal(new Random(2), 3 * Heads * Dim), channelScales = [.. Enumerable.Repeat(1f, Heads * Dim)];
@@ -175,6 +221,12 @@ public static class KeyValuePagesTests
         Refused("slots", () => new KeyValuePages(elements, 3, 2, 2, 2).Write(rows, Shared<int>(elements)[..2]));
         Refused("rows", () => KeyValuePages.OfInt8PerToken(integers, scales, 3, 2, 2, 2).Write(scales.AsSpan(0, 4), (long[])[0]));
         Refused("slots", () => KeyValuePages.OfInt8PerToken(integers, scales, 3, 2, 2, 2).Write(rows, Shared<int>(scales)[..1]));
+        foreach (int page in (int[])[-1, 3, int.MaxValue, int.MinValue])
+        {
+            Refused("from", () => KeyValuePages.OfInt8PerToken(integers, scales, 3, 2, 2, 2).CopyPage(page, 0));
+            Refused("to", () => KeyValuePages.OfInt8PerToken(integers, scales, 3, 2, 2, 2).CopyPage(0, page));
+        }
+
         Assert.DoesNotContain(elements, static element => element != 0);
         Assert.DoesNotContain(integers, static element => element != 0);
 
@@ -182,6 +234,7 @@ public static class KeyValuePagesTests
         new KeyValuePages(elements, 1, 2, 2, 2).Write(elements.AsSpan(8), (long[])[0, 1]);
         Assert.Throws<InvalidOperationException>(static () => default(KeyValuePages).Write([], (long[])[]));
         Assert.Throws<InvalidOperationException>(static () => _ = default(KeyValuePages).Table([0]));
+        Assert.Throws<InvalidOperationException>(static () => default(KeyValuePages).CopyPage(0, 0));
 
         static void Refused(string name, Action call) => Assert.Equal(name, Assert.ThrowsAny<ArgumentException>(call).ParamName);
         static Span<T> Shared<T>(float[] floats)

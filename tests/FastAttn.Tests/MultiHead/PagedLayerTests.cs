@@ -338,6 +338,9 @@ public static class PagedLayerTests
         MultiHeadAttention layer = new Layer(Causal).Build();
         Assert.Throws<ArgumentOutOfRangeException>("keyElement", () => layer.CreateCache(1, 8, keyElement: AttentionElement.Int8Group32));
         Assert.Throws<ArgumentOutOfRangeException>("valueElement", () => layer.CreateCache(1, 8, valueElement: AttentionElement.Int4Group32));
+        ArgumentOutOfRangeException error = Assert.Throws<ArgumentOutOfRangeException>("keyElement", () => layer.CreateCache(1, 8, keyElement: AttentionElement.Int4));
+        Assert.Equal(AttentionElement.Int4, error.ActualValue);
+        Assert.StartsWith($"Int4 needs a dimension that is a multiple of 32; heads have {HeadDim}. Of any dimension are Float32, Float16, BFloat16, Int8.", error.Message, StringComparison.Ordinal);
         Assert.Throws<ArgumentOutOfRangeException>("valueElement", () => layer.CreateCache(1, 8, valueElement: (AttentionElement)77));
         Assert.Throws<ArgumentOutOfRangeException>("keyElement", () => layer.ProjectMemory([], [], 0, 0, keyElement: AttentionElement.Int8Group32));
         Assert.Throws<ArgumentOutOfRangeException>("headDim", static () => new KeyValueCache(1, 8, 1, 40, 32, keyElement: AttentionElement.Int8Group32));

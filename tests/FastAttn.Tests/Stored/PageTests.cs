@@ -118,6 +118,21 @@ public static class PageTests
         }
     }
 
+    /// <summary>Nothing is done for each of 2³¹ sequences before the call is refused, which would take seconds.</summary>
+    [Theory]
+    [InlineData(0, 0)]
+    [InlineData(0, 4)]
+    [InlineData(1, 0)]
+    [InlineData(1, 4)]
+    [InlineData(3, 1)]
+    public static void A_batch_that_no_table_is_of_is_refused(int pages, int keyLength)
+    {
+        AttentionShape shape = new(int.MaxValue, 1, 1, 1, keyLength);
+        ArgumentException error = Assert.ThrowsAny<ArgumentException>(
+            () => ScaledDotProductAttention.Forward(new float[2], new float[4], new float[4], new float[2], shape, headDim: 1, options: new() { KeyPages = new(new int[pages], 2) }));
+        Assert.Equal(pages == 0 && keyLength == 0 ? "query" : "options", error.ParamName);
+    }
+
     [Fact]
     public static void Pages_after_the_last_that_has_keys_are_not_read()
     {

@@ -134,34 +134,85 @@ public static class QuantizerTests
     [Fact]
     public static void Channels_over_32_tokens_near_ties_are_those_of_the_rule()
     {
-        const int Kinds = 9, Dim = 32 * Kinds, Tokens = 32;
+        var random = new Random(1);
+        for (int draw = 0; draw < Budget.Draws(full: 100, small: 4); draw++)
+            AreThoseOfTheRule(NearTies(random, out int dim), dim);
+    }
+
+    /// <summary>The same numbers, each channel a group; in rows of 1 to 70 groups.</summary>
+    [Fact]
+    public static void Groups_near_ties_are_those_of_the_rule()
+    {
         var random = new Random(1);
         for (int draw = 0; draw < Budget.Draws(full: 100, small: 4); draw++)
         {
-            float[] rows = new float[Tokens * Dim];
-            for (int c = 0; c < Dim; c++)
+            float[] rows = NearTies(random, out int dim), groups = [.. Enumerable.Range(0, rows.Length).Select(i => rows[i % 32 * dim + i / 32])];
+            for (int first = 0, count; first < dim; first += count)
             {
-                float scale = MathF.ScaleB(random.Next(1, 2048), random.Next(-24, 0)), min = (float)(Half)(scale * random.Next(-40, 40)), constant = random.NextSingle() * 1000;
-                for (int token = 0; token < Tokens; token++)
+                count = Math.Min(random.Next(1, 71), dim - first);
+                float[] row = groups[(32 * first)..(32 * (first + count))];
+                byte[] bytes = new byte[20 * count];
+                KeyValueQuantizer.QuantizeGroups(row, AttentionElement.Int4Group32, bytes);
+                for (int group = 0; group < count; group++)
                 {
-                    float next = BitConverter.Int32BitsToSingle(BitConverter.SingleToInt32Bits(scale * 15) + random.Next(-2, 3)), tie = min + scale * (random.Next(15) + 0.5f);
-                    rows[token * Dim + c] = (c % Kinds) switch
+                    double[] numbers = [.. row.Skip(32 * group).Take(32).Select(static x => (double)x)];
+                    (Half d, Half m) = Rule(numbers);
+                    ReadOnlySpan<byte> written = bytes.AsSpan(20 * group, 20);
+                    Assert.Equal((Bits(d), Bits(m)), (MemoryMarshal.Read<ushort>(written), MemoryMarshal.Read<ushort>(written[2..])));
+                    for (int i = 0; i < 32; i++)
                     {
-                        0 => min + scale * (token == 0 ? 0 : 15),
-                        1 => token switch { 0 => min, 1 => min + 15 * scale, _ => random.Next(3) switch { 0 => tie, 1 => MathF.BitIncrement(tie), _ => MathF.BitDecrement(tie) } },
-                        2 => random.NextSingle() * MathF.Pow(10, -3 - c % 7),
-                        3 => constant,
-                        4 => constant + random.NextSingle() * MathF.Pow(10, -c % 5),
-                        5 => token == 0 ? 0 : token == 1 ? next + MathF.ScaleB(next, -12) : random.NextSingle() * next,
-                        6 => token % 5 == c % 6 ? -0f : random.Next(2) * random.Next(2) * (c % 4),
-                        7 => token switch { 0 => -65519.99f, 1 => 65519.99f * 14, _ => (random.NextSingle() - 0.1f) * 65000 },
-                        _ => random.Next(8) * float.Epsilon * (token - 8),
-                    };
+                        int expected = Rule(numbers[i], d, m), pair = written[4 + i % 16];
+                        Assert.True(expected == (i < 16 ? pair & 15 : pair >> 4), $"Group {first + group}, number {i}: {numbers[i]:R} is not {expected} of {d} and {m}.");
+                    }
                 }
             }
-
-            AreThoseOfTheRule(rows, Dim);
         }
+    }
+
+    [Fact]
+    public static void A_group_of_4_bits_that_is_too_large_is_refused()
+    {
+        float[] row = new float[70 * 32];
+        byte[] bytes = new byte[70 * 20];
+        Array.Fill(bytes, (byte)7);
+        row[37 * 32 + 5] = 15 * 65520f;
+        ArgumentException error = Assert.Throws<ArgumentException>("rows", () => KeyValueQuantizer.QuantizeGroups(row, AttentionElement.Int4Group32, bytes));
+        Assert.Contains("Group 37", error.Message, StringComparison.Ordinal);
+        row[37 * 32 + 5] = -65520;
+        Assert.Throws<ArgumentException>("rows", () => KeyValueQuantizer.QuantizeGroups(row, AttentionElement.Int4Group32, bytes));
+        Assert.All(bytes, static written => Assert.Equal(7, written));
+        row[37 * 32 + 5] = 15 * 65519f;
+        KeyValueQuantizer.QuantizeGroups(row, AttentionElement.Int4Group32, bytes);
+    }
+
+    /// <summary>[32, d], each channel of one of the kinds.</summary>
+    private static float[] NearTies(Random random, out int dim)
+    {
+        const int Kinds = 9, Dim = 32 * Kinds, Tokens = 32;
+        float[] rows = new float[Tokens * Dim];
+        for (int c = 0; c < Dim; c++)
+        {
+            float scale = MathF.ScaleB(random.Next(1, 2048), random.Next(-24, 0)), min = (float)(Half)(scale * random.Next(-40, 40)), constant = random.NextSingle() * 1000;
+            for (int token = 0; token < Tokens; token++)
+            {
+                float next = BitConverter.Int32BitsToSingle(BitConverter.SingleToInt32Bits(scale * 15) + random.Next(-2, 3)), tie = min + scale * (random.Next(15) + 0.5f);
+                rows[token * Dim + c] = (c % Kinds) switch
+                {
+                    0 => min + scale * (token == 0 ? 0 : 15),
+                    1 => token switch { 0 => min, 1 => min + 15 * scale, _ => random.Next(3) switch { 0 => tie, 1 => MathF.BitIncrement(tie), _ => MathF.BitDecrement(tie) } },
+                    2 => random.NextSingle() * MathF.Pow(10, -3 - c % 7),
+                    3 => constant,
+                    4 => constant + random.NextSingle() * MathF.Pow(10, -c % 5),
+                    5 => token == 0 ? 0 : token == 1 ? next + MathF.ScaleB(next, -12) : random.NextSingle() * next,
+                    6 => token % 5 == c % 6 ? -0f : random.Next(2) * random.Next(2) * (c % 4),
+                    7 => token switch { 0 => -65519.99f, 1 => 65519.99f * 14, _ => (random.NextSingle() - 0.1f) * 65000 },
+                    _ => random.Next(8) * float.Epsilon * (token - 8),
+                };
+            }
+        }
+
+        dim = Dim;
+        return rows;
     }
 
     private static void AreThoseOfTheRule(float[] rows, int dim)
@@ -175,21 +226,29 @@ public static class QuantizerTests
             for (int c = 0; c < dim; c++)
             {
                 double[] channel = [.. Enumerable.Range(32 * group, Math.Min(32, tokens - 32 * group)).Select(j => (double)rows[j * dim + c])];
-                double min = channel.Aggregate(Math.Min), max = channel.Aggregate(Math.Max);
-                Half m = (Half)min, d = (Half)((max - min) / 15);
-                if (max > min && max - min >= 15.5 * (double)d)
-                    d = Half.BitIncrement(d);
+                (Half d, Half m) = Rule(channel);
                 Assert.Equal((Bits(d), Bits(m)), (Bits(scales[group * 2 * dim + c]), Bits(scales[group * 2 * dim + dim + c])));
                 for (int i = 0; i < channel.Length; i++)
                 {
-                    int pair = elements[(32 * group + i) * dim / 2 + c / 32 * 16 + c % 16], expected = d == Half.Zero ? 0 : (int)Math.Clamp(Math.Round((channel[i] - (double)m) / (double)d), 0, 15);
+                    int pair = elements[(32 * group + i) * dim / 2 + c / 32 * 16 + c % 16], expected = Rule(channel[i], d, m);
                     Assert.True(expected == (c % 32 < 16 ? pair & 15 : pair >> 4), $"Token {i}, channel {c}: {channel[i]:R} is not {expected} of {d} and {m}.");
                 }
             }
         }
-
-        static ushort Bits(Half half) => BitConverter.HalfToUInt16Bits(half);
     }
+
+    private static ushort Bits(Half half) => BitConverter.HalfToUInt16Bits(half);
+
+    /// <summary>d and m of numbers that are rounded together to 4 bits.</summary>
+    private static (Half Scale, Half Min) Rule(double[] numbers)
+    {
+        double min = numbers.Aggregate(Math.Min), max = numbers.Aggregate(Math.Max);
+        Half d = (Half)((max - min) / 15);
+        return (max > min && max - min >= 15.5 * (double)d ? Half.BitIncrement(d) : d, (Half)min);
+    }
+
+    /// <summary>n of a number.</summary>
+    private static int Rule(double number, Half scale, Half min) => scale == Half.Zero ? 0 : (int)Math.Clamp(Math.Round((number - (double)min) / (double)scale), 0, 15);
 
     [Fact]
     public static void A_cache_that_quantizes_its_open_group_again_is_that_of_all_tokens()
