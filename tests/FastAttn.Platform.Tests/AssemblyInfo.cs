@@ -4,6 +4,6 @@ using Xunit;
 using Xunit.Sdk;
 using Xunit.v3;
 
-// Every test starts compilers or whole test runs, which use all cores by themselves and share the feed's folders.
-[assembly: Parallelization(Mode = ParallelMode.None)]
+// Two classes at a time: a test run ends on one core, and a build uses one for most of its time. Builds take turns (Command.Dotnet).
+[assembly: Parallelization(Mode = ParallelMode.Collections, MaxThreads = 2)]
 [assembly: AssemblyFixture(typeof(PackageFeed))]

@@ -19,9 +19,22 @@ internal static class Command
     // What the process above us was told (dotnet test tells much) is not meant for the processes below.
     private static readonly string[] NotInherited = ["MSBUILD", "TESTINGPLATFORM_", "DOTNET_CLI_", "DOTNET_Enable", "FASTATTN_"];
 
-    /// <summary>Runs <c>dotnet</c> with <paramref name="args"/>.</summary>
-    public static Task<CommandResult> Dotnet(string folder, params string[] args) =>
-        Run(Environment.GetEnvironmentVariable("DOTNET_HOST_PATH") ?? "dotnet", args, folder: folder);
+    // The projects share the feed's folders and its package cache.
+    private static readonly SemaphoreSlim OneBuild = new(1, 1);
+
+    /// <summary>Runs <c>dotnet</c> with <paramref name="args"/>, when no other build is running.</summary>
+    public static async Task<CommandResult> Dotnet(string folder, params string[] args)
+    {
+        await OneBuild.WaitAsync(TestContext.Current.CancellationToken);
+        try
+        {
+            return await Run(Environment.GetEnvironmentVariable("DOTNET_HOST_PATH") ?? "dotnet", args, folder: folder);
+        }
+        finally
+        {
+            OneBuild.Release();
+        }
+    }
 
     /// <summary>Runs a program to its end, and ends it with all its children where it takes longer than <paramref name="timeout"/>.</summary>
     public static async Task<CommandResult> Run(

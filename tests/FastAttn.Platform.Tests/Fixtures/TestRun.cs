@@ -3,6 +3,7 @@ using System.Collections.Generic;
 using System.Globalization;
 using System.IO;
 using System.Linq;
+using System.Threading;
 using System.Threading.Tasks;
 using System.Xml.Linq;
 
@@ -15,6 +16,8 @@ internal static class TestRun
 {
     // Names a file that is given one line for each run, so that .ci/run can count what ran in other processes.
     private const string SummaryVariable = "FASTATTN_CHILD_SUMMARY";
+
+    private static readonly Lock Summaries = new();
 
     /// <summary>Runs it with the small budget; it must end well, with tests passed and none failed.</summary>
     public static async Task ShouldPass(string name, string file, IEnumerable<string> args, IReadOnlyDictionary<string, string> environment)
@@ -38,7 +41,10 @@ internal static class TestRun
             foreach (string line in SlowestAndSkipped(assembly))
                 TestContext.Current.TestOutputHelper.WriteLine(line);
             if (Environment.GetEnvironmentVariable(SummaryVariable) is { Length: > 0 } summaries)
-                await File.AppendAllTextAsync(summaries, summary + "\n", TestContext.Current.CancellationToken);
+            {
+                lock (Summaries)
+                    File.AppendAllText(summaries, summary + "\n");
+            }
 
             Assert.True(failed == 0 && passed > 0, $"{summary}\n{result.Describe()}");
             result.ShouldSucceed();
