@@ -6,6 +6,7 @@ using FastAttn.Benchmarks.Peers;
 using FastAttn.Benchmarks.Peers.Ggml;
 using FastAttn.Benchmarks.Peers.Onnx;
 using FastAttn.Benchmarks.Quick;
+using FastAttn.Benchmarks.Readme;
 using FastAttn.Benchmarks.Report;
 using FastAttn.Benchmarks.Results;
 using FastAttn.Benchmarks.Stored;
@@ -139,9 +140,26 @@ public sealed class CacheTests
         using var folder = new TemporaryFolder();
         ResultsFile.Write(results, folder.Info);
         Assert.Equal(results.Figures, ResultsFile.Read(folder.Path).Figures);
-
-        static CaseFigure Figure(StoredElement element, string peer, double milliseconds) => new(
-            ReportSuite.Cache, element == StoredElement.Float32 ? Case : $"{Case} {StoredElements.NameOf(element)}", 1, 32768, 128, 1e9, 1e8,
-            1e8 * StoredElements.BitsOf(element) / 32, peer, 1, SampleResults.Quiet(milliseconds), 0, element);
     }
+
+    [Fact]
+    public void A_library_that_is_faster_with_what_it_has_instead_of_an_element_is_listed()
+    {
+        ReportResults sample = SampleResults.Create();
+        ReportResults results = sample with
+        {
+            Figures = [.. sample.Figures, Figure(StoredElement.Int8Group32, FastAttnPeer.LibraryName, 3), Figure(StoredElement.Int8, "ONNX Runtime A", 2)],
+        };
+
+        Assert.Contains(
+            $"- {Case} int8-group32, 1 thread: ONNX Runtime A takes 2.00 ms over int8, FastAttn 3.00 ms\n", ReportMarkdown.Compose(results, []), StringComparison.Ordinal);
+        using var folder = new TemporaryFolder();
+        ResultsFile.Write(results, folder.Sub("sample-cpu"));
+        // The sample has two comparisons of its own, with one thread and with two.
+        Assert.Contains("Of all 3 comparisons of this run, another library is faster in 1.\n", ReadmeRegion.Tables.Compose(folder.Path), StringComparison.Ordinal);
+    }
+
+    private static CaseFigure Figure(StoredElement element, string peer, double milliseconds) => new(
+        ReportSuite.Cache, element == StoredElement.Float32 ? Case : $"{Case} {StoredElements.NameOf(element)}", 1, 32768, 128, 1e9, 1e8,
+        1e8 * StoredElements.BitsOf(element) / 32, peer, 1, SampleResults.Quiet(milliseconds), 0, element);
 }

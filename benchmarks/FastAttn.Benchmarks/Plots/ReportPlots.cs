@@ -161,6 +161,6 @@ internal static class ReportPlots
         var chart = new LineChart("Extra memory over keys, one thread", KeysTitle, x, "MiB beyond inputs and output", y);
         foreach (IGrouping<string, MemoryFigure> peer in results.Memory.GroupBy(figure => figure.Peer))
             chart.Add(new Series(peer.Key, [.. peer.OrderBy(figure => figure.KeyLength).Select(figure => ((double)figure.KeyLength, figure.ExtraBytes / Megabyte))]));
-        return new NamedPlot(MemoryOverKeys, "FastAttn's extra memory does not depend on the number of keys.", chart.Plot, LineChart.Width, LineChart.Height);
+        return new NamedPlot(MemoryOverKeys, "How much memory a call needs beyond inputs and output, over the number of keys.", chart.Plot, LineChart.Width, LineChart.Height);
     }
 }

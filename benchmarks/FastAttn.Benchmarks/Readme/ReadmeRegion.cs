@@ -110,6 +110,8 @@ internal sealed record ReadmeRegion(string Document, Func<string, string> Compos
             Empty: too slow to be measured there, or nothing that the library computes.
 
             """);
+        if (all.Any(static cpu => cpu.Results.Figures.Any(static figure => figure.Group == ReportSuite.Cache)))
+            text.Append('\n').Append(ReportMarkdown.CacheExplanation);
         foreach ((string folder, ReportResults results) in all)
             text.Append('\n').Append(Cpu(Path.GetFileName(folder), results));
         return text.ToString();
@@ -127,7 +129,7 @@ internal sealed record ReadmeRegion(string Document, Func<string, string> Compos
         }
 
         int compared = results.Own.Sum(figure => results.OtherLibraries.Count(library => results.FastestOf(library, figure) is not null));
-        text.Append($"Of all {compared} comparisons, those of odd sizes, short calls and masks included, another library is faster in {SpeedTable.Behind(results).Count()}.\n\n");
+        text.Append($"Of all {compared} comparisons of this run, another library is faster in {SpeedTable.Behind(results).Count()}.\n\n");
         text.Append($"![Speed relative to each peer]({folder}/{ReportPlots.RelativeName(1, isOdd: false)}.svg)\n\n");
         text.Append($"![Share of the peak over tokens]({folder}/{ReportPlots.ShareOfPeak}.svg)\n\n");
         return text.Append($"All figures: [{folder}/report.md]({folder}/report.md).\n").ToString();

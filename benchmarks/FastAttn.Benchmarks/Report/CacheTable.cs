@@ -27,7 +27,7 @@ internal static class CacheTable
                 own is null ? "" : SpeedTable.Number(own.KeyValueGigabytesPerSecond, "F1"),
                 own is null ? "" : $"{SpeedTable.Number(100 * own.KeyValueGigabytesPerSecond / bandwidth, "F0")}%",
                 own is null || floats is null ? "" : SpeedTable.Number(own.Milliseconds.Median / floats.Milliseconds.Median, "F2"),
-                .. libraries.SelectMany(library => Cells(results.FastestOf(library, figure) ?? results.FastestOf(library, Counterpart(figure)), own)),
+                .. libraries.SelectMany(library => Cells(results.FastestOf(library, figure), own)),
             ]);
         }
 
@@ -35,9 +35,6 @@ internal static class CacheTable
 
         CaseFigure? Own(string name) => figures.SingleOrDefault(figure => figure.Case == name && figure.Peer == FastAttnPeer.LibraryName);
     }
-
-    private static CaseFigure Counterpart(CaseFigure figure) =>
-        figure with { Case = $"{figure.CaseOfFloats} {StoredElements.NameOf(StoredElements.CounterpartOf(figure.Element))}" };
 
     private static string[] Cells(CaseFigure? other, CaseFigure? own) =>
         other is null ? ["", ""] : [SpeedTable.Milliseconds(other.Milliseconds.Median), own is null ? "" : SpeedTable.Ratio(other.Milliseconds.Median / own.Milliseconds.Median)];

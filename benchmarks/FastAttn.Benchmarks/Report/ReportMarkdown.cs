@@ -63,12 +63,13 @@ internal static class ReportMarkdown
 
         """;
 
-    private const string CacheExplanation =
+    public const string CacheExplanation =
         """
         Decoding over a cache, whose keys and values are stored as each element. Queries and outputs are floats. `GB/s` are bytes of keys and
         values over the median, beside the read bandwidth that this run measured; a cache that a level-3 cache holds may exceed it. All compute
         with the same stored numbers, but groups of 32 with scales of their own are FastAttn's and ggml's: beside them is what another library has in as many bits.
-        Without a figure of its own, FastAttn does not take the element. Of a library's ways the fastest counts.
+        `int4` is ONNX Runtime's, with a scale for each head and channel: FastAttn has no figure there. `int4-channel32` are FastAttn's keys of `Int4` beside values of
+        `Int4Group32`. Of a library's ways the fastest counts.
 
         """;
 

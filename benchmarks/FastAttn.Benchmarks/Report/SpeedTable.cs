@@ -4,6 +4,7 @@ using System.Globalization;
 using System.Linq;
 
 using FastAttn.Benchmarks.Results;
+using FastAttn.Benchmarks.Stored;
 
 namespace FastAttn.Benchmarks.Report;
 
@@ -37,7 +38,8 @@ internal static class SpeedTable
         from library in results.OtherLibraries
         let other = results.FastestOf(library, figure)
         where other is not null && other.Milliseconds.Median < figure.Milliseconds.Median
-        select $"{figure.Case}, {ThreadText.Of(figure.Threads)}: {other.Peer} takes {Milliseconds(other.Milliseconds.Median)} ms, FastAttn {Milliseconds(figure.Milliseconds.Median)} ms";
+        let element = other.Element == figure.Element ? "" : $" over {StoredElements.NameOf(other.Element)}"
+        select $"{figure.Case}, {ThreadText.Of(figure.Threads)}: {other.Peer} takes {Milliseconds(other.Milliseconds.Median)} ms{element}, FastAttn {Milliseconds(figure.Milliseconds.Median)} ms";
 
     public static string Milliseconds(double value) => Number(value, value < 1 ? "F4" : value < 100 ? "F2" : "F0");
 

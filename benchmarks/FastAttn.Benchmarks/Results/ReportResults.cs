@@ -5,6 +5,7 @@ using System.Text.Json.Serialization;
 
 using FastAttn.Benchmarks.Peers;
 using FastAttn.Benchmarks.Quick;
+using FastAttn.Benchmarks.Stored;
 
 namespace FastAttn.Benchmarks.Results;
 
@@ -67,12 +68,17 @@ internal sealed record ReportResults(
     public double? ShareOf(CaseFigure figure) =>
         (figure.IsDecode ? figure.KeyValueGigabytesPerSecond : figure.Gigaflops) / LimitOf(figure)?.Median;
 
-    /// <summary>The fastest figure of a library for the same case and threads, or null.</summary>
+    /// <summary>
+    /// The fastest figure of a library for the same case and threads; where it does not take the element of keys and values, for what it has in as many bits. Null where it has neither.
+    /// </summary>
     public CaseFigure? FastestOf(string library, CaseFigure like)
     {
         HashSet<string> names = [.. Peers.Where(peer => peer.Library == library).Select(peer => peer.Name)];
-        return Figures
-            .Where(figure => names.Contains(figure.Peer) && figure.Case == like.Case && figure.Threads == like.Threads)
+        StoredElement counterpart = StoredElements.CounterpartOf(like.Element);
+        return Fastest(like.Case) ?? (counterpart == like.Element ? null : Fastest($"{like.CaseOfFloats} {StoredElements.NameOf(counterpart)}"));
+
+        CaseFigure? Fastest(string name) => Figures
+            .Where(figure => names.Contains(figure.Peer) && figure.Case == name && figure.Threads == like.Threads)
             .MinBy(figure => figure.Milliseconds.Median);
     }
 

@@ -50,7 +50,7 @@ public sealed partial class KeyValueCache : AttentionCache
     /// </param>
     /// <param name="valueScales">[H_kv, d_v], likewise for values.</param>
     /// <exception cref="ArgumentException">
-    /// A number is outside its range, a dimension is no multiple of 32 where it must be, scales do not fit, or the cache would be larger than a span can be.
+    /// A number is outside its range, a dimension is no multiple of 32 where it must be, scales do not fit, or the cache would be larger than a <see cref="Span{T}"/> can be.
     /// </exception>
     public KeyValueCache(
         int batch,
@@ -116,7 +116,7 @@ public sealed partial class KeyValueCache : AttentionCache
     /// <inheritdoc/>
     internal override ReadOnlySpan<int> Positions => _starts;
 
-    /// <summary>The largest capacity whose keys and values a span can hold.</summary>
+    /// <summary>The largest capacity whose keys and values a <see cref="Span{T}"/> can hold.</summary>
     private long MaxCapacity
     {
         get

@@ -137,7 +137,7 @@ public sealed class MultiHeadAttention
     /// <param name="valueElement">What values are kept as, likewise.</param>
     /// <returns>The cache: room for B·H_kv·capacity·(d_k + d_v) elements and their scales, and what <see cref="AttentionElement.Int4"/> needs besides (remarks of <see cref="AttentionCache"/>).</returns>
     /// <exception cref="ArgumentOutOfRangeException">
-    /// A number is negative, the cache would be larger than a span can be, or the layer's dimension is no multiple of 32 where it must be.
+    /// A number is negative, the cache would be larger than a <see cref="Span{T}"/> can be, or the layer's dimension is no multiple of 32 where it must be.
     /// </exception>
     public KeyValueCache CreateCache(
         int batch, int capacity, bool canGrow = true, AttentionElement keyElement = AttentionElement.Float32, AttentionElement valueElement = AttentionElement.Float32)

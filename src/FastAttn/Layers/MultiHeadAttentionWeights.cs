@@ -12,7 +12,7 @@ namespace FastAttn;
 /// </remarks>
 public readonly ref struct MultiHeadAttentionWeights
 {
-    /// <summary>The order of all weight matrices.</summary>
+    /// <summary>The order of all weight matrices; <see cref="WeightLayout.OutputInput"/>, PyTorch's, where not set.</summary>
     public WeightLayout Layout { get; init; }
 
     /// <summary>W_Q: h·d_k outputs of the query input.</summary>

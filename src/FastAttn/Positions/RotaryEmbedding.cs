@@ -225,7 +225,8 @@ public sealed class RotaryEmbedding
     private int Tokens(ReadOnlySpan<float> heads, int headCount, int headDim)
     {
         ArgumentOutOfRangeException.ThrowIfLessThan(headCount, 1);
-        ArgumentOutOfRangeException.ThrowIfLessThan(headDim, Dim);
+        if (headDim < Dim)
+            throw new ArgumentOutOfRangeException(nameof(headDim), headDim, $"The embedding turns {Dim} elements of a head, which must have as many.");
         long tokenFloats = (long)headCount * headDim;
         if (heads.Length % tokenFloats != 0)
             throw new ArgumentException($"Has {heads.Length} elements, not a multiple of heads {headCount} × dimension {headDim}.", nameof(heads));

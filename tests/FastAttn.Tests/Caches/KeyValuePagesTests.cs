@@ -3,6 +3,7 @@ using System.Linq;
 using System.Runtime.InteropServices;
 
 using FastAttn.Tests.Fixtures;
+using FastAttn.Tests.Kernels;
 
 using Xunit;
 
@@ -184,6 +185,26 @@ public static class KeyValuePagesTests
             var other = new Buffers();
             other.Of(format, channelScales, AttentionLayout.BatchHeadLengthDim).Write(rows, (long[])[0, 1, -3]);
         }
+    }
+
+    /// <summary>Their lengths are a feature, the pages themselves are none.</summary>
+    [Fact]
+    public static void A_kernel_without_features_takes_pages()
+    {
+        var random = new Random(1);
+        AttentionShape shape = new(batch: 2, queryHeads: 4, keyValueHeads: Heads, queryLength: 20, keyLength: 21);
+        float[] query = Normal(random, 2 * 4 * 20 * Dim), memory = Normal(random, Pages * PageSize * Heads * Dim), expected = new float[query.Length], actual = new float[query.Length];
+        var pages = new KeyValuePages(memory, Pages, PageSize, Heads, Dim);
+        int[] table = [3, 0, 5, 2];
+        DeclaredKernels.Full32.Forward(query, pages.Input, pages.Input, actual, shape, new() { KeyPages = pages.Table(table) });
+        ScaledDotProductAttention.Forward(query, pages.Input, pages.Input, expected, shape, Dim, options: new() { KeyPages = pages.Table(table), KeyLengths = [21, 21] });
+        Compare.SameBits("output", expected, actual);
+        Assert.Contains(
+            "Lengths",
+            Assert.Throws<ArgumentException>("options", () => DeclaredKernels.Full32.Forward(
+                query, new KeyValuePages(memory, Pages, PageSize, Heads, Dim).Input, new KeyValuePages(memory, Pages, PageSize, Heads, Dim).Input, actual, shape,
+                new() { KeyPages = new AttentionPages(table, PageSize), KeyLengths = [21, 21] })).Message,
+            StringComparison.Ordinal);
     }
 
     [Fact]
