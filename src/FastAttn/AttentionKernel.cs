@@ -116,7 +116,8 @@ public abstract class AttentionKernel
     /// <para>
     /// A query that sees no key, or none with a score above −∞, gets zeros, but NaN where a value that it sees is NaN or ±∞. A key or value that a query may not see never reaches its output,
     /// whatever bits it holds; NaN and ±∞ that it does see propagate. All finite floats are legal scores and masks, as far as their sums are
-    /// finite; outputs are divided last, so that <c>Σ_j e^(s_j − max)·|v_j|</c> must be finite in float32 too.
+    /// finite. Outputs are divided last, and keys are summed up before a larger score is known: of any keys that follow each other, with <c>max</c> the largest of their own scores,
+    /// <c>Σ_j e^(s_j − max)·|v_j|</c> must be finite in float32 too.
     /// </para>
     /// </remarks>
     /// <exception cref="ArgumentException">

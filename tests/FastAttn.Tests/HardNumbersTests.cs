@@ -38,6 +38,44 @@ public static class HardNumbersTests
     [MemberData(nameof(Kernels))]
     public static void Falling_logits_keep_the_answer(string name) => CheckLogits(name, static key => 1e4f - 100 * key);
 
+    /// <summary>
+    /// Values of which all together are just finite, with weights of e^−80 once the one large score is met: the sums before it are of weights near 1, and finite too.
+    /// </summary>
+    [Theory]
+    [MemberData(nameof(Kernels))]
+    public static void Large_values_whose_sum_is_finite_keep_the_answer(string name)
+    {
+        const float Score = 80;
+        AttentionKernel kernel = TestKernels.Named(name);
+        (int headDim, int valueDim) = (kernel.HeadDim, kernel.ValueDim);
+        foreach ((int queries, int keys) in ((int, int)[])[(1, 130), (50, 129), (1, 4000)])
+        {
+            foreach (int large in (int[])[0, keys - 1])
+            {
+                float[] query = new float[queries * headDim], key = new float[keys * headDim], value = new float[keys * valueDim];
+                for (int i = 0; i < queries; i++)
+                    query[i * headDim] = 1;
+                key[large * headDim] = Score;
+                Array.Fill(value, float.MaxValue / 2 / keys);
+                value.AsSpan(large * valueDim, valueDim).Clear();
+                AttentionShape shape = new(1, 1, 1, queries, keys);
+                AttentionOptions options = new() { Scale = 1 };
+                var expected = new double[queries * valueDim];
+                AttentionReference.Forward<double>(query, key, value, expected, shape, headDim, kernel.Mask, options, valueDim: valueDim);
+
+                // All terms are positive. Relative to each are the exponential's own error, 2 ulp and |x|·(2⁻²⁴ + 2⁻²⁶), and a rounding for each sum of the numerator and of the denominator.
+                double tolerance = (4 + 1.25 * Score + 2 * keys) / (1 << 24);
+                foreach (AttentionKernel bound in InstructionSets.Supported.Select(kernel.For))
+                {
+                    var output = new float[expected.Length];
+                    bound.Forward(query, key, value, output, shape, options);
+                    for (int i = 0; i < output.Length; i++)
+                        Assert.True(Math.Abs(output[i] - expected[i]) <= tolerance * expected[i], $"{bound.Name}, {queries} queries, {keys} keys, score {Score} of key {large}: {output[i]:R}, not {expected[i]:R}.");
+                }
+            }
+        }
+    }
+
     private static void CheckLogits(string name, Func<int, float> logit)
     {
         AttentionKernel kernel = TestKernels.Named(name);

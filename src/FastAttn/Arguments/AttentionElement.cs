@@ -37,8 +37,8 @@ public enum AttentionElement
     /// <remarks>
     /// <para>
     /// In a cache the tokens of an append are rounded with those after them in their span of 32 tokens, before any query sees them. So a prompt in pieces, and drafts that are verified together, give
-    /// other numbers than one token at a time, within the error of 4 bits, and a query's result depends on tokens after its own. A refused draft with large numbers costs its span precision while it is
-    /// there. Where this matters take <see cref="Int4Group32"/>.
+    /// other numbers than one token at a time, within the error of 4 bits, and a query's result depends on tokens after its own. A draft with large numbers costs its span precision while it is
+    /// there and, once it is taken back, until the next append. Where this matters take <see cref="Int4Group32"/>.
     /// </para>
     /// <para>
     /// It pays for long sequences: a cache keeps floats of each one's last tokens, so that it takes less memory than one of halves from about 300 tokens on, and less than
