@@ -14,21 +14,9 @@ public static class ExpTests
 
     private delegate void Exp(Span<float> values);
 
-    /// <summary>Name, function and whether it is used here.</summary>
-    private static (string Name, Exp Function)[] Functions
-    {
-        get
-        {
-            (string Name, Exp Function, bool IsUsed)[] all =
-            [
-                (nameof(Lanes16), Apply<Lanes16>, InstructionSets.IsSupported(InstructionSet.Avx512)),
-                (nameof(Lanes8), Apply<Lanes8>, InstructionSets.IsSupported(InstructionSet.Avx2)),
-                (nameof(Lanes4), Apply<Lanes4>, InstructionSets.IsSupported(InstructionSet.Vector128)),
-                (nameof(Lanes1), Apply<Lanes1>, true),
-            ];
-            return Array.ConvertAll(Array.FindAll(all, static item => item.IsUsed), static item => (item.Name, item.Function));
-        }
-    }
+    private static (string Name, Exp Function)[] Functions => UsedOf(Apply<Lanes16>, Apply<Lanes8>, Apply<Lanes4>, Apply<Lanes1>);
+
+    private static (string Name, Exp Function)[] Powers => UsedOf(ApplyPower<Lanes16>, ApplyPower<Lanes8>, ApplyPower<Lanes4>, ApplyPower<Lanes1>);
 
     /// <summary>
     /// 2 ulp of the exact value, wherever that is normal, and relative to it |x|·2^−26 for log₂(e) as a float; |x|·2^−24 more where
@@ -86,6 +74,33 @@ public static class ExpTests
         }
     }
 
+    /// <summary>A table with an entry that is off by one bit mostly errs by less than the exponential may.</summary>
+    [Fact]
+    public static void Powers_of_eighths_are_rounded_to_nearest()
+    {
+        const int Min = -1008, Max = 1023;
+        foreach ((string name, Exp function) in Powers)
+        {
+            var values = new float[Max - Min + 1];
+            for (int i = 0; i < values.Length; i++)
+                values[i] = InLowBits(Min + i);
+            function(values);
+            for (int i = 0; i < values.Length; i++)
+                Assert.True(values[i] == (float)Math.Pow(2, (Min + i) / 8.0), $"{name}: 2^({Min + i}/8) is {values[i]:R}.");
+        }
+    }
+
+    [Fact]
+    public static void Power_of_the_floor_is_zero()
+    {
+        foreach ((string name, Exp function) in Powers)
+        {
+            float[] values = Padded([InLowBits(-1016)]);
+            function(values);
+            Assert.True(values[0] == 0, $"{name}: the power is {values[0]:R}.");
+        }
+    }
+
     [Fact]
     public static void NaN_stays_NaN_in_its_lane_alone()
     {
@@ -120,6 +135,22 @@ public static class ExpTests
         }
     }
 
+    /// <summary>Those whose vectors this process uses.</summary>
+    private static (string Name, Exp Function)[] UsedOf(Exp of16, Exp of8, Exp of4, Exp of1)
+    {
+        (string Name, Exp Function, bool IsUsed)[] all =
+        [
+            (nameof(Lanes16), of16, InstructionSets.IsSupported(InstructionSet.Avx512)),
+            (nameof(Lanes8), of8, InstructionSets.IsSupported(InstructionSet.Avx2)),
+            (nameof(Lanes4), of4, InstructionSets.IsSupported(InstructionSet.Vector128)),
+            (nameof(Lanes1), of1, true),
+        ];
+        return Array.ConvertAll(Array.FindAll(all, static item => item.IsUsed), static item => (item.Name, item.Function));
+    }
+
+    /// <summary>The float whose lowest bits are an integer, as the exponential rounds to it.</summary>
+    private static float InLowBits(int n) => 12582912f + n;
+
     private static float[] Padded(float[] values) => [.. values, .. new float[32 - values.Length]];
 
     private static void Apply<TVector>(Span<float> values)
@@ -128,5 +159,12 @@ public static class ExpTests
         VectorMath.ExpConstants<TVector> constants = new();
         for (int i = 0; i < values.Length; i += TVector.Count)
             VectorMath.Exp(TVector.Load(ref values[i]), constants).Store(ref values[i]);
+    }
+
+    private static void ApplyPower<TVector>(Span<float> values)
+        where TVector : struct, ILanes<TVector>
+    {
+        for (int i = 0; i < values.Length; i += TVector.Count)
+            TVector.PowerOfEighths(TVector.Load(ref values[i])).Store(ref values[i]);
     }
 }

@@ -58,7 +58,7 @@ internal sealed record KernelPlan(Dimensions Dimensions, Dialect Dialect, Equata
     /// On N(0, 1) inputs with few keys the largest errors are then at most 1.25 times those of float32 in three
     /// passes; one part of 45 terms has 1.9 times theirs, and 64 terms beside 16 have 1.45. Each part costs a tile that keeps its sum in memory a load and a
     /// store of all accumulators: with parts of 32 a call of 128 dimensions takes 2 to 3% longer (AVX2 on Zen 4). Tiles that keep it in registers lose nothing by parts, but
-    /// have the same ones, since the last queries of a sequence meet tiles of half the width, and bits must not depend on that. Where dimensions are arguments,
+    /// have the same ones, since the last queries of a query tile meet tiles of half the width, and bits must not depend on that. Where dimensions are arguments,
     /// <see cref="Emit.ScoreTileEmitter"/> computes the same number.
     /// </summary>
     public int SumLength

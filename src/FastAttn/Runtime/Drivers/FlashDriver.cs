@@ -12,7 +12,7 @@ namespace FastAttn.Runtime;
 /// <typeparam name="TTiles">The register tiles.</typeparam>
 /// <typeparam name="TVector">The vector that they use.</typeparam>
 /// <typeparam name="TSpec">What the kernel was declared for.</typeparam>
-/// <param name="narrower">The driver for the last queries of a sequence where they fill no more than half a vector; null for none.</param>
+/// <param name="narrower">The driver for the last queries of a query tile where they fill no more than half a vector; null for none.</param>
 internal sealed unsafe partial class FlashDriver<TTiles, TVector, TSpec>(TileDriver? narrower)
     : TileDriver(new(TVector.Count, TTiles.MaxVectors * TVector.Count, TTiles.QueryTiles, TTiles.KeyBlock, TTiles.KeyRows, TTiles.ValueRows, KeyVisibility<TSpec>.HasRanges), narrower)
     where TTiles : struct, IAttentionTiles

@@ -29,7 +29,7 @@ public abstract class TileDriver
     /// <typeparam name="TTiles">The emitted tiles.</typeparam>
     /// <typeparam name="TSpec">What the kernel was declared for.</typeparam>
     /// <param name="narrower">
-    /// The driver over tiles for AVX2, which takes the last queries of a sequence where they fill no more than half a vector; null for none.
+    /// The driver over tiles for AVX2, which takes the last queries of a query tile where they fill no more than half a vector; null for none.
     /// </param>
     public static TileDriver CreateAvx512<TTiles, TSpec>(TileDriver? narrower = null)
         where TTiles : struct, IAttentionTiles

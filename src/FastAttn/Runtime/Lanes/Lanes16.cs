@@ -71,7 +71,7 @@ internal readonly struct Lanes16(VecF vector) : ILanes<Lanes16>
     public static Lanes16 PowerOfEighths(Lanes16 n)
     {
         Vector512<int> bits = n._vector.AsInt32();
-        return new((Avx512F.PermuteVar16x32(VectorMath.Eighths.PowersTwice, bits) + (bits << VectorMath.Eighths.Shift)).AsSingle());
+        return new((Avx512F.PermuteVar16x32(Vec.Create(VectorMath.Eighths.Powers), bits) + (bits << VectorMath.Eighths.Shift)).AsSingle());
     }
 
     /// <inheritdoc/>

@@ -1,6 +1,8 @@
+using System;
 using System.Runtime.CompilerServices;
 using System.Runtime.Intrinsics;
 using System.Runtime.Intrinsics.Arm;
+using System.Runtime.Intrinsics.X86;
 
 using Vec = System.Runtime.Intrinsics.Vector128;
 using VecF = System.Runtime.Intrinsics.Vector128<float>;
@@ -63,17 +65,24 @@ internal readonly struct Lanes4(VecF vector) : ILanes<Lanes4>
     [MethodImpl(MethodImplOptions.AggressiveInlining)]
     public static Lanes4 PowerOfEighths(Lanes4 n)
     {
-        Vector128<int> bits = n._vector.AsInt32(), low = VectorMath.Eighths.Powers.GetLower(), high = VectorMath.Eighths.Powers.GetUpper(), power;
+        ReadOnlySpan<int> powers = VectorMath.Eighths.Powers;
+        Vector128<int> bits = n._vector.AsInt32(), power;
         if (AdvSimd.Arm64.IsSupported)
         {
-            // The places of four bytes for each lane.
-            Vector128<int> places = (bits & Vec.Create(7)) * Vec.Create(0x04040404) + Vec.Create(0x03020100);
-            power = AdvSimd.Arm64.VectorTableLookup((low.AsByte(), high.AsByte()), places.AsByte()).AsInt32();
+            // The bytes 4·k to 4·k + 3 are the power k.
+            Vector128<int> bytes = AdvSimd.MultiplyAdd(Vec.Create(0x03020100), bits & Vec.Create(7), Vec.Create(0x04040404));
+            power = AdvSimd.Arm64.VectorTableLookup((Vec.Create(powers).AsByte(), Vector256.Create(powers).GetUpper().AsByte()), bytes.AsByte()).AsInt32();
+        }
+        else if (Avx.IsSupported)
+        {
+            // A permutation looks at the two lowest bits of n. The next bit, which says whether it is that of the upper powers, is moved to where the sign is.
+            Vector128<float> low = Avx.PermuteVar(Vec.Create(powers).AsSingle(), bits), high = Avx.PermuteVar(Vector256.Create(powers).GetUpper().AsSingle(), bits);
+            power = Avx.BlendVariable(low, high, (bits << 29).AsSingle()).AsInt32();
         }
         else
         {
-            Vector128<int> four = bits & Vec.Create(3), isHigh = Vec.Equals(bits & Vec.Create(4), Vec.Create(4));
-            power = Vec.ConditionalSelect(isHigh, Vec.ShuffleNative(high, four), Vec.ShuffleNative(low, four));
+            // NativeAOT makes a call of Vector128.ShuffleNative unless it is told of a later instruction set: the softmax step would take 77 instead of 7 ns for 8 floats (Zen 4).
+            power = Vec.Create(powers[bits[0] & 7], powers[bits[1] & 7], powers[bits[2] & 7], powers[bits[3] & 7]);
         }
 
         return new((power + (bits << VectorMath.Eighths.Shift)).AsSingle());

@@ -64,7 +64,7 @@ internal readonly struct Lanes8(VecF vector) : ILanes<Lanes8>
     public static Lanes8 PowerOfEighths(Lanes8 n)
     {
         Vector256<int> bits = n._vector.AsInt32();
-        return new((Avx2.PermuteVar8x32(VectorMath.Eighths.Powers, bits) + (bits << VectorMath.Eighths.Shift)).AsSingle());
+        return new((Avx2.PermuteVar8x32(Vec.Create(VectorMath.Eighths.Powers), bits) + (bits << VectorMath.Eighths.Shift)).AsSingle());
     }
 
     /// <inheritdoc/>
