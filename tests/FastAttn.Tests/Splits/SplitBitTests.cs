@@ -63,7 +63,8 @@ public static class SplitBitTests
     {
         foreach (int queryLength in (int[])[1, 2, 5, 40])
         {
-            Case whole = FeatureCases.DrawFor(features, queryLength, call => call with { Shape = new(3, 4, 2, queryLength, 150 + 10 * queryLength), KeyBlock = 1, Threads = 2 });
+            int keyLength = 150 + Budget.Of(10, 1) * queryLength;
+            Case whole = FeatureCases.DrawFor(features, queryLength, call => call with { Shape = new(3, 4, 2, queryLength, keyLength), KeyBlock = 1, Threads = 2 });
             CheckSequences(whole);
         }
     }
