@@ -46,7 +46,7 @@ internal struct RowPlan
         // a block.
         long queries = Math.Min(MaxRows, Math.Max(Math.Min(partition.TileRows, partition.Rows), (long)call.GroupSize * Math.Min(call.Shape.QueryLength, maxFewQueries)));
         int rows = (int)((queries + kernel.Lanes - 1) / kernel.Lanes * kernel.Lanes);
-        Tile.Set(rows, Math.Min(KeyBlock, call.Shape.KeyLength), call, partition.Splits > 1);
+        Tile.Set(rows, kernel.Lanes, Math.Min(KeyBlock, call.Shape.KeyLength), call, partition.Splits > 1);
     }
 
     /// <summary>Whether <see cref="DecodeTile{TVector}"/> may make rows of such elements floats before queries meet them.</summary>
@@ -66,11 +66,14 @@ internal struct RowPlan
         /// <summary>Q, scaled.</summary>
         public ScratchPart Query;
 
-        /// <summary>S, then P, of the present block, and a vector that may be read.</summary>
+        /// <summary>S, then P, of the present block: after the row of each query a vector that may be written.</summary>
         public ScratchPart Score;
 
-        /// <summary>The masks of the present block.</summary>
+        /// <summary>The masks of the present block, likewise.</summary>
         public ScratchPart Bias;
+
+        /// <summary>Floats from query to query of both.</summary>
+        public long ScoreStride;
 
         /// <summary>By how much each query's sums and outputs shrink for the present block.</summary>
         public ScratchPart Alpha;
@@ -116,11 +119,12 @@ internal struct RowPlan
 
         /// <summary>Divides the memory, in place.</summary>
         /// <param name="rows">Queries that there is room for, in whole vectors.</param>
+        /// <param name="lanes">Floats in a vector.</param>
         /// <param name="blockRows">Keys in the largest block.</param>
         /// <param name="call">The call.</param>
         /// <param name="isSplit">Whether the keys of some sequence may be cut into splits.</param>
         [MethodImpl(MethodImplOptions.AggressiveOptimization)]
-        public void Set(int rows, int blockRows, in AttentionCall call, bool isSplit)
+        public void Set(int rows, int lanes, int blockRows, in AttentionCall call, bool isSplit)
         {
             // Doubles take the room of two floats.
             const int Double = 2;
@@ -133,8 +137,9 @@ internal struct RowPlan
             Query = ruler.Next((long)call.Operands.HeadDim * rows);
             Output = ruler.Next(valueDim * rows);
             Queries.Set(ref ruler, rows, hasMasks, (call.Uses & AttentionFeatures.Alibi) != 0, (call.Uses & AttentionFeatures.Sinks) != 0);
-            Score = ruler.Next((blockRows + 1L) * rows);
-            Bias = ruler.Next((long)blockRows * rows, hasMasks);
+            ScoreStride = (blockRows + 2L * lanes - 1) / lanes * lanes;
+            Score = ruler.Next(ScoreStride * rows);
+            Bias = ruler.Next(ScoreStride * rows, hasMasks);
             Alpha = ruler.Next(rows);
             BlockStarts = ruler.Next(rows);
             BlockLimits = ruler.Next(rows);

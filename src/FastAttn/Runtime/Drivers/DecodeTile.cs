@@ -30,27 +30,29 @@ internal static unsafe class DecodeTile<TVector>
     /// <param name="keys">The keys of the block.</param>
     /// <param name="headDim">Floats in a key.</param>
     /// <param name="count">Keys in the block.</param>
-    /// <param name="score">S, written: <paramref name="rows"/> × <paramref name="count"/>.</param>
+    /// <param name="score">S, written.</param>
+    /// <param name="stride">Floats from query to query of S.</param>
     /// <param name="widened">Memory for some keys as floats, where they may be widened (<see cref="RowPlan.MayBeWidened"/>).</param>
     /// <param name="folded">Memory for folded queries, where the keys need them (<see cref="FoldedQueries{TVector}"/>).</param>
     /// <param name="asksAhead">Whether keys are asked for before they are needed (<see cref="Distance"/>).</param>
-    public static void Scores(float* query, int rows, in StoredRows keys, int headDim, int count, float* score, float* widened, float* folded, bool asksAhead)
+    public static void Scores(float* query, int rows, in StoredRows keys, int headDim, int count, float* score, long stride, float* widened, float* folded, bool asksAhead)
     {
         if (keys.Element == AttentionElement.Int4)
         {
-            FoldedQueries<TVector>.Scores(query, rows, keys, headDim, count, score, folded, asksAhead);
+            FoldedQueries<TVector>.Scores(query, rows, keys, headDim, count, score, stride, folded, asksAhead);
             return;
         }
 
         fixed (StoredRows* rowsOfKeys = &keys)
         {
-            ScoreCall call = new(query, rows, rowsOfKeys, headDim, count, score, widened, asksAhead);
+            ScoreCall call = new(query, rows, rowsOfKeys, headDim, count, score, stride, widened, asksAhead);
             Visit(keys.Element, rows, call);
         }
     }
 
     /// <summary>B[q][c] = Σ_j P[q][j]·V[j][c] over the keys of a block that each query sees.</summary>
-    /// <param name="probability">P: <paramref name="rows"/> × <paramref name="count"/>. Of values that are halves it is used up.</param>
+    /// <param name="probability">P. Of values that are halves it is used up.</param>
+    /// <param name="stride">Floats from query to query of P.</param>
     /// <param name="rows">Queries.</param>
     /// <param name="start">For each query the first key of the block that it sees.</param>
     /// <param name="limit">For each query the first key after those that it sees.</param>
@@ -63,7 +65,7 @@ internal static unsafe class DecodeTile<TVector>
     /// <param name="asksAhead">Whether values are asked for before they are needed (<see cref="Distance"/>).</param>
     [MethodImpl(MethodImplOptions.AggressiveOptimization)]
     public static void Values(
-        float* probability, int rows, int* start, int* limit, in StoredRows values, int valueDim, int count, float* blockSum, float* partSum, float* widened, bool asksAhead)
+        float* probability, long stride, int rows, int* start, int* limit, in StoredRows values, int valueDim, int count, float* blockSum, float* partSum, float* widened, bool asksAhead)
     {
         int sums = rows * valueDim;
         LongSum<TVector>.Clear(blockSum, sums);
@@ -75,7 +77,7 @@ internal static unsafe class DecodeTile<TVector>
             float* sum = first == 0 ? blockSum : partSum;
             fixed (StoredRows* rowsOfValues = &values)
             {
-                ValueCall call = new(probability, rows, start, limit, rowsOfValues, valueDim, first, end, count, sum, widened, asksAhead);
+                ValueCall call = new(probability, stride, rows, start, limit, rowsOfValues, valueDim, first, end, sum, widened, asksAhead);
                 Visit(values.Element, rows, call);
             }
 
@@ -165,7 +167,7 @@ internal static unsafe class DecodeTile<TVector>
     public static int Taken(int rows) => rows == MaxQueries + 1 ? MaxQueries - 1 : Math.Min(rows, MaxQueries);
 
     [MethodImpl(MethodImplOptions.AggressiveOptimization)]
-    private static void ScoresOf<TRow>(float* query, int rows, in StoredRows stored, int headDim, int count, float* score, float* widened, bool asksAhead)
+    private static void ScoresOf<TRow>(float* query, int rows, in StoredRows stored, int headDim, int count, float* score, long stride, float* widened, bool asksAhead)
         where TRow : struct, IStoredRow
     {
         if (!IsWidened(stored.Element, rows))
@@ -185,11 +187,11 @@ internal static unsafe class DecodeTile<TVector>
                 RowScaling<TVector>.Scale(query, areNormal ? HalfBits.Factor : 1 / HalfBits.Factor, rows * headDim);
             isMultiplied = areNormal;
             if (areNormal)
-                ScoresOfNear<NormalHalfRow>(query, rows, keys, headDim, step, score + j, count, distance);
+                ScoresOfNear<NormalHalfRow>(query, rows, keys, headDim, step, score + j, stride, distance);
             else if (areFinite)
-                ScoresOfNear<PlainRow<StoredFiniteHalf>>(query, rows, keys, headDim, step, score + j, count, distance);
+                ScoresOfNear<PlainRow<StoredFiniteHalf>>(query, rows, keys, headDim, step, score + j, stride, distance);
             else
-                ScoresOfNear<TRow>(query, rows, keys, headDim, step, score + j, count, distance);
+                ScoresOfNear<TRow>(query, rows, keys, headDim, step, score + j, stride, distance);
         }
 
         if (isMultiplied)
@@ -211,7 +213,7 @@ internal static unsafe class DecodeTile<TVector>
     /// <summary>O[q][c] += Σ_j P[q][j]·V[j][c] over the keys from <paramref name="first"/> to <paramref name="end"/> that each query sees.</summary>
     [MethodImpl(MethodImplOptions.AggressiveOptimization)]
     private static void AddValues<TRow>(
-        float* probability, int rows, int* start, int* limit, in StoredRows stored, int valueDim, int first, int end, int count, float* output, float* widened, bool asksAhead)
+        float* probability, long stride, int rows, int* start, int* limit, in StoredRows stored, int valueDim, int first, int end, float* output, float* widened, bool asksAhead)
         where TRow : struct, IStoredRow
     {
         if (!IsWidened(stored.Element, rows))
@@ -228,16 +230,16 @@ internal static unsafe class DecodeTile<TVector>
             if (areNormal)
             {
                 // Those of keys that a query does not see are multiplied too, whatever they are, and not read.
-                Multiply(probability + j, rows, count, step, HalfBits.Factor);
-                AddNearValues<NormalHalfRow>(probability + j, rows, start, limit, values, valueDim, j, step, count, output, distance);
+                Multiply(probability + j, rows, stride, step, HalfBits.Factor);
+                AddNearValues<NormalHalfRow>(probability + j, rows, start, limit, values, valueDim, j, step, stride, output, distance);
             }
             else if (areFinite)
             {
-                AddNearValues<PlainRow<StoredFiniteHalf>>(probability + j, rows, start, limit, values, valueDim, j, step, count, output, distance);
+                AddNearValues<PlainRow<StoredFiniteHalf>>(probability + j, rows, start, limit, values, valueDim, j, step, stride, output, distance);
             }
             else
             {
-                AddNearValues<TRow>(probability + j, rows, start, limit, values, valueDim, j, step, count, output, distance);
+                AddNearValues<TRow>(probability + j, rows, start, limit, values, valueDim, j, step, stride, output, distance);
             }
         }
     }
@@ -293,16 +295,16 @@ internal static unsafe class DecodeTile<TVector>
         return all;
     }
 
-    private readonly struct ScoreCall(float* query, int rows, StoredRows* keys, int headDim, int count, float* score, float* widened, bool asksAhead) : IStoredVisitor
+    private readonly struct ScoreCall(float* query, int rows, StoredRows* keys, int headDim, int count, float* score, long stride, float* widened, bool asksAhead) : IStoredVisitor
     {
         public void Visit<TRow>()
-            where TRow : struct, IStoredRow => ScoresOf<TRow>(query, rows, *keys, headDim, count, score, widened, asksAhead);
+            where TRow : struct, IStoredRow => ScoresOf<TRow>(query, rows, *keys, headDim, count, score, stride, widened, asksAhead);
     }
 
     private readonly struct ValueCall(
-        float* probability, int rows, int* start, int* limit, StoredRows* values, int valueDim, int first, int end, int count, float* output, float* widened, bool asksAhead) : IStoredVisitor
+        float* probability, long stride, int rows, int* start, int* limit, StoredRows* values, int valueDim, int first, int end, float* output, float* widened, bool asksAhead) : IStoredVisitor
     {
         public void Visit<TRow>()
-            where TRow : struct, IStoredRow => AddValues<TRow>(probability, rows, start, limit, *values, valueDim, first, end, count, output, widened, asksAhead);
+            where TRow : struct, IStoredRow => AddValues<TRow>(probability, stride, rows, start, limit, *values, valueDim, first, end, output, widened, asksAhead);
     }
 }

@@ -17,11 +17,12 @@ internal static unsafe class FoldedQueries<TVector>
     /// <param name="keys">The keys of the block.</param>
     /// <param name="headDim">Elements of a key, a multiple of 32.</param>
     /// <param name="count">Keys in the block.</param>
-    /// <param name="score">S, written: <paramref name="rows"/> × <paramref name="count"/>.</param>
+    /// <param name="score">S, written.</param>
+    /// <param name="stride">Floats from query to query of S.</param>
     /// <param name="folded">Memory for the folded queries, a row and a number each.</param>
     /// <param name="asksAhead">Whether keys are asked for before they are needed.</param>
     [MethodImpl(MethodImplOptions.AggressiveOptimization)]
-    public static void Scores(float* query, int rows, in StoredRows keys, int headDim, int count, float* score, float* folded, bool asksAhead)
+    public static void Scores(float* query, int rows, in StoredRows keys, int headDim, int count, float* score, long stride, float* folded, bool asksAhead)
     {
         float* offset = folded + (long)rows * headDim;
         for (int j = 0, together; j < count; j += together)
@@ -35,11 +36,11 @@ internal static unsafe class FoldedQueries<TVector>
             for (int row = 0, taken; row < rows; row += taken)
             {
                 taken = DecodeTile<TVector>.Taken(rows - row);
-                RowProducts<TVector, Int4Row>.Scores(folded + (long)row * headDim, taken, near, headDim, together, score + (long)row * count + j, count, new(ahead, row, taken, rows));
+                RowProducts<TVector, Int4Row>.Scores(folded + (long)row * headDim, taken, near, headDim, together, score + row * stride + j, stride, new(ahead, row, taken, rows));
             }
 
             for (int row = 0; row < rows; row++)
-                Add(score + (long)row * count + j, offset[row], together);
+                Add(score + row * stride + j, offset[row], together);
         }
     }
 

@@ -78,7 +78,7 @@ internal static unsafe class RowDriver<TVector, TSpec>
         while (keyValues.Next(range, ref block))
         {
             KeyValueBlocks<TVector>.AskForBeginOfValues(block);
-            DecodeTile<TVector>.Scores(tile.Query, rowCount, block.Keys, headDim, block.Count, tile.Score, tile.Widened, tile.Folded, call.Plan.AsksAhead);
+            DecodeTile<TVector>.Scores(tile.Query, rowCount, block.Keys, headDim, block.Count, tile.Score, tile.ScoreStride, tile.Widened, tile.Folded, call.Plan.AsksAhead);
             tile.ScaleScores(block.Keys, block.Count);
             for (int q = 0; q < rowCount; q++)
                 tile.Step(call, q, block.First, block.Count);
@@ -86,7 +86,7 @@ internal static unsafe class RowDriver<TVector, TSpec>
             tile.ScaleProbabilities(block.Values, block.Count);
             keyValues.AskForBeginOfNextKeys(block);
             DecodeTile<TVector>.Values(
-                tile.Score, rowCount, tile.BlockStarts, tile.BlockLimits, block.Values, softmax.ValueDim, block.Count, range.IsOneBlock ? softmax.Output : softmax.BlockSum, softmax.PartSum, tile.Widened, call.Plan.AsksAhead);
+                tile.Score, tile.ScoreStride, rowCount, tile.BlockStarts, tile.BlockLimits, block.Values, softmax.ValueDim, block.Count, range.IsOneBlock ? softmax.Output : softmax.BlockSum, softmax.PartSum, tile.Widened, call.Plan.AsksAhead);
             if (!range.IsOneBlock)
                 softmax.AddBlock();
             if (keyValues.CleansValues)

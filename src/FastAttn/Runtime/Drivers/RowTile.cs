@@ -15,11 +15,14 @@ internal unsafe struct RowTile<TVector, TSpec>
     /// <summary>Q, scaled: a row a query.</summary>
     public float* Query;
 
-    /// <summary>S, then P, of the present block: a row a query, and a vector that may be read.</summary>
+    /// <summary>S, then P, of the present block: a row a query, and after each a vector that may be written.</summary>
     public float* Score;
 
-    /// <summary>The masks of the present block: a row a query.</summary>
+    /// <summary>The masks of the present block, likewise.</summary>
     public float* Bias;
+
+    /// <summary>Floats from query to query of both.</summary>
+    public long ScoreStride;
 
     /// <summary>For each query the first key of the present block that it sees.</summary>
     public int* BlockStarts;
@@ -51,6 +54,7 @@ internal unsafe struct RowTile<TVector, TSpec>
         Queries.Set(call, tile, sequence, memory, layout.Queries, tile.RowCount, alibiOriginsInBlock: null);
         Query = layout.Query.In(memory);
         Score = layout.Score.In(memory);
+        ScoreStride = layout.ScoreStride;
         Bias = layout.Bias.In(memory);
         Scales = layout.Scales.In(memory);
         Widened = layout.Widened.In(memory);
@@ -101,7 +105,7 @@ internal unsafe struct RowTile<TVector, TSpec>
             return;
         keys.CopyScales(Scales, count);
         for (int q = 0; q < Queries.Count; q++)
-            RowScaling<TVector>.Multiply(Score + (long)q * count, Scales, count);
+            RowScaling<TVector>.Multiply(Score + q * ScoreStride, Scales, count);
     }
 
     /// <summary>Multiplies the probabilities of a block by the scales of its values, where each value has one, for the keys that each query sees.</summary>
@@ -112,7 +116,7 @@ internal unsafe struct RowTile<TVector, TSpec>
             return;
         values.CopyScales(Scales, count);
         for (int q = 0; q < Queries.Count; q++)
-            RowScaling<TVector>.Multiply(Score + (long)q * count + BlockStarts[q], Scales + BlockStarts[q], BlockLimits[q] - BlockStarts[q]);
+            RowScaling<TVector>.Multiply(Score + q * ScoreStride + BlockStarts[q], Scales + BlockStarts[q], BlockLimits[q] - BlockStarts[q]);
     }
 
     /// <summary>The score steps for the keys of a block that one query sees, and the softmax step.</summary>
@@ -126,14 +130,14 @@ internal unsafe struct RowTile<TVector, TSpec>
         (int start, int limit) = Queries.Visibility.InBlock(row, first, count);
         BlockStarts[row] = start;
         BlockLimits[row] = limit;
-        long offset = (long)row * count + start;
+        long offset = row * ScoreStride + start;
         ChangeScores(call, row, Score + offset, Bias + offset, first + start, limit - start);
         Softmax.Step(row, Score + offset, limit - start);
     }
 
     /// <summary>Adds the products with NaN and ±∞ that were left out of a block, to the queries that see them.</summary>
     public readonly void AddVisibleNonFinite(in KeyValueBlock block) => Queries.AddVisibleNonFinite(
-        block, block.Count, Softmax.ValueDim, Score, Bias, keyStep: 1, queryStep: block.Count, Softmax.Output, columnStep: 1, rowStep: Softmax.ValueDim);
+        block, block.Count, Softmax.ValueDim, Score, Bias, keyStep: 1, queryStep: ScoreStride, Softmax.Output, columnStep: 1, rowStep: Softmax.ValueDim);
 
     [MethodImpl(MethodImplOptions.AggressiveOptimization)]
     private readonly void ChangeScores(in AttentionCall call, int row, float* score, float* bias, int first, int count)

@@ -10,7 +10,7 @@ internal static unsafe class RowSoftmax<TVector>
     where TVector : struct, ILanes<TVector>
 {
     /// <summary>The step of the online softmax (<see cref="OnlineSoftmax"/>) for one block: p[j] = e^(s[j] − m') in place; returns alpha.</summary>
-    /// <param name="score">Scores of the keys that the query sees. A vector after them may be read.</param>
+    /// <param name="score">Scores of the keys that the query sees. What is left of a vector after the last is read, and 0 is written there.</param>
     /// <param name="count">How many.</param>
     /// <param name="max">The running maximum.</param>
     /// <param name="sum">The sum of these p.</param>
@@ -30,14 +30,11 @@ internal static unsafe class RowSoftmax<TVector>
         for (int j = 0; j < whole; j += LongSum<TVector>.KeysPerBlockPart)
             total += WeighPart(score, j, Math.Min(j + LongSum<TVector>.KeysPerBlockPart, whole), m, constants);
 
-        // Not as a vector: the next query's scores, which follow, are read next, and would wait for it.
-        float* lanes = stackalloc float[TVector.Count];
         last = VectorMath.Exp(last - m, constants);
-        last.Store(ref *lanes);
-        for (int i = 0; i < left; i++)
-            score[whole + i] = lanes[i];
+        last.Store(ref score[whole]);
 
-        float alpha = Exp(max - newMax);
+        // Nothing shrinks before the first key.
+        float alpha = max == OnlineSoftmax.NoMax && newMax != max ? 0 : Exp(max - newMax);
         Vector128<float> four = TVector.FoldToFour(total + last);
         sum = (four[0] + four[1]) + (four[2] + four[3]);
         max = newMax;
