@@ -20,6 +20,12 @@ internal sealed class LinearCase
     // [in, out]: what the layer's weights are, once rounded.
     private readonly double[] _kept;
 
+    // The same as the layer keeps them; those of other precisions are empty.
+    private readonly float[] _scales = [];
+    private readonly sbyte[] _integers = [];
+    private readonly Half[] _halves = [];
+    private readonly ushort[] _bfloat16Bits = [];
+
     /// <param name="inputs">Floats in a row of the input.</param>
     /// <param name="outputs">Floats in a row of the output.</param>
     /// <param name="maxRows">The largest number of rows.</param>
@@ -32,18 +38,26 @@ internal sealed class LinearCase
         Bias = Tokens.Normal(outputs, seed: 4);
         Residual = Tokens.Normal(maxRows * outputs, seed: 5);
 
-        // The quotient of two floats, rounded to double and then to float, is the one rounded to float.
-        Scales = [.. Enumerable.Range(0, outputs).Select(n => (float)(Enumerable.Range(0, inputs).Max(k => Math.Abs((double)Weights[k * outputs + n])) / 127))];
-        Integers = [.. Weights.Select((weight, i) => (sbyte)Math.Round((double)weight / Scales[i % outputs], MidpointRounding.ToEven))];
-        Halves = [.. Weights.Select(static weight => (Half)weight)];
-        BFloat16Bits = [.. Weights.Select(BFloat16Rounding.NearestBits)];
-        _kept = precision switch
+        switch (precision)
         {
-            WeightPrecision.Float16 => [.. Halves.Select(static weight => (double)weight)],
-            WeightPrecision.BFloat16 => [.. BFloat16Bits.Select(static bits => (double)BFloat16Rounding.Value(bits))],
-            WeightPrecision.Int8 => [.. Integers.Select((integer, i) => integer * (double)Scales[i % outputs])],
-            _ => [.. Weights.Select(static weight => (double)weight)],
-        };
+            case WeightPrecision.Float16:
+                _halves = [.. Weights.Select(static weight => (Half)weight)];
+                _kept = [.. _halves.Select(static weight => (double)weight)];
+                break;
+            case WeightPrecision.BFloat16:
+                _bfloat16Bits = [.. Weights.Select(BFloat16Rounding.NearestBits)];
+                _kept = [.. _bfloat16Bits.Select(static bits => (double)BFloat16Rounding.Value(bits))];
+                break;
+            case WeightPrecision.Int8:
+                // The quotient of two floats, rounded to double and then to float, is the one rounded to float.
+                _scales = [.. Enumerable.Range(0, outputs).Select(n => (float)(Enumerable.Range(0, inputs).Max(k => Math.Abs((double)Weights[k * outputs + n])) / 127))];
+                _integers = [.. Weights.Select((weight, i) => (sbyte)Math.Round((double)weight / _scales[i % outputs], MidpointRounding.ToEven))];
+                _kept = [.. _integers.Select((integer, i) => integer * (double)_scales[i % outputs])];
+                break;
+            default:
+                _kept = [.. Weights.Select(static weight => (double)weight)];
+                break;
+        }
     }
 
     public float[] Input { get; }
@@ -54,15 +68,7 @@ internal sealed class LinearCase
 
     public float[] Residual { get; }
 
-    public float[] Scales { get; }
-
-    public sbyte[] Integers { get; }
-
-    public Half[] Halves { get; }
-
-    public ushort[] BFloat16Bits { get; }
-
-    private BFloat16[] BFloat16s => [.. BFloat16Bits.Select(Unsafe.BitCast<ushort, BFloat16>)];
+    private BFloat16[] BFloat16s => [.. _bfloat16Bits.Select(Unsafe.BitCast<ushort, BFloat16>)];
 
     /// <summary>The layer, from floats that it rounds.</summary>
     public LinearLayer Build(WeightLayout layout = WeightLayout.InputOutput, Activation activation = Activation.None) =>
@@ -71,9 +77,9 @@ internal sealed class LinearCase
     /// <summary>The layer, from weights that were rounded before.</summary>
     public LinearLayer BuildOfRounded(WeightLayout layout = WeightLayout.InputOutput) => _precision switch
     {
-        WeightPrecision.Float16 => new(Options(layout), Arranged(Halves, layout), Bias),
+        WeightPrecision.Float16 => new(Options(layout), Arranged(_halves, layout), Bias),
         WeightPrecision.BFloat16 => new(Options(layout), Arranged(BFloat16s, layout), Bias),
-        WeightPrecision.Int8 => new(Options(layout), Arranged(Integers, layout), Scales, Bias),
+        WeightPrecision.Int8 => new(Options(layout), Arranged(_integers, layout), _scales, Bias),
         _ => new(Options(layout), Arranged(Weights, layout), Bias),
     };
 
