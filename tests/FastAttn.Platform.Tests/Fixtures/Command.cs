@@ -55,9 +55,9 @@ internal static class Command
         foreach (string name in start.Environment.Keys.Where(IsNotInherited).ToList())
             start.Environment.Remove(name);
 
-        // Build servers would outlive the command and hold its output open.
+        // Build servers would outlive the command and hold its output open, but for a compiler that whoever runs all tests has started.
         start.Environment["MSBUILDDISABLENODEREUSE"] = "1";
-        start.Environment["UseSharedCompilation"] = "false";
+        start.Environment["UseSharedCompilation"] = start.Environment.ContainsKey("SharedCompilationId") ? "true" : "false";
         start.Environment["DOTNET_CLI_USE_MSBUILD_SERVER"] = "0";
         start.Environment["DOTNET_CLI_TELEMETRY_OPTOUT"] = "1";
         start.Environment["DOTNET_NOLOGO"] = "1";
