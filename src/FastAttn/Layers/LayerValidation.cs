@@ -77,7 +77,7 @@ internal static class LayerValidation
         if (lengths.IsEmpty)
             return;
         if (lengths.Length != batch)
-            throw new ArgumentException($"Has {lengths.Length} elements; batch {batch} needs as many.", name);
+            throw new ArgumentException($"Has {lengths.Length} elements; expected {batch}, one for each sequence.", name);
         foreach (int own in lengths)
         {
             if (own < 0 || own > length)
