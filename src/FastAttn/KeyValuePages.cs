@@ -116,14 +116,22 @@ public readonly ref struct KeyValuePages
     public AttentionElement Element { get; }
 
     /// <summary>All pages, at their strides and with their scales: keys or values of an attention with <see cref="AttentionOptions.KeyPages"/>.</summary>
-    public AttentionInput Input => Element switch
+    /// <exception cref="InvalidOperationException">These pages are <c>default</c>.</exception>
+    public AttentionInput Input
     {
-        AttentionElement.Float32 => new(ElementsAs<float>(_length), _strides),
-        AttentionElement.Float16 => new(ElementsAs<Half>(_length), _strides),
-        AttentionElement.BFloat16 => new(ElementsAs<BFloat16>(_length), _strides),
-        AttentionElement.Int8 => new(ElementsAs<sbyte>(_length), ChannelScales.IsEmpty ? AttentionScales.PerToken(TokenScales, ScaleStrides) : AttentionScales.PerChannel(ChannelScales), _strides),
-        _ => AttentionInput.OfGroups(ElementsAs<byte>((int)AttentionInput.BytesOf(Element, _length)), Element, _strides),
-    };
+        get
+        {
+            ThrowIfDefault();
+            return Element switch
+            {
+                AttentionElement.Float32 => new(ElementsAs<float>(_length), _strides),
+                AttentionElement.Float16 => new(ElementsAs<Half>(_length), _strides),
+                AttentionElement.BFloat16 => new(ElementsAs<BFloat16>(_length), _strides),
+                AttentionElement.Int8 => new(ElementsAs<sbyte>(_length), ChannelScales.IsEmpty ? AttentionScales.PerToken(TokenScales, ScaleStrides) : AttentionScales.PerChannel(ChannelScales), _strides),
+                _ => AttentionInput.OfGroups(ElementsAs<byte>((int)AttentionInput.BytesOf(Element, _length)), Element, _strides),
+            };
+        }
+    }
 
     /// <summary>The pages of each sequence, with the size that pages have here, as <see cref="AttentionOptions.KeyPages"/> takes them: vLLM's block table.</summary>
     /// <param name="table">[B, N]: for each sequence its pages in the order of its tokens, as <see cref="AttentionPages(ReadOnlySpan{int}, int)"/> says.</param>

@@ -151,7 +151,7 @@ public abstract class AttentionCache
     private protected void CheckSources(ReadOnlySpan<int> sources)
     {
         if (sources.Length != Batch)
-            throw new ArgumentException($"Has {sources.Length} elements; batch {Batch} needs as many.", nameof(sources));
+            throw new ArgumentException($"Has {sources.Length} elements; expected {Batch}, one for each sequence.", nameof(sources));
         foreach (int source in sources)
         {
             if (source < 0 || source >= Batch)

@@ -151,7 +151,7 @@ public sealed partial class KeyValueCache : AttentionCache
         CheckBuffer(keys.Length, Batch, length, HeadDim, nameof(keys));
         CheckBuffer(values.Length, Batch, length, ValueDim, nameof(values));
         if (!lengths.IsEmpty && lengths.Length != Batch)
-            throw new ArgumentException($"Has {lengths.Length} elements; batch {Batch} needs as many.", nameof(lengths));
+            throw new ArgumentException($"Has {lengths.Length} elements; expected {Batch}, one for each sequence.", nameof(lengths));
         foreach (int own in lengths)
         {
             if (own < 0 || own > length)
@@ -226,7 +226,7 @@ public sealed partial class KeyValueCache : AttentionCache
     public void Truncate(ReadOnlySpan<int> lengths)
     {
         if (lengths.Length != Batch)
-            throw new ArgumentException($"Has {lengths.Length} elements; batch {Batch} needs as many.", nameof(lengths));
+            throw new ArgumentException($"Has {lengths.Length} elements; expected {Batch}, one for each sequence.", nameof(lengths));
         foreach (int length in lengths)
             ArgumentOutOfRangeException.ThrowIfNegative(length, nameof(lengths));
         for (int b = 0; b < Batch; b++)

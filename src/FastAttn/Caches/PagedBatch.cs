@@ -130,8 +130,8 @@ public sealed class PagedBatch : AttentionCache
     public void Reorder(ReadOnlySpan<int> sources)
     {
         CheckSources(sources);
-        foreach (PagedSequence sequence in _sequences)
-            sequence.ThrowIfDisposed();
+        for (int b = 0; b < Count; b++)
+            _sequences[b].ThrowIfDisposed(b);
 
         // All memory is allocated before anything changes.
         for (int b = 0; b < Count; b++)
@@ -215,6 +215,7 @@ public sealed class PagedBatch : AttentionCache
         int longest = 0;
         for (int b = 0; b < Count; b++)
         {
+            _sequences[b].ThrowIfDisposed(b);
             _sequences[b].CheckTokens(tokens.LengthOf(b), name);
             longest = Math.Max(longest, _sequences[b].Length + tokens.LengthOf(b));
         }
@@ -235,7 +236,7 @@ public sealed class PagedBatch : AttentionCache
     {
         for (int b = 0; b < Count; b++)
         {
-            _sequences[b].ThrowIfDisposed();
+            _sequences[b].ThrowIfDisposed(b);
             int offset = areAppended ? _sequences[b].Length : options.PositionOffset ?? (options.PositionOffsets.IsEmpty ? 0 : options.PositionOffsets[b]);
             if (queries.LengthOf(b) > 0)
                 CheckSeen(b, offset, options.Window);
@@ -402,7 +403,7 @@ public sealed class PagedBatch : AttentionCache
         MakeRoom(ref _offsets, Count);
         for (int b = 0; b < Count; b++)
         {
-            _sequences[b].ThrowIfDisposed();
+            _sequences[b].ThrowIfDisposed(b);
             _lengths[b] = _sequences[b].Length;
         }
     }

@@ -235,7 +235,7 @@ public sealed class PagedSequence : IDisposable
     {
         ThrowIfDisposed();
         if (start < EvictedTokens || start > _length)
-            throw new ArgumentOutOfRangeException(nameof(start), start, $"Must be {EvictedTokens} to {_length}: the tokens that there are, or their end.");
+            throw new ArgumentOutOfRangeException(nameof(start), start, $"Must be EvictedTokens {EvictedTokens} to Length {_length}.");
         if (end < start || end > _length)
             throw new ArgumentOutOfRangeException(nameof(end), end, $"Must be {start} to {_length}.");
         int first = PagesOf(start), pages = Math.Max(0, end / Pool.PageSize - first), tokens = pages * Pool.PageSize;
@@ -276,7 +276,7 @@ public sealed class PagedSequence : IDisposable
     {
         ThrowIfDisposed();
         if (start < EvictedTokens || start > _length)
-            throw new ArgumentOutOfRangeException(nameof(start), start, $"Must be {EvictedTokens} to {_length}: the tokens that there are, or their end.");
+            throw new ArgumentOutOfRangeException(nameof(start), start, $"Must be EvictedTokens {EvictedTokens} to Length {_length}.");
         if (tokens < 0 || tokens > _length - start)
             throw new ArgumentOutOfRangeException(nameof(tokens), tokens, $"There are {_length - start} tokens from {start} on.");
         CheckBuffer(keys.Length, tokens, Pool.HeadDim, nameof(keys));
@@ -306,6 +306,14 @@ public sealed class PagedSequence : IDisposable
 
     /// <summary>Throws where the sequence has been disposed of.</summary>
     internal void ThrowIfDisposed() => ObjectDisposedException.ThrowIf(_isDisposed, this);
+
+    /// <summary>As <see cref="ThrowIfDisposed()"/>, where the sequence is one of a batch.</summary>
+    /// <param name="index">Its index in the batch.</param>
+    internal void ThrowIfDisposed(int index)
+    {
+        if (_isDisposed)
+            throw new ObjectDisposedException(nameof(PagedSequence), $"Sequence {index} of the batch has been disposed of; remove it from the batch first.");
+    }
 
     /// <summary>
     /// Takes the pages of tokens that are appended next, whose rows are written then: they count as the sequence's from now on, until <see cref="CommitAppend"/> or

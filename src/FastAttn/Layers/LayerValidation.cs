@@ -72,16 +72,16 @@ internal static class LayerValidation
             throw new ArgumentException($"Has {actual} elements; {tokens.ToString()} × dimension {width} need {expected}.", name);
     }
 
-    public static void CheckLengths(string name, ReadOnlySpan<int> lengths, int batch, int length)
+    public static void CheckLengths(string name, string lengthsName, ReadOnlySpan<int> lengths, int batch, int length)
     {
         if (lengths.IsEmpty)
             return;
         if (lengths.Length != batch)
-            throw new ArgumentException($"Has {lengths.Length} elements; batch {batch} needs as many.", name);
+            throw new ArgumentException($"{lengthsName} has {lengths.Length} elements; expected {batch}, one for each sequence.", name);
         foreach (int own in lengths)
         {
             if (own < 0 || own > length)
-                throw new ArgumentOutOfRangeException(name, own, $"Lengths must be 0 to the length {length}.");
+                throw new ArgumentOutOfRangeException(name, own, $"{lengthsName} must be 0 to the length {length}.");
         }
     }
 

@@ -288,7 +288,7 @@ public sealed class MultiHeadAttention
             throw new ArgumentException("keyLengths and keyStarts exclude each other: leave out keyLengths, since sequences without padding have the lengths between their starts.", nameof(keyLengths));
         LayerValidation.CheckRows(nameof(key), key.Length, tokens, _sizes.KeyInput);
         LayerValidation.CheckRows(nameof(value), value.Length, tokens, _sizes.ValueInput);
-        LayerValidation.CheckLengths(nameof(keyLengths), keyLengths, batch, length);
+        LayerValidation.CheckLengths(nameof(keyLengths), nameof(keyLengths), keyLengths, batch, length);
         LayerValidation.CheckPositions(_options.Rotary, nameof(positions), positions, tokens);
         KeyValueCache memory = CreateCache(batch, tokens.Longest, canGrow: false, keyElement, valueElement);
         Run(new() { Key = key, Value = value, KeyPositions = positions, Batch = batch, Keys = tokens, Cache = memory, Appends = true, KeyName = nameof(key), ValueName = nameof(value), Execution = execution }, default);
@@ -397,7 +397,7 @@ public sealed class MultiHeadAttention
         LayerValidation.CheckRows(nameof(input), input.Length, tokens, _sizes.QueryInput);
         LayerValidation.CheckRows(nameof(output), output.Length, tokens, _sizes.Model);
         LayerValidation.CheckCausal(_options, options, nameof(cache));
-        LayerValidation.CheckLengths(nameof(options), options.QueryLengths, cache.Batch, length);
+        LayerValidation.CheckLengths(nameof(options), nameof(options.QueryLengths), options.QueryLengths, cache.Batch, length);
         LayerValidation.CheckPositions(_options.Rotary, nameof(positions), positions, tokens);
         int keyLength = cache.LengthAfter(tokens, options.QueryStarts.IsEmpty && options.QueryLengths.IsEmpty ? nameof(length) : nameof(options));
         cache.CheckLength(keyLength, nameof(cache));

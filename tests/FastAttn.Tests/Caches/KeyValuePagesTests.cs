@@ -254,6 +254,7 @@ public static class KeyValuePagesTests
         // What is not needed may overlap.
         new KeyValuePages(elements, 1, 2, 2, 2).Write(elements.AsSpan(8), (long[])[0, 1]);
         Assert.Throws<InvalidOperationException>(static () => default(KeyValuePages).Write([], (long[])[]));
+        Assert.Throws<InvalidOperationException>(static () => _ = default(KeyValuePages).Input);
         Assert.Throws<InvalidOperationException>(static () => _ = default(KeyValuePages).Table([0]));
         Assert.Throws<InvalidOperationException>(static () => default(KeyValuePages).CopyPage(0, 0));
 

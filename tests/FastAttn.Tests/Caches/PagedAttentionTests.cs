@@ -177,8 +177,8 @@ public static class PagedAttentionTests
         batch.Attend(query, new float[6], Heads, 1, options: new() { Window = AttentionWindow.Sliding(4) });
 
         evicted.Dispose();
-        Assert.Throws<ObjectDisposedException>(() => batch.Attend(query, output, Heads, 1, AttentionMask.None));
-        Assert.Throws<ObjectDisposedException>(() => batch.Reorder([0]));
+        DisposedFirst(() => batch.Attend(query, output, Heads, 1, AttentionMask.None));
+        DisposedFirst(() => batch.Reorder([0]));
         Assert.Throws<ObjectDisposedException>(() => batch.Add(evicted));
         batch.Clear();
         batch.Add(sequence);
@@ -186,6 +186,7 @@ public static class PagedAttentionTests
         Assert.Throws<ObjectDisposedException>(() => batch.Attend(query, output, Heads, 1));
         Assert.All(output, static number => Assert.True(Canary.Is(number)));
 
+        static void DisposedFirst(Action call) => Assert.Contains("Sequence 0", Assert.Throws<ObjectDisposedException>(call).Message, StringComparison.Ordinal);
         static void Refused(string parameter, Action call) => Assert.Equal(parameter, Assert.ThrowsAny<ArgumentException>(call).ParamName);
     }
 

@@ -259,9 +259,9 @@ public static class LayerArgumentTests
         Refused("input", output => Causal.Forward(tokens.AsSpan(1), output, cache, 3), 72);
         Refused("output", output => Causal.Forward(tokens, output, cache, 3), 71);
         Refused("length", output => Causal.Forward(tokens, output, cache, -1), 72);
-        Refused("options", output => Causal.Forward(tokens, output, cache, 3, new() { QueryLengths = [3] }), 72);
-        Refused("options", output => Causal.Forward(tokens, output, cache, 3, new() { QueryLengths = [3, 4] }), 72);
-        Refused("options", output => Causal.Forward(tokens, output, cache, 3, new() { QueryLengths = [3, -1] }), 72);
+        Refused("options", output => Causal.Forward(tokens, output, cache, 3, new() { QueryLengths = [3] }), 72, "QueryLengths has 1 elements");
+        Refused("options", output => Causal.Forward(tokens, output, cache, 3, new() { QueryLengths = [3, 4] }), 72, "QueryLengths must be 0 to");
+        Refused("options", output => Causal.Forward(tokens, output, cache, 3, new() { QueryLengths = [3, -1] }), 72, "QueryLengths must be 0 to");
         Refused("options", output => Causal.Forward(tokens, output, cache, 3, new() { KeyLengths = [1, 2] }), 72);
         Refused("options", output => Causal.Forward(tokens, output, cache, 3, new() { PositionOffsets = [1, 2] }), 72);
         Refused("options", output => Causal.Forward(tokens, output, cache, 3, new() { PositionOffset = 0 }), 72);
@@ -346,12 +346,13 @@ public static class LayerArgumentTests
     }
 
     /// <summary>Refused with an output of a length, which keeps its bits.</summary>
-    private static void Refused(string parameter, Action<float[]> call, int outputLength)
+    private static void Refused(string parameter, Action<float[]> call, int outputLength, string message = "")
     {
         var output = new float[outputLength];
         Array.Fill(output, Canary.Value);
         ArgumentException error = Assert.ThrowsAny<ArgumentException>(() => call(output));
         Assert.Equal(parameter, error.ParamName);
+        Assert.Contains(message, error.Message, StringComparison.Ordinal);
         Assert.All(output, static x => Assert.True(Canary.Is(x)));
     }
 }

@@ -280,7 +280,7 @@ public static class PagedLayerTests
         Refused<ArgumentException>("options", () => layer.Forward(input, output, paged, 1), lengths: 20);
         Refused<ArgumentException>("options", () => layer.Attend(input, paged, output, 1), lengths: 20);
         paged[1].Dispose();
-        Assert.Throws<ObjectDisposedException>(() => layer.Forward(input, output, paged, 1));
+        Assert.Contains("Sequence 1", Assert.Throws<ObjectDisposedException>(() => layer.Forward(input, output, paged, 1)).Message, StringComparison.Ordinal);
         Assert.All(output, static x => Assert.True(Canary.Is(x)));
         paged.RemoveAt(1);
         paged[0].Clear();

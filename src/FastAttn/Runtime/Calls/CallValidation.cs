@@ -103,7 +103,7 @@ internal static class CallValidation
             string name, in StateBuffers state, in AttentionShape shape, int valueDim, bool isWritten, out Span<float> output, out Span<float> logSumExp)
         {
             if (!state.HasLogSumExp)
-                throw new ArgumentException("Has no log-sum-exp, without which outputs do not merge.", name);
+                throw new ArgumentException("Has no log-sum-exp, without which outputs do not merge: new AttentionOutput(elements, logSumExp) has one.", name);
             BufferRows rows = new() { Batch = shape.Batch, Heads = shape.QueryHeads, Tokens = shape.QueryLength, Dim = valueDim, Layout = shape.Layout };
             output = state.Output[..BufferValidation.CheckBuffer(name, state.Output.Length, rows, state.Strides, out AttentionStrides strides)];
             if (isWritten && state.Strides is not null)
@@ -234,7 +234,7 @@ internal static class CallValidation
             if (isSquare && queries != keys)
                 throw new ArgumentException($"Sequence {b} has {queries} of {shape.QueryLength} queries and all {keys} keys. Set KeyLengths too, or PositionOffset (PositionOffsets for each sequence) to say at which key its first query stands.", Options);
             if (Sequence.DefaultOffset(isSelfAttention: false, queries, keys) < 0)
-                throw new ArgumentException($"Sequence {b} has {queries} queries but {keys} keys, so that its first query would stand before the first key. Set PositionOffset (PositionOffsets for each sequence) to say at which key it stands.", Options);
+                throw new ArgumentException($"Sequence {b} has {queries} queries but {keys} keys, so that its first query would stand before the first key. If its last queries are padding, set QueryLengths; if not, set PositionOffset (PositionOffsets for each sequence) to say at which key it stands.", Options);
         }
     }
 
@@ -298,14 +298,14 @@ internal static class CallValidation
         {
             if (options.PositionOffset is not null)
                 throw new ArgumentException("PositionOffsets and PositionOffset exclude each other.", Options);
-            CheckCount(nameof(options.PositionOffsets), options.PositionOffsets.Length, shape.Batch, "batch");
+            CheckCount(nameof(options.PositionOffsets), options.PositionOffsets.Length, shape.Batch, "sequence");
         }
 
         if (!options.AlibiSlopes.IsEmpty)
-            CheckCount(nameof(options.AlibiSlopes), options.AlibiSlopes.Length, shape.QueryHeads, "query heads");
+            CheckCount(nameof(options.AlibiSlopes), options.AlibiSlopes.Length, shape.QueryHeads, "query head");
 
         if (!options.Sinks.IsEmpty)
-            CheckCount(nameof(options.Sinks), options.Sinks.Length, shape.QueryHeads, "query heads");
+            CheckCount(nameof(options.Sinks), options.Sinks.Length, shape.QueryHeads, "query head");
 
         if (options.KeyPages.IsGiven && !options.KeyStarts.IsEmpty)
             throw new ArgumentException("KeyPages and KeyStarts exclude each other: give KeyLengths for the lengths of sequences in pages.", Options);
@@ -313,17 +313,17 @@ internal static class CallValidation
         if (!options.QueryStarts.IsEmpty || !options.KeyStarts.IsEmpty)
             CheckStarts(shape, options);
 
-        static void CheckCount(string property, int count, int expected, string axis)
+        static void CheckCount(string property, int count, int expected, string item)
         {
             if (count != expected)
-                throw new ArgumentException($"{property} has {count} elements; {axis} {expected} needs as many.", Options);
+                throw new ArgumentException($"{property} has {count} elements; expected {expected}, one for each {item}.", Options);
         }
     }
 
     private static void CheckLengths(string property, ReadOnlySpan<int> lengths, int batch, int longest)
     {
         if (lengths.Length != batch)
-            throw new ArgumentException($"{property} has {lengths.Length} elements; batch {batch} needs as many.", Options);
+            throw new ArgumentException($"{property} has {lengths.Length} elements; expected {batch}, one for each sequence.", Options);
         foreach (int length in lengths)
         {
             if (length < 0 || length > longest)

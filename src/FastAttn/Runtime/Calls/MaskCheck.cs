@@ -43,7 +43,7 @@ internal static class MaskCheck
         void CheckSize(int size, int expected, string axis)
         {
             if (size != 1 && size != expected)
-                throw new ArgumentException($"{name} has a {axis} of {size}; it must be the shape's {expected}, or 1 for all.", parameter);
+                throw new ArgumentException($"The sizes of {name} have {axis} {size}; it must be the shape's {expected}, or 1 for all.", parameter);
         }
     }
 
