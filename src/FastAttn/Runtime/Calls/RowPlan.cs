@@ -46,7 +46,7 @@ internal struct RowPlan
         // a block.
         long queries = Math.Min(MaxRows, Math.Max(Math.Min(partition.TileRows, partition.Rows), (long)call.GroupSize * Math.Min(call.Shape.QueryLength, maxFewQueries)));
         int rows = (int)((queries + kernel.Lanes - 1) / kernel.Lanes * kernel.Lanes);
-        Tile.Set(rows, kernel.Lanes, Math.Min(KeyBlock, call.Shape.KeyLength), call, partition.Splits > 1);
+        Tile.Set(call, rows, kernel.Lanes, Math.Min(KeyBlock, call.Shape.KeyLength), partition.Splits > 1);
     }
 
     /// <summary>Whether <see cref="DecodeTile{TVector}"/> may make rows of such elements floats before queries meet them.</summary>
@@ -66,13 +66,13 @@ internal struct RowPlan
         /// <summary>Q, scaled.</summary>
         public ScratchPart Query;
 
-        /// <summary>S, then P, of the present block: after the row of each query a vector that may be written.</summary>
+        /// <summary>S, then P, of the present block: a row a query, and after each a vector that may be overwritten.</summary>
         public ScratchPart Score;
 
         /// <summary>The masks of the present block, likewise.</summary>
         public ScratchPart Bias;
 
-        /// <summary>Floats from query to query of both.</summary>
+        /// <summary>Floats from row to row of <see cref="Score"/> and <see cref="Bias"/>.</summary>
         public long ScoreStride;
 
         /// <summary>By how much each query's sums and outputs shrink for the present block.</summary>
@@ -118,25 +118,27 @@ internal struct RowPlan
         public long Floats;
 
         /// <summary>Divides the memory, in place.</summary>
+        /// <param name="call">The call.</param>
         /// <param name="rows">Queries that there is room for, in whole vectors.</param>
         /// <param name="lanes">Floats in a vector.</param>
         /// <param name="blockRows">Keys in the largest block.</param>
-        /// <param name="call">The call.</param>
         /// <param name="isSplit">Whether the keys of some sequence may be cut into splits.</param>
         [MethodImpl(MethodImplOptions.AggressiveOptimization)]
-        public void Set(int rows, int lanes, int blockRows, in AttentionCall call, bool isSplit)
+        public void Set(in AttentionCall call, int rows, int lanes, int blockRows, bool isSplit)
         {
             // Doubles take the room of two floats.
             const int Double = 2;
             ScratchRuler ruler = default;
-            long valueDim = call.Operands.ValueDim;
             ref readonly CallOperands operands = ref call.Operands;
+            long valueDim = operands.ValueDim;
             bool hasMasks = call.Visibility.HasMasks, hasTokenScales = operands.Key.HasTokenScales || operands.Value.HasTokenScales;
             bool areWidened = MayBeWidened(operands.Key.Element) || MayBeWidened(operands.Value.Element);
             long widestRow = Math.Max(operands.HeadDim, valueDim);
-            Query = ruler.Next((long)call.Operands.HeadDim * rows);
+            Query = ruler.Next((long)operands.HeadDim * rows);
             Output = ruler.Next(valueDim * rows);
-            Queries.Set(ref ruler, rows, hasMasks, (call.Uses & AttentionFeatures.Alibi) != 0, (call.Uses & AttentionFeatures.Sinks) != 0);
+            Queries.Set(call, ref ruler, rows);
+
+            // A block and one more vector, in whole vectors.
             ScoreStride = (blockRows + 2L * lanes - 1) / lanes * lanes;
             Score = ruler.Next(ScoreStride * rows);
             Bias = ruler.Next(ScoreStride * rows, hasMasks);
