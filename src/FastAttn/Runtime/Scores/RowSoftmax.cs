@@ -10,7 +10,7 @@ internal static unsafe class RowSoftmax<TVector>
     where TVector : struct, ILanes<TVector>
 {
     /// <summary>The step of the online softmax (<see cref="OnlineSoftmax"/>) for one block: p[j] = e^(s[j] − m') in place; returns alpha.</summary>
-    /// <param name="score">Scores of the keys that the query sees. What is left of a vector after the last is read, and 0 is written there.</param>
+    /// <param name="score">Scores of the keys that the query sees. A vector after them may be overwritten.</param>
     /// <param name="count">How many.</param>
     /// <param name="max">The running maximum.</param>
     /// <param name="sum">The sum of these p.</param>

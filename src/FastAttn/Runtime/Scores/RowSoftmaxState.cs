@@ -59,7 +59,7 @@ internal unsafe struct RowSoftmaxState<TVector>
 
     /// <summary>Takes the scores of a block that one query sees into the state; P stands where S stood.</summary>
     /// <param name="row">The query.</param>
-    /// <param name="score">The scores. What is left of a vector after the last is read, and 0 is written there.</param>
+    /// <param name="score">The scores. A vector after them may be overwritten.</param>
     /// <param name="count">How many.</param>
     [MethodImpl(MethodImplOptions.AggressiveInlining)]
     public readonly void Step(int row, float* score, int count)
