@@ -72,7 +72,8 @@ internal static unsafe class RowDriver<TVector, TSpec>
     private static bool Take(in AttentionCall call, in RowTile<TVector, TSpec> tile, in RowRange<TSpec> range, in KeyValueBlocks<TVector> keyValues)
     {
         ref readonly RowSoftmaxState<TVector> softmax = ref tile.Softmax;
-        softmax.Begin(tile.Queries.Sinks, range.IsOneBlock);
+        bool isOneBlock = range.IsOneBlock;
+        softmax.Begin(tile.Queries.Sinks, isOneBlock);
         KeyValueBlock block = new() { First = range.First };
         while (keyValues.Next(range, ref block))
         {
@@ -84,15 +85,15 @@ internal static unsafe class RowDriver<TVector, TSpec>
 
             tile.ScaleProbabilities(block.Values, block.Count);
             keyValues.AskForBeginOfNextKeys(block);
-            float* sum = range.IsOneBlock ? softmax.Output : softmax.BlockSum;
+            float* sum = isOneBlock ? softmax.Output : softmax.BlockSum;
             DecodeTile<TVector>.Values(tile.Scores, block.Values, softmax.ValueDim, block.Count, sum, softmax.PartSum, tile.Widened, call.Plan.AsksAhead);
-            if (!range.IsOneBlock)
+            if (!isOneBlock)
                 softmax.AddBlock();
             if (keyValues.CleansValues)
                 tile.AddVisibleNonFinite(block);
         }
 
-        if (!range.IsOneBlock)
+        if (!isOneBlock)
             softmax.AddRest();
         return !KeyVisibility<TSpec>.HasRanges || softmax.IsFinite();
     }

@@ -55,7 +55,7 @@ internal static unsafe class RowSoftmax<TVector>
         max = Max(score, whole, TVector.Create(max));
 
         double sum = Exp(sink - max) + Sum(score, 0, whole, max) + RowSoftmax<Lanes1>.Sum(score, whole, count, max);
-        RowScaling<TVector>.Scale(score, sum == 0 ? 0 : (float)(1 / sum), score, count);
+        RowScaling<TVector>.Scale(score, OnlineSoftmax.Inverse(sum), score, count);
     }
 
     /// <summary>The maximum of whole vectors of scores and of the lanes of <paramref name="max"/>.</summary>

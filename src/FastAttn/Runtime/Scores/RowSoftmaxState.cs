@@ -42,7 +42,11 @@ internal unsafe struct RowSoftmaxState<TVector>
     public int ValueDim;
 
     /// <summary>Floats of O, in whole vectors.</summary>
-    private readonly int PaddedOutputs => (Rows * ValueDim + TVector.Count - 1) / TVector.Count * TVector.Count;
+    private readonly int PaddedOutputs
+    {
+        [MethodImpl(MethodImplOptions.AggressiveInlining)]
+        get => (Rows * ValueDim + TVector.Count - 1) / TVector.Count * TVector.Count;
+    }
 
     /// <summary>The state before any key.</summary>
     /// <param name="sinks">The sink's logit of each query, −∞ for none; null where no query has one.</param>
