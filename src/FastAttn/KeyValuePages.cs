@@ -116,6 +116,7 @@ public readonly ref struct KeyValuePages
     public AttentionElement Element { get; }
 
     /// <summary>All pages, at their strides and with their scales: keys or values of an attention with <see cref="AttentionOptions.KeyPages"/>.</summary>
+    /// <remarks>A call without <see cref="AttentionOptions.KeyPages"/> cannot tell that these are pages: it reads them as sequences, page b as the first tokens of sequence b.</remarks>
     /// <exception cref="InvalidOperationException">These pages are <c>default</c>.</exception>
     public AttentionInput Input
     {

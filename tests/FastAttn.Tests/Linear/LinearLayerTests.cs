@@ -18,6 +18,11 @@ public static class LinearLayerTests
     private static readonly int[] Inputs = Budget.IsSmall ? [1, 127, 385] : [1, 3, 17, 127, 384, 385, 1000];
     private static readonly int[] Outputs = Budget.IsSmall ? [1, 17, 65] : [1, 3, 17, 127, 384, 385];
 
+    // In one block of terms and in several, with few rows and with many, with columns that fill vectors and such that do not.
+    private static readonly (int Rows, int Inputs, int Outputs)[] ResidualSizes = Budget.IsSmall
+        ? [(1, 40, 33), (9, 1000, 100), (70, 40, 96), (70, 900, 129)]
+        : [(1, 40, 33), (9, 1000, 100), (70, 40, 96), (70, 1700, 129), (300, 900, 192)];
+
     private static readonly int[] Threads = Budget.IsSmall ? [2, 0] : [2, 3, 4, 0, -1];
 
     public static TheoryData<InstructionSet> Supported => [.. InstructionSets.Supported];
@@ -65,8 +70,7 @@ public static class LinearLayerTests
     [MemberData(nameof(All))]
     public static void Residual_may_be_the_output_itself(InstructionSet instructionSet, WeightPrecision precision)
     {
-        // In one block of terms and in several, with few rows and with many, with columns that fill vectors and such that do not.
-        foreach ((int rows, int inputs, int outputs) in ((int, int, int)[])[(1, 40, 33), (9, 1000, 100), (70, 40, 96), .. Budget.IsSmall ? [(70, 900, 129)] : ((int, int, int)[])[(70, 1700, 129), (300, 900, 192)]])
+        foreach ((int rows, int inputs, int outputs) in ResidualSizes)
         {
             LinearCase call = new(inputs, outputs, rows, precision);
             LinearLayer layer = call.Build().For(instructionSet);

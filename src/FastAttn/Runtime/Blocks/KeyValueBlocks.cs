@@ -4,8 +4,8 @@ using System.Runtime.CompilerServices;
 namespace FastAttn.Runtime;
 
 /// <summary>
-/// The keys and values of one key-value head, block by block, as rows of floats near the core. Only this type knows how they are stored: it
-/// steps over them, widens or copies what cannot be read as it lies, cleans values, and asks for memory ahead.
+/// The keys and values of one key-value head, block by block: it skips blocks that no query sees, copies as floats what register tiles cannot
+/// read as it lies, cleans values, and asks for memory ahead. Few queries read rows as they are stored (<see cref="DecodeTile{TVector}"/>).
 /// </summary>
 /// <typeparam name="TVector">The vector.</typeparam>
 internal unsafe struct KeyValueBlocks<TVector>

@@ -34,7 +34,7 @@ internal readonly unsafe struct RowWidening<TVector>(BlockRows rows, int count, 
         if (stored.Element == AttentionElement.Float16 && NearHalves.Kind(together, count, columns).AreFinite)
             rows.Visit<PlainRow<StoredFiniteHalf>>();
         else
-            StoredElements.Visit(stored.Element, rows);
+            StoredElements.Visit(stored.Element, ref rows);
         if (stored.PagesAndScales == null)
             return;
         for (int i = 0; i < count; i++, destination += copiedColumns)

@@ -7,9 +7,9 @@ internal static class StoredElements
 {
     /// <summary>Does something with rows of elements of a type.</summary>
     /// <param name="element">The type.</param>
-    /// <param name="visitor">What is done.</param>
+    /// <param name="visitor">What is done. A reference that may be written to, so that the compiler makes no copy of it.</param>
     [MethodImpl(MethodImplOptions.AggressiveInlining)]
-    public static void Visit<TVisitor>(AttentionElement element, in TVisitor visitor)
+    public static void Visit<TVisitor>(AttentionElement element, ref TVisitor visitor)
         where TVisitor : struct, IStoredVisitor
     {
         switch (element)
@@ -39,7 +39,7 @@ internal static class StoredElements
     /// <param name="element">The type.</param>
     /// <param name="visitor">What is done.</param>
     [MethodImpl(MethodImplOptions.AggressiveInlining)]
-    public static void VisitQueries<TVisitor>(AttentionElement element, in TVisitor visitor)
+    public static void VisitQueries<TVisitor>(AttentionElement element, ref TVisitor visitor)
         where TVisitor : struct, IStoredVisitor
     {
         switch (element)

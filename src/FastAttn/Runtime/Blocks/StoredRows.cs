@@ -100,7 +100,7 @@ internal readonly unsafe struct StoredRows
             return element * (float)scalesAndMinima[column] + (float)scalesAndMinima[PagesAndScales->Columns + column];
         }
 
-        StoredElements.Visit(Element, reading);
+        StoredElements.Visit(Element, ref reading);
         if (HasScales)
             element *= Scale(row);
         return PagesAndScales != null && PagesAndScales->ColumnScales != null ? element * PagesAndScales->ColumnScales[column] : element;

@@ -36,8 +36,6 @@ internal struct LanePlan
     [MethodImpl(MethodImplOptions.AggressiveOptimization)]
     public void Set(KernelSizes kernel, in AttentionCall call, int keyBlock, bool hasParts, bool wantsWeights)
     {
-        bool hasMasks = call.Visibility.HasMasks, hasAlibi = (call.Uses & AttentionFeatures.Alibi) != 0, hasSinks = (call.Uses & AttentionFeatures.Sinks) != 0;
-        int headDim = call.Operands.HeadDim;
         RegisterRows = kernel.RegisterRows;
         ValueColumns = wantsWeights ? 0 : PaddedColumns(kernel, call.Operands.ValueDim);
         CopiesKeys = CopiesKeysOf(call.Operands, keyBlock);
@@ -47,8 +45,8 @@ internal struct LanePlan
         // The largest block that a register tile is given has all keys where they are fewer than a block, but never fewer keys than the tile has.
         int blockRows = Math.Max(Math.Min(keyBlock, call.Shape.KeyLength), kernel.KeyRows);
         long spareFloats = wantsWeights ? blockRows : ValueColumns * (call.Operands.OutputElement == AttentionElement.Float32 ? 1L : kernel.Lanes);
-        Block.Set(RegisterRows, blockRows, headDim, ValueColumns, spareFloats, kernel.HasRanges, hasMasks || hasAlibi, hasAlibi);
-        Tile.Set(RegisterRows, headDim, ValueColumns, HasParts, hasMasks, hasAlibi, hasSinks);
+        Block.Set(call, RegisterRows, blockRows, ValueColumns, spareFloats, kernel.HasRanges);
+        Tile.Set(call, RegisterRows, ValueColumns, HasParts);
     }
 
     /// <summary>Whether register tiles cannot read keys or values as they lie.</summary>
@@ -118,19 +116,18 @@ internal struct LanePlan
         public long Floats;
 
         /// <summary>Divides the memory, in place.</summary>
+        /// <param name="call">The call.</param>
         /// <param name="stride">Queries in the widest register tile: floats from row to row.</param>
         /// <param name="blockRows">Keys in the largest block.</param>
-        /// <param name="headDim">Floats in a key.</param>
         /// <param name="valueColumns">Floats in a row of values, padded; 0 where no values are read.</param>
         /// <param name="spareFloats">Floats in the longest row that is written or, where outputs are not floats, in the rows of a vector of lanes.</param>
         /// <param name="hasRanges">Whether queries may see fewer keys than others.</param>
-        /// <param name="hasBias">Whether something is added to scores.</param>
-        /// <param name="hasAlibi">Whether that is ALiBi.</param>
         [MethodImpl(MethodImplOptions.AggressiveOptimization)]
-        public void Set(int stride, int blockRows, int headDim, int valueColumns, long spareFloats, bool hasRanges, bool hasBias, bool hasAlibi)
+        public void Set(in AttentionCall call, int stride, int blockRows, int valueColumns, long spareFloats, bool hasRanges)
         {
+            bool hasAlibi = (call.Uses & AttentionFeatures.Alibi) != 0, hasBias = hasAlibi | call.Visibility.HasMasks;
             ScratchRuler ruler = default;
-            KeyStage = ruler.Next((long)blockRows * headDim);
+            KeyStage = ruler.Next((long)blockRows * call.Operands.HeadDim);
             ValueStage = ruler.Next((long)blockRows * valueColumns);
             Score = ruler.Next((long)blockRows * stride);
             Bias = ruler.Next((long)blockRows * stride, hasBias);
@@ -182,27 +179,23 @@ internal struct LanePlan
         public long Floats;
 
         /// <summary>Divides the memory, in place.</summary>
+        /// <param name="call">The call.</param>
         /// <param name="stride">Queries in the widest register tile: floats from row to row.</param>
-        /// <param name="headDim">Floats in a query.</param>
         /// <param name="valueColumns">Floats in a row of values, padded.</param>
         /// <param name="hasParts">Whether the keys are more than one part.</param>
-        /// <param name="hasMasks">Whether the call has masks.</param>
-        /// <param name="hasAlibi">Whether it has ALiBi.</param>
-        /// <param name="hasSinks">Whether it has sinks.</param>
         [MethodImpl(MethodImplOptions.AggressiveOptimization)]
-        public void Set(int stride, int headDim, int valueColumns, bool hasParts, bool hasMasks, bool hasAlibi, bool hasSinks)
+        public void Set(in AttentionCall call, int stride, int valueColumns, bool hasParts)
         {
             ScratchRuler ruler = default;
-            Query = ruler.Next((long)headDim * stride);
+            Query = ruler.Next((long)call.Operands.HeadDim * stride);
             Output = ruler.Next((long)valueColumns * stride);
-            Queries.Set(ref ruler, stride, hasMasks, hasAlibi, hasSinks);
+            Queries.Set(call, ref ruler, stride);
             Sum = ruler.Next(stride);
-            int parts = hasParts ? stride : 0;
-            TotalOutput = ruler.Next((long)valueColumns * parts);
-            OutputRest = ruler.Next((long)valueColumns * parts);
-            TotalMax = ruler.Next(parts);
-            TotalSum = ruler.Next(parts);
-            SumRest = ruler.Next(parts);
+            TotalOutput = ruler.Next((long)valueColumns * stride, hasParts);
+            OutputRest = ruler.Next((long)valueColumns * stride, hasParts);
+            TotalMax = ruler.Next(stride, hasParts);
+            TotalSum = ruler.Next(stride, hasParts);
+            SumRest = ruler.Next(stride, hasParts);
             Floats = ruler.Floats;
         }
     }

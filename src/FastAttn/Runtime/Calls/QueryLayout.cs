@@ -39,27 +39,24 @@ internal struct QueryLayout
     public ScratchPart Max;
 
     /// <summary>Continues a layout.</summary>
+    /// <param name="call">The call.</param>
     /// <param name="ruler">The layout so far.</param>
     /// <param name="queries">Queries that there is room for.</param>
-    /// <param name="hasMasks">Whether the call has masks.</param>
-    /// <param name="hasAlibi">Whether it has ALiBi.</param>
-    /// <param name="hasSinks">Whether it has sinks.</param>
     [MethodImpl(MethodImplOptions.AggressiveInlining)]
-    public unsafe void Set(ref ScratchRuler ruler, int queries, bool hasMasks, bool hasAlibi, bool hasSinks)
+    public unsafe void Set(in AttentionCall call, ref ScratchRuler ruler, int queries)
     {
         // Longs and pointers take the room of two floats.
         const int Long = 2;
+        bool hasMasks = call.Visibility.HasMasks, hasAlibi = (call.Uses & AttentionFeatures.Alibi) != 0, hasSinks = (call.Uses & AttentionFeatures.Sinks) != 0;
         Positions = ruler.Next(Long * queries);
         Starts = ruler.Next(queries);
         Limits = ruler.Next(queries);
-        int masks = hasMasks ? MaskOperands.Count : 0;
-        MaskRows = ruler.Next(masks * sizeof(MaskRows) / sizeof(float));
-        MaskPointers = ruler.Next(masks * Long * queries);
-        int alibis = hasAlibi ? queries : 0;
-        AlibiOrigins = ruler.Next(Long * alibis);
-        AlibiNearest = ruler.Next(alibis);
-        AlibiHigh = ruler.Next(alibis);
-        AlibiLow = ruler.Next(alibis);
+        MaskRows = ruler.Next(MaskOperands.Count * sizeof(MaskRows) / sizeof(float), hasMasks);
+        MaskPointers = ruler.Next(MaskOperands.Count * Long * queries, hasMasks);
+        AlibiOrigins = ruler.Next(Long * queries, hasAlibi);
+        AlibiNearest = ruler.Next(queries, hasAlibi);
+        AlibiHigh = ruler.Next(queries, hasAlibi);
+        AlibiLow = ruler.Next(queries, hasAlibi);
         Sinks = ruler.Next(queries, hasSinks);
         Max = ruler.Next(queries);
     }

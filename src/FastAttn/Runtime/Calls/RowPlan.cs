@@ -46,7 +46,7 @@ internal struct RowPlan
         // a block.
         long queries = Math.Min(MaxRows, Math.Max(Math.Min(partition.TileRows, partition.Rows), (long)call.GroupSize * Math.Min(call.Shape.QueryLength, maxFewQueries)));
         int rows = (int)((queries + kernel.Lanes - 1) / kernel.Lanes * kernel.Lanes);
-        Tile.Set(rows, kernel.Lanes, Math.Min(KeyBlock, call.Shape.KeyLength), call, partition.Splits > 1);
+        Tile.Set(kernel, call, rows, Math.Min(KeyBlock, call.Shape.KeyLength), partition.Splits > 1);
     }
 
     /// <summary>Whether <see cref="DecodeTile{TVector}"/> may make rows of such elements floats before queries meet them.</summary>
@@ -66,13 +66,13 @@ internal struct RowPlan
         /// <summary>Q, scaled.</summary>
         public ScratchPart Query;
 
-        /// <summary>S, then P, of the present block: after the row of each query a vector that may be written.</summary>
+        /// <summary>S, then P, of the present block: a row a query, and after each a vector that may be overwritten.</summary>
         public ScratchPart Score;
 
         /// <summary>The masks of the present block, likewise.</summary>
         public ScratchPart Bias;
 
-        /// <summary>Floats from query to query of both.</summary>
+        /// <summary>Floats from row to row of <see cref="Score"/> and <see cref="Bias"/>.</summary>
         public long ScoreStride;
 
         /// <summary>By how much each query's sums and outputs shrink for the present block.</summary>
@@ -84,7 +84,7 @@ internal struct RowPlan
         /// <summary>For each query the first key of the present block after those that it sees: an int.</summary>
         public ScratchPart BlockLimits;
 
-        /// <summary>A copy of the present block's values.</summary>
+        /// <summary>A copy of the present block's values without NaN and ±∞; none where the kernel's queries see all keys.</summary>
         public ScratchPart ValueStage;
 
         /// <summary>The scales of the present block's keys or values, where each has one.</summary>
@@ -118,32 +118,34 @@ internal struct RowPlan
         public long Floats;
 
         /// <summary>Divides the memory, in place.</summary>
-        /// <param name="rows">Queries that there is room for, in whole vectors.</param>
-        /// <param name="lanes">Floats in a vector.</param>
-        /// <param name="blockRows">Keys in the largest block.</param>
+        /// <param name="kernel">The kernel.</param>
         /// <param name="call">The call.</param>
+        /// <param name="rows">Queries that there is room for, in whole vectors.</param>
+        /// <param name="blockRows">Keys in the largest block.</param>
         /// <param name="isSplit">Whether the keys of some sequence may be cut into splits.</param>
         [MethodImpl(MethodImplOptions.AggressiveOptimization)]
-        public void Set(int rows, int lanes, int blockRows, in AttentionCall call, bool isSplit)
+        public void Set(KernelSizes kernel, in AttentionCall call, int rows, int blockRows, bool isSplit)
         {
             // Doubles take the room of two floats.
             const int Double = 2;
             ScratchRuler ruler = default;
-            long valueDim = call.Operands.ValueDim;
             ref readonly CallOperands operands = ref call.Operands;
+            long valueDim = operands.ValueDim;
             bool hasMasks = call.Visibility.HasMasks, hasTokenScales = operands.Key.HasTokenScales || operands.Value.HasTokenScales;
             bool areWidened = MayBeWidened(operands.Key.Element) || MayBeWidened(operands.Value.Element);
             long widestRow = Math.Max(operands.HeadDim, valueDim);
-            Query = ruler.Next((long)call.Operands.HeadDim * rows);
+            Query = ruler.Next((long)operands.HeadDim * rows);
             Output = ruler.Next(valueDim * rows);
-            Queries.Set(ref ruler, rows, hasMasks, (call.Uses & AttentionFeatures.Alibi) != 0, (call.Uses & AttentionFeatures.Sinks) != 0);
-            ScoreStride = (blockRows + 2L * lanes - 1) / lanes * lanes;
+            Queries.Set(call, ref ruler, rows);
+
+            // A block and one more vector, in whole vectors.
+            ScoreStride = (blockRows + 2L * kernel.Lanes - 1) / kernel.Lanes * kernel.Lanes;
             Score = ruler.Next(ScoreStride * rows);
             Bias = ruler.Next(ScoreStride * rows, hasMasks);
             Alpha = ruler.Next(rows);
             BlockStarts = ruler.Next(rows);
             BlockLimits = ruler.Next(rows);
-            ValueStage = ruler.Next(blockRows * valueDim);
+            ValueStage = ruler.Next(blockRows * valueDim, kernel.HasRanges);
             Scales = ruler.Next(blockRows, hasTokenScales);
             Widened = ruler.Next(NearRows * widestRow, areWidened);
             Folded = ruler.Next((operands.HeadDim + 1L) * rows, operands.Key.Element == AttentionElement.Int4);

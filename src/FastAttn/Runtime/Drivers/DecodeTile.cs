@@ -25,49 +25,43 @@ internal static unsafe class DecodeTile<TVector>
     private const int HalvesMeetQueries = 16;
 
     /// <summary>S[q][j] = Σ_t K[j][t]·Q[q][t].</summary>
-    /// <param name="query">Scaled queries: <paramref name="rows"/> × <paramref name="headDim"/>. Meanwhile they are multiplied, in the end they are what they were.</param>
-    /// <param name="rows">Queries.</param>
+    /// <param name="query">Scaled queries, <paramref name="headDim"/> floats each. Meanwhile they are multiplied, in the end they are what they were.</param>
     /// <param name="keys">The keys of the block.</param>
     /// <param name="headDim">Floats in a key.</param>
     /// <param name="count">Keys in the block.</param>
-    /// <param name="score">S, written.</param>
-    /// <param name="stride">Floats from query to query of S.</param>
+    /// <param name="scores">S, written.</param>
     /// <param name="widened">Memory for some keys as floats, where they may be widened (<see cref="RowPlan.MayBeWidened"/>).</param>
     /// <param name="folded">Memory for folded queries, where the keys need them (<see cref="FoldedQueries{TVector}"/>).</param>
     /// <param name="asksAhead">Whether keys are asked for before they are needed (<see cref="Distance"/>).</param>
-    public static void Scores(float* query, int rows, in StoredRows keys, int headDim, int count, float* score, long stride, float* widened, float* folded, bool asksAhead)
+    public static void Scores(float* query, in StoredRows keys, int headDim, int count, in ScoreRows scores, float* widened, float* folded, bool asksAhead)
     {
         if (keys.Element == AttentionElement.Int4)
         {
-            FoldedQueries<TVector>.Scores(query, rows, keys, headDim, count, score, stride, folded, asksAhead);
+            FoldedQueries<TVector>.Scores(query, keys, headDim, count, scores, folded, asksAhead);
             return;
         }
 
         fixed (StoredRows* rowsOfKeys = &keys)
+        fixed (ScoreRows* rowsOfScores = &scores)
         {
-            ScoreCall call = new(query, rows, rowsOfKeys, headDim, count, score, stride, widened, asksAhead);
-            Visit(keys.Element, rows, call);
+            ScoreCall call = new(query, rowsOfKeys, headDim, count, rowsOfScores, widened, asksAhead);
+            Visit(keys.Element, scores.Count, ref call);
         }
     }
 
     /// <summary>B[q][c] = Σ_j P[q][j]·V[j][c] over the keys of a block that each query sees.</summary>
-    /// <param name="probability">P. Of values that are halves it is used up.</param>
-    /// <param name="stride">Floats from query to query of P.</param>
-    /// <param name="rows">Queries.</param>
-    /// <param name="start">For each query the first key of the block that it sees.</param>
-    /// <param name="limit">For each query the first key after those that it sees.</param>
+    /// <param name="probabilities">P. Of values that are halves it is used up.</param>
     /// <param name="values">The values of the block.</param>
     /// <param name="valueDim">Floats in a value.</param>
     /// <param name="count">Keys in the block.</param>
-    /// <param name="blockSum">B, written: <paramref name="rows"/> × <paramref name="valueDim"/>.</param>
+    /// <param name="blockSum">B, written: <paramref name="valueDim"/> floats a query.</param>
     /// <param name="partSum">As much memory for the sum of a part.</param>
     /// <param name="widened">Memory for some values as floats.</param>
     /// <param name="asksAhead">Whether values are asked for before they are needed (<see cref="Distance"/>).</param>
     [MethodImpl(MethodImplOptions.AggressiveOptimization)]
-    public static void Values(
-        float* probability, long stride, int rows, int* start, int* limit, in StoredRows values, int valueDim, int count, float* blockSum, float* partSum, float* widened, bool asksAhead)
+    public static void Values(in ScoreRows probabilities, in StoredRows values, int valueDim, int count, float* blockSum, float* partSum, float* widened, bool asksAhead)
     {
-        int sums = rows * valueDim;
+        int sums = probabilities.Count * valueDim;
         LongSum<TVector>.Clear(blockSum, sums);
         if (count > LongSum<TVector>.KeysPerBlockPart)
             LongSum<TVector>.Clear(partSum, sums);
@@ -76,9 +70,10 @@ internal static unsafe class DecodeTile<TVector>
             int end = Math.Min(first + LongSum<TVector>.KeysPerBlockPart, count);
             float* sum = first == 0 ? blockSum : partSum;
             fixed (StoredRows* rowsOfValues = &values)
+            fixed (ScoreRows* rowsOfProbabilities = &probabilities)
             {
-                ValueCall call = new(probability, stride, rows, start, limit, rowsOfValues, valueDim, first, end, sum, widened, asksAhead);
-                Visit(values.Element, rows, call);
+                ValueCall call = new(rowsOfProbabilities, rowsOfValues, valueDim, first, end, sum, widened, asksAhead);
+                Visit(values.Element, probabilities.Count, ref call);
             }
 
             if (first > 0)
@@ -92,13 +87,13 @@ internal static unsafe class DecodeTile<TVector>
     /// 512 keys, and twice over 4096 (Zen 4). Values whose columns have scales that some tokens share are floats for any number of queries.
     /// </summary>
     [MethodImpl(MethodImplOptions.AggressiveInlining)]
-    private static void Visit<TVisitor>(AttentionElement element, int rows, in TVisitor visitor)
+    private static void Visit<TVisitor>(AttentionElement element, int rows, ref TVisitor visitor)
         where TVisitor : struct, IStoredVisitor
     {
         if (IsWidened(element, rows))
             visitor.Visit<PlainRow<StoredFloat>>();
         else
-            StoredElements.Visit(element, visitor);
+            StoredElements.Visit(element, ref visitor);
     }
 
     [MethodImpl(MethodImplOptions.AggressiveInlining)]
@@ -166,116 +161,6 @@ internal static unsafe class DecodeTile<TVector>
     [MethodImpl(MethodImplOptions.AggressiveInlining)]
     public static int Taken(int rows) => rows == MaxQueries + 1 ? MaxQueries - 1 : Math.Min(rows, MaxQueries);
 
-    [MethodImpl(MethodImplOptions.AggressiveOptimization)]
-    private static void ScoresOf<TRow>(float* query, int rows, in StoredRows stored, int headDim, int count, float* score, long stride, float* widened, bool asksAhead)
-        where TRow : struct, IStoredRow
-    {
-        if (!IsWidened(stored.Element, rows))
-            widened = null;
-        bool isPlain = !stored.IsPaged && widened == null;
-        BlockRows keys = new(stored.Start, stored.Stride);
-        nint distance = Distance(stored, asksAhead);
-        bool mayMultiply = IsHalf<TRow>() && NearHalves.MayBeMultiplied<TVector>(query, rows * headDim), isMultiplied = false;
-        for (int j = 0, step; j < count; j += step, keys = keys.From(step))
-        {
-            step = Math.Min(RowPlan.NearRows, count - j);
-            if (!isPlain)
-                keys = FindNear(stored, j, count, headDim, widened, asksAhead, ref step, ref distance);
-            (bool areFinite, bool areNormal) = KindOf<TRow>(keys, step, headDim);
-            areNormal &= mayMultiply;
-            if (areNormal != isMultiplied)
-                RowScaling<TVector>.Scale(query, areNormal ? HalfBits.Factor : 1 / HalfBits.Factor, rows * headDim);
-            isMultiplied = areNormal;
-            if (areNormal)
-                ScoresOfNear<NormalHalfRow>(query, rows, keys, headDim, step, score + j, stride, distance);
-            else if (areFinite)
-                ScoresOfNear<PlainRow<StoredFiniteHalf>>(query, rows, keys, headDim, step, score + j, stride, distance);
-            else
-                ScoresOfNear<TRow>(query, rows, keys, headDim, step, score + j, stride, distance);
-        }
-
-        if (isMultiplied)
-            RowScaling<TVector>.Scale(query, 1 / HalfBits.Factor, rows * headDim);
-    }
-
-    /// <summary>The scores of all queries and some keys that are near the core.</summary>
-    [MethodImpl(MethodImplOptions.AggressiveInlining)]
-    private static void ScoresOfNear<TRow>(float* query, int rows, BlockRows keys, int headDim, int count, float* score, long stride, nint distance)
-        where TRow : struct, IStoredRow
-    {
-        for (int row = 0, taken; row < rows; row += taken)
-        {
-            taken = Taken(rows - row);
-            RowProducts<TVector, TRow>.Scores(query + (long)row * headDim, taken, keys, headDim, count, score + row * stride, stride, new(distance, row, taken, rows));
-        }
-    }
-
-    /// <summary>O[q][c] += Σ_j P[q][j]·V[j][c] over the keys from <paramref name="first"/> to <paramref name="end"/> that each query sees.</summary>
-    [MethodImpl(MethodImplOptions.AggressiveOptimization)]
-    private static void AddValues<TRow>(
-        float* probability, long stride, int rows, int* start, int* limit, in StoredRows stored, int valueDim, int first, int end, float* output, float* widened, bool asksAhead)
-        where TRow : struct, IStoredRow
-    {
-        if (!IsWidened(stored.Element, rows))
-            widened = null;
-        bool isPlain = !stored.IsPaged && widened == null;
-        BlockRows values = new(stored.Start + first * stored.Stride, stored.Stride);
-        nint distance = Distance(stored, asksAhead);
-        for (int j = first, step; j < end; j += step, values = values.From(step))
-        {
-            step = Math.Min(RowPlan.NearRows, end - j);
-            if (!isPlain)
-                values = FindNear(stored, j, end, valueDim, widened, asksAhead, ref step, ref distance);
-            (bool areFinite, bool areNormal) = KindOf<TRow>(values, step, valueDim);
-            if (areNormal)
-            {
-                // Those of keys that a query does not see are multiplied too, whatever they are, and not read.
-                Multiply(probability + j, rows, stride, step, HalfBits.Factor);
-                AddNearValues<NormalHalfRow>(probability + j, rows, start, limit, values, valueDim, j, step, stride, output, distance);
-            }
-            else if (areFinite)
-            {
-                AddNearValues<PlainRow<StoredFiniteHalf>>(probability + j, rows, start, limit, values, valueDim, j, step, stride, output, distance);
-            }
-            else
-            {
-                AddNearValues<TRow>(probability + j, rows, start, limit, values, valueDim, j, step, stride, output, distance);
-            }
-        }
-    }
-
-    /// <summary>O[q][c] += Σ_j P[q][j]·V[j][c] over keys that are near the core, of those each query sees.</summary>
-    [MethodImpl(MethodImplOptions.AggressiveInlining)]
-    private static void AddNearValues<TRow>(
-        float* probability, int rows, int* start, int* limit, BlockRows values, int valueDim, int first, int count, long stride, float* output, nint distance)
-        where TRow : struct, IStoredRow
-    {
-        for (int row = 0, taken; row < rows; row += taken)
-        {
-            float* p = probability + row * stride, o = output + (long)row * valueDim;
-            taken = Taken(rows - row);
-            bool all = AllSee(start + row, limit + row, taken, first, count);
-            if (!all && taken > 1)
-            {
-                taken = 1;
-                all = AllSee(start + row, limit + row, 1, first, count);
-            }
-
-            if (all)
-                RowProducts<TVector, TRow>.AddValues(p, stride, taken, values, valueDim, count, o, new(distance, row, taken, rows));
-            else
-                RowProducts<TVector, TRow>.AddSomeValues(p, values, Math.Max(start[row] - first, 0), Math.Min(limit[row] - first, count), valueDim, o);
-        }
-    }
-
-    /// <summary>Multiplies some columns of all rows of probabilities.</summary>
-    [MethodImpl(MethodImplOptions.AggressiveInlining)]
-    private static void Multiply(float* probability, int rows, long stride, int columns, float factor)
-    {
-        for (int row = 0; row < rows; row++)
-            RowScaling<TVector>.Scale(probability + row * stride, factor, columns);
-    }
-
     /// <summary>Whether rows are halves without ±∞ and NaN, and whether these are normal numbers alone.</summary>
     [MethodImpl(MethodImplOptions.AggressiveInlining)]
     private static (bool AreFinite, bool AreNormal) KindOf<TRow>(BlockRows rows, int count, int columns)
@@ -285,26 +170,111 @@ internal static unsafe class DecodeTile<TVector>
     private static bool IsHalf<TRow>()
         where TRow : struct, IStoredRow => typeof(TRow) == typeof(PlainRow<StoredHalf>);
 
-    /// <summary>Whether some queries see all of these keys.</summary>
-    [MethodImpl(MethodImplOptions.AggressiveInlining)]
-    private static bool AllSee(int* start, int* limit, int rows, int first, int count)
+    /// <summary>S[q][j] = Σ_t K[j][t]·Q[q][t] over the keys of a block (<see cref="Scores"/>).</summary>
+    private readonly struct ScoreCall(float* query, StoredRows* keys, int headDim, int count, ScoreRows* scores, float* widened, bool asksAhead) : IStoredVisitor
     {
-        bool all = true;
-        for (int row = 0; row < rows; row++)
-            all &= start[row] <= first && first + count <= limit[row];
-        return all;
+        [MethodImpl(MethodImplOptions.AggressiveOptimization)]
+        public void Visit<TRow>()
+            where TRow : struct, IStoredRow
+        {
+            int queryFloats = scores->Count * headDim;
+            float* floats = IsWidened(keys->Element, scores->Count) ? widened : null;
+            bool isPlain = !keys->IsPaged && floats == null;
+            BlockRows near = new(keys->Start, keys->Stride);
+            nint distance = Distance(*keys, asksAhead);
+            bool mayMultiply = IsHalf<TRow>() && NearHalves.MayBeMultiplied<TVector>(query, queryFloats), isMultiplied = false;
+            for (int j = 0, step; j < count; j += step, near = near.From(step))
+            {
+                step = Math.Min(RowPlan.NearRows, count - j);
+                if (!isPlain)
+                    near = FindNear(*keys, j, count, headDim, floats, asksAhead, ref step, ref distance);
+                (bool areFinite, bool areNormal) = KindOf<TRow>(near, step, headDim);
+                areNormal &= mayMultiply;
+                if (areNormal != isMultiplied)
+                    RowScaling<TVector>.Scale(query, areNormal ? HalfBits.Factor : 1 / HalfBits.Factor, queryFloats);
+                isMultiplied = areNormal;
+                if (areNormal)
+                    Meet<NormalHalfRow>(near, j, step, distance);
+                else if (areFinite)
+                    Meet<PlainRow<StoredFiniteHalf>>(near, j, step, distance);
+                else
+                    Meet<TRow>(near, j, step, distance);
+            }
+
+            if (isMultiplied)
+                RowScaling<TVector>.Scale(query, 1 / HalfBits.Factor, queryFloats);
+        }
+
+        /// <summary>The scores of all queries and some keys that are near the core.</summary>
+        [MethodImpl(MethodImplOptions.AggressiveInlining)]
+        private void Meet<TRow>(BlockRows near, int first, int count, nint distance)
+            where TRow : struct, IStoredRow
+        {
+            for (int row = 0, taken; row < scores->Count; row += taken)
+            {
+                taken = Taken(scores->Count - row);
+                RowProducts<TVector, TRow>.Scores(
+                    query + (long)row * headDim, taken, near, headDim, count, scores->From(row, first), scores->Stride, new(distance, row, taken, scores->Count));
+            }
+        }
     }
 
-    private readonly struct ScoreCall(float* query, int rows, StoredRows* keys, int headDim, int count, float* score, long stride, float* widened, bool asksAhead) : IStoredVisitor
+    /// <summary>O[q][c] += Σ_j P[q][j]·V[j][c] over the keys from <c>first</c> to <c>end</c> that each query sees.</summary>
+    private readonly struct ValueCall(ScoreRows* probabilities, StoredRows* values, int valueDim, int first, int end, float* output, float* widened, bool asksAhead) : IStoredVisitor
     {
+        [MethodImpl(MethodImplOptions.AggressiveOptimization)]
         public void Visit<TRow>()
-            where TRow : struct, IStoredRow => ScoresOf<TRow>(query, rows, *keys, headDim, count, score, stride, widened, asksAhead);
-    }
+            where TRow : struct, IStoredRow
+        {
+            float* floats = IsWidened(values->Element, probabilities->Count) ? widened : null;
+            bool isPlain = !values->IsPaged && floats == null;
+            BlockRows near = new(values->Start + first * values->Stride, values->Stride);
+            nint distance = Distance(*values, asksAhead);
+            for (int j = first, step; j < end; j += step, near = near.From(step))
+            {
+                step = Math.Min(RowPlan.NearRows, end - j);
+                if (!isPlain)
+                    near = FindNear(*values, j, end, valueDim, floats, asksAhead, ref step, ref distance);
+                (bool areFinite, bool areNormal) = KindOf<TRow>(near, step, valueDim);
+                if (areNormal)
+                {
+                    // Those of keys that a query does not see are multiplied too, whatever they are, and not read.
+                    for (int row = 0; row < probabilities->Count; row++)
+                        RowScaling<TVector>.Scale(probabilities->From(row, j), HalfBits.Factor, step);
+                    Meet<NormalHalfRow>(near, j, step, distance);
+                }
+                else if (areFinite)
+                {
+                    Meet<PlainRow<StoredFiniteHalf>>(near, j, step, distance);
+                }
+                else
+                {
+                    Meet<TRow>(near, j, step, distance);
+                }
+            }
+        }
 
-    private readonly struct ValueCall(
-        float* probability, long stride, int rows, int* start, int* limit, StoredRows* values, int valueDim, int first, int end, float* output, float* widened, bool asksAhead) : IStoredVisitor
-    {
-        public void Visit<TRow>()
-            where TRow : struct, IStoredRow => AddValues<TRow>(probability, stride, rows, start, limit, *values, valueDim, first, end, output, widened, asksAhead);
+        /// <summary>Adds the products with values that are near the core, of those that each query sees.</summary>
+        [MethodImpl(MethodImplOptions.AggressiveInlining)]
+        private void Meet<TRow>(BlockRows near, int first, int count, nint distance)
+            where TRow : struct, IStoredRow
+        {
+            for (int row = 0, taken; row < probabilities->Count; row += taken)
+            {
+                float* p = probabilities->From(row, first), o = output + (long)row * valueDim;
+                taken = Taken(probabilities->Count - row);
+                bool all = probabilities->AllSee(row, taken, first, count);
+                if (!all && taken > 1)
+                {
+                    taken = 1;
+                    all = probabilities->AllSee(row, 1, first, count);
+                }
+
+                if (all)
+                    RowProducts<TVector, TRow>.AddValues(p, probabilities->Stride, taken, near, valueDim, count, o, new(distance, row, taken, probabilities->Count));
+                else
+                    RowProducts<TVector, TRow>.AddSomeValues(p, near, Math.Max(probabilities->Starts[row] - first, 0), Math.Min(probabilities->Limits[row] - first, count), valueDim, o);
+            }
+        }
     }
 }

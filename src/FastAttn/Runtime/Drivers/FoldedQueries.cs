@@ -12,18 +12,17 @@ internal static unsafe class FoldedQueries<TVector>
     where TVector : struct, ILanes<TVector>
 {
     /// <summary>S[q][j] = Σ_t K[j][t]·Q[q][t].</summary>
-    /// <param name="query">Scaled queries: <paramref name="rows"/> × <paramref name="headDim"/>.</param>
-    /// <param name="rows">Queries.</param>
+    /// <param name="query">Scaled queries, <paramref name="headDim"/> floats each.</param>
     /// <param name="keys">The keys of the block.</param>
     /// <param name="headDim">Elements of a key, a multiple of 32.</param>
     /// <param name="count">Keys in the block.</param>
-    /// <param name="score">S, written.</param>
-    /// <param name="stride">Floats from query to query of S.</param>
+    /// <param name="scores">S, written.</param>
     /// <param name="folded">Memory for the folded queries, a row and a number each.</param>
     /// <param name="asksAhead">Whether keys are asked for before they are needed.</param>
     [MethodImpl(MethodImplOptions.AggressiveOptimization)]
-    public static void Scores(float* query, int rows, in StoredRows keys, int headDim, int count, float* score, long stride, float* folded, bool asksAhead)
+    public static void Scores(float* query, in StoredRows keys, int headDim, int count, in ScoreRows scores, float* folded, bool asksAhead)
     {
+        int rows = scores.Count;
         float* offset = folded + (long)rows * headDim;
         for (int j = 0, together; j < count; j += together)
         {
@@ -36,11 +35,11 @@ internal static unsafe class FoldedQueries<TVector>
             for (int row = 0, taken; row < rows; row += taken)
             {
                 taken = DecodeTile<TVector>.Taken(rows - row);
-                RowProducts<TVector, Int4Row>.Scores(folded + (long)row * headDim, taken, near, headDim, together, score + row * stride + j, stride, new(ahead, row, taken, rows));
+                RowProducts<TVector, Int4Row>.Scores(folded + (long)row * headDim, taken, near, headDim, together, scores.From(row, j), scores.Stride, new(ahead, row, taken, rows));
             }
 
             for (int row = 0; row < rows; row++)
-                Add(score + row * stride + j, offset[row], together);
+                Add(scores.From(row, j), offset[row], together);
         }
     }
 

@@ -100,7 +100,8 @@ internal readonly unsafe struct RegisterTile<TVector, TSpec>
         for (int q = 0; q < width; q++)
             rows[q] = call.Operands.QueryRow(Queries.Rows.Offset(Math.Min(q, Queries.Count - 1), call.Operands.QueryStrides));
         float scale = ScoreSteps<TVector>.QueryScale<TSpec>(call.Uses, call.Scoring);
-        StoredElements.VisitQueries(call.Operands.QueryElement, new QueryPacking<TVector>(rows, call.Operands.HeadDim, scale, Query, width, Block.Stride));
+        QueryPacking<TVector> packing = new(rows, call.Operands.HeadDim, scale, Query, width, Block.Stride);
+        StoredElements.VisitQueries(call.Operands.QueryElement, ref packing);
     }
 
     /// <summary>Sets the scores of keys outside a lane's range to −∞ and takes the maximum of what is left.</summary>

@@ -21,26 +21,26 @@ internal static unsafe class RowDriver<TVector, TSpec>
     {
         bool isSplit = splits.Count > 1;
         PagesAndScales* pagesAndScales = stackalloc PagesAndScales[2];
-        RowTile<TVector, TSpec> queries = default;
+        RowTile<TVector, TSpec> rowTile = default;
         (int firstKey, int keyLimit) = isSplit ? call.Plan.Splits.KeysOf(splits.First + tile.Split) : (0, int.MaxValue);
         for (int first = 0; first < tile.RowCount; first += RowPlan.MaxRows)
         {
             QueryTile rows = tile.Part(first, Math.Min(RowPlan.MaxRows, tile.RowCount - first));
-            queries.Set(call, rows, sequence, workspace.Memory);
-            queries.PackQuery(call);
-            RowRange<TSpec> range = new(in queries.Queries.Visibility, call.Plan.Rows.KeyBlock, firstKey, keyLimit);
+            rowTile.Set(call, rows, sequence, workspace.Memory);
+            rowTile.PackQuery(call);
+            RowRange<TSpec> range = new(in rowTile.Queries.Visibility, call.Plan.Rows.KeyBlock, firstKey, keyLimit);
 
             // As with many queries, the output shows in the end whether a value has reached a query that may not see it. That of a split shows
             // it for the values of the split.
-            FindKeysAndValues(call, queries, pagesAndScales, workspace.Memory, out KeyValueBlocks<TVector> keyValues);
-            if (!Take(call, queries, range, keyValues))
+            FindKeysAndValues(call, rowTile, pagesAndScales, workspace.Memory, out KeyValueBlocks<TVector> keyValues);
+            if (!Take(call, rowTile, range, keyValues))
             {
                 keyValues.CleansValues = true;
-                Take(call, queries, range, keyValues);
+                Take(call, rowTile, range, keyValues);
             }
 
-            if (!isSplit || new SplitStates(call).Complete(call, rows, sequence, splits.Count, queries.Softmax))
-                queries.Finish(call);
+            if (!isSplit || new SplitStates(call).Complete(call, rows, sequence, splits.Count, rowTile.Softmax))
+                rowTile.Finish(call);
         }
     }
 
@@ -71,29 +71,29 @@ internal static unsafe class RowDriver<TVector, TSpec>
     [MethodImpl(MethodImplOptions.AggressiveOptimization)]
     private static bool Take(in AttentionCall call, in RowTile<TVector, TSpec> tile, in RowRange<TSpec> range, in KeyValueBlocks<TVector> keyValues)
     {
-        int headDim = call.Operands.HeadDim, rowCount = tile.Queries.Count;
         ref readonly RowSoftmaxState<TVector> softmax = ref tile.Softmax;
-        softmax.Begin(tile.Queries.Sinks, range.IsOneBlock);
+        bool isOneBlock = range.IsOneBlock;
+        softmax.Begin(tile.Queries.Sinks, isOneBlock);
         KeyValueBlock block = new() { First = range.First };
         while (keyValues.Next(range, ref block))
         {
             KeyValueBlocks<TVector>.AskForBeginOfValues(block);
-            DecodeTile<TVector>.Scores(tile.Query, rowCount, block.Keys, headDim, block.Count, tile.Score, tile.ScoreStride, tile.Widened, tile.Folded, call.Plan.AsksAhead);
+            DecodeTile<TVector>.Scores(tile.Query, block.Keys, call.Operands.HeadDim, block.Count, tile.Scores, tile.Widened, tile.Folded, call.Plan.AsksAhead);
             tile.ScaleScores(block.Keys, block.Count);
-            for (int q = 0; q < rowCount; q++)
+            for (int q = 0; q < tile.Queries.Count; q++)
                 tile.Step(call, q, block.First, block.Count);
 
             tile.ScaleProbabilities(block.Values, block.Count);
             keyValues.AskForBeginOfNextKeys(block);
-            DecodeTile<TVector>.Values(
-                tile.Score, tile.ScoreStride, rowCount, tile.BlockStarts, tile.BlockLimits, block.Values, softmax.ValueDim, block.Count, range.IsOneBlock ? softmax.Output : softmax.BlockSum, softmax.PartSum, tile.Widened, call.Plan.AsksAhead);
-            if (!range.IsOneBlock)
+            float* sum = isOneBlock ? softmax.Output : softmax.BlockSum;
+            DecodeTile<TVector>.Values(tile.Scores, block.Values, softmax.ValueDim, block.Count, sum, softmax.PartSum, tile.Widened, call.Plan.AsksAhead);
+            if (!isOneBlock)
                 softmax.AddBlock();
             if (keyValues.CleansValues)
                 tile.AddVisibleNonFinite(block);
         }
 
-        if (!range.IsOneBlock)
+        if (!isOneBlock)
             softmax.AddRest();
         return !KeyVisibility<TSpec>.HasRanges || softmax.IsFinite();
     }

@@ -15,20 +15,8 @@ internal unsafe struct RowTile<TVector, TSpec>
     /// <summary>Q, scaled: a row a query.</summary>
     public float* Query;
 
-    /// <summary>S, then P, of the present block: a row a query, and after each a vector that may be written.</summary>
-    public float* Score;
-
-    /// <summary>The masks of the present block, likewise.</summary>
-    public float* Bias;
-
-    /// <summary>Floats from query to query of both.</summary>
-    public long ScoreStride;
-
-    /// <summary>For each query the first key of the present block that it sees.</summary>
-    public int* BlockStarts;
-
-    /// <summary>For each query the first key of the present block after those that it sees.</summary>
-    public int* BlockLimits;
+    /// <summary>The scores of the present block.</summary>
+    public ScoreRows Scores;
 
     /// <summary>The scales of the present block's keys or values.</summary>
     public float* Scales;
@@ -53,14 +41,15 @@ internal unsafe struct RowTile<TVector, TSpec>
         ref readonly RowPlan.TileLayout layout = ref call.Plan.Rows.Tile;
         Queries.Set(call, tile, sequence, memory, layout.Queries, tile.RowCount, alibiOriginsInBlock: null);
         Query = layout.Query.In(memory);
-        Score = layout.Score.In(memory);
-        ScoreStride = layout.ScoreStride;
-        Bias = layout.Bias.In(memory);
+        Scores.Count = tile.RowCount;
+        Scores.Score = layout.Score.In(memory);
+        Scores.Bias = layout.Bias.In(memory);
+        Scores.Stride = layout.ScoreStride;
+        Scores.Starts = (int*)layout.BlockStarts.In(memory);
+        Scores.Limits = (int*)layout.BlockLimits.In(memory);
         Scales = layout.Scales.In(memory);
         Widened = layout.Widened.In(memory);
         Folded = layout.Folded.In(memory);
-        BlockStarts = (int*)layout.BlockStarts.In(memory);
-        BlockLimits = (int*)layout.BlockLimits.In(memory);
         Softmax.Max = Queries.Max;
         Softmax.Sum = (double*)layout.Sum.In(memory);
         Softmax.Alpha = layout.Alpha.In(memory);
@@ -87,7 +76,8 @@ internal unsafe struct RowTile<TVector, TSpec>
             var floats = (float*)given;
             if (call.Operands.QueryElement != AttentionElement.Float32)
             {
-                StoredElements.VisitQueries(call.Operands.QueryElement, new RowWidening<TVector>(new(given, stride: 0), count: 1, headDim, query, headDim));
+                RowWidening<TVector> widening = new(new(given, stride: 0), count: 1, headDim, query, headDim);
+                StoredElements.VisitQueries(call.Operands.QueryElement, ref widening);
                 floats = query;
             }
 
@@ -105,7 +95,7 @@ internal unsafe struct RowTile<TVector, TSpec>
             return;
         keys.CopyScales(Scales, count);
         for (int q = 0; q < Queries.Count; q++)
-            RowScaling<TVector>.Multiply(Score + q * ScoreStride, Scales, count);
+            RowScaling<TVector>.Multiply(Scores.From(q, 0), Scales, count);
     }
 
     /// <summary>Multiplies the probabilities of a block by the scales of its values, where each value has one, for the keys that each query sees.</summary>
@@ -116,7 +106,10 @@ internal unsafe struct RowTile<TVector, TSpec>
             return;
         values.CopyScales(Scales, count);
         for (int q = 0; q < Queries.Count; q++)
-            RowScaling<TVector>.Multiply(Score + q * ScoreStride + BlockStarts[q], Scales + BlockStarts[q], BlockLimits[q] - BlockStarts[q]);
+        {
+            int start = Scores.Starts[q];
+            RowScaling<TVector>.Multiply(Scores.From(q, start), Scales + start, Scores.Limits[q] - start);
+        }
     }
 
     /// <summary>The score steps for the keys of a block that one query sees, and the softmax step.</summary>
@@ -128,16 +121,16 @@ internal unsafe struct RowTile<TVector, TSpec>
     public readonly void Step(in AttentionCall call, int row, int first, int count)
     {
         (int start, int limit) = Queries.Visibility.InBlock(row, first, count);
-        BlockStarts[row] = start;
-        BlockLimits[row] = limit;
-        long offset = row * ScoreStride + start;
-        ChangeScores(call, row, Score + offset, Bias + offset, first + start, limit - start);
-        Softmax.Step(row, Score + offset, limit - start);
+        Scores.Starts[row] = start;
+        Scores.Limits[row] = limit;
+        long offset = row * Scores.Stride + start;
+        ChangeScores(call, row, Scores.Score + offset, Scores.Bias + offset, first + start, limit - start);
+        Softmax.Step(row, Scores.Score + offset, limit - start);
     }
 
     /// <summary>Adds the products with NaN and ±∞ that were left out of a block, to the queries that see them.</summary>
     public readonly void AddVisibleNonFinite(in KeyValueBlock block) => Queries.AddVisibleNonFinite(
-        block, block.Count, Softmax.ValueDim, Score, Bias, keyStep: 1, queryStep: ScoreStride, Softmax.Output, columnStep: 1, rowStep: Softmax.ValueDim);
+        block, block.Count, Softmax.ValueDim, Scores.Score, Scores.Bias, keyStep: 1, queryStep: Scores.Stride, Softmax.Output, columnStep: 1, rowStep: Softmax.ValueDim);
 
     [MethodImpl(MethodImplOptions.AggressiveOptimization)]
     private readonly void ChangeScores(in AttentionCall call, int row, float* score, float* bias, int first, int count)

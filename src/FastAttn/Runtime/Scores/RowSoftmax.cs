@@ -10,7 +10,7 @@ internal static unsafe class RowSoftmax<TVector>
     where TVector : struct, ILanes<TVector>
 {
     /// <summary>The step of the online softmax (<see cref="OnlineSoftmax"/>) for one block: p[j] = e^(s[j] − m') in place; returns alpha.</summary>
-    /// <param name="score">Scores of the keys that the query sees. What is left of a vector after the last is read, and 0 is written there.</param>
+    /// <param name="score">Scores of the keys that the query sees. A vector after them may be overwritten.</param>
     /// <param name="count">How many.</param>
     /// <param name="max">The running maximum.</param>
     /// <param name="sum">The sum of these p.</param>
@@ -55,7 +55,7 @@ internal static unsafe class RowSoftmax<TVector>
         max = Max(score, whole, TVector.Create(max));
 
         double sum = Exp(sink - max) + Sum(score, 0, whole, max) + RowSoftmax<Lanes1>.Sum(score, whole, count, max);
-        RowScaling<TVector>.Scale(score, sum == 0 ? 0 : (float)(1 / sum), score, count);
+        RowScaling<TVector>.Scale(score, OnlineSoftmax.Inverse(sum), score, count);
     }
 
     /// <summary>The maximum of whole vectors of scores and of the lanes of <paramref name="max"/>.</summary>

@@ -42,7 +42,11 @@ internal unsafe struct RowSoftmaxState<TVector>
     public int ValueDim;
 
     /// <summary>Floats of O, in whole vectors.</summary>
-    private readonly int PaddedOutputs => (Rows * ValueDim + TVector.Count - 1) / TVector.Count * TVector.Count;
+    private readonly int PaddedOutputs
+    {
+        [MethodImpl(MethodImplOptions.AggressiveInlining)]
+        get => (Rows * ValueDim + TVector.Count - 1) / TVector.Count * TVector.Count;
+    }
 
     /// <summary>The state before any key.</summary>
     /// <param name="sinks">The sink's logit of each query, −∞ for none; null where no query has one.</param>
@@ -59,7 +63,7 @@ internal unsafe struct RowSoftmaxState<TVector>
 
     /// <summary>Takes the scores of a block that one query sees into the state; P stands where S stood.</summary>
     /// <param name="row">The query.</param>
-    /// <param name="score">The scores. What is left of a vector after the last is read, and 0 is written there.</param>
+    /// <param name="score">The scores. A vector after them may be overwritten.</param>
     /// <param name="count">How many.</param>
     [MethodImpl(MethodImplOptions.AggressiveInlining)]
     public readonly void Step(int row, float* score, int count)
