@@ -9,7 +9,7 @@ namespace FastAttn;
 /// </summary>
 /// <remarks>
 /// <para>
-/// <see cref="AttentionElement.Int4"/> rounds spans of 32 tokens together, counted from a sequence's first. Until a span has all of them, each append rounds its tokens anew from their floats. A span that
+/// <see cref="AttentionElement.Int4"/> rounds spans of 32 tokens together, counted from a sequence's first. Until a span has all of them, each append rounds its tokens again from their floats. A span that
 /// is full has the bits that <see cref="KeyValueQuantizer.QuantizePerChannelOver32Tokens"/> gives its tokens at once, however they were appended, and does not change any more; what a query sees of the
 /// open span, that of the next token, depends on how many tokens it had when the query came.
 /// </para>

@@ -239,7 +239,7 @@ public sealed partial class KeyValueCache : AttentionCache
     /// <param name="tokens">The indices of those that stay of the others, ascending, from <paramref name="start"/> to below the sequence's length.</param>
     /// <remarks>
     /// A token's index becomes smaller; its key stays turned by the position that it was appended with. A layer turns the next token by the new length, unless it is given positions: give them where
-    /// tokens went whose positions others do not take. Tokens of <see cref="AttentionElement.Int4"/> that move are rounded anew, with those that they come to stand beside: from their floats
+    /// tokens went whose positions others do not take. Tokens of <see cref="AttentionElement.Int4"/> that move are rounded again, with those that they come to stand beside: from their floats
     /// where these are still there (remarks of <see cref="AttentionCache"/>), else a second time.
     /// </remarks>
     /// <exception cref="ArgumentException">

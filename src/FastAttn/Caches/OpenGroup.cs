@@ -4,7 +4,7 @@ namespace FastAttn;
 
 /// <summary>
 /// The keys or the values of a sequence's last tokens as floats, where spans of 32 tokens are rounded together (<see cref="AttentionElement.Int4"/>): those of its open group, the span that the next
-/// token belongs to, which has fewer than 32 tokens, perhaps none. Each append rounds the open group anew from them. The floats of the group before stay, too, so that a sequence that is shortened by a
+/// token belongs to, which has fewer than 32 tokens, perhaps none. Each append rounds the open group again from them. The floats of the group before stay, too, so that a sequence that is shortened by a
 /// few tokens, as drafts are, or by the last one of a prompt, has the floats that it goes on from.
 /// </summary>
 /// <param name="heads">H_kv.</param>

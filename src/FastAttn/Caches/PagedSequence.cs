@@ -226,7 +226,7 @@ public sealed class PagedSequence : IDisposable
     /// <para>
     /// Keys stay turned by the positions that they were appended with, and <see cref="NextPosition"/> does not become smaller. So must a query be turned by its position,
     /// not by its index. Scores between tokens that are left are then those of the whole text: with a rotary embedding the gap counts, other than in the paper, which turns keys
-    /// anew by their indices. A model that does not know such distances needs the shorter ones: append its keys again.
+    /// again by their indices. A model that does not know such distances needs the shorter ones: append its keys again.
     /// </para>
     /// </remarks>
     /// <exception cref="ArgumentOutOfRangeException">An index is outside its range; nothing has changed.</exception>

@@ -66,7 +66,7 @@ internal unsafe struct HeadsWork : ITiledWork
     {
         get
         {
-            // An element takes as long as some multiply-adds of a product, and so does one that is rounded anew.
+            // An element takes as long as some multiply-adds of a product, and so does one that is rounded again.
             const double PerElement = 16;
             double tokens = Tokens;
             for (int sequence = 0; RoundsTogether && sequence < Batch; sequence++)

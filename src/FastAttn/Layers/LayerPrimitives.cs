@@ -133,17 +133,17 @@ public static class LayerPrimitives
     public static void Relu(ReadOnlySpan<float> input, Span<float> output, AttentionExecution execution = default) =>
         Activate(RowFunctions.Default, Activation.Relu, input, output, execution);
 
-    /// <summary><c>y = x·Φ(x)</c>, the exact form with erf (<see cref="Activation.Gelu"/>, where its error stands).</summary>
+    /// <summary><c>y = x·Φ(x)</c>, the exact form with erf (<see cref="Activation.Gelu"/>, which gives its error).</summary>
     /// <inheritdoc cref="Relu"/>
     public static void Gelu(ReadOnlySpan<float> input, Span<float> output, AttentionExecution execution = default) =>
         Activate(RowFunctions.Default, Activation.Gelu, input, output, execution);
 
-    /// <summary><c>y = x·(1 + tanh(√(2/π)·(x + 0.044715·x³)))/2</c> (<see cref="Activation.GeluTanh"/>, where its error stands).</summary>
+    /// <summary><c>y = x·(1 + tanh(√(2/π)·(x + 0.044715·x³)))/2</c> (<see cref="Activation.GeluTanh"/>, which gives its error).</summary>
     /// <inheritdoc cref="Relu"/>
     public static void GeluTanh(ReadOnlySpan<float> input, Span<float> output, AttentionExecution execution = default) =>
         Activate(RowFunctions.Default, Activation.GeluTanh, input, output, execution);
 
-    /// <summary><c>y = x / (1 + e^−x)</c> (<see cref="Activation.Silu"/>, where its error stands).</summary>
+    /// <summary><c>y = x / (1 + e^−x)</c> (<see cref="Activation.Silu"/>, which gives its error).</summary>
     /// <inheritdoc cref="Relu"/>
     public static void Silu(ReadOnlySpan<float> input, Span<float> output, AttentionExecution execution = default) =>
         Activate(RowFunctions.Default, Activation.Silu, input, output, execution);

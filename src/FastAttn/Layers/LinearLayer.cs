@@ -104,7 +104,7 @@ public sealed class LinearLayer
     /// <summary>The instruction set that this instance runs on.</summary>
     public InstructionSet InstructionSet { get; }
 
-    /// <summary>This layer on another instruction set than the default, as tests and benchmarks need it; packs the weights anew.</summary>
+    /// <summary>This layer on another instruction set than the default, as tests and benchmarks need it; packs the weights again.</summary>
     /// <param name="instructionSet">One of <see cref="InstructionSets.Supported"/>.</param>
     /// <returns>The same instance for every call.</returns>
     /// <exception cref="PlatformNotSupportedException">This process cannot run <paramref name="instructionSet"/>.</exception>

@@ -20,7 +20,7 @@ namespace FastAttn;
 /// <see cref="AttentionOptions"/> must therefore leave out. What differs from call to call is in the latter: lengths or starts, offsets, masks, biases and sinks.
 /// </para>
 /// <para>
-/// <b>Indices.</b> Query <c>i</c> of sequence <c>b</c> stands at key <c>i + offset</c>, and the offset is:
+/// <b>Indices.</b> Query <c>i</c> of sequence <c>b</c> has the position of key <c>i + offset</c>, and the offset is:
 /// </para>
 /// <list type="table">
 /// <listheader><term>call</term><description>offset of sequence <c>b</c></description></listheader>
@@ -112,7 +112,7 @@ public sealed class MultiHeadAttention
     /// <summary>The instruction set that this instance runs on.</summary>
     public InstructionSet InstructionSet { get; }
 
-    /// <summary>This layer on another instruction set than the default, as tests and benchmarks need it; packs the weights anew.</summary>
+    /// <summary>This layer on another instruction set than the default, as tests and benchmarks need it; packs the weights again.</summary>
     /// <param name="instructionSet">One of <see cref="InstructionSets.Supported"/>.</param>
     /// <returns>The same instance for every call.</returns>
     /// <exception cref="PlatformNotSupportedException">This process cannot run <paramref name="instructionSet"/>.</exception>
@@ -154,7 +154,7 @@ public sealed class MultiHeadAttention
     /// <param name="length">Tokens L of each sequence; of ragged ones a bound.</param>
     /// <param name="options">
     /// Lengths or starts, offsets, masks, biases and sinks; <c>default</c> for none. Rows of the output after the end of a sequence that
-    /// <see cref="AttentionOptions.KeyLengths"/> makes shorter are what the formula gives for what stands there; with
+    /// <see cref="AttentionOptions.KeyLengths"/> makes shorter are what the formula gives for whatever they contain; with
     /// <see cref="AttentionOptions.QueryLengths"/> they are the output bias, or 0, and cost nothing.
     /// </param>
     /// <param name="positions">[A, B, L]: the tokens' positions for the rotary embedding; empty for <c>i + offset</c> of queries and <c>j</c> of keys.</param>
@@ -164,7 +164,7 @@ public sealed class MultiHeadAttention
     /// </param>
     /// <param name="execution">How it runs: threads and cancellation, of the projections too.</param>
     /// <remarks>
-    /// Query <c>i</c> stands at key <c>i + offset</c>; the offset is that of the options (<see cref="AttentionOptions.PositionOffset"/>), else 0 (see
+    /// Query <c>i</c> has the position of key <c>i + offset</c>; the offset is that of the options (<see cref="AttentionOptions.PositionOffset"/>), else 0 (see
     /// the remarks of <see cref="MultiHeadAttention"/>).
     /// </remarks>
     /// <exception cref="ArgumentException">A length or size does not fit; the parameter is named and nothing has been written.</exception>
@@ -369,7 +369,7 @@ public sealed class MultiHeadAttention
     /// </param>
     /// <param name="execution">How it runs: threads and cancellation, of the projections too.</param>
     /// <remarks>
-    /// Query <c>i</c> stands at key <c>i + offset</c>; the offset is the sequence's length in the cache before the call (see the remarks of
+    /// Query <c>i</c> has the position of key <c>i + offset</c>; the offset is the sequence's length in the cache before the call (see the remarks of
     /// <see cref="MultiHeadAttention"/>). Keys and values are rounded to the cache's element types before they are attended over, those of these tokens too; where these are
     /// integers, a key or value that is not finite is refused: the parameter is <paramref name="input"/>, and the inner exception an <see cref="ArithmeticException"/>.
     /// </remarks>

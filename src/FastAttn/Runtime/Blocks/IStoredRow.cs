@@ -1,6 +1,6 @@
 namespace FastAttn.Runtime;
 
-/// <summary>How a row of keys or values becomes floats, but for scales that stand apart from it.</summary>
+/// <summary>How a row of keys or values becomes floats, but for scales that are stored separately.</summary>
 internal unsafe interface IStoredRow
 {
     /// <summary>Bytes before a column; before that column's group where the row has groups.</summary>

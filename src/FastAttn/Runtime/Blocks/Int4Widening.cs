@@ -11,7 +11,7 @@ namespace FastAttn.Runtime;
 internal static unsafe class Int4Widening<TVector>
     where TVector : struct, ILanes<TVector>
 {
-    /// <summary>Widens rows that stand at the stride.</summary>
+    /// <summary>Widens rows one stride apart.</summary>
     /// <param name="stored">All rows.</param>
     /// <param name="first">The first of those.</param>
     /// <param name="count">How many.</param>

@@ -1,6 +1,6 @@
 namespace FastAttn.Runtime;
 
-/// <summary>The pages that rows are in, and the scales that stand apart from them. It lives in the driver's stack frame, so that copies of rows without either stay small.</summary>
+/// <summary>The pages that rows are in, and the scales that are stored separately. It lives in the driver's stack frame, so that copies of rows without either stay small.</summary>
 internal unsafe struct PagesAndScales
 {
     /// <summary>The page of each <see cref="PageSize"/> tokens of the sequence; null where rows are not in pages.</summary>

@@ -13,7 +13,7 @@ namespace FastAttn.Runtime;
 internal readonly unsafe struct RowWidening<TVector>(BlockRows rows, int count, int columns, float* destination, int copiedColumns) : IStoredVisitor
     where TVector : struct, ILanes<TVector>
 {
-    /// <summary>Widens rows that stand at the stride, scaled.</summary>
+    /// <summary>Widens rows one stride apart, scaled.</summary>
     /// <param name="stored">All rows.</param>
     /// <param name="first">The first of those.</param>
     /// <param name="count">How many.</param>

@@ -4,7 +4,7 @@ using System.Runtime.CompilerServices;
 
 namespace FastAttn.Runtime;
 
-/// <summary>Checks that the buffers of a call have the rows that its shape says, and finds where these stand.</summary>
+/// <summary>Checks that the buffers of a call have the rows that its shape says, and finds where these are.</summary>
 [SuppressMessage("Usage", "CA2208:Instantiate argument exceptions correctly", Justification = "The names are those of the public method's parameters.")]
 [SuppressMessage("Usage", "MA0015:Specify the parameter name in ArgumentException", Justification = "The names are those of the public method's parameters.")]
 internal static class BufferValidation
@@ -23,7 +23,7 @@ internal static class BufferValidation
         read = new(in read.Start, read.Length, in input.Scales.Start, (nuint)scales * (areOver32Tokens ? sizeof(ushort) : (nuint)sizeof(float)));
     }
 
-    /// <summary>Checks the scales of keys or values; sets where they stand, and returns how many are read.</summary>
+    /// <summary>Checks the scales of keys or values; sets where they are, and returns how many are read.</summary>
     private static int CheckScales(string name, in AttentionInput input, scoped in BufferRows rows, ref CallOperands.Stored stored)
     {
         AttentionScales scales = input.Scales;

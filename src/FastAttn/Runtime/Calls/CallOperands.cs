@@ -62,7 +62,7 @@ internal unsafe struct CallOperands
         /// <summary>What the elements are.</summary>
         public AttentionElement Element;
 
-        /// <summary>Where rows stand, in elements. With pages, the batch axis is that of pages.</summary>
+        /// <summary>The strides of the rows, in elements. With pages, the batch axis is that of pages.</summary>
         public AttentionStrides Strides;
 
         /// <summary>

@@ -69,7 +69,7 @@ internal struct LanePlan
     /// <summary>Floats of scratch memory that a worker needs for as many queries.</summary>
     public readonly long WorkspaceFloats(int queries) => Block.Floats + (queries + RegisterRows - 1) / RegisterRows * Tile.Floats;
 
-    /// <summary>Where the parts of a worker's memory stand that belong to the present key block: one register tile after the other uses them.</summary>
+    /// <summary>Where the parts of a worker's memory are that belong to the present key block: one register tile after the other uses them.</summary>
     public struct BlockLayout
     {
         /// <summary>A copy of the block's keys.</summary>
@@ -148,7 +148,7 @@ internal struct LanePlan
         }
     }
 
-    /// <summary>Where the parts of one register tile's memory stand: what it keeps from key block to key block.</summary>
+    /// <summary>Where the parts of one register tile's memory are: what it keeps from key block to key block.</summary>
     public struct TileLayout
     {
         /// <summary>What each query has.</summary>

@@ -3,13 +3,13 @@ using System.Diagnostics.CodeAnalysis;
 
 namespace FastAttn.Runtime;
 
-/// <summary>Checks a mask against the shape of its call, and finds where its rows stand.</summary>
+/// <summary>Checks a mask against the shape of its call, and finds where its rows are.</summary>
 [SuppressMessage("Usage", "MA0015:Specify the parameter name in ArgumentException", Justification = "The name is that of the public method's parameter.")]
 internal static class MaskCheck
 {
     private const int BitsPerByte = 8;
 
-    /// <summary>Returns where the rows of a mask stand.</summary>
+    /// <summary>Returns where the rows of a mask are.</summary>
     /// <param name="mask">A mask that is given.</param>
     /// <param name="shape">The sizes of the call.</param>
     /// <param name="parameter">The public method's parameter that has the mask.</param>

@@ -5,7 +5,7 @@ namespace FastAttn.Runtime;
 /// <summary>Where the numbers that each query of a tile has stand in the tile's memory, whichever way its vectors lie.</summary>
 internal struct QueryLayout
 {
-    /// <summary>The key at which each query stands: a long.</summary>
+    /// <summary>The position of each query, as a key index: a long.</summary>
     public ScratchPart Positions;
 
     /// <summary>The first key that each query sees: an int.</summary>

@@ -9,7 +9,7 @@ namespace FastAttn.Runtime;
 /// <param name="IsFolded">Whether the stream is that of a key-value head, the rows of all query heads of its group one head after the other; else that of a query head.</param>
 internal readonly record struct QueryTile(int Batch, int Stream, long FirstRow, int RowCount, int Split, bool IsFolded)
 {
-    /// <summary>Some of the rows. Made anew rather than copied: a copy waits for what was just written.</summary>
+    /// <summary>Some of the rows. Made again rather than copied: a copy waits for what was just written.</summary>
     /// <param name="first">The first of them, from the tile's first.</param>
     /// <param name="count">How many.</param>
     public QueryTile Part(int first, int count) => new(Batch, Stream, FirstRow + first, count, Split, IsFolded);

@@ -19,7 +19,7 @@ internal struct RowPlan
     public const int NearRows = 16;
 
     /// <summary>
-    /// Key blocks that are taken as one. Keys and values alternate, and where one follows the other the CPU's prefetcher begins anew:
+    /// Key blocks that are taken as one. Keys and values alternate, and where one follows the other the CPU's prefetcher begins again:
     /// 32 query heads over 8, 4096 and 32768 keys, take 1.95 and 17.1 ms with 1, 1.75 and 15.2 with 4, 1.66 and 14.0 with 16, 1.61 and
     /// 13.6 with 48 (Zen 4), which need as much more memory for scores.
     /// </summary>
@@ -28,7 +28,7 @@ internal struct RowPlan
     /// <summary>Keys in a block here.</summary>
     public int KeyBlock;
 
-    /// <summary>Where the parts of a worker's memory stand.</summary>
+    /// <summary>Where the parts of a worker's memory are.</summary>
     public TileLayout Tile;
 
     /// <summary>Finds the sizes, in place.</summary>
@@ -57,7 +57,7 @@ internal struct RowPlan
     /// <param name="keyBlock">Keys in a block with queries in lanes.</param>
     public static int KeyBlockOf(int keyBlock) => (int)Math.Min((long)BlocksAtOnce * keyBlock, int.MaxValue);
 
-    /// <summary>Where the parts of a worker's memory stand for few queries, which have a row each of queries, scores and outputs.</summary>
+    /// <summary>Where the parts of a worker's memory are for few queries, which have a row each of queries, scores and outputs.</summary>
     public struct TileLayout
     {
         /// <summary>What each query has.</summary>

@@ -8,7 +8,7 @@ namespace FastAttn.Runtime;
 /// <param name="KeyBatch">Its number where keys and values have a batch axis, else 0.</param>
 /// <param name="KeyStart">The token that its keys begin with.</param>
 /// <param name="KeyLength">Its keys that exist.</param>
-/// <param name="PositionOffset">Query i stands at key i + offset.</param>
+/// <param name="PositionOffset">Query i has the position of key i + offset.</param>
 internal readonly record struct Sequence(int Index, int QueryBatch, int QueryStart, int QueryLength, int KeyBatch, int KeyStart, int KeyLength, long PositionOffset)
 {
     /// <summary>A sequence of a call, from the options as the caller gives them (<see cref="AttentionCall.SequenceAt"/> once they are pinned).</summary>

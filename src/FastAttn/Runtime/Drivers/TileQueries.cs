@@ -3,7 +3,7 @@ using System.Runtime.CompilerServices;
 
 namespace FastAttn.Runtime;
 
-/// <summary>The queries of a tile, whichever way its vectors lie: where they stand, what they see, and what is particular to each.</summary>
+/// <summary>The queries of a tile, whichever way its vectors lie: where they are, what they see, and what is particular to each.</summary>
 /// <typeparam name="TSpec">What the kernel was declared for.</typeparam>
 internal unsafe struct TileQueries<TSpec>
     where TSpec : struct, IKernelSpec

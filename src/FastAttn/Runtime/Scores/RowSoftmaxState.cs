@@ -57,7 +57,7 @@ internal unsafe struct RowSoftmaxState<TVector>
             LongSum<TVector>.Clear(OutputRest, Rows * ValueDim);
     }
 
-    /// <summary>Takes the scores of a block that one query sees into the state; P stands where S stood.</summary>
+    /// <summary>Takes the scores of a block that one query sees into the state; P replaces S in place.</summary>
     /// <param name="row">The query.</param>
     /// <param name="score">The scores. What is left of a vector after the last is read, and 0 is written there.</param>
     /// <param name="count">How many.</param>

@@ -61,7 +61,7 @@ internal readonly unsafe struct SoftmaxState<TVector>
         new Span<float>(Totals.SumRest, Width).Clear();
     }
 
-    /// <summary>Takes the scores of a block into the state; P stands where S stood.</summary>
+    /// <summary>Takes the scores of a block into the state; P replaces S in place.</summary>
     [MethodImpl(MethodImplOptions.AggressiveOptimization)]
     public void Step(in ScoreBlock block)
     {

@@ -11,7 +11,7 @@ namespace FastAttn.Runtime;
 internal sealed class IdleSlots<T>
     where T : class
 {
-    // Calls that run at once; more than these make objects anew.
+    // Calls that run at once; more than these make objects again.
     private readonly T?[] _slots = new T?[Math.Max(64, 4 * Environment.ProcessorCount)];
     private int _count;
 

@@ -39,7 +39,7 @@ internal sealed unsafe class Workspace
 
     /// <summary>
     /// What is kept for a whole period is freed, so that memory goes between one and two of them after its last use. A choice, not a
-    /// measurement: a call that needs memory anew pays for its pages, some 0.25 µs each. Tests shorten it.
+    /// measurement: a call that needs memory again pays for its pages, some 0.25 µs each. Tests shorten it.
     /// </summary>
     internal static TimeSpan Period { get; set; } = TimeSpan.FromSeconds(10);
 

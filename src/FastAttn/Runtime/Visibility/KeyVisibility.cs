@@ -24,7 +24,7 @@ internal unsafe struct KeyVisibility<TSpec>
     /// <summary>Finds the range of each query, in place.</summary>
     /// <param name="starts">Memory for a number for each lane; not used where the kernel has no ranges.</param>
     /// <param name="limits">As much memory.</param>
-    /// <param name="positions">The key at which each query stands.</param>
+    /// <param name="positions">The position of each query, as a key index.</param>
     /// <param name="rowCount">Queries.</param>
     /// <param name="width">Lanes: those without a query see nothing.</param>
     /// <param name="keyLength">Keys of the sequence.</param>

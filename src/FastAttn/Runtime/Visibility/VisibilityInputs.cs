@@ -10,7 +10,7 @@ internal unsafe struct VisibilityInputs
     /// <summary>Farther than any two tokens are apart.</summary>
     public const long Unbounded = 1L << 33;
 
-    /// <summary>Whether it is self-attention of sequences of one length, padded or not: unless an offset says otherwise, query i then stands at key i.</summary>
+    /// <summary>Whether it is self-attention of sequences of one length, padded or not: unless an offset says otherwise, query i then has the position of key i.</summary>
     public bool IsSelfAttention;
 
     /// <summary>The position offset of all sequences; each sequence's default where null.</summary>
@@ -57,13 +57,13 @@ internal unsafe struct VisibilityInputs
     public ref MaskOperand MaskOf(MaskElement element) => ref Masks[(int)element];
 
     /// <summary>The first key after those that a query sees, whatever masks hide.</summary>
-    /// <param name="position">The key at which it stands.</param>
+    /// <param name="position">Its position, as a key index.</param>
     /// <param name="keyLength">Keys of its sequence.</param>
     [MethodImpl(MethodImplOptions.AggressiveInlining)]
     public readonly int LimitAt(long position, int keyLength) => (int)Math.Clamp(position + Right + 1, 0, Math.Min(keyLength, MaskKeyLength));
 
     /// <summary>The first key that a query sees, whatever masks hide.</summary>
-    /// <param name="position">The key at which it stands.</param>
+    /// <param name="position">Its position, as a key index.</param>
     /// <param name="limit">The first key after those that it sees.</param>
     [MethodImpl(MethodImplOptions.AggressiveInlining)]
     public readonly int StartAt(long position, int limit) => (int)Math.Clamp(position - Left, 0, limit);
