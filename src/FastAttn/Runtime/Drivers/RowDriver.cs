@@ -10,7 +10,7 @@ internal static unsafe class RowDriver<TVector, TSpec>
     where TVector : struct, ILanes<TVector>
     where TSpec : struct, IKernelSpec
 {
-    /// <summary>Computes the rows of a tile, or the part of them that a split of the keys gives: whoever is the last to compute one merges all.</summary>
+    /// <summary>Computes the rows of a tile, or their state over a split of the keys: the worker that computes the last split merges all.</summary>
     /// <param name="call">The call.</param>
     /// <param name="tile">The rows.</param>
     /// <param name="sequence">Their sequence.</param>
@@ -30,8 +30,8 @@ internal static unsafe class RowDriver<TVector, TSpec>
             queries.PackQuery(call);
             RowRange<TSpec> range = new(in queries.Queries.Visibility, call.Plan.Rows.KeyBlock, firstKey, keyLimit);
 
-            // As with many queries, the output shows in the end whether a value has reached a query that may not see it. That of a split shows
-            // it for the values of the split.
+            // As with many queries, the output shows at the end whether a value has reached a query that may not see it. The output of a split shows
+            // this for the values of the split.
             FindKeysAndValues(call, queries, pagesAndScales, workspace.Memory, out KeyValueBlocks<TVector> keyValues);
             if (!Take(call, queries, range, keyValues))
             {
