@@ -8,7 +8,7 @@ internal unsafe struct AttentionCall
 {
     public AttentionShape Shape;
 
-    /// <summary>Query heads that read one key-value head; 0 where there are none.</summary>
+    /// <summary>Query heads that read one key-value head; 0 if there are none.</summary>
     public int GroupSize;
 
     /// <summary>The features that this call uses, all of them declared by the kernel; the inputs of each are valid only if it is named here.</summary>

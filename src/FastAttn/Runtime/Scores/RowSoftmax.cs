@@ -10,19 +10,19 @@ internal static unsafe class RowSoftmax<TVector>
     where TVector : struct, ILanes<TVector>
 {
     /// <summary>The step of the online softmax (<see cref="OnlineSoftmax"/>) for one block: p[j] = e^(s[j] − m') in place; returns alpha.</summary>
-    /// <param name="score">Scores of the keys that the query sees. What is left of a vector after the last is read, and 0 is written there.</param>
+    /// <param name="score">Scores of the keys that the query sees. The rest of the vector after the last is read, and 0 is written there.</param>
     /// <param name="count">How many.</param>
     /// <param name="max">The running maximum.</param>
     /// <param name="sum">The sum of these p.</param>
     [MethodImpl(MethodImplOptions.AggressiveOptimization)]
     public static float Step(float* score, int count, ref float max, out float sum)
     {
-        // The last keys, of which there may be fewer than lanes: the lanes after them are hidden.
+        // The last keys, which may be fewer than lanes: the lanes after them are hidden.
         int whole = count / TVector.Count * TVector.Count, left = count - whole;
         TVector last = TVector.SelectGreaterOrEqual(
             LaneNumbers<TVector>.Load(), TVector.Create(left), TVector.Create(float.NegativeInfinity), TVector.Load(ref score[whole]));
 
-        // A NaN may be lost here, but it comes back as its own weight.
+        // A NaN may be lost here, but it returns as its own weight.
         float newMax = Max(score, whole, TVector.Max(TVector.Create(max), last));
 
         VectorMath.ExpConstants<TVector> constants = new();
@@ -41,7 +41,7 @@ internal static unsafe class RowSoftmax<TVector>
         return alpha;
     }
 
-    /// <summary>Turns a whole row of scores into weights, in place: e^(s[j] − m) / Σ_j e^(s[j] − m), zeros where all are −∞.</summary>
+    /// <summary>Turns a whole row of scores into weights, in place: e^(s[j] − m) / Σ_j e^(s[j] − m), zeros if all are −∞.</summary>
     /// <param name="score">The row.</param>
     /// <param name="count">Its length.</param>
     /// <param name="sink">One more score, which has no weight; −∞ for none.</param>
