@@ -26,7 +26,7 @@ public static class AttentionReference
     /// <param name="mask">Whether a query sees all keys or those up to its own position.</param>
     /// <param name="options">What is computed: scale, softcap, window, offsets, lengths, masks, biases and sinks, in any combination.</param>
     /// <param name="logSumExp">LSE, written: [B, H, L_q] or, for ragged batches, [H, T]; −∞ for a query that sees no key and has no sink. Empty for none.</param>
-    /// <param name="valueDim">Value dimension d_v, likewise; <paramref name="headDim"/> where null.</param>
+    /// <param name="valueDim">Value dimension d_v, likewise; <paramref name="headDim"/> if null.</param>
     /// <param name="outputStrides">The strides of the rows of the output; null for the shape's layout.</param>
     /// <param name="cancellationToken">Ends the call between queries.</param>
     /// <remarks>A query that sees no key, or none with a score above −∞, gets zeros. Another key with a score of −∞ has weight 0.</remarks>

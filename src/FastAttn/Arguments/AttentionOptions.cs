@@ -20,7 +20,7 @@ public readonly ref struct AttentionOptions
     private readonly BooleanMask _booleanMask;
     private readonly BitMask _bitMask;
 
-    /// <summary>The factor of Q·Kᵀ, finite; <c>1/√d_k</c> where null. Use 1 for none.</summary>
+    /// <summary>The factor of Q·Kᵀ, finite; <c>1/√d_k</c> if null. Use 1 for none.</summary>
     public float? Scale { get; init; }
 
     /// <summary>

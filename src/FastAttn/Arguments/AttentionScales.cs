@@ -26,7 +26,7 @@ public readonly ref struct AttentionScales
         AreOver32Tokens = areOver32Tokens;
     }
 
-    /// <summary>The scales of 8-bit elements; empty where they are over 32 tokens.</summary>
+    /// <summary>The scales of 8-bit elements; empty if they are over 32 tokens.</summary>
     public ReadOnlySpan<float> Scales => AreOver32Tokens ? default : MemoryMarshal.CreateReadOnlySpan(in Unsafe.As<byte, float>(ref Unsafe.AsRef(in _start)), Length);
 
     /// <summary>The scales and minima of 4-bit elements; empty where scales are those of 8-bit elements.</summary>
