@@ -15,7 +15,7 @@ namespace FastAttn;
 /// </para>
 /// <para>
 /// For this, for keys and for values of that type, each sequence keeps the floats of the open span and of the one before, room for those of the next, [3, 32, H_kv, d], and what is stored of
-/// the open span: 404·H_kv·d bytes in all. An append that ends two spans or more while there are floats of the span before takes 128·H_kv·d bytes more, so that these survive if the append is refused.
+/// the open span: 404·H_kv·d bytes in all. From the first append that ends two spans or more while there are floats of the span before, it keeps 128·H_kv·d bytes more, so that these survive if an append is refused.
 /// So a sequence that is shortened to a length in either span goes on as if the other tokens had never been there. Further back, or if it was already shortened into the span before, or tokens of
 /// that span have moved or been removed (<see cref="KeyValueCache.Retain"/>, <see cref="PagedSequence.EvictBetween"/>), it goes on from the stored numbers: those of the span that it ends in are rounded a second time
 /// when tokens are appended. Copies of a sequence copy these floats.

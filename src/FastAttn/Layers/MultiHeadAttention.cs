@@ -35,8 +35,8 @@ namespace FastAttn;
 /// <b>Ragged batches.</b> With <see cref="AttentionOptions.QueryStarts"/> the sequences of a call follow each other without padding: with T for the
 /// last start, inputs are [T, d_in], outputs [T, d_model] and positions [A, T], and projections run over these T tokens. The call's lengths are
 /// then bounds, like those of an <see cref="AttentionShape"/> in a kernel's ragged call: no sequence may be longer, and a mask has them as its L_q and
-/// L_k. Offsets and positions count from the start of a token's own sequence, and each sequence has the bits that it has alone. A separate input of keys needs
-/// <see cref="AttentionOptions.KeyStarts"/>, and in self-attention these are those of the queries; if keys come from a cache or memory, starts of keys are refused.
+/// L_k. Offsets and positions count from the start of a token's own sequence, and each sequence has the bits that it has alone. An input of keys needs
+/// <see cref="AttentionOptions.KeyStarts"/>, in self-attention the same as those of the queries; if keys come from a cache or memory, starts of keys are refused.
 /// Weights of the softmax exist only for padded calls: a ragged call that requests them is refused.
 /// </para>
 /// <para>

@@ -6,7 +6,7 @@ internal struct BufferRows
     /// <summary>Sequences or, with <see cref="ArePages"/>, pages.</summary>
     public int Batch;
 
-    /// <summary>Whether the batch axis is that of pages, whose tokens are the length.</summary>
+    /// <summary>Whether the batch axis is that of pages, each of <see cref="Tokens"/> tokens.</summary>
     public bool ArePages;
 
     /// <summary>The sequence that has the last of the pages, if their number follows from a call's <see cref="AttentionOptions.KeyPages"/>; else null.</summary>

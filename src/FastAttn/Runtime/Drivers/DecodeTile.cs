@@ -244,7 +244,7 @@ internal static unsafe class DecodeTile<TVector>
         }
     }
 
-    /// <summary>O[q][c] += Σ_j P[q][j]·V[j][c] over the keys in the core's caches that each query sees.</summary>
+    /// <summary>O[q][c] += Σ_j P[q][j]·V[j][c] over the keys that each query sees of those in the core's caches.</summary>
     [MethodImpl(MethodImplOptions.AggressiveInlining)]
     private static void AddNearValues<TRow>(
         float* probability, int rows, int* start, int* limit, BlockRows values, int valueDim, int first, int count, long stride, float* output, nint distance)

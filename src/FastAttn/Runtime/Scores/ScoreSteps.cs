@@ -27,7 +27,7 @@ internal static unsafe class ScoreSteps<TVector>
     public static bool HasStepsBeforeBias<TSpec>(AttentionFeatures uses)
         where TSpec : struct, IKernelSpec => HasCap<TSpec>(uses);
 
-    /// <summary>All steps of a block that are not part of the product, queries in lanes.</summary>
+    /// <summary>All steps of a block that the product has not already done, queries in lanes.</summary>
     /// <param name="block">The block.</param>
     /// <param name="uses">What the call uses.</param>
     /// <param name="inputs">The call's numbers.</param>
