@@ -15,15 +15,15 @@ namespace FastAttn;
 /// <remarks>
 /// <para>Declare one with <see cref="AttentionKernelAttribute"/>, or take a built-in one from <see cref="ScaledDotProductAttention"/>.</para>
 /// <para>
-/// Instances are immutable: any number of threads may call them at once. Results are the same to the bit for any number
+/// Instances are immutable: any number of threads may call them at once. Results are bit-identical for any number
 /// of threads and for any batch that a sequence is part of. A sequence of few queries in a call, up to half as many as a vector has floats, is
-/// summed in another order than a longer one; in a square shape <see cref="AttentionOptions.KeyLengths"/> alone are taken for the lengths of queries
-/// too, so that padded cross-attention gives <see cref="AttentionOptions.QueryLengths"/> as well. After the first call nothing is allocated on the managed heap.
+/// summed in another order than a longer one; in a square shape <see cref="AttentionOptions.KeyLengths"/> alone also count as the lengths of queries,
+/// so padded cross-attention must give <see cref="AttentionOptions.QueryLengths"/> as well. After the first call nothing is allocated on the managed heap.
 /// </para>
 /// </remarks>
 public abstract class AttentionKernel
 {
-    // One instance an instruction set, made when asked for; shared by all of them.
+    // One instance per instruction set, made when requested; shared by all of them.
     private AttentionKernel?[] _bound = new AttentionKernel?[Enum.GetValues<InstructionSet>().Length];
     private InstructionSet _instructionSet;
     private TileDriver? _driver;
@@ -32,7 +32,7 @@ public abstract class AttentionKernel
     /// <param name="headDim">Head dimension.</param>
     /// <param name="valueDim">Value dimension.</param>
     /// <param name="mask">Mask kind.</param>
-    /// <param name="features">What calls may use beside it.</param>
+    /// <param name="features">What calls may use besides it.</param>
     [EditorBrowsable(EditorBrowsableState.Never)]
     protected AttentionKernel(int headDim, int valueDim, AttentionMask mask, AttentionFeatures features)
     {
@@ -51,7 +51,7 @@ public abstract class AttentionKernel
     /// <summary>Which keys a query may attend to.</summary>
     public AttentionMask Mask { get; private set; }
 
-    /// <summary>What calls may use beside the mask.</summary>
+    /// <summary>What calls may use besides the mask.</summary>
     public AttentionFeatures Features { get; }
 
     /// <summary>The instruction set that this instance runs on.</summary>
@@ -103,20 +103,20 @@ public abstract class AttentionKernel
         return Interlocked.CompareExchange(ref slot, kernel, null) ?? kernel;
     }
 
-    /// <summary>Computes <c>O = softmax(scale·Q·Kᵀ + M)·V</c> for every batch and head, and its log-sum-exp where the output has one.</summary>
+    /// <summary>Computes <c>O = softmax(scale·Q·Kᵀ + M)·V</c> for every batch and head, and its log-sum-exp if the output has one.</summary>
     /// <param name="query">Q: [B, H, L_q, d_k], or [B, L_q, H, d_k] as the shape's layout says, or at strides; every row contiguous.</param>
     /// <param name="key">K: [B, H_kv, L_k, d_k], likewise.</param>
     /// <param name="value">V: [B, H_kv, L_k, d_v], likewise.</param>
     /// <param name="output">O, written: [B, H, L_q, d_v], likewise; with or without log-sum-exp. Must not overlap another buffer.</param>
     /// <param name="shape">The sizes, and the layout of the buffers.</param>
-    /// <param name="options">What is computed: scale, softcap, window, offsets, lengths, masks, biases and sinks; only such as the kernel has <see cref="Features"/> for.</param>
+    /// <param name="options">What is computed: scale, softcap, window, offsets, lengths, masks, biases and sinks; only what the kernel has <see cref="Features"/> for.</param>
     /// <param name="execution">How it runs: threads and cancellation.</param>
     /// <remarks>
-    /// <para>Buffers are at least as long as their shape needs; what is after that is left alone.</para>
+    /// <para>Buffers are at least as long as their shape needs; what follows is left alone.</para>
     /// <para>
-    /// A query that sees no key, or none with a score above −∞, gets zeros, but NaN where a value that it sees is NaN or ±∞. A key or value that a query may not see never reaches its output,
-    /// whatever bits it holds; NaN and ±∞ that it does see propagate. All finite floats are legal scores and masks, as far as their sums are
-    /// finite. Outputs are divided last, and keys are summed up before a larger score is known: of any keys that follow each other, with <c>max</c> the largest of their own scores,
+    /// A query that sees no key, or none with a score above −∞, gets zeros, but NaN if a value that it sees is NaN or ±∞. A key or value that a query may not see never reaches its output,
+    /// whatever bits it holds; NaN and ±∞ that it does see propagate. All finite floats are legal scores and masks, as long as their sums are
+    /// finite. Outputs are divided last, and keys are summed before a larger score is known: for any consecutive keys, with <c>max</c> the largest of their own scores,
     /// <c>Σ_j e^(s_j − max)·|v_j|</c> must be finite in float32 too.
     /// </para>
     /// </remarks>
@@ -190,7 +190,7 @@ public abstract class AttentionKernel
         Run(ref call, query, key, value: default, ref new AttentionOutput(weights).Start, logSumExp: default, options, execution.CancellationToken);
     }
 
-    /// <summary>Throws where <see cref="Forward"/> would before it writes.</summary>
+    /// <summary>Throws if <see cref="Forward"/> would throw before it writes.</summary>
     internal void Check(
         in AttentionInput query,
         in AttentionInput key,
@@ -202,11 +202,11 @@ public abstract class AttentionKernel
 
     /// <summary>Implemented by emitted kernels.</summary>
     /// <param name="instructionSet">One that this process can run.</param>
-    /// <returns>The driver over the tiles emitted for it; null where there are none.</returns>
+    /// <returns>The driver over the tiles emitted for it; null if there are none.</returns>
     [EditorBrowsable(EditorBrowsableState.Never)]
     protected abstract TileDriver? CreateDriver(InstructionSet instructionSet);
 
-    /// <summary>This kernel for other dimensions, where it was emitted for any, and another mask, where it was emitted with windows.</summary>
+    /// <summary>This kernel with other dimensions, if it was emitted for any, and with another mask, if it was emitted with windows.</summary>
     internal AttentionKernel With(int headDim, int valueDim, AttentionMask mask)
     {
         var kernel = (AttentionKernel)MemberwiseClone();
@@ -219,7 +219,7 @@ public abstract class AttentionKernel
 
     private TileDriver FindDriver()
     {
-        // Racing threads write the same.
+        // Racing threads write the same value.
         foreach (InstructionSet instructionSet in InstructionSets.Candidates)
         {
             if (CreateDriver(instructionSet) is not { } created)
@@ -235,7 +235,7 @@ public abstract class AttentionKernel
     private PlatformNotSupportedException NotEmitted(InstructionSet instructionSet) =>
         new($"{GetType().Name} has no code for {instructionSet}: the project that declares it emits other instruction sets (its PlatformTarget or FastAttnInstructionSets).");
 
-    /// <summary>Checks a call, by what its outputs are, and runs it or not.</summary>
+    /// <summary>Checks a call, according to its kind of output, and runs it or not.</summary>
     [MethodImpl(MethodImplOptions.AggressiveInlining)]
     private void Call(
         in AttentionInput query,
@@ -278,7 +278,7 @@ public abstract class AttentionKernel
             Run(ref call, query, key, value, ref output.Start, output.LogSumExp, options, execution.CancellationToken);
     }
 
-    /// <summary>Pins what a checked call reads and writes, and shares its tiles out. Most calls have no buffers in their options, and to pin each costs.</summary>
+    /// <summary>Pins what a checked call reads and writes, and distributes its tiles. Most calls have no buffers in their options, and pinning each has a cost.</summary>
     private unsafe void Run(
         ref AttentionCall call,
         in AttentionInput query,
@@ -347,9 +347,9 @@ public abstract class AttentionKernel
         }
     }
 
-    /// <summary>One call, its buffers pinned: a tile is a query tile, or a split of its keys.</summary>
+    /// <summary>One call with pinned buffers: a tile is a query tile, or a split of its keys.</summary>
     /// <param name="driver">The kernel's driver.</param>
-    /// <param name="call">The call. It stands on the stack of the caller, who waits until no thread works on it.</param>
+    /// <param name="call">The call. It is on the stack of the caller, who waits until no thread works on it.</param>
     private readonly unsafe struct Work(TileDriver driver, AttentionCall* call) : ITiledWork
     {
         public long Tiles => call->Plan.Partition.Tiles;

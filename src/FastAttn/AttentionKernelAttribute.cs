@@ -26,12 +26,12 @@ public sealed class AttentionKernelAttribute(int headDim) : Attribute
     /// <summary>Head dimension d_k: the floats in one row of a query or key, 1 to 1024.</summary>
     public int HeadDim { get; } = headDim;
 
-    /// <summary>Value dimension d_v: the floats in one row of a value or output, 1 to 1024; <see cref="HeadDim"/> where not set.</summary>
+    /// <summary>Value dimension d_v: the floats in one row of a value or output, 1 to 1024; <see cref="HeadDim"/> if not set.</summary>
     public int ValueDim { get; set; } = headDim;
 
-    /// <summary>Which keys a query may attend to; every key where not set.</summary>
+    /// <summary>Which keys a query may attend to; every key if not set.</summary>
     public AttentionMask Mask { get; set; }
 
-    /// <summary>What calls may use beside the mask; nothing where not set, and what is not named costs nothing.</summary>
+    /// <summary>What calls may use besides the mask; nothing if not set. What is not named costs nothing.</summary>
     public AttentionFeatures Features { get; set; }
 }

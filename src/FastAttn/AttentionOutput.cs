@@ -8,20 +8,20 @@ using FastAttn.Runtime;
 namespace FastAttn;
 
 /// <summary>
-/// Where a call writes its output and, if wanted, the logarithm of each query's softmax denominator. Both together are the state of a
+/// Where a call writes its output and, if requested, the logarithm of each query's softmax denominator. Both together are the state of a
 /// softmax over some of the keys: states over disjoint sets of keys merge to the state over their union (arXiv 2501.01005, §2.2).
-/// Arrays and spans convert to an output without log-sum-exp. Outputs are floats, halves or bfloat16 numbers. What is of 16 bits is rounded once, to nearest, ties to even, from
-/// the floats that else were the output: all arithmetic is float32, and the log-sum-exp is a float.
+/// Arrays and spans convert to an output without log-sum-exp. Outputs are floats, halves or bfloat16 numbers. 16-bit outputs are rounded once, to nearest, ties to even, from
+/// the floats that would otherwise be the output: all arithmetic is float32, and the log-sum-exp is a float.
 /// </summary>
-/// <remarks>Buffers may be longer than needed, as pooled arrays are; what is after the needed elements is left alone.</remarks>
+/// <remarks>Buffers may be longer than needed, as pooled arrays are; what follows the needed elements is left alone.</remarks>
 public readonly ref struct AttentionOutput
 {
     private readonly ref byte _start;
 
-    // Where numbers without a type of their own may be any of the three, as in a collection expression, they are floats.
+    // Untyped numbers that could be any of the three, as in a collection expression, are floats.
     /// <summary>An output of floats, in the order of the shape's <see cref="AttentionShape.Layout"/> where no strides are given.</summary>
     /// <param name="elements">O, written: [B, H, L_q, d_v] or [B, L_q, H, d_v], or as <paramref name="strides"/> say. Must not overlap another buffer.</param>
-    /// <param name="strides">Where its rows stand; null for the shape's layout. They must not overlap.</param>
+    /// <param name="strides">The strides of its rows; null for the shape's layout. They must not overlap.</param>
     [OverloadResolutionPriority(1)]
     public AttentionOutput(Span<float> elements, AttentionStrides? strides = null)
         : this(ref FirstOf(elements), elements.Length, AttentionElement.Float32, strides)
@@ -31,10 +31,10 @@ public readonly ref struct AttentionOutput
     /// <summary>An output of floats and its log-sum-exp.</summary>
     /// <param name="elements">O, written: [B, H, L_q, d_v] or [B, L_q, H, d_v], or as <paramref name="strides"/> say. Must not overlap another buffer.</param>
     /// <param name="logSumExp">
-    /// <c>LSE = ln(Σ_j exp(s_j) + exp(sink))</c> of each query, over the scores <c>s</c> of the keys that it sees, after all that changes them. Written:
+    /// <c>LSE = ln(Σ_j exp(s_j) + exp(sink))</c> of each query, over the scores <c>s</c> of the keys that it sees, after all steps that change them. Written:
     /// [B, H, L_q], or [H, T] of ragged batches, always contiguous; −∞ for a query that sees no key and has no sink.
     /// </param>
-    /// <param name="strides">Where the rows of O stand; null for the shape's layout.</param>
+    /// <param name="strides">The strides of the rows of O; null for the shape's layout.</param>
     [OverloadResolutionPriority(1)]
     public AttentionOutput(Span<float> elements, Span<float> logSumExp, AttentionStrides? strides = null)
         : this(ref FirstOf(elements), elements.Length, AttentionElement.Float32, strides)
@@ -45,7 +45,7 @@ public readonly ref struct AttentionOutput
 
     /// <summary>An output of halves, in the order of the shape's <see cref="AttentionShape.Layout"/> where no strides are given.</summary>
     /// <param name="elements">O, written. Must not overlap another buffer.</param>
-    /// <param name="strides">Where its rows stand, in elements; null for the shape's layout. They must not overlap.</param>
+    /// <param name="strides">The strides of its rows, in elements; null for the shape's layout. They must not overlap.</param>
     public AttentionOutput(Span<Half> elements, AttentionStrides? strides = null)
         : this(ref FirstOf(elements), elements.Length, AttentionElement.Float16, strides)
     {
@@ -54,7 +54,7 @@ public readonly ref struct AttentionOutput
     /// <summary>An output of halves and its log-sum-exp, which is a float.</summary>
     /// <param name="elements">O, written. Must not overlap another buffer.</param>
     /// <param name="logSumExp">LSE, written, as where outputs are floats.</param>
-    /// <param name="strides">Where the rows of O stand, in elements; null for the shape's layout.</param>
+    /// <param name="strides">The strides of the rows of O, in elements; null for the shape's layout.</param>
     public AttentionOutput(Span<Half> elements, Span<float> logSumExp, AttentionStrides? strides = null)
         : this(ref FirstOf(elements), elements.Length, AttentionElement.Float16, strides)
     {
@@ -64,7 +64,7 @@ public readonly ref struct AttentionOutput
 
     /// <summary>An output of bfloat16 numbers, in the order of the shape's <see cref="AttentionShape.Layout"/> where no strides are given.</summary>
     /// <param name="elements">O, written. Must not overlap another buffer.</param>
-    /// <param name="strides">Where its rows stand, in elements; null for the shape's layout. They must not overlap.</param>
+    /// <param name="strides">The strides of its rows, in elements; null for the shape's layout. They must not overlap.</param>
     public AttentionOutput(Span<BFloat16> elements, AttentionStrides? strides = null)
         : this(ref FirstOf(elements), elements.Length, AttentionElement.BFloat16, strides)
     {
@@ -73,7 +73,7 @@ public readonly ref struct AttentionOutput
     /// <summary>An output of bfloat16 numbers and its log-sum-exp, which is a float.</summary>
     /// <param name="elements">O, written. Must not overlap another buffer.</param>
     /// <param name="logSumExp">LSE, written, as where outputs are floats.</param>
-    /// <param name="strides">Where the rows of O stand, in elements; null for the shape's layout.</param>
+    /// <param name="strides">The strides of the rows of O, in elements; null for the shape's layout.</param>
     public AttentionOutput(Span<BFloat16> elements, Span<float> logSumExp, AttentionStrides? strides = null)
         : this(ref FirstOf(elements), elements.Length, AttentionElement.BFloat16, strides)
     {
@@ -95,17 +95,17 @@ public readonly ref struct AttentionOutput
     /// <summary>What they are: <see cref="AttentionElement.Float32"/>, <see cref="AttentionElement.Float16"/> or <see cref="AttentionElement.BFloat16"/>.</summary>
     public AttentionElement Element { get; }
 
-    /// <summary>O, where it is floats.</summary>
+    /// <summary>O, if it is floats.</summary>
     /// <exception cref="InvalidOperationException">It is not floats (<see cref="Element"/>).</exception>
     public Span<float> Elements => Element == AttentionElement.Float32 ? ElementsAs<float>() : throw new InvalidOperationException($"The output is of {Element}, not of floats.");
 
-    /// <summary>LSE; empty where it is not wanted.</summary>
+    /// <summary>LSE; empty if it is not requested.</summary>
     public Span<float> LogSumExp { get; }
 
-    /// <summary>Where the rows of O stand; null for the shape's <see cref="AttentionShape.Layout"/>.</summary>
+    /// <summary>The strides of the rows of O; null for the shape's <see cref="AttentionShape.Layout"/>.</summary>
     public AttentionStrides? Strides { get; }
 
-    /// <summary>Whether the log-sum-exp is wanted, be it empty.</summary>
+    /// <summary>Whether the log-sum-exp is requested, even if it is empty.</summary>
     internal bool HasLogSumExp { get; }
 
     /// <summary>The first byte; null without elements.</summary>
@@ -138,7 +138,7 @@ public readonly ref struct AttentionOutput
     /// <summary>
     /// Merges another state into this one: <c>LSE = ln(e^LSE₁ + e^LSE₂)</c> and <c>O = e^(LSE₁−LSE)·O₁ + e^(LSE₂−LSE)·O₂</c>
     /// for each query. Merging is associative and commutative up to rounding. A state of no keys, whose log-sum-exp is −∞, changes nothing,
-    /// whatever its output holds; +∞, FlashAttention 2's mark of such a state, means the same. Two of them merge to 0 and −∞.
+    /// whatever its output holds; +∞, with which FlashAttention 2 marks such a state, means the same. Two of them merge to 0 and −∞.
     /// </summary>
     /// <param name="other">O₂ and LSE₂; read only.</param>
     /// <param name="shape">The sizes and the layout of both; key-value heads and key length are ignored.</param>

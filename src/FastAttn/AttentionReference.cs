@@ -7,7 +7,7 @@ using FastAttn.Runtime;
 namespace FastAttn;
 
 /// <summary>
-/// Attention as the formula says it, one query at a time, with the whole row of scores in memory: what the kernels are
+/// Attention exactly as the formula says, one query at a time, with the whole row of scores in memory: what the kernels are
 /// tested against, and the shortest description of what they compute.
 /// </summary>
 public static class AttentionReference
@@ -25,9 +25,9 @@ public static class AttentionReference
     /// <param name="headDim">Head dimension d_k, 1 to <see cref="ScaledDotProductAttention.MaxDim"/>.</param>
     /// <param name="mask">Whether a query sees all keys or those up to its own position.</param>
     /// <param name="options">What is computed: scale, softcap, window, offsets, lengths, masks, biases and sinks, in any combination.</param>
-    /// <param name="logSumExp">LSE, written: [B, H, L_q] or, for ragged batches, [H, T]; −∞ for a query that sees no key and has no sink. Empty where it is not wanted.</param>
-    /// <param name="valueDim">Value dimension d_v, likewise; <paramref name="headDim"/> where null.</param>
-    /// <param name="outputStrides">Where the rows of the output stand; null for the shape's layout.</param>
+    /// <param name="logSumExp">LSE, written: [B, H, L_q] or, for ragged batches, [H, T]; −∞ for a query that sees no key and has no sink. Empty for none.</param>
+    /// <param name="valueDim">Value dimension d_v, likewise; <paramref name="headDim"/> if null.</param>
+    /// <param name="outputStrides">The strides of the rows of the output; null for the shape's layout.</param>
     /// <param name="cancellationToken">Ends the call between queries.</param>
     /// <remarks>A query that sees no key, or none with a score above −∞, gets zeros. Another key with a score of −∞ has weight 0.</remarks>
     /// <exception cref="ArgumentException">As <see cref="AttentionKernel.Forward"/>.</exception>
@@ -135,13 +135,13 @@ public static class AttentionReference
         }
     }
 
-    /// <summary>Computes the scores of every query and key up to some stage: what no kernel ever holds.</summary>
+    /// <summary>Computes the scores of every query and key up to a given stage: what no kernel ever holds.</summary>
     /// <typeparam name="T"><see cref="double"/> for an oracle, <see cref="float"/> for what naive code gives.</typeparam>
     /// <param name="query">Q: [B, H, L_q, d_k], or [B, L_q, H, d_k] as the shape's layout says, or at strides.</param>
     /// <param name="key">K: [B, H_kv, L_k, d_k], likewise.</param>
     /// <param name="scores">Written: [B, H, L_q, L_k].</param>
     /// <param name="shape">The sizes, and the layout of query and key.</param>
-    /// <param name="stage">How far.</param>
+    /// <param name="stage">The stage after which the scores are written.</param>
     /// <param name="headDim">Head dimension d_k, 1 to <see cref="ScaledDotProductAttention.MaxDim"/>.</param>
     /// <param name="mask">Whether a query sees all keys or those up to its own position.</param>
     /// <param name="options">What is computed, as in <see cref="Forward"/>; not ragged.</param>

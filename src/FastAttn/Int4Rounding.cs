@@ -9,29 +9,29 @@ using FastAttn.Runtime;
 namespace FastAttn;
 
 /// <summary>
-/// Rounds numbers to 4-bit integers with a scale and a minimum, <c>x = d·n + m</c>: columns of up to 32 rows, each with its own (<see cref="AttentionElement.Int4"/>), or groups of 32 numbers of a row,
-/// which have them in common (<see cref="AttentionElement.Int4Group32"/>).
+/// Rounds numbers to 4-bit integers with a scale and a minimum, <c>x = d·n + m</c>, either for each column of up to 32 rows (<see cref="AttentionElement.Int4"/>) or for each group of 32 numbers of a
+/// row (<see cref="AttentionElement.Int4Group32"/>).
 /// </summary>
 /// <remarks>
-/// The least and the largest number of a column stay what they are. Narrower ranges of smaller squared errors were tried: outputs over normal keys were off by 0.95 of what they are off with whole
-/// ranges, but by 1.24 over keys with large channels, where the extremes of these decide which keys are attended to.
+/// The smallest and the largest number of a column bound its range. Narrower ranges with smaller squared errors were tried: the errors of outputs were 0.95 times those with whole
+/// ranges over normal keys, but 1.24 times over keys with large channels, whose extremes decide which keys are attended to.
 /// <para>
-/// What is written is that of <see cref="KeyValueQuantizer.ScaleOf(float, float)"/> and <see cref="KeyValueQuantizer.ToNibble"/>, which compute in double. Vectors of floats give the same bits in a
-/// seventh of the time: their errors are bounded, and where a tie is within the bound these two are asked.
+/// The results are those of <see cref="KeyValueQuantizer.ScaleOf(float, float)"/> and <see cref="KeyValueQuantizer.ToNibble"/>, which compute in double. Vectors of floats give the same bits in a
+/// seventh of the time: their errors are bounded, and where a tie is within the bound these two decide.
 /// </para>
 /// </remarks>
 internal static class Int4Rounding
 {
-    /// <summary>Columns that are rounded at once, and numbers of a group.</summary>
+    /// <summary>Columns that are rounded at once, and numbers in a group.</summary>
     public const int Columns = AttentionInput.GroupLength;
 
     /// <summary>The largest integer.</summary>
     public const int MaxInteger = 15;
 
-    // Bytes of a row's columns, or of a group: a byte has a number of the lower half of these and one of the upper half.
+    // Bytes of a row's columns, or of a group: a byte holds one number of the lower half and one of the upper half.
     private const int Bytes = Columns / 2;
 
-    /// <summary>Finds the scales and minima of the ranges of columns, from the least to the largest number.</summary>
+    /// <summary>Finds the scales and minima of columns, whose ranges go from the smallest to the largest number.</summary>
     /// <param name="rows">The rows.</param>
     /// <param name="first">The first of the columns.</param>
     /// <param name="rowLength">Numbers in a row.</param>
@@ -57,13 +57,13 @@ internal static class Int4Rounding
         return -1;
     }
 
-    /// <summary>n of 32 columns: 16 bytes of each row (<see cref="AttentionElement.Int4"/>).</summary>
+    /// <summary>Computes n of 32 columns: 16 bytes of each row (<see cref="AttentionElement.Int4"/>).</summary>
     /// <param name="rows">The rows.</param>
     /// <param name="first">The first of the columns.</param>
     /// <param name="rowLength">Numbers in a row.</param>
     /// <param name="scales">d of each column, finite.</param>
     /// <param name="minima">m of each column, finite.</param>
-    /// <param name="elements">Written: n of the columns, from that of the first row on.</param>
+    /// <param name="elements">Written: n of the columns, beginning with those of the first row.</param>
     /// <param name="rowBytes">Bytes from row to row there.</param>
     public static void Round(ReadOnlySpan<float> rows, int first, int rowLength, ReadOnlySpan<Half> scales, ReadOnlySpan<Half> minima, Span<byte> elements, int rowBytes)
     {
@@ -73,7 +73,7 @@ internal static class Int4Rounding
             RoundRow(rows.Slice(row + first, Columns), d, m, factors, elements.Slice(to, Bytes));
     }
 
-    /// <summary>Finds the scales and minima of groups, from the least to the largest number of each.</summary>
+    /// <summary>Finds the scales and minima of groups, whose ranges go from the smallest to the largest number.</summary>
     /// <param name="groups">Groups of 32 numbers, up to 32.</param>
     /// <param name="scales">Written: d of each of the groups; there is room for 32.</param>
     /// <param name="minima">Written: m of each, likewise.</param>
@@ -112,7 +112,7 @@ internal static class Int4Rounding
         }
     }
 
-    /// <summary>The least and the largest number of a group. Of zeros −0 is the least.</summary>
+    /// <summary>The smallest and the largest number of a group. −0 counts as less than 0.</summary>
     /// <param name="group">32 numbers.</param>
     private static (float Least, float Largest) RangeOf(ReadOnlySpan<float> group)
     {
@@ -128,25 +128,25 @@ internal static class Int4Rounding
         (min, max) = (Vector128.MinNative(min, Vector128.Shuffle(min, halves)), Vector128.MaxNative(max, Vector128.Shuffle(max, halves)));
         (min, max) = (Vector128.MinNative(min, Vector128.Shuffle(min, pairs)), Vector128.MaxNative(max, Vector128.Shuffle(max, pairs)));
 
-        // As in FindRange: which of two zeros is the lesser depends on the CPU.
+        // As in FindRange: which of two zeros is the smaller depends on the CPU.
         float least = min.ToScalar();
         return (least != 0 ? least : signs.ExtractMostSignificantBits() != 0 ? -0f : 0, max.ToScalar());
     }
 
-    /// <summary>How many lanes a number of groups takes: those of whole vectors of halves.</summary>
+    /// <summary>The number of lanes for a number of groups: those of whole vectors of halves.</summary>
     private static int LanesOf(int groups) => (groups + Vector<ushort>.Count - 1) / Vector<ushort>.Count * Vector<ushort>.Count;
 
     /// <summary>Finds the scales and minima of ranges.</summary>
-    /// <param name="min">The least number of each range: as many as whole vectors of halves have.</param>
+    /// <param name="min">The smallest number of each range: as many as whole vectors of halves have.</param>
     /// <param name="max">The largest number of each.</param>
     /// <param name="scales">Written: d of each.</param>
     /// <param name="minima">Written: m of each.</param>
     private static void FindScales(ReadOnlySpan<float> min, ReadOnlySpan<float> max, Span<Half> scales, Span<Half> minima)
     {
-        // Range, 1/15, their product and what is rounded are each off by 2⁻²⁴ of themselves at most.
+        // Range, 1/15, their product and what is rounded each have a relative error of at most 2⁻²⁴.
         const float Error = 1f / (1 << 21), Reciprocal = 1f / MaxInteger;
 
-        // Of a smaller range the scale is a subnormal half, which may be rounded up.
+        // For a smaller range the scale is a subnormal half, which may be rounded up.
         var leastNormal = new Vector<float>(16f / (1 << 14));
         Span<float> least = stackalloc float[Columns], largest = stackalloc float[Columns];
         least = least[..min.Length];
@@ -159,7 +159,7 @@ internal static class Int4Rounding
             (scale * (1 + Error)).CopyTo(largest[c..]);
         }
 
-        // Where the least and the largest that a scale can be are rounded to the same half, the scale is.
+        // If the smallest and the largest possible scale round to the same half, that is the scale.
         Span<Half> other = stackalloc Half[Columns];
         RowRounding.ToHalf(min, minima);
         RowRounding.ToHalf(least, scales);
@@ -174,7 +174,7 @@ internal static class Int4Rounding
     /// <param name="minima">m, finite.</param>
     /// <param name="d">Written: as many as whole vectors of halves have.</param>
     /// <param name="m">Written, likewise.</param>
-    /// <param name="factors">Written: 1/d; 0 where d is, as n is then.</param>
+    /// <param name="factors">Written: 1/d; 0 where d is 0, as n then is.</param>
     private static void FindFactors(ReadOnlySpan<Half> scales, ReadOnlySpan<Half> minima, Span<float> d, Span<float> m, Span<float> factors)
     {
         ToFloats(scales, d);
@@ -186,16 +186,16 @@ internal static class Int4Rounding
         }
     }
 
-    /// <summary>n of 32 numbers.</summary>
+    /// <summary>Computes n of 32 numbers.</summary>
     /// <param name="x">The numbers.</param>
     /// <param name="scales">d of each.</param>
     /// <param name="minima">m of each.</param>
-    /// <param name="factors">1/d of each; 0 where d is.</param>
+    /// <param name="factors">1/d of each; 0 where d is 0.</param>
     /// <param name="bytes">Written: 16 bytes.</param>
     [MethodImpl(MethodImplOptions.AggressiveInlining)]
     private static void RoundRow(ReadOnlySpan<float> x, ReadOnlySpan<float> scales, ReadOnlySpan<float> minima, ReadOnlySpan<float> factors, Span<byte> bytes)
     {
-        // (x − m)·(1/d) is off by 3·2⁻²⁴ of itself at most, and ties below 15 by less than this.
+        // (x − m)·(1/d) has a relative error of at most 3·2⁻²⁴, and ties below 15 an error below this.
         const float NearTie = 0.5f - 1f / (1 << 17);
         Pack(x, minima, factors, out Vector<float> distance).CopyTo(bytes);
         if (!Vector.GreaterThanAny(distance, new Vector<float>(NearTie)))
@@ -204,7 +204,7 @@ internal static class Int4Rounding
             bytes[i] = (byte)(KeyValueQuantizer.ToNibble(x[i], scales[i], minima[i]) | KeyValueQuantizer.ToNibble(x[j], scales[j], minima[j]) << 4);
     }
 
-    /// <summary>Rounds the numbers of a row as far as floats tell.</summary>
+    /// <summary>Rounds the numbers of a row as far as float precision decides.</summary>
     /// <param name="x">The numbers.</param>
     /// <param name="minima">m of each.</param>
     /// <param name="factors">1/d of each.</param>
@@ -212,7 +212,7 @@ internal static class Int4Rounding
     [MethodImpl(MethodImplOptions.AggressiveInlining)]
     private static Vector128<byte> Pack(ReadOnlySpan<float> x, ReadOnlySpan<float> minima, ReadOnlySpan<float> factors, out Vector<float> distance)
     {
-        // A vector has 4, 8 or 16 of the 16 pairs; of the packed vector only the first 16 bytes are wanted.
+        // A vector has 4, 8 or 16 of the 16 pairs; only the first 16 bytes of the packed vector are needed.
         int n = Vector<float>.Count;
         distance = Vector<float>.Zero;
         Vector<uint> a = Pairs(x, minima, factors, 0, ref distance), b = n == Bytes ? a : Pairs(x, minima, factors, n, ref distance);
@@ -221,12 +221,12 @@ internal static class Int4Rounding
         return Vector.Narrow(ab, cd).AsVector128();
     }
 
-    /// <summary>Two numbers in the lowest byte of each lane; above it there may be anything.</summary>
+    /// <summary>Two numbers in the lowest byte of each lane; the bits above it are undefined.</summary>
     [MethodImpl(MethodImplOptions.AggressiveInlining)]
     private static Vector<uint> Pairs(ReadOnlySpan<float> x, ReadOnlySpan<float> minima, ReadOnlySpan<float> factors, int c, ref Vector<float> distance) =>
         Integers(x, minima, factors, c, ref distance) + (Integers(x, minima, factors, c + Bytes, ref distance) << 4);
 
-    /// <summary>n in the lowest 4 bits of each lane; above them there may be anything.</summary>
+    /// <summary>n in the lowest 4 bits of each lane; the bits above them are undefined.</summary>
     [MethodImpl(MethodImplOptions.AggressiveInlining)]
     private static Vector<uint> Integers(ReadOnlySpan<float> x, ReadOnlySpan<float> minima, ReadOnlySpan<float> factors, int c, ref Vector<float> distance)
     {
@@ -239,7 +239,7 @@ internal static class Int4Rounding
         return Vector.AsVectorUInt32(shifted);
     }
 
-    /// <summary>Converts finite halves to floats, as many as there is room for.</summary>
+    /// <summary>Converts finite halves to floats, as many as the destination holds.</summary>
     private static void ToFloats(ReadOnlySpan<Half> halves, Span<float> floats)
     {
         const float TwoTo112 = 5.192296858534828e33f;
@@ -256,11 +256,11 @@ internal static class Int4Rounding
             Vector.AsVectorSingle((half & new Vector<uint>(0x8000)) << 16 | Vector.AsVectorUInt32(Vector.AsVectorSingle((half & new Vector<uint>(0x7FFF)) << 13) * TwoTo112));
     }
 
-    /// <summary>The least and the largest numbers of as many columns as two vectors have. Of zeros −0 is the least, whichever comes first.</summary>
+    /// <summary>The smallest and the largest numbers of as many columns as two vectors have. −0 counts as less than 0, whichever comes first.</summary>
     private static void FindRange(ReadOnlySpan<float> rows, int rowLength, Span<float> least, Span<float> largest)
     {
-        // Which of two zeros the instructions for the lesser number give depends on the CPU. A least number that is 0 is −0 where any sign is set. Two vectors are a cache line: where rows are a
-        // multiple of 4 KiB apart, the line is gone from the nearest cache before the next vectors are read.
+        // Which of two zeros the CPU's minimum instructions return depends on the CPU. A minimum of 0 becomes −0 if any sign is set. Two vectors are a cache line: if rows are a
+        // multiple of 4 KiB apart, the line is evicted from the L1 cache before the next vectors are read.
         int n = Vector<float>.Count;
         Vector<float> min0 = new(rows), min1 = new(rows[n..]), max0 = min0, max1 = min1;
         Vector<int> signs0 = Vector.AsVectorInt32(min0), signs1 = Vector.AsVectorInt32(min1);

@@ -9,22 +9,22 @@ using FastAttn.Runtime;
 namespace FastAttn;
 
 /// <summary>
-/// Keys or values in pages of the caller's own, [P, H_kv, S, d], which rows are written to by their slots (vLLM's <c>reshape_and_cache</c> with its <c>slot_mapping</c>,
-/// arXiv 2309.06180). An attention reads them as <see cref="Input"/>, with <see cref="AttentionOptions.KeyPages"/> (<see cref="Table"/>). Whoever leaves the pages to the library takes a
+/// Keys or values in pages that the caller owns, [P, H_kv, S, d], to which rows are written by slot (vLLM's <c>reshape_and_cache</c> with its <c>slot_mapping</c>,
+/// arXiv 2309.06180). An attention reads them as <see cref="Input"/>, with <see cref="AttentionOptions.KeyPages"/> (<see cref="Table"/>). To leave the pages to the library, use a
 /// <see cref="KeyValuePagePool"/>.
 /// </summary>
 /// <remarks>
 /// <para>
-/// This is a view, which cannot be a field: keep the memory, and make one for each write and attention. That allocates nothing and reads no elements;
+/// This is a view, which cannot be a field: keep the memory, and make a view for each write and attention. That allocates nothing and reads no elements, except that
 /// <see cref="OfInt8PerChannel"/> reads all its scales.
 /// </para>
 /// <para>
-/// The <b>slot</b> of a token is <c>page·S + row</c>: the page, and the row in it, that its key or value stands in, of all heads. With a table of pages, vLLM's block table,
-/// token <c>i</c> of sequence <c>b</c> has the slot <c>table[b, i / S]·S + i mod S</c>. Tokens are written before an attention over them, whose <see cref="AttentionOptions.KeyLengths"/> count them.
+/// The <b>slot</b> of a token is <c>page·S + row</c>: the page, and the row in it, of its key or value in all heads. With a table of pages, vLLM's block table,
+/// token <c>i</c> of sequence <c>b</c> has the slot <c>table[b, i / S]·S + i mod S</c>. Write tokens before attending over them; <see cref="AttentionOptions.KeyLengths"/> count them.
 /// </para>
 /// <para>
-/// Rows are rounded to the elements' type as <see cref="KeyValueQuantizer"/> does it, to nearest, ties to even: they have the bits that a <see cref="PagedSequence"/> gives them. There are no
-/// pages of <see cref="AttentionElement.Int4"/>, where 32 tokens are rounded together instead of one by one; a <see cref="KeyValuePagePool"/> has them.
+/// Rows are rounded to the elements' type as by <see cref="KeyValueQuantizer"/>, to nearest, ties to even: they have the bits that a <see cref="PagedSequence"/> gives them. There are no
+/// pages of <see cref="AttentionElement.Int4"/>, which rounds 32 tokens together instead of one by one; a <see cref="KeyValuePagePool"/> has them.
 /// </para>
 /// </remarks>
 public readonly ref struct KeyValuePages
@@ -42,8 +42,8 @@ public readonly ref struct KeyValuePages
     /// <param name="keyValueHeads">H_kv, at least 1.</param>
     /// <param name="dim">d: d_k of keys, d_v of values; 1 to <see cref="ScaledDotProductAttention.MaxDim"/>.</param>
     /// <param name="strides">
-    /// Where rows stand, in elements, the pages where other inputs have sequences; rows must not overlap. Null for [P, H_kv, S, d]. Pages [P, S, H_kv, d], as vLLM has them for
-    /// FlashAttention, are at <see cref="AttentionStrides.Of"/> with <see cref="AttentionLayout.BatchLengthHeadDim"/> and a capacity of S.
+    /// The strides of the rows, in elements; the batch stride goes from page to page, and rows must not overlap. Null for [P, H_kv, S, d]. Pages [P, S, H_kv, d], as vLLM has them for
+    /// FlashAttention, have the strides of <see cref="AttentionStrides.Of"/> with <see cref="AttentionLayout.BatchLengthHeadDim"/> and a capacity of S.
     /// </param>
     /// <exception cref="ArgumentException">A number is outside its range, the buffer is too short, or rows overlap.</exception>
     [OverloadResolutionPriority(1)]
@@ -58,7 +58,7 @@ public readonly ref struct KeyValuePages
     /// <param name="pageSize">S: tokens in a page, at least 1.</param>
     /// <param name="keyValueHeads">H_kv, at least 1.</param>
     /// <param name="dim">d: d_k of keys, d_v of values; 1 to <see cref="ScaledDotProductAttention.MaxDim"/>.</param>
-    /// <param name="strides">Where rows stand, in elements, as with floats; null for [P, H_kv, S, d].</param>
+    /// <param name="strides">The strides of the rows, in elements, as with floats; null for [P, H_kv, S, d].</param>
     /// <exception cref="ArgumentException">A number is outside its range, the buffer is too short, or rows overlap.</exception>
     public KeyValuePages(Span<Half> elements, int pageCount, int pageSize, int keyValueHeads, int dim, AttentionStrides? strides = null)
         : this(ref FirstOf(elements), elements.Length, AttentionElement.Float16, pageCount, pageSize, keyValueHeads, dim, strides, nameof(elements))
@@ -71,7 +71,7 @@ public readonly ref struct KeyValuePages
     /// <param name="pageSize">S: tokens in a page, at least 1.</param>
     /// <param name="keyValueHeads">H_kv, at least 1.</param>
     /// <param name="dim">d: d_k of keys, d_v of values; 1 to <see cref="ScaledDotProductAttention.MaxDim"/>.</param>
-    /// <param name="strides">Where rows stand, in elements, as with floats; null for [P, H_kv, S, d].</param>
+    /// <param name="strides">The strides of the rows, in elements, as with floats; null for [P, H_kv, S, d].</param>
     /// <exception cref="ArgumentException">A number is outside its range, the buffer is too short, or rows overlap.</exception>
     public KeyValuePages(Span<BFloat16> elements, int pageCount, int pageSize, int keyValueHeads, int dim, AttentionStrides? strides = null)
         : this(ref FirstOf(elements), elements.Length, AttentionElement.BFloat16, pageCount, pageSize, keyValueHeads, dim, strides, nameof(elements))
@@ -112,7 +112,7 @@ public readonly ref struct KeyValuePages
     /// <summary>d: elements in a row.</summary>
     public int Dim { get; }
 
-    /// <summary>What elements are kept as.</summary>
+    /// <summary>The element type.</summary>
     public AttentionElement Element { get; }
 
     /// <summary>All pages, at their strides and with their scales: keys or values of an attention with <see cref="AttentionOptions.KeyPages"/>.</summary>
@@ -134,7 +134,7 @@ public readonly ref struct KeyValuePages
         }
     }
 
-    /// <summary>The pages of each sequence, with the size that pages have here, as <see cref="AttentionOptions.KeyPages"/> takes them: vLLM's block table.</summary>
+    /// <summary>The pages of each sequence, with the page size of these pages, for <see cref="AttentionOptions.KeyPages"/>: vLLM's block table.</summary>
     /// <param name="table">[B, N]: for each sequence its pages in the order of its tokens, as <see cref="AttentionPages(ReadOnlySpan{int}, int)"/> says.</param>
     /// <exception cref="InvalidOperationException">These pages are <c>default</c>.</exception>
     public AttentionPages Table(ReadOnlySpan<int> table)
@@ -143,26 +143,26 @@ public readonly ref struct KeyValuePages
         return new(table, PageSize);
     }
 
-    /// <summary>The scale of each token and head, at <see cref="ScaleStrides"/>; empty where there are none.</summary>
+    /// <summary>The scale of each token and head, at <see cref="ScaleStrides"/>; empty if there are none.</summary>
     private Span<float> TokenScales { get; init; }
 
     private AttentionStrides ScaleStrides { get; init; }
 
-    /// <summary>[H_kv, d]: the scale of each head and channel; empty where there are none.</summary>
+    /// <summary>[H_kv, d]: the scale of each head and channel; empty if there are none.</summary>
     private ReadOnlySpan<float> ChannelScales { get; init; }
 
     private bool HasTokenScales => Element == AttentionElement.Int8 && ChannelScales.IsEmpty;
 
-    /// <summary>Pages of 8-bit integers with a scale for each token and head, which are written with them.</summary>
+    /// <summary>Pages of 8-bit integers with a scale for each token and head, which is written with the token.</summary>
     /// <param name="elements">[P, H_kv, S, d], or as <paramref name="strides"/> say.</param>
     /// <param name="scales">[P, H_kv, S], or as <paramref name="scaleStrides"/> say.</param>
     /// <param name="pageCount">P: pages, at least 1.</param>
     /// <param name="pageSize">S: tokens in a page, at least 1.</param>
     /// <param name="keyValueHeads">H_kv, at least 1.</param>
     /// <param name="dim">d: d_k of keys, d_v of values; 1 to <see cref="ScaledDotProductAttention.MaxDim"/>.</param>
-    /// <param name="strides">Where rows stand, in elements, as with floats; null for [P, H_kv, S, d].</param>
-    /// <param name="scaleStrides">Where the scale of a token and head stands; null for [P, H_kv, S]. Where elements have strides, scales must have strides of their own.</param>
-    /// <exception cref="ArgumentException">A number is outside its range, a buffer is too short, rows overlap, or buffers do.</exception>
+    /// <param name="strides">The strides of the rows, in elements, as with floats; null for [P, H_kv, S, d].</param>
+    /// <param name="scaleStrides">The strides of the scale of each token and head; null for [P, H_kv, S]. Where elements have strides, scales must have their own.</param>
+    /// <exception cref="ArgumentException">A number is outside its range, a buffer is too short, or rows or buffers overlap.</exception>
     public static KeyValuePages OfInt8PerToken(
         Span<sbyte> elements,
         Span<float> scales,
@@ -183,15 +183,15 @@ public readonly ref struct KeyValuePages
         return pages with { TokenScales = scales, ScaleStrides = placed };
     }
 
-    /// <summary>Pages of 8-bit integers with a given scale for each head and channel, which cuts off what is larger (<see cref="KeyValueQuantizer.FindChannelScales"/>).</summary>
+    /// <summary>Pages of 8-bit integers with a given scale for each head and channel, which clips larger numbers (<see cref="KeyValueQuantizer.FindChannelScales"/>).</summary>
     /// <param name="elements">[P, H_kv, S, d], or as <paramref name="strides"/> say.</param>
     /// <param name="scales">[H_kv, d], finite and not negative.</param>
     /// <param name="pageCount">P: pages, at least 1.</param>
     /// <param name="pageSize">S: tokens in a page, at least 1.</param>
     /// <param name="keyValueHeads">H_kv, at least 1.</param>
     /// <param name="dim">d: d_k of keys, d_v of values; 1 to <see cref="ScaledDotProductAttention.MaxDim"/>.</param>
-    /// <param name="strides">Where rows stand, in elements, as with floats; null for [P, H_kv, S, d].</param>
-    /// <exception cref="ArgumentException">A number is outside its range, a buffer is too short, rows overlap, or buffers do.</exception>
+    /// <param name="strides">The strides of the rows, in elements, as with floats; null for [P, H_kv, S, d].</param>
+    /// <exception cref="ArgumentException">A number is outside its range, a buffer is too short, or rows or buffers overlap.</exception>
     public static KeyValuePages OfInt8PerChannel(
         Span<sbyte> elements, ReadOnlySpan<float> scales, int pageCount, int pageSize, int keyValueHeads, int dim, AttentionStrides? strides = null)
     {
@@ -213,7 +213,7 @@ public readonly ref struct KeyValuePages
     /// <param name="pageSize">S: tokens in a page, at least 1.</param>
     /// <param name="keyValueHeads">H_kv, at least 1.</param>
     /// <param name="dim">d: d_k of keys, d_v of values; a multiple of 32 up to <see cref="ScaledDotProductAttention.MaxDim"/>.</param>
-    /// <param name="strides">Where rows stand, in elements rather than bytes and multiples of 32 (<see cref="AttentionInput.OfGroups"/>); null for [P, H_kv, S, d].</param>
+    /// <param name="strides">The strides of the rows, in elements rather than bytes and multiples of 32 (<see cref="AttentionInput.OfGroups"/>); null for [P, H_kv, S, d].</param>
     /// <exception cref="ArgumentException">The elements are not in groups, a number is outside its range, the buffer is too short, or rows overlap.</exception>
     public static KeyValuePages OfGroups(Span<byte> groups, AttentionElement element, int pageCount, int pageSize, int keyValueHeads, int dim, AttentionStrides? strides = null)
     {
@@ -223,12 +223,12 @@ public readonly ref struct KeyValuePages
         return new(ref FirstOf(groups), length, element, pageCount, pageSize, keyValueHeads, dim, strides, nameof(groups));
     }
 
-    /// <summary>Writes rows of new tokens to their slots, rounded to what is kept.</summary>
-    /// <param name="rows">The keys or the values: [T, H_kv, d]; more are left alone.</param>
+    /// <summary>Writes rows of new tokens to their slots, rounded to the pages' type.</summary>
+    /// <param name="rows">The keys or the values: [T, H_kv, d]; more rows are ignored.</param>
     /// <param name="slots">[T]: the slot of each token, 0 to P·S − 1. A token with a negative slot is padding: it is not read or written.</param>
     /// <remarks>
-    /// Tokens are written in their order: where several have one slot, the last of them stays. Floats, halves and bfloat16 take NaN and ±∞ as they are, and so what rounding makes infinite.
-    /// Integers refuse what is not finite. Nothing is allocated. Threads may write other slots of the same pages at once.
+    /// Tokens are written in order: if several have the same slot, the last of them stays. Floats, halves and bfloat16 keep NaN and ±∞, also numbers that rounding makes infinite.
+    /// Integers refuse numbers that are not finite. Nothing is allocated. Threads may write other slots of the same pages at once.
     /// </remarks>
     /// <exception cref="ArgumentException">
     /// There are too few rows, a slot is outside its range, buffers overlap, or a number that becomes an integer is not finite, or has a group's scale or minimum larger than all finite halves;
@@ -241,12 +241,12 @@ public readonly ref struct KeyValuePages
     public void Write(ReadOnlySpan<float> rows, ReadOnlySpan<int> slots) => WriteTo(rows, slots);
 
     /// <summary>
-    /// Copies a page over another, with the scales of its tokens: before a sequence writes to a page that it shares with others, as forks of one prompt do (copy on write; vLLM's <c>copy_blocks</c>).
+    /// Copies a page over another, with the scales of its tokens; use it before a sequence writes to a page that it shares with others, as forks of one prompt do (copy on write; vLLM's <c>copy_blocks</c>).
     /// </summary>
     /// <param name="from">The page that is copied, 0 to P − 1.</param>
-    /// <param name="to">The page that is overwritten, 0 to P − 1; nothing happens where it is <paramref name="from"/>.</param>
-    /// <remarks>All S tokens of all heads are copied, as they are stored. What stands between rows is left alone. Nothing is allocated. Threads may write and copy to other pages at once.</remarks>
-    /// <exception cref="ArgumentOutOfRangeException">A number is no page; nothing has been written.</exception>
+    /// <param name="to">The page that is overwritten, 0 to P − 1; nothing happens if it is <paramref name="from"/>.</param>
+    /// <remarks>All S tokens of all heads are copied, as they are stored. Memory between rows is left alone. Nothing is allocated. Threads may write and copy to other pages at once.</remarks>
+    /// <exception cref="ArgumentOutOfRangeException">A number is not that of a page; nothing has been written.</exception>
     /// <exception cref="InvalidOperationException">These pages are <c>default</c>.</exception>
     public void CopyPage(int from, int to)
     {
@@ -341,11 +341,11 @@ public readonly ref struct KeyValuePages
     private ReadOnlySpan<T> ElementsAs<T>(int count)
         where T : unmanaged => MemoryMarshal.CreateReadOnlySpan(in Unsafe.As<byte, T>(ref _start), count);
 
-    /// <summary>Whether a buffer has a byte in common with that of the elements.</summary>
+    /// <summary>Whether a buffer shares a byte with that of the elements.</summary>
     private bool Overlaps<T>(ReadOnlySpan<T> buffer)
         where T : unmanaged => CallValidation.Overlap(buffer, in _start, (nuint)AttentionInput.BytesOf(Element, _length));
 
-    /// <summary>Checks that a buffer has all rows, apart from each other; returns where they stand, and how many elements they reach.</summary>
+    /// <summary>Checks that a buffer has all rows and that they do not overlap; returns their strides, and how many elements they reach.</summary>
     private (AttentionStrides Strides, int Length) CheckRows(int length, int dim, AttentionStrides? strides, string name, string strideName, string elements)
     {
         BufferRows rows = new() { ArePages = true, Batch = PageCount, Heads = KeyValueHeads, Tokens = PageSize, Dim = dim, Layout = AttentionLayout.BatchHeadLengthDim };

@@ -9,11 +9,11 @@ using FastAttn.Runtime;
 namespace FastAttn;
 
 /// <summary>
-/// Converts floats to the element types that keys and values may be kept in (<see cref="AttentionInput"/>). All roundings are to nearest, ties to even; numbers have the same
-/// results on all instruction sets.
+/// Converts floats to the element types of keys and values (<see cref="AttentionInput"/>). All rounding is to nearest, ties to even; results are the
+/// same on all instruction sets.
 /// </summary>
 /// <remarks>
-/// <para>NaN and ±∞ stay what they are in 16-bit types; where integers are wanted they are refused before anything is written.</para>
+/// <para>NaN and ±∞ are kept in 16-bit types; conversions to integers refuse them before anything is written.</para>
 /// <para>
 /// To take ONNX Runtime's 8-bit cache (<c>GroupQueryAttention</c> with <c>k_quant_type</c> PER_CHANNEL) as it is, give its integers with
 /// <see cref="AttentionScales.PerChannel"/>; ggml's <c>q8_0</c> and <c>q4_1</c> rows are <see cref="AttentionElement.Int8Group32"/> and <see cref="AttentionElement.Int4Group32"/>.
@@ -47,7 +47,7 @@ public static class KeyValueQuantizer
         RowRounding.ToBFloat16(source, destination);
     }
 
-    /// <summary>Quantizes each row to 8 bits with a scale of its own: <c>scale = max|x| / 127</c>, <c>q = x / scale</c>, rounded.</summary>
+    /// <summary>Quantizes each row to 8 bits with its own scale: <c>scale = max|x| / 127</c>, <c>q = x / scale</c>, rounded.</summary>
     /// <param name="rows">Rows of <paramref name="dim"/> floats.</param>
     /// <param name="dim">d: floats in a row.</param>
     /// <param name="elements">q, written: as many, or a longer buffer.</param>
@@ -63,7 +63,7 @@ public static class KeyValueQuantizer
     }
 
     /// <summary>Finds the scales with which <see cref="QuantizePerChannel"/> clips no number of these rows: for each column <c>max|x| / 127</c>.</summary>
-    /// <param name="rows">Rows, as many floats each as there are scales: [L, d] for one head, or [L, H_kv·d] for all heads at once. A cache [H_kv, L, d] takes a call for each head.</param>
+    /// <param name="rows">Rows, as many floats each as there are scales: [L, d] for one head, or [L, H_kv·d] for all heads at once. A cache [H_kv, L, d] needs a call for each head.</param>
     /// <param name="scales">Written: [d] or [H_kv·d]; 0 for a column of zeros.</param>
     /// <exception cref="ArgumentException">The length does not fit, or a number is not finite.</exception>
     public static void FindChannelScales(ReadOnlySpan<float> rows, Span<float> scales)
@@ -86,7 +86,7 @@ public static class KeyValueQuantizer
 
     /// <summary>
     /// Quantizes rows to 8 bits with a given scale for each column: <c>q = x / scale</c>, rounded and clipped to ±127. Scales that were found from a prompt
-    /// (<see cref="FindChannelScales"/>) thus also serve for the tokens that are generated after it.
+    /// (<see cref="FindChannelScales"/>) can thus also serve the tokens that are generated after it.
     /// </summary>
     /// <param name="rows">Rows, as many floats each as there are scales, as in <see cref="FindChannelScales"/>.</param>
     /// <param name="scales">[d] or [H_kv·d], finite and not negative; a column of scale 0 becomes zeros.</param>
@@ -105,7 +105,7 @@ public static class KeyValueQuantizer
     /// <summary>
     /// Quantizes groups of 32 numbers. <see cref="AttentionElement.Int8Group32"/>: <c>d = max|x| / 127</c>, <c>q = x / d</c>;
     /// <see cref="AttentionElement.Int4Group32"/>: <c>m = min x</c>, <c>d = (max x − m) / 15</c>, <c>q = (x − m) / d</c>, from 0 to 15. d and m are rounded to halves before q is computed,
-    /// so that a few integers differ by 1 from those that ggml computes with the unrounded d. Near the least half d is rounded up where else the
+    /// so that a few integers differ by 1 from those that ggml computes with the unrounded d. Near the smallest half, d is rounded up if otherwise the
     /// largest number would be cut off.
     /// </summary>
     /// <param name="rows">Rows whose dimension is a multiple of 32, one after the other.</param>
@@ -125,16 +125,16 @@ public static class KeyValueQuantizer
     }
 
     /// <summary>
-    /// Quantizes rows to 4 bits with a scale and a minimum for each channel of 32 successive tokens (<see cref="AttentionElement.Int4"/>): <c>m = min x</c>, <c>d = (max x − m) / 15</c> over
+    /// Quantizes rows to 4 bits with a scale and a minimum for each channel of 32 consecutive tokens (<see cref="AttentionElement.Int4"/>): <c>m = min x</c>, <c>d = (max x − m) / 15</c> over
     /// these tokens, <c>n = (x − m) / d</c>, from 0 to 15. d and m are rounded to halves before n is computed, as in <see cref="QuantizeGroups"/>.
     /// </summary>
     /// <remarks>
-    /// A last group of fewer than 32 tokens has the scales of the tokens that it has. A cache that grows keeps the floats of that group, 31 rows at most, and for each token that it appends
-    /// quantizes the group again from its floats, over the group's old elements and scales. What has 32 tokens never changes.
+    /// If the last group has fewer than 32 tokens, its scales are those of the tokens that it has. A cache that grows keeps the floats of that group, 31 rows at most, and for each token that it appends
+    /// quantizes the group again from its floats, over the group's old elements and scales. A group that has 32 tokens never changes.
     /// </remarks>
     /// <param name="rows">
-    /// Rows of successive tokens, the first of which begins a group: [L, H_kv, d]. A cache [H_kv, L, d] takes a call for each head, with <paramref name="heads"/> 1: rows of several heads that
-    /// follow each other are taken for those of more tokens.
+    /// Rows of consecutive tokens, the first of which begins a group: [L, H_kv, d]. A cache [H_kv, L, d] needs a call for each head, with <paramref name="heads"/> 1: otherwise consecutive rows
+    /// of several heads would count as rows of more tokens.
     /// </param>
     /// <param name="heads">H_kv: heads in a token's row; 1 for rows [L, d].</param>
     /// <param name="dim">d: floats in a row of a head, a multiple of 32.</param>
@@ -190,17 +190,17 @@ public static class KeyValueQuantizer
 
     /// <summary>Rounds a row to half precision or bfloat16.</summary>
     /// <param name="row">The floats.</param>
-    /// <param name="element">Which.</param>
+    /// <param name="element">Which of the two.</param>
     /// <param name="destination">Written: two bytes for each.</param>
     internal static void Round(ReadOnlySpan<float> row, AttentionElement element, Span<byte> destination) => RowRounding.Round(row, element, destination);
 
-    /// <summary>The one place that rounds a row to what keys and values are kept as.</summary>
+    /// <summary>The one place that rounds a row to the stored type of keys and values.</summary>
     /// <param name="row">The floats.</param>
-    /// <param name="element">What is kept.</param>
+    /// <param name="element">The stored type.</param>
     /// <param name="bytes">Written: the row.</param>
-    /// <param name="scale">Written: the scale of an <see cref="AttentionElement.Int8"/> row that has one of its own; else empty.</param>
-    /// <param name="channelScales">Those of an <see cref="AttentionElement.Int8"/> row that were given, a scale for each number; else empty.</param>
-    /// <returns>Why the row is refused, as <see cref="WhyRefused(ReadOnlySpan{float}, AttentionElement)"/> says; null where it is written.</returns>
+    /// <param name="scale">Written: the scale of an <see cref="AttentionElement.Int8"/> row that has its own; else empty.</param>
+    /// <param name="channelScales">The given scales of an <see cref="AttentionElement.Int8"/> row, one for each number; else empty.</param>
+    /// <returns>Why the row is refused, as <see cref="WhyRefused(ReadOnlySpan{float}, AttentionElement)"/> says; null if it is written.</returns>
     internal static string? WriteRow(ReadOnlySpan<float> row, AttentionElement element, Span<byte> bytes, Span<float> scale, ReadOnlySpan<float> channelScales)
     {
         switch (element)
@@ -225,9 +225,9 @@ public static class KeyValueQuantizer
         return null;
     }
 
-    /// <summary>Why a row cannot be kept; null where it can.</summary>
+    /// <summary>Why a row cannot be stored; null if it can.</summary>
     /// <param name="row">The floats.</param>
-    /// <param name="element">What it would be kept as.</param>
+    /// <param name="element">The type to store it as.</param>
     internal static string? WhyRefused(ReadOnlySpan<float> row, AttentionElement element)
     {
         if (element is AttentionElement.Float32 or AttentionElement.Float16 or AttentionElement.BFloat16)
@@ -235,7 +235,7 @@ public static class KeyValueQuantizer
         return WhyRefused(row) ?? (AttentionInput.IsInGroups(element) ? WhyGroupsRefused(row, element) : null);
     }
 
-    /// <summary>Why numbers cannot become integers; null where all are finite.</summary>
+    /// <summary>Why numbers cannot become integers; null if all are finite.</summary>
     internal static string? WhyRefused(ReadOnlySpan<float> rows)
     {
         int i = 0;
@@ -272,8 +272,8 @@ public static class KeyValueQuantizer
     /// <summary>Quantizes groups of finite numbers.</summary>
     /// <param name="row">The numbers.</param>
     /// <param name="element">Which groups.</param>
-    /// <param name="groups">Written: as many groups; of no use where one is refused.</param>
-    /// <returns>Why a group is refused; null where all are written.</returns>
+    /// <param name="groups">Written: as many groups; meaningless if one is refused.</param>
+    /// <returns>Why a group is refused; null if all are written.</returns>
     internal static string? QuantizeRow(ReadOnlySpan<float> row, AttentionElement element, Span<byte> groups)
     {
         if (element == AttentionElement.Int4Group32)
@@ -295,7 +295,7 @@ public static class KeyValueQuantizer
         return null;
     }
 
-    /// <summary>Throws where a scale per channel is not finite or negative.</summary>
+    /// <summary>Throws if a scale per channel is not finite or is negative.</summary>
     internal static void CheckScales(ReadOnlySpan<float> scales, string name)
     {
         foreach (float scale in scales)
@@ -305,7 +305,7 @@ public static class KeyValueQuantizer
         }
     }
 
-    /// <summary>Quantizes groups of finite numbers to 4 bits, or only looks whether they can be; returns why one is refused.</summary>
+    /// <summary>Quantizes groups of finite numbers to 4 bits, or only checks whether it could; returns why one is refused.</summary>
     private static string? QuantizeToInt4(ReadOnlySpan<float> row, Span<byte> groups, bool isWritten)
     {
         const int Group = AttentionInput.GroupLength, Together = Int4Rounding.Columns;
@@ -335,7 +335,7 @@ public static class KeyValueQuantizer
     /// <summary>The scale and the minimum of 4-bit integers.</summary>
     internal static (Half Scale, Half Min) ScaleOf(float min, float max)
     {
-        // In double: the difference of two floats may be no finite float.
+        // In double: the difference of two floats may not be a finite float.
         double range = (double)max - min;
         return (LargeEnough((Half)(range / MaxNibble), range, MaxNibble), (Half)min);
     }
@@ -355,7 +355,7 @@ public static class KeyValueQuantizer
     /// <summary>The largest lane.</summary>
     private static float MaxOf(Vector<float> x)
     {
-        // Folded to 4 lanes, whatever there are.
+        // Folded to 4 lanes, however many there are.
         Vector128<float> max = x.AsVector128();
         if (Vector<float>.Count >= Vector256<float>.Count)
         {
@@ -385,12 +385,12 @@ public static class KeyValueQuantizer
     /// A scale that was rounded to a half. Among subnormal halves it may have been rounded down too far, as in <see cref="ScaleOf(float)"/>; then the scale is the next half.
     /// </summary>
     /// <param name="rounded">The scale.</param>
-    /// <param name="range">What it is of.</param>
-    /// <param name="integers">Scales in the range.</param>
+    /// <param name="range">The range that it is the scale of.</param>
+    /// <param name="integers">How many scales the range has.</param>
     private static Half LargeEnough(Half rounded, double range, int integers) =>
         range > 0 && range >= (integers + 0.5) * (double)rounded ? Half.BitIncrement(rounded) : rounded;
 
-    /// <summary>q = x / scale, rounded and clipped; 0 where the scale is 0.</summary>
+    /// <summary>q = x / scale, rounded and clipped; 0 if the scale is 0.</summary>
     /// <param name="x">The numbers.</param>
     /// <param name="scales">A scale for each, or one for all.</param>
     /// <param name="q">Written.</param>
@@ -424,7 +424,7 @@ public static class KeyValueQuantizer
     [MethodImpl(MethodImplOptions.AggressiveInlining)]
     internal static int ToNibble(float x, float scale, float min) => scale == 0 ? 0 : (int)Math.Clamp(Math.Round(((double)x - min) / scale), 0, MaxNibble);
 
-    /// <summary>Checks rows that become integers; returns how many there are. <paramref name="name"/> is the parameter that <paramref name="dim"/> comes from.</summary>
+    /// <summary>Checks rows to be quantized; returns how many there are. <paramref name="name"/> is the parameter that <paramref name="dim"/> comes from.</summary>
     private static int CheckRows(ReadOnlySpan<float> rows, int dim, string name)
     {
         if (dim < 1)
@@ -436,7 +436,7 @@ public static class KeyValueQuantizer
         return rows.Length / dim;
     }
 
-    /// <summary>Why one of some groups of finite numbers is refused; null where none is.</summary>
+    /// <summary>Why one of some groups of finite numbers is refused; null if none is.</summary>
     private static string? WhyGroupsRefused(ReadOnlySpan<float> rows, AttentionElement element)
     {
         if (element == AttentionElement.Int4Group32)

@@ -9,7 +9,7 @@ namespace FastAttn;
 /// Scaled dot-product attention without a declaration: <c>O = softmax(scale·Q·Kᵀ + M)·V</c> for any head dimension.
 /// </summary>
 /// <remarks>
-/// Head dimensions 32, 64, 80, 96, 128 and 256 with equal value dimensions have kernels made for them; others run on a
+/// Head dimensions 32, 64, 80, 96, 128 and 256 with equal value dimensions have dedicated kernels; others run on a
 /// kernel whose dimensions are arguments, up to 2% slower (measured on Zen 4). Declare a kernel
 /// (<see cref="AttentionKernelAttribute"/>) for other dimensions that matter. Any number of threads may call at once; after the first call
 /// of each kind nothing is allocated on the managed heap.
@@ -31,7 +31,7 @@ public static class ScaledDotProductAttention
     /// <param name="mask">Whether a query sees all keys or those up to its own position.</param>
     /// <param name="options">What is computed: scale, softcap, window, offsets, lengths, masks, biases and sinks, in any combination.</param>
     /// <param name="execution">How it runs: threads and cancellation.</param>
-    /// <param name="valueDim">Value dimension d_v, 1 to <see cref="MaxDim"/>; <paramref name="headDim"/> where null.</param>
+    /// <param name="valueDim">Value dimension d_v, 1 to <see cref="MaxDim"/>; <paramref name="headDim"/> if null.</param>
     /// <inheritdoc cref="AttentionKernel.Forward" path="/remarks"/>
     /// <inheritdoc cref="AttentionKernel.Forward" path="/exception"/>
     public static void Forward(
@@ -55,7 +55,7 @@ public static class ScaledDotProductAttention
     /// <param name="mask">Whether a query sees all keys or those up to its own position.</param>
     /// <param name="options">What is computed, as in <see cref="Forward"/>.</param>
     /// <param name="execution">How it runs: threads and cancellation.</param>
-    /// <param name="valueDim">Value dimension d_v, 1 to <see cref="MaxDim"/>; <paramref name="headDim"/> where null.</param>
+    /// <param name="valueDim">Value dimension d_v, 1 to <see cref="MaxDim"/>; <paramref name="headDim"/> if null.</param>
     /// <inheritdoc cref="AttentionKernel.Forward" path="/remarks"/>
     /// <inheritdoc cref="AttentionKernel.Forward" path="/exception"/>
     public static void ForwardQkv(
@@ -90,11 +90,11 @@ public static class ScaledDotProductAttention
         AttentionExecution execution = default) =>
         GetKernel(headDim, mask, options.UsedFeatures).ComputeWeights(query, key, weights, shape, options, execution);
 
-    /// <summary>The kernel for these dimensions and mask: one made for them where the library has it, else one for any dimensions.</summary>
+    /// <summary>The kernel for these dimensions and mask: a dedicated one if the library has it, else one for any dimensions.</summary>
     /// <param name="headDim">Head dimension d_k, 1 to <see cref="MaxDim"/>.</param>
     /// <param name="mask">Whether a query sees all keys or those up to its own position.</param>
-    /// <param name="features">What calls may use beside it; the kernel may have more.</param>
-    /// <param name="valueDim">Value dimension d_v, 1 to <see cref="MaxDim"/>; <paramref name="headDim"/> where null.</param>
+    /// <param name="features">What calls may use besides it; the kernel may have more.</param>
+    /// <param name="valueDim">Value dimension d_v, 1 to <see cref="MaxDim"/>; <paramref name="headDim"/> if null.</param>
     /// <returns>The same instance for the same arguments.</returns>
     /// <exception cref="ArgumentOutOfRangeException">A dimension is outside 1 to <see cref="MaxDim"/>, or the mask or a feature is not defined.</exception>
     public static AttentionKernel GetKernel(int headDim, AttentionMask mask = AttentionMask.None, AttentionFeatures features = AttentionFeatures.None, int? valueDim = null)

@@ -1,9 +1,9 @@
 namespace FastAttn;
 
-/// <summary>A function that is applied to each element of what a linear layer gives.</summary>
+/// <summary>A function that a linear layer applies to each element of its result.</summary>
 /// <remarks>
-/// The errors are those of float32 against the exact value: in units of its last place where that is normal, of 2^−149 where it is subnormal.
-/// NaN stays NaN in each.
+/// The errors are those of float32 against the exact value, in units of the result's last place if it is normal, of 2^−149 if it is subnormal.
+/// All of them keep NaN.
 /// </remarks>
 public enum Activation
 {

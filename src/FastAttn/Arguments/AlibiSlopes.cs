@@ -8,7 +8,7 @@ public static class AlibiSlopes
 {
     /// <summary>
     /// The slopes of the paper and of its code. Where the number of heads <c>h</c> is a power of 2, head <c>i</c> has
-    /// <c>2^(−8·(i + 1)/h)</c>: a geometric sequence that ends with 2⁻⁸. Else, with <c>n</c> the largest power of 2 below <c>h</c>, the
+    /// <c>2^(−8·(i + 1)/h)</c>: a geometric sequence that ends with 2⁻⁸. Otherwise, with <c>n</c> the largest power of 2 below <c>h</c>, the
     /// first <c>n</c> heads have the slopes of <c>n</c> heads, and head <c>n + i</c> has <c>2^(−4·(2·i + 1)/n)</c>: every other slope of
     /// <c>2·n</c> heads, from the first on.
     /// </summary>

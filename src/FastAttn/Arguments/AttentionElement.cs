@@ -15,7 +15,7 @@ public enum AttentionElement
     /// <summary>The upper halves of 32-bit floating-point numbers: <see cref="FastAttn.BFloat16"/>.</summary>
     BFloat16,
 
-    /// <summary>8-bit integers, whose scales stand apart (<see cref="AttentionScales"/>): <c>x = scale·q</c>.</summary>
+    /// <summary>8-bit integers, whose scales are stored separately (<see cref="AttentionScales"/>): <c>x = scale·q</c>.</summary>
     Int8,
 
     /// <summary>
@@ -30,15 +30,15 @@ public enum AttentionElement
     Int4Group32,
 
     /// <summary>
-    /// 4-bit integers, whose scales and minima stand apart (<see cref="AttentionScales.PerChannelOver32Tokens"/>): <c>x = d·n + m</c>. A row is 16 bytes for every 32 elements, of
-    /// which byte i holds the 4 bits n of element i in its lower half and those of element i + 16 in its upper half. Scores <c>q·k</c> of few queries are <c>Σ q·d·n + Σ q·m</c>, so that a query with an
-    /// infinite element has NaN for scores.
+    /// 4-bit integers, whose scales and minima are stored separately (<see cref="AttentionScales.PerChannelOver32Tokens"/>): <c>x = d·n + m</c>. A row is 16 bytes for every 32 elements, of
+    /// which byte i holds the 4 bits n of element i in its lower half and those of element i + 16 in its upper half. Scores <c>q·k</c> of few queries are <c>Σ q·d·n + Σ q·m</c>, so that the scores of a query with an
+    /// infinite element are NaN.
     /// </summary>
     /// <remarks>
     /// <para>
-    /// In a cache the tokens of an append are rounded with those after them in their span of 32 tokens, before any query sees them. So a prompt in pieces, and drafts that are verified together, give
+    /// In a cache the tokens of an append are rounded together with those after them in their span of 32 tokens, before any query sees them. So a prompt in pieces, or drafts that are verified together, give
     /// other numbers than one token at a time, within the error of 4 bits, and a query's result depends on tokens after its own. A draft with large numbers costs its span precision while it is
-    /// there and, once it is taken back, until the next append. Where this matters take <see cref="Int4Group32"/>.
+    /// there and, once it is removed, until the next append. Where this matters, take <see cref="Int4Group32"/>.
     /// </para>
     /// <para>
     /// It pays for long sequences: a cache keeps floats of each one's last tokens, so that it takes less memory than one of halves from about 300 tokens on, and less than

@@ -3,8 +3,8 @@ using System;
 namespace FastAttn;
 
 /// <summary>
-/// What calls of a kernel may use beside its mask. A kernel that is declared without a feature has no code for it: it
-/// costs nothing, and a call that asks for it is refused.
+/// What calls of a kernel may use besides its mask. A kernel that is declared without a feature has no code for it: the
+/// feature costs nothing, and a call that uses it is refused.
 /// </summary>
 /// <remarks>A kernel may have both <see cref="Lengths"/> and <see cref="Ragged"/>: each of its calls is padded, or ragged, or neither, but not both.</remarks>
 [Flags]

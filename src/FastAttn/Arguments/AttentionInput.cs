@@ -5,18 +5,18 @@ using System.Runtime.InteropServices;
 namespace FastAttn;
 
 /// <summary>
-/// Queries, keys or values, and where their rows stand. Arrays and spans convert to it. Keys and values may be kept in 16, 8 or 4 bits an element, queries in 16, each of them
-/// in its own type: they are widened to float32 where they are read, and take as much less memory and, where memory is what a call waits for, less time. All arithmetic is float32.
+/// Queries, keys or values, and where their rows are. Arrays and spans convert to it. Keys and values may be kept in 16, 8 or 4 bits per element, queries in 16, each
+/// in its own type: they are widened to float32 where they are read. They take that much less memory and, where memory is the bottleneck, less time. All arithmetic is float32.
 /// </summary>
 /// <remarks>
-/// Buffers may be longer than needed, as pooled arrays are. <see cref="KeyValueQuantizer"/> makes integers of floats.
+/// Buffers may be longer than needed, as pooled arrays are. <see cref="KeyValueQuantizer"/> converts floats to the smaller types.
 /// </remarks>
 public readonly ref struct AttentionInput
 {
     /// <summary>Elements in a group.</summary>
     internal const int GroupLength = 32;
 
-    /// <summary>Tokens that scales and minima per channel are of.</summary>
+    /// <summary>Tokens that share a scale and a minimum per channel.</summary>
     internal const int ScaledTokens = 32;
 
     private const int Int8GroupBytes = sizeof(ushort) + GroupLength, Int4GroupBytes = 2 * sizeof(ushort) + GroupLength / 2;
@@ -25,7 +25,7 @@ public readonly ref struct AttentionInput
 
     /// <summary>Floats.</summary>
     /// <param name="elements">The floats.</param>
-    /// <param name="strides">Where rows stand; null for the order of the shape's <see cref="AttentionShape.Layout"/>.</param>
+    /// <param name="strides">The strides of the rows; null for the order of the shape's <see cref="AttentionShape.Layout"/>.</param>
     public AttentionInput(ReadOnlySpan<float> elements, AttentionStrides? strides = null)
         : this(ref Unsafe.As<float, byte>(ref MemoryMarshal.GetReference(elements)), elements.Length, AttentionElement.Float32, strides)
     {
@@ -33,7 +33,7 @@ public readonly ref struct AttentionInput
 
     /// <summary>Half-precision queries, keys or values.</summary>
     /// <param name="elements">The numbers.</param>
-    /// <param name="strides">Where rows stand, in elements; null for the order of the shape's <see cref="AttentionShape.Layout"/>.</param>
+    /// <param name="strides">The strides of the rows, in elements; null for the order of the shape's <see cref="AttentionShape.Layout"/>.</param>
     public AttentionInput(ReadOnlySpan<Half> elements, AttentionStrides? strides = null)
         : this(ref Unsafe.As<Half, byte>(ref MemoryMarshal.GetReference(elements)), elements.Length, AttentionElement.Float16, strides)
     {
@@ -41,7 +41,7 @@ public readonly ref struct AttentionInput
 
     /// <summary>Bfloat16 queries, keys or values.</summary>
     /// <param name="elements">The numbers.</param>
-    /// <param name="strides">Where rows stand, in elements; null for the order of the shape's <see cref="AttentionShape.Layout"/>.</param>
+    /// <param name="strides">The strides of the rows, in elements; null for the order of the shape's <see cref="AttentionShape.Layout"/>.</param>
     public AttentionInput(ReadOnlySpan<BFloat16> elements, AttentionStrides? strides = null)
         : this(ref Unsafe.As<BFloat16, byte>(ref MemoryMarshal.GetReference(elements)), elements.Length, AttentionElement.BFloat16, strides)
     {
@@ -50,7 +50,7 @@ public readonly ref struct AttentionInput
     /// <summary>8-bit keys or values with scales.</summary>
     /// <param name="elements">The integers q of <c>x = scale·q</c>.</param>
     /// <param name="scales">The scales.</param>
-    /// <param name="strides">Where rows stand, in elements; null for the order of the shape's <see cref="AttentionShape.Layout"/>.</param>
+    /// <param name="strides">The strides of the rows, in elements; null for the order of the shape's <see cref="AttentionShape.Layout"/>.</param>
     public AttentionInput(ReadOnlySpan<sbyte> elements, AttentionScales scales, AttentionStrides? strides = null)
         : this(ref Unsafe.As<sbyte, byte>(ref MemoryMarshal.GetReference(elements)), elements.Length, AttentionElement.Int8, strides) => Scales = scales;
 
@@ -68,7 +68,7 @@ public readonly ref struct AttentionInput
     /// <summary>What they are.</summary>
     public AttentionElement Element { get; }
 
-    /// <summary>Where rows stand; null for the shape's <see cref="AttentionShape.Layout"/>.</summary>
+    /// <summary>The strides of the rows; null for the shape's <see cref="AttentionShape.Layout"/>.</summary>
     public AttentionStrides? Strides { get; }
 
     /// <summary>The scales of <see cref="AttentionElement.Int8"/> and <see cref="AttentionElement.Int4"/>.</summary>
@@ -78,10 +78,10 @@ public readonly ref struct AttentionInput
     internal ref readonly byte Start => ref _start;
 
     /// <summary>Keys or values in groups of 32 elements, each group with its own scale.</summary>
-    /// <param name="groups">The groups: a row of dimension d, a multiple of 32, is d / 32 of them. What stands after the last whole group is left alone.</param>
+    /// <param name="groups">The groups: a row of dimension d, a multiple of 32, is d / 32 of them. What follows the last whole group is left alone.</param>
     /// <param name="element"><see cref="AttentionElement.Int8Group32"/> or <see cref="AttentionElement.Int4Group32"/>.</param>
     /// <param name="strides">
-    /// Where rows stand, in elements rather than bytes, and multiples of 32: a stride of n bytes, as ggml's <c>nb</c> gives it, is n / 34 · 32 elements of
+    /// The strides of the rows, in elements rather than bytes, and multiples of 32: a stride of n bytes, as ggml's <c>nb</c> gives it, is n / 34 · 32 elements of
     /// <see cref="AttentionElement.Int8Group32"/> and n / 20 · 32 of <see cref="AttentionElement.Int4Group32"/>. Null for the order of the shape's <see cref="AttentionShape.Layout"/>.
     /// </param>
     /// <exception cref="ArgumentOutOfRangeException">The elements are not in groups.</exception>
@@ -92,27 +92,27 @@ public readonly ref struct AttentionInput
         return new(ref MemoryMarshal.GetReference(groups), (int)Math.Min(groups.Length / BytesOf(element, GroupLength) * GroupLength, int.MaxValue), element, strides);
     }
 
-    /// <summary>4-bit keys or values with scales and minima that stand apart.</summary>
+    /// <summary>4-bit keys or values with scales and minima that are stored separately.</summary>
     /// <param name="elements">
     /// The integers n of <c>x = d·n + m</c>, as <see cref="AttentionElement.Int4"/> says: a row of dimension d, a multiple of 32, is d / 2 bytes.
     /// </param>
     /// <param name="scales">The scales and minima: <see cref="AttentionScales.PerChannelOver32Tokens"/>.</param>
     /// <param name="strides">
-    /// Where rows stand, in elements rather than bytes, and multiples of 32: a stride of n bytes is 2·n elements. Null for the order of the shape's <see cref="AttentionShape.Layout"/>.
+    /// The strides of the rows, in elements rather than bytes, and multiples of 32: a stride of n bytes is 2·n elements. Null for the order of the shape's <see cref="AttentionShape.Layout"/>.
     /// </param>
     public static AttentionInput OfInt4(ReadOnlySpan<byte> elements, AttentionScales scales, AttentionStrides? strides = null) =>
         new(ref MemoryMarshal.GetReference(elements), (int)Math.Min(2L * elements.Length, int.MaxValue), AttentionElement.Int4, strides) { Scales = scales };
 
-    /// <summary>Whether elements are in groups of <see cref="GroupLength"/> with scales of their own.</summary>
+    /// <summary>Whether elements are in groups of <see cref="GroupLength"/> with their own scales.</summary>
     internal static bool IsInGroups(AttentionElement element) => element is AttentionElement.Int8Group32 or AttentionElement.Int4Group32;
 
-    /// <summary>Whether <see cref="GroupLength"/> elements of a row have bytes in common, so that they are read as a whole.</summary>
+    /// <summary>Whether <see cref="GroupLength"/> elements of a row share bytes, so that they are read as a whole.</summary>
     internal static bool AreReadTogether(AttentionElement element) => element == AttentionElement.Int4 || IsInGroups(element);
 
-    /// <summary>Whether elements have scales that stand apart from them.</summary>
+    /// <summary>Whether elements have scales that are stored separately.</summary>
     internal static bool HasScales(AttentionElement element) => element is AttentionElement.Int8 or AttentionElement.Int4;
 
-    /// <summary>Bytes of some elements, whole groups of them.</summary>
+    /// <summary>Bytes of a number of elements, in whole groups.</summary>
     [MethodImpl(MethodImplOptions.AggressiveInlining)]
     internal static long BytesOf(AttentionElement element, long count) => element == AttentionElement.Float32 ? sizeof(float) * count : BytesOfStored(element, count);
 
@@ -161,15 +161,15 @@ public readonly ref struct AttentionInput
     /// <param name="elements">The numbers.</param>
     public static implicit operator AttentionInput(Span<BFloat16> elements) => new((ReadOnlySpan<BFloat16>)elements);
 
-    /// <summary>The same elements, whose rows stand elsewhere.</summary>
+    /// <summary>The same elements with other strides.</summary>
     internal AttentionInput At(scoped in AttentionStrides strides) => new(in _start, Length, Element, strides);
 
     /// <summary>The floats of a buffer of floats.</summary>
     internal ReadOnlySpan<float> Floats() =>
         Element == AttentionElement.Float32 ? MemoryMarshal.CreateReadOnlySpan(in Unsafe.As<byte, float>(ref Unsafe.AsRef(in _start)), Length) : throw new InvalidOperationException("These are no floats.");
 
-    /// <summary>Some elements as floats, without scales that stand apart: those of the buffer itself where it holds floats.</summary>
-    /// <param name="first">The first of them; the begin of a group.</param>
+    /// <summary>Some elements as floats, without separately stored scales: those of the buffer itself if it holds floats.</summary>
+    /// <param name="first">The first of them; the beginning of a group.</param>
     /// <param name="scratch">Memory for as many floats as are read.</param>
     internal ReadOnlySpan<float> Row(long first, Span<float> scratch)
     {

@@ -9,16 +9,16 @@ namespace FastAttn;
 /// </summary>
 /// <remarks>
 /// Key <c>j</c> of sequence <c>b</c> is row <c>j mod S</c> of page <c>Table[b, j / S]</c>. Results have the bits that they have with the keys and values of each
-/// sequence one after the other. Any page size will do, for <see cref="AttentionElement.Int4"/> any multiple of 32. Where it is a multiple of 96 tokens, a key block,
-/// prompts read floats as they lie; else they copy them block by block.
+/// sequence one after the other. Any page size will do; for <see cref="AttentionElement.Int4"/> any multiple of 32. If it is a multiple of 96 tokens, a key block,
+/// prompts read floats in place; otherwise they copy them block by block.
 /// </remarks>
 public readonly ref struct AttentionPages
 {
     /// <summary>Sets the pages.</summary>
     /// <param name="table">
-    /// [B, N]: for each sequence its pages in the order of its tokens. What stands after the last page that a sequence has keys in is not read. Sequences may share pages.
+    /// [B, N]: for each sequence its pages in the order of its tokens. Entries after the last page in which a sequence has keys are not read. Sequences may share pages.
     /// </param>
-    /// <param name="pageSize">S: tokens in a page, at least 1. It must be that by which the pages were written: <see cref="KeyValuePages.Table"/> takes theirs.</param>
+    /// <param name="pageSize">S: tokens in a page, at least 1. It must be the size with which the pages were written: <see cref="KeyValuePages.Table"/> uses theirs.</param>
     /// <exception cref="ArgumentOutOfRangeException">The page size is not positive.</exception>
     public AttentionPages(ReadOnlySpan<int> table, int pageSize)
     {
@@ -36,12 +36,12 @@ public readonly ref struct AttentionPages
     /// <summary>Whether keys and values are in pages.</summary>
     internal bool IsGiven => PageSize > 0;
 
-    /// <summary>N, for a batch of so many sequences.</summary>
+    /// <summary>N, for a batch of this many sequences.</summary>
     internal int PagesOfSequence(int batch) => batch == 0 ? 0 : Table.Length / batch;
 
     /// <summary>Checks the pages that have keys; returns how many pages there must be, and the sequence that has the last of them.</summary>
     /// <param name="shape">The sizes of the call.</param>
-    /// <param name="keyLengths">The keys of each sequence; empty where they are those of the shape.</param>
+    /// <param name="keyLengths">The keys of each sequence; empty if the shape gives them.</param>
     /// <param name="parameter">The parameter that errors name.</param>
     /// <exception cref="ArgumentException">Something does not fit.</exception>
     internal (int Pages, int LastPageOf) Check(in AttentionShape shape, ReadOnlySpan<int> keyLengths, string parameter)
@@ -50,7 +50,7 @@ public readonly ref struct AttentionPages
         if (Table.Length != (long)shape.Batch * pagesOfSequence)
             throw new ArgumentException($"The table of KeyPages has {Table.Length} elements, which is no multiple of the batch {shape.Batch}.", parameter);
 
-        // Without lengths all sequences have as many keys: where these need no page, nothing is to be looked at.
+        // Without lengths all sequences have the same number of keys: if that is 0, there is nothing to check.
         if (keyLengths.IsEmpty && shape.KeyLength == 0)
             return (0, 0);
         for (int b = 0; b < shape.Batch; b++)

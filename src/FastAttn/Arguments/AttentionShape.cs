@@ -1,8 +1,8 @@
 namespace FastAttn;
 
 /// <summary>
-/// The sizes of one attention call that are known at run time only, and the order in which its buffers have their axes. The head dimension is the
-/// kernel's, or an argument of its own. What a call computes is in <see cref="AttentionOptions"/>, how it runs in <see cref="AttentionExecution"/>.
+/// The sizes of one attention call that are known only at run time, and the order of the axes of its buffers. The head dimension is the
+/// kernel's, or a separate argument. What a call computes is in <see cref="AttentionOptions"/>, how it runs in <see cref="AttentionExecution"/>.
 /// </summary>
 /// <remarks>Any size may be 0. No keys give an output of zeros and a log-sum-exp of −∞.</remarks>
 public readonly record struct AttentionShape
@@ -38,8 +38,8 @@ public readonly record struct AttentionShape
     public int QueryHeads { get; init; }
 
     /// <summary>
-    /// Number of key and value heads H_kv. Query head <c>h</c> reads key-value head <c>h / (H / H_kv)</c>: equal to
-    /// <see cref="QueryHeads"/> it is multi-head attention, 1 multi-query, between them grouped-query (arXiv 2305.13245).
+    /// Number of key and value heads H_kv. Query head <c>h</c> reads key-value head <c>h / (H / H_kv)</c>: with as many as
+    /// <see cref="QueryHeads"/> it is multi-head attention, with 1 multi-query, between them grouped-query (arXiv 2305.13245).
     /// </summary>
     public int KeyValueHeads { get; init; }
 
@@ -49,6 +49,6 @@ public readonly record struct AttentionShape
     /// <summary>Keys and values L_k in each sequence.</summary>
     public int KeyLength { get; init; }
 
-    /// <summary>The order of the axes of query, key, value and output where these have no strides of their own; [B, H, L, D] where not set.</summary>
+    /// <summary>The order of the axes of query, key, value and output unless these have strides; [B, H, L, D] by default.</summary>
     public AttentionLayout Layout { get; init; }
 }

@@ -4,7 +4,7 @@ using System.Runtime.CompilerServices;
 namespace FastAttn;
 
 /// <summary>
-/// Where a row of a buffer stands: row (b, h, l) begins at element <c>b·Batch + h·Head + l·Length</c> and is contiguous.
+/// Where the rows of a buffer are: row (b, h, l) begins at element <c>b·Batch + h·Head + l·Length</c> and is contiguous.
 /// </summary>
 /// <remarks>
 /// Strides are not negative. A stride of 0 repeats an input along that axis; rows of the output must not overlap.
@@ -31,11 +31,11 @@ public readonly record struct AttentionStrides
     /// <summary>Elements from one token to the next.</summary>
     public long Length { get; init; }
 
-    /// <summary>The strides of a contiguous buffer that has room for <paramref name="capacity"/> tokens of each sequence, of which a call may use fewer: a cache, for instance.</summary>
+    /// <summary>The strides of a contiguous buffer with room for <paramref name="capacity"/> tokens of each sequence, of which a call may use fewer: a cache, for instance.</summary>
     /// <param name="layout">The order of its axes.</param>
     /// <param name="heads">Its heads.</param>
     /// <param name="capacity">The tokens that it has room for.</param>
-    /// <param name="dim">Floats in a row.</param>
+    /// <param name="dim">Elements in a row.</param>
     /// <exception cref="ArgumentOutOfRangeException">A number is negative, or the layout is not defined.</exception>
     public static AttentionStrides Of(AttentionLayout layout, int heads, int capacity, int dim)
     {
@@ -49,7 +49,7 @@ public readonly record struct AttentionStrides
         return Contiguous(layout, heads, capacity, dim);
     }
 
-    /// <summary>As <see cref="Of"/>, of numbers and a layout that were checked.</summary>
+    /// <summary>As <see cref="Of"/>, for numbers and a layout that have been checked.</summary>
     [MethodImpl(MethodImplOptions.AggressiveInlining)]
     internal static AttentionStrides Contiguous(AttentionLayout layout, int heads, int tokens, int dim)
     {

@@ -3,14 +3,14 @@ namespace FastAttn;
 /// <summary>
 /// A sliding window (Longformer, arXiv 2004.05150): query <c>i</c> sees key <c>j</c> where
 /// <c>i + offset − Left &lt;= j &lt;= i + offset + Right</c>. The offset is the causal mask's
-/// (<see cref="AttentionOptions.PositionOffset"/>), with or without such a mask; blocks of keys outside are never read.
+/// (<see cref="AttentionOptions.PositionOffset"/>), with or without such a mask; blocks of keys outside the window are never read.
 /// </summary>
 /// <remarks>A window without both bounds, such as <c>new AttentionWindow()</c>, is an error where it is used.</remarks>
 public readonly record struct AttentionWindow
 {
     /// <summary>Sets the bounds, as numbers of keys beside the query's own.</summary>
     /// <param name="left">Keys before the query's own position, at least 0; null for all.</param>
-    /// <param name="right">Keys after it, at least 0; null for all. A causal mask allows none whatever this says.</param>
+    /// <param name="right">Keys after it, at least 0; null for all. A causal mask allows none, whatever this says.</param>
     public AttentionWindow(int? left, int? right)
     {
         Left = left;

@@ -4,8 +4,8 @@ using System.Globalization;
 namespace FastAttn;
 
 /// <summary>
-/// A bfloat16 number: the upper 16 bits of a float32, with 8 significant bits and the range of float32. It is in memory what it is in PyTorch, in safetensors
-/// files and in later versions of .NET, so that spans of bytes may be reinterpreted as spans of it.
+/// A bfloat16 number: the upper 16 bits of a float32, with 8 significant bits and the range of float32. Its memory layout is that of PyTorch, of safetensors
+/// files and of later versions of .NET, so that spans of bytes may be reinterpreted as spans of it.
 /// </summary>
 public readonly struct BFloat16 : IEquatable<BFloat16>, IFormattable
 {
@@ -13,7 +13,7 @@ public readonly struct BFloat16 : IEquatable<BFloat16>, IFormattable
 
     private BFloat16(ushort bits) => _bits = bits;
 
-    /// <summary>Rounds to the nearest number, to the even one of two. What is too large for a finite number becomes ±∞; NaN stays NaN, and becomes quiet.</summary>
+    /// <summary>Rounds to nearest, ties to even. What is too large for a finite number becomes ±∞; NaN stays NaN, and becomes quiet.</summary>
     /// <param name="value">The number.</param>
     public static explicit operator BFloat16(float value)
     {
@@ -21,7 +21,7 @@ public readonly struct BFloat16 : IEquatable<BFloat16>, IFormattable
         if (float.IsNaN(value))
             return new((ushort)(bits >> 16 | 0x40));
 
-        // Half of what is cut off, less 1 where the last bit that stays is even.
+        // Half of what is cut off, minus 1 if the last bit that stays is even.
         return new((ushort)((bits + 0x7FFF + (bits >> 16 & 1)) >> 16));
     }
 
@@ -29,7 +29,7 @@ public readonly struct BFloat16 : IEquatable<BFloat16>, IFormattable
     /// <param name="value">The number.</param>
     public static explicit operator float(BFloat16 value) => BitConverter.UInt32BitsToSingle((uint)value._bits << 16);
 
-    /// <summary>Whether both are the same number: 0 is −0, and NaN is nothing.</summary>
+    /// <summary>Whether both are the same number: 0 equals −0, and NaN equals nothing.</summary>
     /// <param name="left">Left operand.</param>
     /// <param name="right">Right operand.</param>
     public static bool operator ==(BFloat16 left, BFloat16 right) => (float)left == (float)right;

@@ -10,7 +10,7 @@ namespace FastAttn;
 public static class InstructionSets
 {
     /// <summary>
-    /// The environment variable that forces one: the name of an <see cref="InstructionSet"/>, in any case.
+    /// The environment variable that forces one: the name of an <see cref="InstructionSet"/>, in upper or lower case.
     /// A name that is unknown, or that this process cannot run, is an error at the first use of a kernel.
     /// </summary>
     public const string EnvironmentVariable = "FASTATTN_INSTRUCTION_SET";
@@ -25,13 +25,13 @@ public static class InstructionSets
     public static ImmutableArray<InstructionSet> Supported { get; } = [.. BestFirst.Where(IsSupported)];
 
     /// <summary>
-    /// The one that kernels use unless told otherwise: that of <see cref="EnvironmentVariable"/> where it is set,
+    /// The one that kernels use unless told otherwise: that of <see cref="EnvironmentVariable"/> if it is set,
     /// else the best supported.
     /// </summary>
     /// <exception cref="PlatformNotSupportedException">The environment variable names none that this process can run.</exception>
     public static InstructionSet Default => Candidates[0];
 
-    /// <summary>What a kernel takes the first of that it was emitted for: the forced one alone, else all supported.</summary>
+    /// <summary>The candidates of a kernel, which takes the first that it was emitted for: the forced one alone, else all supported.</summary>
     /// <exception cref="PlatformNotSupportedException">As <see cref="Default"/>.</exception>
     internal static ImmutableArray<InstructionSet> Candidates
     {
@@ -46,7 +46,7 @@ public static class InstructionSets
         }
     }
 
-    /// <summary>Whether this process can run it: asked of the instruction set's own class, so that configuration switches count.</summary>
+    /// <summary>Whether this process can run it, according to the instruction set's own class, so that configuration switches count.</summary>
     /// <param name="instructionSet">The instruction set.</param>
     public static bool IsSupported(InstructionSet instructionSet) => instructionSet switch
     {

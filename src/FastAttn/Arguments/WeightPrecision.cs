@@ -2,7 +2,7 @@ using System.Diagnostics.CodeAnalysis;
 
 namespace FastAttn;
 
-/// <summary>How a layer keeps its weights. Every product is computed in float32; what is kept smaller takes less memory, and less time where rows are few.</summary>
+/// <summary>How a layer keeps its weights. Every product is computed in float32; smaller types take less memory, and less time if rows are few.</summary>
 [SuppressMessage("Naming", "CA1720:Identifier contains type name", Justification = "The types are what it names.")]
 public enum WeightPrecision
 {

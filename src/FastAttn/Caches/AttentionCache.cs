@@ -5,25 +5,25 @@ namespace FastAttn;
 
 /// <summary>
 /// The keys and values of a batch of sequences that a <see cref="MultiHeadAttention"/> layer keeps between calls: in one piece for each sequence
-/// (<see cref="KeyValueCache"/>), or in pages (<see cref="PagedBatch"/>). Both keep any element type, and work without a layer, too.
+/// (<see cref="KeyValueCache"/>), or in pages (<see cref="PagedBatch"/>). Both keep any element type, and also work without a layer.
 /// </summary>
 /// <remarks>
 /// <para>
-/// <see cref="AttentionElement.Int4"/> rounds spans of 32 tokens together, counted from a sequence's first. Until a span has all of them, each append rounds its tokens anew from their floats. A span that
-/// is full has the bits that <see cref="KeyValueQuantizer.QuantizePerChannelOver32Tokens"/> gives its tokens at once, however they were appended, and does not change any more; what a query sees of the
-/// open span, that of the next token, depends on how many tokens it had when the query came.
+/// <see cref="AttentionElement.Int4"/> rounds spans of 32 tokens together, counted from a sequence's first. Until a span is full, each append rounds its tokens again from their floats. A full
+/// span has the bits that <see cref="KeyValueQuantizer.QuantizePerChannelOver32Tokens"/> gives its tokens together, however they were appended, and does not change any more; what a query sees of the
+/// open span, where the next token goes, depends on how many tokens it had when the query ran.
 /// </para>
 /// <para>
-/// For this, for keys and for values where they are so kept, each sequence has the floats of the open span and of the one before, and room for those of the next: [3, 32, H_kv, d], and what is stored of
-/// the open span, 404·H_kv·d bytes in all. Once an append ends two spans or more while there are floats of the span before, it has 128·H_kv·d bytes more, so that these stay if the append is refused.
-/// So a sequence that is shortened to a length in either span goes on as if the other tokens had never been there. Further back, and where it was shortened into the span before already or tokens of
-/// that span have moved or gone (<see cref="KeyValueCache.Retain"/>, <see cref="PagedSequence.EvictBetween"/>), it goes on from the numbers that are stored: those of the span that it ends in are rounded a second time
+/// For this, for keys and for values of that type, each sequence keeps the floats of the open span and of the one before, room for those of the next, [3, 32, H_kv, d], and what is stored of
+/// the open span: 404·H_kv·d bytes in all. From the first append that ends two spans or more while there are floats of the span before, it keeps 128·H_kv·d bytes more, so that these survive if an append is refused.
+/// So a sequence that is shortened to a length in either span goes on as if the other tokens had never been there. Further back, or if it was already shortened into the span before, or tokens of
+/// that span have moved or been removed (<see cref="KeyValueCache.Retain"/>, <see cref="PagedSequence.EvictBetween"/>), it goes on from the stored numbers: those of the span that it ends in are rounded a second time
 /// when tokens are appended. Copies of a sequence copy these floats.
 /// </para>
 /// </remarks>
 public abstract class AttentionCache
 {
-    // During a reordering: how many sequences still read this one; −1 when it is done.
+    // During a reordering: how many sequences still read this one; −1 once it is done.
     private int[] _readers = [];
 
     private string? _whyKeysRefused;
@@ -44,55 +44,55 @@ public abstract class AttentionCache
     /// <summary>Value dimension d_v.</summary>
     public int ValueDim { get; }
 
-    /// <summary>What keys are kept as.</summary>
+    /// <summary>The element type of keys.</summary>
     public AttentionElement KeyElement { get; }
 
-    /// <summary>What values are kept as.</summary>
+    /// <summary>The element type of values.</summary>
     public AttentionElement ValueElement { get; }
 
     /// <summary>Tokens of the longest sequence: the key length L_k that masks and biases of an attention refer to.</summary>
     public abstract int MaxLength { get; }
 
-    /// <summary>[B]: the index of the first token that each sequence gets by the append that is under way.</summary>
+    /// <summary>[B]: the index of the first token that the append in progress gives each sequence.</summary>
     internal abstract ReadOnlySpan<int> Starts { get; }
 
     /// <summary>[B]: the position of that token.</summary>
     internal abstract ReadOnlySpan<int> Positions { get; }
 
     /// <summary>The tokens of the longest sequence after an append.</summary>
-    /// <param name="tokens">What is to be appended.</param>
+    /// <param name="tokens">The tokens to be appended.</param>
     /// <param name="name">The parameter that says how many tokens.</param>
     /// <exception cref="ArgumentOutOfRangeException">A position would not be an <see cref="int"/>.</exception>
     /// <exception cref="InvalidOperationException">A cache of one piece has no room for them.</exception>
     internal abstract int LengthAfter(in BatchTokens tokens, string name);
 
-    /// <summary>Refuses a length that no attention over all sequences takes.</summary>
+    /// <summary>Refuses a length for which no attention over all sequences is possible.</summary>
     /// <param name="length">Tokens of the longest sequence.</param>
     /// <param name="name">The parameter that has the cache.</param>
     internal abstract void CheckLength(int length, string name);
 
-    /// <summary>Refuses queries that would see what is not there any more.</summary>
-    /// <param name="options">What the attention computes, checked.</param>
+    /// <summary>Refuses queries that would see evicted tokens.</summary>
+    /// <param name="options">What the attention computes, already checked.</param>
     /// <param name="queries">The queries.</param>
-    /// <param name="areAppended">Whether they are of tokens that the call appends.</param>
+    /// <param name="areAppended">Whether their tokens are appended by the call.</param>
     internal abstract void CheckQueries(in AttentionOptions options, in BatchTokens queries, bool areAppended);
 
     /// <summary>
-    /// Makes room for tokens, which count from now on, until <see cref="Commit"/> or <see cref="Abandon"/>. What <see cref="WriteKeys"/> refused is forgotten.
+    /// Makes room for tokens, which count from now on, until <see cref="Commit"/> or <see cref="Abandon"/>. Earlier refusals by <see cref="WriteKeys"/> are forgotten.
     /// </summary>
     /// <exception cref="InvalidOperationException">There is no room; nothing has changed.</exception>
     internal virtual void Begin(in BatchTokens tokens) => (_whyKeysRefused, _whyValuesRefused) = (null, null);
 
-    /// <summary>How many tokens of the append that is under way are written together.</summary>
+    /// <summary>How many tokens of the append in progress are written together.</summary>
     /// <param name="sequence">The sequence.</param>
     /// <param name="token">The first token's number in the append.</param>
-    /// <param name="count">How many there are from that on, at least 1.</param>
+    /// <param name="count">How many tokens there are from that one on, at least 1.</param>
     internal int Together(int sequence, int token, int count) => OpenGroup.Together(KeyElement, ValueElement, Starts[sequence] + token, count);
 
-    /// <summary>Rounds the keys of tokens to what is kept; those that cannot be kept are refused, which <see cref="ThrowIfRefused"/> tells.</summary>
+    /// <summary>Rounds the keys of tokens to the stored type; those that cannot be stored are refused, which <see cref="ThrowIfRefused"/> reports.</summary>
     /// <param name="sequence">The sequence.</param>
     /// <param name="token">
-    /// The first token's number in the append that is under way. Any number of threads may each write tokens of their own. Those that are written together (<see cref="Together"/>) are written in one call.
+    /// The first token's number in the append in progress. Any number of threads may each write their own tokens. Those that are written together (<see cref="Together"/>) are written in one call.
     /// </param>
     /// <param name="keys">[tokens, H_kv, d_k].</param>
     internal void WriteKeys(int sequence, int token, in NewRows keys)
@@ -101,9 +101,9 @@ public abstract class AttentionCache
             Interlocked.CompareExchange(ref _whyKeysRefused, $"Sequence {sequence}, token {token + refused.Token}, {refused.Reason}", null);
     }
 
-    /// <summary>As <see cref="WriteKeys"/>, of values.</summary>
+    /// <summary>As <see cref="WriteKeys"/>, for values.</summary>
     /// <param name="sequence">The sequence.</param>
-    /// <param name="token">The first token's number in the append that is under way.</param>
+    /// <param name="token">The first token's number in the append in progress.</param>
     /// <param name="values">[tokens, H_kv, d_v].</param>
     internal void WriteValues(int sequence, int token, in NewRows values)
     {
@@ -111,7 +111,7 @@ public abstract class AttentionCache
             Interlocked.CompareExchange(ref _whyValuesRefused, $"Sequence {sequence}, token {token + refused.Token}, {refused.Reason}", null);
     }
 
-    /// <summary>Throws where keys or values of the append were refused.</summary>
+    /// <summary>Throws if keys or values of the append were refused.</summary>
     /// <param name="keyName">The parameter that keys come from.</param>
     /// <param name="valueName">The parameter that values come from.</param>
     internal void ThrowIfRefused(string keyName, string valueName)
@@ -122,20 +122,20 @@ public abstract class AttentionCache
             throw CachedRows.Refusal("value", ValueElement, valueReason, valueName);
     }
 
-    /// <summary>Ends an append, now that all is written.</summary>
+    /// <summary>Ends an append whose rows have all been written.</summary>
     internal abstract void Commit();
 
     /// <summary>Undoes an append.</summary>
     internal abstract void Abandon();
 
-    /// <summary>Attends over all tokens, those of an append that is under way included.</summary>
-    /// <param name="kernels">The layer's.</param>
+    /// <summary>Attends over all tokens, including those of an append in progress.</summary>
+    /// <param name="kernels">The layer's kernels.</param>
     /// <param name="query">Q: [B, L, H, d_k], or [T, H, d_k].</param>
     /// <param name="output">O, written, likewise.</param>
-    /// <param name="weights">Written: [B, H, L_q, L_k], the weights of the softmax; empty where they are not wanted.</param>
+    /// <param name="weights">Written: [B, H, L_q, L_k], the weights of the softmax; empty if they are not requested.</param>
     /// <param name="queryHeads">H.</param>
-    /// <param name="queryLength">L_q; of ragged queries a bound.</param>
-    /// <param name="options">What is computed, with an offset, and without what says where keys are.</param>
+    /// <param name="queryLength">L_q; a bound if queries are ragged.</param>
+    /// <param name="options">What is computed, with an offset, and without anything that says where keys are.</param>
     /// <param name="execution">How it runs.</param>
     internal abstract void Attend(
         KernelPair kernels,
@@ -147,7 +147,7 @@ public abstract class AttentionCache
         in AttentionOptions options,
         AttentionExecution execution);
 
-    /// <summary>Refuses sources of a reordering that are not as many as sequences, or of which one is no sequence.</summary>
+    /// <summary>Refuses sources of a reordering if there are not as many as sequences, or one is not a sequence.</summary>
     private protected void CheckSources(ReadOnlySpan<int> sources)
     {
         if (sources.Length != Batch)
@@ -159,7 +159,7 @@ public abstract class AttentionCache
         }
     }
 
-    /// <summary>Gives each sequence the tokens of its source: each that has another source is copied to at most once, or swapped where sources go round in a circle.</summary>
+    /// <summary>Gives each sequence the tokens of its source: each with another source is copied to at most once, or swapped if sources form a cycle.</summary>
     /// <param name="sources">[B], checked.</param>
     private protected void MoveFrom(ReadOnlySpan<int> sources)
     {
@@ -169,7 +169,7 @@ public abstract class AttentionCache
         foreach (int source in sources)
             _readers[source]++;
 
-        // A sequence that no other reads any more is overwritten, which may leave its source in the same state.
+        // A sequence that no other reads any more is overwritten, which may put its source in the same state.
         for (int first = 0; first < sources.Length; first++)
         {
             for (int b = first; _readers[b] == 0; b = sources[b])
@@ -180,7 +180,7 @@ public abstract class AttentionCache
             }
         }
 
-        // What is left are circles: each sequence has one reader. The last of a circle gets what the first had from swap to swap.
+        // Only cycles are left: each sequence has one reader. Swaps pass the tokens of the first on to the last of a cycle.
         for (int first = 0; first < sources.Length; first++)
         {
             for (int b = first; _readers[b] > 0; b = sources[b])

@@ -10,22 +10,22 @@ internal readonly ref struct BatchTokens
     /// <summary>Sequences B.</summary>
     public int Batch { get; init; }
 
-    /// <summary>Tokens L of each sequence; of ragged sequences a bound.</summary>
+    /// <summary>Tokens L of each sequence; a bound if sequences are ragged.</summary>
     public int Length { get; init; }
 
-    /// <summary>[B]: for each padded sequence how many of its tokens are of use; all where empty.</summary>
+    /// <summary>[B]: for each padded sequence how many of its tokens are valid; all if empty.</summary>
     public ReadOnlySpan<int> Lengths { get; init; }
 
-    /// <summary>[B + 1]: the first token of each ragged sequence, and the end; empty where sequences have one length.</summary>
+    /// <summary>[B + 1]: the first token of each ragged sequence, and the end; empty if sequences have one length.</summary>
     public ReadOnlySpan<int> Starts { get; init; }
 
     /// <summary>Whether sequences follow each other without padding.</summary>
     public bool IsRagged => !Starts.IsEmpty;
 
-    /// <summary>Rows of the batch, T: no more than an <see cref="int"/> holds once they are checked.</summary>
+    /// <summary>Rows of the batch, T: fits in an <see cref="int"/> once it has been checked.</summary>
     public long Count => IsRagged ? Starts[^1] : (long)Batch * Length;
 
-    /// <summary>The tokens of the longest sequence, with its padding.</summary>
+    /// <summary>The tokens of the longest sequence, including its padding.</summary>
     public int Longest
     {
         get
@@ -39,7 +39,7 @@ internal readonly ref struct BatchTokens
         }
     }
 
-    /// <summary>How many tokens of a sequence are of use.</summary>
+    /// <summary>How many tokens of a sequence are valid.</summary>
     public int LengthOf(int sequence) =>
         IsRagged ? Starts[sequence + 1] - Starts[sequence] : Lengths.IsEmpty ? Length : Lengths[sequence];
 

@@ -6,12 +6,12 @@ using System.Runtime.InteropServices;
 namespace FastAttn;
 
 /// <summary>
-/// The keys or the values of a cache, [pages, H_kv, page size, d]: what a row is kept as, and where in the cache's memory. A row is the key or value of one token and head;
-/// rows are numbered in the order of these axes. Where a cache has no pages, each sequence is one. Memory is given by its first byte, and held by whoever calls.
+/// The keys or the values of a cache, [pages, H_kv, page size, d]: the type of its rows, and where they are in the cache's memory. A row is the key or value of one token and head;
+/// rows are numbered in the order of these axes. In a cache without pages, each sequence is one page. Memory is given by its first byte, and held by the caller.
 /// </summary>
 internal sealed class CachedRows
 {
-    /// <summary>What the first byte of rows and of scales is a multiple of, counted from that of the memory.</summary>
+    /// <summary>The alignment of the first byte of rows and of scales, relative to the memory's first byte.</summary>
     public const int Alignment = 64;
 
     private readonly int _heads;
@@ -20,23 +20,23 @@ internal sealed class CachedRows
     private readonly long _rows;
     private readonly float[] _channelScales;
 
-    // Of those that have scales and minima in common, where tokens have.
+    // Tokens that share scales and minima, if any do.
     private readonly int _groupsOfPage;
 
-    // Bytes from the first one of the memory on.
+    // Bytes from the memory's first byte on.
     private readonly long _start;
     private readonly long _scaleStart;
 
     /// <summary>
-    /// Places the rows and, after them, what stands apart: a scale for each row, [pages, H_kv, page size] floats, or scales and minima over 32 tokens, [pages, H_kv, page size / 32, 2, d] halves.
+    /// Places the rows and, after them, their separate scales: a scale for each row, [pages, H_kv, page size] floats, or scales and minima over 32 tokens, [pages, H_kv, page size / 32, 2, d] halves.
     /// </summary>
-    /// <param name="element">What elements are kept as.</param>
-    /// <param name="dim">d: elements in a row, a multiple of 32 where they are read together.</param>
+    /// <param name="element">The element type.</param>
+    /// <param name="dim">d: elements in a row, a multiple of 32 if they are read in groups.</param>
     /// <param name="heads">H_kv.</param>
-    /// <param name="pageSize">Tokens in a page: a multiple of 32 where these are rounded together.</param>
+    /// <param name="pageSize">Tokens in a page: a multiple of 32 if these are rounded together.</param>
     /// <param name="pageCount">Pages.</param>
-    /// <param name="channelScales">[H_kv, d], copied: the scales of 8-bit integers; empty where each row has its own.</param>
-    /// <param name="start">The first byte that is free in the memory.</param>
+    /// <param name="channelScales">[H_kv, d], copied: the scales of 8-bit integers; empty if each row has its own.</param>
+    /// <param name="start">The first free byte of the memory.</param>
     public CachedRows(AttentionElement element, int dim, int heads, int pageSize, int pageCount, ReadOnlySpan<float> channelScales, long start)
     {
         (Element, Dim, _heads, _pageSize, _channelScales) = (element, dim, heads, pageSize, channelScales.ToArray());
@@ -54,13 +54,13 @@ internal sealed class CachedRows
         static long Align(long offset) => (offset + Alignment - 1) / Alignment * Alignment;
     }
 
-    /// <summary>What elements are kept as.</summary>
+    /// <summary>The element type.</summary>
     public AttentionElement Element { get; }
 
     /// <summary>d: elements in a row.</summary>
     public int Dim { get; }
 
-    /// <summary>[H_kv, d]: the scales that 8-bit integers were given; empty where each row has its own.</summary>
+    /// <summary>[H_kv, d]: the given scales of 8-bit integers; empty if each row has its own.</summary>
     public ReadOnlySpan<float> GivenScales => _channelScales;
 
     /// <summary>The first byte after the rows and their scales.</summary>
@@ -70,11 +70,11 @@ internal sealed class CachedRows
 
     private bool HasRowScales => Element == AttentionElement.Int8 && _channelScales.Length == 0;
 
-    /// <summary>Refuses a type that rows of a dimension cannot be kept in.</summary>
+    /// <summary>Refuses a type that does not allow rows of a dimension.</summary>
     /// <param name="element">The type.</param>
     /// <param name="dim">d.</param>
     /// <param name="name">The parameter that has the type.</param>
-    /// <param name="dimName">The parameter that has the dimension; null where it is not the call's.</param>
+    /// <param name="dimName">The parameter that has the dimension; null if it is not the call's.</param>
     public static void CheckElement(AttentionElement element, int dim, string name, string? dimName)
     {
         if (!Enum.IsDefined(element))
@@ -86,7 +86,7 @@ internal sealed class CachedRows
         throw dimName is null ? new ArgumentOutOfRangeException(name, element, message) : new ArgumentOutOfRangeException(dimName, dim, message);
     }
 
-    /// <summary>Refuses a dimension that no kernel has.</summary>
+    /// <summary>Refuses a dimension that kernels do not support.</summary>
     /// <param name="dim">The dimension.</param>
     /// <param name="name">The parameter that has it.</param>
     public static void CheckDim(int dim, string name)
@@ -95,9 +95,9 @@ internal sealed class CachedRows
             throw new ArgumentOutOfRangeException(name, dim, $"The dimension must be 1 to {ScaledDotProductAttention.MaxDim}.");
     }
 
-    /// <summary>Refuses scales of channels that do not fit.</summary>
-    /// <param name="scales">The scales; none where empty.</param>
-    /// <param name="element">What is kept.</param>
+    /// <summary>Refuses scales per channel that do not fit.</summary>
+    /// <param name="scales">The scales; empty for none.</param>
+    /// <param name="element">The element type.</param>
     /// <param name="heads">H_kv.</param>
     /// <param name="dim">d.</param>
     /// <param name="name">The parameter that has the scales.</param>
@@ -113,10 +113,10 @@ internal sealed class CachedRows
     }
 
     /// <summary>
-    /// How many rows a cache has at most: an attention counts their elements, and a span of groups their bytes, in an <see cref="int"/>, and an array of floats holds all of them with a
+    /// The largest number of rows of a cache: an attention counts their elements, and a span of groups their bytes, in an <see cref="int"/>, and an array of floats must hold all of them with a
     /// scale for each row.
     /// </summary>
-    /// <param name="element">What elements are kept as.</param>
+    /// <param name="element">The element type.</param>
     /// <param name="dim">d.</param>
     public static long MaxRows(AttentionElement element, int dim)
     {
@@ -125,7 +125,7 @@ internal sealed class CachedRows
         return Math.Min(Array.MaxLength / unitsOfRow, int.MaxValue / dim);
     }
 
-    /// <summary>All rows, the pages where other inputs have sequences.</summary>
+    /// <summary>All rows as an input whose batch axis is that of the pages.</summary>
     public AttentionInput Input(ref byte memory)
     {
         ref byte start = ref At(ref memory, _start);
@@ -142,28 +142,28 @@ internal sealed class CachedRows
         };
     }
 
-    /// <summary>The error of a key or value that cannot be kept. Its inner exception tells it from those of sizes.</summary>
+    /// <summary>The error for a key or value that cannot be stored. Its inner exception distinguishes it from errors of sizes.</summary>
     /// <param name="row">What it is: "key" or "value".</param>
-    /// <param name="element">What it should have been kept as.</param>
+    /// <param name="element">The type that it should have been stored as.</param>
     /// <param name="reason">Which one it is and why, from <see cref="Write"/>.</param>
     /// <param name="name">The parameter that it comes from.</param>
     public static ArgumentException Refusal(string row, AttentionElement element, string reason, string name) =>
         new($"A {row} cannot be kept as {element}. {reason}", name, new ArithmeticException(reason));
 
-    /// <summary>The floats of a sequence's open group; null where tokens are rounded one by one.</summary>
+    /// <summary>The floats of a sequence's open group; null if tokens are rounded one by one.</summary>
     public OpenGroup? CreateOpenGroup() => IsInt4 ? new(_heads, Dim) : null;
 
     /// <summary>
-    /// Rounds the rows of tokens that follow each other in a page to what is kept, as <see cref="KeyValueQuantizer"/> does. All that is appended passes here, and each number is checked here
-    /// once. Any number of threads may each write tokens of their own.
+    /// Rounds the rows of consecutive tokens of a page to the stored type, as <see cref="KeyValueQuantizer"/> does. Everything that is appended passes through here, and each number is checked here
+    /// once. Any number of threads may each write their own tokens.
     /// </summary>
     /// <param name="memory">The memory's first byte.</param>
     /// <param name="page">The page.</param>
     /// <param name="token">The first token's number in the page.</param>
-    /// <param name="rows">The rows: of as many tokens as <see cref="OpenGroup.Together"/> says.</param>
-    /// <param name="open">The sequence's (<see cref="CreateOpenGroup"/>).</param>
-    /// <param name="groupsAfter">How many groups after the open one the tokens are (<see cref="OpenGroup.GroupsAfter"/>).</param>
-    /// <returns>Which of the tokens cannot be kept, and why; then what has been written of them is of no use. Null where all is written.</returns>
+    /// <param name="rows">The rows, of as many tokens as <see cref="OpenGroup.Together"/> says.</param>
+    /// <param name="open">The sequence's open group (<see cref="CreateOpenGroup"/>).</param>
+    /// <param name="groupsAfter">How many groups after the open one the tokens are in (<see cref="OpenGroup.GroupsAfter"/>).</param>
+    /// <returns>Which of the tokens cannot be stored, and why; what has been written of them is then meaningless. Null if all are written.</returns>
     public (int Token, string Reason)? Write(ref byte memory, int page, int token, in NewRows rows, OpenGroup? open, int groupsAfter)
     {
         if (open is not null)
@@ -195,9 +195,9 @@ internal sealed class CachedRows
     /// <param name="page">The page.</param>
     /// <param name="token">The first token's number in the page, a multiple of 32.</param>
     /// <param name="rows">[tokens, H_kv, d], up to 32 tokens of finite numbers.</param>
-    /// <param name="first">Which of these tokens is the first that is new.</param>
-    /// <param name="isWritten">Whether they are written, or only looked at.</param>
-    /// <returns>Which of the tokens has the largest of a channel's new numbers, where these cannot be kept, its head, and why; null where all can.</returns>
+    /// <param name="first">Which of these tokens is the first new one.</param>
+    /// <param name="isWritten">Whether they are written, or only checked.</param>
+    /// <returns>If they cannot be stored: which of the tokens has the largest of a channel's new numbers, its head, and why. Null if all can be stored.</returns>
     public (int Token, int Head, string Reason)? Round(ref byte memory, int page, int token, ReadOnlySpan<float> rows, int first, bool isWritten = true)
     {
         const int Columns = Int4Rounding.Columns;
@@ -269,7 +269,7 @@ internal sealed class CachedRows
     /// <param name="token">The token's number in the page.</param>
     public long RowOf(int page, int head, int token) => ((long)page * _heads + head) * _pageSize + token;
 
-    /// <summary>Gives a row as floats.</summary>
+    /// <summary>Reads a row as floats.</summary>
     /// <param name="memory">The memory's first byte.</param>
     /// <param name="row">The row's number.</param>
     /// <param name="head">Its head.</param>
@@ -291,7 +291,7 @@ internal sealed class CachedRows
             numbers[i] *= scales[HasRowScales ? 0 : i];
     }
 
-    /// <summary>Gives the rows of a token as floats.</summary>
+    /// <summary>Reads the rows of a token as floats.</summary>
     /// <param name="memory">The memory's first byte.</param>
     /// <param name="page">The page.</param>
     /// <param name="token">The token's number in the page.</param>
@@ -302,10 +302,10 @@ internal sealed class CachedRows
             Read(ref memory, RowOf(page, head, token), head, numbers.Slice(head * Dim, Dim));
     }
 
-    /// <summary>Copies rows that follow each other, with their scales; tokens that are rounded together from the begin of a group on.</summary>
+    /// <summary>Copies consecutive rows, with their scales; where tokens are rounded together, from the beginning of a group.</summary>
     /// <param name="memory">The memory's first byte.</param>
     /// <param name="from">The first row's number.</param>
-    /// <param name="destination">Where rows of the same type and dimension are written to.</param>
+    /// <param name="destination">The destination, with rows of the same type and dimension.</param>
     /// <param name="destinationMemory">The first byte of its memory.</param>
     /// <param name="to">The number there of the first row that is written.</param>
     /// <param name="count">How many.</param>
@@ -323,10 +323,10 @@ internal sealed class CachedRows
             ScalesAndMinima(ref memory, from, GroupsOf(count)).CopyTo(destination.ScalesAndMinima(ref destinationMemory, to, GroupsOf(count)));
     }
 
-    /// <summary>Exchanges rows that follow each other for others, as <see cref="Copy"/> copies them.</summary>
+    /// <summary>Exchanges consecutive rows for others, as <see cref="Copy"/> copies them.</summary>
     /// <param name="memory">The memory's first byte.</param>
     /// <param name="one">The first row's number.</param>
-    /// <param name="other">The first one's of the others.</param>
+    /// <param name="other">The number of the first of the others.</param>
     /// <param name="count">How many of each.</param>
     public void Swap(ref byte memory, long one, long other, int count)
     {
@@ -383,7 +383,7 @@ internal sealed class CachedRows
     private static Span<T> Numbers<T>(ref byte start, int count)
         where T : unmanaged => MemoryMarshal.CreateSpan(ref Unsafe.As<byte, T>(ref start), count);
 
-    /// <summary>How many rows a span of bytes holds, at most so many.</summary>
+    /// <summary>How many rows a span of bytes holds, at most the given number.</summary>
     private int StepOf(int rows) => Math.Min(rows, int.MaxValue / _rowBytes);
 
     /// <summary>The bytes of rows that exist and that a span holds.</summary>
@@ -396,7 +396,7 @@ internal sealed class CachedRows
     private AttentionScales ScalesOver32Tokens(ref byte memory) => AttentionScales.PerChannelOver32Tokens(
         ScalesAndMinima(ref memory, 0, (int)(_rows / OpenGroup.Tokens)), AttentionStrides.Of(AttentionLayout.BatchHeadLengthDim, _heads, _groupsOfPage, 2 * Dim));
 
-    /// <summary>The scales and minima of groups from that of a row on: [groups, 2, d].</summary>
+    /// <summary>The scales and minima of consecutive groups, from a row's group on: [groups, 2, d].</summary>
     private Span<Half> ScalesAndMinima(ref byte memory, long row, int groups) =>
         Numbers<Half>(ref At(ref memory, _scaleStart + row / OpenGroup.Tokens * 2 * Dim * sizeof(ushort)), groups * 2 * Dim);
 

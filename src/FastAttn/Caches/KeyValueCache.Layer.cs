@@ -2,7 +2,7 @@ using System;
 
 namespace FastAttn;
 
-/// <content>What layers and reorderings ask of any cache: an append in steps, an attention over what is there, copies.</content>
+/// <content>What layers and reorderings need of any cache: an append in steps, an attention over the stored tokens, copies.</content>
 public sealed partial class KeyValueCache
 {
     /// <inheritdoc/>
@@ -18,13 +18,13 @@ public sealed partial class KeyValueCache
     /// <inheritdoc/>
     internal override void CheckLength(int length, string name)
     {
-        // A span holds all keys, however long.
+        // A span holds all keys, whatever the length.
     }
 
     /// <inheritdoc/>
     internal override void CheckQueries(in AttentionOptions options, in BatchTokens queries, bool areAppended)
     {
-        // All tokens are there.
+        // No token has been evicted.
     }
 
     /// <inheritdoc/>

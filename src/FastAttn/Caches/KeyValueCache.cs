@@ -4,20 +4,20 @@ using System.Diagnostics.CodeAnalysis;
 namespace FastAttn;
 
 /// <summary>
-/// Keys and values of a batch of sequences that are kept between calls, each sequence in one piece: for a layer of the tokens before the next ones
+/// Keys and values of a batch of sequences that are kept between calls, each sequence in one piece: for a layer those of earlier tokens
 /// (<see cref="MultiHeadAttention.CreateCache"/>) or of an encoder's memory (<see cref="MultiHeadAttention.ProjectMemory"/>), or for kernels
 /// (<see cref="Append"/>, <see cref="Keys"/>, <see cref="Values"/>). Calls that change it (an append, <see cref="Truncate(int)"/>, <see cref="Clear"/>,
-/// <see cref="Retain"/>, <see cref="Reorder"/>, a copy to it) must not overlap with any other that takes it; any number of <see cref="MultiHeadAttention.Attend"/>,
-/// and of copies from it, may run at once.
+/// <see cref="Retain"/>, <see cref="Reorder"/>, a copy to it) must not overlap with any other call that uses it; any number of <see cref="MultiHeadAttention.Attend"/>,
+/// and of copies from it, may run concurrently.
 /// </summary>
 /// <remarks>
 /// <para>
-/// What moves between sequences are their tokens, which are not computed again: a prompt can be computed in one sequence and copied to others,
-/// and the sequences of a beam search follow their beams. Keys have been turned by their positions when they were appended.
+/// Tokens move between sequences without being computed again: a prompt can be computed in one sequence and copied to others,
+/// and the sequences of a beam search follow their beams. Keys are stored as rotated when they were appended.
 /// </para>
 /// <para>
-/// Keys and values each have an element type of their own. Numbers are rounded to it when they are appended, to nearest, ties to even, as <see cref="KeyValueQuantizer"/> does
-/// it; <see cref="AttentionElement.Int8"/> has a scale for each token and head, or one for each head and channel, which are given with the cache and cut off what is larger.
+/// Keys and values each have their own element type. Numbers are rounded to it when they are appended, to nearest, ties to even, as by <see cref="KeyValueQuantizer"/>;
+/// <see cref="AttentionElement.Int8"/> has a scale for each token and head, or one for each head and channel, which is given with the cache and clips larger numbers.
 /// </para>
 /// </remarks>
 public sealed partial class KeyValueCache : AttentionCache
@@ -30,27 +30,27 @@ public sealed partial class KeyValueCache : AttentionCache
     private SequenceRows _keys;
     private SequenceRows _values;
 
-    // What an attention sees of each sequence: the lengths or, during an append, its ends.
+    // What an attention sees of each sequence: the lengths or, during an append, the lengths after it.
     private int[] _seen;
 
     /// <summary>An empty cache.</summary>
     /// <param name="batch">Sequences B, at least 0.</param>
-    /// <param name="capacity">Tokens of each sequence that there is room for, at least 0.</param>
+    /// <param name="capacity">Tokens of each sequence for which there is room, at least 0.</param>
     /// <param name="keyValueHeads">Key-value heads H_kv, at least 1.</param>
     /// <param name="headDim">Head dimension d_k, 1 to <see cref="ScaledDotProductAttention.MaxDim"/>.</param>
-    /// <param name="valueDim">Value dimension d_v, 1 to <see cref="ScaledDotProductAttention.MaxDim"/>; <paramref name="headDim"/> where null.</param>
-    /// <param name="canGrow">Whether a full cache becomes larger, which allocates; else appending to it is an error.</param>
+    /// <param name="valueDim">Value dimension d_v, 1 to <see cref="ScaledDotProductAttention.MaxDim"/>; <paramref name="headDim"/> if null.</param>
+    /// <param name="canGrow">Whether a full cache grows, which allocates; otherwise appending to it is an error.</param>
     /// <param name="keyElement">
-    /// What keys are kept as. <see cref="AttentionElement.Int8Group32"/>, <see cref="AttentionElement.Int4Group32"/> and <see cref="AttentionElement.Int4"/> need a dimension that is a multiple of 32.
+    /// The element type of keys. <see cref="AttentionElement.Int8Group32"/>, <see cref="AttentionElement.Int4Group32"/> and <see cref="AttentionElement.Int4"/> need a dimension that is a multiple of 32.
     /// </param>
-    /// <param name="valueElement">What values are kept as, likewise.</param>
+    /// <param name="valueElement">The element type of values, likewise.</param>
     /// <param name="keyScales">
-    /// [H_kv, d_k], copied: the scale of each head and channel of keys that are <see cref="AttentionElement.Int8"/>, finite and not negative. Empty where each token and
-    /// head has a scale of its own, and for other types.
+    /// [H_kv, d_k], copied: the scale of each head and channel of keys that are <see cref="AttentionElement.Int8"/>, finite and not negative. Empty if each token and
+    /// head has its own scale, and for other types.
     /// </param>
     /// <param name="valueScales">[H_kv, d_v], likewise for values.</param>
     /// <exception cref="ArgumentException">
-    /// A number is outside its range, a dimension is no multiple of 32 where it must be, scales do not fit, or the cache would be larger than a <see cref="Span{T}"/> can be.
+    /// A number is outside its range, a dimension is not a multiple of 32 where it must be, scales do not fit, or the cache would be larger than a <see cref="Span{T}"/> can be.
     /// </exception>
     public KeyValueCache(
         int batch,
@@ -89,10 +89,10 @@ public sealed partial class KeyValueCache : AttentionCache
     /// <inheritdoc/>
     public override int Batch { get; }
 
-    /// <summary>Tokens of each sequence that there is room for.</summary>
+    /// <summary>Tokens of each sequence for which there is room.</summary>
     public int Capacity { get; private set; }
 
-    /// <summary>Whether a cache that is full becomes larger, which allocates; else appending to it is an error.</summary>
+    /// <summary>Whether a full cache grows, which allocates; otherwise appending to it is an error.</summary>
     public bool CanGrow { get; }
 
     /// <summary>Tokens of each sequence.</summary>
@@ -102,8 +102,8 @@ public sealed partial class KeyValueCache : AttentionCache
     public override int MaxLength => Longest(_lengths);
 
     /// <summary>
-    /// All keys, [B, H_kv, capacity, d_k], at their strides: the key input of an attention whose <see cref="AttentionOptions.KeyLengths"/> are <see cref="Lengths"/>. What stands
-    /// after the end of a sequence is of no use. Valid until the cache changes.
+    /// All keys, [B, H_kv, capacity, d_k], at their strides: the key input of an attention whose <see cref="AttentionOptions.KeyLengths"/> are <see cref="Lengths"/>. The contents
+    /// after the end of a sequence are meaningless. Valid until the cache changes.
     /// </summary>
     public AttentionInput Keys => _keys.Input;
 
@@ -130,15 +130,15 @@ public sealed partial class KeyValueCache : AttentionCache
     /// <summary>Whether tokens are rounded together, so that each sequence has memory for whole groups.</summary>
     private bool HasGroups => KeyElement == AttentionElement.Int4 || ValueElement == AttentionElement.Int4;
 
-    /// <summary>Appends tokens to each sequence, for kernels: a layer appends by itself.</summary>
+    /// <summary>Appends tokens to each sequence, for kernels; a layer appends by itself.</summary>
     /// <param name="keys">K: [B, L, H_kv, d_k].</param>
     /// <param name="values">V: [B, L, H_kv, d_v].</param>
     /// <param name="length">L: tokens of each sequence, at least 0.</param>
-    /// <param name="lengths">[B]: how many of its tokens each sequence has, 0 to L, as in prompts of different lengths; the others are not appended. All where empty.</param>
-    /// <param name="rotary">Turns the keys by their positions, from the sequence's length on, before they are rounded; what is given is not written. Null where they stay as they are.</param>
+    /// <param name="lengths">[B]: how many of its tokens each sequence has, 0 to L, as in prompts of different lengths; the others are not appended. All if empty.</param>
+    /// <param name="rotary">Rotates the keys by their positions, from the sequence's length on, before they are rounded; the given keys are not changed. Null to store them as they are.</param>
     /// <remarks>
-    /// Buffers may be longer than needed. Floats, halves and bfloat16 take NaN and ±∞ as they are, and so what rounding makes infinite. Integers refuse what is not finite, also
-    /// where turning made it so.
+    /// Buffers may be longer than needed. Floats, halves and bfloat16 keep NaN and ±∞, also numbers that rounding makes infinite. Integers refuse numbers that are not finite, also
+    /// if the rotation made them so.
     /// </remarks>
     /// <exception cref="ArgumentException">
     /// A length does not fit, the embedding has more dimensions than a key, or a number that becomes an integer is not finite, or has a group's scale or minimum larger than all finite
@@ -178,11 +178,11 @@ public sealed partial class KeyValueCache : AttentionCache
         }
     }
 
-    /// <summary>Copies tokens of a sequence, as floats of the numbers that are kept.</summary>
+    /// <summary>Copies tokens of a sequence, as floats of the stored numbers.</summary>
     /// <param name="sequence">The sequence, 0 to B − 1.</param>
     /// <param name="start">The index of the first token, 0 to the sequence's length.</param>
-    /// <param name="tokens">How many, at least 0; no more than there are from the first on.</param>
-    /// <param name="keys">Written: [tokens, H_kv, d_k], as they were turned.</param>
+    /// <param name="tokens">How many, at least 0; at most the tokens from the first on.</param>
+    /// <param name="keys">Written: [tokens, H_kv, d_k], as they were rotated.</param>
     /// <param name="values">Written: [tokens, H_kv, d_v].</param>
     /// <exception cref="ArgumentException">A number is outside its range, a buffer is too short, or both overlap; nothing has been written.</exception>
     public void CopyTo(int sequence, int start, int tokens, Span<float> keys, Span<float> values)
@@ -202,14 +202,14 @@ public sealed partial class KeyValueCache : AttentionCache
         _values.Read(sequence, start, tokens, values);
     }
 
-    /// <summary>Forgets all tokens.</summary>
+    /// <summary>Removes all tokens.</summary>
     public void Clear() => Truncate(0);
 
-    /// <summary>Forgets the last tokens of sequences that have more than <paramref name="length"/>.</summary>
+    /// <summary>Removes the last tokens of sequences that have more than <paramref name="length"/>.</summary>
     /// <param name="length">The most tokens that a sequence may keep, at least 0.</param>
     /// <remarks>
-    /// Where <see cref="AttentionElement.Int4"/> is kept, a sequence of n tokens goes on as if the last ones had never been there down to a length of <c>32·(⌊n / 32⌋ − 1)</c>, once. To less, the tokens of
-    /// the span of 32 that it then ends in are rounded a second time when tokens are appended (remarks of <see cref="AttentionCache"/>).
+    /// With <see cref="AttentionElement.Int4"/>, a sequence of n tokens that is shortened once, to no less than <c>32·(⌊n / 32⌋ − 1)</c>, goes on as if the last tokens had never been there. If it is shortened further, the tokens of
+    /// the span of 32 in which it then ends are rounded a second time when tokens are appended (remarks of <see cref="AttentionCache"/>).
     /// </remarks>
     /// <exception cref="ArgumentOutOfRangeException"><paramref name="length"/> is negative.</exception>
     public void Truncate(int length)
@@ -219,10 +219,10 @@ public sealed partial class KeyValueCache : AttentionCache
             Shorten(b, length);
     }
 
-    /// <summary>Forgets the last tokens of each sequence that has more than its length.</summary>
+    /// <summary>Removes the last tokens of each sequence that has more than its length.</summary>
     /// <param name="lengths">[B]: the most tokens that each sequence may keep, at least 0.</param>
     /// <inheritdoc cref="Truncate(int)" path="/remarks"/>
-    /// <exception cref="ArgumentException">The lengths are not as many as sequences, or one is negative; nothing has changed.</exception>
+    /// <exception cref="ArgumentException">There are not as many lengths as sequences, or one is negative; nothing has changed.</exception>
     public void Truncate(ReadOnlySpan<int> lengths)
     {
         if (lengths.Length != Batch)
@@ -233,17 +233,17 @@ public sealed partial class KeyValueCache : AttentionCache
             Shorten(b, lengths[b]);
     }
 
-    /// <summary>Keeps some of the last tokens of a sequence and forgets the others, as of a tree of drafts those that were accepted.</summary>
+    /// <summary>Keeps some of the last tokens of a sequence and removes the others: the accepted ones of a tree of drafts, for instance.</summary>
     /// <param name="sequence">The sequence, 0 to B − 1.</param>
     /// <param name="start">The tokens before this one stay; 0 to the sequence's length.</param>
-    /// <param name="tokens">The indices of those that stay of the others, ascending, from <paramref name="start"/> to below the sequence's length.</param>
+    /// <param name="tokens">The indices of the other tokens that stay, ascending, from <paramref name="start"/> to below the sequence's length.</param>
     /// <remarks>
-    /// A token's index becomes smaller; its key stays turned by the position that it was appended with. A layer turns the next token by the new length, unless it is given positions: give them where
-    /// tokens went whose positions others do not take. Tokens of <see cref="AttentionElement.Int4"/> that move are rounded anew, with those that they come to stand beside: from their floats
-    /// where these are still there (remarks of <see cref="AttentionCache"/>), else a second time.
+    /// A moved token's index becomes smaller; its key keeps the rotation of the position with which it was appended. A layer rotates the next token by the new length, unless it is given positions: give them if
+    /// removed tokens leave a gap in the positions. Tokens of <see cref="AttentionElement.Int4"/> that move are rounded again, with their new neighbours: from their floats
+    /// if these are still there (remarks of <see cref="AttentionCache"/>), else a second time.
     /// </remarks>
     /// <exception cref="ArgumentException">
-    /// A number is outside its range, the tokens do not ascend, or 32 that come to be rounded together have a scale larger than all finite halves; nothing has changed.
+    /// A number is outside its range, the tokens do not ascend, or 32 that would be rounded together have a scale larger than all finite halves; nothing has changed.
     /// </exception>
     public void Retain(int sequence, int start, ReadOnlySpan<int> tokens)
     {
@@ -281,11 +281,11 @@ public sealed partial class KeyValueCache : AttentionCache
 
     /// <summary>
     /// Gives each sequence the tokens that another, or itself, had before: sequence <c>b</c> becomes what <c>sources[b]</c> was. A source may
-    /// stand for several sequences or for none, as in a beam search (Hugging Face's <c>reorder_cache(beam_idx)</c>).
+    /// serve several sequences or none, as in a beam search (Hugging Face's <c>reorder_cache(beam_idx)</c>).
     /// </summary>
     /// <param name="sources">[B]: for each sequence its source, 0 to B − 1.</param>
-    /// <remarks>In place: each sequence that has another source is copied at most once, or swapped where sources go round in a circle.</remarks>
-    /// <exception cref="ArgumentException">The sources are not as many as sequences, or one is no sequence; nothing has changed.</exception>
+    /// <remarks>In place: each sequence with another source is copied at most once, or swapped if sources form a cycle.</remarks>
+    /// <exception cref="ArgumentException">There are not as many sources as sequences, or one is not a sequence; nothing has changed.</exception>
     public void Reorder(ReadOnlySpan<int> sources)
     {
         if (sources.Overlaps(_lengths))
@@ -294,18 +294,18 @@ public sealed partial class KeyValueCache : AttentionCache
         MoveFrom(sources);
     }
 
-    /// <summary>Copies the tokens of a sequence over those of another, as a prompt that both begin with.</summary>
+    /// <summary>Copies the tokens of a sequence over those of another: a prompt that both begin with, for instance.</summary>
     /// <param name="from">The sequence that is copied, 0 to B − 1.</param>
-    /// <param name="to">The sequence that is overwritten, 0 to B − 1; nothing happens where it is <paramref name="from"/>.</param>
-    /// <exception cref="ArgumentOutOfRangeException">A number is no sequence.</exception>
+    /// <param name="to">The sequence that is overwritten, 0 to B − 1; nothing happens if it is <paramref name="from"/>.</param>
+    /// <exception cref="ArgumentOutOfRangeException">A number is not that of a sequence.</exception>
     public void CopySequence(int from, int to) => CopySequence(from, this, to);
 
     /// <summary>As <see cref="CopySequence(int, int)"/>, to another cache of the same layer.</summary>
     /// <param name="from">The sequence of this cache that is copied, 0 to B − 1.</param>
     /// <param name="destination">The cache that it is copied to, with as many heads of the same dimensions, element types and given scales.</param>
     /// <param name="to">The sequence of that cache which is overwritten, 0 to its B − 1.</param>
-    /// <remarks>A destination whose capacity is too small grows, as it does when tokens are appended.</remarks>
-    /// <exception cref="ArgumentException">A number is no sequence, or the destination's heads, element types or given scales differ; nothing has changed.</exception>
+    /// <remarks>A destination whose capacity is too small grows, as when tokens are appended.</remarks>
+    /// <exception cref="ArgumentException">A number is not that of a sequence, or the destination's heads, element types or given scales differ; nothing has changed.</exception>
     /// <exception cref="InvalidOperationException">The destination has no room and cannot grow; nothing has changed.</exception>
     public void CopySequence(int from, KeyValueCache destination, int to)
     {
@@ -350,7 +350,7 @@ public sealed partial class KeyValueCache : AttentionCache
         }
     }
 
-    /// <summary>Forgets the last tokens of a sequence that has more than some.</summary>
+    /// <summary>Removes the last tokens of a sequence that has more than a given number.</summary>
     private void Shorten(int sequence, int length)
     {
         length = Math.Min(length, _lengths[sequence]);
@@ -359,7 +359,7 @@ public sealed partial class KeyValueCache : AttentionCache
         _lengths[sequence] = length;
     }
 
-    /// <summary>Throws where a sequence of a length does not fit, not even in a larger cache.</summary>
+    /// <summary>Throws if a sequence of a length does not fit, even in a larger cache.</summary>
     /// <exception cref="InvalidOperationException">It does not.</exception>
     private void CheckRoom(long length)
     {
@@ -381,7 +381,7 @@ public sealed partial class KeyValueCache : AttentionCache
         (_keys, _values, Capacity) = (keys, values, capacity);
     }
 
-    /// <summary>Copies a sequence that the destination has room for.</summary>
+    /// <summary>Copies a sequence for which the destination has room.</summary>
     private void Copy(int from, KeyValueCache destination, int to)
     {
         if (from == to && destination == this)
@@ -391,7 +391,7 @@ public sealed partial class KeyValueCache : AttentionCache
         destination._lengths[to] = _lengths[from];
     }
 
-    /// <summary>Tokens of each sequence that there is memory for: whole groups where tokens are rounded together.</summary>
+    /// <summary>Tokens of each sequence for which there is memory: whole groups if tokens are rounded together.</summary>
     private int RoomFor(int capacity) => HasGroups ? (capacity + OpenGroup.Tokens - 1) / OpenGroup.Tokens * OpenGroup.Tokens : capacity;
 
     [SuppressMessage("Usage", "MA0015:Specify the parameter name in ArgumentException", Justification = "The name is that of the public method's parameter.")]

@@ -4,30 +4,30 @@ namespace FastAttn;
 
 /// <summary>
 /// Memory for the keys and values of many sequences, in pages of a fixed number of tokens (vLLM, arXiv 2309.06180). Each <see cref="PagedSequence"/> has a list of
-/// pages, of which several sequences may share some, and a <see cref="PagedBatch"/> attends over sequences where they lie. Nothing is reserved for tokens that may
+/// pages, some of which may be shared by several sequences, and a <see cref="PagedBatch"/> attends over sequences in place. Nothing is reserved for tokens that may
 /// never come, and sequences that begin with the same tokens may share the memory of these.
 /// </summary>
 /// <remarks>
 /// <para>
-/// Keys are [pages, H_kv, page size, d_k] and values [pages, H_kv, page size, d_v], each in an element type of its own, in native arrays that are aligned to 64
-/// bytes. They are allocated at once and never grow; most operating systems give their memory when it is first written. A pool knows no layers: a model has a pool
+/// Keys are [pages, H_kv, page size, d_k] and values [pages, H_kv, page size, d_v], each in its own element type, in native arrays that are aligned to 64
+/// bytes. They are allocated at once and never grow; most operating systems provide their memory when it is first written. A pool does not know layers: a model has a pool
 /// for each layer, or one for all of them, with a sequence for each layer.
 /// </para>
 /// <para>
-/// What is kept as integers is quantized when it is appended, by <see cref="KeyValueQuantizer"/>. <see cref="AttentionElement.Int8"/> has a scale for each token and
-/// head, [pages, H_kv, page size] floats, or one for each head and channel, which are given with the pool: those of a prompt
-/// (<see cref="KeyValueQuantizer.FindChannelScales"/>) serve for what is generated, where larger numbers are cut off. <see cref="AttentionElement.Int4"/> has scales and minima for 32 tokens,
+/// Integer types are quantized when tokens are appended, by <see cref="KeyValueQuantizer"/>. <see cref="AttentionElement.Int8"/> has a scale for each token and
+/// head, [pages, H_kv, page size] floats, or one for each head and channel, which is given with the pool: those of a prompt
+/// (<see cref="KeyValueQuantizer.FindChannelScales"/>) also serve the generated tokens, whose larger numbers are clipped. <see cref="AttentionElement.Int4"/> has scales and minima for 32 tokens,
 /// [pages, H_kv, page size / 32, 2, d] halves, and each sequence keeps the floats of its last tokens (remarks of <see cref="AttentionCache"/>).
 /// </para>
 /// <para>
-/// Pages of 96 tokens, or a multiple of 96, are best for long prompts: a kernel takes 96 keys in a step, and pages of that length let it read them in one piece.
-/// Smaller pages leave less memory unused at the ends of sequences, half a page for each on average. Larger ones are best for long sequences: with one query a step,
-/// pages whose rows of one head are 48 KiB or less (96 tokens of 128 floats) take up to 1.4 times as long to read from memory as rows one after the other. A plain
-/// sum over memory in that order takes as long (measured on Zen 4). Pages with some 400 KiB a head (960 tokens of 128 floats) cost nothing.
+/// Pages of 96 tokens, or a multiple of 96, are best for long prompts: a kernel takes 96 keys in a step, and can read those of such pages in one piece.
+/// Smaller pages leave less memory unused at the ends of sequences, half a page for each on average. Larger ones are best for long sequences: with one query per step,
+/// pages whose rows of one head are 48 KiB or less (96 tokens of 128 floats) take up to 1.4 times as long to read from memory as contiguous rows. A plain
+/// sum over memory in that order takes as long (measured on Zen 4). Pages with some 400 KiB per head (960 tokens of 128 floats) cost nothing.
 /// </para>
 /// <para>
-/// Threads: a sequence is changed by one thread at a time, and no other reads it meanwhile. That is all: different sequences may be changed at once, even if they
-/// share pages, and any number of threads may attend over sequences that nobody changes. No wait is ended by <see cref="System.Threading.Thread.Interrupt"/>.
+/// Threads: a sequence is changed by one thread at a time, while no other reads it. There are no other rules: different sequences may be changed at once, even if they
+/// share pages, and any number of threads may attend over sequences that no thread changes. No wait is ended by <see cref="System.Threading.Thread.Interrupt"/>.
 /// </para>
 /// </remarks>
 public sealed class KeyValuePagePool : IDisposable
@@ -40,24 +40,24 @@ public sealed class KeyValuePagePool : IDisposable
 
     /// <summary>Allocates the pages, which are all free.</summary>
     /// <param name="pageCount">Pages, at least 1.</param>
-    /// <param name="pageSize">Tokens in a page: a multiple of 16, at least 16, or of 32 where <see cref="AttentionElement.Int4"/> is kept; 96 and its multiples are best for long prompts, large ones for long sequences (see the remarks).</param>
+    /// <param name="pageSize">Tokens in a page: a multiple of 16, at least 16, or of 32 with <see cref="AttentionElement.Int4"/>; 96 and its multiples are best for long prompts, large ones for long sequences (see the remarks).</param>
     /// <param name="keyValueHeads">Key-value heads H_kv, at least 1.</param>
     /// <param name="headDim">Head dimension d_k, 1 to <see cref="ScaledDotProductAttention.MaxDim"/>.</param>
-    /// <param name="valueDim">Value dimension d_v, 1 to <see cref="ScaledDotProductAttention.MaxDim"/>; <paramref name="headDim"/> where null.</param>
+    /// <param name="valueDim">Value dimension d_v, 1 to <see cref="ScaledDotProductAttention.MaxDim"/>; <paramref name="headDim"/> if null.</param>
     /// <param name="keyElement">
-    /// What keys are kept as. <see cref="AttentionElement.Int8Group32"/>, <see cref="AttentionElement.Int4Group32"/> and <see cref="AttentionElement.Int4"/> need a dimension that is a multiple of 32.
+    /// The element type of keys. <see cref="AttentionElement.Int8Group32"/>, <see cref="AttentionElement.Int4Group32"/> and <see cref="AttentionElement.Int4"/> need a dimension that is a multiple of 32.
     /// </param>
-    /// <param name="valueElement">What values are kept as, likewise.</param>
+    /// <param name="valueElement">The element type of values, likewise.</param>
     /// <param name="keyScales">
-    /// [H_kv, d_k], copied: the scale of each head and channel of keys that are <see cref="AttentionElement.Int8"/>, finite and not negative. Empty where each token and
-    /// head has a scale of its own, and for other types.
+    /// [H_kv, d_k], copied: the scale of each head and channel of keys that are <see cref="AttentionElement.Int8"/>, finite and not negative. Empty if each token and
+    /// head has its own scale, and for other types.
     /// </param>
     /// <param name="valueScales">[H_kv, d_v], likewise for values.</param>
     /// <exception cref="ArgumentException">
-    /// A number is outside its range, a dimension is no multiple of 32 where it must be, scales do not fit, or keys or values would be more than an attention takes: about 2³¹
+    /// A number is outside its range, a dimension is not a multiple of 32 where it must be, scales do not fit, or keys or values would be more than an attention takes: about 2³¹
     /// elements or, in groups, bytes.
     /// </exception>
-    /// <exception cref="OutOfMemoryException">There is not as much memory.</exception>
+    /// <exception cref="OutOfMemoryException">There is not enough memory.</exception>
     public KeyValuePagePool(
         int pageCount,
         int pageSize,
@@ -107,30 +107,30 @@ public sealed class KeyValuePagePool : IDisposable
     /// <summary>Value dimension d_v.</summary>
     public int ValueDim => _values.Dim;
 
-    /// <summary>What keys are kept as.</summary>
+    /// <summary>The element type of keys.</summary>
     public AttentionElement KeyElement => _keys.Element;
 
-    /// <summary>What values are kept as.</summary>
+    /// <summary>The element type of values.</summary>
     public AttentionElement ValueElement => _values.Element;
 
-    /// <summary>Pages that no sequence has. Exact; other threads may take or give back pages at any time.</summary>
+    /// <summary>Pages that no sequence has. Exact, but other threads may take or give back pages at any time.</summary>
     public int FreePages => References.Free;
 
     /// <summary>Which pages are taken, and how often.</summary>
     internal PageReferences References { get; }
 
-    /// <summary>All keys: [pages, H_kv, page size, d_k], the pages where other inputs have sequences. The memory is held.</summary>
+    /// <summary>All keys, [pages, H_kv, page size, d_k], as an input whose batch axis is that of the pages. The caller holds the memory.</summary>
     internal AttentionInput Keys => _keys.Input(ref _memory.Start);
 
     /// <summary>All values, likewise.</summary>
     internal AttentionInput Values => _values.Input(ref _memory.Start);
 
     /// <summary>
-    /// Frees the memory, once calls that use it are over. The pool's sequences are of no use then, and an <see cref="ObjectDisposedException"/> says so.
+    /// Frees the memory, once calls that use it are over. The pool's sequences are then unusable and throw an <see cref="ObjectDisposedException"/>.
     /// </summary>
     public void Dispose() => _memory.Dispose();
 
-    /// <summary>Holds the memory while a call uses it. Whoever reads or writes rows holds it.</summary>
+    /// <summary>Holds the memory while a call uses it. Whoever reads or writes rows must hold it.</summary>
     /// <exception cref="ObjectDisposedException">The pool has been disposed of.</exception>
     internal PageMemoryUse Use()
     {
@@ -150,22 +150,22 @@ public sealed class KeyValuePagePool : IDisposable
     /// <summary>Ends what <see cref="Hold"/> began.</summary>
     internal void Release() => _memory.DangerousRelease();
 
-    /// <summary>Throws where the memory has been freed.</summary>
+    /// <summary>Throws if the memory has been freed.</summary>
     internal void ThrowIfDisposed() => ObjectDisposedException.ThrowIf(_memory.IsClosed, this);
 
-    /// <summary>The floats of a sequence's open group of keys; null where tokens are rounded one by one.</summary>
+    /// <summary>The floats of a sequence's open group of keys; null if tokens are rounded one by one.</summary>
     internal OpenGroup? CreateOpenKeys() => _keys.CreateOpenGroup();
 
     /// <summary>The floats of a sequence's open group of values, likewise.</summary>
     internal OpenGroup? CreateOpenValues() => _values.CreateOpenGroup();
 
-    /// <summary>Rounds keys to what is kept, as <see cref="CachedRows.Write"/> does. The memory is held.</summary>
+    /// <summary>Rounds keys to the stored type, as <see cref="CachedRows.Write"/> does. The caller holds the memory.</summary>
     internal (int Token, string Reason)? WriteKeys(int page, int token, in NewRows keys, OpenGroup? open, int groupsAfter) => _keys.Write(ref _memory.Start, page, token, keys, open, groupsAfter);
 
-    /// <summary>Rounds values, likewise. The memory is held.</summary>
+    /// <summary>Rounds values, likewise. The caller holds the memory.</summary>
     internal (int Token, string Reason)? WriteValues(int page, int token, in NewRows values, OpenGroup? open, int groupsAfter) => _values.Write(ref _memory.Start, page, token, values, open, groupsAfter);
 
-    /// <summary>Keeps what is stored of the open groups before a token, or brings it back (<see cref="CachedRows.CopyGroup"/>). The memory is held.</summary>
+    /// <summary>Saves what is stored of the open groups before a token, or restores it (<see cref="CachedRows.CopyGroup"/>). The caller holds the memory.</summary>
     internal void CopyOpenGroups(int page, int token, OpenGroup? openKeys, OpenGroup? openValues, bool isBack)
     {
         if (openKeys is not null)
@@ -174,13 +174,13 @@ public sealed class KeyValuePagePool : IDisposable
             _values.CopyGroup(ref _memory.Start, page, token, openValues.Stored, isBack);
     }
 
-    /// <summary>Gives the keys of a token as floats, [H_kv, d_k]. The memory is held.</summary>
+    /// <summary>Reads the keys of a token as floats, [H_kv, d_k]. The caller holds the memory.</summary>
     internal void ReadKeys(int page, int token, Span<float> keys) => _keys.ReadToken(ref _memory.Start, page, token, keys);
 
-    /// <summary>Gives the values of a token as floats, [H_kv, d_v]. The memory is held.</summary>
+    /// <summary>Reads the values of a token as floats, [H_kv, d_v]. The caller holds the memory.</summary>
     internal void ReadValues(int page, int token, Span<float> values) => _values.ReadToken(ref _memory.Start, page, token, values);
 
-    /// <summary>Copies the first tokens of a page to another. The memory is held.</summary>
+    /// <summary>Copies the first tokens of a page to another. The caller holds the memory.</summary>
     internal void CopyPage(int from, int to, int tokens)
     {
         for (int head = 0; head < KeyValueHeads; head++)

@@ -2,11 +2,11 @@ using System;
 
 namespace FastAttn;
 
-/// <summary>The keys or the values of tokens that follow each other, on their way into a cache.</summary>
+/// <summary>The keys or the values of consecutive tokens, on their way into a cache.</summary>
 /// <param name="numbers">[tokens, H_kv, d].</param>
 /// <param name="count">Tokens.</param>
-/// <param name="rotary">Turns the rows before they are rounded; what is given is not written. Null where they stay as they are.</param>
-/// <param name="position">What the first token is turned by.</param>
+/// <param name="rotary">Rotates the rows before they are rounded; the given rows are not changed. Null to store them as they are.</param>
+/// <param name="position">The position by which the first token is rotated.</param>
 internal readonly ref struct NewRows(ReadOnlySpan<float> numbers, int count, RotaryEmbedding? rotary = null, int position = 0)
 {
     /// <summary>[tokens, H_kv, d].</summary>
@@ -15,13 +15,13 @@ internal readonly ref struct NewRows(ReadOnlySpan<float> numbers, int count, Rot
     /// <summary>Tokens.</summary>
     public int Count { get; } = count;
 
-    /// <summary>Turns the rows before they are rounded; null where they stay as they are.</summary>
+    /// <summary>Rotates the rows before they are rounded; null to store them as they are.</summary>
     public RotaryEmbedding? Rotary { get; } = rotary;
 
-    /// <summary>What the first token is turned by.</summary>
+    /// <summary>The position by which the first token is rotated.</summary>
     public int Position { get; } = position;
 
-    /// <summary>Copies the rows, turned.</summary>
+    /// <summary>Copies the rows, rotated.</summary>
     /// <param name="dim">d.</param>
     /// <param name="destination">[tokens, H_kv, d], written.</param>
     public void CopyTo(int dim, Span<float> destination)

@@ -3,9 +3,9 @@ using System;
 namespace FastAttn;
 
 /// <summary>
-/// The keys or the values of a sequence's last tokens as floats, where spans of 32 tokens are rounded together (<see cref="AttentionElement.Int4"/>): those of its open group, the span that the next
-/// token belongs to, which has fewer than 32 tokens, perhaps none. Each append rounds the open group anew from them. The floats of the group before stay, too, so that a sequence that is shortened by a
-/// few tokens, as drafts are, or by the last one of a prompt, has the floats that it goes on from.
+/// The keys or the values of a sequence's last tokens as floats, where spans of 32 tokens are rounded together (<see cref="AttentionElement.Int4"/>): those of its open group, the span to which the next
+/// token belongs, which has fewer than 32 tokens, perhaps none. Each append rounds the open group again from them. The floats of the group before are kept too, so that a sequence that is shortened by a
+/// few tokens, as drafts are, or by the last one of a prompt, has the floats from which it goes on.
 /// </summary>
 /// <param name="heads">H_kv.</param>
 /// <param name="dim">d.</param>
@@ -22,26 +22,26 @@ internal sealed class OpenGroup(int heads, int dim)
     // [32, H_kv, d]: the floats of the open group; during an append followed by those that close it.
     private float[] _rows = new float[Tokens * heads * dim];
 
-    // Those of the group before.
+    // Those of the group before it.
     private float[] _previous = new float[Tokens * heads * dim];
 
-    // Those that an append or a move makes the open group's.
+    // Those that an append or a move makes the floats of the open group.
     private float[] _next = new float[Tokens * heads * dim];
 
-    // During an append that ends several groups: those of the last of them, where the group before has floats, which stay until the append is committed. Allocated by the first such append.
+    // During an append that ends several groups: those of the last of them, if the group before has floats, which are kept until the append is committed. Allocated by the first such append.
     private float[]? _ending;
 
-    // How many groups end with the append that is under way.
+    // How many groups end with the append in progress.
     private int _closed;
 
     private bool _hasPrevious;
 
-    /// <summary>Memory for what is stored of the open group while an append is under way.</summary>
+    /// <summary>Memory for what is stored of the open group during an append.</summary>
     public Span<byte> Stored => _stored;
 
-    /// <summary>How many tokens from one on are written together: one, or all of its group where a group is rounded together.</summary>
-    /// <param name="keyElement">What keys are kept as.</param>
-    /// <param name="valueElement">What values are kept as.</param>
+    /// <summary>How many tokens from a given one on are written together: one, or all of its group if a group is rounded together.</summary>
+    /// <param name="keyElement">The element type of keys.</param>
+    /// <param name="valueElement">The element type of values.</param>
     /// <param name="index">The first token's index in its sequence.</param>
     /// <param name="count">How many there are, at least 1.</param>
     public static int Together(AttentionElement keyElement, AttentionElement valueElement, int index, int count) =>
@@ -55,7 +55,7 @@ internal sealed class OpenGroup(int heads, int dim)
     /// <summary>The floats of a token of the open group: [H_kv, d].</summary>
     public Span<float> Row(int token) => RowOf(_rows, token);
 
-    /// <summary>The floats of a token, [H_kv, d]; empty where they are gone.</summary>
+    /// <summary>The floats of a token, [H_kv, d]; empty if they are gone.</summary>
     /// <param name="length">The sequence's tokens.</param>
     /// <param name="token">One of them.</param>
     public ReadOnlySpan<float> Find(int length, int token) => (length / Tokens - token / Tokens) switch
@@ -65,17 +65,17 @@ internal sealed class OpenGroup(int heads, int dim)
         _ => default,
     };
 
-    /// <summary>As <see cref="Row"/>, of the group that <see cref="TakeNext"/> makes the open one.</summary>
+    /// <summary>As <see cref="Row"/>, for the group that <see cref="TakeNext"/> makes the open one.</summary>
     public Span<float> NextRow(int token) => RowOf(_next, token);
 
     /// <summary>The first tokens of that group: [tokens, H_kv, d].</summary>
     public ReadOnlySpan<float> NextRows(int count) => _next.AsSpan(0, count * _floats);
 
     /// <summary>
-    /// Makes the group that tokens have moved to the open one or, where it is full, the one before. Where it is not, the group before is forgotten if tokens of it have moved, too.
+    /// Makes the group to which tokens have moved the open one or, if it is full, the one before. If it is not full, the group before is forgotten if tokens of it have moved, too.
     /// </summary>
     /// <param name="length">The sequence's tokens before they moved.</param>
-    /// <param name="moved">The index of the first place that another token moved to.</param>
+    /// <param name="moved">The first index to which another token moved.</param>
     /// <param name="end">The sequence's tokens afterwards.</param>
     public void TakeNext(int length, int moved, int end)
     {
@@ -96,11 +96,11 @@ internal sealed class OpenGroup(int heads, int dim)
     }
 
     /// <summary>
-    /// Takes new rows of one group; returns all of the group that there are, [tokens, H_kv, d]. Threads may take those of different groups at once; where rows are to be turned, groups
+    /// Takes new rows of one group; returns all rows that the group then has, [tokens, H_kv, d]. Threads may take rows of different groups at once; if rows are to be rotated, groups
     /// are taken one after the other.
     /// </summary>
-    /// <param name="token">The first new token, counted from the begin of a page or the sequence.</param>
-    /// <param name="rows">The rows: all of the group that the append has.</param>
+    /// <param name="token">The first new token, counted from the beginning of a page or the sequence.</param>
+    /// <param name="rows">The rows: all that the append has of the group.</param>
     /// <param name="groupsAfter">How many groups after the open one it is (<see cref="GroupsAfter"/>).</param>
     public ReadOnlySpan<float> Take(int token, in NewRows rows, int groupsAfter)
     {
@@ -124,10 +124,10 @@ internal sealed class OpenGroup(int heads, int dim)
         (_rows, _next, _hasPrevious) = (_next, _rows, true);
     }
 
-    /// <summary>Goes back to fewer tokens.</summary>
+    /// <summary>Shortens the sequence.</summary>
     /// <param name="length">The sequence's tokens.</param>
     /// <param name="kept">Those that stay.</param>
-    /// <returns>How many of the last tokens that stay have lost their floats: the caller gives those of the numbers that are stored (<see cref="Row"/>).</returns>
+    /// <returns>How many of the last tokens that stay have lost their floats: the caller writes the stored numbers instead (<see cref="Row"/>).</returns>
     public int Shorten(int length, int kept)
     {
         int closed = length / Tokens - kept / Tokens;
@@ -138,11 +138,11 @@ internal sealed class OpenGroup(int heads, int dim)
         return lost;
     }
 
-    /// <summary>Forgets the group before, which is not before any more.</summary>
+    /// <summary>Forgets the group before, since it no longer precedes the open one.</summary>
     public void ForgetPrevious() => _hasPrevious = false;
 
     /// <summary>Copies the floats of a sequence to another.</summary>
-    /// <param name="destination">Of as many heads of the dimension.</param>
+    /// <param name="destination">The destination, with as many heads of the same dimension.</param>
     /// <param name="length">The sequence's tokens.</param>
     public void CopyTo(OpenGroup destination, int length)
     {

@@ -4,8 +4,8 @@ using System.Runtime.InteropServices;
 namespace FastAttn;
 
 /// <summary>
-/// The memory of a pool: zeros from an address on that is a multiple of 64 bytes. The operating system gives most of it when it is first written. It is freed when its
-/// owner disposes of it and no call holds it any more.
+/// The memory of a pool: zeros, from an address that is a multiple of 64 bytes. The operating system provides most of it when it is first written. It is freed once its
+/// owner has disposed of it and no call holds it any more.
 /// </summary>
 internal sealed unsafe class PageMemory : SafeHandle
 {
@@ -15,8 +15,8 @@ internal sealed unsafe class PageMemory : SafeHandle
 
     /// <summary>Allocates.</summary>
     /// <param name="bytes">How much.</param>
-    /// <exception cref="OutOfMemoryException">There is not as much memory.</exception>
-    /// <exception cref="OverflowException">An address of the process has too few bits for it.</exception>
+    /// <exception cref="OutOfMemoryException">There is not enough memory.</exception>
+    /// <exception cref="OverflowException">The process's addresses have too few bits for it.</exception>
     public PageMemory(long bytes)
         : base(invalidHandleValue: 0, ownsHandle: true)
     {

@@ -5,13 +5,13 @@ using FastAttn.Runtime;
 
 namespace FastAttn;
 
-/// <summary>How many sequences have each page of a pool, and which pages none has. Any number of threads may use it at once; no wait is interrupted.</summary>
+/// <summary>How many sequences have each page of a pool, and which pages are free. Any number of threads may use it at once; no wait is interrupted.</summary>
 internal sealed class PageReferences
 {
     private readonly Gate _gate = new();
     private readonly int[] _references;
 
-    // The free pages are the first ones here; the last of them is taken next.
+    // The free pages come first; the last of them is taken next.
     private readonly int[] _free;
     private int _freeCount;
 
@@ -29,12 +29,12 @@ internal sealed class PageReferences
     /// <summary>Pages that no sequence has.</summary>
     public int Free => Volatile.Read(ref _freeCount);
 
-    /// <summary>Whether more than one sequence has a page. If so, another thread may end that at any time; if the caller's sequence alone has the page, no other thread can share it.</summary>
+    /// <summary>Whether more than one sequence has a page. If so, another thread may change that at any time; if only the caller's sequence has the page, no other thread can share it.</summary>
     public bool IsShared(int page) => Volatile.Read(ref _references[page]) > 1;
 
     /// <summary>Takes free pages for a sequence: all that it needs, or none.</summary>
-    /// <param name="count">Pages that the sequence is to grow by.</param>
-    /// <param name="written">A page of the sequence that is to be written, which takes one page more where it is shared; −1 for none.</param>
+    /// <param name="count">Pages by which the sequence is to grow.</param>
+    /// <param name="written">A page of the sequence that is to be written, which takes one page more if it is shared; −1 for none.</param>
     /// <param name="pages">Written: the pages, <paramref name="count"/> or one more.</param>
     /// <returns>How many were taken.</returns>
     /// <exception cref="InvalidOperationException">Fewer are free than needed; nothing has changed.</exception>
@@ -66,7 +66,7 @@ internal sealed class PageReferences
         throw TooFew(needed, free);
     }
 
-    /// <summary>Throws where fewer pages are free than an append needs. Other threads may change that at any time.</summary>
+    /// <summary>Throws if fewer pages are free than an append needs. Other threads may change that at any time.</summary>
     /// <exception cref="InvalidOperationException">Fewer are free.</exception>
     public void CheckFree(long needed)
     {
@@ -75,7 +75,7 @@ internal sealed class PageReferences
             throw TooFew(needed, free);
     }
 
-    /// <summary>Counts one more sequence for each of some pages, which sequences have already.</summary>
+    /// <summary>Counts one more sequence for each of some pages, which sequences already have.</summary>
     public void Retain(ReadOnlySpan<int> pages)
     {
         _gate.Enter();
@@ -90,7 +90,7 @@ internal sealed class PageReferences
         }
     }
 
-    /// <summary>Counts one sequence less for each of some pages; those that no other sequence has are free.</summary>
+    /// <summary>Counts one sequence less for each of some pages; those that no other sequence has become free.</summary>
     public void Release(ReadOnlySpan<int> pages)
     {
         if (pages.IsEmpty)

@@ -6,20 +6,20 @@ namespace FastAttn;
 
 /// <summary>
 /// Sequences of one <see cref="KeyValuePagePool"/> that are attended over in one call: a decoding step of many sequences, prompts, or both. It does not own the
-/// sequences, which may be in other batches, too.
+/// sequences, which may also be in other batches.
 /// </summary>
 /// <remarks>
 /// <para>
 /// <see cref="Attend(AttentionInput, AttentionOutput, int, int, AttentionMask, in AttentionOptions, AttentionLayout, AttentionExecution)"/> gives the bits that each
-/// sequence has alone, with its keys and values side by side instead of in pages, and with the evicted ones among them. <see cref="SharesPrefix"/> trades these bits
+/// sequence has alone, with contiguous keys and values instead of pages, and with evicted ones still among them. <see cref="SharesPrefix"/> trades these bits
 /// for speed.
 /// </para>
 /// <para>
-/// The kernel gets a table of pages, [sequences, pages of the longest]. Evicted pages keep their place in it, so that positions are those of the sequence; there the
-/// table has the first page that the sequence still has, whose tokens are hidden in that place.
+/// The kernel gets a table of pages, [sequences, pages of the longest]. Evicted pages keep their place in it, so that positions are those of the sequence; in that place the
+/// table has the first page that the sequence still has, whose tokens are hidden there.
 /// </para>
 /// <para>
-/// A batch is used by one thread at a time, and while it attends nobody changes its sequences. Once warm, no call allocates on the managed heap: the table grows by
+/// A batch is used by one thread at a time, and while it attends no thread changes its sequences. Once warm, no call allocates on the managed heap: the table grows by
 /// doubling.
 /// </para>
 /// </remarks>
@@ -37,11 +37,11 @@ public sealed class PagedBatch : AttentionCache
     private SharedPrefix? _prefix;
 
     /// <summary>A batch without sequences.</summary>
-    /// <param name="pool">The pool that all sequences are of.</param>
+    /// <param name="pool">The pool of all sequences.</param>
     public PagedBatch(KeyValuePagePool pool)
         : base((pool ?? throw new ArgumentNullException(nameof(pool))).KeyValueHeads, pool.HeadDim, pool.ValueDim, pool.KeyElement, pool.ValueElement) => Pool = pool;
 
-    /// <summary>The pool that all sequences are of.</summary>
+    /// <summary>The pool of all sequences.</summary>
     public KeyValuePagePool Pool { get; }
 
     /// <summary>B: the sequences, in the order of queries and outputs.</summary>
@@ -50,7 +50,7 @@ public sealed class PagedBatch : AttentionCache
     /// <summary>The same: <see cref="Count"/>.</summary>
     public override int Batch => Count;
 
-    /// <summary>Tokens of the longest sequence: the key length L_k that masks and biases of an attention refer to. Tokens that a window has left behind count.</summary>
+    /// <summary>Tokens of the longest sequence: the key length L_k that masks and biases of an attention refer to. It includes tokens that a window has left behind.</summary>
     public override int MaxLength
     {
         get
@@ -63,22 +63,22 @@ public sealed class PagedBatch : AttentionCache
     }
 
     /// <summary>
-    /// Whether an attention reads the pages that all sequences begin with once, for the queries of all of them, instead of once for each sequence (cascade attention,
-    /// arXiv 2501.01005, §3.1.2). False where not set.
+    /// Whether an attention reads the pages that all sequences begin with once for the queries of all of them, instead of once for each sequence (cascade attention,
+    /// arXiv 2501.01005, §3.1.2). False by default.
     /// </summary>
     /// <remarks>
     /// <para>
-    /// Forks of one prompt share its pages. With this set, all queries attend over the shared pages in one call, each sequence's queries over its other tokens in a second
-    /// one, and the two states merge as in <see cref="AttentionOutput.Merge"/>: as accurate as the usual call, but with other bits, since sums are taken in another
+    /// Forks of one prompt share its pages. With this set, all queries attend over the shared pages in one call, each sequence's queries attend over its other tokens in a second
+    /// one, and the two states merge as in <see cref="AttentionOutput.Merge"/>: as accurate as the usual call, but with other bits, since sums are taken in a different
     /// order. The bits are the same whenever the same batch has the same queries, for any number of threads, but depend on which sequences are in the batch. A sink is
     /// counted once.
     /// </para>
     /// <para>
-    /// What is shared are whole pages, from the first on, that every sequence with queries has and every one of its queries sees to the end. The usual call is made where
-    /// these have fewer than 96 tokens, where fewer than two sequences have queries, where a sequence with queries has evicted tokens, and where the options have a window,
+    /// Shared are whole pages, from the first on, that every sequence with queries has and every one of its queries sees to the end. The usual call is made if
+    /// these have fewer than 96 tokens, if fewer than two sequences have queries, if a sequence with queries has evicted tokens, or if the options have a window,
     /// masks or ALiBi.
     /// </para>
-    /// <para>The batch keeps memory for the state of the shared pages: at most as many floats as queries, outputs and three log-sum-exps have, and as outputs once more where these are of 16 bits.</para>
+    /// <para>The batch keeps memory for the state of the shared pages: at most as many floats as queries, outputs and three log-sum-exps have, and as many as the outputs once more if these have 16 bits.</para>
     /// </remarks>
     public bool SharesPrefix { get; set; }
 
@@ -108,24 +108,24 @@ public sealed class PagedBatch : AttentionCache
         _sequences.Add(sequence);
     }
 
-    /// <summary>Takes a sequence out; those after it move up. Its tokens stay as they are.</summary>
+    /// <summary>Removes a sequence; those after it move up. Its tokens stay as they are.</summary>
     /// <param name="index">0 to <see cref="Count"/> − 1.</param>
     /// <exception cref="ArgumentOutOfRangeException">There is none at the index.</exception>
     public void RemoveAt(int index) => _sequences.RemoveAt(index);
 
-    /// <summary>Takes all sequences out.</summary>
+    /// <summary>Removes all sequences.</summary>
     public void Clear() => _sequences.Clear();
 
     /// <summary>
-    /// Gives each sequence the tokens that another, or itself, had before: sequence <c>b</c> becomes what <c>sources[b]</c> was. A source may stand for several
-    /// sequences or for none, as in a beam search (Hugging Face's <c>reorder_cache(beam_idx)</c>).
+    /// Gives each sequence the tokens that another, or itself, had before: sequence <c>b</c> becomes what <c>sources[b]</c> was. A source may serve several
+    /// sequences or none, as in a beam search (Hugging Face's <c>reorder_cache(beam_idx)</c>).
     /// </summary>
     /// <param name="sources">[B]: for each sequence its source, 0 to B − 1.</param>
     /// <remarks>
-    /// The sequences share pages afterwards, as forks do: nothing is copied but the floats that <see cref="AttentionElement.Int4"/> keeps, no page is taken, and the pages that no sequence has any
-    /// more are free. It counts as a change of each sequence.
+    /// The sequences then share pages, as forks do: only the floats that <see cref="AttentionElement.Int4"/> keeps are copied, no page is taken, and pages that no sequence has any
+    /// more become free. It counts as a change of each sequence.
     /// </remarks>
-    /// <exception cref="ArgumentException">The sources are not as many as sequences, or one is no sequence; nothing has changed.</exception>
+    /// <exception cref="ArgumentException">There are not as many sources as sequences, or one is not a sequence; nothing has changed.</exception>
     /// <exception cref="ObjectDisposedException">A sequence has been disposed of; nothing has changed.</exception>
     public void Reorder(ReadOnlySpan<int> sources)
     {
@@ -140,24 +140,24 @@ public sealed class PagedBatch : AttentionCache
     }
 
     /// <summary>
-    /// Computes <c>O = softmax(scale·Q·Kᵀ + M)·V</c> over the keys and values of each sequence: as <see cref="AttentionKernel.Forward"/>, and with the same bits
-    /// but where <see cref="SharesPrefix"/> is set.
+    /// Computes <c>O = softmax(scale·Q·Kᵀ + M)·V</c> over the keys and values of each sequence, like <see cref="AttentionKernel.Forward"/> and with the same bits
+    /// unless <see cref="SharesPrefix"/> is set.
     /// </summary>
     /// <param name="query">Q: [B, H, L_q, d_k], or [B, L_q, H, d_k] as the layout says, or at strides; ragged (<see cref="AttentionOptions.QueryStarts"/>) [H, T, d_k] or [T, H, d_k].</param>
     /// <param name="output">O, written: as the queries, with d_v in place of d_k; with or without log-sum-exp.</param>
     /// <param name="queryHeads">H: a multiple of the pool's key-value heads.</param>
-    /// <param name="queryLength">L_q: queries of each sequence; the most of a sequence where the batch is ragged.</param>
+    /// <param name="queryLength">L_q: queries of each sequence; if the batch is ragged, the most of a sequence.</param>
     /// <param name="mask">
-    /// Whether a query sees all keys or those up to its own index. Where it is not given the mask is causal, other than in
-    /// <see cref="ScaledDotProductAttention"/>: sequences that are appended to are texts that go on, whose queries are their last tokens.
+    /// Whether a query sees all keys or those up to its own index. The default is causal, unlike in
+    /// <see cref="ScaledDotProductAttention"/>: sequences that are appended to are texts that continue, and the queries are their last tokens.
     /// </param>
     /// <param name="options">
-    /// What else is computed. The lengths of keys are the batch's own and must not be given. Masks and biases have <see cref="MaxLength"/> keys. Where no
-    /// position offset is given, the queries of a sequence are its last tokens, which have been appended before. Offsets, windows and ALiBi go by indices, which
+    /// What else is computed. The lengths of keys are the batch's own and must not be given. Masks and biases have <see cref="MaxLength"/> keys. Unless a
+    /// position offset is given, the queries of a sequence are its last tokens, which have already been appended. Offsets, windows and ALiBi use indices, which
     /// <see cref="PagedSequence.EvictBetween"/> makes smaller.
     /// </param>
     /// <param name="layout">
-    /// The order of the axes of query and output. Queries of several tokens in the order in which <see cref="PagedSequence.Append"/> takes keys, [tokens, heads, dim], need
+    /// The order of the axes of query and output. Queries of several tokens in the order of the keys of <see cref="PagedSequence.Append"/>, [tokens, heads, dim], need
     /// <see cref="AttentionLayout.BatchLengthHeadDim"/>.
     /// </param>
     /// <param name="execution">How it runs: threads and cancellation.</param>
@@ -182,12 +182,12 @@ public sealed class PagedBatch : AttentionCache
         Run(kernel, query, output, shape, complete, execution, prefix);
     }
 
-    /// <summary>As the other, with a kernel that is declared for the pool's dimensions, whose mask it has.</summary>
-    /// <param name="kernel">A kernel of the pool's head dimension and value dimension, with <see cref="AttentionFeatures.Lengths"/> and what else the call uses.</param>
+    /// <summary>As the other overload, with a kernel that is declared for the pool's dimensions and has the mask.</summary>
+    /// <param name="kernel">A kernel of the pool's head dimension and value dimension, with <see cref="AttentionFeatures.Lengths"/> and whatever else the call uses.</param>
     /// <param name="query">Q.</param>
     /// <param name="output">O, written.</param>
     /// <param name="queryHeads">H: a multiple of the pool's key-value heads.</param>
-    /// <param name="queryLength">L_q: queries of each sequence; the most of a sequence where the batch is ragged.</param>
+    /// <param name="queryLength">L_q: queries of each sequence; if the batch is ragged, the most of a sequence.</param>
     /// <param name="options">What else is computed.</param>
     /// <param name="layout">The order of the axes of query and output.</param>
     /// <param name="execution">How it runs: threads and cancellation.</param>
@@ -226,7 +226,7 @@ public sealed class PagedBatch : AttentionCache
     /// <inheritdoc/>
     internal override void CheckLength(int length, string name)
     {
-        // A prefix that is read apart makes the table shorter, by how much the attention finds out.
+        // A prefix that is read separately makes the table shorter; by how much, only the attention finds out.
         if (!SharesPrefix)
             _ = TableSize(WidthOf(length), name);
     }
@@ -254,7 +254,7 @@ public sealed class PagedBatch : AttentionCache
         _begun = 0;
         try
         {
-            // So that an error says what all sequences need. Other threads may take pages after that; then it says what the sequence needs that found too few.
+            // The error should say what all sequences need. Other threads may take pages after that check; then it says what the sequence needs that found too few.
             long needed = 0;
             for (int b = 0; b < Count; b++)
                 needed += _sequences[b].PagesNeeded(tokens.LengthOf(b));
@@ -348,7 +348,7 @@ public sealed class PagedBatch : AttentionCache
     }
 
     /// <summary>
-    /// The options and the shape of the call, with the batch's own part; the table of pages is filled. Where a prefix is read apart, these are of the tokens after it.
+    /// The options and the shape of the call, completed by the batch; the table of pages is filled. If a prefix is read separately, they are for the tokens after it.
     /// </summary>
     private AttentionOptions Complete(
         AttentionMask mask,
@@ -388,7 +388,7 @@ public sealed class PagedBatch : AttentionCache
         return prefix.IsEmpty && HasOffsets(options) ? complete : complete with { PositionOffset = null, PositionOffsets = _offsets.AsSpan(0, Count) };
     }
 
-    /// <summary>Numbers in the table, of which each sequence has as many as the longest one.</summary>
+    /// <summary>Entries of the table, of which each sequence has as many as the longest one.</summary>
     [SuppressMessage("Usage", "MA0015:Specify the parameter name in ArgumentException", Justification = "The name is that of the public method's parameter.")]
     private int TableSize(long width, string name)
     {
@@ -408,7 +408,7 @@ public sealed class PagedBatch : AttentionCache
         }
     }
 
-    /// <summary>The pages that all sequences with queries begin with and all these queries see to the end; none where reading them apart would not pay.</summary>
+    /// <summary>The pages that all sequences with queries begin with and all these queries see to the end; none if reading them separately would not pay.</summary>
     private ReadOnlySpan<int> PrefixOf(AttentionMask mask, in AttentionOptions options, int queryLength)
     {
         ReadOnlySpan<int> prefix = [];
@@ -438,7 +438,7 @@ public sealed class PagedBatch : AttentionCache
         {
             _lengths[b] = Math.Max(0, _lengths[b] - tokens);
 
-            // Where the difference does not fit, the sequence has no queries, or positions do not matter.
+            // If the difference overflows, the sequence has no queries, or positions do not matter.
             _offsets[b] = (int)Math.Max(int.MinValue, (long)_offsets[b] - tokens);
             max = Math.Max(max, _lengths[b]);
         }
@@ -446,7 +446,7 @@ public sealed class PagedBatch : AttentionCache
         return max;
     }
 
-    /// <summary>How many pages a sequence has in the table where the longest one has so many keys.</summary>
+    /// <summary>How many pages a sequence has in the table if the longest one has the given number of keys.</summary>
     private int WidthOf(int keys) => Math.Max(1, (int)(((long)keys + Pool.PageSize - 1) / Pool.PageSize));
 
     /// <summary>Fills the table with the pages after a prefix; returns how many a sequence has at most, at least 1.</summary>
@@ -461,7 +461,7 @@ public sealed class PagedBatch : AttentionCache
             Span<int> row = _table.AsSpan(b * width, width);
             int evicted = sequence.EvictedTokens / Pool.PageSize;
 
-            // A sequence without pages has no token that a query may see; any page stands in for those that it does not have.
+            // A sequence without pages has no token that a query may see; any page can fill the entries that it lacks.
             row.Fill(pages.IsEmpty ? 0 : pages[0]);
             int skipped = Math.Max(0, prefixPages - evicted), first = Math.Max(0, evicted - prefixPages);
             if (skipped < pages.Length)
@@ -471,7 +471,7 @@ public sealed class PagedBatch : AttentionCache
         return width;
     }
 
-    /// <summary>Fills the offset of each sequence, and refuses queries that would see what is not there.</summary>
+    /// <summary>Fills in the offset of each sequence, and refuses queries that would see evicted tokens.</summary>
     private void FillOffsets(in AttentionOptions options, int queryLength, bool hasPositions)
     {
         bool isGiven = HasOffsets(options);
@@ -488,7 +488,7 @@ public sealed class PagedBatch : AttentionCache
         }
     }
 
-    /// <summary>Refuses a sequence whose first query would see a token that a window should have left behind.</summary>
+    /// <summary>Refuses a sequence whose first query would see an evicted token, which a window should have left behind.</summary>
     [SuppressMessage("Usage", "CA2208:Instantiate argument exceptions correctly", Justification = "The name is that of the public method's parameter.")]
     [SuppressMessage("Usage", "MA0015:Specify the parameter name in ArgumentException", Justification = "The name is that of the public method's parameter.")]
     private void CheckSeen(int sequence, int offset, AttentionWindow? window)

@@ -9,29 +9,29 @@ namespace FastAttn;
 /// </summary>
 /// <remarks>
 /// <para>
-/// Each token has an index and a position. The <b>index</b> counts the tokens before it, those that <see cref="EvictBefore"/> has given back included; causal masks,
-/// windows and ALiBi go by it. The <b>position</b> is what <see cref="Append"/> turned the key by, and does not change. Both are the same, counted from 0, until
-/// <see cref="EvictBetween"/> moves the tokens after a gap up: their indices become smaller.
+/// Each token has an index and a position. The <b>index</b> counts the tokens before it, including those that <see cref="EvictBefore"/> has given back; causal masks,
+/// windows and ALiBi use it. The <b>position</b> is the one by which <see cref="Append"/> rotated the key, and does not change. Both are the same, counted from 0, until
+/// <see cref="EvictBetween"/> closes a gap: the indices of the tokens after it become smaller.
 /// </para>
 /// <para>
 /// While one thread changes the sequence (<see cref="Append"/>, <see cref="Truncate"/>, <see cref="EvictBefore"/>, <see cref="EvictBetween"/>, <see cref="Clear"/>,
-/// <see cref="Dispose"/>), no other changes it or reads it (<see cref="Fork"/>, <see cref="CopyTo"/>, an attention). Any number of threads may read it at once. Other
+/// <see cref="Dispose"/>), no other thread changes it or reads it (<see cref="Fork"/>, <see cref="CopyTo"/>, an attention). Any number of threads may read it at once. Other
 /// sequences do not matter, not even those that share its pages.
 /// </para>
-/// <para>Once warm, no call allocates on the managed heap but <see cref="Fork"/>. The list of pages grows by doubling, up to the pages that the sequence ever had at once.</para>
+/// <para>Once warm, only <see cref="Fork"/> allocates on the managed heap. The list of pages grows by doubling, up to the most pages that the sequence has ever had at once.</para>
 /// </remarks>
 public sealed class PagedSequence : IDisposable
 {
     private readonly PageReferences _references;
 
-    // The floats of the last tokens, where these are rounded together with later ones; else null.
+    // The floats of the last tokens, if these are rounded together with later ones; else null.
     private OpenGroup? _openKeys;
     private OpenGroup? _openValues;
 
-    // The pages from the first that is not evicted on, then room.
+    // The pages from the first one not evicted on, then room.
     private int[] _pages;
 
-    // For each of them how far its tokens are from their positions: those that EvictBetween has given back before it.
+    // For each of them how much its tokens' positions exceed their indices: the tokens before it that EvictBetween has given back.
     private int[] _gaps;
     private int _count;
     private int _evictedPages;
@@ -39,13 +39,13 @@ public sealed class PagedSequence : IDisposable
     private int _gap;
     private bool _isDisposed;
 
-    // What was there before the append that is under way, and the shared page whose place a copy has taken; −1 for none.
+    // The state before the append in progress, and the shared page that a copy has replaced; −1 for none.
     private int _begunLength;
     private int _begunCount;
     private int _replaced = -1;
 
     /// <summary>A sequence without tokens.</summary>
-    /// <param name="pool">The pool that its pages are of.</param>
+    /// <param name="pool">The pool of its pages.</param>
     /// <param name="capacity">Tokens that it can have before its list of pages grows, at least 0. No page is taken for them.</param>
     /// <exception cref="ArgumentException">The pool is null or the capacity negative.</exception>
     /// <exception cref="ObjectDisposedException">The pool has been disposed of.</exception>
@@ -73,14 +73,14 @@ public sealed class PagedSequence : IDisposable
         CopyFrom(origin);
     }
 
-    /// <summary>The pool that the pages are of.</summary>
+    /// <summary>The pool of the pages.</summary>
     public KeyValuePagePool Pool { get; }
 
-    /// <summary>Tokens, those that <see cref="EvictBefore"/> has given back included: the index of the next one.</summary>
+    /// <summary>Tokens, including those that <see cref="EvictBefore"/> has given back: the index of the next one.</summary>
     public int Length => _length;
 
     /// <summary>
-    /// The position of the next token, by which <see cref="Append"/> turns its key: <see cref="Length"/>, and the tokens that <see cref="EvictBetween"/> has given back.
+    /// The position of the next token, by which <see cref="Append"/> rotates its key: <see cref="Length"/> plus the tokens that <see cref="EvictBetween"/> has given back.
     /// </summary>
     public int NextPosition => _length + _gap;
 
@@ -93,12 +93,12 @@ public sealed class PagedSequence : IDisposable
     /// </summary>
     public ReadOnlySpan<int> Pages => _pages.AsSpan(0, _count);
 
-    /// <summary>For each of the pages how much larger the positions of its tokens are than their indices.</summary>
+    /// <summary>For each of the pages how much the positions of its tokens exceed their indices.</summary>
     internal ReadOnlySpan<int> Gaps => _gaps.AsSpan(0, _count);
 
-    /// <summary>How many free pages an append takes, as the sequence and its forks are now.</summary>
+    /// <summary>How many free pages an append takes, given the sequence and its forks as they are now.</summary>
     /// <param name="tokens">Tokens, at least 0.</param>
-    /// <returns>The pages that they fill, and one more where they begin in a page that another sequence shares: it is copied.</returns>
+    /// <returns>The pages that they fill, and one more if they begin in a page that another sequence shares: it is copied.</returns>
     /// <exception cref="ArgumentOutOfRangeException"><paramref name="tokens"/> is negative, or the length would not be an <see cref="int"/>.</exception>
     /// <exception cref="ObjectDisposedException">The sequence has been disposed of.</exception>
     public int PagesNeeded(int tokens)
@@ -109,16 +109,16 @@ public sealed class PagedSequence : IDisposable
     }
 
     /// <summary>
-    /// Appends tokens. Each number is rounded to the pool's element types, to nearest, ties to even, as <see cref="KeyValueQuantizer"/> does it; a row is the key or value
+    /// Appends tokens. Each number is rounded to the pool's element types, to nearest, ties to even, as by <see cref="KeyValueQuantizer"/>; a row is the key or value
     /// of one token and head.
     /// </summary>
     /// <param name="keys">K: [tokens, H_kv, d_k].</param>
     /// <param name="values">V: [tokens, H_kv, d_v].</param>
     /// <param name="tokens">How many, at least 0.</param>
-    /// <param name="rotary">Turns the keys by their positions, from <see cref="NextPosition"/> on, before they are rounded; what is given is not written. Null where they stay as they are.</param>
+    /// <param name="rotary">Rotates the keys by their positions, from <see cref="NextPosition"/> on, before they are rounded; the given keys are not changed. Null to store them as they are.</param>
     /// <remarks>
-    /// Buffers may be longer than needed. Floats, halves and bfloat16 take NaN and ±∞ as they are, and so what rounding makes infinite: a query that sees them has them in
-    /// its output, as with other keys and values. Integers refuse what is not finite, also where turning made it so. A page that is filled in part and shared is copied first, so that forks do not see the tokens.
+    /// Buffers may be longer than needed. Floats, halves and bfloat16 keep NaN and ±∞, also numbers that rounding makes infinite: they reach the output of a query that sees them,
+    /// as with other keys and values. Integers refuse numbers that are not finite, also if the rotation made them so. A partly filled page that is shared is copied first, so that forks do not see the tokens.
     /// </remarks>
     /// <exception cref="ArgumentException">
     /// A length does not fit, the embedding has more dimensions than a key, or a number that becomes an integer is not finite, or has a group's scale or minimum larger
@@ -154,14 +154,14 @@ public sealed class PagedSequence : IDisposable
         }
     }
 
-    /// <summary>Forgets the last tokens where there are more than <paramref name="length"/>, and gives back the pages that hold no other.</summary>
-    /// <param name="length">The most tokens that stay: 0, or at least <see cref="EvictedTokens"/>. With 0, all is as in a new sequence.</param>
+    /// <summary>Removes the last tokens if there are more than <paramref name="length"/>, and gives back the pages that hold no others.</summary>
+    /// <param name="length">The most tokens that stay: 0, or at least <see cref="EvictedTokens"/>. With 0, the sequence is as new.</param>
     /// <remarks>
-    /// Where <see cref="AttentionElement.Int4"/> is kept, a sequence of n tokens goes on as if the last ones had never been there down to a length of <c>32·(⌊n / 32⌋ − 1)</c>, once. To less, the tokens of
-    /// the span of 32 that it then ends in are rounded a second time when tokens are appended (remarks of <see cref="AttentionCache"/>).
+    /// With <see cref="AttentionElement.Int4"/>, a sequence of n tokens that is shortened once, to no less than <c>32·(⌊n / 32⌋ − 1)</c>, goes on as if the last tokens had never been there. If it is shortened further, the tokens of
+    /// the span of 32 in which it then ends are rounded a second time when tokens are appended (remarks of <see cref="AttentionCache"/>).
     /// </remarks>
-    /// <exception cref="ArgumentOutOfRangeException">The length is negative, or that of tokens of which some have been evicted; nothing has changed.</exception>
-    /// <exception cref="ObjectDisposedException">The sequence has been disposed of or, where <see cref="AttentionElement.Int4"/> is kept, its pool.</exception>
+    /// <exception cref="ArgumentOutOfRangeException">The length is negative, or ends among tokens that have been evicted; nothing has changed.</exception>
+    /// <exception cref="ObjectDisposedException">The sequence has been disposed of or, with <see cref="AttentionElement.Int4"/>, its pool.</exception>
     public void Truncate(int length)
     {
         ThrowIfDisposed();
@@ -174,7 +174,7 @@ public sealed class PagedSequence : IDisposable
         if (_openKeys is not null || _openValues is not null)
             ShortenOpenGroups(length);
 
-        // The next token has the position of the first that is forgotten.
+        // The next token has the position of the first one removed.
         _gap = length == 0 ? 0 : _gaps[length / Pool.PageSize - _evictedPages];
         _references.Release(_pages.AsSpan(kept, _count - kept));
         _count = kept;
@@ -183,19 +183,19 @@ public sealed class PagedSequence : IDisposable
             _evictedPages = 0;
     }
 
-    /// <summary>Forgets all tokens, and that some have been evicted.</summary>
+    /// <summary>Removes all tokens, and forgets that some have been evicted.</summary>
     /// <exception cref="ObjectDisposedException">The sequence has been disposed of.</exception>
     public void Clear() => Truncate(0);
 
     /// <summary>
-    /// Gives back the pages all of whose tokens stand before one, as those that a sliding window (<see cref="AttentionOptions.Window"/>) has left behind. The
+    /// Gives back the pages whose tokens are all before a given one: those that a sliding window (<see cref="AttentionOptions.Window"/>) has left behind, for instance. The
     /// other tokens keep their indices.
     /// </summary>
     /// <param name="token">
-    /// An index, at most <see cref="Length"/>; nothing happens where it is negative. Where a query sees <c>w</c> tokens, its own included, the tokens before
-    /// <see cref="Length"/> − <c>w</c> + 1 are hidden from all that are appended from now on.
+    /// An index, at most <see cref="Length"/>; nothing happens if it is negative. If a query sees <c>w</c> tokens, its own included, the tokens before
+    /// <see cref="Length"/> − <c>w</c> + 1 are hidden from all queries that are appended from now on.
     /// </param>
-    /// <remarks>What has been evicted must be hidden from the queries that attend over the sequence, which a <see cref="PagedBatch"/> checks.</remarks>
+    /// <remarks>Evicted tokens must be hidden from the queries that attend over the sequence, which a <see cref="PagedBatch"/> checks.</remarks>
     /// <exception cref="ArgumentOutOfRangeException">The index is more than the length; nothing has changed.</exception>
     /// <exception cref="ObjectDisposedException">The sequence has been disposed of.</exception>
     public void EvictBefore(int token)
@@ -208,25 +208,25 @@ public sealed class PagedSequence : IDisposable
     }
 
     /// <summary>
-    /// Gives back the pages all of whose tokens stand from <paramref name="start"/> to before <paramref name="end"/>, and moves the tokens after them up. So a text may go
-    /// on for ever in memory of one size: its first tokens, to which much of the attention goes, and its last ones stay (attention sinks; StreamingLLM, arXiv 2309.17453).
+    /// Gives back the pages whose tokens are all from <paramref name="start"/> to before <paramref name="end"/>, and moves the tokens after them up. So a text may go
+    /// on forever in bounded memory: its first tokens, which get much of the attention, and its last ones stay (attention sinks; StreamingLLM, arXiv 2309.17453).
     /// </summary>
-    /// <param name="start">The index of the first token that is not needed, from <see cref="EvictedTokens"/> on. To keep <c>n</c> first tokens at least, <c>n</c>.</param>
-    /// <param name="end">The index after the last token that is not needed, from <paramref name="start"/> to <see cref="Length"/>. To keep <c>w</c> last tokens at least, <see cref="Length"/> − <c>w</c>.</param>
+    /// <param name="start">The index of the first token that is not needed, from <see cref="EvictedTokens"/> on. To keep at least <c>n</c> first tokens, <c>n</c>.</param>
+    /// <param name="end">The index after the last token that is not needed, from <paramref name="start"/> to <see cref="Length"/>. To keep at least <c>w</c> last tokens, <see cref="Length"/> − <c>w</c>.</param>
     /// <returns>
-    /// The tokens that are gone, a multiple of the page size: those of <paramref name="start"/> to <paramref name="end"/>, without those that share a page with a token
-    /// outside. 0 where no page is theirs alone.
+    /// The number of removed tokens, a multiple of the page size: those from <paramref name="start"/> to <paramref name="end"/>, without those that share a page with a token
+    /// outside. 0 if no page has only such tokens.
     /// </returns>
     /// <remarks>
     /// <para>
-    /// The tokens after the gap have indices that are smaller by what is returned, and <see cref="Length"/> is. No query sees what is gone, and a query sees all that is left
-    /// before it: its index, which a position offset sets and a causal mask goes by, counts only the tokens that are left. Windows and ALiBi go by indices too, and so do not
+    /// The indices of the tokens after the gap, and <see cref="Length"/>, decrease by the returned number. No query sees a removed token, and a query sees all that are left
+    /// before it: its index, which a position offset sets and a causal mask uses, counts only the tokens that are left. Windows and ALiBi use indices too, and so do not
     /// count the gap, as in the paper.
     /// </para>
     /// <para>
-    /// Keys stay turned by the positions that they were appended with, and <see cref="NextPosition"/> does not become smaller. So must a query be turned by its position,
-    /// not by its index. Scores between tokens that are left are then those of the whole text: with a rotary embedding the gap counts, other than in the paper, which turns keys
-    /// anew by their indices. A model that does not know such distances needs the shorter ones: append its keys again.
+    /// Keys keep the rotation of the positions with which they were appended, and <see cref="NextPosition"/> does not decrease. A query must likewise be rotated by its position,
+    /// not by its index. Scores between tokens that are left are then those of the whole text: with a rotary embedding the gap counts, unlike in the paper, which rotates keys
+    /// again by their indices. A model that cannot handle such distances needs the shorter ones: append its keys again.
     /// </para>
     /// </remarks>
     /// <exception cref="ArgumentOutOfRangeException">An index is outside its range; nothing has changed.</exception>
@@ -255,8 +255,8 @@ public sealed class PagedSequence : IDisposable
         return tokens;
     }
 
-    /// <summary>A sequence of the same tokens, which shares all pages. It takes no page until one of both appends to a page that is filled in part. The floats that <see cref="AttentionElement.Int4"/> keeps of the last tokens are copied.</summary>
-    /// <returns>The sequence, which is disposed of by itself.</returns>
+    /// <summary>A sequence of the same tokens, which shares all pages. It takes no page until one of the two appends to a partly filled page. The floats that <see cref="AttentionElement.Int4"/> keeps of the last tokens are copied.</summary>
+    /// <returns>The sequence, which must be disposed of separately.</returns>
     /// <exception cref="ObjectDisposedException">The sequence or its pool has been disposed of.</exception>
     public PagedSequence Fork()
     {
@@ -265,10 +265,10 @@ public sealed class PagedSequence : IDisposable
         return new(this);
     }
 
-    /// <summary>Copies keys and values out, as floats: those that are kept in 16 bits or in groups are widened exactly, other integers are multiplied by their scales.</summary>
+    /// <summary>Copies keys and values out, as floats: 16-bit numbers and groups are widened exactly, other integers are multiplied by their scales.</summary>
     /// <param name="start">The index of the first token, at least <see cref="EvictedTokens"/>.</param>
-    /// <param name="tokens">How many, at least 0; no more than there are from the first on.</param>
-    /// <param name="keys">Written: [tokens, H_kv, d_k], as they were turned.</param>
+    /// <param name="tokens">How many, at least 0; at most the tokens from the first on.</param>
+    /// <param name="keys">Written: [tokens, H_kv, d_k], as they were rotated.</param>
     /// <param name="values">Written: [tokens, H_kv, d_v].</param>
     /// <exception cref="ArgumentException">A number is outside its range, a buffer is too short, or both overlap; nothing has been written.</exception>
     /// <exception cref="ObjectDisposedException">The sequence or its pool has been disposed of.</exception>
@@ -295,7 +295,7 @@ public sealed class PagedSequence : IDisposable
         }
     }
 
-    /// <summary>Gives all pages back. A second time nothing happens.</summary>
+    /// <summary>Gives all pages back. A second call does nothing.</summary>
     public void Dispose()
     {
         if (_isDisposed)
@@ -304,7 +304,7 @@ public sealed class PagedSequence : IDisposable
         (_isDisposed, _count, _evictedPages, _length, _gap) = (true, 0, 0, 0, 0);
     }
 
-    /// <summary>Throws where the sequence has been disposed of.</summary>
+    /// <summary>Throws if the sequence has been disposed of.</summary>
     internal void ThrowIfDisposed() => ObjectDisposedException.ThrowIf(_isDisposed, this);
 
     /// <summary>As <see cref="ThrowIfDisposed()"/>, where the sequence is one of a batch.</summary>
@@ -316,8 +316,8 @@ public sealed class PagedSequence : IDisposable
     }
 
     /// <summary>
-    /// Takes the pages of tokens that are appended next, whose rows are written then: they count as the sequence's from now on, until <see cref="CommitAppend"/> or
-    /// <see cref="AbandonAppend"/>. The memory is held all the time.
+    /// Takes the pages for tokens whose rows are written next: they count as the sequence's from now on, until <see cref="CommitAppend"/> or
+    /// <see cref="AbandonAppend"/>. The memory is held meanwhile.
     /// </summary>
     /// <exception cref="InvalidOperationException">The pool has too few free pages; neither the sequence nor the pool has changed.</exception>
     internal void BeginAppend(int tokens)
@@ -368,9 +368,9 @@ public sealed class PagedSequence : IDisposable
         (_pages[_count - 1], _replaced) = (_replaced, -1);
     }
 
-    /// <summary>Rounds the keys of tokens to what is kept; returns why they are refused, as <see cref="CachedRows.Write"/> does.</summary>
+    /// <summary>Rounds the keys of tokens to the stored type; returns why they are refused, as <see cref="CachedRows.Write"/> does.</summary>
     /// <param name="token">
-    /// The first token's number in the append that is under way. Any number of threads may each write tokens of their own. Those that are written together (<see cref="OpenGroup.Together"/>) are written in one call.
+    /// The first token's number in the append in progress. Any number of threads may each write their own tokens. Those that are written together (<see cref="OpenGroup.Together"/>) are written in one call.
     /// </param>
     /// <param name="keys">[tokens, H_kv, d_k].</param>
     internal (int Token, string Reason)? WriteKeys(int token, in NewRows keys)
@@ -379,8 +379,8 @@ public sealed class PagedSequence : IDisposable
         return Pool.WriteKeys(page, row, keys, _openKeys, OpenGroup.GroupsAfter(_begunLength, token));
     }
 
-    /// <summary>As <see cref="WriteKeys"/>, of values.</summary>
-    /// <param name="token">The first token's number in the append that is under way.</param>
+    /// <summary>As <see cref="WriteKeys"/>, for values.</summary>
+    /// <param name="token">The first token's number in the append in progress.</param>
     /// <param name="values">[tokens, H_kv, d_v].</param>
     internal (int Token, string Reason)? WriteValues(int token, in NewRows values)
     {
@@ -388,7 +388,7 @@ public sealed class PagedSequence : IDisposable
         return Pool.WriteValues(page, row, values, _openValues, OpenGroup.GroupsAfter(_begunLength, token));
     }
 
-    /// <summary>Makes the sequence one of another's tokens, and gives its own pages back.</summary>
+    /// <summary>Gives the sequence another's tokens, and gives its own pages back.</summary>
     internal void CopyFrom(PagedSequence source)
     {
         _references.Retain(source.Pages);
@@ -400,7 +400,7 @@ public sealed class PagedSequence : IDisposable
             source._openValues!.CopyTo(_openValues, _length);
     }
 
-    /// <summary>Makes the sequence one of given pages, which are counted for it already, and gives up its own without giving them back.</summary>
+    /// <summary>Gives the sequence the given pages, which have already been counted for it, and drops its own without giving them back.</summary>
     internal void Replace(ReadOnlySpan<int> pages, ReadOnlySpan<int> gaps, int evictedPages, int length, int gap)
     {
         MakeRoom(pages.Length + 1);
@@ -453,7 +453,7 @@ public sealed class PagedSequence : IDisposable
         }
     }
 
-    /// <summary>Keeps what is stored of the last tokens that are rounded together with later ones, or brings it back.</summary>
+    /// <summary>Saves what is stored of the last tokens that are rounded together with later ones, or restores it.</summary>
     private void CopyOpenGroups(bool isBack)
     {
         if (_openKeys is null && _openValues is null)
@@ -462,7 +462,7 @@ public sealed class PagedSequence : IDisposable
         Pool.CopyOpenGroups(page, row + 1, _openKeys, _openValues, isBack);
     }
 
-    /// <summary>Goes back to fewer tokens; those that have lost their floats get the numbers that are stored.</summary>
+    /// <summary>Shortens the sequence; tokens that have lost their floats get the stored numbers.</summary>
     private void ShortenOpenGroups(int length)
     {
         using PageMemoryUse use = Pool.Use();
@@ -489,13 +489,13 @@ public sealed class PagedSequence : IDisposable
 
     private int PagesOf(int tokens) => (int)(((long)tokens + Pool.PageSize - 1) / Pool.PageSize);
 
-    /// <summary>How many pages more the sequence has after an append.</summary>
+    /// <summary>How many more pages the sequence has after an append.</summary>
     private int NewPages(int tokens) => PagesOf(_length + tokens) - _evictedPages - _count;
 
     /// <summary>The page of the sequence that an append writes to: the last one, if it has room; else −1.</summary>
     private int WrittenPage(int tokens) => tokens > 0 && _length % Pool.PageSize != 0 ? _pages[_count - 1] : -1;
 
-    /// <summary>Throws where tokens cannot be appended, however many pages are free.</summary>
+    /// <summary>Throws if tokens cannot be appended, however many pages are free.</summary>
     /// <param name="tokens">How many.</param>
     /// <param name="name">The parameter that says so.</param>
     [SuppressMessage("Usage", "MA0015:Specify the parameter name in ArgumentException", Justification = "The name is that of the public method's parameter.")]

@@ -5,8 +5,8 @@ using System.Runtime.InteropServices;
 namespace FastAttn;
 
 /// <summary>
-/// The keys or the values of a <see cref="KeyValueCache"/>, [B, H_kv, capacity, d]: the rows, the memory that they are in, and the floats of the last tokens where these are rounded together with later
-/// ones. How long sequences are is the cache's.
+/// The keys or the values of a <see cref="KeyValueCache"/>, [B, H_kv, capacity, d]: the rows, their memory, and the floats of the last tokens if these are rounded together with later
+/// ones. The cache keeps the lengths of sequences.
 /// </summary>
 internal sealed class SequenceRows
 {
@@ -15,16 +15,16 @@ internal sealed class SequenceRows
     private readonly int _batch;
     private readonly int _heads;
 
-    // [B]; null where tokens are rounded one by one.
+    // [B]; null if tokens are rounded one by one.
     private readonly OpenGroup[]? _open;
 
     /// <summary>Allocates.</summary>
-    /// <param name="element">What elements are kept as.</param>
+    /// <param name="element">The element type.</param>
     /// <param name="dim">d.</param>
     /// <param name="batch">B.</param>
     /// <param name="heads">H_kv.</param>
-    /// <param name="capacity">Tokens of each sequence that there is room for.</param>
-    /// <param name="scales">[H_kv, d], copied: the scales of 8-bit integers; empty where each row has its own.</param>
+    /// <param name="capacity">Tokens of each sequence for which there is room.</param>
+    /// <param name="scales">[H_kv, d], copied: the scales of 8-bit integers; empty if each row has its own.</param>
     public SequenceRows(AttentionElement element, int dim, int batch, int heads, int capacity, ReadOnlySpan<float> scales)
         : this(new CachedRows(element, dim, heads, capacity, batch, scales, start: 0), batch, heads)
     {
@@ -44,16 +44,16 @@ internal sealed class SequenceRows
     private SequenceRows(CachedRows rows, SequenceRows origin)
         : this(rows, origin._batch, origin._heads) => _open = origin._open;
 
-    /// <summary>All rows, as an attention takes them.</summary>
+    /// <summary>All rows, as an attention's input.</summary>
     public AttentionInput Input => _rows.Input(ref First);
 
-    /// <summary>[H_kv, d]: the scales that 8-bit integers were given; empty where each row has its own.</summary>
+    /// <summary>[H_kv, d]: the given scales of 8-bit integers; empty if each row has its own.</summary>
     public ReadOnlySpan<float> GivenScales => _rows.GivenScales;
 
     private ref byte First => ref Unsafe.As<float, byte>(ref MemoryMarshal.GetArrayDataReference(_memory));
 
-    /// <summary>The same sequences with room for more tokens. These rows are of no use afterwards, since both have the same open groups.</summary>
-    /// <param name="capacity">Tokens of each sequence that there is room for.</param>
+    /// <summary>The same sequences with room for more tokens. These rows must not be used afterwards, since both have the same open groups.</summary>
+    /// <param name="capacity">Tokens of each sequence for which there is room.</param>
     /// <param name="lengths">[B]: tokens of each sequence.</param>
     public SequenceRows WithCapacity(int capacity, ReadOnlySpan<int> lengths)
     {
@@ -78,11 +78,11 @@ internal sealed class SequenceRows
     /// <param name="length">Its tokens before the append.</param>
     /// <param name="token">The first token's number in the append.</param>
     /// <param name="rows">The rows.</param>
-    /// <returns>Which of the tokens cannot be kept, and why; null where all is written.</returns>
+    /// <returns>Which of the tokens cannot be stored, and why; null if all are written.</returns>
     public (int Token, string Reason)? Write(int sequence, int length, int token, in NewRows rows) =>
         _rows.Write(ref First, sequence, length + token, rows, _open?[sequence], OpenGroup.GroupsAfter(length, token));
 
-    /// <summary>Ends an append, now that all is written.</summary>
+    /// <summary>Ends an append whose rows have all been written.</summary>
     public void Commit()
     {
         foreach (OpenGroup group in _open.AsSpan())
@@ -94,7 +94,7 @@ internal sealed class SequenceRows
     /// <param name="ends">[B]: what they would have been afterwards.</param>
     public void Abandon(ReadOnlySpan<int> lengths, ReadOnlySpan<int> ends) => CopyOpenGroups(lengths, ends, isBack: true);
 
-    /// <summary>Gives tokens that follow each other as floats.</summary>
+    /// <summary>Reads consecutive tokens as floats.</summary>
     /// <param name="sequence">The sequence.</param>
     /// <param name="start">The first token's index.</param>
     /// <param name="tokens">How many.</param>
@@ -106,7 +106,7 @@ internal sealed class SequenceRows
             _rows.ReadToken(ref First, sequence, start + i, numbers.Slice(i * rowFloats, rowFloats));
     }
 
-    /// <summary>Forgets the last tokens of a sequence.</summary>
+    /// <summary>Removes the last tokens of a sequence.</summary>
     /// <param name="sequence">The sequence.</param>
     /// <param name="length">Its tokens.</param>
     /// <param name="kept">Those that stay.</param>
@@ -119,16 +119,16 @@ internal sealed class SequenceRows
             _rows.ReadToken(ref First, sequence, token, _open[sequence].Row(token));
     }
 
-    /// <summary>Why tokens cannot be moved, as they come to be rounded together; null where they can.</summary>
+    /// <summary>Why tokens cannot be moved, given which would be rounded together; null if they can.</summary>
     /// <param name="sequence">The sequence.</param>
     /// <param name="length">Its tokens.</param>
     /// <param name="start">The tokens before this one stay.</param>
-    /// <param name="tokens">Those that stay of the others, ascending: the first of them comes to stand at <paramref name="start"/>.</param>
-    /// <param name="moved">The first of these that does not stand already where it is to stand.</param>
+    /// <param name="tokens">The others that stay, ascending: the first of them moves to <paramref name="start"/>.</param>
+    /// <param name="moved">The first of these that is not yet at its new index.</param>
     public string? WhyNotMoved(int sequence, int length, int start, ReadOnlySpan<int> tokens, int moved) =>
         _open is null ? null : RoundMoved(_open[sequence], sequence, length, start, tokens, moved, isWritten: false);
 
-    /// <summary>Moves tokens to where they are to stand. The parameters are those of <see cref="WhyNotMoved"/>, which has been asked.</summary>
+    /// <summary>Moves tokens to their new indices. The parameters are those of <see cref="WhyNotMoved"/>, which has been called.</summary>
     public void Move(int sequence, int length, int start, ReadOnlySpan<int> tokens, int moved)
     {
         if (_open is not null)
@@ -148,9 +148,9 @@ internal sealed class SequenceRows
 
     /// <summary>Copies a sequence over another.</summary>
     /// <param name="from">The sequence that is copied.</param>
-    /// <param name="destination">Where it is copied to: rows of the same type and dimension, or these.</param>
+    /// <param name="destination">Where it is copied to: rows of the same type and dimension, or these rows.</param>
     /// <param name="to">The sequence there that is overwritten, which has room.</param>
-    /// <param name="length">Tokens of the first.</param>
+    /// <param name="length">Tokens of the copied sequence.</param>
     public void Copy(int from, SequenceRows destination, int to, int length)
     {
         CopyRows(from, destination, to, length);
@@ -176,7 +176,7 @@ internal sealed class SequenceRows
             _rows.Copy(ref First, _rows.RowOf(from, head, 0), destination._rows, ref destination.First, destination._rows.RowOf(to, head, 0), length);
     }
 
-    /// <summary>Keeps what is stored of the open groups that an append adds to, or brings it back.</summary>
+    /// <summary>Saves what is stored of the open groups to which an append adds, or restores it.</summary>
     private void CopyOpenGroups(ReadOnlySpan<int> lengths, ReadOnlySpan<int> ends, bool isBack)
     {
         for (int b = 0; b < _open?.Length; b++)
@@ -186,7 +186,7 @@ internal sealed class SequenceRows
         }
     }
 
-    /// <summary>Rounds the groups that tokens move to, or tells why one is refused. The floats of the last one are in its place then.</summary>
+    /// <summary>Rounds the groups to which tokens move, or returns why one is refused. The floats of the last one are then in place.</summary>
     private string? RoundMoved(OpenGroup open, int sequence, int length, int start, ReadOnlySpan<int> tokens, int moved, bool isWritten)
     {
         int end = start + tokens.Length, first = (start + moved) / OpenGroup.Tokens * OpenGroup.Tokens;

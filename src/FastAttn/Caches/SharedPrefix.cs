@@ -5,15 +5,15 @@ using System.Runtime.InteropServices;
 namespace FastAttn;
 
 /// <summary>
-/// Attention of a batch over keys that all its sequences begin with, in one call, and over the rest of each in another: their states merge to the state over all keys
+/// Attention of a batch over the keys that all its sequences begin with, in one call, and over the rest of each in another: their states merge to the state over all keys
 /// (cascade attention, arXiv 2501.01005, §3.1.2). It keeps the memory for the state of the prefix; one thread at a time.
 /// </summary>
-/// <param name="pool">The pool that the pages are of.</param>
+/// <param name="pool">The pool of the pages.</param>
 internal sealed class SharedPrefix(KeyValuePagePool pool)
 {
     /// <summary>
-    /// The fewest tokens of a prefix that is read apart: the keys that a kernel takes in one step of the softmax. A shorter prefix would cost the second call a step of
-    /// its own, however few keys it has, and save each sequence less than one. This is reasoned, not measured.
+    /// The fewest tokens of a prefix that is read separately: the keys that a kernel takes in one softmax step. A shorter prefix would cost the second call a whole
+    /// step, however few keys it has, and save each sequence less than one. This is reasoned, not measured.
     /// </summary>
     public const int MinTokens = 96;
 
@@ -25,7 +25,7 @@ internal sealed class SharedPrefix(KeyValuePagePool pool)
     private float[] _ownLogSumExp = [];
 
     /// <summary>
-    /// Whether the options compute nothing that depends on where a query stands, or that is given for each key: only then all queries see the prefix alike. Two offsets
+    /// Whether the options compute nothing that depends on a query's position or is given for each key: only then do all queries see the prefix alike. Two offsets
     /// that exclude each other are left to the usual call, which refuses them.
     /// </summary>
     public static bool IsPossible(in AttentionOptions options)
@@ -35,8 +35,8 @@ internal sealed class SharedPrefix(KeyValuePagePool pool)
     }
 
     /// <summary>
-    /// Whether the output can hold all queries, and arrays their state. Where the output cannot, the usual call refuses it: memory is never asked for by sizes that
-    /// nobody has checked.
+    /// Whether the output can hold all queries, and arrays their state. If the output cannot, the usual call refuses it: no memory is allocated by sizes that have
+    /// not been checked.
     /// </summary>
     public static bool HasRoom(in AttentionOutput output, int batch, int queryHeads, int queryLength, KeyValuePagePool pool, in AttentionOptions options)
     {
@@ -44,12 +44,12 @@ internal sealed class SharedPrefix(KeyValuePagePool pool)
         return rows > 0 && rows * pool.ValueDim <= output.Length && rows * Math.Max(pool.HeadDim, pool.ValueDim) <= Array.MaxLength;
     }
 
-    /// <summary>Attends, once <see cref="HasRoom"/> and <see cref="IsPossible"/> have said yes.</summary>
+    /// <summary>Attends, once <see cref="HasRoom"/> and <see cref="IsPossible"/> are true.</summary>
     /// <param name="kernel">The kernel of both calls.</param>
     /// <param name="query">Q, of the whole call.</param>
     /// <param name="output">O, written.</param>
     /// <param name="shape">The sizes of the call over what follows the prefix.</param>
-    /// <param name="options">The options of that call: its pages, lengths and offsets do without the prefix.</param>
+    /// <param name="options">The options of that call: its pages, lengths and offsets exclude the prefix.</param>
     /// <param name="execution">How both calls run.</param>
     /// <param name="prefix">The pages that all sequences begin with. Every query sees all of them.</param>
     public void Attend(
@@ -68,7 +68,7 @@ internal sealed class SharedPrefix(KeyValuePagePool pool)
         if (!output.HasLogSumExp)
             MakeRoom(ref _ownLogSumExp, rows);
 
-        // States are floats. Where outputs are not, floats of the batch's own take their place until all is merged.
+        // States are floats. If outputs are not, floats of the batch take their place until all is merged.
         bool isRounded = output.Element != AttentionElement.Float32;
         if (isRounded)
         {
@@ -76,7 +76,7 @@ internal sealed class SharedPrefix(KeyValuePagePool pool)
             MakeRoom(ref _ownOutput, rows * valueDim);
         }
 
-        // This call checks all arguments before it writes, and has the sinks, so that they count once. Nothing that follows can be refused.
+        // This call checks all arguments before it writes, and has the sinks, so that they count once. Nothing after it can be refused.
         Span<float> logSumExp = output.HasLogSumExp ? output.LogSumExp : _ownLogSumExp;
         AttentionOutput own = isRounded ? new(_ownOutput, logSumExp) : new(output.Elements, logSumExp, output.Strides);
         kernel.Forward(query, pool.Keys, pool.Values, own, shape, options, execution);
@@ -95,7 +95,7 @@ internal sealed class SharedPrefix(KeyValuePagePool pool)
                 Softcap = options.Softcap,
                 KeyPages = new AttentionPages(prefix, pool.PageSize),
 
-                // All queries stand after the prefix, for kernels with a causal mask.
+                // All queries come after the prefix, for kernels with a causal mask.
                 PositionOffset = keys,
             },
             execution);
@@ -133,7 +133,7 @@ internal sealed class SharedPrefix(KeyValuePagePool pool)
         }
     }
 
-    /// <summary>The queries as those of one sequence, in which they follow each other in the order of the batch; copied where they do not stand at one distance.</summary>
+    /// <summary>The queries as those of one sequence, in the order of the batch; copied if their distances differ.</summary>
     private AttentionInput AsOneSequence(in AttentionInput query, int batch, int length, int heads, int headDim, AttentionLayout layout)
     {
         AttentionStrides strides = query.Strides ?? AttentionStrides.Of(layout, heads, length, headDim);
@@ -150,7 +150,7 @@ internal sealed class SharedPrefix(KeyValuePagePool pool)
         };
     }
 
-    /// <summary>The queries one after the other. The first call has checked that all of them are in their buffer.</summary>
+    /// <summary>The queries contiguously. The first call has checked that all of them are in their buffer.</summary>
     private ReadOnlySpan<T> Copy<T>(scoped in AttentionInput query, scoped in AttentionStrides strides, int batch, int length, int heads, int headDim)
         where T : unmanaged
     {
@@ -173,7 +173,7 @@ internal sealed class SharedPrefix(KeyValuePagePool pool)
         return copy[..count];
     }
 
-    /// <summary>The log-sum-exps [H, B·L] of the prefix as [B, H, L]; −∞, the mark of a state of no keys, for queries that do not exist.</summary>
+    /// <summary>The log-sum-exps [H, B·L] of the prefix as [B, H, L]; −∞, which marks a state of no keys, for queries that do not exist.</summary>
     private Span<float> InOrderOfBatch(int batch, int length, int heads, ReadOnlySpan<int> queryLengths)
     {
         MakeRoom(ref _orderedLogSumExp, batch * heads * length);

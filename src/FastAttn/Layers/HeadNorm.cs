@@ -21,7 +21,7 @@ internal sealed class HeadNorm
     // Likewise; empty for none.
     private readonly float[] _biases;
 
-    // Elements over which means are taken: those of a head or of all.
+    // Elements over which means are taken: those of one head or of all.
     private readonly int _width;
     private readonly bool _isCentred;
     private readonly double _epsilon;
@@ -39,7 +39,7 @@ internal sealed class HeadNorm
     /// <summary>Whether it follows the rotary embedding.</summary>
     public bool IsAfterRotary { get; }
 
-    /// <summary>The normalisation of queries and that of keys; null where the weights have none.</summary>
+    /// <summary>The normalisation of queries and that of keys; null if the weights have none.</summary>
     /// <exception cref="ArgumentException">A length does not fit, or the options name a normalisation that the weights do not have.</exception>
     public static (HeadNorm? Query, HeadNorm? Key) Of(in MultiHeadAttentionWeights weights, MultiHeadAttentionOptions options, in MultiHeadDimensions sizes)
     {

@@ -1,6 +1,6 @@
 namespace FastAttn.Runtime;
 
-/// <summary>Which projection heads are of.</summary>
+/// <summary>The projection to which heads belong.</summary>
 internal enum HeadsKind
 {
     /// <summary>Queries.</summary>

@@ -3,26 +3,26 @@ using System;
 namespace FastAttn.Runtime;
 
 /// <summary>
-/// What is done to projected heads before attention: normalisation, rotary embedding, and the way into a cache. A tile is
+/// What is done to projected heads before attention: normalisation, rotary embedding, and writing into a cache. A tile is
 /// some tokens, of one sequence or of several.
 /// </summary>
 internal unsafe struct HeadsWork : ITiledWork
 {
-    // The queries of 16 tokens of 12 heads of 64 floats are 48 KiB. A choice, not a measurement: a tile must only be long beside the taking of it.
+    // The queries of 16 tokens of 12 heads of 64 floats are 48 KiB. A choice, not a measurement: a tile must only take long compared with claiming it.
     private const int MaxTokensPerTile = 16;
 
-    /// <summary>[batch, length, heads, dim] or, where sequences follow each other without padding, [tokens, heads, dim]: normalised and turned in place.</summary>
+    /// <summary>[batch, length, heads, dim] or, if sequences follow each other without padding, [tokens, heads, dim]: normalised and rotated in place.</summary>
     public float* Source;
 
-    /// <summary>The cache that they are brought into then; null where they stay.</summary>
+    /// <summary>The cache into which they are then written; null for none.</summary>
     public AttentionCache? Cache;
 
-    /// <summary>Which projection they are of.</summary>
+    /// <summary>The projection to which the heads belong.</summary>
     public HeadsKind Kind;
 
     public int Batch;
 
-    /// <summary>Tokens of each sequence, where <see cref="TokenStarts"/> is null.</summary>
+    /// <summary>Tokens of each sequence, if <see cref="TokenStarts"/> is null.</summary>
     public int Length;
 
     /// <summary>Tokens of all sequences.</summary>
@@ -31,7 +31,7 @@ internal unsafe struct HeadsWork : ITiledWork
     public int Heads;
     public int Dim;
 
-    /// <summary>[batch + 1]: for each sequence its first token, and the end; null where each has <see cref="Length"/> of them.</summary>
+    /// <summary>[batch + 1]: for each sequence its first token, and the end; null if each has <see cref="Length"/> tokens.</summary>
     public int* TokenStarts;
 
     /// <summary>For each sequence how many tokens are needed; null for all.</summary>
@@ -40,7 +40,7 @@ internal unsafe struct HeadsWork : ITiledWork
     /// <summary>For each sequence the position of its first token; null for <see cref="CommonStart"/>.</summary>
     public int* PositionStarts;
 
-    /// <summary>The position of the first token of every sequence, where <see cref="PositionStarts"/> is null.</summary>
+    /// <summary>The position of the first token of every sequence, if <see cref="PositionStarts"/> is null.</summary>
     public int CommonStart;
 
     /// <summary>Null for none.</summary>
@@ -49,16 +49,16 @@ internal unsafe struct HeadsWork : ITiledWork
     /// <summary>Null for none.</summary>
     public RotaryEmbedding? Rotary;
 
-    /// <summary>[axes, tokens]: the positions of the tokens; null where they follow from that of the first.</summary>
+    /// <summary>[axes, tokens]: the positions of the tokens; null if they follow from that of the first.</summary>
     public int* Positions;
 
     /// <inheritdoc/>
     public readonly long Tiles => ((long)Tokens + TokensPerTile - 1) / TokensPerTile;
 
-    /// <summary>Whether the cache rounds tokens together, those of a sequence's open group with each append (<see cref="OpenGroup"/>).</summary>
+    /// <summary>Whether the cache rounds tokens together: those of a sequence's open group with each append (<see cref="OpenGroup"/>).</summary>
     private readonly bool RoundsTogether => Cache is not null && (Kind == HeadsKind.Keys ? Cache.KeyElement : Cache.ValueElement) == AttentionElement.Int4;
 
-    /// <summary>Tokens that begin a tile. Where one token of a sequence takes as long as its open group, sequences of a decoding step are a tile each.</summary>
+    /// <summary>Tokens that begin a tile. If one token of a sequence takes as long as its open group, each sequence of a decoding step is a tile.</summary>
     private readonly int TokensPerTile => RoundsTogether ? Math.Clamp(Tokens / Math.Max(Batch, 1), 1, MaxTokensPerTile) : MaxTokensPerTile;
 
     /// <inheritdoc/>
@@ -66,7 +66,7 @@ internal unsafe struct HeadsWork : ITiledWork
     {
         get
         {
-            // An element takes as long as some multiply-adds of a product, and so does one that is rounded anew.
+            // An element takes as long as some multiply-adds of a product, and so does one that is rounded again.
             const double PerElement = 16;
             double tokens = Tokens;
             for (int sequence = 0; RoundsTogether && sequence < Batch; sequence++)
@@ -110,7 +110,7 @@ internal unsafe struct HeadsWork : ITiledWork
         }
     }
 
-    /// <summary>Normalises and turns the heads of a token.</summary>
+    /// <summary>Normalises and rotates the heads of a token.</summary>
     private readonly void Prepare(int index, int sequence, int token, Span<float> scratch)
     {
         Span<float> heads = new(Source + (long)index * Heads * Dim, Heads * Dim);
@@ -122,7 +122,7 @@ internal unsafe struct HeadsWork : ITiledWork
             Norm.Apply(heads);
     }
 
-    /// <summary>The first token of a tile. Tokens that the cache takes together are of the tile that the first of them is of.</summary>
+    /// <summary>The first token of a tile. Tokens that the cache takes together belong to the tile of the first of them.</summary>
     private readonly int StartOf(long tile)
     {
         int index = (int)Math.Min(tile * TokensPerTile, Tokens);
@@ -149,7 +149,7 @@ internal unsafe struct HeadsWork : ITiledWork
         if (TokenStarts == null)
             return Math.DivRem(index, Length);
 
-        // The last sequence that begins at the token or before it: those without tokens begin where the next one does.
+        // The last sequence that begins at or before the token: those without tokens begin where the next one does.
         int sequence = 0, after = Batch;
         while (after - sequence > 1)
         {

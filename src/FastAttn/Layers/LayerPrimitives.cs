@@ -10,13 +10,13 @@ namespace FastAttn;
 /// </summary>
 /// <remarks>
 /// <para>
-/// Buffers may be longer than needed, as pooled arrays are; what is after the needed elements is left alone. An output may be an input, that is the
-/// same floats; a buffer that is written must not overlap another otherwise. A call without rows or elements writes nothing.
+/// Buffers may be longer than needed, as pooled arrays are; what follows the needed elements is left alone. An output may be an input if both are the
+/// same floats; otherwise a buffer that is written must not overlap another. A call without rows or elements writes nothing.
 /// </para>
 /// <para>
-/// Large calls are shared among threads, small ones run on the caller's; results do not depend on that, to the bit. On one instruction set an
-/// element's result depends on its row alone, not on where it stands. Nothing is allocated after the first call, and any number of threads
-/// may call at once, with outputs of their own. Calls use <see cref="InstructionSets.Default"/>.
+/// Large calls are shared among threads, small ones run on the caller's; results are bit-identical either way. On one instruction set an
+/// element's result depends on its row alone, not on where it is in memory. Nothing is allocated after the first call, and any number of threads
+/// may call at once, each with its own outputs. Calls use <see cref="InstructionSets.Default"/>.
 /// </para>
 /// </remarks>
 public static class LayerPrimitives
@@ -34,8 +34,8 @@ public static class LayerPrimitives
     /// <param name="residual">[rows, dim]: what is added to the input first, rounded to float32; empty for nothing.</param>
     /// <param name="execution">How the call runs.</param>
     /// <remarks>
-    /// The error is at most <c>2^−20·(|y − b| + |b| + |g|)</c>, usually a quarter of that, also where the mean is much larger than the deviation: the mean is subtracted before
-    /// squares are summed, and summed again. No finite row overflows. A NaN or ±∞ makes its row NaN.
+    /// The error is at most <c>2^−20·(|y − b| + |b| + |g|)</c>, usually a quarter of that, also if the mean is much larger than the deviation: the mean is subtracted before
+    /// squares are summed, and is then computed again. No finite row overflows. A NaN or ±∞ makes its row NaN.
     /// </remarks>
     /// <exception cref="ArgumentException">A length does not fit, buffers overlap, or a number is outside its range; nothing has been written.</exception>
     /// <exception cref="OperationCanceledException">Cancelled.</exception>
@@ -46,9 +46,9 @@ public static class LayerPrimitives
 
     /// <summary>
     /// Adds the input to a residual, which keeps the sum, and normalises that: <c>h = h + x</c>, then <c>y</c> of h as
-    /// <see cref="LayerNorm"/> gives it. So a pre-norm model (GPT-2) goes from one block to the next.
+    /// <see cref="LayerNorm"/> gives it: the step from one block to the next in a pre-norm model (GPT-2).
     /// </summary>
-    /// <param name="input">[rows, dim]: x, what the last block gave.</param>
+    /// <param name="input">[rows, dim]: x, the output of the last block.</param>
     /// <param name="residual">[rows, dim]: h, to which the input is added in place. Must not overlap another buffer.</param>
     /// <param name="weight">[dim]: g; its length is the dimension, at least 1.</param>
     /// <param name="bias">[dim]: b; empty for zeros.</param>
@@ -76,11 +76,11 @@ public static class LayerPrimitives
     /// <param name="rows">How many rows, at least 0.</param>
     /// <param name="epsilon">ε, at least 0; with 0 a row of zeros gives NaN.</param>
     /// <param name="residual">[rows, dim]: what is added to the input first, rounded to float32; empty for nothing.</param>
-    /// <param name="weightOffset">What is added to each factor, the sum rounded to float32: 1 for Gemma, whose factors are stored less 1.</param>
+    /// <param name="weightOffset">What is added to each factor, the sum rounded to float32: 1 for Gemma, whose factors are stored minus 1.</param>
     /// <param name="execution">How the call runs.</param>
     /// <remarks>
-    /// The error is at most <c>2^−20·|y|</c> where that is normal, usually a quarter of that. No finite row overflows. A NaN makes its row NaN; ±∞
-    /// becomes NaN, and what is finite beside it 0.
+    /// The error is at most <c>2^−20·|y|</c> if y is normal, usually a quarter of that. No finite row overflows. A NaN makes its row NaN; ±∞
+    /// becomes NaN, and finite elements beside it become 0.
     /// </remarks>
     /// <exception cref="ArgumentException">A length does not fit, buffers overlap, or a number is outside its range; nothing has been written.</exception>
     /// <exception cref="OperationCanceledException">Cancelled.</exception>
@@ -91,9 +91,9 @@ public static class LayerPrimitives
 
     /// <summary>
     /// Adds the input to a residual, which keeps the sum, and normalises that: <c>h = h + x</c>, then <c>y</c> of h as
-    /// <see cref="RmsNorm"/> gives it. So a pre-norm model (Llama) goes from one block to the next.
+    /// <see cref="RmsNorm"/> gives it: the step from one block to the next in a pre-norm model (Llama).
     /// </summary>
-    /// <param name="input">[rows, dim]: x, what the last block gave.</param>
+    /// <param name="input">[rows, dim]: x, the output of the last block.</param>
     /// <param name="residual">[rows, dim]: h, to which the input is added in place. Must not overlap another buffer.</param>
     /// <param name="weight">[dim]: g; its length is the dimension, at least 1.</param>
     /// <param name="output">[rows, dim]: y, written; may be <paramref name="input"/>.</param>
@@ -116,7 +116,7 @@ public static class LayerPrimitives
     /// <param name="dim">Elements in a row, at least 1.</param>
     /// <param name="execution">How the call runs.</param>
     /// <remarks>
-    /// A row of −∞ alone gives zeros, as a query that sees no key does. A NaN or +∞ makes its row NaN. Errors are those of the attention's softmax: relative
+    /// A row with only −∞ gives zeros, as for a query that sees no key. A NaN or +∞ makes its row NaN. Errors are those of the attention's softmax: relative
     /// to the result, some <c>2^−21 + (m − x)·2^−23</c>; where x is more than 88 below m, the result is 0.
     /// </remarks>
     /// <exception cref="ArgumentException">A length does not fit, buffers overlap, or a number is outside its range; nothing has been written.</exception>
@@ -133,17 +133,17 @@ public static class LayerPrimitives
     public static void Relu(ReadOnlySpan<float> input, Span<float> output, AttentionExecution execution = default) =>
         Activate(RowFunctions.Default, Activation.Relu, input, output, execution);
 
-    /// <summary><c>y = x·Φ(x)</c>, the exact form with erf (<see cref="Activation.Gelu"/>, where its error stands).</summary>
+    /// <summary><c>y = x·Φ(x)</c>, the exact form with erf (<see cref="Activation.Gelu"/>, which gives its error).</summary>
     /// <inheritdoc cref="Relu"/>
     public static void Gelu(ReadOnlySpan<float> input, Span<float> output, AttentionExecution execution = default) =>
         Activate(RowFunctions.Default, Activation.Gelu, input, output, execution);
 
-    /// <summary><c>y = x·(1 + tanh(√(2/π)·(x + 0.044715·x³)))/2</c> (<see cref="Activation.GeluTanh"/>, where its error stands).</summary>
+    /// <summary><c>y = x·(1 + tanh(√(2/π)·(x + 0.044715·x³)))/2</c> (<see cref="Activation.GeluTanh"/>, which gives its error).</summary>
     /// <inheritdoc cref="Relu"/>
     public static void GeluTanh(ReadOnlySpan<float> input, Span<float> output, AttentionExecution execution = default) =>
         Activate(RowFunctions.Default, Activation.GeluTanh, input, output, execution);
 
-    /// <summary><c>y = x / (1 + e^−x)</c> (<see cref="Activation.Silu"/>, where its error stands).</summary>
+    /// <summary><c>y = x / (1 + e^−x)</c> (<see cref="Activation.Silu"/>, which gives its error).</summary>
     /// <inheritdoc cref="Relu"/>
     public static void Silu(ReadOnlySpan<float> input, Span<float> output, AttentionExecution execution = default) =>
         Activate(RowFunctions.Default, Activation.Silu, input, output, execution);

@@ -25,13 +25,13 @@ internal static class LayerValidation
     }
 
     /// <summary>The tokens of sequences that follow each other without padding.</summary>
-    /// <param name="sizes">The layer's.</param>
+    /// <param name="sizes">The layer's sizes.</param>
     /// <param name="batch">Sequences.</param>
     /// <param name="length">Tokens of each at most.</param>
     /// <param name="lengthName">The parameter that has the length.</param>
     /// <param name="startsName">The property or parameter that has the starts.</param>
     /// <param name="starts">Where sequences begin.</param>
-    /// <param name="parameter">The parameter that errors of the starts name.</param>
+    /// <param name="parameter">The parameter that errors about the starts name.</param>
     /// <param name="execution">How the call runs.</param>
     public static BatchTokens CheckRagged(
         in MultiHeadDimensions sizes, int batch, int length, string lengthName, string startsName, ReadOnlySpan<int> starts, string parameter, in AttentionExecution execution)
@@ -58,7 +58,7 @@ internal static class LayerValidation
             throw new ArgumentOutOfRangeException(parameter, tokens.Count, $"A span cannot hold {tokens.ToString()} × {widest} floats of a token's heads.");
     }
 
-    /// <summary>In self-attention queries and keys are of the same tokens.</summary>
+    /// <summary>In self-attention queries and keys belong to the same tokens.</summary>
     public static void CheckSameStarts(in AttentionOptions options)
     {
         if (!options.QueryStarts.SequenceEqual(options.KeyStarts))
@@ -100,8 +100,8 @@ internal static class LayerValidation
     }
 
     /// <summary>
-    /// A cache gives what one pass over all tokens does where no token attends to later ones: under a causal mask, or a window that ends at the token.
-    /// Where a call brings a mask of its own, it says what each token sees.
+    /// A cache gives what one pass over all tokens gives if no token attends to later ones: under a causal mask, or a window that ends at the token.
+    /// If a call brings its own mask, that says what each token sees.
     /// </summary>
     public static void CheckCausal(MultiHeadAttentionOptions layer, in AttentionOptions options, string name)
     {
@@ -117,11 +117,11 @@ internal static class LayerValidation
             "The layer has no causal mask: in one pass over all tokens each would attend to later ones, which a cache does not hold yet. Give the layer Mask = AttentionMask.Causal or a window that ends at the token, or the call a mask.", name);
     }
 
-    /// <summary>All that the attention itself would refuse later, and what a layer does not take.</summary>
+    /// <summary>Refuses what the attention itself would refuse later, and what a layer does not take.</summary>
     /// <param name="options">What the call asks for.</param>
     /// <param name="shape">The attention's sizes.</param>
     /// <param name="arePositions">Whether position offsets are those of a rotary embedding.</param>
-    /// <param name="output">It may be an input, but must not overlap what the options have.</param>
+    /// <param name="output">The output: may be an input, but must not overlap a buffer of the options.</param>
     public static void CheckOptions(in AttentionOptions options, in AttentionShape shape, bool arePositions, ReadOnlySpan<float> output)
     {
         CallValidation.CheckApart(nameof(output), output, default, default, default, options);
@@ -146,7 +146,7 @@ internal static class LayerValidation
         }
     }
 
-    /// <summary>The weights of the softmax, where they are wanted: their length, and that nothing else that a call takes lies there.</summary>
+    /// <summary>The weights of the softmax, if they are requested: their length, and that they overlap nothing else that a call takes.</summary>
     public static void CheckWeights(
         string name, ReadOnlySpan<float> weights, int batch, int heads, int queryLength, int keyLength,
         ReadOnlySpan<float> query, ReadOnlySpan<float> key, ReadOnlySpan<float> value, ReadOnlySpan<float> output, in AttentionOptions options)
@@ -203,7 +203,7 @@ internal static class LayerValidation
         }
     }
 
-    /// <summary>How weights are kept; the parameter is <c>options</c>.</summary>
+    /// <summary>How weights are kept; errors name the parameter <c>options</c>.</summary>
     public static void CheckPrecision(WeightPrecision options)
     {
         if (options is not (WeightPrecision.Float32 or WeightPrecision.Float16 or WeightPrecision.BFloat16 or WeightPrecision.Int8))

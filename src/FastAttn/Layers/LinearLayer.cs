@@ -7,16 +7,16 @@ namespace FastAttn;
 
 /// <summary>
 /// A linear layer: <c>Y = f(X·W + b)</c>, or <c>Y = f(X·W + b) + R</c> with a residual. X is [rows, in], W is [in, out], b has <c>out</c> elements, Y and R are
-/// [rows, out], and f is an <see cref="Activation"/>, applied while its argument is still near the core.
+/// [rows, out], and f is an <see cref="Activation"/>, applied while its argument is still in the core's cache.
 /// </summary>
 /// <remarks>
 /// <para>
-/// Weights are packed once, when a layer is made. Layers are immutable: any number of threads may call one at once. A row's result is the same to the
-/// bit for any number of threads, and however many rows there are. After the first call nothing is allocated on the managed heap.
+/// Weights are packed once, when a layer is made. Layers are immutable: any number of threads may call one at once. A row's result is
+/// bit-identical for any number of threads and of rows. After the first call nothing is allocated on the managed heap.
 /// </para>
 /// <para>
-/// Products are computed in float32 whatever the weights are kept as (<see cref="WeightPrecision"/>): halves and bfloat16 numbers are exact as
-/// floats, and so are 8-bit integers, whose sums are multiplied by their output's scale once. So <c>Σ X[r, i]·weights[i, o]</c> must not overflow then,
+/// Products are computed in float32 whatever the type of the weights (<see cref="WeightPrecision"/>): halves and bfloat16 numbers are exact as
+/// floats, and so are 8-bit integers, whose sums are multiplied by their output's scale once. So with integers <c>Σ X[r, i]·weights[i, o]</c> must not overflow,
 /// which takes inputs above 10³⁰.
 /// </para>
 /// <para>Inputs and outputs are dense: rows are contiguous and follow each other. Buffers may be longer than needed.</para>
@@ -27,12 +27,12 @@ public sealed class LinearLayer
     private readonly ProductDriver _product;
     private readonly PackedMatrix _weights;
 
-    // One layer an instruction set, made when asked for; shared by all of them.
+    // One layer per instruction set, made when requested; shared by all of them.
     private readonly LinearLayer?[] _bound;
 
     /// <summary>Packs weights of float32.</summary>
     /// <param name="options">What the layer is.</param>
-    /// <param name="weights">W: in·out elements in the order <see cref="LinearLayerOptions.Layout"/>; not needed any more afterwards.</param>
+    /// <param name="weights">W: in·out elements in the order <see cref="LinearLayerOptions.Layout"/>; not needed afterwards.</param>
     /// <param name="bias">b: <c>out</c> elements; empty for none.</param>
     /// <exception cref="ArgumentException">
     /// A size or a length does not fit, or a weight cannot be kept as <see cref="LinearLayerOptions.WeightPrecision"/> says; the message says what was expected.
@@ -65,7 +65,7 @@ public sealed class LinearLayer
     {
     }
 
-    /// <summary>Packs weights that are integers times a scale for each output: <c>W[i, o] = weights[i, o]·scales[o]</c>. They are kept so.</summary>
+    /// <summary>Packs weights that are integers times a scale for each output: <c>W[i, o] = weights[i, o]·scales[o]</c>. They stay integers.</summary>
     /// <param name="options">What the layer is; <see cref="LinearLayerOptions.WeightPrecision"/> is null or <see cref="WeightPrecision.Int8"/>.</param>
     /// <param name="weights">As of the constructor that takes floats.</param>
     /// <param name="scales"><c>out</c> elements, finite.</param>
@@ -98,13 +98,13 @@ public sealed class LinearLayer
     /// <summary>What the layer is.</summary>
     public LinearLayerOptions Options => _options;
 
-    /// <summary>How the weights are kept: as the options say, else as they were given.</summary>
+    /// <summary>How the weights are kept: as the options say, otherwise as they were given.</summary>
     public WeightPrecision WeightPrecision => _weights.Precision;
 
     /// <summary>The instruction set that this instance runs on.</summary>
     public InstructionSet InstructionSet { get; }
 
-    /// <summary>This layer on another instruction set than the default, as tests and benchmarks need it; packs the weights anew.</summary>
+    /// <summary>This layer on another instruction set than the default, as tests and benchmarks need it; packs the weights again.</summary>
     /// <param name="instructionSet">One of <see cref="InstructionSets.Supported"/>.</param>
     /// <returns>The same instance for every call.</returns>
     /// <exception cref="PlatformNotSupportedException">This process cannot run <paramref name="instructionSet"/>.</exception>
@@ -118,12 +118,12 @@ public sealed class LinearLayer
         return Interlocked.CompareExchange(ref slot, layer, null) ?? layer;
     }
 
-    /// <summary>Computes <c>Y = f(X·W + b)</c>, or <c>Y = f(X·W + b) + R</c> where a residual is given.</summary>
+    /// <summary>Computes <c>Y = f(X·W + b)</c>, or <c>Y = f(X·W + b) + R</c> if a residual is given.</summary>
     /// <param name="input">X: [rows, in].</param>
     /// <param name="output">Y, written: [rows, out]. It must not overlap the input.</param>
     /// <param name="rows">Rows, at least 0.</param>
     /// <param name="residual">
-    /// R: [rows, out]; empty for none. It may be the output itself, from the same element on, which then holds the sum of both. Otherwise it must not overlap
+    /// R: [rows, out]; empty for none. It may be the output itself, from the same element on, which then receives the sum of both. Otherwise it must not overlap
     /// the output.
     /// </param>
     /// <param name="execution">How it runs: threads and cancellation.</param>
@@ -142,7 +142,7 @@ public sealed class LinearLayer
         }
     }
 
-    /// <summary>Floats, rounded to what the options say.</summary>
+    /// <summary>Packs floats, rounded to the type that the options say.</summary>
     private static PackedMatrix Packed(LinearLayerOptions options, ReadOnlySpan<float> weights, ReadOnlySpan<float> bias)
     {
         LayerValidation.CheckLinear(options, weights.Length, bias.Length);
@@ -152,7 +152,7 @@ public sealed class LinearLayer
             options.WeightPrecision ?? WeightPrecision.Float32);
     }
 
-    /// <summary>Numbers that are kept as they are unless the options say otherwise.</summary>
+    /// <summary>Packs numbers in their own type unless the options say otherwise.</summary>
     private static PackedMatrix Packed<T>(LinearLayerOptions options, WeightPrecision given, ReadOnlySpan<T> weights, ReadOnlySpan<float> bias, Func<T, float> convert)
         where T : unmanaged
     {
@@ -165,7 +165,7 @@ public sealed class LinearLayer
         return Packed(options, floats, bias);
     }
 
-    /// <summary>Integers and their scales.</summary>
+    /// <summary>Packs integers and their scales.</summary>
     private static PackedMatrix Packed(LinearLayerOptions options, ReadOnlySpan<sbyte> weights, ReadOnlySpan<float> scales, ReadOnlySpan<float> bias)
     {
         LayerValidation.CheckLinear(options, weights.Length, bias.Length);

@@ -1,6 +1,6 @@
 namespace FastAttn;
 
-/// <summary>What a <see cref="LinearLayer"/> is: its dimensions, how its weights stand and are kept, and what is applied to its outputs.</summary>
+/// <summary>What a <see cref="LinearLayer"/> is: its dimensions, the order and type of its weights, and what is applied to its outputs.</summary>
 public sealed record LinearLayerOptions
 {
     /// <summary>The floats in a row of the input, at least 1.</summary>
@@ -16,9 +16,9 @@ public sealed record LinearLayerOptions
     public Activation Activation { get; init; }
 
     /// <summary>
-    /// How the layer keeps its weights; null for as they are given. Floats, halves and bfloat16 numbers are rounded to the nearest, to the even one of two.
-    /// <see cref="FastAttn.WeightPrecision.Int8"/> gives each output the scale <c>max|w| / 127</c>, so that a weight is off by half of it at most; weights must be finite
-    /// then. A finite weight that is too large for a finite number of another type is refused. Weights that are given as integers are kept so.
+    /// How the layer keeps its weights; null for as they are given. Floats, halves and bfloat16 numbers are rounded to nearest, ties to even.
+    /// <see cref="FastAttn.WeightPrecision.Int8"/> gives each output the scale <c>max|w| / 127</c>, so that a weight is off by at most half of it; weights must then
+    /// be finite. A finite weight that is too large for a finite number of another type is refused. Weights that are given as integers stay integers.
     /// </summary>
     public WeightPrecision? WeightPrecision { get; init; }
 }

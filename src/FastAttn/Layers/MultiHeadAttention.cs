@@ -11,8 +11,8 @@ namespace FastAttn;
 /// </summary>
 /// <remarks>
 /// <para>
-/// Weights are packed once, when a layer is made. Layers are immutable: any number of threads may call one at once, each with a
-/// cache of its own. Results are the same to the bit for any number of threads. After the first call nothing is
+/// Weights are packed once, when a layer is made. Layers are immutable: any number of threads may call one at once, each with its
+/// own cache. Results are bit-identical for any number of threads. After the first call nothing is
 /// allocated on the managed heap, except by a cache that grows and by a rotary embedding that meets new positions.
 /// </para>
 /// <para>
@@ -20,12 +20,12 @@ namespace FastAttn;
 /// <see cref="AttentionOptions"/> must therefore leave out. What differs from call to call is in the latter: lengths or starts, offsets, masks, biases and sinks.
 /// </para>
 /// <para>
-/// <b>Indices.</b> Query <c>i</c> of sequence <c>b</c> stands at key <c>i + offset</c>, and the offset is:
+/// <b>Indices.</b> Query <c>i</c> of sequence <c>b</c> has the position of key <c>i + offset</c>, and the offset is:
 /// </para>
 /// <list type="table">
 /// <listheader><term>call</term><description>offset of sequence <c>b</c></description></listheader>
 /// <item><term>self-attention, attention to another input, <see cref="Attend"/></term><description><see cref="AttentionOptions.PositionOffset"/> or <see cref="AttentionOptions.PositionOffsets"/><c>[b]</c>, else 0.</description></item>
-/// <item><term>with a cache</term><description>the tokens that the cache held of the sequence before the call.</description></item>
+/// <item><term>with a cache</term><description>the number of the sequence's tokens in the cache before the call.</description></item>
 /// </list>
 /// <para>
 /// A causal mask shows the query the keys <c>j &lt;= i + offset</c>, a window those from <c>i + offset − Left</c> to
@@ -34,27 +34,27 @@ namespace FastAttn;
 /// <para>
 /// <b>Ragged batches.</b> With <see cref="AttentionOptions.QueryStarts"/> the sequences of a call follow each other without padding: with T for the
 /// last start, inputs are [T, d_in], outputs [T, d_model] and positions [A, T], and projections run over these T tokens. The call's lengths are
-/// bounds then, as those of an <see cref="AttentionShape"/> are in a kernel's ragged call: no sequence may be longer, and a mask has them as its L_q and
-/// L_k. Offsets and positions count from the start of a token's own sequence, and each sequence has the bits that it has alone. An input of keys has
-/// <see cref="AttentionOptions.KeyStarts"/>, in self-attention the same as of the queries; where keys are a cache's or memory's, starts of keys are refused.
-/// Weights of the softmax are those of padded calls: a ragged call that asks for them is refused.
+/// then bounds, like those of an <see cref="AttentionShape"/> in a kernel's ragged call: no sequence may be longer, and a mask has them as its L_q and
+/// L_k. Offsets and positions count from the start of a token's own sequence, and each sequence has the bits that it has alone. An input of keys needs
+/// <see cref="AttentionOptions.KeyStarts"/>, in self-attention the same as those of the queries; if keys come from a cache or memory, starts of keys are refused.
+/// Weights of the softmax exist only for padded calls: a ragged call that requests them is refused.
 /// </para>
 /// <para>
-/// <b>Positions.</b> The rotary embedding turns query <c>i</c> by the position <c>i + offset</c> and key <c>j</c> by <c>j</c>, or by the
+/// <b>Positions.</b> The rotary embedding rotates query <c>i</c> by the position <c>i + offset</c> and key <c>j</c> by <c>j</c>, or both by the
 /// positions that a call gives: [A, B, L], or [A, T] of ragged batches, an <c>int</c> of at least 0 for each of the embedding's <see cref="RotaryEmbedding.Axes"/> A and
-/// each token. With a <see cref="PagedBatch"/> the tokens that are appended have the positions from <see cref="PagedSequence.NextPosition"/> on where none are given. A cached key keeps the
-/// position that it was appended with. Positions change nothing but the rotary embedding: a causal mask,
-/// a window and ALiBi go by indices.
+/// each token. With a <see cref="PagedBatch"/>, appended tokens have the positions from <see cref="PagedSequence.NextPosition"/> on unless others are given. A cached key keeps the
+/// position with which it was appended. Positions change nothing but the rotary embedding: a causal mask,
+/// a window and ALiBi use indices.
 /// </para>
 /// <para>
-/// So a tree of drafts needs both: the positions, equal for siblings, and a mask as a tensor that shows each draft the tokens before the
-/// tree, its ancestors and itself. The layer's own mask is <see cref="AttentionMask.None"/>, or <see cref="AttentionMask.Causal"/> where no draft
-/// stands before its ancestor. <see cref="KeyValueCache.Retain"/> keeps the branch that is accepted. Documents side by side in one sequence
+/// So a tree of drafts needs both positions, equal for siblings, and a mask as a tensor that shows each draft the tokens before the
+/// tree, its ancestors and itself. The layer's own mask is <see cref="AttentionMask.None"/>, or <see cref="AttentionMask.Causal"/> if every draft
+/// follows its ancestors. <see cref="KeyValueCache.Retain"/> keeps the accepted branch. Several documents in one sequence
 /// need the same two.
 /// </para>
 /// <para>
 /// Inputs and outputs are dense: a token's row is contiguous, rows follow each other, then sequences. Shapes below are those of padded calls. An output may be an input, but
-/// must not overlap what the options have. Buffers may be longer than needed.
+/// must not overlap a buffer of the options. Buffers may be longer than needed.
 /// </para>
 /// </remarks>
 public sealed class MultiHeadAttention
@@ -67,12 +67,12 @@ public sealed class MultiHeadAttention
     private readonly ProductDriver _product;
     private readonly KernelPair _kernels;
 
-    // One layer an instruction set, made when asked for; shared by all of them.
+    // One layer per instruction set, made when requested; shared by all of them.
     private readonly MultiHeadAttention?[] _bound;
 
     /// <summary>Packs the weights.</summary>
     /// <param name="options">What the layer is.</param>
-    /// <param name="weights">Its weights; not needed any more afterwards.</param>
+    /// <param name="weights">Its weights; not needed afterwards.</param>
     /// <exception cref="ArgumentException">
     /// A size or a length does not fit, or a weight cannot be kept as the options say; the message says what was expected.
     /// </exception>
@@ -112,7 +112,7 @@ public sealed class MultiHeadAttention
     /// <summary>The instruction set that this instance runs on.</summary>
     public InstructionSet InstructionSet { get; }
 
-    /// <summary>This layer on another instruction set than the default, as tests and benchmarks need it; packs the weights anew.</summary>
+    /// <summary>This layer on another instruction set than the default, as tests and benchmarks need it; packs the weights again.</summary>
     /// <param name="instructionSet">One of <see cref="InstructionSets.Supported"/>.</param>
     /// <returns>The same instance for every call.</returns>
     /// <exception cref="PlatformNotSupportedException">This process cannot run <paramref name="instructionSet"/>.</exception>
@@ -128,16 +128,16 @@ public sealed class MultiHeadAttention
 
     /// <summary>An empty cache for <see cref="Forward(ReadOnlySpan{float}, Span{float}, AttentionCache, int, in AttentionOptions, ReadOnlySpan{int}, Span{float}, AttentionExecution)"/>.</summary>
     /// <param name="batch">Sequences B, at least 0.</param>
-    /// <param name="capacity">Tokens of each sequence that there is room for, at least 0.</param>
-    /// <param name="canGrow">Whether a full cache becomes larger, which allocates; else appending to it is an error.</param>
+    /// <param name="capacity">Tokens of each sequence for which there is room, at least 0.</param>
+    /// <param name="canGrow">Whether a full cache grows, which allocates; otherwise appending to it is an error.</param>
     /// <param name="keyElement">
-    /// What keys are kept as, rounded once they are projected, normalised and turned. <see cref="AttentionElement.Int8Group32"/>,
+    /// The element type of keys, which are rounded after they are projected, normalised and rotated. <see cref="AttentionElement.Int8Group32"/>,
     /// <see cref="AttentionElement.Int4Group32"/> and <see cref="AttentionElement.Int4"/> need a dimension that is a multiple of 32.
     /// </param>
-    /// <param name="valueElement">What values are kept as, likewise.</param>
-    /// <returns>The cache: room for B·H_kv·capacity·(d_k + d_v) elements and their scales, and what <see cref="AttentionElement.Int4"/> needs besides (remarks of <see cref="AttentionCache"/>).</returns>
+    /// <param name="valueElement">The element type of values, likewise.</param>
+    /// <returns>The cache: room for B·H_kv·capacity·(d_k + d_v) elements and their scales, and what <see cref="AttentionElement.Int4"/> needs in addition (remarks of <see cref="AttentionCache"/>).</returns>
     /// <exception cref="ArgumentOutOfRangeException">
-    /// A number is negative, the cache would be larger than a <see cref="Span{T}"/> can be, or the layer's dimension is no multiple of 32 where it must be.
+    /// A number is negative, the cache would be larger than a <see cref="Span{T}"/> can be, or the layer's dimension is not a multiple of 32 where it must be.
     /// </exception>
     public KeyValueCache CreateCache(
         int batch, int capacity, bool canGrow = true, AttentionElement keyElement = AttentionElement.Float32, AttentionElement valueElement = AttentionElement.Float32)
@@ -151,20 +151,20 @@ public sealed class MultiHeadAttention
     /// <param name="input">X: [B, L, d_in].</param>
     /// <param name="output">Written: [B, L, d_model].</param>
     /// <param name="batch">Sequences B.</param>
-    /// <param name="length">Tokens L of each sequence; of ragged ones a bound.</param>
+    /// <param name="length">Tokens L of each sequence; a bound if sequences are ragged.</param>
     /// <param name="options">
-    /// Lengths or starts, offsets, masks, biases and sinks; <c>default</c> for none. Rows of the output after the end of a sequence that
-    /// <see cref="AttentionOptions.KeyLengths"/> makes shorter are what the formula gives for what stands there; with
+    /// Lengths or starts, offsets, masks, biases and sinks; <c>default</c> for none. If only <see cref="AttentionOptions.KeyLengths"/> shorten a sequence, its rows of
+    /// the output after the end are what the formula gives for whatever the input contains there; with
     /// <see cref="AttentionOptions.QueryLengths"/> they are the output bias, or 0, and cost nothing.
     /// </param>
     /// <param name="positions">[A, B, L]: the tokens' positions for the rotary embedding; empty for <c>i + offset</c> of queries and <c>j</c> of keys.</param>
     /// <param name="attentionWeights">
-    /// Written: [B, h, L_q, L_k], the weights of the softmax (<see cref="AttentionKernel.ComputeWeights"/>), where they are wanted; empty where not. They
+    /// Written: [B, h, L_q, L_k], the weights of the softmax (<see cref="AttentionKernel.ComputeWeights"/>), if requested; empty for none. They
     /// cost another product of queries and keys.
     /// </param>
     /// <param name="execution">How it runs: threads and cancellation, of the projections too.</param>
     /// <remarks>
-    /// Query <c>i</c> stands at key <c>i + offset</c>; the offset is that of the options (<see cref="AttentionOptions.PositionOffset"/>), else 0 (see
+    /// Query <c>i</c> has the position of key <c>i + offset</c>; the offset is that of the options (<see cref="AttentionOptions.PositionOffset"/>), else 0 (see
     /// the remarks of <see cref="MultiHeadAttention"/>).
     /// </remarks>
     /// <exception cref="ArgumentException">A length or size does not fit; the parameter is named and nothing has been written.</exception>
@@ -204,13 +204,13 @@ public sealed class MultiHeadAttention
     /// <param name="value">[B, L_k, value input]; usually the same as <paramref name="key"/>.</param>
     /// <param name="output">Written: [B, L_q, d_model].</param>
     /// <param name="batch">Sequences B.</param>
-    /// <param name="queryLength">Queries L_q of each sequence; of ragged ones a bound.</param>
-    /// <param name="keyLength">Keys and values L_k of each sequence; of ragged ones a bound.</param>
+    /// <param name="queryLength">Queries L_q of each sequence; a bound if sequences are ragged.</param>
+    /// <param name="keyLength">Keys and values L_k of each sequence; a bound if sequences are ragged.</param>
     /// <param name="options">Lengths or starts, offsets, masks, biases and sinks; <c>default</c> for none.</param>
     /// <param name="queryPositions">[A, B, L_q]: the queries' positions for the rotary embedding; empty for <c>i + offset</c>.</param>
     /// <param name="keyPositions">[A, B, L_k]: those of the keys; empty for <c>j</c>.</param>
     /// <param name="attentionWeights">
-    /// Written: [B, h, L_q, L_k], the weights of the softmax (<see cref="AttentionKernel.ComputeWeights"/>), where they are wanted; empty where not. They
+    /// Written: [B, h, L_q, L_k], the weights of the softmax (<see cref="AttentionKernel.ComputeWeights"/>), if requested; empty for none. They
     /// cost another product of queries and keys.
     /// </param>
     /// <param name="execution">How it runs: threads and cancellation, of the projections too.</param>
@@ -256,15 +256,15 @@ public sealed class MultiHeadAttention
     /// <param name="key">[B, L_k, key input].</param>
     /// <param name="value">[B, L_k, value input]; usually the same as <paramref name="key"/>.</param>
     /// <param name="batch">Sequences B.</param>
-    /// <param name="length">Keys and values L_k of each sequence; of ragged ones a bound.</param>
-    /// <param name="keyLengths">[B]: for each sequence how many of them exist, as <see cref="AttentionOptions.KeyLengths"/>; all where empty.</param>
+    /// <param name="length">Keys and values L_k of each sequence; a bound if sequences are ragged.</param>
+    /// <param name="keyLengths">[B]: for each sequence how many of them exist, as <see cref="AttentionOptions.KeyLengths"/>; all if empty.</param>
     /// <param name="positions">[A, B, L_k]: their positions for the rotary embedding; empty for <c>j</c>.</param>
     /// <param name="keyStarts">
-    /// [B + 1]: for each sequence its first token and at last the end T, as <see cref="AttentionOptions.KeyStarts"/>, where sequences follow each other without
-    /// padding: key and value are then [T, input] and positions [A, T]. Empty where they are padded. Excludes <paramref name="keyLengths"/>.
+    /// [B + 1]: for each sequence its first token, and last the end T, as <see cref="AttentionOptions.KeyStarts"/>, if sequences follow each other without
+    /// padding: key and value are then [T, input] and positions [A, T]. Empty if they are padded. Excludes <paramref name="keyLengths"/>.
     /// </param>
-    /// <param name="keyElement">What keys are kept as, as in <see cref="CreateCache"/>.</param>
-    /// <param name="valueElement">What values are kept as, likewise.</param>
+    /// <param name="keyElement">The element type of keys, as in <see cref="CreateCache"/>.</param>
+    /// <param name="valueElement">The element type of values, likewise.</param>
     /// <param name="execution">How it runs: threads and cancellation, of the projections too.</param>
     /// <returns>The projected keys and values.</returns>
     /// <exception cref="ArgumentException">A length or size does not fit, or a number cannot become an integer; the parameter is named.</exception>
@@ -295,15 +295,15 @@ public sealed class MultiHeadAttention
         return memory;
     }
 
-    /// <summary>Attention to keys and values that were projected before.</summary>
+    /// <summary>Attention to keys and values that have already been projected.</summary>
     /// <param name="query">[B, L_q, query input].</param>
-    /// <param name="memory">What <see cref="ProjectMemory"/> of this layer returned, or a cache of it, in one piece or in pages. A <see cref="PagedBatch"/> takes one call at a time.</param>
+    /// <param name="memory">The result of <see cref="ProjectMemory"/> of this layer, or a cache of it, in one piece or in pages. A <see cref="PagedBatch"/> takes one call at a time.</param>
     /// <param name="output">Written: [B, L_q, d_model].</param>
-    /// <param name="queryLength">Queries L_q of each sequence; of ragged ones a bound.</param>
+    /// <param name="queryLength">Queries L_q of each sequence; a bound if sequences are ragged.</param>
     /// <param name="options">Query lengths or starts, offsets, masks, biases and sinks; <c>default</c> for none. The key lengths are those of the memory.</param>
     /// <param name="positions">[A, B, L_q]: the queries' positions for the rotary embedding; empty for <c>i + offset</c>.</param>
     /// <param name="attentionWeights">
-    /// Written: [B, h, L_q, L_k], the weights of the softmax (<see cref="AttentionKernel.ComputeWeights"/>), where they are wanted; empty where not. They
+    /// Written: [B, h, L_q, L_k], the weights of the softmax (<see cref="AttentionKernel.ComputeWeights"/>), if requested; empty for none. They
     /// cost another product of queries and keys.
     /// </param>
     /// <param name="execution">How it runs: threads and cancellation, of the projections too.</param>
@@ -343,34 +343,34 @@ public sealed class MultiHeadAttention
 
     /// <summary>
     /// Self-attention of the next tokens to all tokens so far: their keys and values are appended to the cache. One call
-    /// with a prompt and then one for each token (incremental decoding) compute what one call with all tokens does, up to rounding.
-    /// The layer has a causal mask, or a window that ends at the token, unless the call brings a mask as a tensor: other layers are refused, since
+    /// with a prompt and then one for each token (incremental decoding) compute the same as one call with all tokens, up to rounding.
+    /// The layer must have a causal mask, or a window that ends at the token, unless the call brings a mask as a tensor: other layers are refused, since
     /// their tokens attend to later ones, which the cache does not hold yet.
     /// </summary>
     /// <param name="input">The next tokens: [B, L, d_in].</param>
     /// <param name="output">Written: [B, L, d_model].</param>
     /// <param name="cache">
-    /// Holds the tokens before these, and afterwards these too: from <see cref="CreateCache"/> of this layer, or a <see cref="PagedBatch"/> whose pool has as many heads of
-    /// the same dimensions and which no other layer appends to. Nothing but the element type matters to the results: both have the same bits, with
+    /// Holds the tokens before these and, afterwards, these too: from <see cref="CreateCache"/> of this layer, or a <see cref="PagedBatch"/> whose pool has as many heads of
+    /// the same dimensions and to which no other layer appends. Only the element type matters to the results: both kinds of cache give the same bits, with
     /// <see cref="PagedBatch.SharesPrefix"/> up to rounding.
     /// </param>
-    /// <param name="length">Tokens L of each sequence; of ragged ones a bound.</param>
+    /// <param name="length">Tokens L of each sequence; a bound if sequences are ragged.</param>
     /// <param name="options">
     /// Lengths or starts, masks, biases and sinks; <c>default</c> for none. <see cref="AttentionOptions.QueryLengths"/> say how many of the next tokens each
-    /// sequence has, as in prompts of different lengths: the rest is not appended, and its rows of the output are the output bias, or 0.
-    /// <see cref="AttentionOptions.QueryStarts"/> say it without padding: one call may have a prompt of some sequences and the next token of
-    /// others, and none of the rest. Key lengths and position offsets are those of the cache. Keys are the tokens of the cache, then these: a mask's L_k is the length of the longest sequence
+    /// sequence has, as in prompts of different lengths: the rest are not appended, and their rows of the output are the output bias, or 0.
+    /// <see cref="AttentionOptions.QueryStarts"/> say it without padding: one call may have a prompt for some sequences, the next token for
+    /// others, and none for the rest. Key lengths and position offsets are those of the cache. Keys are the tokens of the cache, then these: a mask's L_k is the length of the longest sequence
     /// afterwards.
     /// </param>
     /// <param name="positions">[A, B, L]: the tokens' positions for the rotary embedding; empty for <c>i + offset</c>.</param>
     /// <param name="attentionWeights">
-    /// Written: [B, h, L_q, L_k], the weights of the softmax (<see cref="AttentionKernel.ComputeWeights"/>), where they are wanted; empty where not. They
+    /// Written: [B, h, L_q, L_k], the weights of the softmax (<see cref="AttentionKernel.ComputeWeights"/>), if requested; empty for none. They
     /// cost another product of queries and keys.
     /// </param>
     /// <param name="execution">How it runs: threads and cancellation, of the projections too.</param>
     /// <remarks>
-    /// Query <c>i</c> stands at key <c>i + offset</c>; the offset is the sequence's length in the cache before the call (see the remarks of
-    /// <see cref="MultiHeadAttention"/>). Keys and values are rounded to the cache's element types before they are attended over, those of these tokens too; where these are
+    /// Query <c>i</c> has the position of key <c>i + offset</c>; the offset is the sequence's length in the cache before the call (see the remarks of
+    /// <see cref="MultiHeadAttention"/>). Keys and values, those of these tokens too, are rounded to the cache's element types before they are attended over; if these are
     /// integers, a key or value that is not finite is refused: the parameter is <paramref name="input"/>, and the inner exception an <see cref="ArithmeticException"/>.
     /// </remarks>
     /// <exception cref="ArgumentException">A length or size does not fit; the parameter is named and nothing has been written.</exception>
@@ -450,7 +450,7 @@ public sealed class MultiHeadAttention
             float* query = workspace.Memory, key = query + queries, value = key + keys, attended = value + values;
             fixed (float* queryInput = call.Query, keyInput = call.Key, valueInput = call.Value)
             {
-                // One input: all its projections at once.
+                // A single input: all its projections at once.
                 ProductCall ofQuery = new(_product, (int)queryTokens), ofKey = new(_product, (int)keyTokens);
                 ofQuery.Add(new(queryInput, _sizes.QueryInput, _projections.Query, query, _sizes.Queries));
                 ref ProductCall ofKeyAndValue = ref call.IsSelf ? ref ofQuery : ref ofKey;
@@ -461,7 +461,7 @@ public sealed class MultiHeadAttention
                     ofKey.Run(call.Execution.MaxDegreeOfParallelism, call.Execution.CancellationToken);
             }
 
-            // Where the first token of each sequence stands, or of all.
+            // The position of the first token of each sequence, or of all.
             ReadOnlySpan<int> positions = call.Appends ? cache!.Positions : options.PositionOffsets;
             PrepareHeads(call, query, call.Queries, positions, options.PositionOffset ?? 0, HeadsKind.Queries);
             PrepareHeads(call, key, call.Keys, call.Appends ? positions : default, 0, HeadsKind.Keys);
@@ -501,7 +501,7 @@ public sealed class MultiHeadAttention
     private void AttendHeads(
         in LayerCall call, in AttentionOptions options, ReadOnlySpan<float> query, ReadOnlySpan<float> key, ReadOnlySpan<float> value, Span<float> output)
     {
-        // With a cache QueryLengths are those of the tokens that are appended: the others are no queries, so that each sequence has the bits that it has alone.
+        // With a cache QueryLengths are those of the appended tokens: the others are not queries, so that each sequence has the bits that it has alone.
         AttentionOptions own = _options.Complete(options) with { IsCrossAttention = !call.IsSelf, HasCachedKeys = call.Cache is not null };
         if (call.Appends && call.Cache!.Starts.ContainsAnyExcept(call.Cache.Starts[0]))
             own = own with { PositionOffsets = call.Cache.Starts };
@@ -520,7 +520,7 @@ public sealed class MultiHeadAttention
             kernel.ComputeWeights(query, key, call.AttentionWeights, shape, own, call.Execution);
     }
 
-    /// <summary>Normalises and turns the heads of a projection, and brings keys and values into the cache that the call appends to.</summary>
+    /// <summary>Normalises and rotates the heads of a projection, and writes keys and values into the cache to which the call appends.</summary>
     private unsafe void PrepareHeads(in LayerCall call, float* heads, in BatchTokens tokens, ReadOnlySpan<int> positionStarts, int commonStart, HeadsKind kind)
     {
         ReadOnlySpan<int> positions = kind switch { HeadsKind.Queries => call.QueryPositions, HeadsKind.Keys => call.KeyPositions, _ => default };

@@ -1,43 +1,43 @@
 namespace FastAttn;
 
 /// <summary>
-/// What a <see cref="MultiHeadAttention"/> layer is: its dimensions, mask, scale, softcap, window, rotary embedding and normalisation, and how it keeps
-/// its weights. These are in <see cref="MultiHeadAttentionWeights"/>. What differs from call to call, such as lengths, offsets and masks as tensors, is in
+/// What a <see cref="MultiHeadAttention"/> layer is: its dimensions, mask, scale, softcap, window, rotary embedding and normalisation, and the type of
+/// its weights. The weights are in <see cref="MultiHeadAttentionWeights"/>. What differs from call to call, such as lengths, offsets and masks as tensors, is in
 /// a call's <see cref="AttentionOptions"/>, and how a call runs in <see cref="AttentionExecution"/>.
 /// </summary>
 public sealed record MultiHeadAttentionOptions
 {
-    /// <summary>d_model: the floats in a row of the output and, unless said otherwise, of every input.</summary>
+    /// <summary>d_model: the floats in a row of the output and, unless set otherwise, of every input.</summary>
     public required int ModelDim { get; init; }
 
     /// <summary>Number of query heads h.</summary>
     public required int Heads { get; init; }
 
     /// <summary>
-    /// Number of key and value heads; <see cref="Heads"/> where null. Fewer is grouped-query attention (arXiv 2305.13245),
+    /// Number of key and value heads; <see cref="Heads"/> if null. Fewer is grouped-query attention (arXiv 2305.13245),
     /// 1 multi-query: query head <c>i</c> reads key-value head <c>i / (Heads / KeyValueHeads)</c>.
     /// </summary>
     public int? KeyValueHeads { get; init; }
 
-    /// <summary>d_k: the floats of a head's query or key, 1 to 1024; <c>ModelDim / Heads</c> where null.</summary>
+    /// <summary>d_k: the floats of a head's query or key, 1 to 1024; <c>ModelDim / Heads</c> if null.</summary>
     public int? HeadDim { get; init; }
 
-    /// <summary>d_v: the floats of a head's value, 1 to 1024; <c>ModelDim / Heads</c> where null.</summary>
+    /// <summary>d_v: the floats of a head's value, 1 to 1024; <c>ModelDim / Heads</c> if null.</summary>
     public int? ValueDim { get; init; }
 
-    /// <summary>The floats in a row of the query input; <see cref="ModelDim"/> where null.</summary>
+    /// <summary>The floats in a row of the query input; <see cref="ModelDim"/> if null.</summary>
     public int? QueryInputDim { get; init; }
 
-    /// <summary>The floats in a row of the key input; <see cref="ModelDim"/> where null.</summary>
+    /// <summary>The floats in a row of the key input; <see cref="ModelDim"/> if null.</summary>
     public int? KeyInputDim { get; init; }
 
-    /// <summary>The floats in a row of the value input; <see cref="ModelDim"/> where null.</summary>
+    /// <summary>The floats in a row of the value input; <see cref="ModelDim"/> if null.</summary>
     public int? ValueInputDim { get; init; }
 
     /// <summary>Which keys a query may attend to.</summary>
     public AttentionMask Mask { get; init; }
 
-    /// <summary>The factor of the scores; <c>1/√d_k</c> where null. Use 1 for none.</summary>
+    /// <summary>The factor of the scores; <c>1/√d_k</c> if null. Use 1 for none.</summary>
     public float? Scale { get; init; }
 
     /// <summary>As <see cref="AttentionOptions.Softcap"/>; null for none.</summary>
@@ -46,16 +46,16 @@ public sealed record MultiHeadAttentionOptions
     /// <summary>As <see cref="AttentionOptions.Window"/>; null for all keys.</summary>
     public AttentionWindow? Window { get; init; }
 
-    /// <summary>Turns projected queries and keys by their positions; null for none.</summary>
+    /// <summary>Rotates projected queries and keys by their positions; null for none.</summary>
     public RotaryEmbedding? Rotary { get; init; }
 
     /// <summary>
-    /// The formula of the normalisation of projected queries and keys, which there is where the weights have
+    /// The formula of the normalisation of projected queries and keys, which is applied if the weights have
     /// <see cref="MultiHeadAttentionWeights.QueryNorm"/> or <see cref="MultiHeadAttentionWeights.KeyNorm"/>.
     /// </summary>
     public NormKind NormKind { get; init; }
 
-    /// <summary>Over which elements the normalisation takes its means.</summary>
+    /// <summary>The elements over which the normalisation takes its means.</summary>
     public NormScope NormScope { get; init; }
 
     /// <summary>Whether the normalisation follows the rotary embedding (Llama 4, Hunyuan) instead of preceding it.</summary>
@@ -75,10 +75,10 @@ public sealed record MultiHeadAttentionOptions
     /// </summary>
     public WeightPrecision WeightPrecision { get; init; }
 
-    /// <summary>What a call of the layer computes: what is the layer's, and what the call has given.</summary>
+    /// <summary>What a call of the layer computes: the layer's options and those of the call.</summary>
     internal AttentionOptions Complete(in AttentionOptions call) => call with { Scale = Scale, Softcap = Softcap, Window = Window };
 
-    /// <summary>Refuses a call that gives what is the layer's.</summary>
+    /// <summary>Refuses a call that sets an option of the layer.</summary>
     /// <exception cref="System.ArgumentException">It does.</exception>
     internal static void CheckCall(in AttentionOptions options)
     {

@@ -4,7 +4,7 @@ namespace FastAttn;
 
 /// <summary>
 /// The weights of a <see cref="MultiHeadAttention"/> layer. They are copied when the layer is made. The outputs of a
-/// projection are ordered by head: head 0, head 1, …, but for those of <see cref="Qkv"/>, whose order has a name of its own.
+/// projection are ordered by head: head 0, head 1, …, except those of <see cref="Qkv"/>, whose order is set separately.
 /// </summary>
 /// <remarks>
 /// Either <see cref="Query"/>, <see cref="Key"/> and <see cref="Value"/> are given, or <see cref="Qkv"/>. A bias or
@@ -12,7 +12,7 @@ namespace FastAttn;
 /// </remarks>
 public readonly ref struct MultiHeadAttentionWeights
 {
-    /// <summary>The order of all weight matrices; <see cref="WeightLayout.OutputInput"/>, PyTorch's, where not set.</summary>
+    /// <summary>The order of all weight matrices; by default <see cref="WeightLayout.OutputInput"/>, PyTorch's.</summary>
     public WeightLayout Layout { get; init; }
 
     /// <summary>W_Q: h·d_k outputs of the query input.</summary>
@@ -45,7 +45,7 @@ public readonly ref struct MultiHeadAttentionWeights
     /// <summary>h_kv·d_v floats.</summary>
     public ReadOnlySpan<float> ValueBias { get; init; }
 
-    /// <summary>The biases of query, key and value in place of the three: h·d_k + h_kv·d_k + h_kv·d_v floats in the order <see cref="QkvOrder"/>.</summary>
+    /// <summary>The biases of query, key and value instead of the three: h·d_k + h_kv·d_k + h_kv·d_v floats in the order <see cref="QkvOrder"/>.</summary>
     public ReadOnlySpan<float> QkvBias { get; init; }
 
     /// <summary>d_model floats.</summary>
@@ -53,7 +53,7 @@ public readonly ref struct MultiHeadAttentionWeights
 
     /// <summary>
     /// g: the factors of the normalisation of queries that <see cref="MultiHeadAttentionOptions.NormKind"/> and the options beside it describe;
-    /// empty for no normalisation. h·d_k floats, or, where each head is normalised on its own, d_k floats for all heads alike. Ones where a
+    /// empty for no normalisation. h·d_k floats, or, if each head is normalised on its own, d_k floats shared by all heads. Use ones if a
     /// model normalises without factors.
     /// </summary>
     public ReadOnlySpan<float> QueryNorm { get; init; }
@@ -61,9 +61,9 @@ public readonly ref struct MultiHeadAttentionWeights
     /// <summary>b: as many floats as <see cref="QueryNorm"/>, added after it; empty for none.</summary>
     public ReadOnlySpan<float> QueryNormBias { get; init; }
 
-    /// <summary>As <see cref="QueryNorm"/>, of keys: h_kv·d_k floats or d_k.</summary>
+    /// <summary>As <see cref="QueryNorm"/>, for keys: h_kv·d_k floats or d_k.</summary>
     public ReadOnlySpan<float> KeyNorm { get; init; }
 
-    /// <summary>As <see cref="QueryNormBias"/>, of keys.</summary>
+    /// <summary>As <see cref="QueryNormBias"/>, for keys.</summary>
     public ReadOnlySpan<float> KeyNormBias { get; init; }
 }

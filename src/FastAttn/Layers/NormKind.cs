@@ -1,7 +1,7 @@
 namespace FastAttn;
 
 /// <summary>How a <see cref="MultiHeadAttention"/> layer normalises queries and keys, with factors g and biases b.</summary>
-/// <remarks>Means, differences and roots are taken in double and rounded to float32 once, before the factor: to the same bits on every CPU.</remarks>
+/// <remarks>Means, differences and roots are computed in double and rounded to float32 once, before the factor: with the same bits on every CPU.</remarks>
 public enum NormKind
 {
     /// <summary><c>x·g / √(mean(x²) + ε) + b</c> (RMSNorm, arXiv 1910.07467): Qwen3, Gemma 3, OLMo 2.</summary>

@@ -1,6 +1,6 @@
 namespace FastAttn;
 
-/// <summary>Over which elements a <see cref="MultiHeadAttention"/> layer takes the means of its normalisation of queries and keys.</summary>
+/// <summary>The elements over which a <see cref="MultiHeadAttention"/> layer takes the means of its normalisation of queries and keys.</summary>
 public enum NormScope
 {
     /// <summary>Over the d_k elements of each head: Qwen3, Gemma 3, Chameleon.</summary>

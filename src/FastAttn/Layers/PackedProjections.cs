@@ -13,7 +13,7 @@ namespace FastAttn.Runtime;
 internal sealed record PackedProjections(PackedMatrix Query, PackedMatrix Key, PackedMatrix Value, PackedMatrix Output)
 {
     /// <summary>Packs weights.</summary>
-    /// <exception cref="ArgumentException">A length does not fit, or a weight cannot be kept so; the parameter is <c>weights</c>.</exception>
+    /// <exception cref="ArgumentException">A length does not fit, or a weight cannot be kept in the given type; the parameter is <c>weights</c>.</exception>
     public static PackedProjections Of(in MultiHeadAttentionWeights weights, in MultiHeadDimensions sizes, ProductDriver product, WeightPrecision precision)
     {
         if (weights.Layout is not (WeightLayout.OutputInput or WeightLayout.InputOutput))
@@ -80,9 +80,9 @@ internal sealed record PackedProjections(PackedMatrix Query, PackedMatrix Key, P
     /// <summary>The same for another instruction set.</summary>
     public PackedProjections For(ProductDriver product) => new(Query.For(product), Key.For(product), Value.For(product), Output.For(product));
 
-    /// <summary>Outputs in the order <see cref="QkvOrder.PerKeyValueHead"/> as <see cref="QkvOrder.Concatenated"/> has them.</summary>
+    /// <summary>Reorders outputs from <see cref="QkvOrder.PerKeyValueHead"/> to <see cref="QkvOrder.Concatenated"/>.</summary>
     /// <param name="qkv">[rows, outputs, run].</param>
-    /// <param name="sizes">The layer's.</param>
+    /// <param name="sizes">The layer's sizes.</param>
     /// <param name="rows">Rows of all outputs.</param>
     /// <param name="run">Floats of an output in a row.</param>
     private static float[] Concatenated(ReadOnlySpan<float> qkv, in MultiHeadDimensions sizes, int rows, int run)

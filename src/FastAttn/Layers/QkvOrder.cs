@@ -12,8 +12,8 @@ public enum QkvOrder
 
     /// <summary>
     /// For each key-value head the queries of its h / h_kv query heads, then its key, then its value: [h_kv, (h / h_kv)·d_k + d_k + d_v].
-    /// GPT-NeoX's, Pythia's and BLOOM's [h, 3, d] where every query head has a key; InternLM 2's and Falcon's [h_kv, h / h_kv + 2, d] where
-    /// some share one.
+    /// GPT-NeoX's, Pythia's and BLOOM's [h, 3, d], where every query head has a key; InternLM 2's and Falcon's [h_kv, h / h_kv + 2, d], where
+    /// several share one.
     /// </summary>
     PerKeyValueHead = 1,
 }

@@ -1,6 +1,6 @@
 namespace FastAttn;
 
-/// <summary>The order in which the weights of a linear projection stand.</summary>
+/// <summary>The order of the weights of a linear projection.</summary>
 public enum WeightLayout
 {
     /// <summary>[out, in]: a row for each output, <c>y = x·Wᵀ + b</c>. PyTorch's <c>Linear</c>, most safetensors files.</summary>

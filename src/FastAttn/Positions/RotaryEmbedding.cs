@@ -11,13 +11,13 @@ namespace FastAttn;
 /// </summary>
 /// <remarks>
 /// <para>
-/// A position may have several axes, as an image's row and column, of which each pair turns by one: <c>a = p[axis_i]·f_i</c>. Qwen2-VL's
+/// A position may have several axes, as an image's row and column; each pair is rotated by one of them: <c>a = p[axis_i]·f_i</c>. Qwen2-VL's
 /// multimodal embedding (arXiv 2409.12191) has the axes time, height and width, 0 for its first 16 pairs, then 1 for 24 and 2 for 24.
-/// A token with one position has that on every axis.
+/// A token with one position has the same position on every axis.
 /// </para>
 /// <para>
-/// Cosines and sines are computed in double and rounded to float32. Those of the positions below 32768 are kept once they were needed, in
-/// 4·n bytes a position; others are computed for each call, to the same bits. Instances may be used by any number of threads and layers at
+/// Cosines and sines are computed in double and rounded to float32. Those of the positions below 32768 are kept once they have been needed, in
+/// 4·n bytes per position; others are computed for each call, with the same bits. Instances may be used by any number of threads and layers at
 /// once.
 /// </para>
 /// </remarks>
@@ -26,7 +26,7 @@ public sealed class RotaryEmbedding
     // A choice: 16 MiB where n is 128. Beyond, a token's cosines and sines take some microseconds, its attention milliseconds.
     private const int KeptPositions = 1 << 15;
 
-    // Positions that are computed at once when one of them is needed: some ten microseconds, so that the next token seldom waits for them.
+    // Positions that are computed together when one of them is needed: some ten microseconds, so that the next token seldom waits for them.
     private const int ChunkPositions = 16;
 
     private readonly double[] _frequencies;
@@ -37,12 +37,12 @@ public sealed class RotaryEmbedding
     private readonly float[]?[] _chunks = new float[]?[KeptPositions / ChunkPositions];
 
     /// <summary>An embedding whose frequencies are powers of a base.</summary>
-    /// <param name="dim">n: how many elements of a head are turned; even, at least 2.</param>
+    /// <param name="dim">n: how many elements of a head are rotated; even, at least 2.</param>
     /// <param name="pairing">Which elements make a pair.</param>
     /// <param name="frequencyBase">The base of the frequencies, positive and finite: 10000 in the paper, 500000 in Llama 3.</param>
     /// <param name="attentionFactor">m, as <see cref="AttentionFactor"/>.</param>
-    /// <param name="axes">[n/2]: for each pair the axis of its position, 0 to n/2 − 1; empty where positions have one axis.</param>
-    /// <exception cref="ArgumentException">The axes are not as many as pairs.</exception>
+    /// <param name="axes">[n/2]: for each pair the axis of its position, 0 to n/2 − 1; empty if positions have one axis.</param>
+    /// <exception cref="ArgumentException">There are not as many axes as pairs.</exception>
     /// <exception cref="ArgumentOutOfRangeException">An argument is outside its range.</exception>
     public RotaryEmbedding(
         int dim, RotaryPairing pairing = RotaryPairing.HalfSplit, double frequencyBase = 10000, double attentionFactor = 1, ReadOnlySpan<int> axes = default)
@@ -50,12 +50,12 @@ public sealed class RotaryEmbedding
     {
     }
 
-    /// <summary>An embedding with frequencies of its own, as scaled ones for long contexts are.</summary>
-    /// <param name="frequencies">[n/2]: f_i in radians a position, one for each pair; finite.</param>
+    /// <summary>An embedding with given frequencies, such as scaled ones for long contexts.</summary>
+    /// <param name="frequencies">[n/2]: f_i in radians per position, one for each pair; finite.</param>
     /// <param name="pairing">Which elements make a pair.</param>
     /// <param name="attentionFactor">m, as <see cref="AttentionFactor"/>.</param>
-    /// <param name="axes">[n/2]: for each pair the axis of its position, 0 to n/2 − 1; empty where positions have one axis.</param>
-    /// <exception cref="ArgumentException">There are no frequencies, one is not finite, or the axes are not as many as pairs.</exception>
+    /// <param name="axes">[n/2]: for each pair the axis of its position, 0 to n/2 − 1; empty if positions have one axis.</param>
+    /// <exception cref="ArgumentException">There are no frequencies, one is not finite, or there are not as many axes as pairs.</exception>
     /// <exception cref="ArgumentOutOfRangeException">Another argument is outside its range.</exception>
     public RotaryEmbedding(
         ReadOnlySpan<double> frequencies, RotaryPairing pairing = RotaryPairing.HalfSplit, double attentionFactor = 1, ReadOnlySpan<int> axes = default)
@@ -87,7 +87,7 @@ public sealed class RotaryEmbedding
         AttentionFactor = attentionFactor;
     }
 
-    /// <summary>n: how many elements of a head are turned.</summary>
+    /// <summary>n: how many elements of a head are rotated.</summary>
     public int Dim => 2 * _frequencies.Length;
 
     /// <summary>Which elements make a pair.</summary>
@@ -95,15 +95,15 @@ public sealed class RotaryEmbedding
 
     /// <summary>
     /// m, by which cosines and sines are multiplied; positive. YaRN (arXiv 2309.00071, §3.4) has <c>0.1·ln(s) + 1</c> for contexts
-    /// <c>s</c> times as long as those of the training. Queries and keys are both multiplied: what turned elements add to a score grows by
-    /// <c>m²</c>, what the others add does not.
+    /// <c>s</c> times as long as those of the training. Queries and keys are both multiplied: the contribution of rotated elements to a score grows by
+    /// <c>m²</c>, that of the others does not.
     /// </summary>
     public double AttentionFactor { get; }
 
-    /// <summary>A: the axes of a position; 1 unless pairs have axes of their own.</summary>
+    /// <summary>A: the axes of a position; 1 unless pairs have different axes.</summary>
     public int Axes { get; } = 1;
 
-    /// <summary>Turns the heads of consecutive tokens, in place.</summary>
+    /// <summary>Rotates the heads of consecutive tokens, in place.</summary>
     /// <param name="heads">[tokens, H, D].</param>
     /// <param name="headCount">H, at least 1.</param>
     /// <param name="headDim">D, at least <see cref="Dim"/>.</param>
@@ -119,7 +119,7 @@ public sealed class RotaryEmbedding
             Turn(heads.Slice(token * headCount * headDim, headCount * headDim), headDim, Row(position + token, scratch));
     }
 
-    /// <summary>Turns the heads of tokens, each by a position of its own, in place.</summary>
+    /// <summary>Rotates the heads of tokens, each by its own position, in place.</summary>
     /// <param name="heads">[tokens, H, D].</param>
     /// <param name="headCount">H, at least 1.</param>
     /// <param name="headDim">D, at least <see cref="Dim"/>.</param>
@@ -152,7 +152,7 @@ public sealed class RotaryEmbedding
         return Chunk(number).AsSpan(inside * Dim, Dim);
     }
 
-    /// <summary>As <see cref="Row(int, Span{float})"/>, of a token that has a position for each axis.</summary>
+    /// <summary>As <see cref="Row(int, Span{float})"/>, for a token that has a position on each axis.</summary>
     /// <param name="positions">The position on axis <c>a</c> is element <c>a·stride</c>.</param>
     /// <param name="stride">From axis to axis.</param>
     /// <param name="scratch">n floats, which may be written and returned.</param>
@@ -178,7 +178,7 @@ public sealed class RotaryEmbedding
         return scratch[..Dim];
     }
 
-    /// <summary>Turns the heads of one token, in place.</summary>
+    /// <summary>Rotates the heads of one token, in place.</summary>
     /// <param name="heads">[H, D].</param>
     /// <param name="headDim">D.</param>
     /// <param name="row">What <see cref="Row(int, Span{float})"/> gives for the token's position.</param>
@@ -235,7 +235,7 @@ public sealed class RotaryEmbedding
 
     private float[] Chunk(int number)
     {
-        // Threads that compute one at the same time compute the same bits, so whose is kept does not matter.
+        // Threads that compute one at the same time compute the same bits, so it does not matter which is kept.
         ref float[]? slot = ref _chunks[number];
         if (Volatile.Read(ref slot) is { } known)
             return known;

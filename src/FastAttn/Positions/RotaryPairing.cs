@@ -1,6 +1,6 @@
 namespace FastAttn;
 
-/// <summary>Which two elements of a head a rotary embedding turns together.</summary>
+/// <summary>Which two elements of a head a rotary embedding rotates together.</summary>
 public enum RotaryPairing
 {
     /// <summary>Element <c>i</c> with element <c>i + n/2</c> of the first <c>n</c>: GPT-NeoX, Llama's Hugging Face files; ONNX <c>interleaved = 0</c>.</summary>

@@ -2,10 +2,10 @@ using System.Runtime.CompilerServices;
 
 namespace FastAttn.Runtime;
 
-/// <summary>What a call asks of a kernel, where the kernel was declared for it.</summary>
+/// <summary>Which of a kernel's features a call uses, as far as the kernel was declared with them.</summary>
 internal static class Features
 {
-    /// <summary>Whether a call has one of these features; known at compile time where the kernel was declared with none.</summary>
+    /// <summary>Whether a call has one of these features; known at compile time if the kernel was declared with none.</summary>
     /// <param name="uses">What the call uses.</param>
     /// <param name="features">The features.</param>
     /// <typeparam name="TSpec">What the kernel was declared for.</typeparam>

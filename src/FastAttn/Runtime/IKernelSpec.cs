@@ -3,7 +3,7 @@ using System.ComponentModel;
 namespace FastAttn.Runtime;
 
 /// <summary>
-/// What a kernel was declared for, as constants: the driver is compiled once a spec, so that what is not declared costs
+/// What a kernel was declared for, as constants: the driver is compiled once per spec, so that what is not declared costs
 /// nothing. Not meant to be called by users.
 /// </summary>
 [EditorBrowsable(EditorBrowsableState.Never)]

@@ -12,10 +12,10 @@ internal interface IProductTiles
     /// <summary>Vectors in a full panel of B (NR).</summary>
     static abstract int MaxVectors { get; }
 
-    /// <summary>Terms in a block: as many rows of a full panel stay in a near cache.</summary>
+    /// <summary>Terms in a block: this many rows of a full panel stay in a fast cache.</summary>
     static abstract int DepthBlock { get; }
 
-    /// <summary>Rows in a block: with <see cref="DepthBlock"/> terms they stay in the second-level cache.</summary>
+    /// <summary>Rows in a block: with <see cref="DepthBlock"/> terms they stay in the L2 cache.</summary>
     static abstract int RowBlock { get; }
 
     /// <summary>Terms in a step of the inner loop.</summary>
@@ -39,7 +39,7 @@ internal interface IProductTiles
     /// <param name="c">C, written: <paramref name="rows"/> × n.</param>
     /// <param name="cStride">From row to row of C.</param>
     /// <param name="depth">Terms of the sum.</param>
-    /// <param name="next">Where memory begins that is asked for meanwhile: a cache line for each <see cref="Unroll"/> terms.</param>
+    /// <param name="next">The memory that is prefetched meanwhile: a cache line for each <see cref="Unroll"/> terms.</param>
     static abstract void Multiply(
         int vectors, int rows, ref float a, nint aStride, ref float b, ref float initial, nint initialStride, ref float c, nint cStride, nint depth,
         ref float next);

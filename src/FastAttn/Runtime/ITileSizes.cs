@@ -3,8 +3,8 @@ using System.ComponentModel;
 namespace FastAttn.Runtime;
 
 /// <summary>
-/// The sizes of one kernel on one instruction set, as constants. Emitted tiles are generic over them: the compiler sees one text for all
-/// kernels, the JIT compiles it once for each of them, with these numbers in its instructions. Not meant to be called by users.
+/// The sizes of one kernel on one instruction set, as constants. Emitted tiles are generic over them: the compiler sees one source for all
+/// kernels, and the JIT compiles it once for each of them, with these numbers in its instructions. Not meant to be called by users.
 /// </summary>
 [EditorBrowsable(EditorBrowsableState.Never)]
 public interface ITileSizes

@@ -7,11 +7,11 @@ using System.Runtime.Intrinsics.X86;
 namespace FastAttn.Runtime;
 
 /// <summary>
-/// Asks for memory that will be needed next, a few lines at a time while a register tile computes: the tile waits for arithmetic, so that
-/// the memory is idle. If all lines were asked for at once, the tile would wait for them at once.
+/// Prefetches memory that will be needed next, a few lines at a time while a register tile computes: the tile is bound by arithmetic, so
+/// the memory is idle. If all lines were requested at once, the tile would wait for them.
 /// Not meant to be called by users.
 /// </summary>
-/// <remarks>Nothing is read. Where the CPU has no instruction for it, nothing is done.</remarks>
+/// <remarks>Nothing is read. If the CPU has no instruction for it, nothing is done.</remarks>
 [EditorBrowsable(EditorBrowsableState.Never)]
 [SuppressMessage("Performance", "CA1815:Override equals and operator equals on value types", Justification = "A cursor, never compared.")]
 public unsafe struct Prefetcher
@@ -30,11 +30,11 @@ public unsafe struct Prefetcher
     private long _linesInStep;
     private readonly bool _isOn;
 
-    /// <summary>Makes one that asks for nothing where it is off.</summary>
-    /// <param name="isOn">Whether asking is worth the time.</param>
+    /// <summary>Makes one that does nothing if it is off.</summary>
+    /// <param name="isOn">Whether prefetching is worth the time.</param>
     internal Prefetcher(bool isOn) => _isOn = isOn && Sse.IsSupported;
 
-    /// <summary>Asks for one line.</summary>
+    /// <summary>Prefetches one line.</summary>
     /// <param name="line">A float in it.</param>
     [MethodImpl(MethodImplOptions.AggressiveInlining)]
     internal static void AskForLine(ref float line)
@@ -43,7 +43,7 @@ public unsafe struct Prefetcher
             Sse.Prefetch1(Unsafe.AsPointer(ref line));
     }
 
-    /// <summary>Asks for the next lines.</summary>
+    /// <summary>Prefetches the next lines.</summary>
     [MethodImpl(MethodImplOptions.AggressiveInlining)]
     public void Next()
     {
@@ -58,7 +58,7 @@ public unsafe struct Prefetcher
         _lines = _linesInStep = 0;
     }
 
-    /// <summary>Adds rows of anything, at most <see cref="MaxBlocks"/> times.</summary>
+    /// <summary>Adds rows of any type, at most <see cref="MaxBlocks"/> times.</summary>
     /// <param name="source">The first row.</param>
     /// <param name="stride">Bytes from row to row.</param>
     /// <param name="length">Bytes in a row.</param>
@@ -75,7 +75,7 @@ public unsafe struct Prefetcher
             BeginRow();
     }
 
-    /// <summary>Divides what was added by the steps to come.</summary>
+    /// <summary>Divides what was added among the steps to come.</summary>
     /// <param name="steps">Calls of <see cref="Next"/>, at least 1.</param>
     internal void Spread(int steps) => _linesInStep = (_lines + steps - 1) / steps;
 

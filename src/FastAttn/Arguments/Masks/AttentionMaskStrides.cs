@@ -1,8 +1,8 @@
 namespace FastAttn;
 
 /// <summary>
-/// Where a row of a mask stands that is a part of a larger buffer: that of query <c>i</c> in head <c>h</c> of sequence <c>b</c> begins at element
-/// <c>b·Batch + h·Head + i·Query</c> and is contiguous, one element a key.
+/// Where the rows of a mask that is part of a larger buffer are: that of query <c>i</c> in head <c>h</c> of sequence <c>b</c> begins at element
+/// <c>b·Batch + h·Head + i·Query</c> and is contiguous, one element per key.
 /// </summary>
 /// <remarks>Strides are not negative. The stride of an axis of size 1 is ignored. An element of a mask of bits is a bit, and its strides are multiples of 8.</remarks>
 public readonly record struct AttentionMaskStrides

@@ -8,9 +8,9 @@ namespace FastAttn;
 /// </summary>
 /// <remarks>
 /// <para>
-/// A mask comes with its sizes. Without them it must be of the shape's full size, [B, H, L_q, L_k], or the same for all query heads,
+/// A mask without sizes must have the shape's full size, [B, H, L_q, L_k], or be the same for all query heads,
 /// [B, 1, L_q, L_k]; with as many sequences as query heads, where the latter could be one mask for each head, it needs its sizes. <b>Any other mask
-/// must bring its sizes</b>: its number of elements may be one of these by chance. A mask without sizes has exactly as many elements as they need.
+/// must come with its sizes</b>: its number of elements may match one of these by chance. A mask without sizes has exactly as many elements as these need.
 /// <c>default</c> is no mask; an empty mask is an error.
 /// </para>
 /// </remarks>
@@ -26,7 +26,7 @@ public readonly ref struct BitMask
     /// <summary>A mask of these sizes.</summary>
     /// <param name="elements">The mask; may be longer than needed.</param>
     /// <param name="sizes">Its sizes; <c>new(1, heads, 1, keyLength)</c>, for instance.</param>
-    /// <param name="strides">Where its rows stand; null where it is contiguous, each row beginning with a new byte. Strides are in bits.</param>
+    /// <param name="strides">The strides of its rows, in bits; null if it is contiguous, each row beginning with a new byte.</param>
     public BitMask(ReadOnlySpan<byte> elements, AttentionMaskSizes sizes, AttentionMaskStrides? strides = null) => Tensor = MaskTensor.OfBits(elements, sizes, strides);
 
     /// <summary>A contiguous mask whose sizes follow from the shape.</summary>

@@ -3,13 +3,13 @@ using System;
 namespace FastAttn;
 
 /// <summary>
-/// A mask of bytes: true, or any byte but 0, where a query may attend to a key. PyTorch's and ONNX's boolean masks come so.
+/// A mask of bytes: true, or any byte but 0, where a query may attend to a key. PyTorch's and ONNX's boolean masks have this form.
 /// </summary>
 /// <remarks>
 /// <para>
-/// A mask comes with its sizes. Without them it must be of the shape's full size, [B, H, L_q, L_k], or the same for all query heads,
+/// A mask without sizes must have the shape's full size, [B, H, L_q, L_k], or be the same for all query heads,
 /// [B, 1, L_q, L_k]; with as many sequences as query heads, where the latter could be one mask for each head, it needs its sizes. <b>Any other mask
-/// must bring its sizes</b>: its number of elements may be one of these by chance. A mask without sizes has exactly as many elements as they need.
+/// must come with its sizes</b>: its number of elements may match one of these by chance. A mask without sizes has exactly as many elements as these need.
 /// <c>default</c> is no mask; an empty mask is an error.
 /// </para>
 /// </remarks>
@@ -25,7 +25,7 @@ public readonly ref struct BooleanMask
     /// <summary>A mask of these sizes.</summary>
     /// <param name="elements">The mask; may be longer than needed.</param>
     /// <param name="sizes">Its sizes; <c>new(1, heads, 1, keyLength)</c>, for instance.</param>
-    /// <param name="strides">Where its rows stand; null where it is contiguous.</param>
+    /// <param name="strides">The strides of its rows; null if it is contiguous.</param>
     public BooleanMask(ReadOnlySpan<bool> elements, AttentionMaskSizes sizes, AttentionMaskStrides? strides = null) => Tensor = MaskTensor.Of(elements, sizes, strides);
 
     /// <summary>As the constructor for <see cref="bool"/>, of bytes: 0 hides.</summary>
@@ -35,7 +35,7 @@ public readonly ref struct BooleanMask
     /// <summary>As the constructor for <see cref="bool"/>, of bytes: 0 hides.</summary>
     /// <param name="elements">The mask; may be longer than needed.</param>
     /// <param name="sizes">Its sizes; <c>new(1, heads, 1, keyLength)</c>, for instance.</param>
-    /// <param name="strides">Where its rows stand; null where it is contiguous.</param>
+    /// <param name="strides">The strides of its rows; null if it is contiguous.</param>
     public BooleanMask(ReadOnlySpan<byte> elements, AttentionMaskSizes sizes, AttentionMaskStrides? strides = null) => Tensor = MaskTensor.Of(elements, sizes, strides);
 
     /// <summary>A contiguous mask whose sizes follow from the shape.</summary>

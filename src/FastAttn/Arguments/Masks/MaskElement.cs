@@ -1,6 +1,6 @@
 namespace FastAttn;
 
-/// <summary>What a mask consists of. A feature of the same name, shifted by this number from the first, says that a kernel has code for it.</summary>
+/// <summary>The element type of a mask. The feature of the same name, shifted by this number from the first, says that a kernel has code for it.</summary>
 internal enum MaskElement
 {
     /// <summary>Floats that are added.</summary>

@@ -4,10 +4,10 @@ using System.Runtime.InteropServices;
 
 namespace FastAttn;
 
-/// <summary>A mask as its caller gives it, of whatever elements.</summary>
+/// <summary>A mask as its caller gives it, of any element type.</summary>
 internal readonly ref struct MaskTensor
 {
-    /// <summary>Its first byte; a null reference where there is none.</summary>
+    /// <summary>Its first byte; a null reference if there is none.</summary>
     private readonly ref readonly byte _start;
 
     private MaskTensor(ref readonly byte start, int length, int bytesPerItem, MaskElement element, AttentionMaskSizes? sizes, AttentionMaskStrides? strides)
@@ -36,13 +36,13 @@ internal readonly ref struct MaskTensor
     /// <summary>Bytes in an element of that span.</summary>
     public int BytesPerItem { get; }
 
-    /// <summary>What it consists of.</summary>
+    /// <summary>Its element type.</summary>
     public MaskElement Element { get; }
 
-    /// <summary>Its sizes; null where they follow from the shape.</summary>
+    /// <summary>Its sizes; null if they follow from the shape.</summary>
     public AttentionMaskSizes? Sizes { get; }
 
-    /// <summary>Its strides; null where it is contiguous.</summary>
+    /// <summary>Its strides; null if it is contiguous.</summary>
     public AttentionMaskStrides? Strides { get; }
 
     /// <summary>The feature of masks of these elements.</summary>
@@ -64,7 +64,7 @@ internal readonly ref struct MaskTensor
     public static MaskTensor OfBits(ReadOnlySpan<byte> elements, AttentionMaskSizes? sizes, AttentionMaskStrides? strides) =>
         new(in MemoryMarshal.GetReference(elements), elements.Length, sizeof(byte), MaskElement.Bit, sizes, strides);
 
-    /// <summary>What is added to the score of an element, its place counted in elements: 0 or −∞ where it only shows or hides.</summary>
+    /// <summary>What is added to the score of an element, whose index counts elements: 0 or −∞ if the mask only shows or hides.</summary>
     public float this[long element] => Element switch
     {
         MaskElement.Float => Unsafe.ReadUnaligned<float>(in At(element * sizeof(float))),

@@ -2,7 +2,7 @@ using System.Runtime.CompilerServices;
 
 namespace FastAttn.Runtime;
 
-/// <summary>Rows of keys or of values that stand at a stride, whatever they consist of.</summary>
+/// <summary>Rows of keys or of values at a constant stride, of any element type.</summary>
 /// <param name="first">The first row.</param>
 /// <param name="stride">Bytes from row to row.</param>
 internal readonly unsafe struct BlockRows(byte* first, long stride)
@@ -17,7 +17,7 @@ internal readonly unsafe struct BlockRows(byte* first, long stride)
     [MethodImpl(MethodImplOptions.AggressiveInlining)]
     public byte* Row(long index) => First + index * Stride;
 
-    /// <summary>The rows from one on.</summary>
+    /// <summary>The rows from a given one on.</summary>
     [MethodImpl(MethodImplOptions.AggressiveInlining)]
     public BlockRows From(long index) => new(Row(index), Stride);
 }

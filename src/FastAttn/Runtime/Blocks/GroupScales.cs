@@ -3,7 +3,7 @@ using System.Runtime.Intrinsics;
 
 namespace FastAttn.Runtime;
 
-/// <summary>The halves that a group of elements begins with, each in all lanes of a vector.</summary>
+/// <summary>The halves at the beginning of a group of elements, each in all lanes of a vector.</summary>
 internal static unsafe class GroupScales
 {
     /// <summary>Reads the first half.</summary>

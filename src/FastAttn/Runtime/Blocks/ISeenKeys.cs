@@ -6,7 +6,7 @@ internal interface ISeenKeys
     /// <summary>The first key of the first block.</summary>
     int First { get; }
 
-    /// <summary>The first key after the last that some query sees; at most <see cref="First"/> where none sees any.</summary>
+    /// <summary>The first key after the last that some query sees; at most <see cref="First"/> if no query sees any.</summary>
     int Limit { get; }
 
     /// <summary>Whether some query sees a key of a block.</summary>

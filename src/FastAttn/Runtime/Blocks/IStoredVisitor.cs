@@ -1,9 +1,9 @@
 namespace FastAttn.Runtime;
 
-/// <summary>Something that is done with rows whose element type is known when it runs (<see cref="StoredElements.Visit"/>).</summary>
+/// <summary>An operation on rows whose element type is known when it runs (<see cref="StoredElements.Visit"/>).</summary>
 internal interface IStoredVisitor
 {
-    /// <summary>Does it.</summary>
+    /// <summary>Runs it.</summary>
     /// <typeparam name="TRow">How rows become floats.</typeparam>
     void Visit<TRow>()
         where TRow : struct, IStoredRow;

@@ -3,7 +3,7 @@ using System.Runtime.CompilerServices;
 namespace FastAttn.Runtime;
 
 /// <summary>
-/// A row of elements of 4 bits, 0 to 15, without the scales and minima that stand apart: for every 32 elements 16 bytes with the elements 0 to 15 in their lower halves and 16 to 31
+/// A row of elements of 4 bits, 0 to 15, without their separately stored scales and minima: for every 32 elements 16 bytes with the elements 0 to 15 in their lower halves and 16 to 31
 /// in the upper ones (<see cref="AttentionElement.Int4"/>).
 /// </summary>
 internal readonly unsafe struct Int4Row : IStoredRow

@@ -4,20 +4,20 @@ using System.Runtime.CompilerServices;
 namespace FastAttn.Runtime;
 
 /// <summary>
-/// Copies rows of <see cref="AttentionElement.Int4"/> as floats, <c>d·q + m</c>. The product has 15 bits and is exact, so that the number is rounded once on all instruction sets, whether they
-/// fuse it with the sum or not.
+/// Copies rows of <see cref="AttentionElement.Int4"/> as floats, <c>d·q + m</c>. The product has 15 bits and is exact, so that the number is rounded once on all instruction sets, with or
+/// without fused multiply-add.
 /// </summary>
 /// <typeparam name="TVector">The vector.</typeparam>
 internal static unsafe class Int4Widening<TVector>
     where TVector : struct, ILanes<TVector>
 {
-    /// <summary>Widens rows that stand at the stride.</summary>
+    /// <summary>Widens rows one stride apart.</summary>
     /// <param name="stored">All rows.</param>
     /// <param name="first">The first of those.</param>
     /// <param name="count">How many.</param>
     /// <param name="columns">Elements of a row, a multiple of 32.</param>
     /// <param name="destination">Written.</param>
-    /// <param name="copiedColumns">Floats from row to row there; what is past the columns becomes 0.</param>
+    /// <param name="copiedColumns">Floats from row to row there; those past the columns become 0.</param>
     [MethodImpl(MethodImplOptions.AggressiveOptimization)]
     public static void Widen(in StoredRows stored, int first, int count, int columns, float* destination, int copiedColumns)
     {

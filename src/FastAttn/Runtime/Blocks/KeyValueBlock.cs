@@ -9,7 +9,7 @@ internal struct KeyValueBlock
     /// <summary>Its keys.</summary>
     public int Count;
 
-    /// <summary>Keys after it up to the last that some query sees.</summary>
+    /// <summary>The number of keys after it up to the last that some query sees.</summary>
     public int KeysAfter;
 
     /// <summary>Whether it is the last.</summary>
@@ -18,7 +18,7 @@ internal struct KeyValueBlock
     /// <summary>The keys.</summary>
     public StoredRows Keys;
 
-    /// <summary>The values, without NaN and ±∞ where they are cleaned of these.</summary>
+    /// <summary>The values, without NaN and ±∞ if they are cleaned of these.</summary>
     public StoredRows Values;
 
     /// <summary>The values as the caller gave them.</summary>

@@ -5,19 +5,19 @@ namespace FastAttn.Runtime;
 
 /// <summary>
 /// The keys and values of one key-value head, block by block: it skips blocks that no query sees, copies as floats what register tiles cannot
-/// read as it lies, cleans values, and asks for memory ahead. Few queries read rows as they are stored (<see cref="DecodeTile{TVector}"/>).
+/// read in place, cleans values, and prefetches. Few queries read rows as they are stored (<see cref="DecodeTile{TVector}"/>).
 /// </summary>
 /// <typeparam name="TVector">The vector.</typeparam>
 internal unsafe struct KeyValueBlocks<TVector>
     where TVector : struct, ILanes<TVector>
 {
-    /// <summary>1 KiB: of a layer's step after 4096 tokens it saves up to 10% of the time, and costs a call of 4 tokens nothing (measured).</summary>
+    /// <summary>1 KiB: for a layer's step after 4096 tokens this saves up to 10% of the time, and it costs a call of 4 tokens nothing (measured).</summary>
     private const int LinesOfBegin = 16;
 
     /// <summary>The keys as the caller gave them.</summary>
     public StoredRows Keys;
 
-    /// <summary>The values as the caller gave them; none where only keys are read.</summary>
+    /// <summary>The values as the caller gave them; none if only keys are read.</summary>
     public StoredRows Values;
 
     /// <summary>Floats in a key.</summary>
@@ -32,10 +32,10 @@ internal unsafe struct KeyValueBlocks<TVector>
     /// <summary>Keys in a full block.</summary>
     public int KeyBlock;
 
-    /// <summary>Keys that a block must have, if only repeated: those of a register tile.</summary>
+    /// <summary>Keys that a block must have, even if only repeated: those of a register tile.</summary>
     public int MinKeyRows;
 
-    /// <summary>Whether keys are copied, since they cannot be read as they lie.</summary>
+    /// <summary>Whether keys are copied, since they cannot be read in place.</summary>
     public bool CopiesKeys;
 
     /// <summary>Whether values are, likewise.</summary>
@@ -44,7 +44,7 @@ internal unsafe struct KeyValueBlocks<TVector>
     /// <summary>Whether NaN and ±∞ in values are replaced by 0.</summary>
     public bool CleansValues;
 
-    /// <summary>Whether nobody has brought this head's keys and values near before.</summary>
+    /// <summary>Whether no earlier tile has brought this head's keys and values into the core's caches.</summary>
     public bool IsFirstOfHead;
 
     /// <summary>Memory for a copy of a block's keys.</summary>
@@ -53,14 +53,14 @@ internal unsafe struct KeyValueBlocks<TVector>
     /// <summary>Memory for a copy of a block's values.</summary>
     public float* ValueStage;
 
-    /// <summary>Goes to the next block that some query sees, and brings it near; returns whether there is one.</summary>
+    /// <summary>Goes to the next block that some query sees, and makes it readable; returns whether there is one.</summary>
     /// <param name="seen">Says which blocks some query sees.</param>
-    /// <param name="block">The present block; at first one without keys, which begins where the first does.</param>
+    /// <param name="block">The present block; at first one without keys, at the beginning of the first.</param>
     [MethodImpl(MethodImplOptions.AggressiveOptimization)]
     public readonly bool Next<TSeen>(in TSeen seen, ref KeyValueBlock block)
         where TSeen : struct, ISeenKeys, allows ref struct
     {
-        // As a reference that may be written to, so that the compiler makes no copy for each question.
+        // As a reference that may be written to, so that the compiler makes no copy for each call.
         ref TSeen keys = ref Unsafe.AsRef(in seen);
         for (int first = block.First + block.Count, count; (count = Math.Min(KeyBlock, keys.Limit - first)) > 0; first += count)
         {
@@ -74,8 +74,8 @@ internal unsafe struct KeyValueBlocks<TVector>
         return false;
     }
 
-    /// <summary>Brings a block to where it can be read.</summary>
-    /// <param name="block">The block: what keys it has and how many follow; its rows are written.</param>
+    /// <summary>Makes a block readable.</summary>
+    /// <param name="block">The block: which keys it has and how many follow; its rows are written.</param>
     [MethodImpl(MethodImplOptions.AggressiveOptimization)]
     private readonly void Bring(ref KeyValueBlock block)
     {
@@ -94,11 +94,11 @@ internal unsafe struct KeyValueBlocks<TVector>
     }
 
     /// <summary>
-    /// Asks for values while a register tile computes scores. The query tiles after the first of a head find keys and values in a cache; asking
-    /// again costs some 3% of a long head's time. Rows that are apart the CPU does not foresee: without asking they cost up to 80%. There the
-    /// second register tile asks for the values of the next block too, which are copied when that block begins.
+    /// Prefetches values while a register tile computes scores. The query tiles after the first of a head find keys and values in a cache; prefetching
+    /// again costs some 3% of a long head's time. The CPU does not foresee rows that are not adjacent: without prefetching they cost up to 80%. For these the
+    /// second register tile also prefetches the values of the next block, which are copied when that block begins.
     /// </summary>
-    /// <param name="ahead">Where they are added.</param>
+    /// <param name="ahead">The prefetcher to which they are added.</param>
     /// <param name="block">The present block.</param>
     /// <param name="tile">Which register tile of the query tile it is.</param>
     [MethodImpl(MethodImplOptions.AggressiveInlining)]
@@ -111,8 +111,8 @@ internal unsafe struct KeyValueBlocks<TVector>
             Add(ref ahead, block.GivenValues, bytes, block.Count, Math.Min(KeyBlock, block.KeysAfter));
     }
 
-    /// <summary>Asks for the keys of the next block while a register tile computes values; when and why as for <see cref="AskForValues"/>.</summary>
-    /// <param name="ahead">Where they are added.</param>
+    /// <summary>Prefetches the keys of the next block while a register tile computes values; when and why as for <see cref="AskForValues"/>.</summary>
+    /// <param name="ahead">The prefetcher to which they are added.</param>
     /// <param name="block">The present block.</param>
     /// <param name="tile">Which register tile of the query tile it is.</param>
     [MethodImpl(MethodImplOptions.AggressiveInlining)]
@@ -122,8 +122,8 @@ internal unsafe struct KeyValueBlocks<TVector>
             Add(ref ahead, Keys, AttentionInput.BytesOf(Keys.Element, HeadDim), block.First + block.Count, Math.Min(KeyBlock, block.KeysAfter));
     }
 
-    /// <summary>Asks for the first keys of the head that is next, if it is another.</summary>
-    /// <param name="ahead">Where they are added.</param>
+    /// <summary>Prefetches the first keys of the next head, if it is another.</summary>
+    /// <param name="ahead">The prefetcher to which they are added.</param>
     /// <param name="keys">The head's keys.</param>
     /// <param name="count">How many there are.</param>
     [MethodImpl(MethodImplOptions.AggressiveInlining)]
@@ -134,15 +134,15 @@ internal unsafe struct KeyValueBlocks<TVector>
     }
 
     /// <summary>
-    /// Asks for the begin of a block's values at once. With few queries keys and values alternate, and the CPU's prefetcher sees neither
-    /// coming.
+    /// Prefetches the beginning of a block's values at once. With few queries, keys and values alternate, and the CPU's prefetcher foresees
+    /// neither.
     /// </summary>
     [MethodImpl(MethodImplOptions.AggressiveInlining)]
     public static void AskForBeginOfValues(in KeyValueBlock block) => AskForBegin(block.GivenValues.Row(0));
 
     /// <summary>
-    /// As <see cref="AskForBeginOfValues"/> for the keys of the next block, which may be those of the next split. An address past the last key may be asked for, as
-    /// asking reads nothing; with pages there is no such address, since the table has no page for it.
+    /// As <see cref="AskForBeginOfValues"/> for the keys of the next block, which may be those of the next split. An address past the last key may be prefetched, since
+    /// that reads nothing; with pages there is no such address, since the table has no page for it.
     /// </summary>
     [MethodImpl(MethodImplOptions.AggressiveInlining)]
     public readonly void AskForBeginOfNextKeys(in KeyValueBlock block)
@@ -151,7 +151,7 @@ internal unsafe struct KeyValueBlocks<TVector>
             AskForBegin(Keys.Row(block.First + block.Count));
     }
 
-    /// <summary>Adds rows to what is asked for; with pages only the rows in the page of the first.</summary>
+    /// <summary>Adds rows to the prefetcher; with pages only the rows in the page of the first.</summary>
     [MethodImpl(MethodImplOptions.AggressiveInlining)]
     private static void Add(ref Prefetcher ahead, in StoredRows rows, long bytes, int first, int count)
     {
@@ -159,7 +159,7 @@ internal unsafe struct KeyValueBlocks<TVector>
             ahead.AddBytes(rows.Row(first), rows.Stride, bytes, rows.Together(first, count));
     }
 
-    /// <summary>Asks for the begin of a stretch of rows.</summary>
+    /// <summary>Prefetches the beginning of a range of rows.</summary>
     [MethodImpl(MethodImplOptions.AggressiveInlining)]
     private static void AskForBegin(byte* memory)
     {
@@ -168,7 +168,7 @@ internal unsafe struct KeyValueBlocks<TVector>
     }
 
     /// <summary>
-    /// Copies rows as floats where they are of other elements, apart, short or too few: rows far apart compete for the same cache sets (4096
+    /// Copies rows as floats if they have another element type, or are not adjacent, too short or too few: rows far apart compete for the same cache sets (4096
     /// bytes apart they cost 25%). Columns past the source's are 0, rows past its last repeat it.
     /// </summary>
     [MethodImpl(MethodImplOptions.AggressiveOptimization)]

@@ -5,18 +5,18 @@ using System.Runtime.Intrinsics;
 
 namespace FastAttn.Runtime;
 
-/// <summary>Tells rows of halves that become floats with fewer instructions: without ±∞ and NaN (<see cref="StoredFiniteHalf"/>), and of normal numbers and zeros alone (<see cref="NormalHalfRow"/>).</summary>
+/// <summary>Detects rows of halves that become floats with fewer instructions: those without ±∞ and NaN (<see cref="StoredFiniteHalf"/>), and those with normal numbers and zeros only (<see cref="NormalHalfRow"/>).</summary>
 internal static unsafe class NearHalves
 {
-    /// <summary>What the elements of some rows are, all of them.</summary>
+    /// <summary>Classifies the elements of some rows.</summary>
     /// <param name="rows">The first row.</param>
     /// <param name="count">How many.</param>
     /// <param name="columns">Elements of a row.</param>
-    /// <returns>Whether none is ±∞ or NaN; whether none is a subnormal number either.</returns>
+    /// <returns>Whether none is ±∞ or NaN; and whether none is a subnormal number either.</returns>
     [MethodImpl(MethodImplOptions.AggressiveOptimization)]
     public static (bool AreFinite, bool AreNormal) Kind(BlockRows rows, int count, int columns)
     {
-        // Twice the bits have lost the sign. Less 1, zeros are the largest of all and subnormal numbers the smallest.
+        // Doubling the bits drops the sign. Minus 1, zeros are the largest of all and subnormal numbers the smallest.
         const ushort Infinity = 2 * 0x7C00, SmallestNormal = 2 * 0x0400 - 1;
         Vector512<ushort> wideLargest = Vector512<ushort>.Zero, wideSmallest = Vector512<ushort>.AllBitsSet;
         Vector<ushort> largest = Vector<ushort>.Zero, smallest = Vector<ushort>.AllBitsSet;
@@ -53,14 +53,14 @@ internal static unsafe class NearHalves
         return (areFinite, areNormal);
     }
 
-    /// <summary>Whether numbers times 2¹¹² (<see cref="HalfBits.Factor"/>) are exact: none is too large. NaN stays what it is.</summary>
+    /// <summary>Whether numbers times 2¹¹² (<see cref="HalfBits.Factor"/>) are exact, because none is too large. NaN stays NaN.</summary>
     /// <param name="x">The numbers.</param>
     /// <param name="count">How many.</param>
     [MethodImpl(MethodImplOptions.AggressiveOptimization)]
     public static bool MayBeMultiplied<TVector>(float* x, int count)
         where TVector : struct, ILanes<TVector>
     {
-        // 2¹⁵: times 2¹¹² the last power of two that a float holds.
+        // 2¹⁵: times 2¹¹² it is the largest power of two that a float holds.
         const float Limit = 32768;
         TVector largest = TVector.Create(0), zero = largest;
         int i = 0;

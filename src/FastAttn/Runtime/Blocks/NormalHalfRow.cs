@@ -3,8 +3,8 @@ using System.Runtime.CompilerServices;
 namespace FastAttn.Runtime;
 
 /// <summary>
-/// A row of halves times 2⁻¹¹² (<see cref="HalfBits.Factor"/>), all of them normal numbers or zeros: what meets them is multiplied by 2¹¹² instead, once for many rows, and no product differs by a bit.
-/// Subnormal halves would be subnormal floats, with which some CPUs multiply a hundred times more slowly.
+/// A row of halves times 2⁻¹¹² (<see cref="HalfBits.Factor"/>), all of them normal numbers or zeros: the other factor is multiplied by 2¹¹² instead, once for many rows, and no product differs by a bit.
+/// Subnormal halves would be subnormal floats, whose multiplication is a hundred times slower on some CPUs.
 /// </summary>
 internal readonly unsafe struct NormalHalfRow : IStoredRow
 {

@@ -1,9 +1,9 @@
 namespace FastAttn.Runtime;
 
-/// <summary>The pages that rows are in, and the scales that stand apart from them. It lives in the driver's stack frame, so that copies of rows without either stay small.</summary>
+/// <summary>The pages of rows, and their separately stored scales. It is in the driver's stack frame, so that copies of rows without either stay small.</summary>
 internal unsafe struct PagesAndScales
 {
-    /// <summary>The page of each <see cref="PageSize"/> tokens of the sequence; null where rows are not in pages.</summary>
+    /// <summary>The page of each <see cref="PageSize"/> tokens of the sequence; null if rows are not in pages.</summary>
     public int* Pages;
 
     /// <summary>Rows in a page.</summary>
@@ -12,24 +12,24 @@ internal unsafe struct PagesAndScales
     /// <summary>Bytes from page to page.</summary>
     public long PageStride;
 
-    /// <summary>The scale of the sequence's first row or, with pages, of the first row of page 0; null where rows have none.</summary>
+    /// <summary>The scale of the sequence's first row or, with pages, of the first row of page 0; null if rows have none.</summary>
     public float* Scales;
 
     /// <summary>
-    /// The scales, then the minima of the columns, halves, of the sequence's first <see cref="AttentionInput.ScaledTokens"/> rows or, with pages, of the first ones of page 0; null where
+    /// The scales, then the minima of the columns, halves, of the sequence's first <see cref="AttentionInput.ScaledTokens"/> rows or, with pages, of the first ones of page 0; null if
     /// rows have none.
     /// </summary>
     public ushort* ScalesAndMinima;
 
-    /// <summary>Columns of a row: where the minima stand after the scales.</summary>
+    /// <summary>Columns of a row: the minima come this many halves after the scales.</summary>
     public int Columns;
 
-    /// <summary>Floats from scale to scale, or halves from the scales and minima of some rows to those of the next.</summary>
+    /// <summary>Floats from scale to scale, or halves from the scales and minima of a group of rows to those of the next.</summary>
     public long ScaleStride;
 
     /// <summary>Floats, or halves, from the scales of a page to those of the next.</summary>
     public long ScalePageStride;
 
-    /// <summary>A scale for each column; null where columns have none.</summary>
+    /// <summary>A scale for each column; null if columns have none.</summary>
     public float* ColumnScales;
 }

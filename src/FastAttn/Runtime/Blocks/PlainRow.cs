@@ -2,7 +2,7 @@ using System.Runtime.CompilerServices;
 
 namespace FastAttn.Runtime;
 
-/// <summary>A row of elements that stand alone.</summary>
+/// <summary>A row of ungrouped elements.</summary>
 /// <typeparam name="TElement">The elements.</typeparam>
 internal readonly unsafe struct PlainRow<TElement> : IStoredRow
     where TElement : struct, IStoredElement

@@ -6,19 +6,19 @@ using System.Runtime.InteropServices;
 namespace FastAttn.Runtime;
 
 /// <summary>
-/// The one place that rounds floats to 16 bits: to nearest, ties to even. What is too large for a finite number becomes ±∞; NaN stays NaN. <see cref="RowWidening{TVector}"/> is the way back.
+/// The one place that rounds floats to 16 bits: to nearest, ties to even. What is too large for a finite number becomes ±∞; NaN stays NaN. <see cref="RowWidening{TVector}"/> is the inverse.
 /// </summary>
 internal static class RowRounding
 {
     /// <summary>Rounds a row to half precision or bfloat16.</summary>
     /// <param name="row">The floats.</param>
-    /// <param name="element">Which.</param>
+    /// <param name="element">Which of the two.</param>
     /// <param name="destination">Written: as many numbers.</param>
     public static unsafe void Round(ReadOnlySpan<float> row, AttentionElement element, byte* destination) => Round(row, element, new Span<byte>(destination, sizeof(ushort) * row.Length));
 
-    /// <summary>As the other, to bytes of a span.</summary>
+    /// <summary>As the other overload, to bytes of a span.</summary>
     /// <param name="row">The floats.</param>
-    /// <param name="element">Which.</param>
+    /// <param name="element">Which of the two.</param>
     /// <param name="destination">Written: two bytes for each; it may be longer.</param>
     public static void Round(ReadOnlySpan<float> row, AttentionElement element, Span<byte> destination)
     {
@@ -63,7 +63,7 @@ internal static class RowRounding
         const int Shift = 13;
         Vector<uint> bits = Vector.AsVectorUInt32(x), sign = bits & new Vector<uint>(0x8000_0000), a = bits ^ sign;
 
-        // Half of what is cut off, less 1 where the last bit that stays is even; and 112 less in the exponent.
+        // Half of what is cut off, minus 1 if the last bit that stays is even; and 112 less in the exponent.
         Vector<uint> normal = (a + new Vector<uint>(0xC800_0FFFu) + (a >> Shift & Vector<uint>.One)) >> Shift;
         Vector<uint> subnormal = Vector.AsVectorUInt32(Vector.AsVectorSingle(a) + new Vector<float>(0.5f)) - new Vector<uint>(OneHalf);
         Vector<uint> special = Vector.ConditionalSelect(Vector.GreaterThan(a, new Vector<uint>(FloatInfinity)), new Vector<uint>(QuietNaN), new Vector<uint>(Infinity));

@@ -3,23 +3,23 @@ using System.Runtime.CompilerServices;
 
 namespace FastAttn.Runtime;
 
-/// <summary>Copies rows of keys or values as floats, whatever their elements are.</summary>
+/// <summary>Copies rows of keys or values as floats, whatever their element type.</summary>
 /// <typeparam name="TVector">The vector.</typeparam>
 /// <param name="rows">The first row.</param>
 /// <param name="count">How many rows.</param>
 /// <param name="columns">Elements of a row.</param>
 /// <param name="destination">Written.</param>
-/// <param name="copiedColumns">Floats from row to row there; what is past the columns becomes 0.</param>
+/// <param name="copiedColumns">Floats from row to row there; those past the columns become 0.</param>
 internal readonly unsafe struct RowWidening<TVector>(BlockRows rows, int count, int columns, float* destination, int copiedColumns) : IStoredVisitor
     where TVector : struct, ILanes<TVector>
 {
-    /// <summary>Widens rows that stand at the stride, scaled.</summary>
+    /// <summary>Widens rows one stride apart, scaled.</summary>
     /// <param name="stored">All rows.</param>
     /// <param name="first">The first of those.</param>
     /// <param name="count">How many.</param>
     /// <param name="columns">Elements of a row.</param>
     /// <param name="destination">Written.</param>
-    /// <param name="copiedColumns">Floats from row to row there; what is past the columns becomes 0.</param>
+    /// <param name="copiedColumns">Floats from row to row there; those past the columns become 0.</param>
     [MethodImpl(MethodImplOptions.AggressiveOptimization)]
     public static void Widen(in StoredRows stored, int first, int count, int columns, float* destination, int copiedColumns)
     {

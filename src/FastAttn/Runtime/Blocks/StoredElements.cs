@@ -2,12 +2,12 @@ using System.Runtime.CompilerServices;
 
 namespace FastAttn.Runtime;
 
-/// <summary>The one place that says how rows of each type of elements are read, but those of <see cref="AttentionElement.Int4"/>, whose scales are another matter (<see cref="Int4Widening{TVector}"/>).</summary>
+/// <summary>The one place that says how rows of each element type are read, except those of <see cref="AttentionElement.Int4"/>, whose scales need special treatment (<see cref="Int4Widening{TVector}"/>).</summary>
 internal static class StoredElements
 {
-    /// <summary>Does something with rows of elements of a type.</summary>
+    /// <summary>Runs an operation on rows of an element type.</summary>
     /// <param name="element">The type.</param>
-    /// <param name="visitor">What is done. A reference that may be written to, so that the compiler makes no copy of it.</param>
+    /// <param name="visitor">The operation, by a writable reference, so that the compiler makes no copy of it.</param>
     [MethodImpl(MethodImplOptions.AggressiveInlining)]
     public static void Visit<TVisitor>(AttentionElement element, ref TVisitor visitor)
         where TVisitor : struct, IStoredVisitor
@@ -35,9 +35,9 @@ internal static class StoredElements
         }
     }
 
-    /// <summary>As <see cref="Visit"/> for queries, which are no integers.</summary>
+    /// <summary>As <see cref="Visit"/> for queries, which are never integers.</summary>
     /// <param name="element">The type.</param>
-    /// <param name="visitor">What is done.</param>
+    /// <param name="visitor">The operation.</param>
     [MethodImpl(MethodImplOptions.AggressiveInlining)]
     public static void VisitQueries<TVisitor>(AttentionElement element, ref TVisitor visitor)
         where TVisitor : struct, IStoredVisitor

@@ -4,8 +4,8 @@ using System.Runtime.CompilerServices;
 namespace FastAttn.Runtime;
 
 /// <summary>
-/// The keys or the values of one head of a sequence as they are stored, a row for each token: one after the other at a stride, or in pages, which
-/// stand anywhere.
+/// The keys or the values of one head of a sequence as they are stored, a row for each token: at a constant stride, or in pages
+/// anywhere in memory.
 /// </summary>
 internal readonly unsafe struct StoredRows
 {
@@ -15,13 +15,13 @@ internal readonly unsafe struct StoredRows
     /// <summary>Bytes from row to row.</summary>
     public long Stride { get; init; }
 
-    /// <summary>Pages and scales; null where the rows have neither.</summary>
+    /// <summary>Pages and scales; null if the rows have neither.</summary>
     public PagesAndScales* PagesAndScales { get; init; }
 
-    /// <summary>What the rows consist of.</summary>
+    /// <summary>The element type of the rows.</summary>
     public AttentionElement Element { get; init; }
 
-    /// <summary>The token of the sequence that row 0 is; only rows with pages or scales know it.</summary>
+    /// <summary>The token of the sequence to which row 0 belongs; only rows with pages or scales know it.</summary>
     private int First { get; init; }
 
     /// <summary>Whether the rows are in pages.</summary>
@@ -34,7 +34,7 @@ internal readonly unsafe struct StoredRows
     /// <summary>Whether each row has a scale.</summary>
     public bool HasScales => PagesAndScales != null && PagesAndScales->Scales != null;
 
-    /// <summary>Rows of floats that follow each other without a gap.</summary>
+    /// <summary>Adjacent rows of floats.</summary>
     /// <param name="rows">The first row.</param>
     /// <param name="columns">Floats in a row.</param>
     public static StoredRows Of(float* rows, int columns) => new() { Start = (byte*)rows, Stride = columns * sizeof(float) };
@@ -47,11 +47,11 @@ internal readonly unsafe struct StoredRows
     [MethodImpl(MethodImplOptions.AggressiveInlining)]
     public float* Floats(int index) => (float*)Row(index);
 
-    /// <summary>The rows from one on.</summary>
+    /// <summary>The rows from a given one on.</summary>
     [MethodImpl(MethodImplOptions.AggressiveInlining)]
     public StoredRows From(int index) => new() { Start = IsPaged ? Start : Start + index * Stride, Stride = Stride, PagesAndScales = PagesAndScales, Element = Element, First = First + index };
 
-    /// <summary>How many rows from one on stand at the stride, at most <paramref name="count"/>: all, or those up to the end of its page.</summary>
+    /// <summary>How many rows from a given one on are at the stride, at most <paramref name="count"/>: all, or those up to the end of its page.</summary>
     [MethodImpl(MethodImplOptions.AggressiveInlining)]
     public int Together(int index, int count) => IsPaged ? Math.Min(count, PagesAndScales->PageSize - (First + index) % PagesAndScales->PageSize) : count;
 
@@ -62,7 +62,7 @@ internal readonly unsafe struct StoredRows
     /// <summary>The scale of a row.</summary>
     public float Scale(int index) => *ScaleOf(index);
 
-    /// <summary>The scales of the columns, then their minima, that a row shares with those beside it (<see cref="PagesAndScales.ScalesAndMinima"/>).</summary>
+    /// <summary>The scales of the columns, then their minima, that a row shares with its neighbours (<see cref="PagesAndScales.ScalesAndMinima"/>).</summary>
     public ushort* ScalesAndMinima(int index)
     {
         PagesAndScales* pagesAndScales = PagesAndScales;
@@ -72,11 +72,11 @@ internal readonly unsafe struct StoredRows
         return pagesAndScales->ScalesAndMinima + pagesAndScales->Pages[page] * pagesAndScales->ScalePageStride + row / AttentionInput.ScaledTokens * pagesAndScales->ScaleStride;
     }
 
-    /// <summary>How many rows from one on share its scales and minima, at most <paramref name="count"/>. They stand at the stride.</summary>
+    /// <summary>How many rows from a given one on share its scales and minima, at most <paramref name="count"/>. They are at the stride.</summary>
     [MethodImpl(MethodImplOptions.AggressiveInlining)]
     public int TogetherScaled(int index, int count) => Math.Min(count, AttentionInput.ScaledTokens - (First + index) % AttentionInput.ScaledTokens);
 
-    /// <summary>Copies the scales of the first rows, page by page where rows are in pages.</summary>
+    /// <summary>Copies the scales of the first rows, page by page if rows are in pages.</summary>
     public void CopyScales(float* destination, int count)
     {
         long stride = PagesAndScales->ScaleStride;

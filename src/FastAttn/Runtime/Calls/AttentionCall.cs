@@ -8,10 +8,10 @@ internal unsafe struct AttentionCall
 {
     public AttentionShape Shape;
 
-    /// <summary>Query heads that read one key-value head; 0 where there are none.</summary>
+    /// <summary>Query heads that read one key-value head; 0 if there are none.</summary>
     public int GroupSize;
 
-    /// <summary>What this call uses, all of it declared by the kernel; inputs are valid where it says so.</summary>
+    /// <summary>The features that this call uses, all of them declared by the kernel; the inputs of each are valid only if it is named here.</summary>
     public AttentionFeatures Uses;
 
     public CallOperands Operands;
@@ -19,10 +19,10 @@ internal unsafe struct AttentionCall
     public ScoringInputs Scoring;
     public CallPlan Plan;
 
-    /// <summary>Memory that the workers of the call share, for the states of splits (<see cref="SplitPlan"/>); null where no sequence is split.</summary>
+    /// <summary>Memory that the workers of the call share, for the states of splits (<see cref="SplitPlan"/>); null if no sequence is split.</summary>
     public float* SplitMemory;
 
-    /// <summary>A sequence of the call, from the lengths, starts and offsets that are pinned: <see cref="Sequence.Of"/> before they are.</summary>
+    /// <summary>A sequence of the call, from the pinned lengths, starts and offsets; <see cref="Sequence.Of"/> serves before they are pinned.</summary>
     [MethodImpl(MethodImplOptions.AggressiveOptimization)]
     public readonly Sequence SequenceAt(int index)
     {
@@ -49,15 +49,15 @@ internal unsafe struct AttentionCall
     }
 
     /// <summary>
-    /// The queries that a sequence would have alone, by which the driver is chosen, so that its bits do not depend on how far it is padded:
-    /// those that are said to exist, else in self-attention as many as keys exist.
+    /// The number of queries that a sequence would have alone, which selects the driver, so that its bits do not depend on how far it is padded:
+    /// that of the existing queries if given, else in self-attention that of the existing keys.
     /// </summary>
     public readonly int OwnQueries(in Sequence sequence) =>
         Visibility.IsSelfAttention && Visibility.KeyLengths != null ? Math.Min(sequence.QueryLength, sequence.KeyLength) : sequence.QueryLength;
 
     /// <summary>
-    /// The splits in which keys stand that some query of a sequence may see, whatever masks hide: the first, and how many. One, for all keys, where
-    /// that is enough, and where the sequence has many queries.
+    /// The splits that have keys which some query of a sequence may see, whatever masks hide: the first, and how many. One, for all keys, if
+    /// that is enough, and if the sequence has many queries.
     /// </summary>
     [MethodImpl(MethodImplOptions.AggressiveOptimization)]
     public readonly (int First, int Count) SplitsOf(in Sequence sequence)

@@ -4,12 +4,12 @@ using System.Runtime.CompilerServices;
 
 namespace FastAttn.Runtime;
 
-/// <summary>Checks that the buffers of a call have the rows that its shape says, and finds where these stand.</summary>
+/// <summary>Checks that the buffers of a call have the rows that its shape says, and finds where these are.</summary>
 [SuppressMessage("Usage", "CA2208:Instantiate argument exceptions correctly", Justification = "The names are those of the public method's parameters.")]
 [SuppressMessage("Usage", "MA0015:Specify the parameter name in ArgumentException", Justification = "The names are those of the public method's parameters.")]
 internal static class BufferValidation
 {
-    /// <summary>Checks keys or values; sets what they are, and of their elements those that are read.</summary>
+    /// <summary>Checks keys or values; sets their type, and the range of their elements that is read.</summary>
     public static void CheckStored(string name, in AttentionInput input, scoped in BufferRows rows, in AttentionOptions options, scoped ref CallOperands.Stored stored, out ReadBuffer read)
     {
         bool areOver32Tokens = input.Element == AttentionElement.Int4;
@@ -23,7 +23,7 @@ internal static class BufferValidation
         read = new(in read.Start, read.Length, in input.Scales.Start, (nuint)scales * (areOver32Tokens ? sizeof(ushort) : (nuint)sizeof(float)));
     }
 
-    /// <summary>Checks the scales of keys or values; sets where they stand, and returns how many are read.</summary>
+    /// <summary>Checks the scales of keys or values; sets their strides, and returns how many are read.</summary>
     private static int CheckScales(string name, in AttentionInput input, scoped in BufferRows rows, ref CallOperands.Stored stored)
     {
         AttentionScales scales = input.Scales;
@@ -32,7 +32,7 @@ internal static class BufferValidation
         stored.HasChannelScales = scales.ArePerChannel;
         if (!scales.ArePerChannel)
         {
-            // Integers with room for more tokens mostly have scales with such room, which the shape does not say.
+            // Integers with room for more tokens usually have scales with the same room, which the shape does not say.
             if (input.Strides is not null && scales.Strides is null && !scales.Scales.IsEmpty)
                 throw new ArgumentException("Has strides for elements and none for their scales per token: give AttentionScales.PerToken strides, too.", name);
             return CheckBuffer(name, scales.Scales.Length, rows with { Dim = 1 }, scales.Strides, out stored.ScaleStrides, "scales");
@@ -44,7 +44,7 @@ internal static class BufferValidation
         return (int)expected;
     }
 
-    /// <summary>As <see cref="CheckScales"/>, of scales and minima over 32 tokens.</summary>
+    /// <summary>As <see cref="CheckScales"/>, for scales and minima over 32 tokens.</summary>
     private static int CheckScalesOver32Tokens(string name, in AttentionInput input, scoped in BufferRows rows, ref CallOperands.Stored stored)
     {
         const int Scaled = AttentionInput.ScaledTokens;
@@ -72,7 +72,7 @@ internal static class BufferValidation
         }
     }
 
-    /// <summary>Checks a buffer that is read; sets its strides, and of its elements those that are read.</summary>
+    /// <summary>Checks a buffer that is read; sets its strides, and the range of its elements that is read.</summary>
     public static void CheckInput(string name, in AttentionInput input, scoped in BufferRows rows, out AttentionStrides strides, out ReadBuffer read)
     {
         if (AttentionInput.AreReadTogether(input.Element))
@@ -89,7 +89,7 @@ internal static class BufferValidation
             throw new ArgumentException($"Elements in groups of {AttentionInput.GroupLength} need strides that are multiples of it, in elements rather than bytes, not {given}.", name);
     }
 
-    /// <summary>Checks that a buffer has all of its shape; sets its strides, and returns the elements that they reach.</summary>
+    /// <summary>Checks that a buffer has all rows of its shape; sets its strides, and returns how many elements they reach.</summary>
     public static int CheckBuffer(string name, int length, in BufferRows rows, in AttentionStrides? given, out AttentionStrides strides, string elements = "elements")
     {
         if (given is not null)
@@ -102,7 +102,7 @@ internal static class BufferValidation
         if (length < expected)
             RefuseLength(name, length, rows, expected, elements);
 
-        // Sizes beside a batch of 0 may be so large that their strides do not fit in 64 bits. No row is ever looked for there.
+        // With a batch of 0, the other sizes may be so large that their strides overflow 64 bits. No row is ever accessed there.
         strides = rows.Batch == 0 ? default : AttentionStrides.Contiguous(rows.Layout, rows.Heads, rows.Tokens, rows.Dim);
         return (int)expected;
 
@@ -113,10 +113,10 @@ internal static class BufferValidation
         }
     }
 
-    /// <summary>Tells where the number of pages comes from, if from a table.</summary>
+    /// <summary>Says where the number of pages comes from, if from a table.</summary>
     private static string LastPage(in BufferRows rows) => rows.LastPageOf is { } sequence ? $"KeyPages give sequence {sequence} page {rows.Batch - 1}: " : "";
 
-    /// <summary>As <see cref="CheckBuffer"/>, of a buffer with strides of its own.</summary>
+    /// <summary>As <see cref="CheckBuffer"/>, for a buffer with strides.</summary>
     private static int CheckStrides(string name, int length, in BufferRows rows, in AttentionStrides strides, string elements)
     {
         if (strides.Batch < 0 || strides.Head < 0 || strides.Length < 0)
@@ -139,7 +139,7 @@ internal static class BufferValidation
     }
 
     /// <summary>
-    /// Each axis must step over all that the axes of smaller strides reach, so that no two rows share an element. Rows without strides of their own need no such check.
+    /// Each axis must step over everything that the axes of smaller strides reach, so that no two rows share an element. Rows without strides need no such check.
     /// </summary>
     public static void CheckRowsApart(string name, in BufferRows rows, in AttentionStrides strides, string owner = "the output")
     {
@@ -169,7 +169,7 @@ internal static class BufferValidation
         }
     }
 
-    /// <summary>The elements from the first to the last step along an axis; past any span, only that it is.</summary>
+    /// <summary>The elements from the first to the last step along an axis; if that exceeds any span, only some number that does.</summary>
     public static long Reach(int size, long stride) => Math.Min((size - 1) * Math.Min(stride, 1L << 31), 1L << 40);
 
     /// <summary>The elements of all rows.</summary>

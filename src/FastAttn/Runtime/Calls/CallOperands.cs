@@ -13,10 +13,10 @@ internal unsafe struct CallOperands
     /// <summary>The outputs: numbers of <see cref="OutputElement"/>.</summary>
     public byte* Output;
 
-    /// <summary>[B, H, Lq] or [H, T], or null where it is not wanted.</summary>
+    /// <summary>[B, H, Lq] or [H, T], or null if it is not requested.</summary>
     public float* LogSumExp;
 
-    /// <summary>[B, pages of a sequence]: the page of each <see cref="PageSize"/> keys and values; null where these are not in pages.</summary>
+    /// <summary>[B, pages of a sequence]: the page of each <see cref="PageSize"/> keys and values; null if these are not in pages.</summary>
     public int* PageTable;
 
     /// <summary>Tokens in a page; 0 where keys and values are not in pages.</summary>
@@ -30,13 +30,13 @@ internal unsafe struct CallOperands
     public AttentionStrides QueryStrides;
     public AttentionStrides OutputStrides;
 
-    /// <summary>Queries in all sequences together, where they are ragged; else those of each.</summary>
+    /// <summary>Queries in all sequences together if they are ragged; else those of each.</summary>
     public int QueryTokens;
 
-    /// <summary>What the queries are: numbers of 32 or 16 bits.</summary>
+    /// <summary>The element type of the queries: 32 or 16 bits.</summary>
     public AttentionElement QueryElement;
 
-    /// <summary>What the outputs are, likewise.</summary>
+    /// <summary>That of the outputs, likewise.</summary>
     public AttentionElement OutputElement;
 
     /// <summary>A row of the queries.</summary>
@@ -49,29 +49,29 @@ internal unsafe struct CallOperands
     [MethodImpl(MethodImplOptions.AggressiveInlining)]
     public readonly byte* OutputRow(long start) => Output + BytesOf(OutputElement, start);
 
-    /// <summary>Bytes of some queries or outputs.</summary>
+    /// <summary>Bytes of a number of queries' or outputs' elements.</summary>
     [MethodImpl(MethodImplOptions.AggressiveInlining)]
     public static long BytesOf(AttentionElement element, long count) => count * (element == AttentionElement.Float32 ? sizeof(float) : sizeof(ushort));
 
     /// <summary>The keys or the values as they are stored.</summary>
     public struct Stored
     {
-        /// <summary>The first element; null where the call has none.</summary>
+        /// <summary>The first element; null if the call has none.</summary>
         public byte* Start;
 
-        /// <summary>What the elements are.</summary>
+        /// <summary>The element type.</summary>
         public AttentionElement Element;
 
-        /// <summary>Where rows stand, in elements. With pages, the batch axis is that of pages.</summary>
+        /// <summary>The strides of the rows, in elements. With pages, the batch axis is that of pages.</summary>
         public AttentionStrides Strides;
 
         /// <summary>
-        /// The scales of <see cref="AttentionElement.Int8"/>, floats: for each token and head or, where <see cref="HasChannelScales"/> says so, [H_kv, d]. Those of
+        /// The scales of <see cref="AttentionElement.Int8"/>, floats: for each token and head or, if <see cref="HasChannelScales"/> is set, [H_kv, d]. Those of
         /// <see cref="AttentionElement.Int4"/>, halves: the scales, then the minima of a head's channels, for each 32 tokens. Else null.
         /// </summary>
         public byte* Scales;
 
-        /// <summary>Where the scale of a token and head, or those of 32 tokens and a head stand; with pages, the batch axis is that of pages.</summary>
+        /// <summary>The strides of the scale of a token and head, or of the scales of 32 tokens and a head; with pages, the batch axis is that of pages.</summary>
         public AttentionStrides ScaleStrides;
 
         /// <summary>Whether there is a scale for each channel, the same for all tokens.</summary>

@@ -16,9 +16,9 @@ internal static class CallValidation
     // As in the public methods, whose parameters the messages name.
     private const string Query = "query", Key = "key", Value = "value", Output = "output", LogSumExp = "logSumExp", Shape = "shape", Options = "options";
 
-    /// <summary>Checks a call and plans it for the kernel; its pointers are all that is left to set, once buffers are pinned.</summary>
-    /// <typeparam name="TOutput">What outputs are.</typeparam>
-    /// <typeparam name="TSum">What the log-sum-exp is.</typeparam>
+    /// <summary>Checks a call and plans it for the kernel; only its pointers remain to be set, once buffers are pinned.</summary>
+    /// <typeparam name="TOutput">The type of outputs.</typeparam>
+    /// <typeparam name="TSum">The type of the log-sum-exp.</typeparam>
     /// <exception cref="ArgumentException">Something does not fit; the message says what was expected.</exception>
     public static void Check<TOutput, TSum>(
         in KernelTraits kernel,
@@ -77,7 +77,7 @@ internal static class CallValidation
             throw new ArgumentException($"Has {scores.Length} elements; batch {shape.Batch} × query heads {shape.QueryHeads} × query length {shape.QueryLength} × key length {shape.KeyLength} need {expected}.", name);
         CheckApart(name, scores[..(int)expected], queries, keys, default, options);
 
-        // A row of scores takes the place of an output. Sizes beside a batch of 0 may be too large for strides, as with outputs.
+        // A row of scores takes the place of an output. With a batch of 0, the other sizes may be too large for strides, as with outputs.
         call.Operands.ValueDim = shape.KeyLength;
         call.Operands.OutputStrides = shape.Batch == 0 ? default : AttentionStrides.Of(AttentionLayout.BatchHeadLengthDim, shape.QueryHeads, shape.QueryLength, shape.KeyLength);
         Plan(ref call, kernel, execution, wantsWeights: true);
@@ -98,7 +98,7 @@ internal static class CallValidation
             throw new ArgumentException("Overlaps the state that it is merged into.", Other);
         return (strides, otherStrides);
 
-        // Cuts the buffers to what is needed of them.
+        // Cuts the buffers to the needed elements.
         static AttentionStrides CheckState(
             string name, in StateBuffers state, in AttentionShape shape, int valueDim, bool isWritten, out Span<float> output, out Span<float> logSumExp)
         {
@@ -113,7 +113,7 @@ internal static class CallValidation
         }
     }
 
-    /// <summary>What a kernel writes of a type. Outputs of other types are the reference's alone, which does not ask.</summary>
+    /// <summary>The element type that a kernel writes for a type. Outputs of other types exist only in the reference, which does not ask.</summary>
     private static AttentionElement ElementOf<TOutput>()
     {
         if (typeof(TOutput) == typeof(Half))
@@ -127,7 +127,7 @@ internal static class CallValidation
             call.Plan.Set(kernel.Sizes, kernel.NarrowSizes, call, execution.KeyBlock, ThreadBudget.Of(execution.MaxDegreeOfParallelism), wantsWeights);
     }
 
-    /// <summary>Checks all but the outputs and values. The call is large: whoever returns it by value copies a kilobyte.</summary>
+    /// <summary>Checks everything but the outputs and values. The call is large: returning it by value would copy a kilobyte.</summary>
     private static void CheckQueryAndKey(
         in KernelTraits kernel,
         in AttentionInput query,
@@ -162,7 +162,7 @@ internal static class CallValidation
         rows = new() { Batch = shape.Batch, Heads = shape.QueryHeads, Tokens = shape.QueryLength, Dim = kernel.HeadDim, Layout = shape.Layout };
         storedRows = new() { Batch = shape.Batch, Heads = shape.KeyValueHeads, Tokens = shape.KeyLength, Dim = kernel.HeadDim, Layout = shape.Layout };
 
-        // Sequences that follow each other without padding are one axis of tokens. With pages, the batch axis is that of pages, up to the last one used.
+        // Ragged sequences share one axis of tokens. With pages, the batch axis is that of pages, up to the last one used.
         if (!options.QueryStarts.IsEmpty)
             (rows.Batch, rows.Tokens) = (1, options.QueryStarts[^1]);
         if (options.KeyPages.IsGiven)
@@ -191,7 +191,7 @@ internal static class CallValidation
             throw new ArgumentException($"Queries of {element} are not taken: they are numbers of {AttentionElement.Float32}, {AttentionElement.Float16} or {AttentionElement.BFloat16}. Keys and values may be of any element type.", Query);
     }
 
-    /// <summary>The shape with the lengths of the longest sequences, where they are ragged: those of the caller may be mere bounds.</summary>
+    /// <summary>The shape with the lengths of the longest sequences, if they are ragged: those of the caller may be mere bounds.</summary>
     private static AttentionShape LongestOf(in AttentionShape shape, in AttentionOptions options)
     {
         AttentionShape longest = shape;
@@ -200,7 +200,7 @@ internal static class CallValidation
         return options.KeyStarts.IsEmpty ? longest : longest with { KeyLength = Longest(options.KeyStarts) };
     }
 
-    /// <summary>The length of the longest sequence between some starts.</summary>
+    /// <summary>The length of the longest sequence, given starts.</summary>
     public static int Longest(ReadOnlySpan<int> starts)
     {
         int longest = 0;
@@ -213,7 +213,7 @@ internal static class CallValidation
     public static bool IsSelfAttention(in AttentionShape shape, in AttentionOptions options) =>
         shape.QueryLength == (options.KeyPart?.KeyLength ?? shape.KeyLength) && options.QueryLengths.IsEmpty && options.QueryStarts.IsEmpty && !options.IsCrossAttention;
 
-    /// <summary>Refuses calls whose positions matter and could be meant in more than one way.</summary>
+    /// <summary>Refuses calls whose positions matter and are ambiguous.</summary>
     private static void CheckDiagonal(AttentionMask mask, AttentionFeatures uses, in AttentionShape shape, in AttentionOptions options)
     {
         bool matters = mask == AttentionMask.Causal || (uses & (AttentionFeatures.Window | AttentionFeatures.Alibi)) != 0;
@@ -221,7 +221,7 @@ internal static class CallValidation
             CheckOffsets(shape, options);
     }
 
-    /// <summary>Refuses sequences whose offset could be meant in more than one way.</summary>
+    /// <summary>Refuses sequences whose offset is ambiguous.</summary>
     private static void CheckOffsets(in AttentionShape shape, in AttentionOptions options)
     {
         bool isSquare = shape.QueryLength == (options.KeyPart?.KeyLength ?? shape.KeyLength) && !options.QueryLengths.IsEmpty && options.KeyLengths.IsEmpty;
@@ -238,21 +238,21 @@ internal static class CallValidation
         }
     }
 
-    /// <summary>Checks what does not depend on a shape; the parameter is <c>options</c>.</summary>
+    /// <summary>Checks what does not depend on a shape; errors name the parameter <c>options</c>.</summary>
     public static void CheckWithoutShape(in AttentionOptions options)
     {
         default(ScoringInputs).Take(options, headDim: 1);
         default(VisibilityInputs).Take(options, AttentionMask.None);
     }
 
-    /// <summary>Checks how a call runs; the parameter is <c>execution</c>.</summary>
+    /// <summary>Checks how a call runs; errors name the parameter <c>execution</c>.</summary>
     public static void CheckExecution(in AttentionExecution execution)
     {
         if (execution.MaxDegreeOfParallelism < -1)
             throw new ArgumentOutOfRangeException(nameof(execution), execution.MaxDegreeOfParallelism, "MaxDegreeOfParallelism must be positive; 0 and −1 stand for all processors.");
     }
 
-    /// <summary>Checks all that options say of sequences, keys and heads, and takes the masks into the call.</summary>
+    /// <summary>Checks everything that options say about sequences, keys and heads, and copies the masks into the call.</summary>
     public static void CheckOptions(ref AttentionCall call, in AttentionShape shape, in AttentionOptions options)
     {
         if (options.HasBuffers || options.KeyPart is not null)
@@ -331,7 +331,7 @@ internal static class CallValidation
         }
     }
 
-    /// <summary>Checks where the sequences of a ragged batch begin; the parameter is <c>options</c>.</summary>
+    /// <summary>Checks the starts of a ragged batch's sequences; errors name the parameter <c>options</c>.</summary>
     public static void CheckStarts(in AttentionShape shape, in AttentionOptions options)
     {
         CheckStarts(nameof(options.QueryStarts), options.QueryStarts, shape.Batch, shape.QueryLength);
@@ -339,7 +339,7 @@ internal static class CallValidation
             CheckStarts(nameof(options.KeyStarts), options.KeyStarts, shape.Batch, shape.KeyLength);
     }
 
-    /// <summary>Checks where the sequences of queries, or of keys, begin.</summary>
+    /// <summary>Checks the starts of the sequences of queries, or of keys.</summary>
     public static void CheckStarts(string property, ReadOnlySpan<int> starts, int batch, int longest, string parameter = Options)
     {
         if (starts.Length != batch + 1L)
@@ -384,11 +384,11 @@ internal static class CallValidation
         }
     }
 
-    /// <summary>Query heads that read one key-value head; 0 where there are none. Mostly there are as many of both, and nothing to divide.</summary>
+    /// <summary>Query heads that read one key-value head; 0 if there are none. Usually there are as many of both, and no division is needed.</summary>
     private static int GroupSizeOf(in AttentionShape shape) =>
         shape.KeyValueHeads == 0 ? 0 : shape.KeyValueHeads == shape.QueryHeads ? 1 : shape.QueryHeads / shape.KeyValueHeads;
 
-    /// <summary>What is written must not overlap anything that is read; what is empty overlaps nothing.</summary>
+    /// <summary>Written buffers must not overlap anything that is read; an empty buffer overlaps nothing.</summary>
     public static void CheckApart<TOutput>(
         string name, ReadOnlySpan<TOutput> written, scoped in ReadBuffer query, scoped in ReadBuffer key, scoped in ReadBuffer value, in AttentionOptions options)
         where TOutput : unmanaged
@@ -439,12 +439,12 @@ internal static class CallValidation
         }
     }
 
-    /// <summary>Whether two buffers have a byte in common.</summary>
+    /// <summary>Whether two buffers share a byte.</summary>
     public static bool Overlap<TFirst, TSecond>(ReadOnlySpan<TFirst> first, ReadOnlySpan<TSecond> second)
         where TFirst : unmanaged
         where TSecond : unmanaged => Overlap(in Bytes(first), ByteLength(first), in Bytes(second), ByteLength(second));
 
-    /// <summary>As the other, of elements of any type.</summary>
+    /// <summary>As the other overload, for elements of any type.</summary>
     public static bool Overlap<TFirst>(ReadOnlySpan<TFirst> first, ref readonly byte second, nuint secondLength)
         where TFirst : unmanaged => Overlap(in Bytes(first), ByteLength(first), in second, secondLength);
 
@@ -454,7 +454,7 @@ internal static class CallValidation
     private static unsafe nuint ByteLength<T>(ReadOnlySpan<T> span)
         where T : unmanaged => (nuint)span.Length * (nuint)sizeof(T);
 
-    /// <summary>Whether two buffers have a byte in common. Unlike spans of bytes these may be longer than 2 GiB.</summary>
+    /// <summary>Whether two buffers share a byte. Unlike spans of bytes these may be longer than 2 GiB.</summary>
     [MethodImpl(MethodImplOptions.AggressiveInlining)]
     private static bool Overlap(ref readonly byte first, nuint firstLength, ref readonly byte second, nuint secondLength)
     {
@@ -462,7 +462,7 @@ internal static class CallValidation
             return false;
         nint distance = Unsafe.ByteOffset(in first, in second);
 
-        // Where the second begins before the first the distance is negative: as an unsigned number longer than any span.
+        // If the second begins before the first, the distance is negative: as an unsigned number longer than any span.
         return (nuint)distance < firstLength || (nuint)(-distance) < secondLength;
     }
 }

@@ -6,16 +6,16 @@ namespace FastAttn.Runtime;
 /// <summary>The sizes of a call with queries in lanes, for the register tiles of one vector width.</summary>
 internal struct LanePlan
 {
-    /// <summary>Queries in the widest register tile: floats from row to row of what has a lane for each query.</summary>
+    /// <summary>Queries in the widest register tile: floats from row to row of everything that has a lane for each query.</summary>
     public int RegisterRows;
 
-    /// <summary>Columns of the output: the value dimension, padded to whole register tiles; 0 where no values are read.</summary>
+    /// <summary>Columns of the output: the value dimension, padded to whole register tiles; 0 if no values are read.</summary>
     public int ValueColumns;
 
-    /// <summary>Whether keys are copied block by block: register tiles read rows of floats that follow each other without a gap.</summary>
+    /// <summary>Whether keys are copied block by block: register tiles read adjacent rows of floats.</summary>
     public bool CopiesKeys;
 
-    /// <summary>Whether values are: rows of floats that follow each other without a gap, and are whole register tiles long.</summary>
+    /// <summary>Whether values are: adjacent rows of floats, padded to whole register tiles.</summary>
     public bool CopiesValues;
 
     /// <summary>Whether the keys are more than one part (<see cref="CallPlan.KeysPerPart"/>).</summary>
@@ -42,14 +42,14 @@ internal struct LanePlan
         CopiesValues = !wantsWeights && CopiesValuesOf(kernel, call.Operands, keyBlock);
         HasParts = hasParts;
 
-        // The largest block that a register tile is given has all keys where they are fewer than a block, but never fewer keys than the tile has.
+        // The largest block that a register tile is given has all keys if they are fewer than a block, but never fewer keys than the tile has.
         int blockRows = Math.Max(Math.Min(keyBlock, call.Shape.KeyLength), kernel.KeyRows);
         long spareFloats = wantsWeights ? blockRows : ValueColumns * (call.Operands.OutputElement == AttentionElement.Float32 ? 1L : kernel.Lanes);
         Block.Set(call, RegisterRows, blockRows, ValueColumns, spareFloats, kernel.HasRanges);
         Tile.Set(call, RegisterRows, ValueColumns, HasParts);
     }
 
-    /// <summary>Whether register tiles cannot read keys or values as they lie.</summary>
+    /// <summary>Whether register tiles cannot read keys or values in place.</summary>
     public static bool Copies(KernelSizes kernel, in CallOperands operands, int keyBlock) => CopiesKeysOf(operands, keyBlock) || CopiesValuesOf(kernel, operands, keyBlock);
 
     private static bool CopiesKeysOf(in CallOperands operands, int keyBlock) => Copies(operands, operands.Key, operands.HeadDim, keyBlock);
@@ -57,7 +57,7 @@ internal struct LanePlan
     private static bool CopiesValuesOf(KernelSizes kernel, in CallOperands operands, int keyBlock) =>
         Copies(operands, operands.Value, operands.ValueDim, keyBlock) || operands.ValueDim != PaddedColumns(kernel, operands.ValueDim);
 
-    /// <summary>Whether the rows of a block are of other elements than floats, or are not one after the other: apart, or in more than one page.</summary>
+    /// <summary>Whether the rows of a block are not floats, or are not adjacent: apart, or in more than one page.</summary>
     private static bool Copies(in CallOperands operands, in CallOperands.Stored stored, int dim, int keyBlock) =>
         stored.Element != AttentionElement.Float32 || stored.Strides.Length != dim || (operands.PageSize > 0 && operands.PageSize % keyBlock != 0);
 
@@ -67,7 +67,7 @@ internal struct LanePlan
     /// <summary>Floats of scratch memory that a worker needs for as many queries.</summary>
     public readonly long WorkspaceFloats(int queries) => Block.Floats + (queries + RegisterRows - 1) / RegisterRows * Tile.Floats;
 
-    /// <summary>Where the parts of a worker's memory stand that belong to the present key block: one register tile after the other uses them.</summary>
+    /// <summary>Where the parts of a worker's memory for the present key block are: one register tile after the other uses them.</summary>
     public struct BlockLayout
     {
         /// <summary>A copy of the block's keys.</summary>
@@ -76,25 +76,25 @@ internal struct LanePlan
         /// <summary>A copy of the block's values.</summary>
         public ScratchPart ValueStage;
 
-        /// <summary>S, then P: a row a key.</summary>
+        /// <summary>S, then P: a row for each key.</summary>
         public ScratchPart Score;
 
-        /// <summary>What is added to the scores: a row a key.</summary>
+        /// <summary>What is added to the scores: a row for each key.</summary>
         public ScratchPart Bias;
 
         /// <summary>The running maxima with this block.</summary>
         public ScratchPart NewMax;
 
-        /// <summary>Maxima that nobody reads.</summary>
+        /// <summary>Maxima that are not read.</summary>
         public ScratchPart UnusedMax;
 
-        /// <summary>By how much sums and outputs shrink for this block.</summary>
+        /// <summary>The factors by which sums and outputs shrink for this block.</summary>
         public ScratchPart Alpha;
 
-        /// <summary>What the rows of the lanes are multiplied by when they are written.</summary>
+        /// <summary>The factors of the lanes' rows when they are written.</summary>
         public ScratchPart Factors;
 
-        /// <summary>Keys that each vector takes: an int.</summary>
+        /// <summary>The number of keys for each vector: an int.</summary>
         public ScratchPart Counts;
 
         /// <summary>For each lane the first key of the block that it sees.</summary>
@@ -103,16 +103,16 @@ internal struct LanePlan
         /// <summary>For each lane the first key of the block after those that it sees.</summary>
         public ScratchPart LaneLimits;
 
-        /// <summary>For ALiBi the origins relative to the block.</summary>
+        /// <summary>For ALiBi, the origins relative to the block.</summary>
         public ScratchPart AlibiOrigins;
 
-        /// <summary>The block's part of Ot as far as it is summed up, where that takes more than one step.</summary>
+        /// <summary>The part of the block's sum for Ot so far, if the block takes more than one step.</summary>
         public ScratchPart BlockSum;
 
-        /// <summary>What lanes without a query write or, where outputs are not floats, the rows of a vector of lanes before they are rounded.</summary>
+        /// <summary>The target of lanes without a query or, if outputs are not floats, the rows of a vector of lanes before they are rounded.</summary>
         public ScratchPart Spare;
 
-        /// <summary>Floats of all: where the register tiles' own memory begins.</summary>
+        /// <summary>The total number of floats: the register tiles' own memory begins there.</summary>
         public long Floats;
 
         /// <summary>Divides the memory, in place.</summary>
@@ -145,10 +145,10 @@ internal struct LanePlan
         }
     }
 
-    /// <summary>Where the parts of one register tile's memory stand: what it keeps from key block to key block.</summary>
+    /// <summary>Where the parts of one register tile's memory are: what it keeps from key block to key block.</summary>
     public struct TileLayout
     {
-        /// <summary>What each query has.</summary>
+        /// <summary>The numbers of each query.</summary>
         public QueryLayout Queries;
 
         /// <summary>Qt: a row for each of d_k columns.</summary>
@@ -160,10 +160,10 @@ internal struct LanePlan
         /// <summary>l.</summary>
         public ScratchPart Sum;
 
-        /// <summary>Ot of the parts of the keys before the present one, where there is more than one part.</summary>
+        /// <summary>Ot of the parts of the keys before the present one, if there is more than one part.</summary>
         public ScratchPart TotalOutput;
 
-        /// <summary>What the additions of parts have rounded off <see cref="TotalOutput"/>.</summary>
+        /// <summary>The rounding errors of adding parts to <see cref="TotalOutput"/>.</summary>
         public ScratchPart OutputRest;
 
         /// <summary>m of the parts before.</summary>
@@ -172,10 +172,10 @@ internal struct LanePlan
         /// <summary>l of the parts before.</summary>
         public ScratchPart TotalSum;
 
-        /// <summary>What the additions of parts have rounded off <see cref="TotalSum"/>.</summary>
+        /// <summary>The rounding errors of adding parts to <see cref="TotalSum"/>.</summary>
         public ScratchPart SumRest;
 
-        /// <summary>Floats of all.</summary>
+        /// <summary>The total number of floats.</summary>
         public long Floats;
 
         /// <summary>Divides the memory, in place.</summary>

@@ -3,13 +3,13 @@ using System.Diagnostics.CodeAnalysis;
 
 namespace FastAttn.Runtime;
 
-/// <summary>Checks a mask against the shape of its call, and finds where its rows stand.</summary>
+/// <summary>Checks a mask against the shape of its call, and finds where its rows are.</summary>
 [SuppressMessage("Usage", "MA0015:Specify the parameter name in ArgumentException", Justification = "The name is that of the public method's parameter.")]
 internal static class MaskCheck
 {
     private const int BitsPerByte = 8;
 
-    /// <summary>Returns where the rows of a mask stand.</summary>
+    /// <summary>Returns the strides of a mask's rows.</summary>
     /// <param name="mask">A mask that is given.</param>
     /// <param name="shape">The sizes of the call.</param>
     /// <param name="parameter">The public method's parameter that has the mask.</param>
@@ -47,7 +47,7 @@ internal static class MaskCheck
         }
     }
 
-    /// <summary>The sizes of a mask that comes without: of the shape's full size, or the same for all query heads.</summary>
+    /// <summary>The sizes of a mask given without sizes: the shape's full size, or the same for all query heads.</summary>
     private static AttentionMaskSizes Infer(in MaskTensor mask, in AttentionShape shape, int itemBits, AttentionFeatures name, string parameter)
     {
         Int128 rowItems = (shape.KeyLength + (Int128)itemBits - 1) / itemBits, head = rowItems * shape.QueryLength, shared = head * shape.Batch, full = shared * shape.QueryHeads;
@@ -69,7 +69,7 @@ internal static class MaskCheck
         long row = (sizes.KeyLength + (long)itemBits - 1) / itemBits * itemBits;
         Int128 head = (Int128)row * sizes.QueryLength, sequence = head * sizes.Heads;
 
-        // What is too large for a span is refused when it is compared with the span's length.
+        // A number too large for a span is refused when it is compared with the span's length.
         return new((long)Int128.Min(sequence, long.MaxValue / itemBits * itemBits), (long)head, row, sizes.KeyLength);
     }
 }

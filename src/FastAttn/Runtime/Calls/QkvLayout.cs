@@ -2,10 +2,10 @@ using System;
 
 namespace FastAttn.Runtime;
 
-/// <summary>Where queries, keys and values stand in the output of one projection: a token is [H·d_k | H_kv·d_k | H_kv·d_v].</summary>
+/// <summary>Where queries, keys and values are in the output of one projection: a token is [H·d_k | H_kv·d_k | H_kv·d_v].</summary>
 internal static class QkvLayout
 {
-    /// <summary>Checks the buffer and names the three parts of it.</summary>
+    /// <summary>Checks the buffer and returns its three parts.</summary>
     /// <param name="qkv">Tokens.</param>
     /// <param name="shape">The sizes.</param>
     /// <param name="options">For the lengths of ragged sequences.</param>

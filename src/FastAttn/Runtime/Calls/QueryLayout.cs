@@ -2,10 +2,10 @@ using System.Runtime.CompilerServices;
 
 namespace FastAttn.Runtime;
 
-/// <summary>Where the numbers that each query of a tile has stand in the tile's memory, whichever way its vectors lie.</summary>
+/// <summary>Where the numbers of each query of a tile are in the tile's memory, whether lanes are queries or not.</summary>
 internal struct QueryLayout
 {
-    /// <summary>The key at which each query stands: a long.</summary>
+    /// <summary>The position of each query, as a key index: a long.</summary>
     public ScratchPart Positions;
 
     /// <summary>The first key that each query sees: an int.</summary>
@@ -14,22 +14,22 @@ internal struct QueryLayout
     /// <summary>The first key after those that each query sees: an int.</summary>
     public ScratchPart Limits;
 
-    /// <summary>For each kind of mask its rows.</summary>
+    /// <summary>The rows of each kind of mask.</summary>
     public ScratchPart MaskRows;
 
     /// <summary>For each kind of mask the row of each query: pointers.</summary>
     public ScratchPart MaskPointers;
 
-    /// <summary>For ALiBi the key from which each query's distances are measured: a long.</summary>
+    /// <summary>For ALiBi, the key from which each query's distances are measured: a long.</summary>
     public ScratchPart AlibiOrigins;
 
-    /// <summary>For ALiBi the distance from which each query's distances count.</summary>
+    /// <summary>For ALiBi, the distance beyond which each query's distances count.</summary>
     public ScratchPart AlibiNearest;
 
-    /// <summary>For ALiBi the first bits of each query's slope.</summary>
+    /// <summary>For ALiBi, the leading bits of each query's slope.</summary>
     public ScratchPart AlibiHigh;
 
-    /// <summary>For ALiBi the rest of each query's slope.</summary>
+    /// <summary>For ALiBi, the rest of each query's slope.</summary>
     public ScratchPart AlibiLow;
 
     /// <summary>The sink's logit of each query.</summary>
@@ -41,11 +41,11 @@ internal struct QueryLayout
     /// <summary>Continues a layout.</summary>
     /// <param name="call">The call.</param>
     /// <param name="ruler">The layout so far.</param>
-    /// <param name="queries">Queries that there is room for.</param>
+    /// <param name="queries">Queries for which there is room.</param>
     [MethodImpl(MethodImplOptions.AggressiveInlining)]
     public unsafe void Set(in AttentionCall call, ref ScratchRuler ruler, int queries)
     {
-        // Longs and pointers take the room of two floats.
+        // Longs and pointers take the space of two floats.
         const int Long = 2;
         bool hasMasks = call.Visibility.HasMasks, hasAlibi = (call.Uses & AttentionFeatures.Alibi) != 0, hasSinks = (call.Uses & AttentionFeatures.Sinks) != 0;
         Positions = ruler.Next(Long * queries);

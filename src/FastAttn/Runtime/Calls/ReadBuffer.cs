@@ -4,10 +4,10 @@ using System.Runtime.InteropServices;
 
 namespace FastAttn.Runtime;
 
-/// <summary>The bytes that a call reads of a buffer, to be compared with what it writes.</summary>
+/// <summary>The bytes of a buffer that a call reads, to be compared with what it writes.</summary>
 /// <param name="start">The first byte.</param>
 /// <param name="length">How many. Unlike spans of bytes these may be more than 2 GiB.</param>
-/// <param name="scalesStart">The first byte of the scales of its elements that stand apart; null for none.</param>
+/// <param name="scalesStart">The first byte of the elements' separately stored scales; null for none.</param>
 /// <param name="scalesLength">How many bytes these have.</param>
 internal readonly ref struct ReadBuffer(ref readonly byte start, nuint length, ref readonly byte scalesStart, nuint scalesLength)
 {

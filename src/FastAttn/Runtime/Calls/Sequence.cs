@@ -1,14 +1,14 @@
 namespace FastAttn.Runtime;
 
-/// <summary>The sizes and places of one sequence of a call, which may be padded or one of a ragged batch.</summary>
+/// <summary>The sizes and location of one sequence of a call, which may be padded or ragged.</summary>
 /// <param name="Index">Its number in the call.</param>
-/// <param name="QueryBatch">Its number where queries and outputs have a batch axis, else 0.</param>
-/// <param name="QueryStart">The token that its queries begin with.</param>
-/// <param name="QueryLength">Its queries that exist.</param>
-/// <param name="KeyBatch">Its number where keys and values have a batch axis, else 0.</param>
-/// <param name="KeyStart">The token that its keys begin with.</param>
-/// <param name="KeyLength">Its keys that exist.</param>
-/// <param name="PositionOffset">Query i stands at key i + offset.</param>
+/// <param name="QueryBatch">Its number if queries and outputs have a batch axis, else 0.</param>
+/// <param name="QueryStart">The token with which its queries begin.</param>
+/// <param name="QueryLength">The number of its existing queries.</param>
+/// <param name="KeyBatch">Its number if keys and values have a batch axis, else 0.</param>
+/// <param name="KeyStart">The token with which its keys begin.</param>
+/// <param name="KeyLength">The number of its existing keys.</param>
+/// <param name="PositionOffset">Query i has the position of key i + offset.</param>
 internal readonly record struct Sequence(int Index, int QueryBatch, int QueryStart, int QueryLength, int KeyBatch, int KeyStart, int KeyLength, long PositionOffset)
 {
     /// <summary>A sequence of a call, from the options as the caller gives them (<see cref="AttentionCall.SequenceAt"/> once they are pinned).</summary>
@@ -26,7 +26,7 @@ internal readonly record struct Sequence(int Index, int QueryBatch, int QuerySta
         return new(index, hasQueryStarts ? 0 : index, queryStart, queryLength, hasKeyStarts ? 0 : index, keyStart, keyLength, offset - (options.KeyPart?.Start ?? 0));
     }
 
-    /// <summary>The offset where the caller gives none: alone, self-attention has 0, and the last query of a rectangular call sees the last key.</summary>
+    /// <summary>The default offset: alone, self-attention has 0, and the last query of a rectangular call sees the last key.</summary>
     /// <param name="isSelfAttention">Whether the call is padded self-attention (<see cref="CallValidation.IsSelfAttention"/>).</param>
     /// <param name="queryLength">The sequence's queries.</param>
     /// <param name="keyLength">Its keys.</param>

@@ -5,14 +5,14 @@ namespace FastAttn.Runtime;
 
 /// <summary>
 /// How the keys of sequences of few queries are cut into splits, so that several threads may work on one key-value head. Splits begin at
-/// multiples of their size whatever the call, the CPU and the number of threads, and their states are merged in their order: the bits of a
-/// query depend on nothing but what it sees.
+/// multiples of their size whatever the call, the CPU and the number of threads, and their states are merged in order: the bits of a
+/// query depend only on what it sees.
 /// </summary>
 internal readonly struct SplitPlan
 {
     /// <summary>
     /// Key blocks in a split: a choice, not a measurement. 3072 keys of 128 floats and their values are 3 MiB, which take some hundred times as
-    /// long as to begin a split and to merge it. 32768 keys are 10 and two thirds: two threads take 17408 and 15360 of them. With 4 blocks they
+    /// long as beginning a split and merging it. 32768 keys are 10 and two thirds: two threads take 17408 and 15360 of them. With 4 blocks they
     /// would take 18432 and 14336, and 4096 keys would be for one thread alone.
     /// </summary>
     private const int BlocksPerSplit = 2;
@@ -20,7 +20,7 @@ internal readonly struct SplitPlan
     /// <summary>Keys in a split.</summary>
     public readonly int Keys;
 
-    /// <summary>The number of splits that the queries of a sequence may see at most; 1 where the call's keys are not cut.</summary>
+    /// <summary>The largest number of splits that the queries of a sequence may see; 1 if the call's keys are not cut.</summary>
     public readonly int Max;
 
     private SplitPlan(int keys, int max)
@@ -48,7 +48,7 @@ internal readonly struct SplitPlan
         if (length <= keys || queries == 0)
             return new(keys, 1);
 
-        // A window of n keys stands in one split more than n keys fill, since it may begin anywhere.
+        // A window of n keys may touch one split more than n keys fill, since it may begin anywhere.
         long seen = Math.Min(length, visibility.Left + visibility.Right + queries);
         return new(keys, (int)Math.Min((length - 1) / keys + 1, (seen - 1) / keys + 2));
     }

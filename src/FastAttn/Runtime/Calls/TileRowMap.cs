@@ -2,7 +2,7 @@ using System.Runtime.CompilerServices;
 
 namespace FastAttn.Runtime;
 
-/// <summary>Which query head and position each row of a tile is (<see cref="TilePartition"/>).</summary>
+/// <summary>The query head and position of each row of a tile (<see cref="TilePartition"/>).</summary>
 internal struct TileRowMap
 {
     private Sequence _sequence;
@@ -14,7 +14,7 @@ internal struct TileRowMap
     private int _queryHeads;
     private long _queryTokens;
 
-    /// <summary>Maps a tile, in place: to copy what was just written costs more than to write it.</summary>
+    /// <summary>Maps a tile, in place: copying what was just written costs more than writing it.</summary>
     /// <param name="call">The call.</param>
     /// <param name="tile">The tile.</param>
     /// <param name="sequence">Its sequence.</param>
@@ -31,16 +31,16 @@ internal struct TileRowMap
         _queryTokens = _ragged ? call.Operands.QueryTokens : call.Shape.QueryLength;
     }
 
-    /// <summary>The sequence where keys and values have a batch axis, else 0.</summary>
+    /// <summary>The sequence if keys and values have a batch axis, else 0.</summary>
     public readonly int KeyBatch => _sequence.KeyBatch;
 
     /// <summary>The key-value head that all rows read.</summary>
     public readonly int KeyValueHead => _keyValueHead;
 
-    /// <summary>The token that the sequence's keys begin with.</summary>
+    /// <summary>The token with which the sequence's keys begin.</summary>
     public readonly int KeyStart => _sequence.KeyStart;
 
-    /// <summary>Whether all rows are of one query head, so that each is a query stride behind the last.</summary>
+    /// <summary>Whether all rows belong to one query head, so that each is a query stride after the last.</summary>
     public readonly bool IsOneHead => !_folded;
 
     /// <summary>Position in its sequence of row <paramref name="row"/> of the tile.</summary>
@@ -51,7 +51,7 @@ internal struct TileRowMap
     [MethodImpl(MethodImplOptions.AggressiveInlining)]
     public readonly int Head(int row) => _folded ? _firstHead + (int)((_firstRow + row) / _sequence.QueryLength) : _firstHead;
 
-    /// <summary>Where row <paramref name="row"/> of the tile stands in a buffer of queries or outputs.</summary>
+    /// <summary>The offset of row <paramref name="row"/> of the tile in a buffer of queries or outputs.</summary>
     [MethodImpl(MethodImplOptions.AggressiveInlining)]
     public readonly long Offset(int row, in AttentionStrides strides) =>
         _sequence.QueryBatch * strides.Batch + Head(row) * strides.Head + (_sequence.QueryStart + Position(row)) * strides.Length;
@@ -61,7 +61,7 @@ internal struct TileRowMap
     public readonly long MaskOffset(int row, in MaskLayout layout) =>
         _sequence.Index * layout.Batch + Head(row) * layout.Head + Position(row) * layout.Query;
 
-    /// <summary>Where row <paramref name="row"/> of the tile stands in [B, H, Lq], or in [H, T] where sequences are ragged.</summary>
+    /// <summary>The offset of row <paramref name="row"/> of the tile in [B, H, Lq], or in [H, T] if sequences are ragged.</summary>
     [MethodImpl(MethodImplOptions.AggressiveInlining)]
     public readonly long LogSumExpIndex(int row) =>
         (_sequence.QueryBatch * (long)_queryHeads + Head(row)) * _queryTokens + _sequence.QueryStart + Position(row);

@@ -19,7 +19,7 @@ internal static unsafe class DecodeTile<TVector>
     private const int MaxQueries = 4;
 
     /// <summary>
-    /// Up to so many queries meet halves as they are stored: most halves become floats with three instructions a vector. For 12 and 16 queries over 4096 keys and more, floats in memory take 1.04 to
+    /// Up to this many queries are multiplied by halves as they are stored: most halves become floats with three instructions per vector. For 12 and 16 queries over 4096 keys and more, floats in memory take 1.04 to
     /// 1.25 times as long (AVX-512 and AVX2, Zen 4). With AVX-512 they take 0.9 of the time for 16 queries over 256 keys, and 0.9 to 1 for 32 queries.
     /// </summary>
     private const int HalvesMeetQueries = 16;
@@ -57,7 +57,7 @@ internal static unsafe class DecodeTile<TVector>
     /// <param name="blockSum">B, written: <paramref name="valueDim"/> floats a query.</param>
     /// <param name="partSum">As much memory for the sum of a part.</param>
     /// <param name="widened">Memory for some values as floats.</param>
-    /// <param name="asksAhead">Whether values are asked for before they are needed (<see cref="Distance"/>).</param>
+    /// <param name="asksAhead">Whether values are prefetched (<see cref="Distance"/>).</param>
     [MethodImpl(MethodImplOptions.AggressiveOptimization)]
     public static void Values(in ScoreRows probabilities, in StoredRows values, int valueDim, int count, float* blockSum, float* partSum, float* widened, bool asksAhead)
     {
@@ -82,9 +82,9 @@ internal static unsafe class DecodeTile<TVector>
     }
 
     /// <summary>
-    /// Finds the form in which rows meet the queries: as they are stored, or as floats in memory, some at a time. Floats pay where several register tiles meet elements that take many instructions:
+    /// Chooses the form in which rows are multiplied by queries: as they are stored, or as floats in memory, some at a time. Floats pay if several register tiles read elements that take many instructions:
     /// groups from the second tile on, halves from more than <see cref="HalvesMeetQueries"/> queries on. For one tile they are a loss: groups of 4 bits and one query then take 1.4 times as long over
-    /// 512 keys, and twice over 4096 (Zen 4). Values whose columns have scales that some tokens share are floats for any number of queries.
+    /// 512 keys, and twice as long over 4096 (Zen 4). Values whose columns have scales that several tokens share are floats for any number of queries.
     /// </summary>
     [MethodImpl(MethodImplOptions.AggressiveInlining)]
     private static void Visit<TVisitor>(AttentionElement element, int rows, ref TVisitor visitor)
@@ -105,23 +105,23 @@ internal static unsafe class DecodeTile<TVector>
     };
 
     /// <summary>
-    /// How far from a row the row is that is asked for meanwhile, in bytes: those that are taken next, some 8 KiB ahead; 0 for none. While
-    /// several queries meet a row, the memory would be idle: 8 queries over 8192 keys take 0.65 times as long so, and 4 heads over 32768 0.93 (Zen 4;
-    /// half the distance is too short there, twice as much gains nothing). A single query does not ask: the CPU foresees its reading, and asking costs it
+    /// How many bytes after a row the row is that is prefetched meanwhile, some 8 KiB ahead; 0 for none. While
+    /// several queries use a row, the memory would be idle: 8 queries over 8192 keys take 0.65 times as long with prefetching, and 4 heads over 32768 0.93 (Zen 4;
+    /// half the distance is too short there, twice as much gains nothing). A single query does not prefetch: the CPU foresees its reads, and prefetching costs it
     /// up to 20%.
     /// </summary>
     [MethodImpl(MethodImplOptions.AggressiveInlining)]
     private static nint Distance(in StoredRows stored, bool asks) => asks ? (nint)(RowPlan.NearRows * stored.Stride) : 0;
 
-    /// <summary>Finds the next rows where they do not simply follow: in pages, and where they are made floats.</summary>
+    /// <summary>Finds the next rows if they do not simply follow: in pages, and if they are widened to floats.</summary>
     /// <param name="stored">All rows.</param>
     /// <param name="first">The first of them.</param>
     /// <param name="end">The end of all.</param>
     /// <param name="columns">Elements of a row.</param>
-    /// <param name="widened">Memory for floats; null where rows are not made floats.</param>
-    /// <param name="asks">Whether rows are asked for before they are needed.</param>
+    /// <param name="widened">Memory for floats; null if rows are not widened.</param>
+    /// <param name="asks">Whether rows are prefetched.</param>
     /// <param name="count">How many; fewer where the page ends.</param>
-    /// <param name="distance">How far from a row the row is that the queries ask for meanwhile; 0 for none, and where rows were asked for here.</param>
+    /// <param name="distance">How far from a row the row is that the queries prefetch meanwhile; 0 for none, and if rows were prefetched here.</param>
     [MethodImpl(MethodImplOptions.AggressiveOptimization)]
     private static BlockRows FindNear(in StoredRows stored, int first, int end, int columns, float* widened, bool asks, ref int count, ref nint distance)
     {
@@ -131,8 +131,8 @@ internal static unsafe class DecodeTile<TVector>
         distance = Distance(stored, asks);
         if (stored.IsPaged)
         {
-            // The CPU does not see the begin of a page coming. In large calls to ask for it gains a single query nothing: 1.7 of the time without pages
-            // over 32768 keys in pages of 96 (1.4 without asking), 1.3 over 4096 (1.5), Zen 4.
+            // The CPU does not foresee the beginning of a page. In large calls, prefetching it gains a single query nothing: 1.7 of the time without pages
+            // over 32768 keys in pages of 96 (1.4 without prefetching), 1.3 over 4096 (1.5), Zen 4.
             distance = asks && next < end ? (nint)(stored.Row(next) - row) : 0;
             if (distance == 0 && next < end && stored.BeginsPage(next))
                 Ask(stored, stored.Row(next), stored.Together(next, Math.Min(RowPlan.NearRows, end - next)), columns);
@@ -157,7 +157,7 @@ internal static unsafe class DecodeTile<TVector>
         }
     }
 
-    /// <summary>Queries in the next register tile: five are taken as three and two, since one alone reads as much as four.</summary>
+    /// <summary>Queries in the next register tile: five are processed as three and two, since one alone reads as much as four.</summary>
     [MethodImpl(MethodImplOptions.AggressiveInlining)]
     public static int Taken(int rows) => rows == MaxQueries + 1 ? MaxQueries - 1 : Math.Min(rows, MaxQueries);
 

@@ -6,7 +6,7 @@ namespace FastAttn.Runtime;
 /// <content>The weights of the softmax themselves, which attention never holds: the output is a matrix of them.</content>
 internal sealed unsafe partial class FlashDriver<TTiles, TVector, TSpec>
 {
-    /// <summary>Scores go block by block to where weights belong; there each row is turned into weights when it is whole.</summary>
+    /// <summary>Scores are written block by block to the place of the weights; there each row is turned into weights when it is complete.</summary>
     [MethodImpl(MethodImplOptions.AggressiveOptimization)]
     internal override void RunWeights(in AttentionCall call, in QueryTile tile, Workspace workspace)
     {
@@ -38,7 +38,7 @@ internal sealed unsafe partial class FlashDriver<TTiles, TVector, TSpec>
             new Span<float>(rows[q], keyLength).Fill(float.NegativeInfinity);
         }
 
-        // A row of scores is multiplied by nothing when it is written.
+        // A row of scores is written without a factor.
         tile.Softmax.Begin(tile.Queries.Sinks, hasKeys: true);
         new Span<float>(tile.Factors, width).Fill(1);
         Prefetcher ahead = new(isOn: false);
@@ -49,7 +49,7 @@ internal sealed unsafe partial class FlashDriver<TTiles, TVector, TSpec>
             KeyValueBlock block = new() { First = group.First };
             while (keys.Next(group, ref block))
             {
-                // A weight is not computed a second time, so that care is taken at once.
+                // A weight is not computed a second time, so it is computed with care at once.
                 TakeScores(call, tile, block, group.SeenBy(0), careful: true, ref ahead);
                 for (int q = 0; q < width; q++)
                     destinations[q] = q < count ? rows[q] + block.First : tile.Spare;

@@ -5,14 +5,14 @@ namespace FastAttn.Runtime;
 
 /// <summary>
 /// Attention of one query tile, key block by key block (FlashAttention 2, arXiv 2307.08691, with queries in lanes):
-/// scores, mask, softmax step, values; then the division by the sum. A query tile is some register tiles, so that a
-/// block of keys and values is brought near, or copied, once for all of them. Sequences of few queries are left to
+/// scores, mask, softmax step, values; then the division by the sum. A query tile is one or more register tiles, so that a
+/// block of keys and values is brought into the core's caches, or copied, once for all of them. Sequences of few queries are left to
 /// <see cref="RowDriver{TVector, TSpec}"/>.
 /// </summary>
 /// <typeparam name="TTiles">The register tiles.</typeparam>
 /// <typeparam name="TVector">The vector that they use.</typeparam>
 /// <typeparam name="TSpec">What the kernel was declared for.</typeparam>
-/// <param name="narrower">The driver for the last queries of a query tile where they fill no more than half a vector; null for none.</param>
+/// <param name="narrower">The driver for the last queries of a query tile if they fill no more than half a vector; null for none.</param>
 internal sealed unsafe partial class FlashDriver<TTiles, TVector, TSpec>(TileDriver? narrower)
     : TileDriver(new(TVector.Count, TTiles.MaxVectors * TVector.Count, TTiles.QueryTiles, TTiles.KeyBlock, TTiles.KeyRows, TTiles.ValueRows, KeyVisibility<TSpec>.HasRanges), narrower)
     where TTiles : struct, IAttentionTiles
@@ -36,7 +36,7 @@ internal sealed unsafe partial class FlashDriver<TTiles, TVector, TSpec>(TileDri
         int rowCount = (int)Math.Min(tile.RowCount, streamRows - tile.FirstRow);
         if (call.OwnQueries(sequence) <= call.Plan.MaxFewQueries)
         {
-            // A short sequence beside long ones, whose groups are not folded: the tile of a group's first head takes the others' rows too, so that keys are read once.
+            // A short sequence beside long ones, whose groups are not folded: the tile of a group's first head also takes the others' rows, so that keys are read once.
             bool folds = !tile.IsFolded && call.GroupSize > 1 && sequence.QueryLength <= call.Plan.MaxFewQueries;
             if (!folds)
                 RowDriver<TVector, TSpec>.Run(call, tile.Part(0, rowCount), sequence, splits, workspace);
@@ -75,8 +75,8 @@ internal sealed unsafe partial class FlashDriver<TTiles, TVector, TSpec>(TileDri
         if (Take(call, tiles, tileCount, keyValues, nextTile))
             return;
 
-        // A value that a query may not see has the weight 0, but 0·NaN is NaN: a value that is not finite has reached the output. The output
-        // shows it in the end, so that the usual case pays nothing, and the tile is computed again with care.
+        // A value that a query may not see has the weight 0, but 0·NaN is NaN: a value that is not finite reaches the output. This is
+        // detected in the output at the end, so that the usual case pays nothing, and the tile is computed again with care.
         keyValues.CleansValues = true;
         Take(call, tiles, tileCount, keyValues, nextTile);
     }
@@ -116,7 +116,7 @@ internal sealed unsafe partial class FlashDriver<TTiles, TVector, TSpec>(TileDri
         KeyValueBlock block = new() { First = group.First };
         while (keyValues.Next(group, ref block))
         {
-            // Each register tile takes the whole block before the next one does, so that all share the memory for scores. To take the scores
+            // Each register tile finishes the whole block before the next one begins, so that all share the memory for scores. Taking the scores
             // of all first, and then all values, is as fast (measured).
             for (int i = 0; i < tileCount; i++)
             {
@@ -138,7 +138,7 @@ internal sealed unsafe partial class FlashDriver<TTiles, TVector, TSpec>(TileDri
         return isFinite;
     }
 
-    /// <summary>Takes a key block into the state of one register tile.</summary>
+    /// <summary>Adds a key block to the state of one register tile.</summary>
     [MethodImpl(MethodImplOptions.AggressiveOptimization)]
     private static void TakeBlock(
         in AttentionCall call,
@@ -175,25 +175,25 @@ internal sealed unsafe partial class FlashDriver<TTiles, TVector, TSpec>(TileDri
     [MethodImpl(MethodImplOptions.AggressiveOptimization)]
     private static void TakeScores(in AttentionCall call, in RegisterTile<TVector, TSpec> tile, in KeyValueBlock block, int seen, bool careful, ref Prefetcher ahead)
     {
-        // The product computes a register tile's keys at least. Keys past those that the queries see are hidden like those past a range's end.
+        // The product computes at least a register tile's keys. Keys past those that the queries see are hidden like those past a range's end.
         int first = block.First, computed = Math.Max(seen, TTiles.KeyRows), headDim = call.Operands.HeadDim;
         ref readonly ScoreBlock scores = ref tile.Block;
 
-        // The bias hides what masks hide, and a step after the product hides what ranges hide. What neither shows to any query of a vector is
+        // The bias hides what masks hide, and a step after the product hides keys outside ranges. What neither shows to any query of a vector is
         // not computed for that vector.
         bool hides = tile.Queries.Visibility.IsPartial(first, computed), differ = !careful && tile.Queries.Visibility.MayDiffer(first, computed);
         bool hasBias = ScoreBias<TVector, TSpec>.IsUsed(call.Uses), isChanged = ScoreSteps<TVector>.HasStepsBeforeBias<TSpec>(call.Uses);
         if (hasBias)
             ScoreBias<TVector, TSpec>.Pack(tile.Queries, call.Uses, scores, first, seen, computed);
 
-        // The product adds the bias unless a step comes between. A NaN that the bias should hide stays NaN then, since −∞ + NaN is NaN. The
-        // output shows that in the end as it does with values; with care the bias is added after the product, where it hides any score.
+        // The product adds the bias unless a step comes between. Then a NaN that the bias should hide stays NaN, since −∞ + NaN is NaN. This
+        // is detected in the output at the end, as with values; with care, the bias is added after the product, where it hides any score.
         bool fuses = hasBias && !isChanged && !careful;
         new Span<float>(scores.Max, scores.Width).CopyTo(new Span<float>(scores.NewMax, scores.Width));
         float* max = hides || isChanged || hasBias != fuses ? scores.UnusedMax : scores.NewMax;
         tile.Queries.Visibility.CountKeys(scores.Counts, tile.Vectors, TVector.Count, first, seen, TTiles.KeyRows, differ);
 
-        // The keys that all vectors take come first, then those that only the vectors from the second on take, and so on.
+        // The keys that all vectors need come first, then those that only the vectors from the second on need, and so on.
         for (int v = 0, from = 0, vectors = tile.Vectors; v < vectors; v++)
         {
             int q = v * TVector.Count, end = scores.Counts[v], offset = from * scores.Stride + q;
@@ -226,7 +226,7 @@ internal sealed unsafe partial class FlashDriver<TTiles, TVector, TSpec>(TileDri
         ref readonly ScoreBlock scores = ref tile.Block;
         ref readonly SoftmaxState<TVector> softmax = ref tile.Softmax;
 
-        // The keys that all vectors take come first, then those that only the vectors from the second on take, and so on. These are parts of
+        // The keys that all vectors need come first, then those that only the vectors from the second on need, and so on. These are parts of
         // one sum, so that a query's bits do not depend on the other queries of the tile.
         for (int v = 0, from = 0, vectors = tile.Vectors; v < vectors;)
         {
@@ -250,7 +250,7 @@ internal sealed unsafe partial class FlashDriver<TTiles, TVector, TSpec>(TileDri
         }
     }
 
-    /// <summary>Asks for what a register tile reads of the next block.</summary>
+    /// <summary>Prefetches what a register tile reads of the next block.</summary>
     [MethodImpl(MethodImplOptions.AggressiveInlining)]
     private static void AskForNextBlock(in RegisterTile<TVector, TSpec> tile, int index, in KeyValueBlocks<TVector> keyValues, in KeyValueBlock block, ref Prefetcher ahead)
     {
@@ -259,7 +259,7 @@ internal sealed unsafe partial class FlashDriver<TTiles, TVector, TSpec>(TileDri
         tile.Queries.Visibility.Masks.Visit(ref prefetch);
     }
 
-    /// <summary>Asks for the rows of a register tile of the next query tile and, if that belongs to another head, for its first keys.</summary>
+    /// <summary>Prefetches the rows of a register tile of the next query tile and, if that belongs to another head, its first keys.</summary>
     [MethodImpl(MethodImplOptions.AggressiveOptimization)]
     private static void AskForNextTile(in AttentionCall call, in QueryTile nextTile, int index, in KeyValueBlocks<TVector> keyValues, ref Prefetcher ahead)
     {
@@ -284,7 +284,7 @@ internal sealed unsafe partial class FlashDriver<TTiles, TVector, TSpec>(TileDri
         AskFor(ref ahead, operands.OutputRow(rows.Offset(firstRow, operands.OutputStrides)), operands.OutputElement, operands.OutputStrides.Length, operands.ValueDim, count);
     }
 
-    /// <summary>Asks for rows of queries or outputs.</summary>
+    /// <summary>Prefetches rows of queries or outputs.</summary>
     [MethodImpl(MethodImplOptions.AggressiveInlining)]
     private static void AskFor(ref Prefetcher ahead, byte* rows, AttentionElement element, long stride, int columns, int count) =>
         ahead.AddBytes(rows, CallOperands.BytesOf(element, stride), CallOperands.BytesOf(element, columns), count);

@@ -5,7 +5,7 @@ namespace FastAttn.Runtime;
 
 /// <summary>
 /// Scores of few queries and keys of <see cref="AttentionElement.Int4"/>, <c>k = d∘n + m</c> with integers n: <c>q·k = (q∘d)·n + q·m</c>. For the keys that share d and m the queries are
-/// multiplied once, and then meet the integers.
+/// multiplied once, and then used with the integers.
 /// </summary>
 /// <typeparam name="TVector">The vector.</typeparam>
 internal static unsafe class FoldedQueries<TVector>
@@ -18,7 +18,7 @@ internal static unsafe class FoldedQueries<TVector>
     /// <param name="count">Keys in the block.</param>
     /// <param name="scores">S, written.</param>
     /// <param name="folded">Memory for the folded queries, a row and a number each.</param>
-    /// <param name="asksAhead">Whether keys are asked for before they are needed.</param>
+    /// <param name="asksAhead">Whether keys are prefetched.</param>
     [MethodImpl(MethodImplOptions.AggressiveOptimization)]
     public static void Scores(float* query, in StoredRows keys, int headDim, int count, in ScoreRows scores, float* folded, bool asksAhead)
     {

@@ -8,14 +8,14 @@ internal static unsafe class HeadRows
     /// <summary>The keys.</summary>
     /// <param name="operands">The call's buffers.</param>
     /// <param name="rows">The queries.</param>
-    /// <param name="pagesAndScales">Memory for their pages and scales, as long as they are used.</param>
+    /// <param name="pagesAndScales">Memory for their pages and scales, which must live as long as they are used.</param>
     [MethodImpl(MethodImplOptions.AggressiveInlining)]
     public static StoredRows Keys(in CallOperands operands, in TileRowMap rows, PagesAndScales* pagesAndScales) => Of(operands, operands.Key, operands.HeadDim, rows, pagesAndScales);
 
-    /// <summary>The values; none where the call has none.</summary>
+    /// <summary>The values; none if the call has none.</summary>
     /// <param name="operands">The call's buffers.</param>
     /// <param name="rows">The queries.</param>
-    /// <param name="pagesAndScales">Memory for their pages and scales, as long as they are used.</param>
+    /// <param name="pagesAndScales">Memory for their pages and scales, which must live as long as they are used.</param>
     [MethodImpl(MethodImplOptions.AggressiveInlining)]
     public static StoredRows Values(in CallOperands operands, in TileRowMap rows, PagesAndScales* pagesAndScales) => Of(operands, operands.Value, operands.ValueDim, rows, pagesAndScales);
 

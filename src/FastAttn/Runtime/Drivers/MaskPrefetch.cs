@@ -2,8 +2,8 @@ using System.Runtime.CompilerServices;
 
 namespace FastAttn.Runtime;
 
-/// <summary>Asks for the rows of each mask for a block of keys. Of bits there are too few to be waited for.</summary>
-/// <param name="ahead">Where the rows are added.</param>
+/// <summary>Prefetches the rows of each mask for a block of keys. Bit masks have too few bytes to be worth it.</summary>
+/// <param name="ahead">The prefetcher to which the rows are added.</param>
 /// <param name="first">The block's first key.</param>
 /// <param name="count">Its keys.</param>
 /// <param name="rows">Queries.</param>

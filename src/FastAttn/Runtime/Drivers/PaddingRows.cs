@@ -7,7 +7,7 @@ namespace FastAttn.Runtime;
 internal static unsafe class PaddingRows
 {
     /// <summary>
-    /// Writes the padding rows that belong to a tile: the rows of the tile that are past the end of its stream are, in their order, the padding rows of the stream's heads.
+    /// Writes the padding rows that belong to a tile: the tile's rows past the end of its stream are, in order, the padding rows of the stream's heads.
     /// </summary>
     /// <param name="call">The call.</param>
     /// <param name="tile">The tile.</param>

@@ -5,8 +5,8 @@ using System.Threading;
 namespace FastAttn.Runtime;
 
 /// <summary>
-/// Matrix products with the same number of rows, done at once: the projections of a layer. A tile is a block of rows times a group
-/// of panels of one of them. How the products are cut depends on the number of threads. What they compute does not:
+/// Matrix products with the same number of rows, computed together: the projections of a layer. A tile is a block of rows times a group
+/// of panels of one of them. How the products are cut depends on the number of threads. The results do not:
 /// every sum is taken in the order of its terms.
 /// </summary>
 internal unsafe struct ProductCall : ITiledWork
@@ -69,7 +69,7 @@ internal unsafe struct ProductCall : ITiledWork
     /// <summary>Adds a product, at most 3 times.</summary>
     public void Add(in Projection projection) => _projections[_count++] = projection;
 
-    /// <summary>Does all.</summary>
+    /// <summary>Computes all.</summary>
     /// <param name="maxThreads">How many threads may work, the caller's included; 0 or −1 for all processors.</param>
     /// <param name="cancellation">As that of <see cref="TiledJob{TWork}.Run"/>.</param>
     public void Run(int maxThreads, CancellationToken cancellation)
@@ -92,7 +92,7 @@ internal unsafe struct ProductCall : ITiledWork
         _driver.Run(_projections[i], firstRow, Math.Min(_rowsPerTile, Rows - firstRow), firstPanel, endPanel, workspace.Memory);
     }
 
-    /// <summary>Cuts the products into some four tiles a thread: panels first, then rows.</summary>
+    /// <summary>Cuts the products into some four tiles per thread: panels first, then rows.</summary>
     private void Divide(int threads)
     {
         int wanted = threads == 1 ? 1 : (int)Math.Min((long)CallPlan.TilesPerThread * threads, int.MaxValue);

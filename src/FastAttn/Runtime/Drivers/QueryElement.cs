@@ -2,7 +2,7 @@ using System.Runtime.CompilerServices;
 
 namespace FastAttn.Runtime;
 
-/// <summary>An element of a query, widened and times a factor.</summary>
+/// <summary>An element of a query, widened and multiplied by a factor.</summary>
 /// <typeparam name="TRow">How a row of them becomes floats.</typeparam>
 internal readonly unsafe struct QueryElement<TRow> : IRowElement
     where TRow : struct, IStoredRow

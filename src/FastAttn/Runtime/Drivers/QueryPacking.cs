@@ -2,11 +2,11 @@ using System.Runtime.CompilerServices;
 
 namespace FastAttn.Runtime;
 
-/// <summary>Transposes and scales the queries of a register tile, whatever their elements are (<see cref="LanePacking{TVector}.Pack"/>).</summary>
+/// <summary>Transposes and scales the queries of a register tile, whatever their element type (<see cref="LanePacking{TVector}.Pack"/>).</summary>
 /// <typeparam name="TVector">The vector.</typeparam>
 /// <param name="rows">The start of the row of each lane.</param>
 /// <param name="columns">Elements of a row.</param>
-/// <param name="scale">Their factor.</param>
+/// <param name="scale">The factor.</param>
 /// <param name="destination">Qt, written.</param>
 /// <param name="width">Lanes.</param>
 /// <param name="stride">Floats from row to row of Qt.</param>

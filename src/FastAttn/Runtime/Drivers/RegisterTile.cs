@@ -3,7 +3,7 @@ using System.Runtime.CompilerServices;
 
 namespace FastAttn.Runtime;
 
-/// <summary>The queries of one register tile, a lane each: their scores of the present key block, and their softmax, in a worker's memory.</summary>
+/// <summary>The queries of one register tile, one per lane: their scores for the present key block, and their softmax, in a worker's memory.</summary>
 /// <typeparam name="TVector">The vector.</typeparam>
 /// <typeparam name="TSpec">What the kernel was declared for.</typeparam>
 internal readonly unsafe struct RegisterTile<TVector, TSpec>
@@ -22,10 +22,10 @@ internal readonly unsafe struct RegisterTile<TVector, TSpec>
     /// <summary>m, l and Ot.</summary>
     public readonly SoftmaxState<TVector> Softmax;
 
-    /// <summary>What the rows of the lanes are multiplied by when they are written.</summary>
+    /// <summary>The factors of the lanes' rows when they are written.</summary>
     public readonly float* Factors;
 
-    /// <summary>What lanes without a query write or, where outputs are not floats, the rows of a vector of lanes before they are rounded.</summary>
+    /// <summary>The target of lanes without a query or, if outputs are not floats, the rows of a vector of lanes before they are rounded.</summary>
     public readonly float* Spare;
 
     private readonly float* _laneStarts;
@@ -37,7 +37,7 @@ internal readonly unsafe struct RegisterTile<TVector, TSpec>
     /// <param name="tile">The queries.</param>
     /// <param name="sequence">Their sequence.</param>
     /// <param name="memory">The worker's memory.</param>
-    /// <param name="index">Which of a query tile's register tiles it is: each has memory of its own.</param>
+    /// <param name="index">Which of a query tile's register tiles it is: each has its own memory.</param>
     [MethodImpl(MethodImplOptions.AggressiveOptimization)]
     public RegisterTile(in AttentionCall call, in LanePlan plan, in QueryTile tile, in Sequence sequence, float* memory, int index)
     {
@@ -104,7 +104,7 @@ internal readonly unsafe struct RegisterTile<TVector, TSpec>
         StoredElements.VisitQueries(call.Operands.QueryElement, ref packing);
     }
 
-    /// <summary>Sets the scores of keys outside a lane's range to −∞ and takes the maximum of what is left.</summary>
+    /// <summary>Sets the scores of keys outside a lane's range to −∞ and takes the maximum of the rest.</summary>
     [MethodImpl(MethodImplOptions.AggressiveOptimization)]
     public void HideKeys(int first, int count)
     {
@@ -117,7 +117,7 @@ internal readonly unsafe struct RegisterTile<TVector, TSpec>
 
     /// <summary>Adds the products with NaN and ±∞ that were left out of a block, to the queries that see them.</summary>
     /// <param name="block">The block.</param>
-    /// <param name="seen">Keys of it up to the last that some query sees.</param>
+    /// <param name="seen">The number of its keys up to the last that some query sees.</param>
     /// <param name="valueDim">Floats in a value.</param>
     public void AddVisibleNonFinite(in KeyValueBlock block, int seen, int valueDim) => Queries.AddVisibleNonFinite(
         block, seen, valueDim, Block.Score, Block.Bias, keyStep: Block.Stride, queryStep: 1, Softmax.Output, columnStep: Block.Stride, rowStep: 1);
@@ -141,7 +141,7 @@ internal readonly unsafe struct RegisterTile<TVector, TSpec>
             Round(rows, call.Operands.OutputElement, call.Operands.ValueDim);
     }
 
-    /// <summary>Writes outputs of 16 bits: the rows of one vector of lanes after those of the other, as floats first.</summary>
+    /// <summary>Writes outputs of 16 bits, by way of floats: the rows of one vector of lanes after those of the other.</summary>
     [MethodImpl(MethodImplOptions.AggressiveOptimization)]
     private void Round(byte** rows, AttentionElement element, int columns)
     {

@@ -10,7 +10,7 @@ internal static unsafe class RowDriver<TVector, TSpec>
     where TVector : struct, ILanes<TVector>
     where TSpec : struct, IKernelSpec
 {
-    /// <summary>Computes the rows of a tile, or the part of them that a split of the keys gives: whoever is the last to compute one merges all.</summary>
+    /// <summary>Computes the rows of a tile, or their state over a split of the keys: the worker that computes the last split merges all.</summary>
     /// <param name="call">The call.</param>
     /// <param name="tile">The rows.</param>
     /// <param name="sequence">Their sequence.</param>

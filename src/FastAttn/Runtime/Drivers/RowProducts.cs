@@ -5,8 +5,8 @@ using System.Runtime.Intrinsics.Arm;
 namespace FastAttn.Runtime;
 
 /// <summary>
-/// Products of up to four queries with rows of keys or values that are near the core: what is read of a row meets all of the queries. A query sums its terms in the
-/// same order beside any number of others.
+/// Products of up to four queries with rows of keys or values in the core's caches: what is read of a row is used for all of the queries. A query sums its terms in the
+/// same order with any number of others.
 /// </summary>
 /// <typeparam name="TVector">The vector.</typeparam>
 /// <typeparam name="TRow">How a row becomes floats.</typeparam>
@@ -27,14 +27,14 @@ internal static unsafe class RowProducts<TVector, TRow>
     private static int Columns => AttentionInput.GroupLength;
 
     /// <summary>S[q][j] = Σ_t K[j][t]·Q[q][t].</summary>
-    /// <param name="query">The queries, one after the other.</param>
+    /// <param name="query">The queries, contiguous.</param>
     /// <param name="queries">How many: 1 to 4.</param>
     /// <param name="keys">The keys.</param>
     /// <param name="headDim">Elements of a key.</param>
     /// <param name="count">Keys.</param>
     /// <param name="score">S, written.</param>
     /// <param name="stride">Scores from query to query.</param>
-    /// <param name="ahead">What is asked for meanwhile. A single query does not ask.</param>
+    /// <param name="ahead">What is prefetched meanwhile. A single query does not prefetch.</param>
     [MethodImpl(MethodImplOptions.AggressiveInlining)]
     public static void Scores(float* query, int queries, BlockRows keys, int headDim, int count, float* score, long stride, in RowsAhead ahead)
     {
@@ -62,8 +62,8 @@ internal static unsafe class RowProducts<TVector, TRow>
     /// <param name="values">V.</param>
     /// <param name="valueDim">Elements of a value.</param>
     /// <param name="count">Values.</param>
-    /// <param name="output">O, the queries one after the other.</param>
-    /// <param name="ahead">What is asked for meanwhile. A single query does not ask for floats.</param>
+    /// <param name="output">O, the queries contiguous.</param>
+    /// <param name="ahead">What is prefetched meanwhile. A single query does not prefetch floats.</param>
     [MethodImpl(MethodImplOptions.AggressiveInlining)]
     public static void AddValues(float* probability, long stride, int queries, BlockRows values, int valueDim, int count, float* output, in RowsAhead ahead)
     {
@@ -87,7 +87,7 @@ internal static unsafe class RowProducts<TVector, TRow>
         }
     }
 
-    /// <summary>O[c] += Σ_j P[j]·V[j][c] of one query, a value after the other: they are read in the order in which memory has them.</summary>
+    /// <summary>O[c] += Σ_j P[j]·V[j][c] for one query, one value after the other: they are read in memory order.</summary>
     /// <param name="probability">P.</param>
     /// <param name="values">V.</param>
     /// <param name="start">The first value.</param>
@@ -119,12 +119,12 @@ internal static unsafe class RowProducts<TVector, TRow>
             score[j] = Score(query, keys.First, whole, headDim);
     }
 
-    /// <summary>The scores of some queries: what is read of some keys meets all of them.</summary>
+    /// <summary>The scores of several queries: what is read of some keys is used for all of them.</summary>
     [MethodImpl(MethodImplOptions.AggressiveInlining)]
     private static void ScoresOfSome<TQueries>(float* query, BlockRows keys, int headDim, int count, float* score, long stride, in RowsAhead ahead)
         where TQueries : struct, ICount
     {
-        // Eight sums are in flight at least. Of AVX-512 and NEON, 32 registers hold 16 sums.
+        // At least eight sums are in flight. On AVX-512 and NEON, 32 registers hold 16 sums.
         if (TQueries.Count == 2 || TVector.Count == Lanes16.Count || AdvSimd.Arm64.IsSupported)
             ScoresOfSome<TQueries, Four>(query, keys, headDim, count, score, stride, ahead);
         else
@@ -133,7 +133,7 @@ internal static unsafe class RowProducts<TVector, TRow>
 
     /// <summary>The scores of 2 to 4 queries, 2 or 4 keys at a time. The sum a2 is that of the first key and the third query.</summary>
     /// <remarks>
-    /// With four keys some scale of a group is on the stack now and then (AVX-512). Two keys at a time cost groups of 4 bits 18 to 39%, and to meet two keys after the other two 12 to 80% (Zen 4).
+    /// With four keys a scale of a group is spilled to the stack now and then (AVX-512). Two keys at a time cost groups of 4 bits 18 to 39%, and multiplying two keys after the other two 12 to 80% (Zen 4).
     /// </remarks>
     /// <param name="query">The queries.</param>
     /// <param name="keys">The keys.</param>
@@ -141,7 +141,7 @@ internal static unsafe class RowProducts<TVector, TRow>
     /// <param name="count">Keys.</param>
     /// <param name="score">Written.</param>
     /// <param name="stride">From query to query of the scores.</param>
-    /// <param name="ahead">What is asked for meanwhile.</param>
+    /// <param name="ahead">What is prefetched meanwhile.</param>
     [MethodImpl(MethodImplOptions.AggressiveOptimization)]
     private static void ScoresOfSome<TQueries, TKeys>(float* query, BlockRows keys, int headDim, int count, float* score, long stride, in RowsAhead ahead)
         where TQueries : struct, ICount
@@ -196,7 +196,7 @@ internal static unsafe class RowProducts<TVector, TRow>
                 t += n;
             }
 
-            // Of four keys a vector has the scores of one query, of two those of two.
+            // With four keys a vector has the scores of one query, with two keys those of two queries.
             float* s0 = score + j, s1 = s0 + stride, s2 = TQueries.Count > 2 ? s1 + stride : s1, s3 = TQueries.Count > 3 ? s2 + stride : s2;
             if (TKeys.Count > 2)
             {
@@ -277,14 +277,14 @@ internal static unsafe class RowProducts<TVector, TRow>
         }
     }
 
-    /// <summary>O[q][c] += Σ_j P[q][j]·V[j][c] of some queries: what is read of a value meets all of them.</summary>
+    /// <summary>O[q][c] += Σ_j P[q][j]·V[j][c] for several queries: what is read of a value is used for all of them.</summary>
     /// <param name="probability">P.</param>
     /// <param name="stride">From query to query of P.</param>
     /// <param name="values">V.</param>
     /// <param name="valueDim">Floats in a value.</param>
     /// <param name="count">Keys.</param>
     /// <param name="output">O.</param>
-    /// <param name="ahead">What is asked for meanwhile.</param>
+    /// <param name="ahead">What is prefetched meanwhile.</param>
     [MethodImpl(MethodImplOptions.AggressiveOptimization)]
     private static void AddToSome<TQueries>(float* probability, long stride, BlockRows values, int valueDim, int count, float* output, in RowsAhead ahead)
         where TQueries : struct, ICount
@@ -406,7 +406,7 @@ internal static unsafe class RowProducts<TVector, TRow>
         return t < count ? TVector.MultiplyAdd(TRow.Load<TVector>(key, t), TVector.Load(ref query[t]), sum) : sum;
     }
 
-    /// <summary>O[c] += p·V[c] from a column on, the begin of a group.</summary>
+    /// <summary>O[c] += p·V[c] from a column on, the beginning of a group.</summary>
     [MethodImpl(MethodImplOptions.AggressiveOptimization)]
     private static void Add(float probability, byte* value, int column, int valueDim, float* output)
     {
@@ -430,13 +430,13 @@ internal static unsafe class RowProducts<TVector, TRow>
     }
 
     /// <summary>
-    /// Whether a pair of vectors is the first that has a part of its line, if rows begin with lines. Of a group only its begin counts, so that short vectors ask for some lines
-    /// twice and for others never: to find the byte of each pair costs 15 to 20% of the time (groups, 4 query heads, AVX2 on Zen 4).
+    /// Whether a pair of vectors is the first in its cache line, if rows begin with lines. For a group only its beginning counts, so that short vectors prefetch some lines
+    /// twice and others never: finding the byte of each pair costs 15 to 20% of the time (groups, 4 query heads, AVX2 on Zen 4).
     /// </summary>
     [MethodImpl(MethodImplOptions.AggressiveInlining)]
     private static bool BeginsLine(nint column) => PairBytes >= LineBytes || TRow.Offset(column) % LineBytes < PairBytes;
 
-    /// <summary>Asks for the lines of a pair of vectors of another row.</summary>
+    /// <summary>Prefetches the lines of a pair of vectors of another row.</summary>
     [MethodImpl(MethodImplOptions.AggressiveInlining)]
     private static void Ask(byte* row, nint column, nint ahead)
     {
@@ -449,7 +449,7 @@ internal static unsafe class RowProducts<TVector, TRow>
     [MethodImpl(MethodImplOptions.AggressiveInlining)]
     private static float Sum(TVector a) => TVector.SumOfEach(a, a, a, a)[0];
 
-    /// <summary>How many queries or keys a register tile has: the compiler drops what is for more.</summary>
+    /// <summary>How many queries or keys a register tile has: the compiler drops the code for more.</summary>
     private interface ICount
     {
         static abstract int Count { get; }

@@ -2,7 +2,7 @@ using System.Runtime.CompilerServices;
 
 namespace FastAttn.Runtime;
 
-/// <summary>Few queries, a row each: their scores of the present key block, and their softmax, in a worker's memory.</summary>
+/// <summary>Few queries, a row each: their scores for the present key block, and their softmax, in a worker's memory.</summary>
 /// <typeparam name="TVector">The vector.</typeparam>
 /// <typeparam name="TSpec">What the kernel was declared for.</typeparam>
 internal unsafe struct RowTile<TVector, TSpec>
@@ -12,7 +12,7 @@ internal unsafe struct RowTile<TVector, TSpec>
     /// <summary>The queries.</summary>
     public TileQueries<TSpec> Queries;
 
-    /// <summary>Q, scaled: a row a query.</summary>
+    /// <summary>Q, scaled: a row for each query.</summary>
     public float* Query;
 
     /// <summary>The scores of the present block.</summary>
@@ -62,7 +62,7 @@ internal unsafe struct RowTile<TVector, TSpec>
         Softmax.ValueDim = call.Operands.ValueDim;
     }
 
-    /// <summary>Q, scaled, and times the keys' scales of channels: q·(s∘k) = (q∘s)·k.</summary>
+    /// <summary>Q, scaled and multiplied by the keys' scales per channel: q·(s∘k) = (q∘s)·k.</summary>
     [MethodImpl(MethodImplOptions.AggressiveOptimization)]
     public readonly void PackQuery(in AttentionCall call)
     {
@@ -87,7 +87,7 @@ internal unsafe struct RowTile<TVector, TSpec>
         }
     }
 
-    /// <summary>Multiplies the scores of a block by the scales of its keys, where each key has one.</summary>
+    /// <summary>Multiplies the scores of a block by the scales of its keys, if each key has one.</summary>
     [MethodImpl(MethodImplOptions.AggressiveOptimization)]
     public readonly void ScaleScores(in StoredRows keys, int count)
     {
@@ -98,7 +98,7 @@ internal unsafe struct RowTile<TVector, TSpec>
             RowScaling<TVector>.Multiply(Scores.From(q, 0), Scales, count);
     }
 
-    /// <summary>Multiplies the probabilities of a block by the scales of its values, where each value has one, for the keys that each query sees.</summary>
+    /// <summary>Multiplies the probabilities of a block by the scales of its values, if each value has one, for the keys that each query sees.</summary>
     [MethodImpl(MethodImplOptions.AggressiveOptimization)]
     public readonly void ScaleProbabilities(in StoredRows values, int count)
     {
@@ -139,7 +139,7 @@ internal unsafe struct RowTile<TVector, TSpec>
         ScoreBias<TVector, TSpec>.AddToRow(Queries, call.Uses, row, score, bias, first, count);
     }
 
-    /// <summary>O[q][c] = O[q][c] / l[q], times the values' scales of channels, and the log-sum-exp.</summary>
+    /// <summary>O[q][c] = O[q][c] / l[q], times the values' scales per channel, and the log-sum-exp.</summary>
     [MethodImpl(MethodImplOptions.AggressiveOptimization)]
     public readonly void Finish(in AttentionCall call)
     {
@@ -151,12 +151,12 @@ internal unsafe struct RowTile<TVector, TSpec>
             float* sums = Softmax.Output + (long)q * valueDim;
             byte* row = call.Operands.OutputRow(Queries.Rows.Offset(q, call.Operands.OutputStrides));
 
-            // What becomes 16 bits is divided where it stands.
+            // 16-bit outputs are divided in place, before they are rounded.
             bool isRounded = call.Operands.OutputElement != AttentionElement.Float32;
             float* output = isRounded ? sums : (float*)row;
             RowScaling<TVector>.Scale(sums, factor, output, valueDim);
 
-            // A query without keys has zeros, which a scale that is not finite would make NaN.
+            // The output of a query without keys is zeros, which a scale that is not finite would make NaN.
             if (channelScales != null && Softmax.Sum[q] != 0)
                 RowScaling<TVector>.Multiply(output, channelScales, valueDim);
             if (isRounded)

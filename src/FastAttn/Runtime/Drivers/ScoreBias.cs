@@ -4,7 +4,7 @@ using System.Runtime.CompilerServices;
 namespace FastAttn.Runtime;
 
 /// <summary>
-/// What is added to the scores of a tile's queries, in this order whichever way its vectors lie: the masks, one over the other, then ALiBi.
+/// What is added to the scores of a tile's queries, in this order whether lanes are queries or not: the masks, combined, then ALiBi.
 /// </summary>
 /// <typeparam name="TVector">The vector.</typeparam>
 /// <typeparam name="TSpec">What the kernel was declared for.</typeparam>
@@ -20,7 +20,7 @@ internal static unsafe class ScoreBias<TVector, TSpec>
     [MethodImpl(MethodImplOptions.AggressiveInlining)]
     public static bool IsUsed(AttentionFeatures uses) => Features.Uses<TSpec>(uses, TileMasks<TSpec>.Kinds | AttentionFeatures.Alibi);
 
-    /// <summary>Packs it for one block, queries in lanes: bias[j][q] = M[q][j] − slope·max(|origin[q] − j| − nearest[q], 0).</summary>
+    /// <summary>Packs the bias of one block, queries in lanes: bias[j][q] = M[q][j] − slope·max(|origin[q] − j| − nearest[q], 0).</summary>
     /// <param name="queries">The queries.</param>
     /// <param name="uses">What the call uses.</param>
     /// <param name="block">The block.</param>
@@ -37,12 +37,12 @@ internal static unsafe class ScoreBias<TVector, TSpec>
         new Span<float>(block.Bias + (long)count * block.Stride, (rows - count) * block.Stride).Fill(float.NegativeInfinity);
     }
 
-    /// <summary>Adds it to the scores of some keys of one query.</summary>
+    /// <summary>Adds the bias to the scores of some keys of one query.</summary>
     /// <param name="queries">The queries.</param>
     /// <param name="uses">What the call uses.</param>
     /// <param name="row">The query.</param>
     /// <param name="score">Its scores.</param>
-    /// <param name="bias">Memory for as many elements: what the masks add stays there.</param>
+    /// <param name="bias">Memory for as many elements, in which what the masks add remains.</param>
     /// <param name="first">The first key.</param>
     /// <param name="count">Keys.</param>
     [MethodImpl(MethodImplOptions.AggressiveInlining)]

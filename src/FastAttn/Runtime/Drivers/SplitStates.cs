@@ -5,15 +5,15 @@ using System.Threading;
 namespace FastAttn.Runtime;
 
 /// <summary>
-/// The states that splits of the keys give (<see cref="SplitPlan"/>), in memory that the workers of a call share: for each row of a sequence
-/// that is split one state after the other. A sequence that is not split has none.
+/// The states of splits of the keys (<see cref="SplitPlan"/>), in memory that the workers of a call share: for each row of a split sequence,
+/// one state after the other. A sequence that is not split has none.
 /// </summary>
 internal readonly unsafe struct SplitStates
 {
     // For each sequence the number of states before its first.
     private readonly long* _starts;
 
-    // For each tile the number of its splits that are done, at the index of the tile's first state. The array has an element for each state.
+    // For each tile the number of its finished splits, at the index of the tile's first state. The array has an element for each state.
     private readonly int* _done;
 
     private readonly float* _states;
@@ -36,7 +36,7 @@ internal readonly unsafe struct SplitStates
         _stateFloats = StateFloats(call);
     }
 
-    /// <summary>Floats of memory that a call needs; 0 where no sequence is split. The lengths that the call points to are pinned.</summary>
+    /// <summary>Floats of memory that a call needs; 0 if no sequence is split. The lengths that the call points to are pinned.</summary>
     [MethodImpl(MethodImplOptions.AggressiveOptimization)]
     public static long FloatsOf(in AttentionCall call)
     {
@@ -48,9 +48,9 @@ internal readonly unsafe struct SplitStates
         return count == 0 ? 0 : ScratchRuler.Aligned(StartFloats(call)) + ScratchRuler.Aligned(count) + count * StateFloats(call);
     }
 
-    /// <summary>Divides the memory of a call, before its workers begin: no split is done.</summary>
+    /// <summary>Divides the memory of a call, before its workers begin: no split is finished.</summary>
     /// <param name="call">The call.</param>
-    /// <param name="memory">As many floats as it needs; null where no sequence is split.</param>
+    /// <param name="memory">As many floats as it needs; null if no sequence is split.</param>
     [MethodImpl(MethodImplOptions.AggressiveOptimization)]
     public static void Begin(ref AttentionCall call, float* memory)
     {
@@ -65,7 +65,7 @@ internal readonly unsafe struct SplitStates
     }
 
     /// <summary>
-    /// Keeps the states that a split gives. If it is the last of the tile's splits, the states become those over all keys, which are merged in the
+    /// Keeps the states of a split. If it is the last of the tile's splits, they become the states over all keys, which are merged in the
     /// order of the keys, and the result is true.
     /// </summary>
     /// <param name="call">The call.</param>
@@ -81,7 +81,7 @@ internal readonly unsafe struct SplitStates
         float* states = _states + first * _stateFloats;
         softmax.Keep(states + (long)tile.Split * _stateFloats, (long)splits * _stateFloats);
 
-        // A full fence: what the others have kept is seen by the last.
+        // A full fence: the last worker sees what the others have kept.
         if (Interlocked.Increment(ref _done[first]) < splits)
             return false;
         softmax.Merge(states, splits);
@@ -95,7 +95,7 @@ internal readonly unsafe struct SplitStates
         return splits > 1 ? call.Plan.Partition.Streams * call.Plan.Partition.RowsOf(sequence, call.GroupSize) * splits : 0;
     }
 
-    // Longs take the room of two floats.
+    // Longs take the space of two floats.
     private static long StartFloats(in AttentionCall call) => 2 * (call.Shape.Batch + 1L);
 
     private static int StateFloats(in AttentionCall call) => RowSoftmaxState<Lanes1>.StateFloats(call.Operands.ValueDim);

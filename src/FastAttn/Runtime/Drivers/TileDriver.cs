@@ -7,8 +7,8 @@ namespace FastAttn.Runtime;
 /// <see cref="AttentionKernel"/>; not meant to be called by users.
 /// </summary>
 /// <remarks>
-/// Each instruction set has a method of its own, which chooses the vectors around the tiles. A project that emits tiles for some
-/// instruction sets calls the methods of these alone, so that NativeAOT compiles no driver for the others.
+/// Each instruction set has its own method, which chooses the vectors around the tiles. A project that emits tiles for some
+/// instruction sets calls only their methods, so that NativeAOT compiles no driver for the others.
 /// </remarks>
 [EditorBrowsable(EditorBrowsableState.Never)]
 public abstract class TileDriver
@@ -22,14 +22,14 @@ public abstract class TileDriver
     /// <summary>The sizes of the kernel on this instruction set.</summary>
     internal KernelSizes Sizes { get; }
 
-    /// <summary>The same with vectors of half the width; null where there are none.</summary>
+    /// <summary>The same with vectors of half the width; null if there are none.</summary>
     internal KernelSizes? NarrowSizes { get; }
 
     /// <summary>Makes the driver over tiles for AVX-512.</summary>
     /// <typeparam name="TTiles">The emitted tiles.</typeparam>
     /// <typeparam name="TSpec">What the kernel was declared for.</typeparam>
     /// <param name="narrower">
-    /// The driver over tiles for AVX2, which takes the last queries of a query tile where they fill no more than half a vector; null for none.
+    /// The driver over tiles for AVX2, which takes the last queries of a query tile if they fill no more than half a vector; null for none.
     /// </param>
     public static TileDriver CreateAvx512<TTiles, TSpec>(TileDriver? narrower = null)
         where TTiles : struct, IAttentionTiles
@@ -66,7 +66,7 @@ public abstract class TileDriver
     /// <summary>Computes one query tile: reads its queries, all keys and values that they see, and writes its output rows.</summary>
     /// <param name="call">The call.</param>
     /// <param name="tile">The tile.</param>
-    /// <param name="nextTile">The tile that this worker will probably take next, so that its memory can be asked for; default for none.</param>
+    /// <param name="nextTile">The tile that this worker will probably take next, so that its memory can be prefetched; default for none.</param>
     /// <param name="workspace">Scratch memory.</param>
     internal abstract void Run(in AttentionCall call, in QueryTile tile, in QueryTile nextTile, Workspace workspace);
 
@@ -76,12 +76,12 @@ public abstract class TileDriver
     /// <param name="tile">The queries, all of which exist.</param>
     /// <param name="sequence">Their sequence.</param>
     /// <param name="nextTile">As for <see cref="Run"/>.</param>
-    /// <param name="isFirstOfHead">Whether no other query tile of the head has brought its keys and values near.</param>
+    /// <param name="isFirstOfHead">Whether no other query tile of the head has brought its keys and values into the core's caches.</param>
     /// <param name="workspace">Scratch memory.</param>
     internal abstract void RunLanes(
         in AttentionCall call, in LanePlan plan, in QueryTile tile, in Sequence sequence, in QueryTile nextTile, bool isFirstOfHead, Workspace workspace);
 
-    /// <summary>Computes the weights of one query tile: rows of L_k floats where the call's output is.</summary>
+    /// <summary>Computes the weights of one query tile: rows of L_k floats in place of the call's output.</summary>
     /// <param name="call">The call.</param>
     /// <param name="tile">The tile.</param>
     /// <param name="workspace">Scratch memory.</param>

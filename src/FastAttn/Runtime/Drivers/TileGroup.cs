@@ -3,7 +3,7 @@ using System.Runtime.CompilerServices;
 
 namespace FastAttn.Runtime;
 
-/// <summary>The register tiles of a query tile, which share key blocks, and where each of them is in its keys.</summary>
+/// <summary>The register tiles of a query tile, which share key blocks, and how far each of them is in its keys.</summary>
 /// <typeparam name="TVector">The vector.</typeparam>
 /// <typeparam name="TSpec">What the kernel was declared for.</typeparam>
 internal readonly unsafe struct TileGroup<TVector, TSpec> : ISeenKeys
@@ -18,7 +18,7 @@ internal readonly unsafe struct TileGroup<TVector, TSpec> : ISeenKeys
 
     /// <param name="tiles">The register tiles.</param>
     /// <param name="count">How many.</param>
-    /// <param name="numbers">Memory for two numbers for each.</param>
+    /// <param name="numbers">Memory for two numbers per tile.</param>
     /// <param name="plan">The call's sizes.</param>
     [MethodImpl(MethodImplOptions.AggressiveOptimization)]
     public TileGroup(RegisterTile<TVector, TSpec>* tiles, int count, int* numbers, in CallPlan plan)
@@ -32,7 +32,7 @@ internal readonly unsafe struct TileGroup<TVector, TSpec> : ISeenKeys
         First = int.MaxValue;
         for (int i = 0; i < count; i++)
         {
-            // No part is begun.
+            // No part has begun.
             _parts[i] = -1;
             ref readonly KeyVisibility<TSpec> visibility = ref tiles[i].Queries.Visibility;
             if (visibility.Limit > 0)
@@ -60,11 +60,11 @@ internal readonly unsafe struct TileGroup<TVector, TSpec> : ISeenKeys
         return max > 0;
     }
 
-    /// <summary>Keys of the present block up to the last that some query of a register tile sees; 0 if that is none.</summary>
+    /// <summary>Keys of the present block up to the last that some query of a register tile sees; 0 if there are none.</summary>
     [MethodImpl(MethodImplOptions.AggressiveInlining)]
     public int SeenBy(int tile) => _seen[tile];
 
-    /// <summary>Adds the part of the keys that a register tile was in to those before it, where the present block is not of that part.</summary>
+    /// <summary>Adds the part of the keys that a register tile was in to those before it, if the present block is not in that part.</summary>
     /// <returns>Whether the block is the first of its part, so that there is no output yet.</returns>
     [MethodImpl(MethodImplOptions.AggressiveInlining)]
     public bool BeginsPart(int tile, int first)

@@ -3,7 +3,7 @@ using System.Runtime.CompilerServices;
 
 namespace FastAttn.Runtime;
 
-/// <summary>The queries of a tile, whichever way its vectors lie: where they stand, what they see, and what is particular to each.</summary>
+/// <summary>The queries of a tile, whether lanes are queries or not: where they are, what they see, and the numbers of each.</summary>
 /// <typeparam name="TSpec">What the kernel was declared for.</typeparam>
 internal unsafe struct TileQueries<TSpec>
     where TSpec : struct, IKernelSpec
@@ -11,7 +11,7 @@ internal unsafe struct TileQueries<TSpec>
     /// <summary>Queries.</summary>
     public int Count;
 
-    /// <summary>Which head and position each is.</summary>
+    /// <summary>The head and position of each.</summary>
     public TileRowMap Rows;
 
     /// <summary>The keys that they see.</summary>
@@ -33,9 +33,9 @@ internal unsafe struct TileQueries<TSpec>
     /// <param name="tile">The tile.</param>
     /// <param name="sequence">Its sequence.</param>
     /// <param name="memory">The tile's memory.</param>
-    /// <param name="layout">Where the parts stand in it.</param>
-    /// <param name="width">Lanes, or rows that are worked on: at least as many as queries.</param>
-    /// <param name="alibiOriginsInBlock">Memory for a number for each lane, where queries are in lanes and the call has ALiBi.</param>
+    /// <param name="layout">Where the parts of that memory are.</param>
+    /// <param name="width">Lanes, or rows that are processed: at least as many as queries.</param>
+    /// <param name="alibiOriginsInBlock">Memory for a number per lane, if queries are in lanes and the call has ALiBi.</param>
     [MethodImpl(MethodImplOptions.AggressiveOptimization)]
     public void Set(in AttentionCall call, in QueryTile tile, in Sequence sequence, float* memory, in QueryLayout layout, int width, float* alibiOriginsInBlock)
     {
@@ -82,7 +82,7 @@ internal unsafe struct TileQueries<TSpec>
         FindOrigins(call, width);
     }
 
-    /// <summary>Writes a query's log-sum-exp, where it is wanted; returns what its output is multiplied by: 1 / l, 0 without keys.</summary>
+    /// <summary>Writes a query's log-sum-exp, if it is requested; returns the factor of its output: 1 / l, 0 without keys.</summary>
     /// <param name="call">The call.</param>
     /// <param name="row">The query.</param>
     /// <param name="sum">l, without a sink.</param>
@@ -103,10 +103,10 @@ internal unsafe struct TileQueries<TSpec>
 
     /// <summary>Adds the products with NaN and ±∞ that were left out of a block, to the queries that see them.</summary>
     /// <param name="block">The block.</param>
-    /// <param name="count">Keys of it that are taken.</param>
+    /// <param name="count">The number of its keys that are processed.</param>
     /// <param name="valueDim">Floats in a value.</param>
     /// <param name="probability">P.</param>
-    /// <param name="bias">What was added to the scores, where the call has masks.</param>
+    /// <param name="bias">What was added to the scores, if the call has masks.</param>
     /// <param name="keyStep">From key to key of P and the bias.</param>
     /// <param name="queryStep">From query to query of these.</param>
     /// <param name="output">O.</param>
@@ -152,7 +152,7 @@ internal unsafe struct TileQueries<TSpec>
         var first = (byte*)mask.Start + Rows.MaskOffset(0, mask.Layout) * TElement.Bits / Byte;
         for (int q = 0; q < width; q++)
         {
-            // Lanes without a query repeat the last one's row. The rows of one head are found without a division for each.
+            // Lanes without a query repeat the row of the last one. The rows of one head are found without a division for each.
             int row = Math.Min(q, Count - 1);
             rows[q] = Rows.IsOneHead ? first + row * stride : (byte*)mask.Start + Rows.MaskOffset(row, mask.Layout) * TElement.Bits / Byte;
         }

@@ -6,10 +6,10 @@ namespace FastAttn.Runtime;
 /// <summary>Where the bits of a half-precision number (IEEE 754 binary16) go in a float, for <see cref="ILanes{TSelf}.LoadHalf"/>.</summary>
 internal static class HalfBits
 {
-    /// <summary>From a half's lowest bit of the mantissa to a float's.</summary>
+    /// <summary>The distance from the lowest bit of a half's mantissa to that of a float's.</summary>
     public const int Shift = 13;
 
-    /// <summary>Sign, exponent and mantissa of a half whose sign was extended to 32 bits and that was shifted by <see cref="Shift"/>.</summary>
+    /// <summary>Sign, exponent and mantissa of a half whose sign has been extended to 32 bits, shifted by <see cref="Shift"/>.</summary>
     public const int Mask = unchecked((int)0x8FFF_E000);
 
     /// <summary>The exponent among them: all ones in ±∞ and NaN.</summary>

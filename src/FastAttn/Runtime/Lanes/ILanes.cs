@@ -3,7 +3,7 @@ using System.Runtime.Intrinsics;
 namespace FastAttn.Runtime;
 
 /// <summary>
-/// A vector of floats of one instruction set, one query a lane: what all around the register tiles needs of it.
+/// A vector of floats of one instruction set, one query per lane: what the code around the register tiles needs of it.
 /// </summary>
 /// <typeparam name="TSelf">The vector.</typeparam>
 internal interface ILanes<TSelf>
@@ -66,7 +66,7 @@ internal interface ILanes<TSelf>
 
     /// <summary>
     /// 2^(n/8), rounded to nearest, where the low 12 bits of a lane are n, −1008 to 1023 (<see cref="VectorMath.Eighths"/>); 0 where n is −1016, and less
-    /// than 2^−126 between.
+    /// than 2^−126 in between.
     /// </summary>
     /// <param name="n">The bits.</param>
     static abstract TSelf PowerOfEighths(TSelf n);
@@ -107,7 +107,7 @@ internal interface ILanes<TSelf>
 
     /// <summary>
     /// Reads <see cref="Count"/> half-precision numbers (IEEE 754 binary16), exactly. A half's exponent and mantissa, moved to where those of a float are, are the
-    /// number times 2⁻¹¹², subnormals too; one multiplication makes up for that. Where the exponent says ±∞ or NaN, that of the float is set to say the same.
+    /// number times 2⁻¹¹², subnormals too; one multiplication makes up for that. Where the exponent means ±∞ or NaN, the float's exponent is set to mean the same.
     /// </summary>
     /// <param name="source">The first of them.</param>
     static abstract unsafe TSelf LoadHalf(ushort* source);
@@ -120,7 +120,7 @@ internal interface ILanes<TSelf>
     /// <param name="source">The first of them.</param>
     static abstract unsafe TSelf LoadInt8(sbyte* source);
 
-    /// <summary>Reads two vectors of 32 elements of 4 bits, 0 to 15. Of 16 bytes the lower halves are the elements 0 to 15, the upper ones 16 to 31.</summary>
+    /// <summary>Reads two vectors of 32 elements of 4 bits, 0 to 15. The lower halves of 16 bytes are the elements 0 to 15, the upper halves 16 to 31.</summary>
     /// <param name="bytes">The first of the 16 bytes.</param>
     /// <param name="element">The element in the first vector's first lane: a multiple of two vectors. The second vector follows.</param>
     /// <param name="first">The first vector.</param>
@@ -128,7 +128,7 @@ internal interface ILanes<TSelf>
     static abstract unsafe void LoadNibbles(byte* bytes, int element, out TSelf first, out TSelf second);
 
     /// <summary>
-    /// Reads two vectors of 32 elements of 4 bits, <c>scale·q + min</c>. Of 16 bytes the lower halves are the elements 0 to 15, the upper ones 16 to 31.
+    /// Reads two vectors of 32 elements of 4 bits, <c>scale·q + min</c>. The lower halves of 16 bytes are the elements 0 to 15, the upper halves 16 to 31.
     /// </summary>
     /// <param name="bytes">The first of the 16 bytes.</param>
     /// <param name="element">The element in the first vector's first lane: a multiple of two vectors. The second vector follows.</param>
@@ -138,9 +138,9 @@ internal interface ILanes<TSelf>
     /// <param name="second">The second vector.</param>
     static abstract unsafe void LoadNibbles(byte* bytes, int element, TSelf scale, TSelf min, out TSelf first, out TSelf second);
 
-    /// <summary>Transposes a square: lane i of vector j that is read becomes lane j of vector i that is written.</summary>
-    /// <param name="source">What is read, all of it before anything is written.</param>
-    /// <param name="sink">What is written.</param>
+    /// <summary>Transposes a square: lane i of input vector j becomes lane j of output vector i.</summary>
+    /// <param name="source">The input, all of which is read before anything is written.</param>
+    /// <param name="sink">The output.</param>
     static abstract void Transpose<TSource, TSink>(in TSource source, in TSink sink)
         where TSource : struct, ISquareSource<TSelf>
         where TSink : struct, ISquareSink<TSelf>;

@@ -1,6 +1,6 @@
 namespace FastAttn.Runtime;
 
-/// <summary>How elements that are kept as one type, weights or keys and values, become floats.</summary>
+/// <summary>How stored elements of one type, weights or keys and values, become floats.</summary>
 internal interface IStoredElement
 {
     /// <summary>Bytes of an element.</summary>

@@ -2,26 +2,26 @@ using System.Runtime.CompilerServices;
 
 namespace FastAttn.Runtime;
 
-/// <summary>The step from rows in memory, one a query, to queries in lanes, and back: square by square, in registers.</summary>
+/// <summary>The step from rows in memory, one for each query, to queries in lanes, and back: square by square, in registers.</summary>
 /// <remarks>
 /// With AVX-512 a square is a cache line of 16 rows and becomes 16 lines, so each is read and written once: 0.5 to 0.7 of the time of
-/// squares of 4. Reading a part of 16 rows' lines at a time takes twice that where rows are a multiple of 4 KiB apart: their lines meet
-/// in one set of the first cache.
+/// squares of 4. Reading part of 16 rows' lines at a time takes twice that if rows are a multiple of 4 KiB apart: their lines map
+/// to one set of the L1 cache.
 /// </remarks>
 /// <typeparam name="TVector">The vector, whose lanes are a side of a square.</typeparam>
 internal static unsafe class LanePacking<TVector>
     where TVector : struct, ILanes<TVector>
 {
     /// <summary>X[t][q] = scale·row q[firstColumn + t].</summary>
-    /// <typeparam name="TElement">What rows consist of.</typeparam>
+    /// <typeparam name="TElement">The element type of rows.</typeparam>
     /// <param name="rows">The start of the row of each lane.</param>
-    /// <param name="firstColumn">The first element that is taken of each row.</param>
-    /// <param name="columns">Elements that are taken.</param>
-    /// <param name="scale">Their factor.</param>
+    /// <param name="firstColumn">The first element of each row that is read.</param>
+    /// <param name="columns">Elements that are read.</param>
+    /// <param name="scale">The factor.</param>
     /// <param name="destination">X: <paramref name="columns"/> rows.</param>
     /// <param name="width">Lanes.</param>
     /// <param name="stride">Floats from row to row of X.</param>
-    /// <param name="overlay">Whether X holds a mask already, on which hidden elements are laid.</param>
+    /// <param name="overlay">Whether X already holds a mask, which hidden elements are combined with.</param>
     [MethodImpl(MethodImplOptions.AggressiveOptimization)]
     public static void Pack<TElement>(void** rows, long firstColumn, int columns, float scale, float* destination, int width, int stride, bool overlay = false)
         where TElement : struct, IRowElement
@@ -43,7 +43,7 @@ internal static unsafe class LanePacking<TVector>
         }
     }
 
-    /// <summary>X[t][q] = scale·row[firstColumn + t]: as <see cref="Pack"/> where all lanes have one row.</summary>
+    /// <summary>X[t][q] = scale·row[firstColumn + t]: as <see cref="Pack"/> if all lanes share one row.</summary>
     [MethodImpl(MethodImplOptions.AggressiveOptimization)]
     public static void Repeat<TElement>(void* row, long firstColumn, int columns, float scale, float* destination, int width, int stride, bool overlay)
         where TElement : struct, IRowElement
@@ -61,7 +61,7 @@ internal static unsafe class LanePacking<TVector>
     /// <param name="source">X: <paramref name="columns"/> rows.</param>
     /// <param name="width">Lanes.</param>
     /// <param name="stride">Floats from row to row of X.</param>
-    /// <param name="factor">A factor a lane.</param>
+    /// <param name="factor">A factor per lane.</param>
     /// <param name="rows">The start of the row of each lane.</param>
     /// <param name="columns">Floats in a row.</param>
     [MethodImpl(MethodImplOptions.AggressiveOptimization)]
@@ -84,7 +84,7 @@ internal static unsafe class LanePacking<TVector>
         }
     }
 
-    /// <summary>X[t] = scale·row[firstColumn + t]: a row as it lies.</summary>
+    /// <summary>X[t] = scale·row[firstColumn + t]: a row as it is.</summary>
     [MethodImpl(MethodImplOptions.AggressiveOptimization)]
     public static void Copy<TElement>(void* row, long firstColumn, int columns, float scale, float* destination, bool overlay)
         where TElement : struct, IRowElement
@@ -96,7 +96,7 @@ internal static unsafe class LanePacking<TVector>
             LanePacking<Lanes1>.Copy<TElement>(row, firstColumn + t, columns - t, scale, destination + t, overlay);
     }
 
-    /// <summary>The next square's first column. If the columns that are left do not fill a square, the last square begins early: it takes some columns a second time and writes the same values.</summary>
+    /// <summary>The next square's first column. If the remaining columns do not fill a square, the last square begins early: it takes some columns a second time and writes the same values.</summary>
     [MethodImpl(MethodImplOptions.AggressiveInlining)]
     private static int Next(int column, int columns)
     {
@@ -108,7 +108,7 @@ internal static unsafe class LanePacking<TVector>
     private static void Store<TElement>(TVector element, float* destination, bool overlay)
         where TElement : struct, IRowElement
     {
-        // The element is chosen, not added, so that it hides a NaN.
+        // The element is selected, not added, so that it hides a NaN.
         if (TElement.OnlyHides && overlay)
             element = TVector.SelectGreaterOrEqual(element, TVector.Create(0), TVector.Load(ref *destination), element);
         element.Store(ref *destination);

@@ -132,7 +132,7 @@ internal readonly struct Lanes1(float value) : ILanes<Lanes1>
         where TSource : struct, ISquareSource<Lanes1>
         where TSink : struct, ISquareSink<Lanes1> => sink.Store(0, source.Load(0));
 
-    /// <summary>A half, where a float's bits are (<see cref="HalfBits"/>).</summary>
+    /// <summary>A half with its bits placed where a float's are (<see cref="HalfBits"/>).</summary>
     [MethodImpl(MethodImplOptions.AggressiveInlining)]
     private static unsafe int Bits(ushort* source) => (short)*source << HalfBits.Shift & HalfBits.Mask;
 }

@@ -15,7 +15,7 @@ internal readonly struct Lanes16(VecF vector) : ILanes<Lanes16>
     /// <inheritdoc/>
     public static int Count => 16;
 
-    /// <summary>The numbers that 4 bits are.</summary>
+    /// <summary>The numbers that 4 bits represent.</summary>
     private static VecF Nibbles
     {
         [MethodImpl(MethodImplOptions.AggressiveInlining)]
@@ -130,7 +130,7 @@ internal readonly struct Lanes16(VecF vector) : ILanes<Lanes16>
     public static unsafe void LoadNibbles(byte* bytes, int element, out Lanes16 first, out Lanes16 second) => Pick(bytes, Nibbles, out first, out second);
 
     /// <inheritdoc/>
-    /// <remarks>All 16 numbers are computed once and picked by the bits: the instruction that picks heeds the lowest four alone.</remarks>
+    /// <remarks>All 16 numbers are computed once and selected by the bits: the permutation uses only the lowest four.</remarks>
     [MethodImpl(MethodImplOptions.AggressiveInlining)]
     public static unsafe void LoadNibbles(byte* bytes, int element, Lanes16 scale, Lanes16 min, out Lanes16 first, out Lanes16 second) =>
         Pick(bytes, MultiplyAdd(new(Nibbles), scale, min)._vector, out first, out second);
@@ -155,7 +155,7 @@ internal readonly struct Lanes16(VecF vector) : ILanes<Lanes16>
         Store(sink, 3, a3, b3, c3, d3);
     }
 
-    /// <summary>Column i of rows 0 to 3, 4 to 7, 8 to 11 and 12 to 15, and so columns i + 4, i + 8 and i + 12.</summary>
+    /// <summary>Column i of rows 0 to 3, 4 to 7, 8 to 11 and 12 to 15, and likewise columns i + 4, i + 8 and i + 12.</summary>
     [MethodImpl(MethodImplOptions.AggressiveInlining)]
     private static void Store<TSink>(in TSink sink, int i, VecF a, VecF b, VecF c, VecF d)
         where TSink : struct, ISquareSink<Lanes16>
@@ -169,7 +169,7 @@ internal readonly struct Lanes16(VecF vector) : ILanes<Lanes16>
         sink.Store(i + 12, new(Avx512F.Shuffle4x128(ab2, cd2, Odd)));
     }
 
-    /// <summary>The numbers that the lower and the upper halves of 16 bytes are the indices of.</summary>
+    /// <summary>The numbers whose indices are the lower and the upper halves of 16 bytes.</summary>
     [MethodImpl(MethodImplOptions.AggressiveInlining)]
     private static unsafe void Pick(byte* bytes, VecF numbers, out Lanes16 first, out Lanes16 second)
     {
@@ -182,7 +182,7 @@ internal readonly struct Lanes16(VecF vector) : ILanes<Lanes16>
     private static Lanes16 Hide(Vector512<int> lanes) =>
         new(Vec.ConditionalSelect(Vec.Equals(lanes, Vector512<int>.Zero).AsSingle(), Vec.Create(float.NegativeInfinity), VecF.Zero));
 
-    /// <summary>Halves, each where a float's bits are (<see cref="HalfBits"/>).</summary>
+    /// <summary>Halves with their bits placed where a float's are (<see cref="HalfBits"/>).</summary>
     [MethodImpl(MethodImplOptions.AggressiveInlining)]
     private static unsafe Vector512<int> Bits(ushort* source) => (Avx512F.ConvertToVector512Int32(Vector256.Load((short*)source)) << HalfBits.Shift) & Vec.Create(HalfBits.Mask);
 }

@@ -69,19 +69,19 @@ internal readonly struct Lanes4(VecF vector) : ILanes<Lanes4>
         Vector128<int> bits = n._vector.AsInt32(), power;
         if (AdvSimd.Arm64.IsSupported)
         {
-            // The bytes 4·k to 4·k + 3 are the power k.
+            // The bytes 4·k to 4·k + 3 hold power k.
             Vector128<int> bytes = AdvSimd.MultiplyAdd(Vec.Create(0x03020100), bits & Vec.Create(7), Vec.Create(0x04040404));
             power = AdvSimd.Arm64.VectorTableLookup((Vec.Create(powers).AsByte(), Vector256.Create(powers).GetUpper().AsByte()), bytes.AsByte()).AsInt32();
         }
         else if (Avx.IsSupported)
         {
-            // A permutation looks at the two lowest bits of n. The next bit, which says whether it is that of the upper powers, is moved to where the sign is.
+            // A permutation uses the two lowest bits of n. The next bit, which selects the upper powers, is moved to the sign.
             Vector128<float> low = Avx.PermuteVar(Vec.Create(powers).AsSingle(), bits), high = Avx.PermuteVar(Vector256.Create(powers).GetUpper().AsSingle(), bits);
             power = Avx.BlendVariable(low, high, (bits << 29).AsSingle()).AsInt32();
         }
         else
         {
-            // NativeAOT makes a call of Vector128.ShuffleNative unless it is told of a later instruction set: the softmax step would take 77 instead of 7 ns for 8 floats (Zen 4).
+            // NativeAOT compiles Vector128.ShuffleNative to a call unless it may use a later instruction set: the softmax step would take 77 instead of 7 ns for 8 floats (Zen 4).
             power = Vec.Create(powers[bits[0] & 7], powers[bits[1] & 7], powers[bits[2] & 7], powers[bits[3] & 7]);
         }
 
@@ -177,7 +177,7 @@ internal readonly struct Lanes4(VecF vector) : ILanes<Lanes4>
     [MethodImpl(MethodImplOptions.AggressiveInlining)]
     private static unsafe Vector128<ushort> LoadFour(ushort* source) => Vec.CreateScalar(Unsafe.ReadUnaligned<ulong>(source)).AsUInt16();
 
-    /// <summary>Halves, each where a float's bits are (<see cref="HalfBits"/>).</summary>
+    /// <summary>Halves with their bits placed where a float's are (<see cref="HalfBits"/>).</summary>
     [MethodImpl(MethodImplOptions.AggressiveInlining)]
     private static unsafe Vector128<int> Bits(ushort* source) => (Vec.WidenLower(LoadFour(source).AsInt16()) << HalfBits.Shift) & Vec.Create(HalfBits.Mask);
 

@@ -147,7 +147,7 @@ internal readonly struct Lanes8(VecF vector) : ILanes<Lanes8>
         Store(sink, 3, a3, b3);
     }
 
-    /// <summary>Column i of rows 0 to 3 and of rows 4 to 7, and so column i + 4.</summary>
+    /// <summary>Column i of rows 0 to 3 and of rows 4 to 7, and likewise column i + 4.</summary>
     [MethodImpl(MethodImplOptions.AggressiveInlining)]
     private static void Store<TSink>(in TSink sink, int i, VecF a, VecF b)
         where TSink : struct, ISquareSink<Lanes8>
@@ -160,7 +160,7 @@ internal readonly struct Lanes8(VecF vector) : ILanes<Lanes8>
     private static Lanes8 Hide(Vector256<int> lanes) =>
         new(Vec.Equals(lanes, Vector256<int>.Zero).AsSingle() & Vec.Create(float.NegativeInfinity));
 
-    /// <summary>Halves, each where a float's bits are (<see cref="HalfBits"/>).</summary>
+    /// <summary>Halves with their bits placed where a float's are (<see cref="HalfBits"/>).</summary>
     [MethodImpl(MethodImplOptions.AggressiveInlining)]
     private static unsafe Vector256<int> Bits(ushort* source) => (Avx2.ConvertToVector256Int32((short*)source) << HalfBits.Shift) & Vec.Create(HalfBits.Mask);
 }

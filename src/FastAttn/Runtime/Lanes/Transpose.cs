@@ -8,7 +8,7 @@ namespace FastAttn.Runtime;
 /// <summary>The step between rows of queries in memory and queries in lanes.</summary>
 internal static class Transpose
 {
-    /// <summary>Of the lanes of two vectors, those with even and with odd numbers.</summary>
+    /// <summary>The even and the odd lanes of two vectors.</summary>
     private const byte Even = 0b10_00_10_00, Odd = 0b11_01_11_01;
 
     /// <summary>Transposes a 4×4 matrix whose rows are the arguments.</summary>

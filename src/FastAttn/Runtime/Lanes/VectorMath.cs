@@ -12,12 +12,12 @@ internal static class VectorMath
     /// <summary>The bits of 2^(n/8) for an integer n: those of 2^(k/8), where k is n modulo 8, and (n − k)/8 more in the exponent.</summary>
     public static class Eighths
     {
-        /// <summary>From the bits of n to where n/8 is added to an exponent. The remainder k reaches the mantissa's highest bits.</summary>
+        /// <summary>The shift that adds n/8 to an exponent. The remainder k reaches the mantissa's highest bits.</summary>
         public const int Shift = 20;
 
-        /// <summary>For k from 0 to 7 the bits of 2^(k/8), rounded to nearest, without what k adds to the mantissa; all of them twice, for vectors of 16.</summary>
+        /// <summary>For k from 0 to 7 the bits of 2^(k/8), rounded to nearest, minus what k adds to the mantissa; all of them twice, for vectors of 16.</summary>
         /// <remarks>
-        /// A span, not a vector: the JIT makes constants of the vectors that are read from its begin, and an element is read where it lies. One of a vector that the CPU does
+        /// A span, not a vector: the JIT makes constants of the vectors that are read from its beginning, and a single element is read in place. A vector that the CPU does
         /// not have would be read after eight stores.
         /// </remarks>
         public static ReadOnlySpan<int> Powers =>
@@ -29,7 +29,7 @@ internal static class VectorMath
 
     /// <summary>The constants of e^x, each in a register.</summary>
     /// <remarks>
-    /// They come out of an array, so that the JIT keeps them in registers: a constant in the text it loads in every iteration. The eleven of tanh would then
+    /// They are read from an array, so that the JIT keeps them in registers: a literal constant is loaded in every iteration. The eleven of tanh would then
     /// take 12% longer (AVX2, Zen 4); with the six of e^x it makes no difference there.
     /// </remarks>
     public readonly struct ExpConstants<TVector>
@@ -50,7 +50,7 @@ internal static class VectorMath
         }
     }
 
-    // −127·ln 2, 8·log₂ e, then 1.5·2^23, whose sum leaves the nearest integer in the low bits; then the coefficients.
+    // −127·ln 2, 8·log₂ e, then 1.5·2^23, which leaves the nearest integer in the low bits of a sum; then the coefficients.
     private static readonly float[] ExpValues =
         [-88.02969f, 8 * 1.442695f, 12582912f, 0.00010839103f, 0.0037540256f, 0.086643405f];
 
@@ -59,23 +59,23 @@ internal static class VectorMath
     /// <para>
     /// 8·x·log₂(e) = n + r with n an integer and r in [−½, ½]; 2^(r/8) is a polynomial of degree 3 whose constant is exactly 1, so that e^0 = 1
     /// and no register holds it. The other coefficients minimise the largest relative error on [−½, ½] (Lawson's reweighted least squares:
-    /// 2.5·10^−8 before rounding). 2^(n/8)·r is known before the polynomial is: one step less than the polynomial times 2^(n/8).
+    /// 2.5·10^−8 before rounding). 2^(n/8)·r is known before the polynomial is, which saves one step over multiplying the polynomial by 2^(n/8).
     /// </para>
     /// <para>
-    /// Eighths, since one instruction of AVX2 looks up one of eight floats for each lane. With whole powers of 2 the polynomial has degree 6: the softmax step takes 6.4
+    /// Eighths, because one AVX2 instruction looks up one of eight floats for each lane. With whole powers of 2 the polynomial has degree 6: the softmax step takes 6.4
     /// instead of 5.0 cycles for 8 floats (AVX2, Zen 4), attention with d = 64 2 to 3% longer (AVX-512 1.5%).
     /// </para>
     /// <para>
-    /// The error is at most 2 ulp of the result and, relative to it, |x|·2^−26: log₂(e) as a float is off by 1.3·10^−8, less than a scale
-    /// may be that is rounded to a float. Where multiply-adds are not fused the product is rounded, which adds |x|·2^−24. A second
-    /// float of log₂(e) would mend it for 1% of the whole time of attention with d = 64 (AVX-512, Zen 4).
+    /// The error is at most 2 ulp of the result and, relative to it, |x|·2^−26: log₂(e) as a float is off by 1.3·10^−8, less than the rounding of
+    /// a scale to a float may be. Where multiply-adds are not fused the product is rounded, which adds |x|·2^−24. A second
+    /// float of log₂(e) would remove that error for 1% of the whole time of attention with d = 64 (AVX-512, Zen 4).
     /// </para>
     /// <para>
     /// Between −127·ln 2 and −126·ln 2 the power 2^(n/8) would be subnormal: its bits give (2^(k/8) − 1)·2^−126 for 2^(k/8)·2^−127. So the result
-    /// errs by less than 0.53·2^−126, where 0 would err by up to 2^−126. A selection of 0 would take 1% of attention with d = 64 (Zen 4).
+    /// errs by less than 0.53·2^−126, where 0 would err by up to 2^−126. Selecting 0 would take 1% of attention with d = 64 (Zen 4).
     /// </para>
     /// <para>
-    /// The factor is here and not in the queries, so that scores are what they are: large ones whose differences a float holds are exact.
+    /// The factor is applied here and not to the queries, so that scores keep their units: large ones whose differences a float holds are exact.
     /// </para>
     /// </remarks>
     [MethodImpl(MethodImplOptions.AggressiveInlining)]

@@ -5,7 +5,7 @@ namespace FastAttn.Runtime;
 
 /// <summary>
 /// The weights W [K, N] and bias of a linear projection <c>C = A·W + bias</c>, as the register tiles read them: in panels of
-/// columns, a panel's rows one after the other. The last panel has as many vectors as its columns need; columns past N are 0.
+/// columns, each with its rows contiguous. The last panel has as many vectors as its columns need; columns past N are 0.
 /// </summary>
 [SuppressMessage("Usage", "CA2208:Instantiate argument exceptions correctly", Justification = "The name is that of the layer's constructor's parameter.")]
 [SuppressMessage("Usage", "MA0015:Specify the parameter name in ArgumentException", Justification = "The name is that of the layer's constructor's parameter.")]
@@ -13,7 +13,7 @@ internal sealed unsafe class PackedMatrix
 {
     private const int LineFloats = Prefetcher.LineFloats;
 
-    // Floats whatever the weights are, so that the panels may have more bytes than an array has elements. Pinned, so that the pointers into it hold
+    // Stored as floats whatever the type of the weights, so that the panels may have more bytes than an array has elements. Pinned, so that the pointers into it are valid
     // as long as this object lives.
     private readonly float[] _memory;
     private readonly int _lanes;
@@ -25,9 +25,9 @@ internal sealed unsafe class PackedMatrix
     /// <param name="bias">N floats; empty for none.</param>
     /// <param name="depth">K.</param>
     /// <param name="columns">N.</param>
-    /// <param name="product">Whose tiles will read it.</param>
-    /// <param name="precision">What the weights are kept as: rounded to it by <see cref="WeightRounding"/>.</param>
-    /// <exception cref="ArgumentException">A weight cannot be kept so, or there are too many; the parameter is <c>weights</c>.</exception>
+    /// <param name="product">The product whose tiles will read it.</param>
+    /// <param name="precision">The type of the stored weights: they are rounded to it by <see cref="WeightRounding"/>.</param>
+    /// <exception cref="ArgumentException">A weight cannot be stored in that type, or there are too many; the parameter is <c>weights</c>.</exception>
     public PackedMatrix(
         ReadOnlySpan<float> weights, bool isInputOutput, int stride, ReadOnlySpan<float> bias, int depth, int columns, ProductDriver product,
         WeightPrecision precision = WeightPrecision.Float32)
@@ -88,10 +88,10 @@ internal sealed unsafe class PackedMatrix
         static long Aligned(long floats) => (floats + LineFloats - 1) & ~(LineFloats - 1L);
     }
 
-    /// <summary>What the weights are kept as.</summary>
+    /// <summary>The type of the stored weights.</summary>
     public WeightPrecision Precision { get; }
 
-    /// <summary>Whether none of the weights is ±∞ or NaN, where that makes a difference to how they are read: in half precision.</summary>
+    /// <summary>Whether none of the weights is ±∞ or NaN, if that changes how they are read: in half precision.</summary>
     public bool AreFinite { get; private set; }
 
     /// <summary>Bytes of a weight.</summary>
@@ -123,22 +123,22 @@ internal sealed unsafe class PackedMatrix
     /// <summary>For integers the scale of each column, padded likewise; else null. A sum of integers is multiplied by it once, before the bias is added.</summary>
     public float* Scales { get; }
 
-    /// <summary>A panel's width of zeros where there are scales: what sums of integers begin with.</summary>
+    /// <summary>Zeros of a panel's width if there are scales: what sums of integers begin with.</summary>
     public float* Zeros { get; }
 
     /// <summary>Bytes of the panels.</summary>
     public long DataBytes => (byte*)Bias - Data;
 
-    /// <summary>Packs weights that are kept as they are.</summary>
+    /// <summary>Packs weights without rounding.</summary>
     /// <typeparam name="T">An element as long as one of <paramref name="precision"/>.</typeparam>
-    /// <param name="precision">What they are.</param>
-    /// <param name="weights">As of the constructor; densely.</param>
-    /// <param name="isInputOutput">As of the constructor.</param>
+    /// <param name="precision">Their type.</param>
+    /// <param name="weights">As in the constructor, dense.</param>
+    /// <param name="isInputOutput">As in the constructor.</param>
     /// <param name="scales">For integers N floats, else empty.</param>
-    /// <param name="bias">As of the constructor.</param>
+    /// <param name="bias">As in the constructor.</param>
     /// <param name="depth">K.</param>
     /// <param name="columns">N.</param>
-    /// <param name="product">Whose tiles will read it.</param>
+    /// <param name="product">The product whose tiles will read it.</param>
     /// <exception cref="ArgumentException">There are too many; the parameter is <c>weights</c>.</exception>
     public static PackedMatrix Of<T>(
         WeightPrecision precision, ReadOnlySpan<T> weights, bool isInputOutput, ReadOnlySpan<float> scales, ReadOnlySpan<float> bias, int depth, int columns, ProductDriver product)
@@ -157,10 +157,10 @@ internal sealed unsafe class PackedMatrix
     /// <summary>Columns of the matrix in a panel.</summary>
     public int ColumnsOf(int panel) => Math.Min(PanelWidth, Columns - panel * PanelWidth);
 
-    /// <summary>Where a panel begins.</summary>
+    /// <summary>The start of a panel.</summary>
     public byte* Panel(int panel) => Data + (long)panel * PanelWidth * Depth * WeightBytes;
 
-    /// <summary>Where a row of a panel begins. The row behind the last is the first of the next panel.</summary>
+    /// <summary>The start of a row of a panel. The row after the last is the first of the next panel.</summary>
     public byte* Block(int panel, int row) => Panel(panel) + (long)row * Vectors(panel) * _lanes * WeightBytes;
 
     /// <summary>The same matrix for the tiles of another instruction set.</summary>
@@ -210,7 +210,7 @@ internal sealed unsafe class PackedMatrix
         ? (int)floats
         : throw new ArgumentException($"{Depth} × {Columns} weights, padded to whole vectors of {_lanes}, are more than an array can hold.", "weights");
 
-    /// <summary>Copies the weights of a panel to where they are as wide as it is.</summary>
+    /// <summary>Copies the weights of a panel, padded to its width.</summary>
     private void Pack<T>(ReadOnlySpan<T> weights, bool isInputOutput, int stride, int panel, T* destination)
         where T : unmanaged
     {

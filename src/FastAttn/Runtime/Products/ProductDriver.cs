@@ -40,6 +40,6 @@ internal abstract unsafe partial class ProductDriver
     /// <summary>Computes rows × panels of C, with scratch memory of <see cref="WorkspaceFloats"/>.</summary>
     public abstract void Run(in Projection projection, int firstRow, int rows, int firstPanel, int endPanel, float* memory);
 
-    /// <summary>Emitted: the driver over the tiles of an instruction set; null where there are none.</summary>
+    /// <summary>Emitted: the driver over the tiles of an instruction set; null if there are none.</summary>
     private static partial ProductDriver? Create(InstructionSet instructionSet);
 }

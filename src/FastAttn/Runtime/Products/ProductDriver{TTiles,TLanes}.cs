@@ -6,12 +6,12 @@ namespace FastAttn.Runtime;
 
 /// <summary>
 /// C = f(A·W + bias) (+ residual) in blocks (Goto and van de Geijn, "Anatomy of High-Performance Matrix Multiplication", 2008): a block of A
-/// meets one panel of W after another; a block of a panel meets one tile of rows after another. C is the running sum, so a
-/// sum's terms are added in their order however it is cut. What follows a sum happens to each register tile right after its last terms, while it is
-/// in the first-level cache.
+/// is multiplied by one panel of W after another; a block of a panel by one tile of rows after another. C is the running sum, so a
+/// sum's terms are added in order however it is cut. What follows a sum is applied to each register tile right after its last terms, while it is
+/// in the L1 cache.
 /// </summary>
 /// <remarks>
-/// A is read where it lies: to copy a block to where its rows are dense takes 1 to 2% of the time and gains nothing, even where rows
+/// A is read in place: copying a block so that its rows are dense takes 1 to 2% of the time and gains nothing, even where rows
 /// are 16 KiB apart (AVX-512 and AVX2).
 /// </remarks>
 /// <typeparam name="TTiles">The register tiles.</typeparam>
@@ -69,8 +69,8 @@ internal sealed unsafe class ProductDriver<TTiles, TLanes> : ProductDriver
             return;
         }
 
-        // With few rows each panel is read once, from one end to the other. The CPU foresees that, and asking for memory only slows it down. Where
-        // it computes between one block and the next, as it does with weights that are widened, it would read nothing meanwhile unless asked to.
+        // With few rows each panel is read once, from one end to the other. The CPU foresees that, and prefetching only slows it down. But where
+        // it computes between blocks, as with weights that are widened, it would read nothing meanwhile without prefetching.
         bool asks = !ProductCallPlan.Streams(rows) || (weights.Precision != WeightPrecision.Float32 && !WidensInRegisters(rows, weights));
         for (int panel = firstPanel; panel < endPanel; panel++)
         {
@@ -84,19 +84,19 @@ internal sealed unsafe class ProductDriver<TTiles, TLanes> : ProductDriver
     }
 
     /// <summary>
-    /// Terms in a block. With few rows floats stream from memory into the tiles. What is widened first is one part of a sum at a time, which stays in
-    /// the first-level cache.
+    /// Terms in a block. With few rows floats stream from memory into the tiles. Weights that are first widened take one part of a sum at a time, which stays in
+    /// the L1 cache.
     /// </summary>
     private static int DepthBlock(int rows, PackedMatrix weights) =>
         !ProductCallPlan.Streams(rows) ? TTiles.DepthBlock : weights.Precision == WeightPrecision.Float32 || WidensInRegisters(rows, weights) ? weights.Depth : TTiles.SumLength;
 
-    /// <summary>Whether weights are widened in registers, as for one row, which uses each of them once.</summary>
+    /// <summary>Whether weights are widened in registers, as for a single row, which uses each of them once.</summary>
     private static bool WidensInRegisters(int rows, PackedMatrix weights) => rows == 1 && weights.Precision != WeightPrecision.Float32;
 
-    /// <summary>Whether each panel is read to its end before the next, so that sums that are kept elsewhere than in C are those of one panel.</summary>
+    /// <summary>Whether each panel is read to its end before the next, so that sums kept outside C belong to one panel.</summary>
     private static bool CompletesPanels(int rows, PackedMatrix weights) => ProductCallPlan.Streams(rows) || weights.Depth <= TTiles.DepthBlock;
 
-    /// <summary>Floats of a block of weights that were widened, in whole cache lines.</summary>
+    /// <summary>Floats of a widened block of weights, in whole cache lines.</summary>
     private static long WidenedFloats(int rows, PackedMatrix weights)
     {
         const long LineFloats = Prefetcher.LineFloats;
@@ -104,13 +104,13 @@ internal sealed unsafe class ProductDriver<TTiles, TLanes> : ProductDriver
         return (floats + LineFloats - 1) & ~(LineFloats - 1);
     }
 
-    /// <summary>C = I + A·B tile by tile; I is the bias for the first terms, or 0 where scales follow, then C.</summary>
+    /// <summary>C = I + A·B tile by tile; for the first terms I is the bias, or 0 if scales follow, and then C.</summary>
     /// <param name="block">The rows.</param>
     /// <param name="weights">The weights.</param>
     /// <param name="panel">The columns.</param>
     /// <param name="firstTerm">First row of the panel.</param>
     /// <param name="depth">How many.</param>
-    /// <param name="next">The block of weights that follows, asked for meanwhile; null for none.</param>
+    /// <param name="next">The block of weights that follows, prefetched meanwhile; null for none.</param>
     [MethodImpl(MethodImplOptions.AggressiveOptimization)]
     private static void Multiply(in Block block, PackedMatrix weights, int panel, int firstTerm, int depth, byte* next)
     {
@@ -132,7 +132,7 @@ internal sealed unsafe class ProductDriver<TTiles, TLanes> : ProductDriver
 
         if (weights.Precision != WeightPrecision.Float32)
         {
-            // The tiles ask for as many lines of the next block as they do, and the loop that widens this one for those before.
+            // Each tile prefetches its lines of the next block; the loop that widens this block prefetches the lines before them.
             int tiles = block.Rows / tileRows + BitOperations.PopCount((uint)(block.Rows % tileRows));
             long lines = Math.Max(0, linesLeft - (long)tiles * linesOfTile);
             b = block.Widened;
@@ -143,7 +143,7 @@ internal sealed unsafe class ProductDriver<TTiles, TLanes> : ProductDriver
 
         for (int row = 0, rows; row < block.Rows; row += rows, next += linesOfTile * LineBytes, linesLeft -= linesOfTile)
         {
-            // A full tile, else the largest power of 2 that is left.
+            // A full tile, else the largest power of 2 that fits.
             rows = Math.Min(tileRows, 1 << BitOperations.Log2((uint)(block.Rows - row)));
             float* c = cells.Sums + row * cells.SumsStride;
             TTiles.Multiply(
@@ -210,7 +210,7 @@ internal sealed unsafe class ProductDriver<TTiles, TLanes> : ProductDriver
         }
     }
 
-    /// <summary>Rows of A and of C, and the memory of the worker.</summary>
+    /// <summary>Rows of A and of C, and the worker's memory.</summary>
     private ref struct Block
     {
         public int Rows;
@@ -233,7 +233,7 @@ internal sealed unsafe class ProductDriver<TTiles, TLanes> : ProductDriver
         /// <summary>Room for <see cref="WidenedFloats"/>.</summary>
         public float* Widened;
 
-        /// <summary>Room for rows × a panel, where sums are not kept in C.</summary>
+        /// <summary>Room for rows × a panel, if sums are not kept in C.</summary>
         public float* Sums;
     }
 

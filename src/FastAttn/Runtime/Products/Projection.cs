@@ -1,6 +1,6 @@
 namespace FastAttn.Runtime;
 
-/// <summary>One matrix product of a <see cref="ProductCall"/>: C = f(A·W + bias) (+ residual). Every row of A, C and the residual lies in a pinned buffer.</summary>
+/// <summary>One matrix product of a <see cref="ProductCall"/>: C = f(A·W + bias) (+ residual). Every row of A, C and the residual is in a pinned buffer.</summary>
 /// <param name="input">A: rows of W's depth.</param>
 /// <param name="inputStride">From row to row of A.</param>
 /// <param name="weights">W and bias.</param>
@@ -17,9 +17,9 @@ internal readonly unsafe struct Projection(float* input, long inputStride, Packe
     /// <summary>f.</summary>
     public Activation Activation { get; init; }
 
-    /// <summary>What is added to C last, with rows <see cref="OutputStride"/> apart: C itself as it was, or memory apart from it; null for nothing.</summary>
+    /// <summary>What is added to C last, with rows <see cref="OutputStride"/> apart: the previous contents of C itself, or separate memory; null for nothing.</summary>
     public float* Residual { get; init; }
 
-    /// <summary>Whether the residual is what C was. It must last as long as sums are not complete, which are kept elsewhere.</summary>
+    /// <summary>Whether the residual is the previous contents of C. These must last until sums, which are then kept elsewhere, are complete.</summary>
     public bool IsInPlace => Residual != null && Residual == Output;
 }

@@ -4,7 +4,7 @@ using System.Runtime.CompilerServices;
 
 namespace FastAttn.Runtime;
 
-/// <summary>Rounds weights to what they are kept as: to the nearest, and to the even one of two.</summary>
+/// <summary>Rounds weights to their stored type: to nearest, ties to even.</summary>
 [SuppressMessage("Usage", "CA2208:Instantiate argument exceptions correctly", Justification = "The name is that of the layer's constructor's parameter.")]
 [SuppressMessage("Usage", "MA0015:Specify the parameter name in ArgumentException", Justification = "The name is that of the layer's constructor's parameter.")]
 internal static unsafe class WeightRounding
@@ -15,11 +15,11 @@ internal static unsafe class WeightRounding
     private const int MaxInteger = 127;
 
     /// <summary>Rounds to half precision or bfloat16.</summary>
-    /// <param name="precision">Which.</param>
+    /// <param name="precision">Which of the two.</param>
     /// <param name="source">Floats, as many as <paramref name="count"/>.</param>
     /// <param name="count">How many.</param>
     /// <param name="destination">Written: as many.</param>
-    /// <exception cref="ArgumentException">A finite weight is not finite then; the parameter is <c>weights</c>.</exception>
+    /// <exception cref="ArgumentException">A finite weight would not stay finite; the parameter is <c>weights</c>.</exception>
     public static void ToHalves(WeightPrecision precision, float* source, long count, ushort* destination)
     {
         bool isHalf = precision == WeightPrecision.Float16;
@@ -37,7 +37,7 @@ internal static unsafe class WeightRounding
     }
 
     /// <summary>
-    /// Rounds to integers times a scale for each column, <c>max|w| / 127</c>: a weight is off by half a scale at most. Near the least float that scale
+    /// Rounds to integers times a scale for each column, <c>max|w| / 127</c>: a weight is off by at most half a scale. Near the smallest float that scale
     /// may be rounded down so far that the column's largest weight would be off by more: then it is the next float.
     /// </summary>
     /// <param name="source">[depth, width].</param>

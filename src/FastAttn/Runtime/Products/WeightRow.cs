@@ -4,8 +4,8 @@ using System.Runtime.CompilerServices;
 namespace FastAttn.Runtime;
 
 /// <summary>
-/// One row of A times a panel of weights that are not floats: C = I + Σ_k A[k]·W[k]. Weights are widened in registers, each for its one use, and
-/// the next are read meanwhile. The sum has the parts, and the bits, that the register tiles of more rows give it.
+/// One row of A times a panel of weights that are not floats: C = I + Σ_k A[k]·W[k]. Each weight is widened in registers for its single use, while
+/// the next are read. The sum has the same parts, and so the same bits, as in the register tiles of more rows.
 /// </summary>
 /// <typeparam name="TLanes">The vector.</typeparam>
 internal static unsafe class WeightRow<TLanes>

@@ -3,23 +3,23 @@ using System.Runtime.CompilerServices;
 namespace FastAttn.Runtime;
 
 /// <summary>
-/// Widens a block of a packed panel to floats, which the register tiles multiply with: weights of any type cost one pass over a block near the
-/// core and no tiles of their own.
+/// Widens a block of a packed panel to floats, with which the register tiles multiply: weights of any type cost one pass over a block in the
+/// core's caches, and need no tiles of their own.
 /// </summary>
 /// <typeparam name="TLanes">The vector.</typeparam>
 internal static unsafe class WeightWidening<TLanes>
     where TLanes : struct, ILanes<TLanes>
 {
     /// <summary>
-    /// Widens weights. They are read in their order from one end to the other, so that the CPU foresees what comes next of them. What it does not foresee is
-    /// the time that the tiles take then, when nothing is read: so lines of the next block are asked for as well.
+    /// Widens weights. They are read in order from one end to the other, which the CPU foresees. What it does not foresee is that
+    /// nothing is read while the tiles compute afterwards: so lines of the next block are prefetched as well.
     /// </summary>
     /// <param name="precision">Their type; not <see cref="WeightPrecision.Float32"/>.</param>
     /// <param name="areFinite">Whether it is known that none is ±∞ or NaN.</param>
     /// <param name="source">Weights, as many as <paramref name="count"/>.</param>
     /// <param name="destination">Written: as many floats.</param>
     /// <param name="count">A multiple of <see cref="ILanes{TSelf}.Count"/>.</param>
-    /// <param name="next">Memory that is asked for meanwhile.</param>
+    /// <param name="next">Memory that is prefetched meanwhile.</param>
     /// <param name="nextBytes">How much, at most as much as is read; 0 for none.</param>
     public static void Widen(WeightPrecision precision, bool areFinite, byte* source, float* destination, long count, byte* next, long nextBytes)
     {
@@ -44,7 +44,7 @@ internal static unsafe class WeightWidening<TLanes>
     private static void Widen<TStored>(byte* source, float* destination, long count, byte* next, long nextBytes)
         where TStored : struct, IStoredElement
     {
-        // Four vectors in a pass, whose bytes are one cache line or two with the widest vectors, and less with others: a line is asked for again then, which
+        // Four vectors per pass, whose bytes are one cache line, or two with the widest vectors, and less with others: then a line is prefetched again, which
         // costs one instruction.
         const int Vectors = 4, LineBytes = Prefetcher.LineFloats * sizeof(float);
         int bytes = TLanes.Count * TStored.Bytes;

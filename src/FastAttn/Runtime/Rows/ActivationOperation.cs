@@ -1,6 +1,6 @@
 namespace FastAttn.Runtime;
 
-/// <summary>An activation, times another number where there is one: y[i] = f(x[i]) or f(x[i])·z[i]. A row is one element.</summary>
+/// <summary>An activation, times another number if there is one: y[i] = f(x[i]) or f(x[i])·z[i]. A row is one element.</summary>
 internal readonly unsafe struct ActivationOperation : IRowOperation
 {
     public RowFunctions Functions { get; init; }

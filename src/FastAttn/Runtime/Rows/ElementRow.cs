@@ -4,7 +4,7 @@ using System.Runtime.CompilerServices;
 namespace FastAttn.Runtime;
 
 /// <summary>
-/// Functions of each element of a row. An element's bits do not depend on where it stands: the last elements, fewer than a vector has lanes, take the
+/// Functions of each element of a row. An element's bits do not depend on its index: the last elements, fewer than a vector has lanes, use the
 /// same vectors through a copy.
 /// </summary>
 /// <typeparam name="TVector">The vector.</typeparam>
@@ -91,7 +91,7 @@ internal static unsafe class ElementRow<TVector>
             ApplyToLastAndMultiply<TFunction>(x + i, z + i, y + i, (int)(count - i));
     }
 
-    /// <summary>For fewer elements than a vector has. A method of its own: constants that live across a call are loaded anew in every iteration.</summary>
+    /// <summary>For fewer elements than a vector has. A separate method: constants that live across a call are loaded again in every iteration.</summary>
     [MethodImpl(MethodImplOptions.AggressiveOptimization | MethodImplOptions.NoInlining)]
     private static void ApplyToLast<TFunction>(float* x, float* y, int count)
         where TFunction : struct, IElementFunction<TFunction, TVector>

@@ -9,10 +9,10 @@ namespace FastAttn.Runtime;
 /// With a = |x| it is x − x·Q(a) for x &gt; 0 and x·Q(a) below, where Q(a) = erfc(a/√2)/2 = e^(−a²/2)·M(a). M, which is Mills' ratio over √(2π),
 /// falls slowly from ½ on: it is a quotient of polynomials of degrees 4 and 5, whose coefficients are all positive, so that nothing cancels.
 /// They minimise the largest relative error for a ≤ 14.5, 6·10^−9 (Lawson's reweighted least squares, the denominator of the step before as a
-/// weight), and were rounded one after the other, the rest fitted anew each time: 9·10^−9. Degrees 3 and 4 are 3.4 ulp off.
+/// weight), and were rounded one after the other, the rest being fitted again each time: 9·10^−9. Degrees 3 and 4 are 3.4 ulp off.
 /// </para>
 /// <para>
-/// A rounded a² would be off by 2^−24 of some 100, and the power by as much relatively: a is cut into h, a multiple of 2^−8 whose square is exact, and the
+/// A rounded a² would be off by 2^−24 of some 100, and the power by as much, relatively: a is split into h, a multiple of 2^−8 whose square is exact, and the
 /// rest, and −a²/2 = −h²/2 + (h − a)(h + a)/2. That needs no fused multiply-add.
 /// </para>
 /// </remarks>
@@ -20,7 +20,7 @@ namespace FastAttn.Runtime;
 internal readonly struct Gelu<TVector> : IElementFunction<Gelu<TVector>, TVector>
     where TVector : struct, ILanes<TVector>
 {
-    // 14.5, where the result is below half of the least subnormal number; 1.5·2^15, whose sum with a has a last bit of 2^−8; then M.
+    // 14.5, where the result is below half of the smallest subnormal number; 1.5·2^15, which leaves a last bit of 2^−8 in a sum with a; then M.
     private static readonly float[] s_values =
     [
         14.5f, 49152f, 0.5f,

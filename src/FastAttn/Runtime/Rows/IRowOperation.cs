@@ -1,6 +1,6 @@
 namespace FastAttn.Runtime;
 
-/// <summary>Something that is done to each of some rows by itself (<see cref="RowWork{TOperation}"/>).</summary>
+/// <summary>An operation on each of some rows by itself (<see cref="RowWork{TOperation}"/>).</summary>
 internal interface IRowOperation
 {
     /// <summary>How many rows there are.</summary>
@@ -9,7 +9,7 @@ internal interface IRowOperation
     /// <summary>Floats in a row; at least 1.</summary>
     int RowFloats { get; }
 
-    /// <summary>Does some of the rows.</summary>
+    /// <summary>Processes some of the rows.</summary>
     /// <param name="firstRow">The first of them.</param>
     /// <param name="rows">How many.</param>
     void Run(long firstRow, long rows);

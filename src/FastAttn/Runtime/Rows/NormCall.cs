@@ -3,7 +3,7 @@ using System.Diagnostics.CodeAnalysis;
 
 namespace FastAttn.Runtime;
 
-/// <summary>One call that normalises rows: what its caller gave.</summary>
+/// <summary>One call that normalises rows, with its caller's arguments.</summary>
 [SuppressMessage("Usage", "CA2208:Instantiate argument exceptions correctly", Justification = "The names are those of the public method's parameters.")]
 [SuppressMessage("Usage", "MA0015:Specify the parameter name in ArgumentException", Justification = "The names are those of the public method's parameters.")]
 internal ref struct NormCall
@@ -16,7 +16,7 @@ internal ref struct NormCall
     /// <summary>[rows, dim]: what is added to the input; empty for nothing.</summary>
     public ReadOnlySpan<float> Residual { get; set; }
 
-    /// <summary>[rows, dim]: the residual, where the sum is to replace it.</summary>
+    /// <summary>[rows, dim]: the residual, if the sum is to replace it.</summary>
     public Span<float> Sum { get; set; }
 
     /// <summary>Whether there is a <see cref="Sum"/>.</summary>
@@ -40,9 +40,9 @@ internal ref struct NormCall
     /// <summary>Whether the mean is subtracted.</summary>
     public bool IsCentred { get; set; }
 
-    /// <summary>Checks all, cuts the buffers to what is needed of them and normalises the rows.</summary>
-    /// <param name="functions">On which vectors.</param>
-    /// <param name="execution">How; checked already.</param>
+    /// <summary>Checks everything, cuts the buffers to the needed floats and normalises the rows.</summary>
+    /// <param name="functions">The functions on the vectors to use.</param>
+    /// <param name="execution">How the call runs; already checked.</param>
     public unsafe void Run(RowFunctions functions, in AttentionExecution execution)
     {
         Check();

@@ -13,10 +13,10 @@ internal readonly unsafe struct NormOperation : IRowOperation
     /// <summary>[rows, dim]: what is added to the input; null for nothing.</summary>
     public float* Residual { get; init; }
 
-    /// <summary>[rows, dim]: where the sum with the residual is written, be it the residual or the output; null where there is none.</summary>
+    /// <summary>[rows, dim]: where the sum with the residual is written, either the residual or the output; null if there is none.</summary>
     public float* Sum { get; init; }
 
-    /// <summary>[dim]: g, less <see cref="WeightOffset"/>.</summary>
+    /// <summary>[dim]: g, minus <see cref="WeightOffset"/>.</summary>
     public float* Weight { get; init; }
 
     /// <summary>[dim]: b; null for zeros.</summary>

@@ -7,13 +7,13 @@ namespace FastAttn.Runtime;
 /// <summary>Normalises one row of a <see cref="NormOperation"/>.</summary>
 /// <remarks>
 /// <para>
-/// Two passes, of which the second mends the first: differences d = x − m from a first mean m are exact where they are small beside it, so that
-/// m + mean(d) is the mean and mean(d²) − mean(d)² the variance whatever the row's size, and also where one element is much larger than all
-/// others, which the first element or a running mean would not give. Sums of at most 32 vectors are float32, sums of these double.
+/// Two passes, of which the second corrects the first: differences d = x − m from a first mean m are exact where they are small compared with it, so that
+/// m + mean(d) is the mean and mean(d²) − mean(d)² the variance whatever the row's size, and also if one element is much larger than all
+/// others, which the first element or a running mean in place of m would not give. Sums of at most 32 vectors are float32, sums of these double.
 /// </para>
 /// <para>
-/// A row is summed again in double (<see cref="NormaliseInDouble"/>) if float32 does not hold its squares, where ε does not hide that, and if its elements
-/// differ so little beside their size, by less than a millionth, that the first mean is off by a quarter of their deviation: digits of the
+/// A row is summed again in double (<see cref="NormaliseInDouble"/>) if its squares overflow or underflow float32, unless ε hides that, and if its elements
+/// differ so little compared with their size, by less than a millionth, that the first mean is off by a quarter of their deviation: digits of the
 /// variance would cancel.
 /// </para>
 /// </remarks>
@@ -21,10 +21,10 @@ namespace FastAttn.Runtime;
 internal static unsafe class NormRow<TVector>
     where TVector : struct, ILanes<TVector>
 {
-    /// <summary>Vectors that are summed in float32: 8 to each of four running sums. Longer parts round more, shorter ones add up more often.</summary>
+    /// <summary>Vectors that are summed in float32: 8 to each of four running sums. Longer parts round more, shorter ones are added up more often.</summary>
     private const int PartVectors = 32;
 
-    /// <summary>Below this mean(d²) + ε the squares of some elements may be subnormal or 0: it is far above the least normal float, 10^−38.</summary>
+    /// <summary>Below this mean(d²) + ε the squares of some elements may be subnormal or 0: it is far above the smallest normal float, 10^−38.</summary>
     private const double MinVariance = 1e-30;
 
     /// <summary>Normalises one row.</summary>

@@ -2,7 +2,7 @@ using System.Runtime.CompilerServices;
 
 namespace FastAttn.Runtime;
 
-/// <summary><see cref="Activation.Relu"/>: x where it is positive or NaN, else 0. Vectors differ in their maximum of 0 and −0, so none is taken.</summary>
+/// <summary><see cref="Activation.Relu"/>: x where it is positive or NaN, else 0. Instruction sets differ in their maximum of 0 and −0, so it is not used.</summary>
 /// <typeparam name="TVector">The vector.</typeparam>
 internal readonly struct Relu<TVector> : IElementFunction<Relu<TVector>, TVector>
     where TVector : struct, ILanes<TVector>

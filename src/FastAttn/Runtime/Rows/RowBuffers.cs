@@ -24,7 +24,7 @@ internal static class RowBuffers
         return buffer[..(rows * dim)];
     }
 
-    /// <summary>The needed floats of a buffer of as many as <paramref name="otherName"/> has.</summary>
+    /// <summary>The needed floats of a buffer that must have as many as <paramref name="otherName"/>.</summary>
     public static ReadOnlySpan<float> AsMany(string name, ReadOnlySpan<float> buffer, string otherName, int count)
     {
         CheckCount(name, buffer.Length, otherName, count);
@@ -38,14 +38,14 @@ internal static class RowBuffers
         return buffer[..count];
     }
 
-    /// <summary>What is written element by element may be what is read, but not a part of it that begins elsewhere.</summary>
+    /// <summary>An output that is written element by element may be an input, but not overlap one from another element on.</summary>
     public static void CheckSameOrApart(string name, ReadOnlySpan<float> written, string otherName, ReadOnlySpan<float> read)
     {
         if (written.Overlaps(read) && !Unsafe.AreSame(ref MemoryMarshal.GetReference(written), ref MemoryMarshal.GetReference(read)))
             throw new ArgumentException($"Overlaps {otherName} without being the same floats.", name);
     }
 
-    /// <summary>What is written must not be what is read.</summary>
+    /// <summary>An output must not overlap an input.</summary>
     public static void CheckApart(string name, ReadOnlySpan<float> written, string otherName, ReadOnlySpan<float> read)
     {
         if (written.Overlaps(read))

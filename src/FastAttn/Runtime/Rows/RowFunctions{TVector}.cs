@@ -2,7 +2,7 @@ using System;
 
 namespace FastAttn.Runtime;
 
-/// <summary>The functions of rows on one vector.</summary>
+/// <summary>The functions of rows on vectors of one type.</summary>
 /// <typeparam name="TVector">The vector.</typeparam>
 internal sealed unsafe class RowFunctions<TVector> : RowFunctions
     where TVector : struct, ILanes<TVector>

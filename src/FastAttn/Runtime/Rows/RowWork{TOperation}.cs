@@ -2,13 +2,13 @@ using System;
 
 namespace FastAttn.Runtime;
 
-/// <summary>Rows shared out among threads, each row whole: a tile is some rows.</summary>
-/// <param name="operation">What is done to them; what it points to stays in place until the work is done.</param>
-/// <typeparam name="TOperation">What is done to them.</typeparam>
+/// <summary>Distributes rows among threads, each row whole: a tile is some rows.</summary>
+/// <param name="operation">The operation; what it points to stays in place until the work is done.</param>
+/// <typeparam name="TOperation">The operation.</typeparam>
 internal readonly struct RowWork<TOperation>(TOperation operation) : ITiledWork
     where TOperation : struct, IRowOperation
 {
-    // 64 KiB of one buffer: some microseconds, long beside the taking of a tile. A choice, not a measurement.
+    // 64 KiB of one buffer: some microseconds, long compared with claiming a tile. A choice, not a measurement.
     private const int TileFloats = 1 << 14;
 
     /// <inheritdoc/>
@@ -19,7 +19,7 @@ internal readonly struct RowWork<TOperation>(TOperation operation) : ITiledWork
     {
         get
         {
-            // An element takes as long as some multiply-adds of a product, be it for arithmetic or for memory. A choice, not a measurement.
+            // An element takes as long as some multiply-adds of a product, whether for arithmetic or for memory. A choice, not a measurement.
             const double PerElement = 8;
             return PerElement * operation.Rows * operation.RowFloats;
         }

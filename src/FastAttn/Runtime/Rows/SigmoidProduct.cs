@@ -26,7 +26,7 @@ internal readonly struct SigmoidProduct<TVector>
     {
         TVector power = _exp.Apply(TVector.Min(v, _zero - v));
 
-        // At or below the floor the power is 0, which −∞ must not be multiplied by.
+        // At or below the floor the power is 0, by which −∞ must not be multiplied.
         TVector below = TVector.Max(_floor, x) * power * _exp.Scale;
         return TVector.SelectGreaterOrEqual(x, _zero, x, below) / TVector.MultiplyAdd(power, _exp.Scale, _exp.One);
     }

@@ -9,11 +9,11 @@ namespace FastAttn.Runtime;
 /// </summary>
 /// <remarks>
 /// <para>
-/// The factor keeps the power a normal float down to e^z = 2^−158, so that its product with a number up to 2^9 is rounded once, to the nearest subnormal where it has to
-/// be. Below −159·ln 2 the power is 0.
+/// The factor keeps the power a normal float down to e^z = 2^−158, so that its product with a number up to 2^9 is rounded once, to the nearest subnormal if it is
+/// one. Below −159·ln 2 the power is 0.
 /// </para>
 /// <para>
-/// z = n·ln 2 + r with n an integer, of which ln 2 is taken in two floats: the first has 15 bits, so that its product with n, of 8 bits, is exact with
+/// z = n·ln 2 + r with n an integer, where ln 2 is split into two floats: the first has 15 bits, so that its product with n, of 8 bits, is exact with
 /// fused multiply-adds or without. e^r is 1 + r and a polynomial of degree 4 times r²; its coefficients minimise the largest relative error
 /// for |r| ≤ ½·ln 2, 3·10^−9 (Lawson's reweighted least squares). The error of <see cref="VectorMath.Exp"/>, which is faster, grows
 /// with |z|.
@@ -26,7 +26,7 @@ internal readonly struct TailExp<TVector>
     /// <summary>−159·ln 2: from here on the power is 0, since 2^32·e^z has no exponent left.</summary>
     public const float Floor = -110.2104f;
 
-    // log₂ e; 1.5·2^23, whose sum leaves the nearest integer in the low bits, where 127 + 32 more make them a biased exponent; −ln 2 in two floats; the coefficients.
+    // log₂ e; 1.5·2^23, which leaves the nearest integer in the low bits of a sum, where adding 127 + 32 makes it a biased exponent; −ln 2 in two floats; the coefficients.
     private static readonly float[] s_values =
         [Floor, 1.442695f, 12582912f + 127f + 32f, -0.69314575f, -1.4286068e-6f, 0.0013814597f, 0.008368717f, 0.041668388f, 0.1666652f, 0.49999993f, 1f, 1f / (1L << 32)];
 

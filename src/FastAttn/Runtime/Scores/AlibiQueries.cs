@@ -14,18 +14,18 @@ internal readonly unsafe struct AlibiQueries
 
     /// <summary>
     /// The distance from there to the nearest key that no mask hides. Biases count from that key: this changes no weight and keeps logits
-    /// near 0, where they are rounded less; the log-sum-exp gets the difference back. With a sink they count from the query's position, as
+    /// near 0, where they are rounded less; the log-sum-exp gets the difference back. With a sink they count from the query's position, since
     /// the sink's logit is not shifted.
     /// </summary>
     public float* Nearest { get; init; }
 
-    /// <summary>The first bits of each query's −slope (<see cref="AlibiSlope"/>).</summary>
+    /// <summary>The leading bits of each query's −slope (<see cref="AlibiSlope"/>).</summary>
     public float* High { get; init; }
 
     /// <summary>The rest of each query's −slope.</summary>
     public float* Low { get; init; }
 
-    /// <summary>The origins relative to the present block; only where queries are in lanes.</summary>
+    /// <summary>The origins relative to the present block; only if queries are in lanes.</summary>
     public float* OriginsInBlock { get; init; }
 
     /// <summary>Sets the numbers of one query.</summary>
@@ -39,7 +39,7 @@ internal readonly unsafe struct AlibiQueries
         Low[query] = negative.Low;
     }
 
-    /// <summary>Repeats the numbers of the query before, for a lane without a query.</summary>
+    /// <summary>Repeats the numbers of the previous query, for a lane without a query.</summary>
     [MethodImpl(MethodImplOptions.AggressiveInlining)]
     public void Repeat(int query)
     {
@@ -73,7 +73,7 @@ internal readonly unsafe struct AlibiQueries
             ScoreSteps<Lanes1>.RunRow(new RowAlibi<Lanes1>(slope, origin, nearest), score, whole, count);
     }
 
-    /// <summary>Adds ALiBi to the bias of one block, queries in lanes; or writes it, where there is no mask.</summary>
+    /// <summary>Adds ALiBi to the bias of one block, queries in lanes; or writes it, if there is no mask.</summary>
     /// <param name="block">The block.</param>
     /// <param name="first">Its first key.</param>
     /// <param name="count">Its keys.</param>
@@ -92,7 +92,7 @@ internal readonly unsafe struct AlibiQueries
             max = Math.Max(max, origin);
         }
 
-        // Most blocks lie on one side of all queries: there the distance is origin − j or j − origin. Without a mask no key is skipped, so
+        // Most blocks are on one side of all queries: there the distance is origin − j or j − origin. Without a mask no key is skipped, so
         // that distances count from the origin.
         bool isBefore = min >= count - 1, isBehind = max <= 0;
         TVector step = TVector.Create(isBehind ? -1 : 1), zero = TVector.Create(0);

@@ -18,7 +18,7 @@ internal readonly struct AlibiSlope
         Low = low;
     }
 
-    /// <summary>Takes the slope as a caller gives it.</summary>
+    /// <summary>Splits the slope that a caller gives.</summary>
     public AlibiSlope(float slope)
     {
         const uint First12Bits = 0xFFFFF000;

@@ -1,7 +1,7 @@
 namespace FastAttn.Runtime;
 
 /// <summary>
-/// What becomes of a vector of scores between the product and the softmax. Its lanes are queries of one key, or keys of one query: the
+/// A step that changes a vector of scores between the product and the softmax. Its lanes are queries of one key, or keys of one query: the
 /// arithmetic is the same, and only where a step reads its numbers differs.
 /// </summary>
 /// <typeparam name="TVector">The vector.</typeparam>
@@ -10,6 +10,6 @@ internal interface IScoreStep<TVector>
 {
     /// <summary>The new scores.</summary>
     /// <param name="score">The scores.</param>
-    /// <param name="key">The key of the block that they belong to; the first where lanes are keys.</param>
+    /// <param name="key">The key of the block to which they belong; the first if lanes are keys.</param>
     TVector Apply(TVector score, int key);
 }

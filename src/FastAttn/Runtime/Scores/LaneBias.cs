@@ -2,9 +2,9 @@ using System.Runtime.CompilerServices;
 
 namespace FastAttn.Runtime;
 
-/// <summary>S += bias with queries in lanes; −∞ where the bias is.</summary>
+/// <summary>S += bias with queries in lanes; −∞ where the bias is −∞.</summary>
 /// <typeparam name="TVector">The vector.</typeparam>
-/// <param name="bias">The bias: a row a key.</param>
+/// <param name="bias">The bias: a row for each key.</param>
 /// <param name="stride">Floats from row to row.</param>
 internal unsafe struct LaneBias<TVector>(float* bias, int stride) : ILaneStep<TVector>
     where TVector : struct, ILanes<TVector>

@@ -3,8 +3,8 @@ using System.Runtime.CompilerServices;
 namespace FastAttn.Runtime;
 
 /// <summary>
-/// Sums over many keys. Rounding errors grow with the number of terms, most where these have one sign, so the terms of a part are added to
-/// each other before they are added to the sum so far, and what such additions round off is kept and added last.
+/// Sums over many keys. Rounding errors grow with the number of terms, most if these have one sign, so the terms of a part are added to
+/// each other before they are added to the sum so far, and the rounding errors of these additions are kept and added last.
 /// </summary>
 /// <remarks>
 /// With queries in lanes, the register tiles sum up key blocks, key blocks add up to parts of the keys, and parts are added here. With the
@@ -15,12 +15,12 @@ internal static unsafe class LongSum<TVector>
     where TVector : struct, ILanes<TVector>
 {
     /// <summary>
-    /// Keys of a block whose weights, and products with values, are summed before they are added to those of the block, where the head
-    /// dimension is in lanes. Parts of 128 take 4% more time where a group of heads, or some queries, share the keys; these take 1% (Zen 4).
+    /// Keys of a block whose weights, and products with values, are summed before they are added to those of the block, if the head
+    /// dimension is in lanes. Parts of 128 take 4% more time if a group of heads, or several queries, share the keys; these take 1% (Zen 4).
     /// </summary>
     public const int KeysPerBlockPart = 384;
 
-    /// <summary>total = factor·total + term, and rest = factor·rest + what that sum rounds off (Knuth's two-sum). The product with the factor is rounded.</summary>
+    /// <summary>total = factor·total + term, and rest = factor·rest + the rounding error of that sum (Knuth's two-sum). The product with the factor is rounded.</summary>
     [MethodImpl(MethodImplOptions.AggressiveInlining)]
     public static void Add(ref float total, TVector factor, ref float rest, TVector term)
     {
@@ -29,7 +29,7 @@ internal static unsafe class LongSum<TVector>
         sum.Store(ref total);
     }
 
-    /// <summary>total + rest; the total alone where that is ±∞, whose rest is NaN.</summary>
+    /// <summary>total + rest; the total alone if that is ±∞, whose rest is NaN.</summary>
     [MethodImpl(MethodImplOptions.AggressiveInlining)]
     public static TVector WithRest(ref float total, ref float rest)
     {
@@ -77,7 +77,7 @@ internal static unsafe class LongSum<TVector>
         }
     }
 
-    /// <summary>sum[i] = 0. The runtime's own method calls the system for a kilobyte, which costs a short call some per cent.</summary>
+    /// <summary>sum[i] = 0. For a kilobyte the runtime's own method calls the system, which costs a short call a few per cent.</summary>
     [MethodImpl(MethodImplOptions.AggressiveOptimization)]
     public static void Clear(float* sum, int count)
     {

@@ -5,22 +5,22 @@ namespace FastAttn.Runtime;
 
 /// <summary>
 /// The softmax over keys that arrive block by block (arXiv 1805.02867). Its state is a running maximum m,
-/// a running sum l and the output Ot, one lane a query.
+/// a running sum l and the output Ot, one lane per query.
 /// </summary>
 internal static class OnlineSoftmax
 {
     /// <summary>
-    /// The running maximum before any key: finite, so that a query without keys never meets ∞ − ∞.
+    /// The running maximum before any key: finite, so that a query without keys never computes ∞ − ∞.
     /// A masked score is −∞ and e^(−∞ − m) = 0.
     /// </summary>
     public const float NoMax = float.MinValue;
 
     /// <summary>
-    /// The running maxima before any key: none, or a sink's logit. The sink's own weight is added last (<see cref="WithSink"/>), so that the sum
+    /// The running maxima before any key: the initial value, or a sink's logit. The sink's own weight is added last (<see cref="WithSink"/>), so that the sum
     /// of a query's keys does not depend on where the keys of the tile's other queries begin.
     /// </summary>
     /// <param name="max">m, written.</param>
-    /// <param name="sinks">As many sinks, −∞ for none; null where no query has one.</param>
+    /// <param name="sinks">As many sinks, −∞ for none; null if no query has one.</param>
     /// <param name="count">How many.</param>
     [MethodImpl(MethodImplOptions.AggressiveOptimization)]
     public static unsafe void Begin(float* max, float* sinks, int count)
@@ -46,7 +46,7 @@ internal static class OnlineSoftmax
     public static float LogSumExp(double sum, float max, double shift) => sum == 0 ? float.NegativeInfinity : (float)(max + shift + Math.Log(sum));
 
     /// <summary>
-    /// Takes one block of scores into the state: P[j][q] = e^(S[j][q] − m'[q]) in place, alpha[q] = e^(m[q] − m'[q]),
+    /// Adds one block of scores to the state: P[j][q] = e^(S[j][q] − m'[q]) in place, alpha[q] = e^(m[q] − m'[q]),
     /// l[q] = alpha[q]·l[q] + Σ_j P[j][q], the sum first, m[q] = m'[q], for the queries of one vector.
     /// </summary>
     /// <param name="score">S, then P: <paramref name="keyCount"/> rows.</param>

@@ -6,7 +6,7 @@ namespace FastAttn.Runtime;
 /// <typeparam name="TVector">The vector.</typeparam>
 /// <param name="slope">−slope.</param>
 /// <param name="origin">The key from which distances are measured, relative to the first of these keys.</param>
-/// <param name="nearest">The distance from which distances count.</param>
+/// <param name="nearest">The distance beyond which distances count.</param>
 internal readonly struct RowAlibi<TVector>(AlibiSlope slope, float origin, float nearest) : IScoreStep<TVector>
     where TVector : struct, ILanes<TVector>
 {

@@ -17,12 +17,12 @@ internal static unsafe class RowSoftmax<TVector>
     [MethodImpl(MethodImplOptions.AggressiveOptimization)]
     public static float Step(float* score, int count, ref float max, out float sum)
     {
-        // The last keys, of which there may be fewer than lanes: the lanes after them are hidden.
+        // The last keys, which may be fewer than lanes: the lanes after them are hidden.
         int whole = count / TVector.Count * TVector.Count, left = count - whole;
         TVector last = TVector.SelectGreaterOrEqual(
             LaneNumbers<TVector>.Load(), TVector.Create(left), TVector.Create(float.NegativeInfinity), TVector.Load(ref score[whole]));
 
-        // A NaN may be lost here, but it comes back as its own weight.
+        // A NaN may be lost here, but it returns as its own weight.
         float newMax = Max(score, whole, TVector.Max(TVector.Create(max), last));
 
         VectorMath.ExpConstants<TVector> constants = new();
@@ -41,7 +41,7 @@ internal static unsafe class RowSoftmax<TVector>
         return alpha;
     }
 
-    /// <summary>Turns a whole row of scores into weights, in place: e^(s[j] − m) / Σ_j e^(s[j] − m), zeros where all are −∞.</summary>
+    /// <summary>Turns a whole row of scores into weights, in place: e^(s[j] − m) / Σ_j e^(s[j] − m), zeros if all are −∞.</summary>
     /// <param name="score">The row.</param>
     /// <param name="count">Its length.</param>
     /// <param name="sink">One more score, which has no weight; −∞ for none.</param>

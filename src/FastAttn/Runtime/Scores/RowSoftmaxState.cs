@@ -3,7 +3,7 @@ using System.Runtime.CompilerServices;
 
 namespace FastAttn.Runtime;
 
-/// <summary>The online softmax of few queries, a row each: the running maximum m, the running sum l and the output O.</summary>
+/// <summary>The online softmax of few queries, each with its own rows: the running maximum m, the running sum l and the output O.</summary>
 /// <typeparam name="TVector">The vector.</typeparam>
 internal unsafe struct RowSoftmaxState<TVector>
     where TVector : struct, ILanes<TVector>
@@ -17,22 +17,22 @@ internal unsafe struct RowSoftmaxState<TVector>
     /// <summary>l.</summary>
     public double* Sum;
 
-    /// <summary>By how much sums and outputs shrink for the present block.</summary>
+    /// <summary>The factors by which sums and outputs shrink for the present block.</summary>
     public float* Alpha;
 
-    /// <summary>O: a row a query.</summary>
+    /// <summary>O: a row for each query.</summary>
     public float* Output;
 
-    /// <summary>What the additions of blocks have rounded off O.</summary>
+    /// <summary>The rounding errors of adding blocks to O.</summary>
     public float* OutputRest;
 
-    /// <summary>What the present block adds to O.</summary>
+    /// <summary>The contribution of the present block to O.</summary>
     public float* BlockSum;
 
-    /// <summary>What a part of the present block adds to that.</summary>
+    /// <summary>The contribution of a part of the present block to that.</summary>
     public float* PartSum;
 
-    /// <summary>Memory for a row of O that is merged; not used where nothing is.</summary>
+    /// <summary>Memory for a merged row of O; not used if nothing is merged.</summary>
     public double* MergedRow;
 
     /// <summary>Queries.</summary>
@@ -49,8 +49,8 @@ internal unsafe struct RowSoftmaxState<TVector>
     }
 
     /// <summary>The state before any key.</summary>
-    /// <param name="sinks">The sink's logit of each query, −∞ for none; null where no query has one.</param>
-    /// <param name="isOneBlock">Whether the keys are at most one block: then its sum is the output, and nothing is rounded off it.</param>
+    /// <param name="sinks">The sink's logit of each query, −∞ for none; null if no query has one.</param>
+    /// <param name="isOneBlock">Whether the keys are at most one block: then its sum is the output, without further rounding errors.</param>
     [MethodImpl(MethodImplOptions.AggressiveOptimization)]
     public readonly void Begin(float* sinks, bool isOneBlock)
     {
@@ -61,7 +61,7 @@ internal unsafe struct RowSoftmaxState<TVector>
             LongSum<TVector>.Clear(OutputRest, Rows * ValueDim);
     }
 
-    /// <summary>Takes the scores of a block that one query sees into the state; P stands where S stood.</summary>
+    /// <summary>Adds the scores of a block that one query sees to the state; P replaces S in place.</summary>
     /// <param name="row">The query.</param>
     /// <param name="score">The scores. A vector after them may be overwritten.</param>
     /// <param name="count">How many.</param>
@@ -83,14 +83,14 @@ internal unsafe struct RowSoftmaxState<TVector>
         }
     }
 
-    /// <summary>Adds what the additions of blocks have rounded off.</summary>
+    /// <summary>Adds the rounding errors of adding blocks.</summary>
     public readonly void AddRest() => LongSum<TVector>.AddRest(Output, OutputRest, Rows * ValueDim);
 
     /// <summary>Floats of the state of one query by itself (<see cref="Keep"/>), in whole cache lines.</summary>
     public static int StateFloats(int valueDim) => (OutputInState + valueDim + Prefetcher.LineFloats - 1) / Prefetcher.LineFloats * Prefetcher.LineFloats;
 
-    /// <summary>Writes the state of each query to where it outlasts this one.</summary>
-    /// <param name="states">Written: a state of <see cref="StateFloats"/> a query.</param>
+    /// <summary>Writes the state of each query to memory that outlasts this one.</summary>
+    /// <param name="states">Written: a state of <see cref="StateFloats"/> for each query.</param>
     /// <param name="step">Floats from query to query.</param>
     [MethodImpl(MethodImplOptions.AggressiveOptimization)]
     public readonly void Keep(float* states, long step)
@@ -104,7 +104,7 @@ internal unsafe struct RowSoftmaxState<TVector>
     }
 
     /// <summary>
-    /// Becomes the state over the keys of several states, which are added in their order, in double:
+    /// Becomes the state over the keys of several states, which are added in order, in double:
     /// m = max_i m_i, l = Σ_i e^(m_i − m)·l_i, O[c] = Σ_i e^(m_i − m)·O_i[c], rounded once. States without keys change no bit of the others.
     /// </summary>
     /// <param name="states">For each query its states, one after the other, and then those of the next query.</param>

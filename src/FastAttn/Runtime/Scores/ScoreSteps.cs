@@ -11,11 +11,11 @@ internal static unsafe class ScoreSteps<TVector>
     where TVector : struct, ILanes<TVector>
 {
     /// <summary>
-    /// What queries are multiplied by: scores come out of the product scaled, or in units of the argument of the softcap's hyperbolic
+    /// The factor of queries: with it, the product gives scores scaled, or in units of the argument of the softcap's hyperbolic
     /// tangent.
     /// </summary>
     /// <param name="uses">What the call uses.</param>
-    /// <param name="inputs">Its numbers.</param>
+    /// <param name="inputs">The call's numbers.</param>
     /// <typeparam name="TSpec">What the kernel was declared for.</typeparam>
     public static float QueryScale<TSpec>(AttentionFeatures uses, in ScoringInputs inputs)
         where TSpec : struct, IKernelSpec => (float)(HasCap<TSpec>(uses) ? inputs.Scale / inputs.Cap * VectorMath.TanhScale : inputs.Scale);
@@ -27,10 +27,10 @@ internal static unsafe class ScoreSteps<TVector>
     public static bool HasStepsBeforeBias<TSpec>(AttentionFeatures uses)
         where TSpec : struct, IKernelSpec => HasCap<TSpec>(uses);
 
-    /// <summary>All steps of a block that the product has not done, queries in lanes.</summary>
+    /// <summary>All steps of a block that the product has not already done, queries in lanes.</summary>
     /// <param name="block">The block.</param>
     /// <param name="uses">What the call uses.</param>
-    /// <param name="inputs">Its numbers.</param>
+    /// <param name="inputs">The call's numbers.</param>
     /// <param name="addsBias">Whether the block has a bias that the product has not added.</param>
     /// <typeparam name="TSpec">What the kernel was declared for.</typeparam>
     [MethodImpl(MethodImplOptions.AggressiveInlining)]
@@ -54,7 +54,7 @@ internal static unsafe class ScoreSteps<TVector>
     /// <param name="score">The scores.</param>
     /// <param name="count">How many.</param>
     /// <param name="uses">What the call uses.</param>
-    /// <param name="inputs">Its numbers.</param>
+    /// <param name="inputs">The call's numbers.</param>
     /// <typeparam name="TSpec">What the kernel was declared for.</typeparam>
     [MethodImpl(MethodImplOptions.AggressiveInlining)]
     public static void RunRowBeforeBias<TSpec>(float* score, int count, AttentionFeatures uses, in ScoringInputs inputs)
@@ -85,7 +85,7 @@ internal static unsafe class ScoreSteps<TVector>
     private static bool HasCap<TSpec>(AttentionFeatures uses)
         where TSpec : struct, IKernelSpec => Features.Uses<TSpec>(uses, AttentionFeatures.Softcap);
 
-    /// <summary>Applies a step to a block with queries in lanes, and newMax[q] = max(max[q], S[j][q]): that of the last step counts.</summary>
+    /// <summary>Applies a step to a block with queries in lanes, and newMax[q] = max(max[q], S[j][q]), of which that of the last step counts.</summary>
     [MethodImpl(MethodImplOptions.AggressiveOptimization)]
     public static void RunLanes<TStep>(TStep step, in ScoreBlock block)
         where TStep : struct, ILaneStep<TVector>
@@ -117,7 +117,7 @@ internal static unsafe class ScoreSteps<TVector>
             step.Apply(TVector.Load(ref score[j]), j).Store(ref score[j]);
     }
 
-    /// <summary>S = c·tanh(x), where S comes as x·<see cref="VectorMath.TanhScale"/>.</summary>
+    /// <summary>S = c·tanh(x), where S contains x·<see cref="VectorMath.TanhScale"/> before.</summary>
     /// <param name="cap">c.</param>
     public readonly struct Softcap(float cap) : ILaneStep<TVector>
     {
@@ -136,7 +136,7 @@ internal static unsafe class ScoreSteps<TVector>
         public TVector ApplyAndAdd(TVector score, TVector bias) => TVector.MultiplyAdd(VectorMath.TanhOfLog2(score, _constants), _cap, bias);
     }
 
-    /// <summary>S = c·tanh(x) + bias with queries in lanes; −∞ where the bias is.</summary>
+    /// <summary>S = c·tanh(x) + bias with queries in lanes; −∞ where the bias is −∞.</summary>
     /// <param name="cap">c.</param>
     /// <param name="bias">The bias.</param>
     private struct SoftcapAndBias(float cap, LaneBias<TVector> bias) : ILaneStep<TVector>

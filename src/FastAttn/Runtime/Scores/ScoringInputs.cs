@@ -2,13 +2,13 @@ using System;
 
 namespace FastAttn.Runtime;
 
-/// <summary>What decides what becomes of the scores of a call.</summary>
+/// <summary>What determines how the scores of a call are changed.</summary>
 internal unsafe struct ScoringInputs
 {
     /// <summary>The factor of each product of a query and a key.</summary>
     public double Scale;
 
-    /// <summary>The bound c of c·tanh(s / c), where the call uses it.</summary>
+    /// <summary>The bound c of c·tanh(s / c), if the call uses it.</summary>
     public float Cap;
 
     /// <summary>[H], or null without ALiBi.</summary>
@@ -17,10 +17,10 @@ internal unsafe struct ScoringInputs
     /// <summary>[H], or null without sinks.</summary>
     public float* Sinks;
 
-    /// <summary>Checks what options say of scores, and takes it, but for what has to be pinned.</summary>
+    /// <summary>Checks what options say about scores, and copies it, except what must be pinned.</summary>
     /// <param name="options">The options of a call.</param>
     /// <param name="headDim">Head dimension, for the default scale.</param>
-    /// <exception cref="ArgumentException">A number is not one that scores can be computed with; the parameter is <c>options</c>.</exception>
+    /// <exception cref="ArgumentException">A number does not allow scores to be computed; the parameter is <c>options</c>.</exception>
     public void Take(in AttentionOptions options, int headDim)
     {
         const float MinCap = 1e-20f, MaxCap = 1e20f;

@@ -5,7 +5,7 @@ using System.Runtime.Intrinsics;
 namespace FastAttn.Runtime;
 
 /// <summary>
-/// The online softmax of the queries of a register tile, a lane each: the running maximum m, the running sum l and the output Ot, a row for each
+/// The online softmax of the queries of a register tile, one per lane: the running maximum m, the running sum l and the output Ot, a row for each
 /// value column.
 /// </summary>
 /// <typeparam name="TVector">The vector.</typeparam>
@@ -18,13 +18,13 @@ internal readonly unsafe struct SoftmaxState<TVector>
     /// <summary>l.</summary>
     public float* Sum { get; init; }
 
-    /// <summary>By how much sums and outputs shrink for the present block.</summary>
+    /// <summary>The factors by which sums and outputs shrink for the present block.</summary>
     public float* Alpha { get; init; }
 
     /// <summary>Ot.</summary>
     public float* Output { get; init; }
 
-    /// <summary>The present block's part of Ot as far as it is summed up, where that takes more than one step; else unused.</summary>
+    /// <summary>The part of the present block's sum for Ot so far, if the block takes more than one step; else unused.</summary>
     public float* BlockSum { get; init; }
 
     /// <summary>The parts of the keys before the present one.</summary>
@@ -43,8 +43,8 @@ internal readonly unsafe struct SoftmaxState<TVector>
     public int Columns { get; init; }
 
     /// <summary>The state before any key.</summary>
-    /// <param name="sinks">The sink's logit of each lane, −∞ for none; null where no query has one.</param>
-    /// <param name="hasKeys">Whether a key block follows: it writes the output before that is read.</param>
+    /// <param name="sinks">The sink's logit of each lane, −∞ for none; null if no query has one.</param>
+    /// <param name="hasKeys">Whether a key block follows: it writes the output before the output is read.</param>
     [MethodImpl(MethodImplOptions.AggressiveOptimization)]
     public void Begin(float* sinks, bool hasKeys)
     {
@@ -61,7 +61,7 @@ internal readonly unsafe struct SoftmaxState<TVector>
         new Span<float>(Totals.SumRest, Width).Clear();
     }
 
-    /// <summary>Takes the scores of a block into the state; P stands where S stood.</summary>
+    /// <summary>Adds the scores of a block to the state; P replaces S in place.</summary>
     [MethodImpl(MethodImplOptions.AggressiveOptimization)]
     public void Step(in ScoreBlock block)
     {
@@ -118,13 +118,13 @@ internal readonly unsafe struct SoftmaxState<TVector>
         return Vector128.Sum(TVector.FoldToFour(sum)) == 0;
     }
 
-    /// <summary>The state of the parts of the keys before the present one, where the keys are more than one part (<see cref="LongSum{TVector}"/>).</summary>
+    /// <summary>The state of the parts of the keys before the present one, if the keys are more than one part (<see cref="LongSum{TVector}"/>).</summary>
     public readonly struct PartSums
     {
         /// <summary>Ot.</summary>
         public float* Output { get; init; }
 
-        /// <summary>What additions have rounded off <see cref="Output"/>.</summary>
+        /// <summary>The rounding errors of additions to <see cref="Output"/>.</summary>
         public float* OutputRest { get; init; }
 
         /// <summary>m.</summary>
@@ -133,7 +133,7 @@ internal readonly unsafe struct SoftmaxState<TVector>
         /// <summary>l.</summary>
         public float* Sum { get; init; }
 
-        /// <summary>What additions have rounded off <see cref="Sum"/>.</summary>
+        /// <summary>The rounding errors of additions to <see cref="Sum"/>.</summary>
         public float* SumRest { get; init; }
     }
 }

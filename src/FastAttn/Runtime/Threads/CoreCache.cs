@@ -5,18 +5,18 @@ using System.Runtime.Intrinsics.X86;
 
 namespace FastAttn.Runtime;
 
-/// <summary>The second-level cache that a core has.</summary>
+/// <summary>The L2 cache of a core.</summary>
 internal static class CoreCache
 {
-    /// <summary>Where nobody tells: the least that CPUs with AVX2 of the last ten years mostly have.</summary>
+    /// <summary>The default if its size is unknown: the least that most CPUs with AVX2 of the last ten years have.</summary>
     private const long Default = 512 * 1024;
 
     /// <summary>
-    /// Its bytes, as the CPU says (x86, <c>CPUID</c>) or, on others, Linux; a default where neither does. All of it where cores share it.
+    /// Its bytes, as reported by the CPU (x86, <c>CPUID</c>) or otherwise by Linux; a default if neither does. All of it if cores share it.
     /// </summary>
     public static long Bytes { get; } = Find() is > 0 and var bytes ? bytes : Default;
 
-    /// <summary>A size as Linux writes it, such as <c>512K</c>; 0 where it is none.</summary>
+    /// <summary>A size as Linux writes it, such as <c>512K</c>; 0 if it is not one.</summary>
     public static long Parse(ReadOnlySpan<char> size)
     {
         size = size.Trim();
@@ -40,7 +40,7 @@ internal static class CoreCache
 
     private static long FromCpu()
     {
-        // The leaf of AMD, which Intel has too: the upper half of the third register is the size in KiB.
+        // AMD's leaf, which Intel has too: the upper half of the third register is the size in KiB.
         const int Largest = unchecked((int)0x8000_0000), Leaf = unchecked((int)0x8000_0006);
         return (uint)X86Base.CpuId(Largest, 0).Eax < unchecked((uint)Leaf) ? 0 : ((uint)X86Base.CpuId(Leaf, 0).Ecx >> 16) * 1024L;
     }

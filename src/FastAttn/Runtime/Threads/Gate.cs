@@ -24,10 +24,10 @@ internal sealed class Gate
     /// <summary>Wakes all waiting threads, which check their conditions. The caller is inside.</summary>
     public void PulseAll() => Monitor.PulseAll(_monitor);
 
-    /// <summary>Leaves the gate and waits until the condition holds, or until no pulse has come for the time given; returns whether it holds.</summary>
-    /// <param name="argument">The condition's.</param>
-    /// <param name="condition">Looked at inside the gate.</param>
-    /// <param name="patience">How long; <see cref="Timeout.InfiniteTimeSpan"/> for ever.</param>
+    /// <summary>Leaves the gate and waits until the condition holds, or until no pulse has come for the given time; returns whether it holds.</summary>
+    /// <param name="argument">The condition's argument.</param>
+    /// <param name="condition">Checked inside the gate.</param>
+    /// <param name="patience">How long; <see cref="Timeout.InfiniteTimeSpan"/> for no limit.</param>
     public bool WaitUntil<T>(T argument, Func<T, bool> condition, TimeSpan patience) =>
         Uninterrupted.Run((_monitor, argument, condition, patience), static wait =>
         {

@@ -14,7 +14,7 @@ internal interface ITiledWork
 
     /// <summary>Does one tile.</summary>
     /// <param name="tile">Which.</param>
-    /// <param name="next">The tile that this worker will probably do next, so that its memory can be asked for; −1 for none.</param>
+    /// <param name="next">The tile that this worker will probably do next, so that its memory can be prefetched; −1 for none.</param>
     /// <param name="workspace">Scratch memory.</param>
     void Run(long tile, long next, Workspace workspace);
 }

@@ -11,20 +11,20 @@ namespace FastAttn.Runtime;
 internal sealed class IdleSlots<T>
     where T : class
 {
-    // Calls that run at once; more than these make objects anew.
+    // Calls that run at once; beyond these, objects are allocated again.
     private readonly T?[] _slots = new T?[Math.Max(64, 4 * Environment.ProcessorCount)];
     private int _count;
 
-    /// <summary>The slots that were ever filled: the first ones. Looking at all 64 takes some 30 ns, which shows in a call of a microsecond.</summary>
+    /// <summary>The slots that have ever been filled: the first ones. Looking at all 64 takes some 30 ns, which shows in a call of a microsecond.</summary>
     public int Count => Volatile.Read(ref _count);
 
-    /// <summary>What a slot holds; null for nothing. Another thread may take it meanwhile.</summary>
+    /// <summary>The contents of a slot; null if it is empty. Another thread may take it meanwhile.</summary>
     public T? Peek(int slot) => Volatile.Read(ref _slots[slot]);
 
-    /// <summary>Takes an object out of a slot; returns false where it is not there any more.</summary>
+    /// <summary>Takes an object out of a slot; returns false if it is no longer there.</summary>
     public bool TryTake(int slot, T item) => Interlocked.CompareExchange(ref _slots[slot], null, item) == item;
 
-    /// <summary>Takes any object; null where there is none.</summary>
+    /// <summary>Takes any object; null if there is none.</summary>
     public T? Take()
     {
         for (int slot = 0; slot < Count; slot++)
@@ -36,7 +36,7 @@ internal sealed class IdleSlots<T>
         return null;
     }
 
-    /// <summary>Puts an object into a slot; returns false where none is empty.</summary>
+    /// <summary>Puts an object into a slot; returns false if none is empty.</summary>
     public bool TryKeep(T item)
     {
         for (int slot = 0; slot < _slots.Length; slot++)

@@ -6,7 +6,7 @@ namespace FastAttn.Runtime;
 /// <param name="line">The line.</param>
 internal readonly unsafe struct ScratchPart(uint line)
 {
-    /// <summary>Where the part begins.</summary>
+    /// <summary>The start of the part.</summary>
     [MethodImpl(MethodImplOptions.AggressiveInlining)]
     public float* In(float* memory) => memory + (long)line * Workspace.LineFloats;
 }

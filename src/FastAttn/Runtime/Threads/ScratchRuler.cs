@@ -17,7 +17,7 @@ internal struct ScratchRuler
 
     /// <summary>Adds a part.</summary>
     /// <param name="floats">Floats in the part.</param>
-    /// <param name="isUsed">Whether the part is used; else it has no room. A choice within an argument would keep the ruler in memory, where each part waits for the one before.</param>
+    /// <param name="isUsed">Whether the part is used; if not, it takes no space. A conditional argument instead would keep the ruler in memory, where each part waits for the one before.</param>
     [MethodImpl(MethodImplOptions.AggressiveInlining)]
     public ScratchPart Next(long floats, bool isUsed = true)
     {

@@ -3,7 +3,7 @@ namespace FastAttn.Runtime;
 /// <summary>Something that several threads do together (<see cref="WorkerThreads"/>).</summary>
 internal abstract class SharedItem
 {
-    /// <summary>Runs that no thread has begun.</summary>
+    /// <summary>Runs that no thread has begun yet.</summary>
     internal int RunsLeft { get; set; }
 
     /// <summary>The item offered after this one that has runs left.</summary>

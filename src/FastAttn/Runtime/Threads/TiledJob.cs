@@ -5,14 +5,14 @@ using System.Threading;
 namespace FastAttn.Runtime;
 
 /// <summary>
-/// One call's tiles, shared out among the caller and <see cref="WorkerThreads"/>: each has a range of its own and, when that is
-/// done, takes tiles of the others'. The caller always works itself, so busy workers delay but never block a call.
+/// One call's tiles, distributed among the caller and <see cref="WorkerThreads"/>: each has its own range and, when that is
+/// done, takes tiles from the others'. The caller always works itself, so busy workers delay but never block a call.
 /// </summary>
 /// <remarks>
-/// Ranges keep a head's keys and values with one core, and what a core wrote in one call is near it in the next call. When any free
+/// Ranges keep a head's keys and values with one core, and what a core wrote in one call is in its cache in the next. When any free
 /// thread took the next tile, two threads lost up to a tenth of a short call to cache lines that came from the other core.
 /// </remarks>
-/// <typeparam name="TWork">What the tiles are.</typeparam>
+/// <typeparam name="TWork">The work.</typeparam>
 internal sealed class TiledJob<TWork> : SharedItem
     where TWork : struct, ITiledWork
 {
@@ -24,7 +24,7 @@ internal sealed class TiledJob<TWork> : SharedItem
 
     private static readonly IdleSlots<TiledJob<TWork>> s_idle = new();
 
-    // Longs from one counter to the next: each has a cache line of its own.
+    // Longs from one counter to the next: each has its own cache line.
     private const int CounterStride = 8;
 
     private readonly Gate _gate = new();
@@ -45,7 +45,7 @@ internal sealed class TiledJob<TWork> : SharedItem
     /// <summary>Does all tiles. No thread works on them any more when this returns or throws, however it is left.</summary>
     /// <param name="work">The work; what it points to stays in place until this returns.</param>
     /// <param name="maxThreads">How many threads may work, the caller's included; 0 or −1 for all processors.</param>
-    /// <param name="cancellation">Looked at before each tile.</param>
+    /// <param name="cancellation">Checked before each tile.</param>
     /// <exception cref="OperationCanceledException">Cancelled before a tile.</exception>
     public static void Run(in TWork work, int maxThreads, CancellationToken cancellation)
     {
@@ -192,7 +192,7 @@ internal sealed class TiledJob<TWork> : SharedItem
                 int range = (own + i) % _threads;
                 long end = FirstTile(range + 1);
 
-                // Reading first: many threads that find the others' ranges done would else take the counters' cache lines from each other.
+                // Reading first: otherwise many threads that find the others' ranges done would take the counters' cache lines from each other.
                 ref long next = ref _next[range * CounterStride];
                 for (long tile; Volatile.Read(ref next) < end && (tile = Interlocked.Increment(ref next) - 1) < end;)
                 {

@@ -9,7 +9,7 @@ namespace FastAttn.Runtime;
 /// </summary>
 internal static class Uninterrupted
 {
-    /// <summary>Begins the wait anew as often as it is interrupted; returns what it returns.</summary>
+    /// <summary>Restarts the wait whenever it is interrupted; returns its result.</summary>
     /// <param name="argument">Passed on, so that no closure is allocated.</param>
     /// <param name="wait">Safe to start again after an interrupt.</param>
     public static TResult Run<T, TResult>(T argument, Func<T, TResult> wait)

@@ -5,13 +5,13 @@ using System.Threading;
 namespace FastAttn.Runtime;
 
 /// <summary>
-/// Threads that wait for work, one for each processor but the caller's. They start when they are needed, and end when none was offered
+/// Threads that wait for work, one for each processor but the caller's. They start when they are needed, and end when none has been offered
 /// for <see cref="IdleTime"/> or when they are asked to.
 /// </summary>
 /// <remarks>
-/// The library has threads of its own because a call is over in some hundred microseconds, in which the thread pool may not have woken its
+/// The library has its own threads because a call is over in some hundred microseconds, in which the thread pool may not have woken its
 /// thread: it had not in 4 of 10 calls that came every 2 ms, on Linux 6.18 with two processors, and these calls took twice their time. A
-/// thread of the library looks for work for <see cref="SpinTime"/> before it sleeps, and takes work up at once while it looks. When it slept,
+/// thread of the library looks for work for <see cref="SpinTime"/> before it sleeps, and takes up work at once while it looks. When it slept,
 /// a call of 170 µs took 280 to 350 µs; with one thread it took 343 µs.
 /// </remarks>
 internal static class WorkerThreads
@@ -19,21 +19,21 @@ internal static class WorkerThreads
     /// <summary>How many may work at once.</summary>
     public static readonly int Max = Environment.ProcessorCount - 1;
 
-    /// <summary>How long a thread looks for what it waits for before it sleeps.</summary>
+    /// <summary>How long a thread spins before it sleeps.</summary>
     private static readonly TimeSpan SpinTime = TimeSpan.FromMilliseconds(1);
 
-    /// <summary>How long a thread looks without a break. After that it yields the processor between looks, since the thread that it waits for may need it.</summary>
+    /// <summary>How long a thread spins without a break. After that it yields the processor between checks, since the thread that it waits for may need it.</summary>
     private static readonly TimeSpan TimeAlone = TimeSpan.FromMicroseconds(20);
 
     private const int SpinsBetweenLooks = 10;
 
     /// <summary>
-    /// Threads that one thread wakes at once. Each that takes a run wakes as many more, if they are wanted: to wake a thread takes 13 to 36 µs on a virtual machine, and a caller that
+    /// Threads that one thread wakes at once. Each that takes a run wakes as many more if they are wanted: waking a thread takes 13 to 36 µs on a virtual machine, and a caller that
     /// woke 127 of them itself began to work after 1.6 ms. A choice, not a measurement on as many processors.
     /// </summary>
     private const int WokenAtOnce = 2;
 
-    // The items that have runs left, in the order in which they came. They are linked, so that nothing is allocated.
+    // The items that have runs left, in the order in which they were offered. They are linked, so that nothing is allocated.
     private static readonly Gate s_gate = new();
     private static SharedItem? s_first, s_last;
     private static int s_runsLeft, s_threads, s_looking, s_sleeping;
@@ -45,8 +45,8 @@ internal static class WorkerThreads
     private static int s_offers;
 
     /// <summary>
-    /// How long a thread sleeps before it ends. A start takes some 0.1 ms, for which hardly a call in a thousand pays, and a process that
-    /// computes no more attention has no such threads. Tests shorten it.
+    /// How long a thread sleeps before it ends. A start takes some 0.1 ms, which hardly one call in a thousand pays, and a process that
+    /// has finished its attention keeps no such threads. Tests shorten it.
     /// </summary>
     internal static TimeSpan IdleTime { get; set; } = TimeSpan.FromSeconds(10);
 
@@ -69,7 +69,7 @@ internal static class WorkerThreads
         return true;
     }
 
-    /// <summary>Offers an item to as many threads as it has runs. Where this throws, no thread has seen the item.</summary>
+    /// <summary>Offers an item to as many threads as it has runs. If this throws, no thread has seen the item.</summary>
     public static void Offer(SharedItem item, int runs)
     {
         s_gate.Enter();
@@ -100,7 +100,7 @@ internal static class WorkerThreads
         Interlocked.Increment(ref s_offers);
     }
 
-    /// <summary>Takes an offer back.</summary>
+    /// <summary>Withdraws an offer.</summary>
     /// <returns>The runs that no thread has begun and none will.</returns>
     public static int Withdraw(SharedItem item)
     {
@@ -121,7 +121,7 @@ internal static class WorkerThreads
         }
     }
 
-    /// <summary>Has the threads end that find no work.</summary>
+    /// <summary>Ends the threads that find no work.</summary>
     public static void End()
     {
         s_gate.Enter();
@@ -136,7 +136,7 @@ internal static class WorkerThreads
         }
     }
 
-    /// <summary>Starts a thread. Where the system has none left, the callers do all themselves, whatever the exception is.</summary>
+    /// <summary>Starts a thread. If the system cannot start more, the callers do all the work themselves, whatever the exception is.</summary>
     private static bool TryStart()
     {
         Thread? thread = null;
@@ -169,7 +169,7 @@ internal static class WorkerThreads
         }
     }
 
-    /// <summary>The next run of the first item; waits for one. Null where the thread is to end.</summary>
+    /// <summary>The next run of the first item; waits for one. Null if the thread is to end.</summary>
     private static SharedItem? Take()
     {
         for (bool sleeps = false; ;)
@@ -214,7 +214,7 @@ internal static class WorkerThreads
         }
     }
 
-    /// <summary>Wakes some threads, where runs are left that no thread looks for. The gate is held.</summary>
+    /// <summary>Wakes some threads if runs are left for which no spinning thread is available. The gate is held.</summary>
     private static void Wake()
     {
         for (int i = Math.Min(Math.Min(s_runsLeft - s_looking, s_sleeping), WokenAtOnce); i > 0; i--)

@@ -7,7 +7,7 @@ namespace FastAttn.Runtime;
 
 /// <summary>
 /// Scratch memory of one worker, aligned to a cache line. What is given back is kept for later calls up to <see cref="MaxKeptBytes"/> in
-/// all, and given to the system when it has not been used for a while (<see cref="Period"/>).
+/// all, and returned to the system when it has not been used for a while (<see cref="Period"/>).
 /// </summary>
 [SuppressMessage("Usage", "MA0055:Do not use finalizer", Justification = "Memory that is lost is freed late rather than never; whoever has it does not have to dispose of it.")]
 [SuppressMessage("Usage", "CA1816:Dispose methods should call SuppressFinalize", Justification = "As above: what is dropped has no memory to free.")]
@@ -34,17 +34,17 @@ internal sealed unsafe class Workspace
     {
     }
 
-    /// <summary>Frees the memory of a workspace that nobody gave back, as when a thread was aborted or the library was unloaded.</summary>
+    /// <summary>Frees the memory of a workspace that was never given back, as when a thread was aborted or the library was unloaded.</summary>
     ~Workspace() => Free();
 
     /// <summary>
-    /// What is kept for a whole period is freed, so that memory goes between one and two of them after its last use. A choice, not a
-    /// measurement: a call that needs memory anew pays for its pages, some 0.25 µs each. Tests shorten it.
+    /// What has been kept for a whole period is freed, so that memory is released between one and two periods after its last use. A choice, not a
+    /// measurement: a call that needs memory again pays for its pages, some 0.25 µs each. Tests shorten it.
     /// </summary>
     internal static TimeSpan Period { get; set; } = TimeSpan.FromSeconds(10);
 
     /// <summary>
-    /// How many bytes are kept at most: at first 256 MiB, the projections of 32,000 tokens of 512 floats or of 4,000 of 4096, or 4 MiB a
+    /// The most bytes that are kept: initially 256 MiB, the projections of 32,000 tokens of 512 floats or of 4,000 of 4096, or 4 MiB per
     /// processor, twice what attention needs at d up to 128. A choice, not a measurement.
     /// </summary>
     internal static long MaxKeptBytes { get; set; } = Math.Max(256, 4 * Environment.ProcessorCount) * (1L << 20);
@@ -52,14 +52,14 @@ internal sealed unsafe class Workspace
     /// <summary>The bytes that are kept now.</summary>
     internal static long KeptBytes => Interlocked.Read(ref s_keptBytes);
 
-    /// <summary>The memory; it holds as many floats as were asked for, not cleared.</summary>
+    /// <summary>The memory; it holds as many floats as were requested, not cleared.</summary>
     public float* Memory { get; private set; }
 
     private long Bytes => (long)(_capacity * sizeof(float));
 
     /// <summary>Takes the smallest idle workspace that is large enough, else the largest, or makes one.</summary>
     /// <param name="floats">Floats needed.</param>
-    /// <exception cref="OutOfMemoryException">The system has not that much memory.</exception>
+    /// <exception cref="OutOfMemoryException">The system does not have that much memory.</exception>
     public static Workspace Rent(long floats)
     {
         if (floats == 0)
@@ -79,7 +79,7 @@ internal sealed unsafe class Workspace
             StartTimer(TimeSpan.Zero);
     }
 
-    /// <summary>Gives it back. Nothing that may be interrupted happens here.</summary>
+    /// <summary>Gives it back. Nothing here can be interrupted.</summary>
     public void Return()
     {
         if (this == s_none)
@@ -132,7 +132,7 @@ internal sealed unsafe class Workspace
     private static bool IsBetter(nuint capacity, nuint other, nuint floats) =>
         capacity >= floats ? other < floats || capacity < other : capacity > other;
 
-    /// <summary>Frees what is kept and was last used before a period; returns whether something is left.</summary>
+    /// <summary>Frees what was last used before a period; returns whether anything is left.</summary>
     private static bool FreeUnusedSince(int period)
     {
         bool isSomeLeft = false;
@@ -164,7 +164,7 @@ internal sealed unsafe class Workspace
 
     private static void StartTimer(TimeSpan dueTime) => Uninterrupted.Run(dueTime, static due => PeriodTimer.Instance.Change(due, Timeout.InfiniteTimeSpan));
 
-    /// <summary>Frees what was not used in this period, and all where the collector finds the machine short of memory.</summary>
+    /// <summary>Frees what was not used in this period, and everything if the collector finds the machine short of memory.</summary>
     internal static void EndPeriod()
     {
         GCMemoryInfo memory = GC.GetGCMemoryInfo();
@@ -194,7 +194,7 @@ internal sealed unsafe class Workspace
         _capacity = 0;
     }
 
-    /// <summary>Made when something is first kept. It does not capture the execution context of that caller.</summary>
+    /// <summary>Made when something is first kept. It does not capture that caller's execution context.</summary>
     private static class PeriodTimer
     {
         public static readonly Timer Instance = Create();

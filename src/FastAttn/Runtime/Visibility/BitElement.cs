@@ -2,7 +2,7 @@ using System.Runtime.CompilerServices;
 
 namespace FastAttn.Runtime;
 
-/// <summary>An element of a bit mask, which hides where it is 0.</summary>
+/// <summary>An element of a bit mask: 0 hides.</summary>
 internal readonly unsafe struct BitElement : IMaskElement
 {
     public static AttentionFeatures Feature => AttentionFeatures.BitMask;
@@ -27,7 +27,7 @@ internal readonly unsafe struct BitElement : IMaskElement
 
     public static bool HidesFirst(void* row) => IsHidden((byte*)row, 0);
 
-    /// <summary>Whole bytes of hidden keys are passed at once.</summary>
+    /// <summary>Whole bytes of hidden keys are skipped at once.</summary>
     public static void Narrow(void* row, ref int start, ref int limit)
     {
         var bytes = (byte*)row;

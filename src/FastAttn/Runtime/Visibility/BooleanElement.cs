@@ -2,7 +2,7 @@ using System.Runtime.CompilerServices;
 
 namespace FastAttn.Runtime;
 
-/// <summary>An element of a boolean mask: a byte, which hides where it is 0.</summary>
+/// <summary>An element of a boolean mask: a byte, where 0 hides.</summary>
 internal readonly unsafe struct BooleanElement : IMaskElement
 {
     public static AttentionFeatures Feature => AttentionFeatures.BooleanMask;

@@ -3,7 +3,7 @@ using System.Runtime.CompilerServices;
 
 namespace FastAttn.Runtime;
 
-/// <summary>An element of an additive mask, which hides where it is −∞; times a factor.</summary>
+/// <summary>An element of an additive mask, where −∞ hides, times a factor.</summary>
 internal readonly unsafe struct FloatElement : IMaskElement
 {
     public static AttentionFeatures Feature => AttentionFeatures.AdditiveMask;

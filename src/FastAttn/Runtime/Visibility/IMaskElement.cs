@@ -1,6 +1,6 @@
 namespace FastAttn.Runtime;
 
-/// <summary>A kind of mask: what it consists of, which feature it is, and which keys at the ends of a range it hides.</summary>
+/// <summary>A kind of mask: its element type, its feature, and which keys at the ends of a range it hides.</summary>
 internal unsafe interface IMaskElement : IRowElement
 {
     /// <summary>The feature that a kernel is declared with.</summary>

@@ -10,10 +10,10 @@ namespace FastAttn.Runtime;
 /// <param name="MaxLimit">The largest limit.</param>
 internal readonly record struct KeyRange(int MinStart, int MaxStart, int MinLimit, int MaxLimit)
 {
-    /// <summary>No query yet.</summary>
+    /// <summary>The range of no queries.</summary>
     public static KeyRange None => new(int.MaxValue, 0, int.MaxValue, 0);
 
-    /// <summary>With a query that sees no key where <paramref name="start"/> is <paramref name="limit"/>.</summary>
+    /// <summary>Includes a query, which sees no key if <paramref name="start"/> is <paramref name="limit"/>.</summary>
     [MethodImpl(MethodImplOptions.AggressiveInlining)]
     public KeyRange With(int start, int limit) => new(
         start < limit ? Math.Min(MinStart, start) : MinStart,
@@ -25,7 +25,7 @@ internal readonly record struct KeyRange(int MinStart, int MaxStart, int MinLimi
     [MethodImpl(MethodImplOptions.AggressiveInlining)]
     public bool Hides(int first, int count) => MinLimit < (long)first + count || MaxStart > first;
 
-    /// <summary>Moves the ends of a range inwards over the elements of a row that are equal to the one that hides.</summary>
+    /// <summary>Moves the ends of a range inwards over the elements of a row that equal the hiding one.</summary>
     public static unsafe void Narrow<T>(T* row, T hidden, ref int start, ref int limit)
         where T : unmanaged, IEquatable<T>
     {

@@ -22,13 +22,13 @@ internal unsafe struct KeyVisibility<TSpec>
     private KeyRange _unmasked;
 
     /// <summary>Finds the range of each query, in place.</summary>
-    /// <param name="starts">Memory for a number for each lane; not used where the kernel has no ranges.</param>
+    /// <param name="starts">Memory for a number for each lane; not used if the kernel has no ranges.</param>
     /// <param name="limits">As much memory.</param>
-    /// <param name="positions">The key at which each query stands.</param>
+    /// <param name="positions">The position of each query, as a key index.</param>
     /// <param name="rowCount">Queries.</param>
     /// <param name="width">Lanes: those without a query see nothing.</param>
     /// <param name="keyLength">Keys of the sequence.</param>
-    /// <param name="inputs">What the call says of windows and masks.</param>
+    /// <param name="inputs">The call's windows and masks.</param>
     /// <param name="masks">The masks.</param>
     [MethodImpl(MethodImplOptions.AggressiveOptimization)]
     public void Set(
@@ -52,7 +52,7 @@ internal unsafe struct KeyVisibility<TSpec>
             int limit = inputs.LimitAt(positions[q], keyLength), start = HasStarts ? inputs.StartAt(positions[q], limit) : 0;
             unmasked = unmasked.With(start, limit);
 
-            // Queries that share a mask's row, and the range that it is narrowed to, need not look at it again.
+            // Queries that share a mask's row, and the range that it narrows, need not look at it again.
             bool isSame = q > 0 && isShared && previous == (start, limit);
             previous = (start, limit);
             (start, limit) = isSame ? (starts[q - 1], limits[q - 1]) : masks.WithoutHidden(q, start, limit);
@@ -74,7 +74,7 @@ internal unsafe struct KeyVisibility<TSpec>
         get => TSpec.Mask != AttentionMask.None || (TSpec.Features & (AttentionFeatures.Lengths | AttentionFeatures.Window | TileMasks<TSpec>.Kinds)) != 0;
     }
 
-    /// <summary>Whether the first key that a query sees may be another than key 0.</summary>
+    /// <summary>Whether the first key that a query sees may not be key 0.</summary>
     public static bool HasStarts
     {
         [MethodImpl(MethodImplOptions.AggressiveInlining)]
@@ -104,8 +104,8 @@ internal unsafe struct KeyVisibility<TSpec>
     public readonly int FirstBlock(int keyBlock) => HasStarts && _range.MaxLimit > 0 ? _range.MinStart / keyBlock * keyBlock : 0;
 
     /// <summary>
-    /// Keys of a block up to the last that some query of the tile may see; 0 if that is none. The first block is never skipped, even
-    /// where masks together hide all of it: it writes the output that later blocks add to.
+    /// Keys of a block up to the last that some query of the tile may see; 0 if there are none. The first block is never skipped, even
+    /// if masks together hide all of it: it writes the output that later blocks add to.
     /// </summary>
     /// <param name="first">The block's first key.</param>
     /// <param name="keyBlock">Keys in a full block.</param>
@@ -116,7 +116,7 @@ internal unsafe struct KeyVisibility<TSpec>
         return seen <= 0 || first < firstBlock || (first > firstBlock && MasksHide(first, seen)) ? 0 : seen;
     }
 
-    /// <summary>Whether the masks hide all keys of a block from each query. Where they do not, mostly the first query shows it.</summary>
+    /// <summary>Whether the masks hide all keys of a block from each query. If they do not, usually the first query shows it.</summary>
     [MethodImpl(MethodImplOptions.AggressiveOptimization)]
     public readonly bool MasksHide(int first, int count)
     {
@@ -142,7 +142,7 @@ internal unsafe struct KeyVisibility<TSpec>
     [MethodImpl(MethodImplOptions.AggressiveInlining)]
     public readonly bool MayDiffer(int first, int count) => HasRanges && _range.Hides(first, count);
 
-    /// <summary>The keys of a block that a query sees but for those that masks hide between them, relative to the block.</summary>
+    /// <summary>The keys of a block that a query sees, except that masks may hide some between them, relative to the block.</summary>
     [MethodImpl(MethodImplOptions.AggressiveInlining)]
     public readonly (int Start, int Limit) InBlock(int row, int first, int count)
     {
@@ -155,7 +155,7 @@ internal unsafe struct KeyVisibility<TSpec>
     public readonly bool IsInRange(int row, int key) => key >= _starts[row] && key < _limits[row];
 
     /// <summary>Writes for each lane the range of keys of a block that it sees: relative to the block, so that floats are exact.</summary>
-    /// <param name="starts">Written where queries have starts.</param>
+    /// <param name="starts">Written if queries have starts.</param>
     /// <param name="limits">Written.</param>
     /// <param name="width">Lanes.</param>
     /// <param name="first">The block's first key.</param>
@@ -172,7 +172,7 @@ internal unsafe struct KeyVisibility<TSpec>
     }
 
     /// <summary>
-    /// Writes how many keys each vector takes. The queries of a vector may see fewer keys than those of the vectors after it, as on the
+    /// Writes how many keys each vector processes. The queries of a vector may see fewer keys than those of the vectors after it, as on the
     /// diagonal of a causal mask: keys that are hidden from all of them need not be computed.
     /// </summary>
     /// <param name="counts">Written.</param>
@@ -180,8 +180,8 @@ internal unsafe struct KeyVisibility<TSpec>
     /// <param name="lanes">Lanes of a vector.</param>
     /// <param name="first">The block's first key.</param>
     /// <param name="seen">Keys of the block up to the last that some query sees.</param>
-    /// <param name="keyRows">Keys in a register tile of scores: the counts of two vectors are equal, or differ by at least so many.</param>
-    /// <param name="differ">Whether they may differ; else all take what is seen.</param>
+    /// <param name="keyRows">Keys in a register tile of scores: the counts of two vectors are equal, or differ by at least this many.</param>
+    /// <param name="differ">Whether they may differ; else all process what is seen.</param>
     [MethodImpl(MethodImplOptions.AggressiveOptimization)]
     public readonly void CountKeys(int* counts, int vectors, int lanes, int first, int seen, int keyRows, bool differ)
     {
@@ -201,7 +201,7 @@ internal unsafe struct KeyVisibility<TSpec>
         }
     }
 
-    /// <summary>The key of its range that is nearest to a query's position; the position itself where it sees no key.</summary>
+    /// <summary>The key of a query's range that is nearest to its position; the position itself if it sees no key.</summary>
     [MethodImpl(MethodImplOptions.AggressiveInlining)]
     public readonly long NearestInRange(int row, long position)
     {
@@ -210,8 +210,8 @@ internal unsafe struct KeyVisibility<TSpec>
     }
 
     /// <summary>
-    /// How far the key nearest to one of its range is that no mask hides from a query, or less: any lesser distance does as well, but for
-    /// rounding. It is less where a mask hides by a very negative number, and where a float does not hold the distance.
+    /// The distance from a key of a query's range to the nearest one that no mask hides, or less: any smaller distance gives the same result, except for
+    /// rounding. It is smaller if a mask hides by a very negative number, or if a float does not hold the distance.
     /// </summary>
     [MethodImpl(MethodImplOptions.AggressiveOptimization)]
     public readonly int DistanceToSeen(int row, long origin)

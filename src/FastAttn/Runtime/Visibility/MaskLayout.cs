@@ -1,7 +1,7 @@
 namespace FastAttn.Runtime;
 
 /// <summary>
-/// Where the rows of a mask stand, checked against the shape: that of query i in head h of sequence b begins at element
+/// Where the rows of a mask are, checked against the shape: that of query i in head h of sequence b begins at element
 /// b·Batch + h·Head + i·Query. A stride of 0 repeats the mask along its axis.
 /// </summary>
 /// <param name="Batch">Elements from one sequence to the next.</param>

@@ -1,6 +1,6 @@
 namespace FastAttn.Runtime;
 
-/// <summary>A mask in memory, its reach checked against the shape.</summary>
+/// <summary>A mask in memory, whose extent has been checked against the shape.</summary>
 internal unsafe struct MaskOperand
 {
     public void* Start;

@@ -2,8 +2,8 @@ using System.Runtime.CompilerServices;
 
 namespace FastAttn.Runtime;
 
-/// <summary>The one element of a row that stands for all keys, as in a mask whose key axis has size 1.</summary>
-/// <typeparam name="TElement">What the row consists of.</typeparam>
+/// <summary>A row's single element, which applies to all keys, as in a mask whose key axis has size 1.</summary>
+/// <typeparam name="TElement">The row's element type.</typeparam>
 internal readonly unsafe struct RepeatedElement<TElement> : IRowElement
     where TElement : struct, IRowElement
 {

@@ -2,10 +2,10 @@ using System.Runtime.CompilerServices;
 
 namespace FastAttn.Runtime;
 
-/// <summary>The masks of a call, as the queries of one tile see them. What is done with each kind of mask goes through <see cref="Visit"/>.</summary>
+/// <summary>The masks of a call, as the queries of one tile see them. Operations on each kind of mask go through <see cref="Visit"/>.</summary>
 /// <typeparam name="TSpec">What the kernel was declared for.</typeparam>
 /// <param name="uses">What the call uses.</param>
-/// <param name="rows">The rows of each kind of mask, valid where the call uses it, in the order of <see cref="MaskElement"/>.</param>
+/// <param name="rows">The rows of each kind of mask, valid if the call uses it, in the order of <see cref="MaskElement"/>.</param>
 internal readonly unsafe struct TileMasks<TSpec>(AttentionFeatures uses, MaskRows* rows)
     where TSpec : struct, IKernelSpec
 {
@@ -34,7 +34,7 @@ internal readonly unsafe struct TileMasks<TSpec>(AttentionFeatures uses, MaskRow
         }
     }
 
-    /// <summary>Does something with each mask of the call.</summary>
+    /// <summary>Runs an operation on each mask of the call.</summary>
     [MethodImpl(MethodImplOptions.AggressiveInlining)]
     public void Visit<TVisitor>(ref TVisitor visitor)
         where TVisitor : struct, IMaskVisitor, allows ref struct
@@ -48,8 +48,8 @@ internal readonly unsafe struct TileMasks<TSpec>(AttentionFeatures uses, MaskRow
     }
 
     /// <summary>
-    /// A query's range without the keys at its ends that some mask hides. They are not computed then, so that a causal mask or padding
-    /// that comes as a tensor costs about what it does where it is declared.
+    /// A query's range without the keys at its ends that some mask hides. They are then not computed, so that a causal mask or padding
+    /// given as a tensor costs about as much as a declared one.
     /// </summary>
     [MethodImpl(MethodImplOptions.AggressiveOptimization)]
     public (int Start, int Limit) WithoutHidden(int row, int start, int limit)

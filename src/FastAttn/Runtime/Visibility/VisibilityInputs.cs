@@ -4,37 +4,37 @@ using System.Runtime.CompilerServices;
 
 namespace FastAttn.Runtime;
 
-/// <summary>What decides which keys a query of a call sees.</summary>
+/// <summary>What determines which keys a query of a call sees.</summary>
 internal unsafe struct VisibilityInputs
 {
-    /// <summary>Farther than any two tokens are apart.</summary>
+    /// <summary>Larger than the distance between any two tokens.</summary>
     public const long Unbounded = 1L << 33;
 
-    /// <summary>Whether it is self-attention of sequences of one length, padded or not: unless an offset says otherwise, query i then stands at key i.</summary>
+    /// <summary>Whether it is self-attention of sequences of one length, padded or not: then query i has the position of key i unless an offset says otherwise.</summary>
     public bool IsSelfAttention;
 
-    /// <summary>The position offset of all sequences; each sequence's default where null.</summary>
+    /// <summary>The position offset of all sequences; each sequence's default if null.</summary>
     public int? PositionOffset;
 
-    /// <summary>The position of the first key: 0, but in calls over a part of the keys.</summary>
+    /// <summary>The position of the first key: 0, except in calls over a part of the keys.</summary>
     public int FirstKey;
 
-    /// <summary>The keys of a sequence, where the call has only a part of them.</summary>
+    /// <summary>The keys of a sequence, if the call has only a part of them.</summary>
     public int? AllKeys;
 
     /// <summary>[B], or null for one offset.</summary>
     public int* PositionOffsets;
 
-    /// <summary>[B], or null where every key exists.</summary>
+    /// <summary>[B], or null if every key exists.</summary>
     public int* KeyLengths;
 
-    /// <summary>[B], or null where every query exists.</summary>
+    /// <summary>[B], or null if every query exists.</summary>
     public int* QueryLengths;
 
-    /// <summary>[B + 1], or null where sequences are not ragged.</summary>
+    /// <summary>[B + 1], or null if sequences are not ragged.</summary>
     public int* QueryStarts;
 
-    /// <summary>[B + 1], or null where sequences are not ragged.</summary>
+    /// <summary>[B + 1], or null if sequences are not ragged.</summary>
     public int* KeyStarts;
 
     /// <summary>Keys before a query's own position that it sees.</summary>
@@ -49,7 +49,7 @@ internal unsafe struct VisibilityInputs
     /// <summary>The length of the shortest mask's rows: the keys after them are hidden.</summary>
     public int MaskKeyLength;
 
-    /// <summary>The masks, in the order of <see cref="MaskElement"/>; valid where the call uses them.</summary>
+    /// <summary>The masks, in the order of <see cref="MaskElement"/>; valid if the call uses them.</summary>
     public MaskOperands Masks;
 
     /// <summary>The mask of these elements.</summary>
@@ -57,18 +57,18 @@ internal unsafe struct VisibilityInputs
     public ref MaskOperand MaskOf(MaskElement element) => ref Masks[(int)element];
 
     /// <summary>The first key after those that a query sees, whatever masks hide.</summary>
-    /// <param name="position">The key at which it stands.</param>
+    /// <param name="position">Its position, as a key index.</param>
     /// <param name="keyLength">Keys of its sequence.</param>
     [MethodImpl(MethodImplOptions.AggressiveInlining)]
     public readonly int LimitAt(long position, int keyLength) => (int)Math.Clamp(position + Right + 1, 0, Math.Min(keyLength, MaskKeyLength));
 
     /// <summary>The first key that a query sees, whatever masks hide.</summary>
-    /// <param name="position">The key at which it stands.</param>
+    /// <param name="position">Its position, as a key index.</param>
     /// <param name="limit">The first key after those that it sees.</param>
     [MethodImpl(MethodImplOptions.AggressiveInlining)]
     public readonly int StartAt(long position, int limit) => (int)Math.Clamp(position - Left, 0, limit);
 
-    /// <summary>Checks what options say of positions and windows, and takes it, but for masks and what has to be pinned.</summary>
+    /// <summary>Checks what options say about positions and windows, and copies it, except masks and what must be pinned.</summary>
     /// <param name="options">The options of a call.</param>
     /// <param name="mask">Whether a query sees all keys or those up to its own position.</param>
     /// <exception cref="ArgumentException">The window shows no key, or all; the parameter is <c>options</c>.</exception>
