@@ -35,7 +35,9 @@ internal static unsafe class RowDriver<TVector, TSpec>
             FindKeysAndValues(call, queries, pagesAndScales, workspace.Memory, out KeyValueBlocks<TVector> keyValues);
             if (!Take(call, queries, range, keyValues))
             {
-                keyValues.CleansValues = true;
+                // Integers are finite, if not their scales. As floats, each would be rounded once more, and a query's bits would depend on what other queries see.
+                queries.CleansScales = keyValues.Values.HasScales;
+                keyValues.CleansValues = !queries.CleansScales;
                 Take(call, queries, range, keyValues);
             }
 

@@ -39,6 +39,9 @@ internal unsafe struct RowTile<TVector, TSpec>
     /// <summary>Memory for folded queries (<see cref="FoldedQueries{TVector}"/>).</summary>
     public float* Folded;
 
+    /// <summary>Whether scales of values that are NaN or ±∞ are kept from the queries that masks hide them from.</summary>
+    public bool CleansScales;
+
     /// <summary>m, l and O.</summary>
     public RowSoftmaxState<TVector> Softmax;
 
@@ -59,6 +62,7 @@ internal unsafe struct RowTile<TVector, TSpec>
         Scales = layout.Scales.In(memory);
         Widened = layout.Widened.In(memory);
         Folded = layout.Folded.In(memory);
+        CleansScales = false;
         BlockStarts = (int*)layout.BlockStarts.In(memory);
         BlockLimits = (int*)layout.BlockLimits.In(memory);
         Softmax.Max = Queries.Max;
@@ -116,7 +120,11 @@ internal unsafe struct RowTile<TVector, TSpec>
             return;
         values.CopyScales(Scales, count);
         for (int q = 0; q < Queries.Count; q++)
+        {
             RowScaling<TVector>.Multiply(Score + q * ScoreStride + BlockStarts[q], Scales + BlockStarts[q], BlockLimits[q] - BlockStarts[q]);
+            if (CleansScales && Queries.Visibility.Masks.IsAny)
+                ZeroHidden(Score + q * ScoreStride, Bias + q * ScoreStride, BlockStarts[q], BlockLimits[q]);
+        }
     }
 
     /// <summary>The score steps for the keys of a block that one query sees, and the softmax step.</summary>
@@ -138,6 +146,15 @@ internal unsafe struct RowTile<TVector, TSpec>
     /// <summary>Adds the products with NaN and ±∞ that were left out of a block, to the queries that see them.</summary>
     public readonly void AddVisibleNonFinite(in KeyValueBlock block) => Queries.AddVisibleNonFinite(
         block, block.Count, Softmax.ValueDim, Score, Bias, keyStep: 1, queryStep: ScoreStride, Softmax.Output, columnStep: 1, rowStep: Softmax.ValueDim);
+
+    private static void ZeroHidden(float* probability, float* bias, int start, int limit)
+    {
+        for (int j = start; j < limit; j++)
+        {
+            if (float.IsNegativeInfinity(bias[j]))
+                probability[j] = 0;
+        }
+    }
 
     [MethodImpl(MethodImplOptions.AggressiveOptimization)]
     private readonly void ChangeScores(in AttentionCall call, int row, float* score, float* bias, int first, int count)
