@@ -172,7 +172,7 @@ public abstract class AttentionKernel
     /// <param name="key">K: [B, H_kv, L_k, d_k], likewise.</param>
     /// <param name="weights">
     /// P, written: [B, H, L_q, L_k], always contiguous: 4·B·H·L_q·L_k bytes. 0 for keys that are hidden, a row of zeros for a query that sees
-    /// none. Must not overlap another buffer.
+    /// none, a row of NaN for one that sees a score of +∞ or NaN. Must not overlap another buffer.
     /// </param>
     /// <param name="shape">The sizes, and the layout of query and key.</param>
     /// <param name="options">What is computed, as in <see cref="Forward"/>; not ragged.</param>

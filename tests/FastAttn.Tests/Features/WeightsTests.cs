@@ -58,6 +58,20 @@ public static class WeightsTests
         }
     }
 
+    /// <summary>Keys 0, 1 and 2, of which a causal mask shows the queries one, two and three; the second is not finite.</summary>
+    [Theory]
+    [InlineData(float.NaN)]
+    [InlineData(float.PositiveInfinity)]
+    public static void A_score_that_is_not_finite_makes_the_rows_of_those_that_see_it_NaN(float score)
+    {
+        foreach (InstructionSet instructionSet in InstructionSets.Supported)
+        {
+            var weights = new float[9];
+            ScaledDotProductAttention.GetKernel(headDim: 1, AttentionMask.Causal).For(instructionSet).ComputeWeights(new float[] { 1, 1, 1 }, new float[] { 1, score, 1 }, weights, new AttentionShape(1, 1, 3));
+            Assert.Equal([1, 0, 0, float.NaN, float.NaN, float.NaN, float.NaN, float.NaN, float.NaN], weights);
+        }
+    }
+
     [Fact]
     public static void Number_of_threads_changes_no_bit()
     {

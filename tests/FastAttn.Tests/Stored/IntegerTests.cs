@@ -120,6 +120,57 @@ public static class IntegerTests
         }
     }
 
+    /// <summary>A group of two heads and one value that is NaN, hidden from the second head alone by a mask, or from the first token by its position.</summary>
+    /// <param name="isMasked">Whether a mask hides it.</param>
+    /// <param name="keys">Keys: one block, or splits.</param>
+    /// <param name="scale">The scale of the value.</param>
+    [Theory]
+    [InlineData(false, 40, float.NaN)]
+    [InlineData(false, 40, float.PositiveInfinity)]
+    [InlineData(true, 40, float.NaN)]
+    [InlineData(true, 40, float.NegativeInfinity)]
+    [InlineData(false, 3100, float.NaN)]
+    [InlineData(true, 3100, float.NaN)]
+    public static void A_scale_that_others_see_changes_no_bit_of_a_query(bool isMasked, int keys, float scale)
+    {
+        const int Dim = 20, Queries = 2, Heads = 2;
+        int hidden = isMasked ? keys / 2 : keys - 1;
+        var random = new Random(keys);
+        float[] query = new float[Heads * Queries * Dim], key = new float[keys * Dim];
+        RandomData.FillNormal(query, random, 1);
+        RandomData.FillNormal(key, random, 1);
+        var integers = new sbyte[keys * Dim];
+        random.NextBytes(MemoryMarshal.AsBytes(integers.AsSpan()));
+        float[] scales = [.. Enumerable.Range(0, keys).Select(_ => 0.01f + random.NextSingle())], poisoned = [.. scales];
+        poisoned[hidden] = scale;
+        bool[] mask = Masks.Of(Heads, 1, keys, (h, _, j) => !isMasked || h == 0 || j != hidden);
+        foreach (InstructionSet instructionSet in InstructionSets.Supported)
+        {
+            AttentionKernel kernel = ScaledDotProductAttention.GetKernel(Dim, AttentionMask.Causal, AttentionFeatures.BooleanMask).For(instructionSet);
+            float[] expected = Attend(scales), actual = Attend(poisoned);
+            for (int h = 0; h < Heads; h++)
+            {
+                for (int i = 0; i < Queries; i++)
+                {
+                    bool isHidden = isMasked ? h == 1 : i == 0;
+                    Span<float> row = actual.AsSpan((h * Queries + i) * Dim, Dim);
+                    if (isHidden)
+                        Compare.SameBits($"{instructionSet}, head {h}, query {i}", expected.AsSpan((h * Queries + i) * Dim, Dim).ToArray(), row.ToArray());
+                    else
+                        Assert.All(row.ToArray(), static number => Assert.False(float.IsFinite(number)));
+                }
+            }
+
+            float[] Attend(float[] scales)
+            {
+                var output = new float[query.Length];
+                kernel.Forward(
+                    query, key, new AttentionInput(integers, AttentionScales.PerToken(scales)), output, new AttentionShape(1, Heads, 1, Queries, keys), new() { BooleanMask = new(mask, new(1, Heads, 1, keys)) });
+                return output;
+            }
+        }
+    }
+
     /// <summary>One query has the head dimension in lanes, 50 have themselves there.</summary>
     [Theory]
     [InlineData(1)]

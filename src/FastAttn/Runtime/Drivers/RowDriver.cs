@@ -35,7 +35,9 @@ internal static unsafe class RowDriver<TVector, TSpec>
             FindKeysAndValues(call, rowTile, pagesAndScales, workspace.Memory, out KeyValueBlocks<TVector> keyValues);
             if (!Take(call, rowTile, range, keyValues))
             {
-                keyValues.CleansValues = true;
+                // Integers are finite, though their scales may not be. Cleaned as floats, values would be rounded once more, and a query's bits would depend on what other queries see.
+                rowTile.CleansScales = keyValues.Values.HasScales;
+                keyValues.CleansValues = !rowTile.CleansScales;
                 Take(call, rowTile, range, keyValues);
             }
 

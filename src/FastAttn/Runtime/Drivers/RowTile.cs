@@ -27,6 +27,9 @@ internal unsafe struct RowTile<TVector, TSpec>
     /// <summary>Memory for folded queries (<see cref="FoldedQueries{TVector}"/>).</summary>
     public float* Folded;
 
+    /// <summary>Whether the probabilities of keys that masks hide are set to 0 again after they were multiplied by scales, which may be NaN or ±∞.</summary>
+    public bool CleansScales;
+
     /// <summary>m, l and O.</summary>
     public RowSoftmaxState<TVector> Softmax;
 
@@ -50,6 +53,7 @@ internal unsafe struct RowTile<TVector, TSpec>
         Scales = layout.Scales.In(memory);
         Widened = layout.Widened.In(memory);
         Folded = layout.Folded.In(memory);
+        CleansScales = false;
         Softmax.Max = Queries.Max;
         Softmax.Sum = (double*)layout.Sum.In(memory);
         Softmax.Alpha = layout.Alpha.In(memory);
@@ -107,8 +111,10 @@ internal unsafe struct RowTile<TVector, TSpec>
         values.CopyScales(Scales, count);
         for (int q = 0; q < Queries.Count; q++)
         {
-            int start = Scores.Starts[q];
-            RowScaling<TVector>.Multiply(Scores.From(q, start), Scales + start, Scores.Limits[q] - start);
+            int start = Scores.Starts[q], limit = Scores.Limits[q];
+            RowScaling<TVector>.Multiply(Scores.From(q, start), Scales + start, limit - start);
+            if (CleansScales && Queries.Visibility.Masks.IsAny)
+                ZeroHidden(Scores.From(q, 0), Scores.Bias + q * Scores.Stride, start, limit);
         }
     }
 
@@ -131,6 +137,16 @@ internal unsafe struct RowTile<TVector, TSpec>
     /// <summary>Adds the products with NaN and ±∞ that were left out of a block, to the queries that see them.</summary>
     public readonly void AddVisibleNonFinite(in KeyValueBlock block) => Queries.AddVisibleNonFinite(
         block, block.Count, Softmax.ValueDim, Scores.Score, Scores.Bias, keyStep: 1, queryStep: Scores.Stride, Softmax.Output, columnStep: 1, rowStep: Softmax.ValueDim);
+
+    /// <summary>P[j] = 0 for keys that masks hide.</summary>
+    private static void ZeroHidden(float* probability, float* bias, int start, int limit)
+    {
+        for (int j = start; j < limit; j++)
+        {
+            if (float.IsNegativeInfinity(bias[j]))
+                probability[j] = 0;
+        }
+    }
 
     [MethodImpl(MethodImplOptions.AggressiveOptimization)]
     private readonly void ChangeScores(in AttentionCall call, int row, float* score, float* bias, int first, int count)
