@@ -235,6 +235,7 @@ public readonly ref struct KeyValuePages
     /// nothing has been written.
     /// </exception>
     /// <exception cref="InvalidOperationException">These pages are <c>default</c>.</exception>
+    [OverloadResolutionPriority(1)]
     public void Write(ReadOnlySpan<float> rows, ReadOnlySpan<long> slots) => WriteTo(rows, slots);
 
     /// <inheritdoc cref="Write(ReadOnlySpan{float}, ReadOnlySpan{long})"/>

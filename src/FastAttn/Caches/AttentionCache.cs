@@ -147,6 +147,26 @@ public abstract class AttentionCache
         in AttentionOptions options,
         AttentionExecution execution);
 
+    /// <summary>Refuses a kernel that is null or of other dimensions.</summary>
+    private protected void CheckKernel(AttentionKernel kernel)
+    {
+        ArgumentNullException.ThrowIfNull(kernel);
+        if (kernel.HeadDim != HeadDim || kernel.ValueDim != ValueDim)
+            throw new ArgumentException($"Is of head dimension {kernel.HeadDim} and value dimension {kernel.ValueDim}; the stored keys and values have {HeadDim} and {ValueDim}.", nameof(kernel));
+    }
+
+    /// <summary>Refuses what no call over stored keys and values can have.</summary>
+    private protected void CheckCall(in AttentionOptions options, int queryHeads, int queryLength, AttentionLayout layout)
+    {
+        if (queryHeads < 1 || queryHeads % KeyValueHeads != 0)
+            throw new ArgumentOutOfRangeException(nameof(queryHeads), queryHeads, $"Must be a positive multiple of the {KeyValueHeads} key-value heads.");
+        ArgumentOutOfRangeException.ThrowIfNegative(queryLength);
+        if (layout is not (AttentionLayout.BatchHeadLengthDim or AttentionLayout.BatchLengthHeadDim))
+            throw new ArgumentOutOfRangeException(nameof(layout), layout, "The layout is not defined.");
+        if (!options.KeyLengths.IsEmpty || !options.KeyStarts.IsEmpty || options.KeyPages.IsGiven || options.KeyPart is not null)
+            throw new ArgumentException("The stored tokens say where keys are: KeyLengths, KeyStarts, KeyPages and KeyPart must not be given.", nameof(options));
+    }
+
     /// <summary>Refuses sources of a reordering if there are not as many as sequences, or one is not a sequence.</summary>
     private protected void CheckSources(ReadOnlySpan<int> sources)
     {

@@ -202,9 +202,7 @@ public sealed class PagedBatch : AttentionCache
         AttentionLayout layout = AttentionLayout.BatchHeadLengthDim,
         AttentionExecution execution = default)
     {
-        ArgumentNullException.ThrowIfNull(kernel);
-        if (kernel.HeadDim != Pool.HeadDim || kernel.ValueDim != Pool.ValueDim)
-            throw new ArgumentException($"Is of head dimension {kernel.HeadDim} and value dimension {kernel.ValueDim}; the pool has {Pool.HeadDim} and {Pool.ValueDim}.", nameof(kernel));
+        CheckKernel(kernel);
         AttentionOptions complete = Complete(kernel.Mask, output, options, queryHeads, queryLength, layout, SharesPrefix, out AttentionShape shape, out ReadOnlySpan<int> prefix);
         Run(kernel, query, output, shape, complete, execution, prefix);
     }
@@ -361,13 +359,7 @@ public sealed class PagedBatch : AttentionCache
         out AttentionShape shape,
         out ReadOnlySpan<int> prefix)
     {
-        if (queryHeads < 1 || queryHeads % Pool.KeyValueHeads != 0)
-            throw new ArgumentOutOfRangeException(nameof(queryHeads), queryHeads, $"Must be a positive multiple of the pool's {Pool.KeyValueHeads} key-value heads.");
-        ArgumentOutOfRangeException.ThrowIfNegative(queryLength);
-        if (layout is not (AttentionLayout.BatchHeadLengthDim or AttentionLayout.BatchLengthHeadDim))
-            throw new ArgumentOutOfRangeException(nameof(layout), layout, "The layout is not defined.");
-        if (!options.KeyLengths.IsEmpty || !options.KeyStarts.IsEmpty || options.KeyPages.IsGiven || options.KeyPart is not null)
-            throw new ArgumentException("KeyLengths, KeyStarts, KeyPages and KeyPart are the batch's own and must not be given.", nameof(options));
+        CheckCall(options, queryHeads, queryLength, layout);
         CheckCount(options.QueryLengths, Count, nameof(options.QueryLengths));
         CheckCount(options.QueryStarts, Count + 1, nameof(options.QueryStarts));
         CheckCount(options.PositionOffsets, Count, nameof(options.PositionOffsets));

@@ -40,6 +40,9 @@ public static class KeyValueCacheKernelTests
         Compare.SameBits("given keys", given, keys);
         Assert.Equal((31, 31, 12), (cache.MaxLength, cache.Lengths[0], cache.Lengths[1]));
         ScaledDotProductAttention.Forward(query, cache.Keys, cache.Values, output, new(2, 4, Heads, 1, 31), HeadDim, valueDim: ValueDim, options: new() { KeyLengths = cache.Lengths });
+        float[] attended = new float[output.Length];
+        cache.Attend(query, attended, queryHeads: 4, queryLength: 1, AttentionMask.None);
+        Compare.SameBits("attended", output, attended);
 
         for (int b = 0; b < 2; b++)
         {
@@ -72,6 +75,112 @@ public static class KeyValueCacheKernelTests
             RandomData.FillNormal(numbers, random);
             return numbers;
         }
+    }
+
+    /// <summary>Prompts of different lengths, then two tokens more for each: what the queries see does not have to be said.</summary>
+    [Theory]
+    [InlineData(AttentionLayout.BatchHeadLengthDim)]
+    [InlineData(AttentionLayout.BatchLengthHeadDim)]
+    public static void Queries_of_a_cache_are_the_last_tokens_of_their_sequences(AttentionLayout layout)
+    {
+        const int QueryHeads = 4, Length = 30;
+        int[] lengths = [30, 11];
+        var random = new Random(5);
+        KeyValueCache cache = new(2, 8, Heads, HeadDim, ValueDim, canGrow: true);
+        AttentionKernel kernel = ScaledDotProductAttention.GetKernel(HeadDim, AttentionMask.Causal, AttentionFeatures.Lengths, ValueDim);
+        float[][] keys = [[], []], values = [[], []];
+
+        Append(Length, lengths);
+        Check(Length, lengths);
+        Append(2, [2, 2]);
+        Check(2, []);
+
+        void Append(int length, int[] counts)
+        {
+            float[] newKeys = Normal(2 * length * Heads * HeadDim), newValues = Normal(2 * length * Heads * ValueDim);
+            cache.Append(newKeys, newValues, length, counts);
+            for (int b = 0; b < 2; b++)
+            {
+                keys[b] = [.. keys[b], .. newKeys.AsSpan(b * length * Heads * HeadDim, counts[b] * Heads * HeadDim)];
+                values[b] = [.. values[b], .. newValues.AsSpan(b * length * Heads * ValueDim, counts[b] * Heads * ValueDim)];
+            }
+        }
+
+        void Check(int length, int[] queryLengths)
+        {
+            float[] query = Normal(2 * length * QueryHeads * HeadDim), output = new float[2 * length * QueryHeads * ValueDim], same = new float[output.Length];
+            cache.Attend(query, output, QueryHeads, length, options: new() { QueryLengths = queryLengths }, layout: layout);
+            cache.Attend(kernel, query, same, QueryHeads, length, new() { QueryLengths = queryLengths }, layout);
+            Compare.SameBits("declared kernel", output, same);
+            for (int b = 0; b < 2; b++)
+            {
+                // A query of its sequence alone sees the keys up to its own, and no mask is needed for that.
+                int count = queryLengths.Length > 0 ? queryLengths[b] : length, stored = cache.Lengths[b];
+                for (int h = 0; h < QueryHeads; h++)
+                {
+                    for (int i = 0; i < count; i++)
+                    {
+                        int row = layout == AttentionLayout.BatchHeadLengthDim ? (b * QueryHeads + h) * length + i : (b * length + i) * QueryHeads + h;
+                        int seen = stored - count + i + 1, head = h / (QueryHeads / Heads);
+                        double[] expected = Formula(query.AsSpan(row * HeadDim, HeadDim), keys[b], values[b], head, seen);
+                        for (int c = 0; c < ValueDim; c++)
+                            Assert.Equal(expected[c], output[row * ValueDim + c], 1e-5);
+                    }
+                }
+            }
+        }
+
+        static double[] Formula(ReadOnlySpan<float> query, float[] keys, float[] values, int head, int seen)
+        {
+            var weights = new double[seen];
+            for (int j = 0; j < seen; j++)
+            {
+                for (int t = 0; t < HeadDim; t++)
+                    weights[j] += (double)query[t] * keys[(j * Heads + head) * HeadDim + t];
+                weights[j] = Math.Exp(weights[j] / Math.Sqrt(HeadDim));
+            }
+
+            var output = new double[ValueDim];
+            double sum = 0;
+            for (int j = 0; j < seen; j++)
+            {
+                sum += weights[j];
+                for (int c = 0; c < ValueDim; c++)
+                    output[c] += weights[j] * values[(j * Heads + head) * ValueDim + c];
+            }
+
+            return Array.ConvertAll(output, number => number / sum);
+        }
+
+        float[] Normal(int count)
+        {
+            var numbers = new float[count];
+            RandomData.FillNormal(numbers, random);
+            return numbers;
+        }
+    }
+
+    [Fact]
+    public static void Attention_over_a_cache_refuses_what_does_not_fit_it()
+    {
+        KeyValueCache cache = new(2, 8, Heads, HeadDim);
+        cache.Append(new float[2 * 5 * Heads * HeadDim], new float[2 * 5 * Heads * HeadDim], 5, [5, 3]);
+        float[] query = new float[2 * 4 * 4 * HeadDim], output = new float[query.Length];
+        Array.Fill(output, Canary.Value);
+
+        Assert.Throws<ArgumentOutOfRangeException>("queryHeads", () => cache.Attend(query, output, queryHeads: 3, queryLength: 1));
+        Assert.Throws<ArgumentOutOfRangeException>("queryHeads", () => cache.Attend(query, output, queryHeads: 0, queryLength: 1));
+        Assert.Throws<ArgumentOutOfRangeException>("queryLength", () => cache.Attend(query, output, queryHeads: 4, queryLength: -1));
+        Assert.Throws<ArgumentOutOfRangeException>("layout", () => cache.Attend(query, output, queryHeads: 4, queryLength: 1, layout: (AttentionLayout)7));
+        Assert.Throws<ArgumentException>("options", () => cache.Attend(query, output, queryHeads: 4, queryLength: 1, options: new() { KeyLengths = [5, 3] }));
+        Assert.Throws<ArgumentException>("query", () => cache.Attend(query.AsSpan(0, 2 * 4 * 3 * HeadDim - 1), output, queryHeads: 4, queryLength: 3));
+        Assert.Throws<ArgumentNullException>("kernel", () => cache.Attend(null!, query, output, queryHeads: 4, queryLength: 1));
+        Assert.Throws<ArgumentException>("kernel", () => cache.Attend(ScaledDotProductAttention.GetKernel(64, AttentionMask.Causal, AttentionFeatures.Lengths), query, output, queryHeads: 4, queryLength: 1));
+        Assert.Throws<ArgumentException>("options", () => cache.Attend(ScaledDotProductAttention.GetKernel(HeadDim, AttentionMask.Causal), query, output, queryHeads: 4, queryLength: 1));
+
+        // The second sequence has three tokens: four queries cannot be its last ones.
+        Assert.Throws<ArgumentException>("options", () => cache.Attend(query, output, queryHeads: 4, queryLength: 4));
+        Assert.All(output, static number => Assert.True(Canary.Is(number)));
     }
 
     [Fact]

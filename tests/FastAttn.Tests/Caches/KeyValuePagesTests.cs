@@ -32,7 +32,8 @@ public static class KeyValuePagesTests
     public static void Of_tokens_with_one_slot_the_last_stays()
     {
         var elements = new float[4];
-        new KeyValuePages(elements, 1, 4, 1, 1).Write((float[])[1, 2, 3], (long[])[2, 2, 2]);
+        new KeyValuePages(elements, 1, 4, 1, 1).Write([], []);
+        new KeyValuePages(elements, 1, 4, 1, 1).Write([1, 2, 3], [2, 2, 2]);
         Assert.Equal([0, 0, 3, 0], elements);
     }
 
