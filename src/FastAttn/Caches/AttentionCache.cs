@@ -59,6 +59,75 @@ public abstract class AttentionCache
     /// <summary>[B]: the position of that token.</summary>
     internal abstract ReadOnlySpan<int> Positions { get; }
 
+    /// <summary>
+    /// Computes <c>O = softmax(scale·Q·Kᵀ + M)·V</c> over the stored tokens of each sequence, like <see cref="AttentionKernel.Forward"/> and with the same bits
+    /// unless <see cref="PagedBatch.SharesPrefix"/> is set.
+    /// </summary>
+    /// <param name="query">Q: [B, H, L_q, d_k], or [B, L_q, H, d_k] as the layout says, or at strides; ragged (<see cref="AttentionOptions.QueryStarts"/>) [H, T, d_k] or [T, H, d_k].</param>
+    /// <param name="output">O, written: as the queries, with d_v in place of d_k; with or without log-sum-exp.</param>
+    /// <param name="queryHeads">H: a multiple of <see cref="KeyValueHeads"/>.</param>
+    /// <param name="queryLength">L_q: queries of each sequence; if some have fewer, the most of a sequence.</param>
+    /// <param name="mask">
+    /// Whether a query sees all keys or those up to its own index. The default is causal, unlike in
+    /// <see cref="ScaledDotProductAttention"/>: sequences that are appended to are texts that continue, and the queries are their last tokens.
+    /// </param>
+    /// <param name="options">
+    /// What else is computed. The lengths of keys are those of the sequences and must not be given. Masks and biases have <see cref="MaxLength"/> keys. Unless a
+    /// position offset is given, the queries of a sequence are its last tokens, which have already been appended. Offsets, windows and ALiBi use indices, which
+    /// <see cref="PagedSequence.EvictBetween"/> makes smaller.
+    /// </param>
+    /// <param name="layout">
+    /// The order of the axes of query and output. Queries of several tokens in the order of appended keys, [tokens, heads, dim] of each sequence, need
+    /// <see cref="AttentionLayout.BatchLengthHeadDim"/>.
+    /// </param>
+    /// <param name="execution">How it runs: threads and cancellation.</param>
+    /// <exception cref="ArgumentException">
+    /// A length, stride or size does not fit, buffers overlap, a sequence has fewer tokens than queries where that matters, a query would see a token that has
+    /// been evicted, or a table of pages would be longer than an array can be; the parameter is named, <c>this</c> for the table, and nothing has been written.
+    /// </exception>
+    /// <exception cref="ObjectDisposedException">A paged sequence or its pool has been disposed of.</exception>
+    /// <exception cref="OperationCanceledException">Cancelled (<see cref="AttentionExecution.CancellationToken"/>).</exception>
+    public void Attend(
+        AttentionInput query,
+        AttentionOutput output,
+        int queryHeads,
+        int queryLength,
+        AttentionMask mask = AttentionMask.Causal,
+        in AttentionOptions options = default,
+        AttentionLayout layout = AttentionLayout.BatchHeadLengthDim,
+        AttentionExecution execution = default)
+    {
+        CheckCall(options, queryHeads, queryLength, layout);
+        Attend(kernel: null, mask, query, output, queryHeads, queryLength, options, layout, execution);
+    }
+
+    /// <summary>As the other overload, with a kernel that is declared for the stored dimensions and has the mask.</summary>
+    /// <param name="kernel">A kernel of this head dimension and value dimension, with <see cref="AttentionFeatures.Lengths"/> and whatever else the call uses.</param>
+    /// <param name="query">Q.</param>
+    /// <param name="output">O, written.</param>
+    /// <param name="queryHeads">H: a multiple of <see cref="KeyValueHeads"/>.</param>
+    /// <param name="queryLength">L_q: queries of each sequence; if some have fewer, the most of a sequence.</param>
+    /// <param name="options">What else is computed.</param>
+    /// <param name="layout">The order of the axes of query and output.</param>
+    /// <param name="execution">How it runs: threads and cancellation.</param>
+    /// <inheritdoc cref="Attend(AttentionInput, AttentionOutput, int, int, AttentionMask, in AttentionOptions, AttentionLayout, AttentionExecution)" path="/exception"/>
+    public void Attend(
+        AttentionKernel kernel,
+        AttentionInput query,
+        AttentionOutput output,
+        int queryHeads,
+        int queryLength,
+        in AttentionOptions options = default,
+        AttentionLayout layout = AttentionLayout.BatchHeadLengthDim,
+        AttentionExecution execution = default)
+    {
+        ArgumentNullException.ThrowIfNull(kernel);
+        if (kernel.HeadDim != HeadDim || kernel.ValueDim != ValueDim)
+            throw new ArgumentException($"Is of head dimension {kernel.HeadDim} and value dimension {kernel.ValueDim}; the stored keys and values have {HeadDim} and {ValueDim}.", nameof(kernel));
+        CheckCall(options, queryHeads, queryLength, layout);
+        Attend(kernel, kernel.Mask, query, output, queryHeads, queryLength, options, layout, execution);
+    }
+
     /// <summary>The tokens of the longest sequence after an append.</summary>
     /// <param name="tokens">The tokens to be appended.</param>
     /// <param name="name">The parameter that says how many tokens.</param>
@@ -147,16 +216,32 @@ public abstract class AttentionCache
         in AttentionOptions options,
         AttentionExecution execution);
 
-    /// <summary>Refuses a kernel that is null or of other dimensions.</summary>
-    private protected void CheckKernel(AttentionKernel kernel)
-    {
-        ArgumentNullException.ThrowIfNull(kernel);
-        if (kernel.HeadDim != HeadDim || kernel.ValueDim != ValueDim)
-            throw new ArgumentException($"Is of head dimension {kernel.HeadDim} and value dimension {kernel.ValueDim}; the stored keys and values have {HeadDim} and {ValueDim}.", nameof(kernel));
-    }
+    /// <summary>As the public overloads, with checked arguments; the call is completed by what is stored.</summary>
+    /// <param name="kernel">The kernel; null for one of the library's own.</param>
+    /// <param name="mask">The mask, which the kernel has.</param>
+    /// <param name="query">Q.</param>
+    /// <param name="output">O, written.</param>
+    /// <param name="queryHeads">H.</param>
+    /// <param name="queryLength">L_q.</param>
+    /// <param name="options">What else is computed.</param>
+    /// <param name="layout">The order of the axes of query and output.</param>
+    /// <param name="execution">How it runs.</param>
+    private protected abstract void Attend(
+        AttentionKernel? kernel,
+        AttentionMask mask,
+        in AttentionInput query,
+        in AttentionOutput output,
+        int queryHeads,
+        int queryLength,
+        in AttentionOptions options,
+        AttentionLayout layout,
+        AttentionExecution execution);
+
+    /// <summary>The library's own kernel for a completed call.</summary>
+    private protected AttentionKernel KernelFor(AttentionMask mask, in AttentionOptions complete) => ScaledDotProductAttention.GetKernel(HeadDim, mask, complete.UsedFeatures, ValueDim);
 
     /// <summary>Refuses what no call over stored keys and values can have.</summary>
-    private protected void CheckCall(in AttentionOptions options, int queryHeads, int queryLength, AttentionLayout layout)
+    private void CheckCall(in AttentionOptions options, int queryHeads, int queryLength, AttentionLayout layout)
     {
         if (queryHeads < 1 || queryHeads % KeyValueHeads != 0)
             throw new ArgumentOutOfRangeException(nameof(queryHeads), queryHeads, $"Must be a positive multiple of the {KeyValueHeads} key-value heads.");

@@ -80,6 +80,23 @@ public sealed partial class KeyValueCache
     }
 
     /// <inheritdoc/>
+    private protected override void Attend(
+        AttentionKernel? kernel,
+        AttentionMask mask,
+        in AttentionInput query,
+        in AttentionOutput output,
+        int queryHeads,
+        int queryLength,
+        in AttentionOptions options,
+        AttentionLayout layout,
+        AttentionExecution execution)
+    {
+        AttentionOptions complete = options with { KeyLengths = _lengths, IsCrossAttention = true, HasCachedKeys = true };
+        AttentionShape shape = new(Batch, queryHeads, KeyValueHeads, queryLength, MaxLength) { Layout = layout };
+        (kernel ?? KernelFor(mask, complete)).Forward(query, Keys, Values, output, shape, complete, execution);
+    }
+
+    /// <inheritdoc/>
     private protected override (int Token, string Reason)? TryWriteKeys(int sequence, int token, in NewRows keys) =>
         _keys.Write(sequence, _starts[sequence], token, keys);
 

@@ -6,7 +6,8 @@ namespace FastAttn;
 /// <summary>
 /// Keys and values of a batch of sequences that are kept between calls, each sequence in one piece: for a layer those of earlier tokens
 /// (<see cref="MultiHeadAttention.CreateCache"/>) or of an encoder's memory (<see cref="MultiHeadAttention.ProjectMemory"/>), or for kernels
-/// (<see cref="Append"/>, <see cref="Attend(AttentionInput, AttentionOutput, int, int, AttentionMask, in AttentionOptions, AttentionLayout, AttentionExecution)"/>). Calls that change it (an append, <see cref="Truncate(int)"/>, <see cref="Clear"/>,
+/// (<see cref="Append"/>, <see cref="AttentionCache.Attend(AttentionInput, AttentionOutput, int, int, AttentionMask, in AttentionOptions, AttentionLayout, AttentionExecution)"/>).
+/// Calls that change it (an append, <see cref="Truncate(int)"/>, <see cref="Clear"/>,
 /// <see cref="Retain"/>, <see cref="Reorder"/>, a copy to it) must not overlap with any other call that uses it; any number of attentions over it,
 /// and of copies from it, may run concurrently.
 /// </summary>

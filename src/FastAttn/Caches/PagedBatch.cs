@@ -10,7 +10,7 @@ namespace FastAttn;
 /// </summary>
 /// <remarks>
 /// <para>
-/// <see cref="Attend(AttentionInput, AttentionOutput, int, int, AttentionMask, in AttentionOptions, AttentionLayout, AttentionExecution)"/> gives the bits that each
+/// <see cref="AttentionCache.Attend(AttentionInput, AttentionOutput, int, int, AttentionMask, in AttentionOptions, AttentionLayout, AttentionExecution)"/> gives the bits that each
 /// sequence has alone, with contiguous keys and values instead of pages, and with evicted ones still among them. <see cref="SharesPrefix"/> trades these bits
 /// for speed.
 /// </para>
@@ -139,74 +139,6 @@ public sealed class PagedBatch : AttentionCache
         MoveFrom(sources);
     }
 
-    /// <summary>
-    /// Computes <c>O = softmax(scale·Q·Kᵀ + M)·V</c> over the keys and values of each sequence, like <see cref="AttentionKernel.Forward"/> and with the same bits
-    /// unless <see cref="SharesPrefix"/> is set.
-    /// </summary>
-    /// <param name="query">Q: [B, H, L_q, d_k], or [B, L_q, H, d_k] as the layout says, or at strides; ragged (<see cref="AttentionOptions.QueryStarts"/>) [H, T, d_k] or [T, H, d_k].</param>
-    /// <param name="output">O, written: as the queries, with d_v in place of d_k; with or without log-sum-exp.</param>
-    /// <param name="queryHeads">H: a multiple of the pool's key-value heads.</param>
-    /// <param name="queryLength">L_q: queries of each sequence; if the batch is ragged, the most of a sequence.</param>
-    /// <param name="mask">
-    /// Whether a query sees all keys or those up to its own index. The default is causal, unlike in
-    /// <see cref="ScaledDotProductAttention"/>: sequences that are appended to are texts that continue, and the queries are their last tokens.
-    /// </param>
-    /// <param name="options">
-    /// What else is computed. The lengths of keys are the batch's own and must not be given. Masks and biases have <see cref="MaxLength"/> keys. Unless a
-    /// position offset is given, the queries of a sequence are its last tokens, which have already been appended. Offsets, windows and ALiBi use indices, which
-    /// <see cref="PagedSequence.EvictBetween"/> makes smaller.
-    /// </param>
-    /// <param name="layout">
-    /// The order of the axes of query and output. Queries of several tokens in the order of the keys of <see cref="PagedSequence.Append"/>, [tokens, heads, dim], need
-    /// <see cref="AttentionLayout.BatchLengthHeadDim"/>.
-    /// </param>
-    /// <param name="execution">How it runs: threads and cancellation.</param>
-    /// <exception cref="ArgumentException">
-    /// A length, stride or size does not fit, buffers overlap, a sequence has fewer tokens than queries where that matters, a query would see a token that has
-    /// been evicted, or the table of pages would be longer than an array can be; the parameter is named, <c>this</c> for the table, and nothing has been written.
-    /// </exception>
-    /// <exception cref="ObjectDisposedException">A sequence or the pool has been disposed of.</exception>
-    /// <exception cref="OperationCanceledException">Cancelled (<see cref="AttentionExecution.CancellationToken"/>).</exception>
-    public void Attend(
-        AttentionInput query,
-        AttentionOutput output,
-        int queryHeads,
-        int queryLength,
-        AttentionMask mask = AttentionMask.Causal,
-        in AttentionOptions options = default,
-        AttentionLayout layout = AttentionLayout.BatchHeadLengthDim,
-        AttentionExecution execution = default)
-    {
-        AttentionOptions complete = Complete(mask, output, options, queryHeads, queryLength, layout, SharesPrefix, out AttentionShape shape, out ReadOnlySpan<int> prefix);
-        AttentionKernel kernel = ScaledDotProductAttention.GetKernel(Pool.HeadDim, mask, complete.UsedFeatures, Pool.ValueDim);
-        Run(kernel, query, output, shape, complete, execution, prefix);
-    }
-
-    /// <summary>As the other overload, with a kernel that is declared for the pool's dimensions and has the mask.</summary>
-    /// <param name="kernel">A kernel of the pool's head dimension and value dimension, with <see cref="AttentionFeatures.Lengths"/> and whatever else the call uses.</param>
-    /// <param name="query">Q.</param>
-    /// <param name="output">O, written.</param>
-    /// <param name="queryHeads">H: a multiple of the pool's key-value heads.</param>
-    /// <param name="queryLength">L_q: queries of each sequence; if the batch is ragged, the most of a sequence.</param>
-    /// <param name="options">What else is computed.</param>
-    /// <param name="layout">The order of the axes of query and output.</param>
-    /// <param name="execution">How it runs: threads and cancellation.</param>
-    /// <inheritdoc cref="Attend(AttentionInput, AttentionOutput, int, int, AttentionMask, in AttentionOptions, AttentionLayout, AttentionExecution)" path="/exception"/>
-    public void Attend(
-        AttentionKernel kernel,
-        AttentionInput query,
-        AttentionOutput output,
-        int queryHeads,
-        int queryLength,
-        in AttentionOptions options = default,
-        AttentionLayout layout = AttentionLayout.BatchHeadLengthDim,
-        AttentionExecution execution = default)
-    {
-        CheckKernel(kernel);
-        AttentionOptions complete = Complete(kernel.Mask, output, options, queryHeads, queryLength, layout, SharesPrefix, out AttentionShape shape, out ReadOnlySpan<int> prefix);
-        Run(kernel, query, output, shape, complete, execution, prefix);
-    }
-
     /// <inheritdoc/>
     internal override int LengthAfter(in BatchTokens tokens, string name)
     {
@@ -312,6 +244,22 @@ public sealed class PagedBatch : AttentionCache
     }
 
     /// <inheritdoc/>
+    private protected override void Attend(
+        AttentionKernel? kernel,
+        AttentionMask mask,
+        in AttentionInput query,
+        in AttentionOutput output,
+        int queryHeads,
+        int queryLength,
+        in AttentionOptions options,
+        AttentionLayout layout,
+        AttentionExecution execution)
+    {
+        AttentionOptions complete = Complete(mask, output, options, queryHeads, queryLength, layout, SharesPrefix, out AttentionShape shape, out ReadOnlySpan<int> prefix);
+        Run(kernel ?? KernelFor(mask, complete), query, output, shape, complete, execution, prefix);
+    }
+
+    /// <inheritdoc/>
     private protected override (int Token, string Reason)? TryWriteKeys(int sequence, int token, in NewRows keys) => _sequences[sequence].WriteKeys(token, keys);
 
     /// <inheritdoc/>
@@ -359,7 +307,6 @@ public sealed class PagedBatch : AttentionCache
         out AttentionShape shape,
         out ReadOnlySpan<int> prefix)
     {
-        CheckCall(options, queryHeads, queryLength, layout);
         CheckCount(options.QueryLengths, Count, nameof(options.QueryLengths));
         CheckCount(options.QueryStarts, Count + 1, nameof(options.QueryStarts));
         CheckCount(options.PositionOffsets, Count, nameof(options.PositionOffsets));
